@@ -1,0 +1,29 @@
+"""Logs: one JSON object a line on stderr, with an `action`. No secret and no full phone number belongs in a field."""
+
+import logging
+import sys
+
+import structlog
+
+
+def prepare(*, json: bool = True) -> None:
+    """Send structlog and the standard library's loggers to stderr."""
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def log() -> structlog.typing.FilteringBoundLogger:
+    """The logger; every call names an `action` first."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger

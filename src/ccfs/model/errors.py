@@ -1,0 +1,112 @@
+"""The one error tree. A docstring is the message; {param} is filled in. Wire codes live in wire/codes.py, not here.
+
+CcfsError
+├── Unauthorised                 HTTP 401
+├── AddressLocked                HTTP 403
+├── BadAsk                       what was asked cannot be understood
+│   ├── NullParameter  EmptyParameter  TooLong  TooShort  WrongFormat
+│   ├── WrongVersion  EmptyBody  WrongDate
+│   └── TooLarge  NotUploadAudio  PathNotAllowed
+├── Absent                       what was asked is not there, or is another app's: the two look alike
+│   ├── NoFile  NoData  SeveralFiles
+│   └── TokenEmpty  TokenInvalid
+├── Unavailable                  it is there, but cannot be had now
+└── Misuse                       an operator's command that cannot be carried out; never on the wire
+"""
+
+
+class CcfsError(Exception):
+    """Something went wrong in the server."""
+
+    def __init__(self, param: str = "") -> None:
+        """`param` names the field, value or limit that the message speaks of."""
+        self.param = param
+        super().__init__((type(self).__doc__ or "").format(param=param))
+
+
+class Unauthorised(CcfsError):
+    """Not authorised: {param}."""
+
+
+class AddressLocked(CcfsError):
+    """Too many bad signatures came from this address."""
+
+
+class BadAsk(CcfsError):
+    """The request cannot be understood."""
+
+
+class NullParameter(BadAsk):
+    """The value of {param} cannot be null."""
+
+
+class EmptyParameter(BadAsk):
+    """The value of {param} cannot be an empty string."""
+
+
+class TooLong(BadAsk):
+    """The length of {param} is too long."""
+
+
+class WrongFormat(BadAsk):
+    """The format of {param} is incorrect."""
+
+
+class TooShort(BadAsk):
+    """The length of {param} is too short."""
+
+
+class WrongVersion(BadAsk):
+    """The value of version is error, current version is {param} ."""
+
+
+class EmptyBody(BadAsk):
+    """The params of requestBody is null."""
+
+
+class WrongDate(BadAsk):
+    """The date in the value of fileName is in an incorrect format."""
+
+
+class TooLarge(BadAsk):
+    """The request is larger than {param}."""
+
+
+class NotUploadAudio(BadAsk):
+    """The audio is not an 8-bit, 8000 Hz, mono WAV: {param}."""
+
+
+class PathNotAllowed(BadAsk):
+    """The value of {param} does not match the path rules of this system."""
+
+
+class Absent(CcfsError):
+    """What was asked for is not there."""
+
+
+class NoFile(Absent):
+    """The file does not exist."""
+
+
+class NoData(Absent):
+    """No data found."""
+
+
+class SeveralFiles(Absent):
+    """The folder does not hold exactly one file."""
+
+
+class TokenEmpty(Absent):
+    """Parameter token is empty."""
+
+
+class TokenInvalid(Absent):
+    """The token is invalid or has expired."""
+
+
+class Unavailable(CcfsError):
+    """The file cannot be read at the moment; try again later."""
+
+
+class Misuse(CcfsError):
+    """{param}"""

@@ -1,0 +1,47 @@
+"""Who is who: apps, access keys, accounts, VDNs. Pure values; secrets appear in AccessKey only, and never in its repr."""
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+DEFAULT_ZONE = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A developer account. `ak` is the appId of the interface and stays the same when keys rotate."""
+
+    id: int  # our own number; rows carry it
+    ak: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey:
+    """One AK/SK pair of an app. Several may be alive at a time, under one AK or several."""
+
+    id: int
+    app: App
+    ak: str
+    sk: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An enterprise of one app."""
+
+    account_id: str
+    zone: str = DEFAULT_ZONE  # IANA name; times on the wire are in it
+
+    @property
+    def zoneinfo(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self.zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vdn:
+    """A virtual call centre of one account."""
+
+    vdn_id: int
+    cc_id: int
+    account_id: str

@@ -1,0 +1,96 @@
+"""Settings: one table of name, default and sentence. Read from CCFS_<NAME>; unknown CCFS_ names are refused.
+
+docs/settings.md repeats this table; a test holds the two against each other.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ccfs.model.errors import Misuse
+
+PREFIX = "CCFS_"
+
+
+def _words(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
+
+
+class Settings(BaseSettings):
+    """All that an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data: Path = Field(default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key.")
+    database_url: str = Field(default="", description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`.")
+    node_keys: Words = Field(
+        default=(),
+        description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
+    )
+    language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
+    workers: int = Field(default=1, ge=1, le=64, description="Web processes of this node.")
+    clock_skew_seconds: int = Field(
+        default=900, ge=0, description="How far a signature's time may be from ours; 0: any time."
+    )
+    lock_failures: int = Field(
+        default=10, ge=0, description="Bad signatures of one address within the period that lock it; 0: never."
+    )
+    lock_period_seconds: int = Field(default=60, ge=1, description="The period in which bad signatures are counted.")
+    lock_seconds: int = Field(default=300, ge=1, description="How long a locked address stays locked.")
+    trusted_proxies: Networks = Field(
+        default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
+    )
+    host_aliases: Words = Field(
+        default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
+    )
+    upload_limit_mb: int = Field(default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB.")
+    play_token_seconds: int = Field(default=1800, ge=1, description="How long a play token is good.")
+    ivr_message_folder: str = Field(
+        default="record", description="Folder after the VDN in the names of IVR voice messages."
+    )
+    upload_path_rule: str = Field(
+        default="/3rdfile/%VDNNO%/thirdvoicebotfile/", description="Where third-party uploads are named to lie."
+    )
+    download_path_rule: str = Field(
+        default="/voice/%VDNNO%/IVRrecordFile;/3rdfile/%VDNNO%/IVRrecordFile;/3rdfile/%VDNNO%/thirdvoicebotfile",
+        description="Where ivr/downloadFile may read, rules by semicolon.",
+    )
+    file_hash: Literal["sha256", "sha1", "md5"] = Field(
+        default="sha256", description="What ivr/getFileHash answers: sha256, sha1 or md5, in lower-case hex."
+    )
+    recording_wait_seconds: int = Field(
+        default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
+    )
+    settle_seconds: float = Field(
+        default=2.0, ge=0, description="How long a switch's file must be unchanged before it counts as complete."
+    )
+    watch_seconds: float = Field(default=5.0, gt=0, description="How often `--watch` looks again.")
+    log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
+
+    @property
+    def url(self) -> str:
+        """The database's URL, made from `data` where none is set."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'ccfs.db'}"
+
+
+def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
+    """The settings of this process; raises Misuse that names the wrong or unknown one."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise Misuse(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise Misuse(f"{name}: {first['msg']}") from None

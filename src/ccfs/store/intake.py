@@ -1,0 +1,161 @@
+"""Rows of ingest: cursors in a switch's files, files taken, recordings awaited, what was refused and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.tenancy import App
+from ccfs.store import schema
+from ccfs.store.tenancy import insert_or_ignore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Ingest of the whole node at a glance."""
+
+    refused: int
+    waiting: int
+    missing: int
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a switch's file was read."""
+
+    path: str
+    first_line: str  # digest; another one means that the file was rotated
+    offset: int  # bytes
+    line: int  # lines before the offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A line or a file that could not be taken in."""
+
+    file: str
+    line: int  # 0 where the whole file is meant
+    reason: str
+    raw: bytes = b""  # the line's first kilobyte
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """A recording that a CDR names and that has not come yet."""
+
+    account_id: str
+    name: str  # base name of the file
+    call_id: str
+    since: datetime  # end of the call
+
+
+def state(connection: Connection) -> State:
+    """Counts over all apps, for metrics."""
+    awaited = schema.awaited_recordings
+    waiting, missing = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(awaited.c.missing_at)).select_from(awaited)
+    ).one()
+    refused = connection.execute(sa.select(sa.func.count()).select_from(schema.refusals)).scalar_one()
+    read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
+    return State(refused=refused, waiting=waiting - missing, missing=missing, read_at=read_at)
+
+
+def cursor(connection: Connection, app: App, path: str) -> Cursor | None:
+    """How far the app's file was read."""
+    table = schema.source_cursors
+    row = connection.execute(sa.select(table).where(table.c.app == app.id, table.c.path == path)).one_or_none()
+    return Cursor(path=path, first_line=row.first_line, offset=row.offset, line=row.line) if row else None
+
+
+def set_cursor(connection: Connection, app: App, cursor: Cursor, now: datetime) -> None:
+    """Remember how far the app's file was read, in the transaction that holds what was read."""
+    table = schema.source_cursors
+    values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "read_at": now}
+    connection.execute(insert_or_ignore(connection, table).values(app=app.id, path=cursor.path, **values))
+    mine = (table.c.app == app.id) & (table.c.path == cursor.path)
+    connection.execute(sa.update(table).where(mine).values(**values))
+
+
+def refuse(connection: Connection, app: App, refusals: list[Refusal], now: datetime) -> list[Refusal]:
+    """Keep refusals; those that are new."""
+    table = schema.refusals
+    fresh = []
+    for one in refusals:
+        values = {"file": one.file, "line": one.line, "reason": one.reason, "raw": one.raw[:1024]}
+        statement = insert_or_ignore(connection, table).values(app=app.id, refused_at=now, **values)
+        if connection.execute(statement).rowcount == 1:
+            fresh.append(one)
+    return fresh
+
+
+def refusals(connection: Connection, app: App, limit: int = 1000) -> list[tuple[int, Refusal, datetime]]:
+    """The app's latest refusals as (number, refusal, when), newest first."""
+    table = schema.refusals
+    rows = connection.execute(sa.select(table).where(table.c.app == app.id).order_by(table.c.id.desc()).limit(limit))
+    return [
+        (row.id, Refusal(file=row.file, line=row.line, reason=row.reason, raw=row.raw), row.refused_at) for row in rows
+    ]
+
+
+def known_files(connection: Connection, app: App, paths: list[str]) -> dict[str, tuple[int, int, str]]:
+    """What is known of these files of the app: path -> (size, modified in ns, state)."""
+    table = schema.source_files
+    statement = sa.select(table.c.path, table.c.size, table.c.modified_ns, table.c.state)
+    rows = connection.execute(statement.where(table.c.app == app.id, table.c.path.in_(paths)))
+    return {row.path: (row.size, row.modified_ns, row.state) for row in rows}
+
+
+def note_file(
+    connection: Connection, app: App, path: str, size: int, modified_ns: int, state: str, reason: str, now: datetime
+) -> None:
+    """Remember what became of a file of the app: "taken", "refused" or "waiting"."""
+    table = schema.source_files
+    values = {"size": size, "modified_ns": modified_ns, "state": state, "reason": reason, "seen_at": now}
+    connection.execute(insert_or_ignore(connection, table).values(app=app.id, path=path, **values))
+    mine = (table.c.app == app.id) & (table.c.path == path)
+    connection.execute(sa.update(table).where(mine).values(**values))
+
+
+def await_recordings(connection: Connection, app: App, awaited: list[Awaited]) -> None:
+    """Expect recordings that CDRs of the app name."""
+    table = schema.awaited_recordings
+    for one in awaited:
+        values = {"account_id": one.account_id, "name": one.name, "call_id": one.call_id, "since": one.since}
+        connection.execute(insert_or_ignore(connection, table).values(app=app.id, **values))
+
+
+def awaited_call(connection: Connection, app: App, account_id: str, name: str) -> str | None:
+    """The call whose CDR names the file, if one does."""
+    table = schema.awaited_recordings
+    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.name == name)
+    return connection.execute(sa.select(table.c.call_id).where(mine)).scalar()
+
+
+def came(connection: Connection, app: App, account_id: str, name: str) -> None:
+    """The awaited recording is here."""
+    table = schema.awaited_recordings
+    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.name == name)
+    connection.execute(sa.delete(table).where(mine))
+
+
+def list_missing(connection: Connection, app: App, before: datetime, now: datetime) -> list[Awaited]:
+    """Awaited recordings of calls that ended before `before` and were not listed as missing yet; now they are."""
+    table = schema.awaited_recordings
+    due = (table.c.app == app.id) & (table.c.since <= before) & table.c.missing_at.is_(None)
+    columns = (table.c.account_id, table.c.name, table.c.call_id, table.c.since)
+    rows = connection.execute(sa.update(table).where(due).values(missing_at=now).returning(*columns))
+    return [
+        Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since) for row in rows
+    ]
+
+
+def missing(connection: Connection, app: App, limit: int = 1000) -> list[Awaited]:
+    """The app's recordings that are listed as missing, the longest missing first."""
+    table = schema.awaited_recordings
+    statement = sa.select(table).where(table.c.app == app.id, table.c.missing_at.is_not(None))
+    return [
+        Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since)
+        for row in connection.execute(statement.order_by(table.c.since).limit(limit))
+    ]

@@ -1,0 +1,76 @@
+"""The port that every location implements: the fewest methods that work, and its errors. No implementation here."""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from ccfs.model.recording import Kept
+
+CHUNK = 1 << 20  # bytes moved at a time
+_KEY = re.compile(r"[0-9a-z][0-9a-z_-]*(?:/[0-9a-z][0-9a-z_-]*)*(?:\.[0-9a-z]{1,8})?\Z")
+
+
+class BadKey(ValueError):
+    """A key that we did not make."""
+
+
+class Gone(Exception):
+    """The location has no such bytes."""
+
+
+class Location(Protocol):
+    """A place that keeps bytes under keys that we make; never under a name from outside."""
+
+    location_id: str
+
+    def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
+        """Keep the bytes whole or not at all; they are safe when this returns. The same key again replaces them."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes [start, end) in chunks of at most CHUNK; raises Gone before the first one."""
+        ...
+
+    def size(self, key: str) -> int:
+        """How many bytes are kept under the key; raises Gone."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Let the bytes go; nothing happens if they are gone."""
+        ...
+
+    def path(self, key: str) -> str | None:
+        """The file that holds the bytes, for a server that sends files itself; None where there is no file."""
+        ...
+
+
+def checked(key: str) -> str:
+    """The key itself; raises BadKey unless it has the shape of the keys that we make."""
+    if not _KEY.match(key) or len(key) > 255:
+        raise BadKey(key)
+    return key
+
+
+class Tally:
+    """Counts and hashes bytes on their way into a location."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._crc = 0
+        self._size = 0
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks again, counted."""
+        for chunk in chunks:
+            self._hash.update(chunk)
+            self._crc = zlib.crc32(chunk, self._crc)
+            self._size += len(chunk)
+            yield chunk
+
+    def kept(self, location_id: str, key: str) -> Kept:
+        """What went through."""
+        return Kept(
+            location_id=location_id, key=key, size=self._size, sha256=self._hash.hexdigest(), crc32=self._crc
+        )

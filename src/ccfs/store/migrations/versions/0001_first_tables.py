@@ -1,0 +1,323 @@
+"""First tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from ccfs.store.schema import Instant
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """To this revision."""
+    op.create_table(
+        "address_failures",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("locked_until", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_address_failures")),
+    )
+    op.create_table(
+        "apps",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ak", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_apps")),
+        sa.UniqueConstraint("ak", name=op.f("uq_apps_ak")),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
+    )
+    op.create_table(
+        "trusted_certificates",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("der", sa.LargeBinary(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("not_after", Instant(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_trusted_certificates")),
+    )
+    op.create_table(
+        "access_keys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("ak", sa.Text(), nullable=False),
+        sa.Column("sealed_sk", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_access_keys_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_keys")),
+    )
+    op.create_index(op.f("ix_access_keys_ak"), "access_keys", ["ak"], unique=False)
+    op.create_table(
+        "accounts",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_accounts_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", name=op.f("pk_accounts")),
+    )
+    op.create_table(
+        "agent_operations",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("service_no", sa.Text(), nullable=False),
+        sa.Column("skill_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=True),
+        sa.Column("op_type", sa.Integer(), nullable=False),
+        sa.Column("op_object", sa.Text(), nullable=False),
+        sa.Column("op_cause", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Integer(), nullable=False),
+        sa.Column("vdn_id", sa.Text(), nullable=False),
+        sa.Column("cc_id", sa.Text(), nullable=False),
+        sa.Column("agent_type", sa.Text(), nullable=False),
+        sa.Column("phone_no", sa.Text(), nullable=False),
+        sa.Column("call_direction", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("logon_sn", sa.Text(), nullable=False),
+        sa.Column("skill_info_sn", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_agent_operations_app")),
+        sa.PrimaryKeyConstraint("app", "id", name=op.f("pk_agent_operations")),
+    )
+    op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
+    op.create_table(
+        "agent_skill_changes",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("sub_cc_no", sa.Integer(), nullable=False),
+        sa.Column("vdn", sa.Integer(), nullable=False),
+        sa.Column("agent_id", sa.Integer(), nullable=False),
+        sa.Column("operate_time", Instant(), nullable=False),
+        sa.Column("operate_id", sa.Integer(), nullable=False),
+        sa.Column("operate_type", sa.Integer(), nullable=False),
+        sa.Column("skill_list", sa.Text(), nullable=False),
+        sa.Column("logon_sn", sa.Text(), nullable=False),
+        sa.Column("operate_sn", sa.Integer(), nullable=False),
+        sa.Column("operate_end_time", Instant(), nullable=True),
+        sa.Column("renew_flag", sa.Integer(), nullable=False),
+        sa.Column("update_time", Instant(), nullable=True),
+        sa.Column("month_of_year", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_agent_skill_changes_app")),
+        sa.PrimaryKeyConstraint("app", "id", name=op.f("pk_agent_skill_changes")),
+    )
+    op.create_index(
+        op.f("ix_agent_skill_changes_app_operate_time"), "agent_skill_changes", ["app", "operate_time"], unique=False
+    )
+    op.create_table(
+        "awaited_recordings",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("missing_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_awaited_recordings_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "name", name=op.f("pk_awaited_recordings")),
+    )
+    op.create_index(op.f("ix_awaited_recordings_app_since"), "awaited_recordings", ["app", "since"], unique=False)
+    op.create_table(
+        "callback_prefixes",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_callback_prefixes_app")),
+        sa.PrimaryKeyConstraint("app", "prefix", name=op.f("pk_callback_prefixes")),
+    )
+    op.create_table(
+        "cdrs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("cc_id", sa.Text(), nullable=False),
+        sa.Column("vdn_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("call_id_num", sa.Integer(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("caller_no", sa.Text(), nullable=False),
+        sa.Column("callee_no", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("wait_begin", Instant(), nullable=True),
+        sa.Column("wait_end", Instant(), nullable=True),
+        sa.Column("ack_begin", Instant(), nullable=True),
+        sa.Column("ack_end", Instant(), nullable=True),
+        sa.Column("call_begin", Instant(), nullable=True),
+        sa.Column("call_end", Instant(), nullable=True),
+        sa.Column("device_type", sa.Integer(), nullable=False),
+        sa.Column("device_no", sa.Integer(), nullable=False),
+        sa.Column("call_type", sa.Integer(), nullable=False),
+        sa.Column("release_cause", sa.Integer(), nullable=False),
+        sa.Column("pre_device_type", sa.Integer(), nullable=False),
+        sa.Column("pre_device_no", sa.Integer(), nullable=False),
+        sa.Column("leave_reason", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.Integer(), nullable=False),
+        sa.Column("sub_media_type", sa.Integer(), nullable=False),
+        sa.Column("user_wanted_skill_id", sa.Text(), nullable=False),
+        sa.Column("current_skill_id", sa.Text(), nullable=False),
+        sa.Column("caller_name", sa.Text(), nullable=False),
+        sa.Column("switch_call_id", sa.Text(), nullable=False),
+        sa.Column("switch_leg_id", sa.Text(), nullable=False),
+        sa.Column("line_key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cdrs")),
+    )
+    op.create_index(op.f("ix_cdrs_app_begin"), "cdrs", ["app", "begin"], unique=False)
+    op.create_index(op.f("ix_cdrs_app_call_id"), "cdrs", ["app", "call_id"], unique=False)
+    op.create_table(
+        "devices",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_devices_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "kind", "name", name=op.f("pk_devices")),
+        sa.UniqueConstraint("app", "account_id", "kind", "number", name=op.f("uq_devices_app_account_id_kind_number")),
+    )
+    op.create_table(
+        "queue_visits",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("switch_leg_id", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("entered", Instant(), nullable=True),
+        sa.Column("rang", Instant(), nullable=True),
+        sa.Column("connected", Instant(), nullable=True),
+        sa.Column("left", Instant(), nullable=True),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_queue_visits_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue", name=op.f("pk_queue_visits")),
+    )
+    op.create_table(
+        "recordings",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("cc_id", sa.Text(), nullable=False),
+        sa.Column("vdn_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("caller_no", sa.Text(), nullable=False),
+        sa.Column("callee_no", sa.Text(), nullable=False),
+        sa.Column("call_begin", Instant(), nullable=False),
+        sa.Column("call_end", Instant(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("original_file_name", sa.Text(), nullable=False),
+        sa.Column("call_type", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.Integer(), nullable=False),
+        sa.Column("task_status", sa.Integer(), nullable=False),
+        sa.Column("task_result", sa.Text(), nullable=False),
+        sa.Column("user_wanted_skill_id", sa.Text(), nullable=False),
+        sa.Column("current_skill_id", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("source_sha256", sa.Text(), nullable=False),
+        sa.Column("source_name", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_recordings_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
+        sa.UniqueConstraint("app", "file_name", name=op.f("uq_recordings_app_file_name")),
+    )
+    op.create_index(op.f("ix_recordings_app_call_begin"), "recordings", ["app", "call_begin"], unique=False)
+    op.create_index(op.f("ix_recordings_app_call_id"), "recordings", ["app", "call_id"], unique=False)
+    op.create_index(
+        op.f("ix_recordings_app_original_file_name"), "recordings", ["app", "original_file_name"], unique=False
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("refused_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_refusals_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refusals")),
+        sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_refusals_app_file_line_reason")),
+    )
+    op.create_table(
+        "source_cursors",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("first_line", sa.Text(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("read_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_source_cursors_app")),
+        sa.PrimaryKeyConstraint("app", "path", name=op.f("pk_source_cursors")),
+    )
+    op.create_table(
+        "source_files",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_source_files_app")),
+        sa.PrimaryKeyConstraint("app", "path", name=op.f("pk_source_files")),
+    )
+    op.create_index(op.f("ix_source_files_app_state"), "source_files", ["app", "state"], unique=False)
+    op.create_table(
+        "voice_files",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("vdn_id", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("deleted_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_voice_files_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_voice_files")),
+        sa.UniqueConstraint("app", "file_name", name=op.f("uq_voice_files_app_file_name")),
+    )
+    op.create_index(op.f("ix_voice_files_app_folder"), "voice_files", ["app", "folder"], unique=False)
+    op.create_table(
+        "play_tokens",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_play_tokens_app")),
+        sa.ForeignKeyConstraint(
+            ["recording"], ["recordings.id"], name=op.f("fk_play_tokens_recording"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_play_tokens")),
+    )
+    op.create_index(op.f("ix_play_tokens_expires_at"), "play_tokens", ["expires_at"], unique=False)
+    op.create_table(
+        "vdns",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("vdn_id", sa.Integer(), nullable=False),
+        sa.Column("cc_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["app", "account_id"], ["accounts.app", "accounts.account_id"], name=op.f("fk_vdns_app_account_id")
+        ),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_vdns_app")),
+        sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id", name=op.f("pk_vdns")),
+    )

@@ -1,0 +1,69 @@
+"""A picture of tenancy that a web process holds in memory, so that a signature costs no question to the database.
+
+SQLite's change number is read at every look (microseconds), so a revoked key ends at once; PostgreSQL's at most once a
+second, so there a revoked key ends within a second.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from ccfs.model.tenancy import AccessKey, Account, Vdn
+from ccfs.store import lockouts, tenancy
+from ccfs.store.db import Database
+from ccfs.store.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Tenancy as it was at one moment."""
+
+    number: int = -1
+    keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
+    accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
+    vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
+    locked: dict[str, datetime] = field(default_factory=dict)  # address -> until
+
+
+class Pictures:
+    """Gives the latest picture; loads it anew when tenancy changed."""
+
+    PATIENCE = 1.0  # seconds that a picture may be old where asking costs a round trip
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._picture = Picture()
+        self._looked = float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `latest` will ask the database."""
+        return self._database.is_local or time.monotonic() - self._looked > self.PATIENCE
+
+    def latest(self, now: datetime) -> Picture:
+        """The picture, loaded anew if tenancy changed since."""
+        if not self.is_due:
+            return self._picture
+        looked = time.monotonic()
+        with self._database.reading() as connection:
+            if tenancy.change_number(connection) != self._picture.number:
+                self._picture = self._load(connection, now)
+        self._looked = looked
+        return self._picture
+
+    def _load(self, connection: Connection, now: datetime) -> Picture:
+        keys: dict[str, list[AccessKey]] = defaultdict(list)
+        for key in tenancy.living_keys(connection, self._sealer):
+            keys[key.ak].append(key)
+        owners = tenancy.apps(connection)
+        return Picture(
+            number=tenancy.change_number(connection),
+            keys=dict(keys),
+            accounts={app.id: tenancy.accounts(connection, app) for app in owners},
+            vdns={app.id: {vdn.vdn_id: vdn for vdn in tenancy.vdns(connection, app)} for app in owners},
+            locked=lockouts.locked(connection, now),
+        )

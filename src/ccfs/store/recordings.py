@@ -1,0 +1,70 @@
+"""Rows of recordings. Whoever asks names the app first; what is another app's is not found."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.recording import Kept, Recording
+from ccfs.model.tenancy import App
+from ccfs.store import schema
+
+_TABLE = schema.recordings
+_PLAIN = tuple(field.name for field in fields(Recording) if field.name != "kept")
+_KEPT = tuple(field.name for field in fields(Kept))
+_FIND = sa.select(*(_TABLE.c[name] for name in (*_PLAIN, *_KEPT))).where(_TABLE.c.app == sa.bindparam("app"))
+_BY_FILE_NAME = _FIND.where(_TABLE.c.file_name == sa.bindparam("name"))
+_BY_ORIGINAL_NAME = _FIND.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(_TABLE.c.id)
+_BY_CALL = _FIND.where(_TABLE.c.call_id == sa.bindparam("call_id")).order_by(_TABLE.c.call_begin, _TABLE.c.id)
+
+
+def from_row(row: Sequence[Any]) -> Recording:
+    """The noun of a row of _FIND."""
+    plain = dict(zip(_PLAIN, row, strict=False))
+    return Recording(**plain, kept=Kept(**dict(zip(_KEPT, row[len(_PLAIN) :], strict=True))))
+
+
+def values_of(value: Any) -> dict[str, Any]:
+    """A noun's fields as column values."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def add(connection: Connection, app: App, recording: Recording, now: datetime) -> int:
+    """Keep a recording's row; its number. The bytes lie in their location already."""
+    values = values_of(recording)
+    kept = values.pop("kept")
+    statement = sa.insert(_TABLE).values(**values, **values_of(kept), app=app.id, created_at=now)
+    return int(connection.execute(statement.returning(_TABLE.c.id)).scalar_one())
+
+
+def by_name(connection: Connection, app: App, name: str) -> Recording | None:
+    """The app's recording of an index name or an original name ("/" throughout)."""
+    values = {"app": app.id, "name": name}
+    row = connection.execute(_BY_FILE_NAME if name.startswith("/") else _BY_ORIGINAL_NAME, values).first()
+    return from_row(row) if row else None
+
+
+def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
+    """The app's recordings of a call, in order of their begin."""
+    return [from_row(row) for row in connection.execute(_BY_CALL, {"app": app.id, "call_id": call_id})]
+
+
+def number_of(connection: Connection, app: App, recording: Recording) -> int:
+    """The row's number."""
+    statement = sa.select(_TABLE.c.id).where(_TABLE.c.app == app.id, _TABLE.c.file_name == recording.file_name)
+    return int(connection.execute(statement).scalar_one())
+
+
+def has_original_name(connection: Connection, app: App, name: str) -> bool:
+    """Whether an original name is taken in the app."""
+    statement = sa.select(_TABLE.c.id).where(_TABLE.c.app == app.id, _TABLE.c.original_file_name == name)
+    return connection.execute(statement).first() is not None
+
+
+def has_file_name(connection: Connection, app: App, name: str) -> bool:
+    """Whether an index name is taken in the app."""
+    statement = sa.select(_TABLE.c.id).where(_TABLE.c.app == app.id, _TABLE.c.file_name == name)
+    return connection.execute(statement).first() is not None

@@ -1,0 +1,341 @@
+"""Every table, and nothing else. Instants are UTC. `app` is apps.id: the first column of every index that a tenant asks.
+
+A change here needs a migration in migrations/versions; a test holds the two against each other.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime: timestamptz on PostgreSQL, microseconds since 1970 on SQLite (sorts, indexes, adds)."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The column's type on each database."""
+        return dialect.type_descriptor(
+            sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger()
+        )
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To the database."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From the database, always in UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else _EPOCH + value * _MICROSECOND
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER key
+
+
+def _app() -> sa.Column[int]:
+    return sa.Column("app", sa.Integer, sa.ForeignKey("apps.id"), nullable=False)
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, **options)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False)
+
+
+def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=not required)
+
+
+def _kept() -> tuple[sa.Column[Any], ...]:
+    size = sa.Column("size", sa.BigInteger, nullable=False)
+    crc32 = sa.Column("crc32", sa.BigInteger, nullable=False)
+    return (_text("location_id"), _text("key"), size, _text("sha256"), crc32)
+
+
+apps = sa.Table(
+    "apps", METADATA, sa.Column("id", sa.Integer, primary_key=True), _text("ak", unique=True), _text("name"), _instant("created_at")
+)
+access_keys = sa.Table(
+    "access_keys",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _app(),
+    _text("ak", index=True),
+    _text("sealed_sk"),
+    _instant("created_at"),
+    _instant("revoked_at", required=False),
+)
+accounts = sa.Table(
+    "accounts",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("zone"),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "account_id"),
+)
+vdns = sa.Table(
+    "vdns",
+    METADATA,
+    _app(),
+    _number("vdn_id"),
+    _number("cc_id"),
+    _text("account_id"),
+    sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id"),
+    sa.ForeignKeyConstraint(["app", "account_id"], ["accounts.app", "accounts.account_id"]),
+)
+callback_prefixes = sa.Table(
+    "callback_prefixes", METADATA, _app(), _text("prefix"), sa.PrimaryKeyConstraint("app", "prefix")
+)
+trusted_certificates = sa.Table(
+    "trusted_certificates",
+    METADATA,
+    _text("name", primary_key=True),
+    sa.Column("der", sa.LargeBinary, nullable=False),
+    _text("sha256"),
+    _text("subject"),
+    _instant("not_after"),
+    _instant("created_at"),
+)
+changes = sa.Table("changes", METADATA, _text("name", primary_key=True), _number("number"))
+address_failures = sa.Table(
+    "address_failures",
+    METADATA,
+    _text("address", primary_key=True),
+    _number("failures"),
+    _instant("since"),
+    _instant("locked_until", required=False),
+)
+recordings = sa.Table(
+    "recordings",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("cc_id"),
+    _text("vdn_id"),
+    _text("agent_id"),
+    _text("call_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _instant("call_begin"),
+    _instant("call_end"),
+    _text("file_name"),
+    _text("original_file_name"),
+    _number("call_type"),
+    _number("media_type"),
+    _number("task_status"),
+    _text("task_result"),
+    _text("user_wanted_skill_id"),
+    _text("current_skill_id"),
+    *_kept(),
+    _text("source_sha256"),
+    _text("source_name"),
+    _instant("created_at"),
+    sa.UniqueConstraint("app", "file_name"),
+    sa.Index(None, "app", "original_file_name"),
+    sa.Index(None, "app", "call_id"),
+    sa.Index(None, "app", "call_begin"),
+)
+cdrs = sa.Table(
+    "cdrs",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("cc_id"),
+    _text("vdn_id"),
+    _text("call_id"),
+    _number("call_id_num"),
+    _text("agent_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _instant("begin"),
+    _instant("wait_begin", required=False),
+    _instant("wait_end", required=False),
+    _instant("ack_begin", required=False),
+    _instant("ack_end", required=False),
+    _instant("call_begin", required=False),
+    _instant("call_end", required=False),
+    _number("device_type"),
+    _number("device_no"),
+    _number("call_type"),
+    _number("release_cause"),
+    _number("pre_device_type"),
+    _number("pre_device_no"),
+    _number("leave_reason"),
+    _number("media_type"),
+    _number("sub_media_type"),
+    _text("user_wanted_skill_id"),
+    _text("current_skill_id"),
+    _text("caller_name"),
+    _text("switch_call_id"),
+    _text("switch_leg_id"),
+    _text("line_key"),
+    sa.Index(None, "app", "call_id"),
+    sa.Index(None, "app", "begin"),
+)
+agent_operations = sa.Table(
+    "agent_operations",
+    METADATA,
+    _app(),
+    _text("id"),
+    _text("account_id"),
+    _text("agent_id"),
+    _text("service_no"),
+    _text("skill_id"),
+    _text("call_id"),
+    _instant("begin"),
+    _instant("end", required=False),
+    _number("op_type"),
+    _text("op_object"),
+    _text("op_cause"),
+    _number("media_type"),
+    _text("vdn_id"),
+    _text("cc_id"),
+    _text("agent_type"),
+    _text("phone_no"),
+    _text("call_direction"),
+    _text("location_id"),
+    _text("logon_sn"),
+    _text("skill_info_sn"),
+    sa.PrimaryKeyConstraint("app", "id"),
+    sa.Index(None, "app", "begin"),
+)
+agent_skill_changes = sa.Table(
+    "agent_skill_changes",
+    METADATA,
+    _app(),
+    _text("id"),
+    _text("account_id"),
+    _number("sub_cc_no"),
+    _number("vdn"),
+    _number("agent_id"),
+    _instant("operate_time"),
+    _number("operate_id"),
+    _number("operate_type"),
+    _text("skill_list"),
+    _text("logon_sn"),
+    _number("operate_sn"),
+    _instant("operate_end_time", required=False),
+    _number("renew_flag"),
+    _instant("update_time", required=False),
+    _number("month_of_year"),
+    sa.PrimaryKeyConstraint("app", "id"),
+    sa.Index(None, "app", "operate_time"),
+)
+voice_files = sa.Table(
+    "voice_files",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _number("vdn_id"),
+    _text("file_name"),
+    _text("folder"),
+    *_kept(),
+    _instant("created_at"),
+    _instant("deleted_at", required=False),
+    sa.UniqueConstraint("app", "file_name"),
+    sa.Index(None, "app", "folder"),
+)
+play_tokens = sa.Table(
+    "play_tokens",
+    METADATA,
+    _text("digest", primary_key=True),
+    _app(),
+    sa.Column("recording", BigId, sa.ForeignKey("recordings.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+devices = sa.Table(
+    "devices",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _number("kind"),
+    _text("name"),
+    _number("number"),
+    sa.PrimaryKeyConstraint("app", "account_id", "kind", "name"),
+    sa.UniqueConstraint("app", "account_id", "kind", "number"),
+)
+queue_visits = sa.Table(
+    "queue_visits",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("switch_leg_id"),
+    _text("queue"),
+    _instant("entered", required=False),
+    _instant("rang", required=False),
+    _instant("connected", required=False),
+    _instant("left", required=False),
+    _text("agent"),
+    _text("outcome"),
+    sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue"),
+)
+source_cursors = sa.Table(
+    "source_cursors",
+    METADATA,
+    _app(),
+    _text("path"),
+    _text("first_line"),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _instant("read_at"),
+    sa.PrimaryKeyConstraint("app", "path"),
+)
+source_files = sa.Table(
+    "source_files",
+    METADATA,
+    _app(),
+    _text("path"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    _text("state"),
+    _text("reason"),
+    _instant("seen_at"),
+    sa.PrimaryKeyConstraint("app", "path"),
+    sa.Index(None, "app", "state"),
+)
+awaited_recordings = sa.Table(
+    "awaited_recordings",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("name"),
+    _text("call_id"),
+    _instant("since"),
+    _instant("missing_at", required=False),
+    sa.PrimaryKeyConstraint("app", "account_id", "name"),
+    sa.Index(None, "app", "since"),
+)
+refusals = sa.Table(
+    "refusals",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("file"),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _text("reason"),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _instant("refused_at"),
+    sa.UniqueConstraint("app", "file", "line", "reason"),
+)

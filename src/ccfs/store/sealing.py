@@ -1,0 +1,59 @@
+"""Sealing secrets at rest with the node's keys. A list, so that keys rotate: the first seals, every one opens."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from ccfs.model.errors import Misuse
+
+
+class Sealer:
+    """Seals and opens short secrets."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        """`keys` are Fernet keys, newest first; raises Misuse if one is not a key."""
+        try:
+            self._keys = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise Misuse("a node key is not a Fernet key (32 bytes in URL-safe base64)") from None
+
+    def seal(self, secret: str) -> str:
+        """The secret, encrypted and authenticated."""
+        return self._keys.encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The secret again; raises Misuse if none of the node's keys opens it."""
+        try:
+            return self._keys.decrypt(sealed).decode()
+        except InvalidToken:
+            raise Misuse("a sealed secret opens with none of the node's keys") from None
+
+    def renew(self, sealed: str) -> str:
+        """The same secret sealed with the newest key."""
+        return self._keys.rotate(sealed).decode()
+
+
+def keys_in(folder: Path) -> tuple[str, ...]:
+    """The keys of the file `node.keys`, one a line; the file is made with a first key when it is missing."""
+    path = folder / "node.keys"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make(path)
+    return tuple(path.read_text().split())
+
+
+def _make(path: Path) -> None:
+    """Two processes may start at once: the file appears whole, and the one that comes second keeps the first's."""
+    fresh = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(Fernet.generate_key() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()

@@ -1,0 +1,76 @@
+"""Rows of voice files: uploads, voice messages, intelligent-IVR recordings. By app and outside name, never by path."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.recording import Kept
+from ccfs.model.tenancy import App
+from ccfs.model.voice_file import VoiceFile
+from ccfs.store import schema
+from ccfs.store.recordings import values_of
+
+_TABLE = schema.voice_files
+_COLUMNS = ("vdn_id", "file_name", "created_at", "location_id", "key", "size", "sha256", "crc32")
+_FIND = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
+    _TABLE.c.app == sa.bindparam("app"), _TABLE.c.deleted_at.is_(None)
+)
+_BY_NAME = _FIND.where(_TABLE.c.file_name == sa.bindparam("name"))
+_IN_FOLDER = _FIND.where(_TABLE.c.folder == sa.bindparam("folder")).limit(2)
+
+
+def folder_of(name: str) -> str:
+    """The folder part of an outside name."""
+    return name.rstrip("/").rsplit("/", 1)[0]
+
+
+def _from_row(row: Sequence[Any]) -> VoiceFile:
+    kept = Kept(location_id=row[3], key=row[4], size=row[5], sha256=row[6], crc32=row[7])
+    return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], kept=kept)
+
+
+def add(connection: Connection, app: App, file: VoiceFile) -> None:
+    """Keep a voice file's row; its bytes lie in their location already."""
+    values = {"vdn_id": file.vdn_id, "file_name": file.file_name, "created_at": file.created_at}
+    folder = folder_of(file.file_name)
+    connection.execute(sa.insert(_TABLE).values(**values, **values_of(file.kept), folder=folder, app=app.id))
+
+
+def by_name(connection: Connection, app: App, name: str) -> VoiceFile | None:
+    """The app's voice file of that name."""
+    row = connection.execute(_BY_NAME, {"app": app.id, "name": name}).first()
+    return _from_row(row) if row else None
+
+
+def in_folder(connection: Connection, app: App, folder: str) -> list[VoiceFile]:
+    """At most two of the app's voice files that lie right in the folder: enough to tell one from several."""
+    rows = connection.execute(_IN_FOLDER, {"app": app.id, "folder": folder.rstrip("/")})
+    return [_from_row(row) for row in rows]
+
+
+def mark_deleted(connection: Connection, app: App, file: VoiceFile, now: datetime) -> bool:
+    """Make the file unfindable from now on; False if somebody was faster. Its bytes go next, its row last."""
+    living = sa.update(_TABLE).where(
+        _TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, _TABLE.c.deleted_at.is_(None)
+    )
+    return connection.execute(living.values(deleted_at=now)).rowcount == 1
+
+
+def forget(connection: Connection, app: App, file: VoiceFile) -> None:
+    """Drop the row of a deleted file once its bytes are gone."""
+    gone = _TABLE.c.deleted_at.is_not(None)
+    connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, gone))
+
+
+def deleted(connection: Connection, limit: int) -> list[tuple[App, VoiceFile]]:
+    """Files whose deletion was begun and not finished, of every app: for the work loop."""
+    statement = (
+        sa.select(*(_TABLE.c[name] for name in _COLUMNS), schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name)
+        .join(schema.apps, schema.apps.c.id == _TABLE.c.app)
+        .where(_TABLE.c.deleted_at.is_not(None))
+        .limit(limit)
+    )
+    return [(App(id=row[-3], ak=row[-2], name=row[-1]), _from_row(row)) for row in connection.execute(statement)]

@@ -1,0 +1,121 @@
+"""Lines of an index file: bytes to text, and text to the cells of a record (RFC 4180). Nothing here knows a column.
+
+A bad line costs itself only: it comes out as an UnreadableLine, and reading goes on with the next one.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from typing import Protocol, TypeAlias
+
+from ccfs.switches.found import UnreadableLine
+
+LONGEST_LINE = 64 * 1024  # bytes; the widest row of the interface has under 4,000
+MOST_LINES = 20  # that one quoted record may span
+
+Line: TypeAlias = str | UnreadableLine
+
+
+class Source(Protocol):
+    """An open binary file: a file on disk, a member of a zip, or BytesIO."""
+
+    def readline(self, size: int = -1, /) -> bytes: ...
+
+
+class Lines:
+    """The lines of a file, decoded, with a look ahead of a few lines."""
+
+    def __init__(self, file: Source) -> None:
+        self._lines = _decoded(file)
+        self._ahead: deque[Line] = deque()
+        self.taken = 0  # lines so far: the number of the line taken last
+
+    def peek(self, ahead: int) -> Line | None:
+        """The line that comes after `ahead` others, None where the file has ended before."""
+        while len(self._ahead) <= ahead and (line := next(self._lines, None)) is not None:
+            self._ahead.append(line)
+        return self._ahead[ahead] if ahead < len(self._ahead) else None
+
+    def take(self, count: int = 1) -> None:
+        """Goes past lines that were peeked at."""
+        for _ in range(count):
+            self._ahead.popleft()
+        self.taken += count
+
+
+def records(lines: Lines, width: int) -> Iterator[tuple[int, list[str] | UnreadableLine]]:
+    """Records of `width` cells, each with the number of its first line; blank lines are passed over."""
+    while (line := lines.peek(0)) is not None:
+        number = lines.taken + 1
+        if line == "":
+            lines.take()
+            continue
+        found, used = _record(lines, line, width)
+        lines.take(used)
+        yield number, found
+
+
+def cells(text: str) -> list[str]:
+    """The cells of a record; UnreadableLine if its quotes are not in order."""
+    try:
+        return next(csv.reader([text], strict=True))
+    except (csv.Error, StopIteration) as why:
+        raise UnreadableLine(f"quotes are not in order: {why}") from None
+
+
+def _record(lines: Lines, line: Line, width: int) -> tuple[list[str] | UnreadableLine, int]:
+    """The record that begins with a line, and how many lines it takes up."""
+    if isinstance(line, UnreadableLine):
+        return line, 1
+    try:
+        found = cells(line)
+    except UnreadableLine as why:
+        return _spanning(lines, line, width) or (why, 1)
+    if len(found) != width:
+        return UnreadableLine(f"has {len(found)} cells, not {width}"), 1
+    return found, 1
+
+
+def _spanning(lines: Lines, text: str, width: int) -> tuple[list[str], int] | None:
+    """A record whose quoted cell goes on in the next lines; None if no such record of the right width is there.
+
+    The width decides: without it, one stray quote would swallow the good lines up to the next stray quote.
+    """
+    joined = [text + "\n"]
+    for ahead in range(1, MOST_LINES):
+        line = lines.peek(ahead)
+        if not isinstance(line, str):
+            return None
+        joined.append(line + "\n")
+        try:
+            found = next(csv.reader(joined, strict=True))
+        except (csv.Error, StopIteration):
+            continue
+        return (found, ahead + 1) if len(found) == width else None
+    return None
+
+
+def _decoded(file: Source) -> Iterator[Line]:
+    first = True
+    while raw := file.readline(LONGEST_LINE):
+        if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
+            _skip_to_line_end(file)
+            yield UnreadableLine(f"is longer than {LONGEST_LINE} bytes")
+        else:
+            yield _text(raw.removeprefix(b"\xef\xbb\xbf") if first else raw)
+        first = False
+
+
+def _skip_to_line_end(file: Source) -> None:
+    while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+        pass
+
+
+def _text(raw: bytes) -> Line:
+    """UTF-8, else GB18030, each line for itself: either keeps line ends, commas and quotes to themselves."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding).rstrip("\r\n")
+        except UnicodeDecodeError:
+            continue
+    return UnreadableLine("is neither UTF-8 nor GB18030")

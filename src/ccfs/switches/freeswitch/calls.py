@@ -1,0 +1,61 @@
+"""Channels that belong together: what only the channels of one call, seen side by side, can tell. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ccfs.model.cdr import CallType, Device
+from ccfs.switches.freeswitch.channel import Channel
+
+
+def meet(channels: Iterable[Channel]) -> list[Channel]:
+    """The same channels in their order, those of one call under the uuid of its first one.
+
+    A channel says who made it, but not who made that one: chains are followed as far as the channels at hand reach. In
+    CSV only the a-leg names the other (bleg_uuid): a channel that nobody made is taken in by one that was bridged to it.
+    Where the agent's own channel is there, too, the caller's stops standing for the agent; and all take the first
+    channel's call type.
+    """
+    found = list(channels)
+    parents = _parents(found)
+    roots = {leg.switch_leg_id: _root(leg.switch_leg_id, parents) for leg in found}
+    members: dict[str, list[Channel]] = defaultdict(list)
+    for leg in found:
+        members[roots[leg.switch_leg_id]].append(leg)
+    return [_settled(leg, roots[leg.switch_leg_id], members[roots[leg.switch_leg_id]]) for leg in found]
+
+
+def _parents(found: Iterable[Channel]) -> dict[str, str]:
+    """Channel to the channel that it belongs under."""
+    by_id = {leg.switch_leg_id: leg for leg in found}
+    parents = {leg.switch_leg_id: leg.switch_call_id for leg in found if leg.switch_call_id != leg.switch_leg_id}
+    for leg in found:
+        other = by_id.get(leg.bridged_to)
+        if other is None or other.switch_leg_id in parents or other.begin < leg.begin:
+            continue
+        if _root(leg.switch_leg_id, parents) != other.switch_leg_id:
+            parents[other.switch_leg_id] = leg.switch_leg_id
+    return parents
+
+
+def _root(leg_id: str, parents: dict[str, str]) -> str:
+    """The end of a chain of parents; of a ring, which only damaged records make, its smallest member."""
+    seen = [leg_id]
+    while (parent := parents.get(seen[-1])) is not None:
+        if parent in seen:
+            return min(seen[seen.index(parent) :])
+        seen.append(parent)
+    return seen[-1]
+
+
+def _settled(leg: Channel, root: str, members: list[Channel]) -> Channel:
+    """A channel as its call's other channels let it be seen."""
+    leg = replace(leg, switch_call_id=root)
+    first = next((member for member in members if member.switch_leg_id == root), leg)
+    if leg.switch_leg_id != root:
+        return replace(leg, call_type=first.call_type)
+    stands_for_agent = leg.device_type == Device.AGENT and leg.call_type != CallType.OUTBOUND
+    others = (member for member in members if member is not first and member.device_type == Device.AGENT)
+    if stands_for_agent and any(other.agent == leg.agent for other in others):
+        return replace(leg, device_type=Device.FLOW, device_name=leg.context, agent="")
+    return leg

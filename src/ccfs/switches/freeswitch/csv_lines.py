@@ -1,0 +1,91 @@
+"""Lines of mod_cdr_csv: which template wrote them, and their cells as facts.
+
+FreeSWITCH puts values between quotes as they are: a quote within a value is not doubled. So cells end at `","`, and
+RFC 4180 is followed only where a line is not quoted throughout. Templates: FreeSWITCH's own conf/cdr_csv.conf.xml.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from ccfs.switches.found import UnreadableLine
+from ccfs.switches.freeswitch.facts import Facts, clean
+
+LONGEST_LINE: Final = 64 * 1024  # bytes
+
+_COMMON = (
+    "caller_id_name,caller_id_number,destination_number,context,start_stamp,answer_stamp,end_stamp,duration,billsec,"
+    "hangup_cause,uuid,bleg_uuid,accountcode"
+)
+_EXAMPLE = f"{_COMMON},read_codec,write_codec"
+_WRITTEN: Final[dict[str, str]] = {
+    "example": _EXAMPLE,
+    "sql": _COMMON,  # also what "example" was before it had codecs
+    "linksys": f"{_EXAMPLE},sip_user_agent,sip_p_rtp_stat",
+    "snom": f"{_EXAMPLE},sip_user_agent,call_clientcode,sip_rtp_rxstat,sip_rtp_txstat,sofia_record_file",
+    "asterisk": "accountcode,caller_id_number,destination_number,context,caller_id,channel_name,bridge_channel,"
+    "last_app,last_arg,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause,amaflags,uuid,userfield",
+    # ani is the caller's number; the last but one is the first letter of the caller's name at most
+    "opencdrrate": "uuid,signal_bond,direction,caller_id_number,destination_number,answer_stamp,end_stamp,billsec,"
+    "accountcode,userfield,network_addr,caller_id_name,sip_gateway_name",
+}
+TEMPLATES: Final[dict[str, tuple[str, ...]]] = {name: tuple(names.split(",")) for name, names in _WRITTEN.items()}
+
+_BETWEEN = re.compile(r'",\s*"')
+_SQL = re.compile(r"INSERT INTO .{0,64}? VALUES \((.*)\);", re.IGNORECASE | re.DOTALL)
+_STAMP = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+_ID = re.compile(r"[0-9A-Za-z._-]{1,128}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\}")
+
+
+def columns_of(template: str) -> tuple[str, ...]:
+    """The columns of an operator's own template: names with commas, or the template itself with its ${names}.
+
+    Raises ValueError where it lacks uuid, or any time to place the call by.
+    """
+    named = _VARIABLE.findall(template) if "${" in template else template.split(",")
+    columns = tuple(name.strip().strip('"') for name in named)
+    if "uuid" not in columns:
+        raise ValueError("the columns lack uuid")
+    if not any(column.endswith(("_stamp", "_epoch", "_uepoch")) for column in columns):
+        raise ValueError("the columns lack start_stamp, answer_stamp and end_stamp")
+    return columns
+
+
+def facts_of(line: bytes, *, columns: Sequence[str] = ()) -> Facts:
+    """The facts of one line, by the operator's columns, else by the first template that it fits.
+
+    Raises UnreadableLine.
+    """
+    if len(line) > LONGEST_LINE:
+        raise UnreadableLine(f"is longer than {LONGEST_LINE} bytes")
+    text = line.decode("utf-8", "replace").strip()
+    if inner := _SQL.fullmatch(text):
+        text = inner[1]
+    row = _cells(text)
+    names = columns or _template(row)
+    if len(row) != len(names):
+        raise UnreadableLine(f"has {len(row)} cells, not {len(names)}")
+    return clean(dict(zip(names, row, strict=True)))
+
+
+def _cells(text: str) -> list[str]:
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return _BETWEEN.split(text[1:-1])
+    try:
+        return next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error as why:
+        raise UnreadableLine(f"is not CSV: {why}") from None
+
+
+def _template(row: Sequence[str]) -> tuple[str, ...]:
+    for columns in TEMPLATES.values():
+        if len(columns) == len(row) and _fits(dict(zip(columns, row, strict=True))):
+            return columns
+    raise UnreadableLine("fits none of FreeSWITCH's CSV templates")
+
+
+def _fits(row: dict[str, str]) -> bool:
+    stamps = (value for name, value in row.items() if name.endswith("_stamp"))
+    return _ID.fullmatch(row["uuid"]) is not None and all(_STAMP.fullmatch(stamp) for stamp in stamps)

@@ -1,0 +1,1 @@
+"""Who is asking now: the only async code."""

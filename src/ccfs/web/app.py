@@ -1,0 +1,130 @@
+"""The web process's door: a request comes in, is led to its visitor's file, and leaves as an answer, counted and logged.
+
+It speaks RSGI, Granian's own protocol, because only that hands files and ranges to the server (docs/notes/001).
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ccfs.logs import log
+from ccfs.model import errors
+from ccfs.web import docs, health, ivr, play, recordings, signed
+from ccfs.web.answers import Answer, Plain
+from ccfs.web.here import Here
+from ccfs.web.request import Request, Scope, read_body, read_scope
+from ccfs.web.send import send
+from ccfs.wire import asks, codes, envelope
+from ccfs.wire.operations import Operation, paths
+
+SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
+
+Handler = Callable[..., Awaitable[Answer]]
+HANDLERS: dict[str, Handler] = {
+    "downloadRecordFile": recordings.download_record_file,
+    "downloadRecord": recordings.download_record,
+    "requestPlayVoice": play.request_play_voice,
+    "downloadOiapRecord": ivr.download_oiap_record,
+    "downloadIVRRecordFile": ivr.download_ivr_record_file,
+    "ivr/downloadFile": ivr.download_file,
+    "ivr/uploadFile": ivr.upload_file,
+    "ivr/getFileHash": ivr.get_file_hash,
+    "ivr/deleteFile": ivr.delete_file,
+}
+PAGES: dict[str, Handler] = {
+    "/healthz": health.healthz,
+    "/readyz": health.readyz,
+    "/metrics": health.metrics,
+    "/docs": docs.page,
+    "/openapi.json": docs.openapi,
+}
+
+
+class Web:
+    """The RSGI application of one web process."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._operations = dict(paths())
+        self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
+
+    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        """Answer one request."""
+        began = time.perf_counter()
+        request = read_scope(scope, secrets.token_hex(8))
+        operation = self._operations.get(request.path)
+        name = operation.name if operation else request.path if request.path in PAGES else "other"
+        answer, code = await self._answer(request, operation, protocol)
+        try:
+            status, size = await send(self._here, request, answer, protocol)
+        except errors.CcfsError as error:
+            failure = self._failure(request, operation, error)
+            code = codes.code_of(error).code
+            status, size = await send(self._here, request, failure, protocol)
+        self._record(request, name, status, code, size, began)
+
+    async def _answer(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Answer, str]:
+        try:
+            if operation is None:
+                return await self._page(request), ""
+            return await self._perform(request, operation, protocol), codes.SUCCESS.code
+        except errors.CcfsError as error:
+            return self._failure(request, operation, error), codes.code_of(error).code
+        except Exception:
+            log().exception("failed", action="request_failed", request=request.id, path=request.path)
+            return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
+
+    async def _page(self, request: Request) -> Answer:
+        page = PAGES.get(request.path)
+        if page is None:
+            return self._refusal(request, 404)
+        if request.method not in ("GET", "HEAD"):
+            return self._refusal(request, 405)
+        return await page(self._here, request)
+
+    async def _perform(self, request: Request, operation: Operation, protocol: Any) -> Answer:
+        if operation.ask is None:
+            return await play.play_voice(self._here, request) if request.method in ("GET", "HEAD") else self._refusal(request, 405)
+        if request.method != "POST":
+            return self._refusal(request, 405)
+        address = request.address(self._here.settings.trusted_proxies)
+        await signed.refuse_locked(self._here, address)
+        body = await read_body(request, protocol, self._body_limit)
+        caller = await signed.caller_of(self._here, request, body, address)
+        ask = asks.read(operation.ask, body)
+        return await HANDLERS[operation.name](self._here, caller, request, ask)
+
+    def _failure(self, request: Request, operation: Operation | None, error: errors.CcfsError) -> Answer:
+        if isinstance(error, errors.Unauthorised):
+            return self._refusal(request, 401)
+        if isinstance(error, errors.AddressLocked):
+            return self._refusal(request, 403)
+        if operation is None:
+            return self._refusal(request, 500)
+        language = self._here.settings.language
+        body = envelope.failure(error, mirror=operation.mirror, data=operation.empty, language=language)
+        kind = envelope.JSON_TYPE if operation.signed else envelope.PLAY_FAILURE_TYPE
+        return Plain(body=body, content_type=kind)
+
+    def _refusal(self, request: Request, status: int) -> Plain:
+        now_ms = int(self._here.now().timestamp() * 1000)
+        return Plain(body=envelope.refusal(status, request.path, now_ms), status=status)
+
+    def _record(self, request: Request, name: str, status: int, code: str, size: int, began: float) -> None:
+        seconds = time.perf_counter() - began
+        counters = self._here.counters
+        counters.requests.labels(operation=name, status=str(status), code=code).inc()
+        counters.bytes_sent.labels(operation=name).inc(size)
+        counters.seconds.labels(operation=name).observe(seconds)
+        if self._here.settings.log_requests:
+            log().info(
+                "answered",
+                action="request_answered",
+                request=request.id,
+                operation=name,
+                status=status,
+                code=code,
+                bytes=size,
+                ms=round(seconds * 1000, 2),
+            )

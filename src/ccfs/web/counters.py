@@ -1,0 +1,29 @@
+"""What this process counts, for /metrics. Labels are bounded: operations and reasons of our own tables, never names."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Counters:
+    """The counters of one web process, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "ccfs_requests", "Answered requests.", ["operation", "status", "code"], registry=registry
+        )
+        self.bytes_sent = Counter("ccfs_sent_bytes", "Bytes of answers.", ["operation"], registry=registry)
+        self.refusals = Counter("ccfs_refusals", "Requests not authorised.", ["reason"], registry=registry)
+        self.seconds = Histogram(
+            "ccfs_request_seconds",
+            "Time until the answer began.",
+            ["operation"],
+            registry=registry,
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+        )
+        self.ingest_lag = Gauge(
+            "ccfs_ingest_lag_seconds", "Since ingest last read a switch's file.", registry=registry
+        )
+        self.awaited = Gauge(
+            "ccfs_awaited_recordings", "Recordings that CDRs name and that have not come.", ["state"], registry=registry
+        )
+        self.refused_lines = Gauge("ccfs_refused_lines", "Lines and files that ingest refused.", registry=registry)

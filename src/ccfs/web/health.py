@@ -1,0 +1,48 @@
+"""/healthz, /readyz, /metrics: what a load balancer and a monitoring system ask."""
+
+import asyncio
+import os
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from ccfs.model.errors import Unavailable
+from ccfs.store import intake
+from ccfs.web.answers import Answer, Plain
+from ccfs.web.here import Here
+from ccfs.web.request import Request
+
+
+async def healthz(_here: Here, _request: Request) -> Answer:
+    """The process lives."""
+    return Plain(body=b'{"status":"ok"}', content_type="application/json")
+
+
+async def readyz(here: Here, _request: Request) -> Answer:
+    """The process can serve: its database answers and its home location is there."""
+    is_ready = await asyncio.to_thread(here.database.is_ready)
+    body = b'{"status":"ready"}' if is_ready else b'{"status":"database does not answer"}'
+    return Plain(body=body, content_type="application/json", status=200 if is_ready else 503)
+
+
+async def metrics(here: Here, _request: Request) -> Answer:
+    """Counters in Prometheus' text form; of all web processes of this node, where it has several."""
+    try:
+        await _measure(here, here.now())
+    except Unavailable:
+        pass  # the counters of this process are worth having without the database's
+    registry: CollectorRegistry = here.counters.registry
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Plain(body=generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+async def _measure(here: Here, now: datetime) -> None:
+    state = await here.ask(intake.state)
+    here.counters.refused_lines.set(state.refused)
+    here.counters.awaited.labels(state="waiting").set(state.waiting)
+    here.counters.awaited.labels(state="missing").set(state.missing)
+    if state.read_at:
+        here.counters.ingest_lag.set((now - state.read_at).total_seconds())

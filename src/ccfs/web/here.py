@@ -1,0 +1,79 @@
+"""What every handler needs: this process's database, locations, settings, clock, counters. No handler lives here."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ccfs.model.errors import Unavailable
+from ccfs.model.tenancy import App
+from ccfs.settings import Settings
+from ccfs.store.db import Database
+from ccfs.store.locations.port import Location
+from ccfs.store.picture import Picture, Pictures
+from ccfs.web.counters import Counters
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """This web process."""
+
+    settings: Settings
+    database: Database
+    pictures: Pictures
+    locations: Mapping[str, Location]
+    home: str  # id of the location that takes new bytes
+    now: Callable[[], datetime]
+    counters: Counters
+
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""
+        return self._read(question) if self.database.is_local else await asyncio.to_thread(self._read, question)
+
+    async def tell(self, change: Callable[[Connection], T]) -> T:
+        """The answer of a change, committed. It waits for the disk, so another thread does it."""
+        return await asyncio.to_thread(self._write, change)
+
+    async def picture(self) -> Picture:
+        """Tenancy as it is now."""
+        if self.pictures.is_due and not self.database.is_local:
+            return await asyncio.to_thread(self._latest)
+        return self._latest()
+
+    def _latest(self) -> Picture:
+        try:
+            return self.pictures.latest(self.now())
+        except DBAPIError as error:
+            raise Unavailable from error
+
+    def _read(self, question: Callable[[Connection], T]) -> T:
+        try:
+            with self.database.reading() as connection:
+                return question(connection)
+        except DBAPIError as error:
+            raise Unavailable from error
+
+    def _write(self, change: Callable[[Connection], T]) -> T:
+        try:
+            with self.database.writing() as connection:
+                return change(connection)
+        except DBAPIError as error:
+            raise Unavailable from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the signature proved."""
+
+    app: App
+    picture: Picture
+
+    def owns_vdn(self, vdn_id: int | None) -> bool:
+        """Whether the VDN is one of the app's."""
+        return vdn_id in self.picture.vdns.get(self.app.id, {})

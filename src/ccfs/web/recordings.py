@@ -1,0 +1,62 @@
+"""downloadRecordFile and downloadRecord: recordings by name or by call."""
+
+from pathlib import PurePosixPath
+
+from ccfs.model.errors import NoData, NoFile, NullParameter, WrongDate
+from ccfs.model.recording import Recording
+from ccfs.model.stored_zip import Member
+from ccfs.store import recordings
+from ccfs.web.answers import Answer, KeptFile, zip_of
+from ccfs.web.here import Caller, Here
+from ccfs.web.request import Request
+from ccfs.wire import names
+from ccfs.wire.asks import DownloadRecord, DownloadRecordFile
+
+
+async def download_record_file(here: Here, caller: Caller, _request: Request, ask: DownloadRecordFile) -> Answer:
+    """One recording by its index name, or by its original name (the manual's own sample has one)."""
+    recording = await find(here, caller, ask.fileName)
+    if recording is None:
+        raise NoFile
+    return file_of(recording)
+
+
+async def download_record(here: Here, caller: Caller, _request: Request, ask: DownloadRecord) -> Answer:
+    """One recording by original name, or all of a call: one as it is, several as a zip."""
+    if ask.fileName is None and ask.callId is None:
+        raise NullParameter("fileName")
+    found = await _by_call(here, caller, ask.callId) if ask.fileName is None else []
+    if ask.fileName is not None:
+        recording = await find(here, caller, ask.fileName)
+        found = [recording] if recording and ask.callId in (None, recording.call_id) else []
+    found = [recording for recording in found if ask.ccId in (None, recording.cc_id)]
+    if not found:
+        raise NoData
+    if len(found) == 1:
+        return file_of(found[0])
+    members = [(recording.kept, _member(recording, number)) for number, recording in enumerate(found, 1)]
+    return zip_of(members, f"{found[0].call_id}.zip")
+
+
+async def find(here: Here, caller: Caller, name: str) -> Recording | None:
+    """The caller's recording of that name; raises WrongDate where no recording can have it."""
+    name = names.canonical(name)
+    if names.date_is_wrong(name):
+        raise WrongDate
+    return await here.ask(lambda connection: recordings.by_name(connection, caller.app, name))
+
+
+async def _by_call(here: Here, caller: Caller, call_id: str | None) -> list[Recording]:
+    return await here.ask(lambda connection: recordings.by_call(connection, caller.app, call_id or ""))
+
+
+def file_of(recording: Recording) -> KeptFile:
+    """The recording's bytes, to be saved under the last part of its index name."""
+    return KeptFile(kept=recording.kept, name=PurePosixPath(recording.file_name).name)
+
+
+def _member(recording: Recording, number: int) -> Member:
+    """A member named in order of begin; its time stamp is in UTC, for a zip has no zone."""
+    name = f"{number}_{PurePosixPath(recording.file_name).name}"
+    kept = recording.kept
+    return Member(name=name, size=kept.size, crc32=kept.crc32, modified=recording.call_begin)

@@ -1,0 +1,101 @@
+"""One request as handlers see it: made from the server's scope, its body read to a limit. No rule of CC-FS lives here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from ccfs.model.errors import TooLarge
+
+
+class Scope(Protocol):
+    """The parts of Granian's RSGI scope that are read."""
+
+    method: str
+    path: str
+    query_string: str
+    client: str
+    authority: str | None
+    scheme: str
+    headers: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked, without its body."""
+
+    id: str  # names the request in logs and in the answer's X-Request-Id
+    method: str
+    path: str
+    query: str  # raw
+    headers: Mapping[str, str]  # lower-case names
+    peer: str  # address and port of the other end of the connection
+
+    @cached_property
+    def pairs(self) -> dict[str, str]:
+        """The query's parameters; the first of a repeated name counts."""
+        return dict(reversed(parse_qsl(self.query, keep_blank_values=True, max_num_fields=100)))
+
+    def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+        """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
+
+        An IPv6 client counts by its /64, which is what one household or machine has.
+        """
+        address = _address(self.peer.rpartition(":")[0])
+        hops = self.headers.get("x-forwarded-for", "").split(",")
+        while address is not None and hops and _is_within(address, trusted):
+            further = _address(hops.pop())
+            if further is None:
+                break
+            address = further
+        if isinstance(address, IPv6Address):
+            return str(IPv6Network((address, 64), strict=False))
+        return str(address) if address else self.peer
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _is_within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def read_scope(scope: Scope, request_id: str) -> Request:
+    """The request of a scope. HTTP/2 has no Host header: the authority stands for it."""
+    headers: dict[str, str] = {}
+    for name, value in scope.headers.items():
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if "host" not in headers and scope.authority:
+        headers["host"] = scope.authority
+    return Request(
+        id=request_id,
+        method=scope.method,
+        path=scope.path,
+        query=scope.query_string,
+        headers=headers,
+        peer=scope.client,
+    )
+
+
+async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
+    """The whole body; raises TooLarge as soon as it is known to be longer than `limit` bytes."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"{limit} bytes")
+    if announced.isdigit():
+        body: bytes = await protocol()
+        return body
+    pieces, size = [], 0
+    async for piece in protocol:
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"{limit} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -1,0 +1,160 @@
+"""What callers ask: request bodies to frozen values. Pydantic's error types map onto the interface's codes.
+
+Unknown fields are ignored. "" counts as absent where a field is optional. `\\` is read as `/` in names (spec, section 2).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from ccfs.model import errors
+
+VERSION = "2.0"
+
+
+def _absent(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _slashes(value: Any) -> Any:
+    return value.replace("\\", "/") if isinstance(value, str) else value
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL cannot keep NUL, and no name needs the others
+
+Name127 = Annotated[str, StringConstraints(min_length=1, max_length=127, pattern=_PRINTABLE), BeforeValidator(_slashes)]
+Name225 = Annotated[str, StringConstraints(min_length=1, max_length=225, pattern=_PRINTABLE), BeforeValidator(_slashes)]
+Name255 = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PRINTABLE), BeforeValidator(_slashes)]
+CallId = Annotated[str, StringConstraints(min_length=1, max_length=25, pattern=_PRINTABLE)]
+Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE), BeforeValidator(_text)]
+ABSENT = BeforeValidator(_absent)
+
+
+class Ask(BaseModel):
+    """A msgBody; fields carry the manual's names."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+A = TypeVar("A", bound=Ask)
+
+
+class DownloadRecordFile(Ask):
+    """One recording, by the index's file_name or original_file_name."""
+
+    fileName: Name255 = Field(description="file_name (or original_file_name) of the recording index")
+
+
+class DownloadRecord(Ask):
+    """One call's recordings, by original_file_name or callId; several come as a zip."""
+
+    fileName: Annotated[Name225 | None, ABSENT] = Field(
+        default=None, description="original_file_name of the recording index"
+    )
+    callId: Annotated[CallId | None, ABSENT] = Field(
+        default=None, description="call id; several recordings come as one zip"
+    )
+    ccId: Annotated[Number | None, ABSENT] = Field(default=None, description="call centre, as text or number")
+
+
+class RequestPlayVoice(Ask):
+    """A token that plays one recording."""
+
+    fileName: Name225 = Field(description="original_file_name of the recording index, with /")
+
+
+class DownloadOiapRecord(Ask):
+    """A recording of the intelligent IVR."""
+
+    fileName: Name127 = Field(description="one of the four path forms of the manual")
+
+
+class DownloadIVRRecordFile(Ask):
+    """A voice message that a caller left with an IVR flow."""
+
+    fileName: Name225 = Field(description="{drive}:/{vdnId}/record/{yyyymmdd}/{name}.wav")
+
+
+class IvrDownloadFile(Ask):
+    """A voice file by path; mode 1 takes a folder that holds exactly one file."""
+
+    filePath: Name255 = Field(description="full path, or a folder with mode 1")
+    mode: Annotated[int | None, ABSENT] = Field(default=None, description="1: filePath is a folder")
+
+
+class IvrUploadFile(Ask):
+    """A voice file for a third-party bot."""
+
+    data: Annotated[str, StringConstraints(min_length=1)] = Field(description="base64 of an 8-bit 8 kHz mono WAV")
+
+
+class IvrFile(Ask):
+    """An uploaded voice file, to be hashed or deleted."""
+
+    fileName: Name255 = Field(description="path that the upload answered")
+    locationId: Annotated[Number | None, ABSENT] = Field(default=None, description="node; none means all nodes")
+
+
+class _Request(BaseModel):
+    version: Annotated[str, BeforeValidator(_text)]
+
+
+class Envelope(BaseModel, Generic[A]):
+    """The body of an operation: version beside the ask itself."""
+
+    request: _Request
+    msgBody: A
+
+
+def read(ask: type[A], body: bytes) -> A:
+    """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field."""
+    if not body.strip():
+        raise errors.EmptyBody
+    try:
+        envelope = Envelope[ask].model_validate_json(body)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise _error_of(error) from None
+    if envelope.request.version != VERSION:
+        raise errors.WrongVersion(VERSION)
+    return envelope.msgBody
+
+
+def integer(pairs: Mapping[str, str], name: str, *, required: bool) -> int | None:
+    """A whole number of the query string; None where it is absent or empty and not required."""
+    value = pairs.get(name, "")
+    if value == "":
+        if required:
+            raise errors.NullParameter(name)
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise errors.WrongFormat(name)
+    return int(value)
+
+
+def _error_of(error: ValidationError) -> errors.BadAsk:
+    first = error.errors(include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return errors.WrongFormat("requestBody")
+    param = next((part for part in reversed(first["loc"]) if part in _FIELDS), "requestBody")
+    return _KINDS.get(_kind(first["type"], first.get("input")), errors.WrongFormat)(str(param))
+
+
+def _kind(kind: str, value: object) -> str:
+    """Pydantic's error type, with the two that depend on the value told apart."""
+    if value is None:
+        return "missing"
+    return "string_empty" if kind == "string_too_short" and value == "" else kind
+
+
+_KINDS: dict[str, type[errors.BadAsk]] = {
+    "missing": errors.NullParameter,
+    "string_empty": errors.EmptyParameter,
+    "string_too_short": errors.TooShort,
+    "string_too_long": errors.TooLong,
+}
+_FIELDS = {"request", "version", "msgBody", "fileName", "callId", "ccId", "filePath", "mode", "data", "locationId"}

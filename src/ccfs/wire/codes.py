@@ -1,0 +1,70 @@
+"""Wire codes: one table from our errors to the interface's codes and texts. No other place knows a code.
+
+0300001 to 0300012 and 010106 are the manual's (D0835, D0823). 0390001 and up, and 010107, are ours: they lie outside the
+range that the manual is known to use.
+"""
+
+from typing import NamedTuple
+
+from ccfs.model import errors
+
+
+class Code(NamedTuple):
+    """How an error looks on the wire; texts hold {param}."""
+
+    code: str
+    en: str
+    zh: str
+
+
+SUCCESS = Code("0", "success", "成功")
+
+CODES: dict[type[errors.CcfsError], Code] = {
+    errors.Unauthorised: Code("401", "Unauthorized", "Unauthorized"),  # HTTP status; the text is Spring's
+    errors.AddressLocked: Code("403", "Forbidden", "Forbidden"),
+    errors.NullParameter: Code("0300001", "The value of {param} cannot be null.", "{param}的值不能为null。"),
+    errors.EmptyParameter: Code(
+        "0300002", "The value of {param} cannot be an empty string.", "{param}的值不能为空字符串。"
+    ),
+    errors.TooLong: Code("0300003", "The length of {param} is too long.", "{param}的长度过长。"),
+    errors.WrongFormat: Code("0300004", "The format of {param} is incorrect.", "{param}的格式不正确。"),
+    errors.TooShort: Code("0300005", "The length of {param} is too short.", "{param}的长度过短。"),
+    errors.WrongVersion: Code(
+        "0300006", "The value of version is error, current version is {param} .", "version的值错误，当前版本为{param}。"
+    ),
+    errors.EmptyBody: Code("0300007", "The params of requestBody is null.", "请求体的参数为空。"),
+    errors.WrongDate: Code(
+        "0300010", "The date in the value of fileName is in an incorrect format.", "fileName中的日期格式不正确。"
+    ),
+    errors.NoFile: Code("0300011", "The file does not exist.", "文件不存在。"),
+    errors.NoData: Code("0300012", "No data found.", "未查询到数据。"),
+    errors.TooLarge: Code("0390001", "The request is larger than {param}.", "请求大小超过{param}。"),
+    errors.NotUploadAudio: Code(
+        "0390002",
+        "The audio is not an 8-bit, 8000 Hz, mono WAV: {param}.",
+        "音频不是8位、8000赫兹、单声道的WAV文件：{param}。",
+    ),
+    errors.PathNotAllowed: Code(
+        "0390003",
+        "The value of {param} does not match the path rules of this system.",
+        "{param}的值不符合系统的路径规则。",
+    ),
+    errors.SeveralFiles: Code("0390004", "The folder does not hold exactly one file.", "目录中的文件不是恰好一个。"),
+    errors.Unavailable: Code(
+        "0390005", "The file cannot be read at the moment; try again later.", "文件暂时无法读取，请稍后重试。"
+    ),
+    errors.CcfsError: Code("0390000", "Internal error.", "系统内部错误。"),
+    errors.TokenEmpty: Code("010106", "Parameter token is empty.", "参数token为空。"),
+    errors.TokenInvalid: Code("010107", "The token is invalid or has expired.", "token无效或已过期。"),
+}
+
+
+def code_of(error: errors.CcfsError) -> Code:
+    """The nearest row of the table, walking up the error's own tree."""
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+def text_of(error: errors.CcfsError, language: str) -> str:
+    """The error's text in "en" or "zh", its parameter filled in."""
+    row = code_of(error)
+    return (row.zh if language == "zh" else row.en).format(param=error.param)

@@ -1,0 +1,42 @@
+"""Answer envelopes: dicts to the bytes that CC-FS sends. No codes of its own, no I/O, no clock.
+
+Fields stand in the manual's order: response, resultData, resultCode, resultDesc.
+"""
+
+import json
+from typing import Any
+
+from ccfs.model.errors import CcfsError
+from ccfs.wire.codes import SUCCESS, Code, code_of, text_of
+
+JSON_TYPE = "application/json;charset=UTF-8"
+BINARY_TYPE = "Application/Octet-stream;charset=UTF-8"  # capitals as documented
+PLAY_FAILURE_TYPE = "application/octet-stream;charset=UTF-8"  # D0823: playVoice fails with JSON under this type
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _answer(code: Code, text: str, data: Any, mirror: bool) -> bytes:
+    response = {"response": {"version": "2.0", "resultCode": code.code, "resultMsg": text}} if mirror else {}
+    return _dump({**response, "resultData": data, "resultCode": code.code, "resultDesc": text})
+
+
+def success(data: Any, *, mirror: bool, text: str = SUCCESS.en) -> bytes:
+    """A success; `mirror` adds the deprecated `response` object."""
+    return _answer(SUCCESS, text, data, mirror)
+
+
+def failure(error: CcfsError, *, mirror: bool, data: Any, language: str = "en") -> bytes:
+    """A failure with the documented empty `data`: "" for downloads, None for playback."""
+    return _answer(code_of(error), text_of(error, language), data, mirror)
+
+
+def refusal(status: int, path: str, now_ms: int) -> bytes:
+    """The body of an answer that is not 200 (D0836): the shape of Spring Boot's default error."""
+    error = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+    text = error.get(status, "Internal Server Error")
+    return _dump(
+        {"timestamp": now_ms, "status": status, "error": text, "message": "No message available", "path": path}
+    )

@@ -1,0 +1,234 @@
+"""auth-v2, the signature of every CC-FS request and callback: reading, checking and making it.
+
+Only text, bytes and secrets come in, as arguments. Who owns an AK, which clock skew is allowed and what a refusal
+looks like is not known here. Source: ccfs-spec 1.1 and 1.2; every reading that is accepted is in `verify`.
+"""
+
+import hmac
+import re
+from codecs import charmap_decode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote_to_bytes
+
+SCHEME = "auth-v2"
+USUAL_HEADERS = ("content-length", "content-type", "host")  # what every sample of the manual signs
+LONGEST = 8192  # characters of an Authorization value
+MOST_HEADERS = 100  # signed headers; no honest request carries more
+
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, token
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_NOBODY = "the secret of an access key that does not exist"
+
+
+class Malformed(ValueError):
+    """The Authorization header cannot be read; the text is the reason, and quotes nothing of the header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """One Authorization header, its parts as received but for the blanks around them."""
+
+    ak: str  # access key: whose secret signed
+    timestamp: str  # see `instant`
+    signed_headers: tuple[str, ...]  # names in the order and spelling received
+    signature: str  # 64 lower-case hex digits
+
+    @property
+    def prefix(self) -> str:
+        """The four parts before the signature, as they are signed."""
+        return "/".join((SCHEME, self.ak, self.timestamp, ";".join(self.signed_headers)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a signature covers of one HTTP request. Text is as on the wire; bytes beyond ASCII stand as Latin-1."""
+
+    method: str
+    path: str  # without the query, still percent-encoded if it was sent so
+    query: str = ""  # what followed "?", still encoded
+    headers: Mapping[str, str]  # lower-case name -> value as received
+    body: bytes = b""
+
+
+def parse(header: str) -> Authorization:
+    """Read an Authorization value, `auth-v2/{AK}/{timestamp}/{signedHeaders}/{signature}`.
+
+    Blanks around the parts are dropped, as some samples of the manual have them. Raises Malformed.
+    """
+    if len(header) > LONGEST or not header.isascii():
+        raise Malformed(f"more than {LONGEST} characters, or not ASCII")
+    parts = [part.strip(" \t") for part in header.split("/")]
+    if parts[0] != SCHEME or len(parts) != 5:
+        raise Malformed(f"not the five parts of {SCHEME}")
+    _, ak, timestamp, names, signature = parts
+    if not ak or not ak.isprintable():
+        raise Malformed("no access key")
+    instant(timestamp)
+    if not _SIGNATURE.fullmatch(signature):
+        raise Malformed("the signature is not 64 lower-case hex digits")
+    return Authorization(ak=ak, timestamp=timestamp, signed_headers=_header_names(names), signature=signature)
+
+
+def _header_names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(";"))
+    known = {name.lower() for name in names}
+    if not all(_HEADER_NAME.fullmatch(name) for name in names):
+        raise Malformed("the signed headers are not header names joined by ';'")
+    if len(known) < len(names) or len(names) > MOST_HEADERS:
+        raise Malformed(f"a signed header twice, or more than {MOST_HEADERS}")
+    if "host" not in known or "authorization" in known:
+        raise Malformed("host must be signed, and authorization cannot be")
+    return names
+
+
+def instant(timestamp: str) -> datetime:
+    """The instant of `yyyy-MM-dd'T'HH:mm:ss'Z'`, with or without a fraction of 1 to 6 digits; aware, UTC.
+
+    Raises Malformed.
+    """
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise Malformed("the timestamp is not yyyy-MM-ddTHH:mm:ssZ, with or without milliseconds")
+    try:
+        return datetime.fromisoformat(timestamp)
+    except ValueError as error:
+        raise Malformed("the timestamp is no date and time") from error
+
+
+# Percent-encoding at the speed of C. A table turns each byte to escape into the one character whose UTF-8 form is
+# E1, 80 + high digit, 80 + low digit; so encoding as UTF-8 makes the three bytes, and a second table names them.
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_SPREAD = "".join(chr(b) if b in _SAFE else chr(0x1000 | b >> 4 << 6 | b & 15) for b in range(256))
+_NAMED = bytes.maketrans(b"\xe1" + bytes(range(0x80, 0x90)), b"%0123456789ABCDEF")
+_PIECE = 1 << 16  # bytes at a time: stays in the processor's cache, and other threads run in between
+
+
+def normalize(data: bytes) -> bytes:
+    """Percent-encode every byte but A-Z a-z 0-9 - . _ ~, as `urllib.parse.quote(data, safe="-._~")` does."""
+    if len(data) <= _PIECE:
+        return charmap_decode(data, "strict", _SPREAD)[0].encode().translate(_NAMED)
+    return b"".join(_normalized(data))
+
+
+def _normalized(data: bytes, dropped: bytes = b"") -> Iterator[bytes]:
+    """`normalize` piece by piece, after leaving out the bytes that are `dropped`."""
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        yield normalize(piece.translate(None, dropped) if dropped else piece)
+
+
+def query_pairs(query: str) -> list[tuple[bytes, bytes]]:
+    """The decoded names and values of a raw query string, in its order; a name without "=" has an empty value.
+
+    "+" is a blank, as in a form: so the signature covers exactly what is read from the query. A plus is %2B.
+    """
+    fields = [field.partition(b"=") for field in _wire(query).replace(b"+", b" ").split(b"&") if field]
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in fields]
+
+
+def canonical_query(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The query line of the canonical request: encoded anew, sorted as whole `name=value`, joined with "&"."""
+    return b"&".join(sorted(normalize(name) + b"=" + normalize(value) for name, value in pairs))
+
+
+def canonical(request: Request, signed_headers: Sequence[str], *, empty_query_line: bool = False) -> bytes:
+    """The canonical request that `sign` signs. Raises ValueError if the request lacks a signed header."""
+    return _head(request, signed_headers, empty_query_line=empty_query_line) + normalize(request.body)
+
+
+def sign(
+    request: Request,
+    ak: str,
+    sk: str,
+    timestamp: str,
+    signed_headers: Sequence[str] = USUAL_HEADERS,
+    *,
+    empty_query_line: bool = False,
+) -> str:
+    """The whole Authorization value. `timestamp` in UTC as `instant` reads it.
+
+    A request without a query has no query line, as in the vendor's own code, or an empty one if `empty_query_line`.
+    Raises ValueError for a signed header that the request lacks, and for what `parse` would refuse.
+    """
+    names = tuple(sorted(name.lower() for name in signed_headers))
+    unsigned = Authorization(ak=ak, timestamp=timestamp, signed_headers=names, signature="")
+    head = _head(request, names, empty_query_line=empty_query_line)
+    [signature] = _signatures([signing_key(sk, unsigned.prefix)], [head], _normalized(request.body))
+    value = f"{unsigned.prefix}/{signature}"
+    if parse(value).prefix != unsigned.prefix:
+        raise Malformed("a part begins or ends with a blank")
+    return value
+
+
+def verify(authorization: Authorization, request: Request, secrets: Sequence[str]) -> bool:
+    """Whether one of the secrets of the AK signed this request. No secrets: the AK is unknown, and the answer no.
+
+    Accepted: without a query, no query line or an empty one; header lines sorted by line or by name; the body as
+    sent, or with its CR and LF removed, as some senders sign it before they break the lines. A refusal takes the
+    same work whether the AK is unknown, a signed header absent, or the signature wrong. Megabytes take milliseconds,
+    in small pieces between which other threads run; a server's event loop should leave a large body to a thread.
+    """
+    names = authorization.signed_headers
+    possible = bool(secrets) and all(name.lower() in request.headers for name in names)
+    keys = [signing_key(sk, authorization.prefix) for sk in secrets or (_NOBODY,)]
+    heads = _accepted_heads(request, names)
+
+    def signed(dropped: bytes) -> bool:
+        made = _signatures(keys, heads, _normalized(request.body, dropped))
+        found = sum(hmac.compare_digest(one, authorization.signature) for one in made)  # not any(): it stops early
+        return found > 0 and possible
+
+    return signed(b"") or ((b"\n" in request.body or b"\r" in request.body) and signed(b"\r\n"))
+
+
+def signing_key(sk: str, prefix: str) -> bytes:
+    """The key of the second HMAC: the first one's 64 hex digits as text, not its 32 bytes."""
+    return hmac.digest(sk.encode(), prefix.encode(), "sha256").hex().encode()
+
+
+def _signatures(keys: Sequence[bytes], heads: Sequence[bytes], body: Iterable[bytes]) -> list[str]:
+    """The signature under every key of every head followed by the body, which is read once."""
+    macs = [hmac.new(key, head, "sha256") for key in keys for head in heads]
+    for piece in body:
+        for mac in macs:
+            mac.update(piece)
+    return [mac.hexdigest() for mac in macs]
+
+
+def _head(request: Request, names: Sequence[str], *, empty_query_line: bool) -> bytes:
+    """The canonical request without its body, as `sign` makes it."""
+    if absent := [name for name in names if name.lower() not in request.headers]:
+        raise ValueError(f"the request lacks signed headers: {', '.join(absent)}")
+    query = canonical_query(query_pairs(request.query))
+    return _joined(request, [query] if query or empty_query_line else [], names, sorted(_header_lines(request, names)))
+
+
+def _accepted_heads(request: Request, names: Sequence[str]) -> list[bytes]:
+    """Every form of the canonical request, without its body, that a client may have signed."""
+    query = canonical_query(query_pairs(request.query))
+    by_name = _header_lines(request, sorted(names, key=str.lower))
+    by_line = sorted(by_name)
+    orders = [by_line] if by_line == by_name else [by_line, by_name]  # they differ for "host;host-x" and its like
+    queries = [[query]] if query else [[], [b""]]
+    return [_joined(request, lines, names, order) for lines in queries for order in orders]
+
+
+def _joined(request: Request, query: list[bytes], names: Sequence[str], header_lines: list[bytes]) -> bytes:
+    first = [_wire(request.method.upper()), _wire(request.path)]
+    return b"\n".join([*first, *query, ";".join(names).encode(), *header_lines, b""])
+
+
+def _header_lines(request: Request, names: Sequence[str]) -> list[bytes]:
+    """`name:value` of each header, in the order given; an absent one counts as empty."""
+    lower = [name.lower() for name in names]
+    return [normalize(name.encode()) + b":" + normalize(_wire(request.headers.get(name, ""))) for name in lower]
+
+
+def _wire(text: str) -> bytes:
+    """The bytes that text was on the wire. What Latin-1 cannot hold did not come from there, and goes as UTF-8."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

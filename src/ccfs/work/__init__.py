@@ -1,0 +1,1 @@
+"""What takes time: claim one due thing, do it, record it."""

@@ -1,0 +1,27 @@
+"""The servers and databases that any test may ask for. Nothing else: a test's own things stand beside the test."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """One real PostgreSQL for the whole run: the SQLAlchemy URL of its maintenance database."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is told to end tidies up as after Ctrl-C
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh, empty database; every test that asks runs on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ccfs.db'}"
+    else:
+        with servers.database(request.getfixturevalue("postgres_url")) as url:
+            yield url

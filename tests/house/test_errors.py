@@ -1,0 +1,58 @@
+"""The error tree and the table of wire codes hold each other."""
+
+from collections.abc import Iterator
+from string import Formatter
+
+import pytest
+
+from ccfs.model import errors
+from ccfs.wire.codes import CODES, Code
+
+NEVER_ON_THE_WIRE = {errors.Misuse: "an operator's command on this machine; HTTP has no way to it"}
+
+
+def leaves(kind: type[errors.CcfsError]) -> Iterator[type[errors.CcfsError]]:
+    """The errors of model/errors.py that have no narrower one: those that are raised."""
+    below = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    if not below:
+        yield kind
+    for child in below:
+        yield from leaves(child)
+
+
+def parameters(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+LEAVES = sorted(set(leaves(errors.CcfsError)) - set(NEVER_ON_THE_WIRE), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_every_error_has_a_wire_code(kind: type[errors.CcfsError]) -> None:
+    assert kind in CODES
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_every_error_is_drawn_in_the_tree(kind: type[errors.CcfsError]) -> None:
+    assert kind.__name__ in (errors.__doc__ or "").split()
+
+
+def test_every_row_of_the_table_is_of_the_tree() -> None:
+    assert set(CODES) - {errors.CcfsError, *LEAVES} == set()
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = [row.code for row in CODES.values()]
+    assert sorted(codes) == sorted(set(codes))
+
+
+@pytest.mark.parametrize("row", CODES.values(), ids=lambda row: row.code)
+def test_both_languages_name_the_same_parameters(row: Code) -> None:
+    assert parameters(row.en) == parameters(row.zh)
+    assert parameters(row.en) <= {"param"}
+
+
+def test_leaves_are_found_at_any_depth() -> None:
+    found = set(leaves(errors.CcfsError))
+    assert errors.NullParameter in found
+    assert errors.BadAsk not in found

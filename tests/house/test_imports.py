@@ -1,0 +1,189 @@
+"""Who may import whom: the drawing of the storeys, as a test. Its tables are the rule; to bend it, change them here."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.source import PACKAGE, name_of, python_files, tree_of
+
+EVERYTHING = {"model", "wire", "switches", "store", "client", "web", "work", "settings", "logs", "demo", "node", "cli"}
+
+# storey: what of ccfs it may import beside itself. wire and store never meet; web and work meet in the database only.
+WITHIN: dict[str, set[str]] = {
+    "model": set(),
+    "wire": {"model"},
+    "switches": {"model"},
+    "store": {"model"},
+    "client": {"wire", "model"},
+    "web": {"wire", "store", "model", "settings", "logs"},
+    "work": {"wire", "store", "switches", "model", "settings", "logs"},
+    "settings": {"model"},
+    "logs": {"settings"},
+    "demo": EVERYTHING - {"web", "node", "cli"},
+    "node": EVERYTHING,
+    "cli": EVERYTHING,
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+# What one needs to name a connection that the store gave, and to tell that the database is away; no statements.
+CONNECTION = {"sqlalchemy.engine", "sqlalchemy.exc"}
+
+# storey: what it may import of other people's packages: a package, or a module with all below it.
+OUTSIDE: dict[str, set[str]] = {
+    "model": set(),
+    "wire": {"pydantic"},
+    "switches": {"av", "numpy"},
+    "store": {"sqlalchemy", "alembic", "psycopg", "cryptography"},
+    "client": {"httpx2"},
+    "web": {"granian", "prometheus_client", "structlog", *CONNECTION},
+    "work": {"httpx2", "prometheus_client", "structlog", *CONNECTION},
+    "settings": {"pydantic", "pydantic_settings"},
+    "logs": {"structlog"},
+    "demo": {"av", "numpy"},
+    "node": {"granian", "prometheus_client", "structlog"},
+    "cli": {"granian", "rich", "structlog", "typer"},
+    "__main__": set(),
+    "__init__": set(),
+}
+
+# Imports inside a function, which hide from a reader: (storey, what is imported), each with its reason.
+INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {}
+
+PURE = {"model", "wire", "switches"}  # the clock and the outer world come to them as arguments
+CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
+WORLD = {
+    "asyncio",
+    "http",
+    "logging",
+    "random",
+    "secrets",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "threading",
+    "urllib.request",
+}
+
+
+def storey_of(module: str) -> str:
+    """The storey that a module's dotted name lies on: "store" for ccfs.store.db, "__init__" for ccfs itself."""
+    return (*module.split("."), "__init__")[1]
+
+
+def imports_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that is imported, wherever it stands; a name imported from ccfs counts as a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield node.lineno, "." * node.level + (node.module or "")
+        elif isinstance(node, ast.ImportFrom) and node.module == "ccfs":
+            names = [alias.name for alias in node.names]
+            yield from ((node.lineno, f"ccfs.{name}" if name in WITHIN else "ccfs") for name in names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.module or ""
+
+
+def is_allowed(storey: str, module: str) -> bool:
+    """Whether a storey may import a module, by the tables above."""
+    top = module.partition(".")[0]
+    if not top:  # relative: it hides which storey is meant
+        return False
+    if top == "ccfs":
+        return storey_of(module) in {*WITHIN[storey], storey, "__init__"}
+    if storey in PURE and (module in WORLD or top in WORLD):
+        return False
+    return top in sys.stdlib_module_names or any(f"{module}.".startswith(f"{one}.") for one in OUTSIDE[storey])
+
+
+def import_findings(storey: str, tree: ast.Module) -> Iterator[str]:
+    """What is wrong with the imports of one file of that storey."""
+    for line, module in imports_in(tree):
+        if not is_allowed(storey, module):
+            yield f"{line}: {storey} may not import {module}"
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for line, module in imports_in(function):
+                if (storey, module) not in INSIDE_FUNCTIONS:
+                    yield f"{line}: {module} is imported inside a function"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in {
+            "__import__",
+            "importlib.import_module",
+        }:
+            yield f"{node.lineno}: imports by a name that a reader cannot see"
+
+
+def purity_findings(storey: str, tree: ast.Module) -> Iterator[str]:
+    """async def outside web/, and clocks that are read where the time should be an argument."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef) and storey != "web":
+            yield f"{node.lineno}: async def {node.name} outside web/"
+        call = node.func if isinstance(node, ast.Call) else None
+        if storey in PURE and isinstance(call, ast.Attribute) and call.attr in CLOCKS:
+            yield f"{call.lineno}: {ast.unparse(call)}() reads a clock"
+
+
+def findings(storey: str, tree: ast.Module) -> list[str]:
+    return [*import_findings(storey, tree), *purity_findings(storey, tree)]
+
+
+@pytest.mark.parametrize("file", python_files(PACKAGE), ids=name_of)
+def test_a_file_imports_only_what_its_storey_may(file: Path) -> None:
+    storey = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert storey in WITHIN, f"{storey} is on no storey: say in WITHIN and OUTSIDE what it may import"
+    assert findings(storey, tree_of(file)) == []
+
+
+def test_an_exception_that_nobody_needs_any_more_is_taken_out() -> None:
+    inside = {
+        (file.relative_to(PACKAGE).parts[0].removesuffix(".py"), module)
+        for file in python_files(PACKAGE)
+        for function in ast.walk(tree_of(file))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for _, module in imports_in(function)
+    }
+    assert set(INSIDE_FUNCTIONS) - inside == set()
+
+
+@pytest.mark.parametrize(
+    ("storey", "text"),
+    [
+        ("model", "import pydantic"),
+        ("model", "from ccfs.wire.codes import CODES"),
+        ("wire", "from ccfs.store import db"),
+        ("store", "import ccfs.wire.names"),
+        ("store", "from ccfs import wire"),
+        ("web", "from ccfs.work.loop import Loop"),
+        ("web", "import sqlalchemy as sa"),
+        ("work", "import ccfs.web"),
+        ("client", "from ccfs.store.db import open_database"),
+        ("switches", "import sqlalchemy"),
+        ("wire", "from urllib.request import urlopen"),
+        ("store", "from . import schema"),
+        ("store", "def late():\n    import json"),
+        ("store", "if True:\n    from ccfs import web"),
+        ("cli", "import importlib\nimportlib.import_module('ccfs.web')"),
+        ("work", "async def wait(): ..."),
+        ("wire", "from datetime import UTC, datetime\nNOW = datetime.now(UTC)"),
+    ],
+)
+def test_a_file_that_breaks_a_rule_is_found(storey: str, text: str) -> None:
+    assert findings(storey, ast.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("storey", "text"),
+    [
+        ("wire", "import json\nfrom pydantic import BaseModel\nfrom ccfs.model import errors"),
+        ("store", "import sqlalchemy as sa\nfrom ccfs import __version__\nfrom ccfs.store import schema"),
+        ("web", "from ccfs.store.db import Database\nasync def answer(): ..."),
+        ("cli", "from ccfs import node\nfrom ccfs.web import app"),
+    ],
+)
+def test_a_file_that_keeps_the_rules_is_let_be(storey: str, text: str) -> None:
+    assert findings(storey, ast.parse(text)) == []

@@ -1,0 +1,60 @@
+"""The settings and the page that lists them for operators hold each other."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from ccfs.model.errors import Misuse
+from ccfs.settings import PREFIX, Settings, read
+from tests.house.source import ROOT
+
+PAGE = ROOT / "docs" / "settings.md"
+ROW = re.compile(r"\| `(CCFS_\w+)` \|")
+FIELDS = Settings.model_fields
+
+
+def default_of(field: FieldInfo) -> str:
+    """A default as an operator would write it in the environment; "empty" where it is nothing."""
+    value = field.get_default(call_default_factory=True)
+    plain = " ".join(map(str, value)) if isinstance(value, tuple) else value
+    text = json.dumps(plain) if isinstance(plain, bool) else str(plain)
+    return f"`{text}`" if text else "empty"
+
+
+def row_of(name: str) -> str:
+    """The line that docs/settings.md must have for a setting: name, default, sentence."""
+    return f"| `{PREFIX}{name.upper()}` | {default_of(FIELDS[name])} | {FIELDS[name].description} |"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_setting_has_a_default_and_a_sentence(name: str) -> None:
+    assert not FIELDS[name].is_required()
+    assert (FIELDS[name].description or "").endswith(".")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_setting_stands_on_the_page_with_the_same_default_and_sentence(name: str) -> None:
+    assert row_of(name) in PAGE.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_page_has_no_setting_of_its_own() -> None:
+    rows = [match[1] for line in PAGE.read_text(encoding="utf-8").splitlines() if (match := ROW.match(line))]
+    assert sorted(rows) == sorted(PREFIX + name.upper() for name in FIELDS)
+
+
+@pytest.mark.parametrize("environment", [{"CCFS_NO_SUCH": "1"}, {"CCFS_WORKER": "2"}])
+def test_an_unknown_setting_is_refused_by_name(environment: dict[str, str]) -> None:
+    with pytest.raises(Misuse, match=next(iter(environment))):
+        read(environment)
+
+
+def test_other_programs_variables_are_let_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CCFS_DATA", str(tmp_path))
+    assert read({"CCFS_DATA": str(tmp_path), "HOME": "anywhere", "ccfs_no_such": "1"}).data == tmp_path
+
+
+if __name__ == "__main__":  # prints the table that docs/settings.md must have
+    print("\n".join(map(row_of, FIELDS)))

@@ -1,0 +1,73 @@
+"""Every function that reads or writes rows says whose rows: (connection, app, ...). No rows of another app by oversight."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.house.source import PACKAGE, python_files, tree_of
+
+# Functions of the whole system, by module and name, each with the reason why it asks for no app.
+SYSTEM_WIDE: dict[str, str] = {
+    "lockouts.count_failure": "an address is locked before it is known who asks",
+    "lockouts.locked": "as above",
+    "lockouts.forget_old": "as above",
+    "play_tokens.recording_of": "the token itself names the app",
+    "play_tokens.forget_expired": "tidies up for all",
+    "tenancy.add_app": "the app is not there yet",
+    "tenancy.apps": "the operator's list",
+    "tenancy.app_by_ak": "finds the app",
+    "tenancy.insert_or_ignore": "makes a statement; reads nothing",
+    "tenancy.changed": "counts changes of all apps",
+    "tenancy.change_number": "counts changes of all apps",
+    "tenancy.living_keys": "a signature is checked against every app's keys",
+    "tenancy.reseal": "the operator renews the seal of all secrets",
+    "voice_files.deleted": "tidies up for all",
+}
+
+
+def row_functions(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """Name and parameters, without the connection, of each public function that is given a connection."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            parameters = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            if parameters[:1] == ["connection"]:
+                yield node.name, parameters[1:]
+            else:
+                assert "connection" not in parameters, f"{node.name}: the connection comes first"
+
+
+def without_app(tree: ast.Module) -> set[str]:
+    """The functions that are given a connection, and then something else than the app."""
+    return {name for name, parameters in row_functions(tree) if parameters[:1] != ["app"]}
+
+
+FILES = {file.stem: tree_of(file) for file in python_files(PACKAGE / "store") if file.parent == PACKAGE / "store"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_row_function_takes_the_app_first(module: str) -> None:
+    assert {f"{module}.{name}" for name in without_app(FILES[module])} - set(SYSTEM_WIDE) == set()
+
+
+def test_every_exception_is_still_needed() -> None:
+    needed = {f"{module}.{name}" for module, tree in FILES.items() for name in without_app(tree)}
+    assert set(SYSTEM_WIDE) - needed == set()
+
+
+def test_the_rule_has_something_to_rule() -> None:
+    assert sum(len(list(row_functions(tree))) for tree in FILES.values()) > len(SYSTEM_WIDE)
+
+
+@pytest.mark.parametrize(
+    "text", ["def by_name(connection, name): ...", "def all(connection): ...", "def f(connection, *, app_id): ..."]
+)
+def test_a_function_without_the_app_is_found(text: str) -> None:
+    assert without_app(ast.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["def by_name(connection, app, name): ...", "def _rows(connection): ...", "def digest(x): ..."]
+)
+def test_a_function_that_keeps_the_rule_is_let_be(text: str) -> None:
+    assert not without_app(ast.parse(text))

@@ -1,0 +1,205 @@
+"""WAV headers: as real recorders write them, as ccfs writes them, and as an attacker might."""
+
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.model.wav import A_LAW, EXTENSIBLE, GSM, MAX_DATA, MU_LAW, PCM, NotWav, check_upload, header, read_format
+
+# Written by sox: A-law with a fact chunk, 8 samples; GSM in its Microsoft form ("WAV49"), 320 samples; 24-bit extensible.
+SOX_A_LAW = bytes.fromhex(
+    "524946463a00000057415645666d74201200000006000100401f0000401f0000010008000000"
+    "666163740400000008000000"
+    "6461746108000000ff8bb9a6a3a3a6bb"
+)
+SOX_GSM_HEAD = bytes.fromhex(
+    "524946467600000057415645666d74201400000031000100401f000059060000410000000200400166616374040000004001000064617461"
+    "42000000"
+)
+SOX_EXTENSIBLE_HEAD = bytes.fromhex(
+    "524946466000000057415645666d742028000000feff0100401f0000c05d00000300180016001800040000000100000000001000800000aa"
+    "00389b716661637404000000080000006461746118000000"
+)
+# Written into a pipe, where the length cannot be known: by sox, and by ffmpeg with a LIST chunk of 26 bytes.
+SOX_PIPED_HEAD = bytes.fromhex(
+    "5249464624f0ff7f57415645666d74201000000001000100401f0000803e0000020010006461746100f0ff7f"
+)
+FFMPEG_PIPED = bytes.fromhex(
+    "52494646ffffffff57415645666d74201000000001000100401f0000803e0000020010004c4953541a000000494e464f495346540e000000"
+    "4c61766635392e32372e3130300064617461ffffffff5003801e0039004e005a005a"
+)
+# What Asterisk's format_wav writes before the first sample, and leaves when it is killed.
+ASTERISK_LIVE_HEAD = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16) + b"data\0\0\0\0"
+
+UPLOAD = header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=4) + b"\xd5" * 4
+
+
+def fmt(tag: int = PCM, channels: int = 1, rate: int = 8000, bits: int = 8) -> bytes:
+    block = channels * bits // 8
+    return b"fmt " + struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * block, block, bits)
+
+
+def riff(*chunks: bytes) -> bytes:
+    body = b"WAVE" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_an_a_law_file_is_described() -> None:
+    found = read_format(SOX_A_LAW, len(SOX_A_LAW))
+    assert (found.tag, found.channels, found.rate, found.bits, found.block_align) == (A_LAW, 1, 8000, 8, 1)
+    assert SOX_A_LAW[found.data_offset :] == bytes.fromhex("ff8bb9a6a3a3a6bb")
+    assert (found.data_size, found.duration, found.open_ended, found.cut) == (8, 0.001, False, False)
+
+
+def test_gsm_takes_its_length_from_the_byte_rate() -> None:
+    found = read_format(SOX_GSM_HEAD, len(SOX_GSM_HEAD) + 66)
+    assert (found.tag, found.bits, found.block_align, found.data_size) == (GSM, 0, 65, 66)
+    assert found.duration == pytest.approx(0.04, abs=0.001)
+
+
+def test_an_extensible_format_is_its_sub_format() -> None:
+    found = read_format(SOX_EXTENSIBLE_HEAD, len(SOX_EXTENSIBLE_HEAD) + 24)
+    assert (found.tag, found.bits, found.data_size, found.duration) == (PCM, 24, 24, 0.001)
+
+
+def test_an_extensible_format_of_a_foreign_guid_stays_extensible() -> None:
+    foreign = SOX_EXTENSIBLE_HEAD.replace(bytes.fromhex("00aa00389b71"), bytes.fromhex("00aa00389b72"))
+    assert read_format(foreign, len(foreign) + 24).tag == EXTENSIBLE
+
+
+@pytest.mark.parametrize(
+    ("head", "offset"), [(FFMPEG_PIPED[:78], 78), (ASTERISK_LIVE_HEAD, 44)], ids=["0xFFFFFFFF", "zero"]
+)
+def test_sizes_left_open_mean_to_the_end_of_the_file(head: bytes, offset: int) -> None:
+    found = read_format(head, offset + 16000)
+    assert (found.data_offset, found.data_size, found.duration) == (offset, 16000, 1.0)
+    assert (found.open_ended, found.cut) == (True, False)
+
+
+def test_a_riff_that_ends_at_its_empty_data_is_open_too() -> None:
+    assert read_format(riff(fmt(), b"data\0\0\0\0"), 44 + 800).data_size == 800
+
+
+def test_an_empty_recording_with_something_after_it_stays_empty() -> None:
+    wav = riff(fmt(), b"data\0\0\0\0", b"LIST\4\0\0\0INFO")
+    found = read_format(wav, len(wav))
+    assert (found.data_size, found.duration, found.open_ended) == (0, 0.0, False)
+
+
+def test_more_audio_promised_than_there_is_is_clamped() -> None:
+    found = read_format(SOX_PIPED_HEAD, len(SOX_PIPED_HEAD) + 160)
+    assert (found.data_size, found.cut, found.open_ended) == (160, True, False)
+
+
+def test_an_odd_chunk_before_the_audio_is_followed_by_padding() -> None:
+    wav = riff(b"note" + b"\3\0\0\0abc\0", fmt(), b"data\2\0\0\0hi")
+    found = read_format(wav, len(wav))
+    assert wav[found.data_offset : found.data_offset + found.data_size] == b"hi"
+
+
+def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
+    nameless = b"fmt " + struct.pack("<IHHIIHH", 16, 0x1234, 1, 8000, 0, 0, 0)
+    wav = riff(nameless, b"data\2\0\0\0hi")
+    assert read_format(wav, len(wav)).duration is None
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"", "no RIFF/WAVE header"),
+        (b"RIFF\4\0\0\0AVI ", "no RIFF/WAVE header"),
+        (b"OggS" + bytes(60), "no RIFF/WAVE header"),
+        (riff(), "no fmt chunk"),
+        (riff(fmt()), "no data chunk"),
+        (SOX_A_LAW[:42], "no data chunk"),
+        (SOX_A_LAW[:30], "truncated"),
+        (riff(b"data\2\0\0\0hi", fmt()), "no fmt chunk before the data chunk"),
+        (riff(b"fmt \4\0\0\0abcd", b"data\2\0\0\0hi"), "too short"),
+        (riff(fmt(channels=0), b"data\2\0\0\0hi"), "no channel"),
+        (riff(fmt(rate=0), b"data\2\0\0\0hi"), "no sample rate"),
+        (riff(fmt(tag=EXTENSIBLE), b"data\2\0\0\0hi"), "without its sub-format"),
+        (riff(*[b"junk\0\0\0\0"] * 1001), "first 1000 chunks"),
+    ],
+)
+def test_what_is_no_wav_is_refused_with_a_reason(head: bytes, reason: str) -> None:
+    with pytest.raises(NotWav, match=reason):
+        read_format(head, len(head))
+
+
+@pytest.mark.parametrize(("tag", "bits", "size"), [(PCM, 8, 44), (PCM, 16, 44), (A_LAW, 8, 58), (MU_LAW, 8, 58)])
+def test_a_written_header_is_read_back(tag: int, bits: int, size: int) -> None:
+    wav = header(tag=tag, rate=16000, channels=2, bits=bits, data_size=3200)
+    found = read_format(wav, size + 3200)
+    assert len(wav) == found.data_offset == size
+    assert (found.tag, found.channels, found.rate, found.bits, found.data_size) == (tag, 2, 16000, bits, 3200)
+    assert int.from_bytes(wav[4:8], "little") == size + 3200 - 8
+
+
+def test_the_written_a_law_header_is_the_one_that_sox_writes() -> None:
+    assert header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8) == SOX_A_LAW[:58]
+
+
+def test_the_padding_of_odd_audio_counts_for_the_whole_and_not_for_the_data() -> None:
+    wav = header(tag=MU_LAW, rate=8000, channels=1, bits=8, data_size=3) + b"abc\0"
+    assert int.from_bytes(wav[4:8], "little") == len(wav) - 8
+    assert read_format(wav, len(wav)).data_size == 3
+
+
+@pytest.mark.parametrize(("tag", "channels", "size"), [(GSM, 1, 65), (PCM, 0, 2), (PCM, 1, MAX_DATA + 1), (PCM, 1, -1)])
+def test_no_header_is_written_that_would_lie(tag: int, channels: int, size: int) -> None:
+    with pytest.raises(ValueError, match=r"no header is made|do not fit"):
+        header(tag=tag, rate=8000, channels=channels, bits=8, data_size=size)
+
+
+@pytest.mark.parametrize("tag", [PCM, A_LAW, MU_LAW])
+def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
+    wav = header(tag=tag, rate=8000, channels=1, bits=8, data_size=4000) + bytes(4000)
+    assert check_upload(wav).duration == 0.5
+
+
+@pytest.mark.parametrize(
+    ("wav", "reason"),
+    [
+        (riff(fmt(bits=16), b"data\2\0\0\0hi"), "16 bits per sample, not 8"),
+        (riff(fmt(rate=16000), b"data\2\0\0\0hi"), "16000 Hz, not 8000 Hz"),
+        (riff(fmt(channels=2), b"data\2\0\0\0hi"), "2 channels, not mono"),
+        (riff(fmt(), b"data\0\0\0\0"), "no audio"),
+        (SOX_GSM_HEAD + bytes(66), "0x0031 is not PCM, A-law or mu-law"),
+        (b"\xff\xfb\x90\x44" + bytes(400), "no RIFF/WAVE header"),
+    ],
+)
+def test_anything_else_may_not_be_uploaded(wav: bytes, reason: str) -> None:
+    with pytest.raises(NotWav, match=reason):
+        check_upload(wav)
+
+
+def judged(data: bytes, total_size: int) -> None:
+    """Reads hostile bytes: what comes back must make sense, and only NotWav may be raised."""
+    with suppress(NotWav):
+        found = read_format(data, total_size)
+        assert 0 <= found.data_size <= max(total_size, len(data)) - found.data_offset
+        assert found.duration is None or found.duration >= 0
+    with suppress(NotWav):
+        assert check_upload(data).data_size > 0
+
+
+@given(st.binary(max_size=200), st.integers(0, 2**40))
+def test_arbitrary_bytes_do_no_harm(data: bytes, total_size: int) -> None:
+    judged(data, total_size)
+    judged(b"RIFF\0\0\0\0WAVE" + data, total_size)
+
+
+@given(
+    st.sampled_from([SOX_A_LAW, SOX_GSM_HEAD, SOX_EXTENSIBLE_HEAD, FFMPEG_PIPED, ASTERISK_LIVE_HEAD, UPLOAD]),
+    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 255)), max_size=6),
+    st.integers(0, 120),
+)
+def test_real_headers_with_bytes_changed_do_no_harm(wav: bytes, changes: list[tuple[int, int]], length: int) -> None:
+    mutant = bytearray(wav)
+    for at, value in changes:
+        mutant[at % len(mutant)] = value
+    judged(bytes(mutant[:length]), len(wav))
+    judged(bytes(mutant), len(wav))

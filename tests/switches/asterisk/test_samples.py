@@ -1,0 +1,137 @@
+"""Two whole sets as switches write them, against what a person read out of them (see samples/README.md)."""
+
+import csv
+from dataclasses import astuple
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ccfs.model.cdr import CallType, Device, LeaveReason
+from ccfs.switches.asterisk import calls, cdr, queue_log, visits, zone
+from ccfs.switches.asterisk.calls import Reading
+from ccfs.switches.found import AgentEvent, Leg, QueueVisit, UnreadableLine
+
+SAMPLES = Path(__file__).parent / "samples"
+TIMES = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
+
+
+def _lines(sample: str, name: str) -> list[bytes]:
+    return (SAMPLES / sample / name).read_bytes().splitlines(keepends=True)
+
+
+def _legs(sample: str) -> list[Leg | str]:
+    """The legs of a sample, with the reason in place of a line that is refused."""
+    lines = _lines(sample, "Master.csv")
+    layout = cdr.layout(lines)
+    rows = []
+    for line in lines:
+        try:
+            rows.append(cdr.row(line, layout))
+        except UnreadableLine:
+            rows.append(None)
+    found = zone.find(zone.samples([row for row in rows if row is not None]), "Asia/Shanghai")
+    return [_leg_or_reason(line, Reading(layout=layout, zone=found.zone)) for line in lines]
+
+
+def _leg_or_reason(line: bytes, reading: Reading) -> Leg | str:
+    try:
+        leg = calls.leg(line, reading)
+    except UnreadableLine as refusal:
+        return str(refusal)
+    assert leg is not None
+    return leg
+
+
+def _visits(sample: str) -> dict[tuple[str, str], QueueVisit]:
+    known: dict[tuple[str, str], QueueVisit] = {}
+    for line in _lines(sample, "queue_log"):
+        read = queue_log.read(line)
+        assert read is not None
+        new = queue_log.visit(read)
+        if new is not None:
+            key = (new.switch_leg_id, new.queue)
+            known[key] = queue_log.merge(known[key], new) if key in known else new
+    return known
+
+
+def _operations(sample: str) -> list[AgentEvent]:
+    read = [queue_log.read(line) for line in _lines(sample, "queue_log")]
+    events = [queue_log.operation(line) for line in read if line is not None]
+    return list({event.line_key: event for event in reversed(events) if event is not None}.values())[::-1]
+
+
+def _columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str, str]:
+    leg = visits.told(leg, visit)
+    times = [when.isoformat().removesuffix("+00:00") if when else "" for when in astuple(visits.times(leg, visit))]
+    return {
+        "line": str(number),
+        "call": leg.switch_call_id,
+        "caller_no": leg.caller_no,
+        "caller_name": leg.caller_name,
+        "callee_no": leg.callee_no,
+        "device": Device(leg.device_type).name,
+        "device_name": leg.device_name,
+        "queue": leg.queue,
+        "call_type": CallType(leg.call_type).name,
+        "cause": str(leg.release_cause),
+        "reason": LeaveReason(leg.leave_reason).name,
+        **dict(zip(TIMES, times, strict=True)),
+    }
+
+
+@pytest.mark.parametrize("sample", ["plain", "freepbx"])
+def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str) -> None:
+    known = _visits(sample)
+    found = [
+        _columns(number, leg, known.get((leg.switch_leg_id, leg.queue)))
+        for number, leg in enumerate(_legs(sample), 1)
+        if isinstance(leg, Leg)
+    ]
+    with (SAMPLES / sample / "expected.csv").open(newline="") as file:
+        assert found == list(csv.DictReader(file))
+
+
+def test_a_line_that_was_cut_is_refused_with_a_reason_and_the_others_are_not() -> None:
+    assert [leg for leg in _legs("freepbx") if isinstance(leg, str)] == [
+        "a quote is not closed, or stands inside a field"
+    ]
+
+
+def test_the_legs_of_a_call_sort_into_the_order_in_which_they_were() -> None:
+    legs = [leg for leg in _legs("plain") if isinstance(leg, Leg)]
+    rang = sorted((leg for leg in legs if leg.switch_call_id.endswith(".200")), key=lambda leg: leg.order)
+    assert [leg.agent for leg in rang] == ["1001", "1002", "1003"]
+    assert sorted(legs, key=lambda leg: leg.order) == legs
+
+
+def test_recordings_are_found_by_userfield_and_by_the_custom_column() -> None:
+    plain, freepbx = _legs("plain")[1], _legs("freepbx")[3]
+    assert isinstance(plain, Leg)
+    assert plain.recordings == ("/var/spool/asterisk/monitor/pbx-1.lon-1705311042.118.wav",)
+    assert isinstance(freepbx, Leg)
+    assert freepbx.recordings == ()  # its userfield says "sales", which is no file
+
+
+def test_the_queue_log_tells_what_the_agents_did() -> None:
+    told = [
+        (event.at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
+        for event in _operations("plain")
+    ]
+    assert told == [
+        ("09:02:22", "1001", 1, "-1", "-1"),  # signs in to two queues in the same second: once
+        ("09:03:12", "1002", 1, "-1", "-1"),
+        ("09:15:42", "1002", 3, "1", "-1"),  # PAUSEALL and PAUSE: once
+        ("09:20:42", "1002", 2, "-1", "-1"),
+        ("09:31:10", "1001", 3, "2", "-1"),  # did not answer
+        ("09:31:16", "1002", 4, "-1", "-1"),
+        ("09:34:05", "1002", 27, "0", "-1"),
+        ("23:50:12", "1002", 4, "-1", "-1"),
+        ("00:05:30", "1002", 46, "-1", "1003"),
+    ]
+
+
+def test_a_visit_says_when_its_agent_began_to_ring_and_how_it_ended() -> None:
+    visit = _visits("plain")["pbx-1.lon-1705311042.118", "sales"]
+    assert (visit.agent, visit.outcome) == ("1002", "COMPLETEAGENT")
+    assert visit.rang == datetime.fromisoformat("2024-01-15T09:31:10+00:00")

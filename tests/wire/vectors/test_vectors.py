@@ -1,0 +1,72 @@
+"""Every vector folder, checked and signed; README.md tells what a folder holds. No case is written here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccfs.wire.sign import Malformed, Request, canonical, parse, sign, signing_key, verify
+
+VECTORS = Path(__file__).parent
+CASES = sorted(path.parent.name for path in VECTORS.glob("*/request.json"))
+SIGNERS = {"no-query-line": False, "empty-query-line": True}
+
+
+def vector(case: str) -> tuple[dict[str, Any], Request]:
+    told = json.loads((VECTORS / case / "request.json").read_bytes())
+    parts = {name: told[name] for name in ("method", "path", "query", "headers")}
+    return told, Request(**parts, body=(VECTORS / case / "body.bin").read_bytes())
+
+
+def text(case: str, name: str) -> str:
+    return (VECTORS / case / name).read_bytes().decode()
+
+
+def expected(case: str) -> str:
+    return text(case, "expect.txt") if (VECTORS / case / "expect.txt").exists() else "accepted"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_vector_is_answered_as_it_says(case: str) -> None:
+    told, request = vector(case)
+    try:
+        authorization = parse(text(case, "authorization.txt"))
+        answer = "accepted" if verify(authorization, request, [told["sk"]]) else "refused"
+    except Malformed:
+        answer = "malformed"
+    assert answer == expected(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if vector(case)[0]["signer"]])
+def test_we_sign_a_vector_as_it_says(case: str) -> None:
+    told, request = vector(case)
+    who = told["ak"], told["sk"], told["timestamp"], told["signed_headers"]
+    empty = SIGNERS[told["signer"]]
+    made = sign(request, *who, empty_query_line=empty)
+    assert canonical(request, told["signed_headers"], empty_query_line=empty).decode() == text(case, "canonical.txt")
+    assert signing_key(told["sk"], parse(made).prefix).decode() == text(case, "signing_key.txt")
+    assert made == text(case, "authorization.txt")
+
+
+@pytest.mark.parametrize(
+    ("case", "signature"),
+    [
+        ("tv1-host-only", "6207fab8cd5bb1d4db0d38936aa1122602e5cc66a600982fd67efe074f217ca2"),
+        ("tv2-three-headers", "5c79e2d190fbe236fb045638f747e95409d6806f03066b09a198ed5ed2bcb45a"),
+        ("tv4-escapes", "7b2cf5adbb5ff06810cd4489dc8955643d8b9179e7114a117391b12ac2002821"),
+        ("tv6-milliseconds", "067c053525a782763624cda5809c20a0a7a9ac925d06729514cc3d1f284b6318"),
+    ],
+)
+def test_published_signatures_are_ours(case: str, signature: str) -> None:
+    told, request = vector(case)
+    assert sign(request, told["ak"], told["sk"], told["timestamp"], told["signed_headers"]).endswith("/" + signature)
+
+
+def test_the_vectors_are_what_make_py_writes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, VECTORS / "make.py", tmp_path], check=True)
+    made = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.glob("*/*")}
+    kept = {str(path.relative_to(VECTORS)): path.read_bytes() for case in CASES for path in (VECTORS / case).iterdir()}
+    assert made == kept
