@@ -45,7 +45,7 @@ OUTSIDE: dict[str, set[str]] = {
     "logs": {"structlog"},
     "demo": {"av", "numpy"},
     "node": {"granian", "prometheus_client", "structlog"},
-    "cli": {"granian", "rich", "structlog", "typer"},
+    "cli": {"cryptography", "granian", "httpx2", "rich", "structlog", "typer", *CONNECTION},
     "__main__": set(),
     "__init__": set(),
 }

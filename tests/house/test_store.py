@@ -9,6 +9,7 @@ from tests.house.source import PACKAGE, python_files, tree_of
 
 # Functions of the whole system, by module and name, each with the reason why it asks for no app.
 SYSTEM_WIDE: dict[str, str] = {
+    "intake.state": "numbers for metrics, over all apps",
     "lockouts.count_failure": "an address is locked before it is known who asks",
     "lockouts.locked": "as above",
     "lockouts.forget_old": "as above",
@@ -22,6 +23,9 @@ SYSTEM_WIDE: dict[str, str] = {
     "tenancy.change_number": "counts changes of all apps",
     "tenancy.living_keys": "a signature is checked against every app's keys",
     "tenancy.reseal": "the operator renews the seal of all secrets",
+    "trusted_certificates.add_certificate": "the operator trusts for the whole system",
+    "trusted_certificates.certificates": "as above",
+    "trusted_certificates.remove_certificate": "as above",
     "voice_files.deleted": "tidies up for all",
 }
 

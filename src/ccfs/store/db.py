@@ -4,16 +4,18 @@ Reading never waits for a writer. Writing takes SQLite's write lock at the start
 that two writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+
+T = TypeVar("T")
 
 BUSY_MS = 60_000  # how long a writer waits for SQLite's write lock
 
@@ -24,7 +26,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_local = engine.dialect.name == "sqlite"  # a look-up is then cheaper than a thread switch
-        self._writer = engine.execution_options(ccfs_writes=True)
+        self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
+        self._looker: Connection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -37,6 +40,33 @@ class Database:
         """A transaction that is committed when the block ends and undone when it raises."""
         with self._writer.begin() as connection:
             yield connection
+
+    def look_up(self, question: Callable[[Connection], T]) -> T:
+        """The answer of single look-ups on SQLite, each seeing the newest commit; from one thread only.
+
+        It keeps one connection outside any transaction: checking one out and beginning cost more than the look-up.
+        """
+        if self._looker is None:
+            self._looker = self.engine.connect().execution_options(ccfs_begin="")
+        try:
+            return question(self._looker)
+        except DBAPIError:
+            self._looker.invalidate()
+            self._looker = None
+            raise
+
+    def watch(self) -> Callable[[], int]:
+        """A function that tells, in microseconds, a number that changes with each commit to a SQLite database."""
+        connection = self.engine.raw_connection()
+        cursor = connection.cursor()
+
+        def number() -> int:
+            cursor.execute("PRAGMA data_version")
+            row: Any = cursor.fetchone()
+            return int(row[0])
+
+        number.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
+        return number
 
     def is_ready(self) -> bool:
         """Whether the database answers."""
@@ -86,8 +116,8 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("ccfs_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if statement := connection.get_execution_options().get("ccfs_begin", "BEGIN"):
+        connection.exec_driver_sql(statement)
 
 
 def _postgresql(url: URL) -> Engine:

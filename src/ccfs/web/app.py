@@ -89,9 +89,10 @@ class Web:
         if request.method != "POST":
             return self._refusal(request, 405)
         address = request.address(self._here.settings.trusted_proxies)
-        await signed.refuse_locked(self._here, address)
+        picture = await self._here.picture()
+        signed.refuse_locked(self._here, picture, address)
         body = await read_body(request, protocol, self._body_limit)
-        caller = await signed.caller_of(self._here, request, body, address)
+        caller = await signed.caller_of(self._here, picture, request, body, address)
         ask = asks.read(operation.ask, body)
         return await HANDLERS[operation.name](self._here, caller, request, ask)
 

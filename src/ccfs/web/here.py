@@ -17,6 +17,7 @@ from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.web.counters import Counters
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -34,37 +35,35 @@ class Here:
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""
-        return self._read(question) if self.database.is_local else await asyncio.to_thread(self._read, question)
+        if self.database.is_local:
+            return _available(self.database.look_up, question)
+        return await asyncio.to_thread(_available, self._read, question)
 
     async def tell(self, change: Callable[[Connection], T]) -> T:
         """The answer of a change, committed. It waits for the disk, so another thread does it."""
-        return await asyncio.to_thread(self._write, change)
+        return await asyncio.to_thread(_available, self._write, change)
 
     async def picture(self) -> Picture:
         """Tenancy as it is now."""
-        if self.pictures.is_due and not self.database.is_local:
-            return await asyncio.to_thread(self._latest)
-        return self._latest()
-
-    def _latest(self) -> Picture:
-        try:
-            return self.pictures.latest(self.now())
-        except DBAPIError as error:
-            raise Unavailable from error
+        if self.database.is_local or not self.pictures.is_old:
+            return _available(self.pictures.latest, self.now())
+        return await asyncio.to_thread(_available, self.pictures.latest, self.now())
 
     def _read(self, question: Callable[[Connection], T]) -> T:
-        try:
-            with self.database.reading() as connection:
-                return question(connection)
-        except DBAPIError as error:
-            raise Unavailable from error
+        with self.database.reading() as connection:
+            return question(connection)
 
     def _write(self, change: Callable[[Connection], T]) -> T:
-        try:
-            with self.database.writing() as connection:
-                return change(connection)
-        except DBAPIError as error:
-            raise Unavailable from error
+        with self.database.writing() as connection:
+            return change(connection)
+
+
+def _available(action: Callable[[A], T], argument: A) -> T:
+    """The action's answer; a database that does not give one is Unavailable."""
+    try:
+        return action(argument)
+    except DBAPIError as error:
+        raise Unavailable from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

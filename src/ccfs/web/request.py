@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 from ccfs.model.errors import TooLarge
+from ccfs.wire.sign import query_pairs
 
 
 class Scope(Protocol):
@@ -35,8 +35,9 @@ class Request:
 
     @cached_property
     def pairs(self) -> dict[str, str]:
-        """The query's parameters; the first of a repeated name counts."""
-        return dict(reversed(parse_qsl(self.query, keep_blank_values=True, max_num_fields=100)))
+        """The query's parameters, read as the signature reads them; the first of a repeated name counts."""
+        decoded = [(name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in query_pairs(self.query)]
+        return dict(reversed(decoded))
 
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.

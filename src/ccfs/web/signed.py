@@ -13,9 +13,8 @@ from ccfs.wire import sign
 LARGE = 1 << 17  # a body from here on is verified in a thread: it would hold up the others for a millisecond
 
 
-async def caller_of(here: Here, request: Request, body: bytes, address: str) -> Caller:
-    """The caller that the signature proves; raises Unauthorised, or AddressLocked once that was too much."""
-    picture = await here.picture()
+async def caller_of(here: Here, picture: Picture, request: Request, body: bytes, address: str) -> Caller:
+    """The caller that the signature proves; raises Unauthorised, and counts that against the address."""
     check = _authenticate if len(body) < LARGE else _in_thread
     try:
         return await check(here, picture, request, body)
@@ -25,9 +24,8 @@ async def caller_of(here: Here, request: Request, body: bytes, address: str) -> 
         raise
 
 
-async def refuse_locked(here: Here, address: str) -> None:
+def refuse_locked(here: Here, picture: Picture, address: str) -> None:
     """Raises AddressLocked while the address is locked; its body is not even read."""
-    picture = await here.picture()
     until = picture.locked.get(address)
     if until is not None and until > here.now():
         here.counters.refusals.labels(reason="locked").inc()

@@ -105,12 +105,12 @@ def test_the_legs_of_a_call_sort_into_the_order_in_which_they_were() -> None:
     assert sorted(legs, key=lambda leg: leg.order) == legs
 
 
-def test_recordings_are_found_by_userfield_and_by_the_custom_column() -> None:
+def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix() -> None:
     plain, freepbx = _legs("plain")[1], _legs("freepbx")[3]
     assert isinstance(plain, Leg)
     assert plain.recordings == ("/var/spool/asterisk/monitor/pbx-1.lon-1705311042.118.wav",)
     assert isinstance(freepbx, Leg)
-    assert freepbx.recordings == ()  # its userfield says "sales", which is no file
+    assert freepbx.recordings == ("out-15550142-1001-20240709-160000-1720533600.90.wav",)
 
 
 def test_the_queue_log_tells_what_the_agents_did() -> None:

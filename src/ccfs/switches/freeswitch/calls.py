@@ -14,7 +14,7 @@ def meet(channels: Iterable[Channel]) -> list[Channel]:
     A channel says who made it, but not who made that one: chains are followed as far as the channels at hand reach. In
     CSV only the a-leg names the other (bleg_uuid): a channel that nobody made is taken in by one that was bridged to it.
     Where the agent's own channel is there, too, the caller's stops standing for the agent; and all take the first
-    channel's call type.
+    channel's call type. Channels that have met may meet others later: what was settled stays.
     """
     found = list(channels)
     parents = _parents(found)
@@ -50,12 +50,20 @@ def _root(leg_id: str, parents: dict[str, str]) -> str:
 
 def _settled(leg: Channel, root: str, members: list[Channel]) -> Channel:
     """A channel as its call's other channels let it be seen."""
-    leg = replace(leg, switch_call_id=root)
-    first = next((member for member in members if member.switch_leg_id == root), leg)
     if leg.switch_leg_id != root:
-        return replace(leg, call_type=first.call_type)
+        return _under(leg, root, next((member for member in members if member.switch_leg_id == root), None))
+    leg = replace(leg, switch_call_id=root)
     stands_for_agent = leg.device_type == Device.AGENT and leg.call_type != CallType.OUTBOUND
-    others = (member for member in members if member is not first and member.device_type == Device.AGENT)
+    others = (member for member in members if member.switch_leg_id != root and member.device_type == Device.AGENT)
     if stands_for_agent and any(other.agent == leg.agent for other in others):
         return replace(leg, device_type=Device.FLOW, device_name=leg.context, agent="")
     return leg
+
+
+def _under(leg: Channel, root: str, first: Channel | None) -> Channel:
+    """A channel that another one made. One that seemed to be a call of its own by an agent is but the far side of it."""
+    was_first = leg.switch_call_id == leg.switch_leg_id
+    if was_first and leg.device_type == Device.AGENT and leg.call_type == CallType.OUTBOUND:
+        leg = replace(leg, device_type=Device.FLOW, device_name=leg.context, agent="")
+    call_type = leg.call_type if first is None else first.call_type
+    return replace(leg, switch_call_id=root, call_type=call_type, order=(leg.order[0], 1.0, leg.switch_leg_id))

@@ -1,0 +1,97 @@
+"""ccfs serve: the web processes and the work loop of one node; SIGTERM drains."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.server import Server
+
+from ccfs import logs
+from ccfs.cli.common import DataFolder, open_node
+from ccfs.demo.day import prepare_demo
+from ccfs.model.errors import Misuse
+from ccfs.node import Node, now
+from ccfs.work.loop import Loop
+from ccfs.work.tidy import tidy
+
+TIDY_SECONDS = 30.0
+LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
+DRAIN_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
+
+
+def serve(
+    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT")] = "127.0.0.1:8480",
+    demo: Annotated[bool, typer.Option("--demo", help="Make a demo app with a day of calls, once.")] = False,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="F", help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="F", help="Its private key, PEM.")] = None,
+    data: DataFolder = None,
+) -> None:
+    """Serve until SIGTERM, then finish what is under way."""
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-cert and --tls-key go together")
+    host, port = _address(listen)
+    node = open_node(data)
+    logs.prepare()
+    node.disk.sweep(LEFT_BEHIND_SECONDS)
+    node.database.is_ready()
+    if demo:
+        print(prepare_demo(node, f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"), flush=True)
+    if node.settings.workers > 1:
+        _share_metrics(node)
+    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
+    loop.start()
+    try:
+        _server(node, host, port, tls_cert, tls_key).serve()
+    finally:
+        loop.stop()
+        node.database.close()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise typer.BadParameter(f"--listen {listen} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+
+
+def _tidy(node: Node) -> None:
+    tidy(node.database, node.locations, now(), timedelta(seconds=node.settings.lock_period_seconds))
+
+
+def _share_metrics(node: Node) -> None:
+    """Several web processes count into files of one folder, so that any of them can answer for all."""
+    folder = node.settings.data / "metrics"
+    folder.mkdir(exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _server(node: Node, host: str, port: int, cert: Path | None, key: Path | None) -> Server:
+    if cert and key and not (cert.is_file() and key.is_file()):
+        raise Misuse(f"there is no file {cert if not cert.is_file() else key}")
+    print(f"ccfs listens on {_reachable(host)}:{port}", file=sys.stderr, flush=True)
+    return Server(
+        "ccfs.node:web",
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        factory=True,
+        workers=node.settings.workers,
+        websockets=False,
+        http=HTTPModes.auto,
+        log_access=False,
+        ssl_cert=cert,
+        ssl_key=key,
+        ssl_protocol_min=SSLProtocols.tls12,  # public clients of CC-FS pin TLS 1.2
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )

@@ -1,0 +1,186 @@
+"""ccfs app, account, callback: who may ask for what."""
+
+import secrets
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import typer
+
+from ccfs.cli.common import AppKey, AsJson, DataFolder, open_node, show
+from ccfs.model.errors import Misuse
+from ccfs.model.tenancy import DEFAULT_ZONE, Account, Vdn
+from ccfs.node import now
+from ccfs.store import tenancy
+
+apps = typer.Typer(help="Developers and their access keys.", no_args_is_help=True)
+keys = typer.Typer(help="Access keys of an app: add the new one, change the clients, revoke the old one.")
+accounts = typer.Typer(help="Enterprises and their VDNs.", no_args_is_help=True)
+callbacks = typer.Typer(help="Where callbacks may go.", no_args_is_help=True)
+apps.add_typer(keys, name="key")
+
+Secret = Annotated[str | None, typer.Option("--sk", help="Secret key; made if not given.", show_default=False)]
+
+
+def new_sk() -> str:
+    """A secret of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def _check_key(ak: str, sk: str) -> None:
+    if not (0 < len(ak) <= 64 and ak.isascii() and ak.isprintable() and not set(ak) & set("/ ;")):
+        raise Misuse("an AK is 1 to 64 ASCII characters without blank, '/' and ';'")
+    if not sk:
+        raise Misuse("an SK cannot be empty")
+
+
+@apps.command("add")
+def add_app(
+    name: str,
+    ak: Annotated[str | None, typer.Option("--ak", help="Access key; made if not given.", show_default=False)] = None,
+    sk: Secret = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a developer. The SK is shown this once only."""
+    node = open_node(data)
+    ak, sk = ak or "AK" + secrets.token_hex(9).upper(), sk or new_sk()
+    _check_key(ak, sk)
+    with node.database.writing() as connection:
+        app = tenancy.add_app(connection, name, ak, now())
+        tenancy.add_key(connection, app, ak, sk, node.sealer, now())
+    show({"ak": ak, "sk": sk}, as_json, f"AK {ak}\nSK {sk}\nKeep the SK: it is not shown again.")
+
+
+@apps.command("list")
+def list_apps(data: DataFolder = None, as_json: AsJson = False) -> None:
+    """List developers with their accounts."""
+    with open_node(data).database.reading() as connection:
+        found = [
+            {
+                "ak": app.ak,
+                "name": app.name,
+                "accounts": [
+                    {"accountId": account.account_id, "zone": account.zone}
+                    for account in tenancy.accounts(connection, app).values()
+                ],
+                "keys": [{"id": key, "ak": ak, "created": made.isoformat()} for key, ak, made in tenancy.keys(connection, app)],
+            }
+            for app in tenancy.apps(connection)
+        ]
+    show({"apps": found}, as_json, "\n".join(f"{one['ak']}  {one['name']}  {len(one['accounts'])} accounts" for one in found))
+
+
+@keys.command("add")
+def add_key(
+    app: AppKey,
+    ak: Annotated[str | None, typer.Option("--ak", help="The new key's AK; the app's own if not given.")] = None,
+    sk: Secret = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the app one more key; all living keys work side by side."""
+    node = open_node(data)
+    ak, sk = ak or app, sk or new_sk()
+    _check_key(ak, sk)
+    with node.database.writing() as connection:
+        tenancy.add_key(connection, tenancy.app_by_ak(connection, app), ak, sk, node.sealer, now())
+    show({"ak": ak, "sk": sk}, as_json, f"AK {ak}\nSK {sk}\nKeep the SK: it is not shown again.")
+
+
+@keys.command("list")
+def list_keys(app: AppKey, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """List the app's living keys, without their secrets."""
+    with open_node(data).database.reading() as connection:
+        found = tenancy.keys(connection, tenancy.app_by_ak(connection, app))
+    rows = [{"id": key, "ak": ak, "created": made.isoformat()} for key, ak, made in found]
+    show({"keys": rows}, as_json, "\n".join(f"{row['id']}  {row['ak']}  {row['created']}" for row in rows))
+
+
+@keys.command("revoke")
+def revoke_key(app: AppKey, key: int, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """End a key, by the number that `list` shows."""
+    with open_node(data).database.writing() as connection:
+        tenancy.revoke_key(connection, tenancy.app_by_ak(connection, app), key, now())
+    show({"revoked": key}, as_json, f"key {key} is revoked")
+
+
+@keys.command("reseal")
+def reseal(data: DataFolder = None, as_json: AsJson = False) -> None:
+    """Seal every SK anew with the newest node key; older node keys can then be dropped."""
+    node = open_node(data)
+    with node.database.writing() as connection:
+        count = tenancy.reseal(connection, node.sealer)
+    show({"resealed": count}, as_json, f"{count} keys sealed anew")
+
+
+@accounts.command("add")
+def add_account(
+    app: AppKey,
+    account: Annotated[str, typer.Option("--account", help="Enterprise id (accountId).", metavar="ID")],
+    vdn: Annotated[int, typer.Option("--vdn", help="Virtual call centre.", min=0, metavar="N")],
+    cc: Annotated[int, typer.Option("--cc", help="Call centre.", min=0, max=65535, metavar="N")] = 1,
+    zone: Annotated[str, typer.Option("--zone", help="IANA time zone.")] = DEFAULT_ZONE,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an enterprise with a VDN; again with another VDN adds that."""
+    _check_zone(zone)
+    if not (0 < len(account) <= 20 and account.isascii() and account.isprintable() and not set(account) & set("/\\,\" ")):
+        raise Misuse("an account id is 1 to 20 ASCII characters without blank, comma, quote and slash")
+    with open_node(data).database.writing() as connection:
+        owner = tenancy.app_by_ak(connection, app)
+        added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account)
+        tenancy.add_account(connection, owner, Account(account_id=account, zone=zone), added, now())
+    result = {"app": app, "account": account, "vdn": vdn, "cc": cc, "zone": zone}
+    show(result, as_json, f"account {account}, VDN {vdn}, zone {zone}")
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        raise Misuse(f"{zone} is not an IANA time zone") from None
+    except KeyError:
+        raise Misuse(f"{zone} is not an IANA time zone") from None
+
+
+@accounts.command("list")
+def list_accounts(app: AppKey, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """List the app's accounts and VDNs."""
+    with open_node(data).database.reading() as connection:
+        owner = tenancy.app_by_ak(connection, app)
+        zones = {account.account_id: account.zone for account in tenancy.accounts(connection, owner).values()}
+        rows = [
+            {"account": vdn.account_id, "vdn": vdn.vdn_id, "cc": vdn.cc_id, "zone": zones[vdn.account_id]}
+            for vdn in tenancy.vdns(connection, owner)
+        ]
+    text = "\n".join(f"{row['account']}  VDN {row['vdn']}  CC {row['cc']}  {row['zone']}" for row in rows)
+    show({"accounts": rows}, as_json, text)
+
+
+@callbacks.command("bind")
+def bind(app: AppKey, prefix: str, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """Allow callback URLs that begin with PREFIX; to bind http or a private address is your decision."""
+    parts = urlsplit(prefix)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+        raise Misuse("a prefix is an http or https URL with a host, and without user or fragment")
+    with open_node(data).database.writing() as connection:
+        tenancy.bind_callback(connection, tenancy.app_by_ak(connection, app), prefix)
+    show({"app": app, "prefix": prefix}, as_json, f"{prefix} is bound")
+
+
+@callbacks.command("list")
+def list_prefixes(app: AppKey, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """List the app's bound prefixes."""
+    with open_node(data).database.reading() as connection:
+        found = tenancy.callback_prefixes(connection, tenancy.app_by_ak(connection, app))
+    show({"prefixes": found}, as_json, "\n".join(found))
+
+
+@callbacks.command("unbind")
+def unbind(app: AppKey, prefix: str, data: DataFolder = None, as_json: AsJson = False) -> None:
+    """Forget a bound prefix."""
+    with open_node(data).database.writing() as connection:
+        tenancy.unbind_callback(connection, tenancy.app_by_ak(connection, app), prefix)
+    show({"app": app, "unbound": prefix}, as_json, f"{prefix} is no longer bound")

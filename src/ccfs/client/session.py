@@ -1,0 +1,74 @@
+"""Calling operations: an ask goes out signed, an answer comes back as JSON or as a stream of bytes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from ccfs.client.auth import AuthV2
+from ccfs.wire.operations import BASE
+
+JSON_TYPE = "application/json; charset=UTF-8"
+ENVELOPED = ("request", "msgBody")  # a body with one of these is sent as it is
+FLAT = ("getRecordFileUrlFromObs",)  # operations without an envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: `data` is the JSON, or None where a file came, which `chunks` gives."""
+
+    status: int
+    data: dict[str, Any] | None
+    response: httpx2.Response
+
+    @property
+    def is_success(self) -> bool:
+        """A file, or a JSON answer with a success code (CC-CMS's 0100000 counts, as some clients expect)."""
+        if self.status not in (200, 206):
+            return False
+        return self.data is None or self.data.get("resultCode") in ("0", "0100000")
+
+    @property
+    def name(self) -> str | None:
+        """The file name that the server proposes."""
+        _, _, name = self.response.headers.get("content-disposition", "").partition('filename="')
+        return name.partition('"')[0] or None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file."""
+        return self.response.iter_bytes()
+
+
+class Session:
+    """A server and an access key."""
+
+    def __init__(self, url: str, ak: str, sk: str, *, verify: bool = True, timeout: float = 300) -> None:
+        """`url` is scheme, host and port; no proxy of the environment is used, no redirect followed."""
+        self._client = httpx2.Client(
+            base_url=url, auth=AuthV2(ak, sk), verify=verify, timeout=timeout, trust_env=False, follow_redirects=False
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @contextmanager
+    def call(self, operation: str, ask: dict[str, Any], headers: dict[str, str] | None = None) -> Iterator[Answer]:
+        """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1", with its msgBody or whole body."""
+        body = json.dumps(self._enveloped(operation, ask), ensure_ascii=False).encode()
+        sent = {"Content-Type": JSON_TYPE, **(headers or {})}
+        with self._client.stream("POST", BASE + operation, content=body, headers=sent) as response:
+            data = None
+            if "json" in response.headers.get("content-type", ""):
+                response.read()
+                data = response.json()
+            yield Answer(status=response.status_code, data=data, response=response)
+
+    @staticmethod
+    def _enveloped(operation: str, ask: dict[str, Any]) -> dict[str, Any]:
+        if operation.partition("?")[0] in FLAT or any(name in ask for name in ENVELOPED):
+            return ask
+        return {"request": {"version": "2.0"}, "msgBody": ask}

@@ -1,0 +1,39 @@
+"""The work loop: does what is due, in a thread beside the web processes. What is due is found elsewhere."""
+
+import threading
+from collections.abc import Callable
+
+from ccfs.logs import log
+
+
+class Loop:
+    """Runs steps again and again until it is stopped; a step that fails is reported and tried again next time."""
+
+    def __init__(self, steps: list[tuple[str, Callable[[], object]]], seconds: float) -> None:
+        """`steps` are (name, action), run in turn every `seconds`."""
+        self._steps = steps
+        self._seconds = seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="work", daemon=True)
+
+    def start(self) -> None:
+        """Begin, at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the step that runs end, and begin no other."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            for name, step in self._steps:
+                if not self._stopped.is_set():
+                    self._do(name, step)
+            self._stopped.wait(self._seconds)
+
+    def _do(self, name: str, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:
+            log().exception("step failed", action="work_failed", step=name)

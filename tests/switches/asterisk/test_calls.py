@@ -1,0 +1,211 @@
+"""Who called whom through which device, and how it ended, as one CDR line tells it."""
+
+from dataclasses import replace
+
+import pytest
+
+from ccfs.model.cdr import CallType, Device, LeaveReason
+from ccfs.switches.asterisk import calls, recordings
+from ccfs.switches.asterisk.cdr import Row
+from ccfs.switches.asterisk.channels import People, caller_name, endpoint, member
+from ccfs.switches.found import Leg
+
+LINE = Row(
+    src="02079460123",
+    dst="600",
+    dcontext="from-trunk",
+    clid='"Ann Lee" <02079460123>',
+    channel="PJSIP/trunk-out-0000001a",
+    dstchannel="PJSIP/1001-0000001b",
+    lastapp="Queue",
+    lastdata="sales,t,,,60",
+    start="2024-01-15 09:30:42",
+    end="2024-01-15 09:31:10",
+    duration="28",
+    billsec="0",
+    disposition="NO ANSWER",
+    uniqueid="1705311042.118",
+    linkedid="1705311042.110",
+    sequence="9",
+)
+
+
+def leg(**columns: str) -> Leg:
+    return calls.leg_of(LINE._replace(**columns), "UTC", People())
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"),
+    [
+        ("PJSIP/1001-0000001a", "1001"),
+        ("SIP/trunk-out-0000b7d2", "trunk-out"),
+        ("SIP/1001", "1001"),
+        ("SIP/192.0.2.7-09a3f5b8", "192.0.2.7"),
+        ("Local/1001@from-queue-00000001;2", "1001"),
+        ("Local/1001@from-queue-b4c1,1", "1001"),
+        ("Agent/1001", "1001"),
+        ("IAX2/branch-14597", "branch"),
+        ("DAHDI/i1/02079460123-5", "i1/02079460123"),
+        ("OutgoingSpoolFailed", "OutgoingSpoolFailed"),
+        ("", ""),
+    ],
+)
+def test_a_channels_peer_is_in_its_name(channel: str, name: str) -> None:
+    assert endpoint(channel) == name
+
+
+@pytest.mark.parametrize("name", ["PJSIP/1001", "SIP/1001", "Agent/1001", "Local/1001@from-queue/n", "1001"])
+def test_a_queue_member_is_known_by_its_number(name: str) -> None:
+    assert member(name) == "1001"
+
+
+@pytest.mark.parametrize(
+    ("clid", "name"),
+    [
+        ('"Ann Lee" <02079460123>', "Ann Lee"),
+        ('"The "Boss"" <1001>', 'The "Boss"'),
+        ("Ann <1001>", "Ann"),
+        ('"" <1001>', ""),
+        ("<1001>", ""),
+        ("1001", ""),
+        ("", ""),
+    ],
+)
+def test_a_callers_name_stands_before_the_number(clid: str, name: str) -> None:
+    assert caller_name(clid) == name
+
+
+@pytest.mark.parametrize(
+    ("columns", "call_type"),
+    [
+        ({}, CallType.INBOUND),
+        ({"channel": "PJSIP/1001-0a", "dstchannel": "PJSIP/1002-0b"}, CallType.INTERNAL),
+        ({"channel": "PJSIP/1001-0a", "dstchannel": "", "dst": "1002"}, CallType.INTERNAL),
+        ({"channel": "PJSIP/1001-0a", "dstchannel": "", "dst": "*97"}, CallType.INTERNAL),
+        ({"channel": "PJSIP/1001-0a", "dstchannel": "", "dst": "02079460100"}, CallType.OUTBOUND),
+        ({"channel": "PJSIP/1001-0a", "dstchannel": "PJSIP/trunk-0b", "dst": "999"}, CallType.OUTBOUND),
+        ({"channel": "Local/1001@from-queue-00000001;2"}, CallType.INBOUND),
+        ({"channel": "Local/1001@from-queue-00000001;2", "src": "1005"}, CallType.INTERNAL),
+        ({"channel": "DAHDI/12-1"}, CallType.INBOUND),
+    ],
+)
+def test_the_direction_is_told_by_who_is_an_extension(columns: dict[str, str], call_type: CallType) -> None:
+    assert leg(**columns).call_type == call_type
+
+
+@pytest.mark.parametrize(
+    ("columns", "device", "name"),
+    [
+        ({}, Device.AGENT, "1001"),
+        ({"dstchannel": "Local/1001@from-queue-00000001;1"}, Device.AGENT, "1001"),
+        ({"dstchannel": ""}, Device.QUEUE, "sales"),
+        ({"dstchannel": "", "lastdata": "sales|t|||60"}, Device.QUEUE, "sales"),
+        ({"lastapp": "Dial", "channel": "SIP/1002-0a", "dstchannel": "SIP/trunk-0b"}, Device.AGENT, "1002"),
+        ({"lastapp": "BackGround", "dstchannel": ""}, Device.FLOW, "from-trunk"),
+    ],
+)
+def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_flow(
+    columns: dict[str, str], device: Device, name: str
+) -> None:
+    found = leg(**columns)
+    assert (found.device_type, found.device_name) == (device, name)
+    assert found.agent == (name if device == Device.AGENT else "")
+
+
+def test_a_name_is_an_agent_if_the_queue_log_knows_it() -> None:
+    line = LINE._replace(dstchannel="PJSIP/anna-0000001b")
+    assert calls.leg_of(line, "UTC", People()).device_type == Device.QUEUE
+    assert calls.leg_of(line, "UTC", People(known=frozenset({"anna"}))).agent == "anna"
+
+
+@pytest.mark.parametrize(
+    ("columns", "cause", "reason"),
+    [
+        ({"disposition": "ANSWERED"}, 16, LeaveReason.NORMAL),
+        ({}, 19, LeaveReason.AGENT_NO_ANSWER),
+        ({"dstchannel": ""}, 19, LeaveReason.QUEUE_CANCELLED),
+        ({"lastapp": "Dial", "channel": "SIP/1002-0a", "dstchannel": "SIP/trunk-0b"}, 19, LeaveReason.USER_NO_ANSWER),
+        ({"lastapp": "Wait", "dstchannel": ""}, 19, LeaveReason.USER_HUNG_UP),
+        ({"disposition": "BUSY"}, 17, LeaveReason.CALLED_BUSY),
+        ({"disposition": "CONGESTION"}, 34, LeaveReason.NO_RESOURCES),
+        ({"disposition": "FAILED"}, 38, LeaveReason.INTERNAL_ERROR),
+        ({"disposition": "FAILED", "hangupcause": "1"}, 1, LeaveReason.VACANT_NUMBER),
+        ({"disposition": "BUSY", "hangupcause": "21"}, 21, LeaveReason.REJECTED),
+    ],
+)
+def test_the_cause_and_the_reason_follow_the_disposition(
+    columns: dict[str, str], cause: int, reason: LeaveReason
+) -> None:
+    found = leg(**columns)
+    assert (found.release_cause, found.leave_reason) == (cause, reason)
+
+
+@pytest.mark.parametrize(
+    ("columns", "callee"),
+    [
+        ({}, "600"),
+        ({"dst": "s", "did": "02079460100"}, "02079460100"),
+        ({"dst": "s"}, "1001"),
+        ({"dst": "", "dstchannel": ""}, ""),
+    ],
+)
+def test_an_extension_that_nobody_dials_is_no_callee_if_there_is_a_better_one(
+    columns: dict[str, str], callee: str
+) -> None:
+    assert leg(**columns).callee_no == callee
+
+
+def test_only_the_word_answered_makes_an_answer() -> None:
+    """Asterisk writes an answer time on attempts that nobody took, if the dial plan had answered before."""
+    assert leg(answer="2024-01-15 09:30:43").answer is None
+    assert leg(answer="2024-01-15 09:30:43", disposition="ANSWERED").answer is not None
+    assert leg(disposition="ANSWERED", billsec="20").answer == leg().end.replace(second=50, minute=30)
+
+
+def test_legs_of_a_call_share_its_linkedid_else_the_uniqueid_else_an_id_of_their_own() -> None:
+    assert leg().switch_call_id == "1705311042.110"
+    assert leg(linkedid="").switch_call_id == "1705311042.118"
+    bare = leg(linkedid="", uniqueid="")
+    assert bare.switch_call_id == leg(linkedid="", uniqueid="", sequence="10").switch_call_id
+    assert len(bare.switch_call_id) == 16
+
+
+def test_a_line_has_the_same_key_whenever_it_is_read_and_no_other_line_has_it() -> None:
+    assert leg().line_key == replace(leg()).line_key
+    assert len({leg().line_key, leg(sequence="10").line_key, leg(dstchannel="PJSIP/1002-0000001c").line_key}) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"recordingfile": "a.wav", "userfield": "audio:/var/spool/b.WAV"}, ("a.wav", "/var/spool/b.WAV")),
+        ({"userfield": "gold customer. really"}, ()),
+        ({"lastapp": "MixMonitor", "lastdata": "c.gsm,b,"}, ("c.gsm",)),
+        ({"recordingfile": "a.wav", "userfield": "a.wav"}, ("a.wav",)),
+    ],
+)
+def test_a_line_names_its_recordings(columns: dict[str, str], names: tuple[str, ...]) -> None:
+    assert leg(**columns).recordings == names
+
+
+@pytest.mark.parametrize(
+    ("file", "ids"),
+    [
+        ("q-600-02079460123-20240115-093042-1705311042.118.wav", ("1705311042.118",)),
+        ("out-15550142-1001-20240709-160000-1720533600.90.wav", ("1720533600.90",)),
+        ("exten-1001-1002-20240709-160000-pbx1-1720533600.90.wav", ("pbx1-1720533600.90", "1720533600.90")),
+        ("2024/01/15/1705311042.118.wav49", ("1705311042.118",)),
+        ("1705311042-118-in.wav", ("1705311042.118",)),
+        ("pbx-1.lon-1705311042.118.wav", ("pbx-1.lon-1705311042.118", "1705311042.118")),
+        ("pbx1-1705311042-118.mp3", ("pbx1-1705311042.118", "1705311042.118")),
+        ("welcome.wav", ()),
+        ("02079460123-20240115.wav", ()),
+    ],
+)
+def test_a_recordings_name_names_its_call(file: str, ids: tuple[str, ...]) -> None:
+    assert recordings.call_of(file) == ids
+
+
+@pytest.mark.parametrize(("file", "side"), [("a-in.wav", "in"), ("a-out.WAV", "out"), ("a.wav", ""), ("out-1.wav", "")])
+def test_monitor_keeps_the_two_sides_of_a_call_apart(file: str, side: str) -> None:
+    assert recordings.channel_side(file) == side

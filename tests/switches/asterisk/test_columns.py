@@ -1,0 +1,206 @@
+"""Which columns a CDR file has is seen in its lines; a line that cannot be cut is refused with a reason."""
+
+import csv
+import io
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.switches.asterisk import calls, cdr
+from ccfs.switches.asterisk.calls import Reading
+from ccfs.switches.found import UnreadableLine
+
+CALL = {
+    "accountcode": "",
+    "src": "02079460123",
+    "dst": "1001",
+    "dcontext": "from-trunk",
+    "clid": '"Ann Lee" <02079460123>',
+    "channel": "PJSIP/trunk-0000001a",
+    "dstchannel": "PJSIP/1001-0000001b",
+    "lastapp": "Dial",
+    "lastdata": "PJSIP/1001,20",
+    "start": "2024-01-15 09:30:42",
+    "answer": "2024-01-15 09:30:50",
+    "end": "2024-01-15 09:31:10",
+    "duration": "28",
+    "billsec": "20",
+    "disposition": "ANSWERED",
+    "amaflags": "DOCUMENTATION",
+    "uniqueid": "1705311042.118",
+    "userfield": "",
+    "peeraccount": "",
+    "linkedid": "1705311042.118",
+    "sequence": "301",
+    "recordingfile": "q-600-02079460123-20240115-093042-1705311042.118.wav",
+    "did": "02079460100",
+    "calldate": "2024-01-15 09:30:42",
+}
+CSV = "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end duration billsec disposition amaflags"
+CUSTOM = "clid src dst dcontext channel dstchannel lastapp lastdata start answer end duration billsec disposition amaflags accountcode"
+TABLE = "calldate clid src dst dcontext channel dstchannel lastapp lastdata duration billsec disposition amaflags accountcode uniqueid userfield"
+
+
+def line_of(names: str, **other: str) -> bytes:
+    out = io.StringIO()
+    values = [{**CALL, **other}.get(name, "") for name in names.split()]
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
+    return out.getvalue().encode()
+
+
+def row_of(line: bytes, columns: str | None = None) -> cdr.Row:
+    row = cdr.row(line, cdr.layout([line], columns))
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        CSV,
+        f"{CSV} uniqueid",
+        f"{CSV} uniqueid userfield",
+        f"{CSV} peeraccount linkedid sequence",
+        f"{CSV} uniqueid peeraccount linkedid sequence",
+        f"{CSV} uniqueid userfield peeraccount linkedid sequence",
+        CUSTOM,
+        f"{CUSTOM} uniqueid userfield",
+        f"{CUSTOM} uniqueid userfield sequence",
+        f"{CUSTOM} uniqueid userfield linkedid",
+        f"{CUSTOM} uniqueid userfield linkedid sequence",
+        f"{CUSTOM} uniqueid userfield peeraccount linkedid sequence",
+        TABLE,
+        f"{TABLE} did recordingfile cnum cnam outbound_cnum outbound_cnam dst_cnam linkedid peeraccount sequence",
+    ],
+)
+@pytest.mark.parametrize("disposition", ["ANSWERED", "NO ANSWER"])
+def test_a_known_order_is_seen_in_the_lines_themselves(names: str, disposition: str) -> None:
+    answer = CALL["answer"] if disposition == "ANSWERED" else ""
+    row = row_of(line_of(names, disposition=disposition, answer=answer))
+    expected = {**CALL, "answer": answer, "disposition": disposition}
+    for name in names.replace("calldate", "start").split():
+        assert getattr(row, name, "") == expected.get(name, ""), name
+
+
+def test_a_lone_seventeenth_column_is_the_userfield_if_it_is_no_uniqueid() -> None:
+    assert row_of(line_of(f"{CSV} userfield", userfield="gold")).userfield == "gold"
+    assert row_of(line_of(f"{CSV} userfield", userfield="gold")).uniqueid == ""
+
+
+def test_a_header_names_the_columns_and_is_no_record() -> None:
+    header = b"uniqueid,calldate,src,dst,clid,channel,duration,billsec,disposition,Surprise\n"
+    line = line_of("uniqueid calldate src dst clid channel duration billsec disposition amaflags")
+    layout = cdr.layout([header, line])
+    assert cdr.row(header, layout) is None
+    row = cdr.row(line, layout)
+    assert row is not None
+    assert (row.uniqueid, row.start, row.duration, row.amaflags) == ("1705311042.118", "2024-01-15 09:30:42", "28", "")
+
+
+def test_columns_given_overrule_the_lines() -> None:
+    names = "end start disposition uniqueid src colour dst"
+    row = row_of(line_of(names), names.replace(" ", ", "))
+    assert (row.src, row.dst, row.end) == ("02079460123", "1001", "2024-01-15 09:31:10")
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ("src,dst", "the columns lack start"),
+        ("start,end,src", "the columns lack disposition"),
+        ("start,disposition", "the columns lack both end and duration"),
+        ("start,end,disposition,src,src", "the columns have src twice"),
+    ],
+)
+def test_columns_that_cannot_work_are_refused(columns: str, reason: str) -> None:
+    with pytest.raises(UnreadableLine, match=reason):
+        cdr.layout([], columns)
+
+
+def test_lines_in_no_known_order_ask_for_columns() -> None:
+    with pytest.raises(UnreadableLine, match="--columns"):
+        cdr.layout([b"a,b,c\n", b"\n", b'"open\n'])
+
+
+def test_a_file_may_gain_columns_on_the_way() -> None:
+    early, late = (
+        line_of(f"{CSV} uniqueid userfield"),
+        line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence"),
+    )
+    row = cdr.row(late, cdr.layout([early]))
+    assert row is not None
+    assert row.linkedid == "1705311042.118"
+
+
+def test_a_line_that_lost_its_uniqueid_is_refused() -> None:
+    layout = cdr.layout([line_of(f"{CSV} uniqueid userfield")])
+    with pytest.raises(UnreadableLine, match="16 fields instead of 18"):
+        cdr.row(line_of(CSV), layout)
+
+
+def test_a_caller_id_in_undoubled_quotes_is_read_as_old_versions_wrote_it() -> None:
+    line = line_of(f"{CUSTOM} uniqueid userfield").replace(b'"""Ann Lee"" <02079460123>"', b'""Ann Lee" <02079460123>"')
+    assert b',""' in b"," + line
+    assert row_of(line).clid == '"Ann Lee" <02079460123>'
+
+
+def test_bytes_that_are_not_utf_8_stay_readable() -> None:
+    line = line_of(CSV).replace(b"Ann Lee", b"J\xfcrgen \xe4\xb8\xad")
+    assert row_of(line).clid == '"J\\xfcrgen 中" <02079460123>'
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (line_of(CSV)[:-20], "a quote is not closed"),
+        (line_of(CSV).replace(b"Ann", b"A\0n"), "NUL"),
+        (line_of(CSV, lastdata="x" * 70_000), "longer than 65536 bytes"),
+        (line_of(CSV, disposition="WELL"), "disposition"),
+        (line_of(CSV, start="yesterday"), "the start time is not a time"),
+        (line_of(CSV, start=""), "no start time"),
+        (line_of(CSV, end="2024-02-30 10:00:00"), "the end time is not a time"),
+        (line_of(CSV, end="2024-01-15 09:30:41"), "ends before it starts"),
+        (line_of(CSV, duration="-3"), "the duration is negative"),
+        (line_of(CSV, billsec="²"), "the billsec is not a number"),
+        (line_of(CSV, duration="nan"), "the duration is not a number of seconds"),
+        (b"one,two\n", "2 fields instead of 16"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line: bytes, reason: str) -> None:
+    reading = Reading(layout=cdr.layout([line_of(CSV)]), zone="Europe/London")
+    with pytest.raises(UnreadableLine, match=reason) as refusal:
+        calls.leg(line, reading)
+    assert "02079460123" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"\r\n", b"  \n"])
+def test_an_empty_line_is_nothing(line: bytes) -> None:
+    assert cdr.row(line, cdr.layout([line_of(CSV)])) is None
+
+
+@given(st.permutations(list(CALL)))
+def test_a_line_says_the_same_in_any_order_of_columns(names: list[str]) -> None:
+    plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
+    one = calls.leg(line_of(" ".join(plain)), Reading(layout=cdr.layout([], ",".join(plain)), zone="Asia/Shanghai"))
+    other = calls.leg(line_of(" ".join(mixed)), Reading(layout=cdr.layout([], ",".join(mixed)), zone="Asia/Shanghai"))
+    assert one == other
+
+
+@given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
+def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: int) -> None:
+    whole = line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
+    reading = Reading(layout=cdr.layout([whole]), zone="Europe/Berlin")
+    for line in (noise, whole[:at] + noise + whole[until:]):
+        try:
+            leg = calls.leg(line, reading)
+        except UnreadableLine:
+            continue
+        assert leg is None or "\0" not in repr(leg)
+
+
+@given(st.lists(st.binary(max_size=80), max_size=5), st.none() | st.text(max_size=40))
+def test_no_sample_does_more_harm_than_to_be_refused(sample: list[bytes], columns: str | None) -> None:
+    with suppress(UnreadableLine):
+        cdr.layout(sample, columns)

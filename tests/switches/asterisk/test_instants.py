@@ -1,0 +1,148 @@
+"""Local times become the right instants, also where the clocks change; the zone is found from the uniqueids."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.switches.asterisk import clock, zone
+from ccfs.switches.asterisk.cdr import Row
+from ccfs.switches.found import UnreadableLine, Zoned
+
+ZONES = ("Europe/Berlin", "America/Sao_Paulo", "Asia/Shanghai", "Australia/Lord_Howe", "UTC", "America/New_York")
+CHANGES = (  # an hour or a half before and after clocks change somewhere in ZONES
+    datetime(2018, 2, 18, 1, tzinfo=UTC),
+    datetime(2018, 11, 4, 2, tzinfo=UTC),
+    datetime(2024, 3, 31, 1, tzinfo=UTC),
+    datetime(2024, 10, 27, 1, tzinfo=UTC),
+    datetime(2024, 4, 6, 15, tzinfo=UTC),
+    datetime(2024, 10, 5, 15, 30, tzinfo=UTC),
+    datetime(2024, 11, 3, 6, tzinfo=UTC),
+)
+FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> Row:
+    local = ZoneInfo(place)
+    answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
+    return Row(
+        start=begin.astimezone(local).strftime(FORMAT),
+        answer=answer.astimezone(local).strftime(FORMAT),
+        end=end.astimezone(local).strftime(FORMAT),
+        duration=str(rings + talks),
+        billsec=str(talks),
+        disposition="ANSWERED",
+        uniqueid=f"pbx-1.lon-{int(begin.timestamp())}.{counter}",
+    )
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.sampled_from(CHANGES),
+    st.integers(-9000, 9000),
+    st.integers(0, 120),
+    st.integers(0, 10_000),
+)
+def test_a_call_about_a_change_of_the_clocks_keeps_its_instants(
+    place: str, change: datetime, seconds: int, rings: int, talks: int
+) -> None:
+    begin = change + timedelta(seconds=seconds)
+    answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
+    assert clock.span(row(begin, place, rings, talks), place) == (begin, answer, end)
+
+
+@given(st.sampled_from(ZONES), st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)))
+def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> None:
+    begin = when.replace(microsecond=0, tzinfo=UTC)
+    assert clock.span(row(begin, place), place)[0] == begin
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("1705311042", 1705311042),
+        ("1705311042.250", 1705311042.25),
+        ("2024-01-15T09:30:42+0000", 1705311042),
+        ("2024-01-15 10:30:42+01:00", 1705311042),
+        ("2024-01-15 17:30:42.250", 1705311042.25),
+    ],
+)
+def test_times_that_cdr_custom_can_be_told_to_write_are_read(text: str, second: float) -> None:
+    assert [instant.timestamp() for instant in clock.instants(text, "Asia/Shanghai", "start")] == [second]
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.+-]{0,14}", fullmatch=True))
+def test_no_text_does_more_harm_than_to_be_refused(text: str) -> None:
+    with suppress(UnreadableLine):
+        assert all(instant.tzinfo is UTC for instant in clock.instants(text, "Europe/Berlin", "start"))
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "seconds"),
+    [
+        ("1705311042.118", 1705311042),
+        ("pbx1-1705311042.118", 1705311042),
+        ("pbx-1.example-1705311042.0", 1705311042),
+        ("", None),
+        ("1705311042", None),
+        ("pbx1", None),
+    ],
+)
+def test_the_second_of_a_channel_is_in_its_uniqueid(unique_id: str, seconds: int | None) -> None:
+    assert clock.epoch(unique_id) == seconds
+
+
+def year_in(place: str) -> list[Row]:
+    begin = datetime(2024, 1, 2, 8, tzinfo=UTC)
+    return [row(begin + timedelta(hours=61 * number), place, counter=number) for number in range(140)]
+
+
+@pytest.mark.parametrize("place", ZONES)
+def test_a_year_of_calls_tells_its_zone(place: str) -> None:
+    samples = zone.samples(year_in(place))
+    assert zone.find(samples, place) == Zoned(zone=place)
+    other = "Asia/Tokyo"
+    found = zone.find(samples, other)
+    assert found.how == "epoch"
+    assert found.report == f"the times are {found.zone}'s by the uniqueids, not Asia/Tokyo's"
+    for call in year_in(place):
+        assert clock.span(call, found.zone) == clock.span(call, place)
+
+
+def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
+    samples = zone.samples(year_in("Europe/Berlin"))
+    assert zone.find(samples, "Asia/Shanghai", "Europe/Berlin") == Zoned(zone="Europe/Berlin", how="given")
+    assert zone.find(samples, "Europe/Berlin", "Asia/Tokyo") == Zoned(
+        zone="Asia/Tokyo",
+        how="given",
+        report="the times are Europe/Berlin's by the uniqueids, not Asia/Tokyo's as given",
+    )
+
+
+def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> None:
+    rows = [call._replace(uniqueid="") for call in year_in("Europe/Berlin")]
+    assert zone.find(zone.samples(rows), "Asia/Shanghai") == Zoned(
+        zone="Asia/Shanghai",
+        how="assumed",
+        report="no line has a uniqueid with a time: the times are taken to be Asia/Shanghai's",
+    )
+
+
+def test_uniqueids_that_fit_no_zone_do_not_make_one_up() -> None:
+    rows = [call._replace(start="1999-01-01 00:00:00") for call in year_in("Europe/Berlin")]
+    assert zone.find(zone.samples(rows), "Asia/Shanghai").how == "assumed"
+
+
+def test_later_legs_of_a_channel_do_not_lead_astray() -> None:
+    """A channel that lives for an hour has lines that start an hour after its uniqueid."""
+    rows = year_in("Asia/Shanghai")
+    for first in rows[:40]:
+        late = datetime.fromisoformat(first.start) + timedelta(hours=1)
+        rows.append(first._replace(start=late.strftime(FORMAT)))
+        rows.append(
+            first._replace(start=late.strftime(FORMAT), uniqueid=f"x-{first.uniqueid}", linkedid=first.uniqueid)
+        )
+    assert zone.find(zone.samples(reversed(rows)), "Asia/Shanghai") == Zoned(zone="Asia/Shanghai")

@@ -1,0 +1,213 @@
+"""What lines of queue_log tell of callers and of agents."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.switches.asterisk import queue_log
+from ccfs.switches.found import AgentEvent, QueueVisit, UnreadableLine
+
+ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
+SECOND = 1705311052
+CALL = [
+    "1705311052|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
+    "1705311076|1705311042.118|sales|PJSIP/1002|CONNECT|24|1705311070.121|6",
+    "1705311245|1705311042.118|sales|PJSIP/1002|COMPLETEAGENT|24|169|1",
+]
+
+
+def line(text: str) -> queue_log.QueueLine:
+    read = queue_log.read(text.encode())
+    assert read is not None
+    return read
+
+
+def after(seconds: float) -> datetime:
+    return ENTERED + timedelta(seconds=seconds)
+
+
+def visit_of(*texts: str) -> QueueVisit:
+    known: QueueVisit | None = None
+    for text in texts:
+        new = queue_log.visit(line(text))
+        if new is not None:
+            known = queue_log.merge(known, new) if known else new
+    assert known is not None
+    return known
+
+
+def told(text: str) -> AgentEvent | None:
+    return queue_log.operation(line(text))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(CALL)))
+def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ...]) -> None:
+    assert visit_of(*order) == QueueVisit(
+        switch_leg_id="1705311042.118",
+        queue="sales",
+        entered=ENTERED,
+        rang=after(18),
+        connected=after(24),
+        left=after(193),
+        agent="1002",
+        outcome="COMPLETEAGENT",
+    )
+
+
+def test_old_logs_do_not_say_how_long_the_phone_rang() -> None:
+    visit = visit_of(CALL[0], "1705311076|1705311042.118|sales|Agent/1002|CONNECT|24")
+    assert (visit.agent, visit.rang, visit.connected) == ("1002", after(24), after(24))
+
+
+def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_entered() -> None:
+    visit = visit_of(
+        CALL[0],
+        "1705311062|1705311042.118|sales|NONE|EXITWITHTIMEOUT|1|1|10",
+        "1705311064|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
+        CALL[1],
+    )
+    assert (visit.entered, visit.connected, visit.agent, visit.outcome) == (ENTERED, after(24), "1002", "CONNECT")
+
+
+@pytest.mark.parametrize(
+    ("text", "op_type", "cause", "target"),
+    [
+        ("1|NONE|NONE|Agent/1001|AGENTLOGIN|SIP/1001-00000001", 1, "-1", "-1"),
+        ("1|NONE|NONE|Agent/1001|AGENTCALLBACKLOGIN|1001@phones", 1, "-1", "-1"),
+        ("1|NONE|sales|PJSIP/1001|ADDMEMBER|", 1, "-1", "-1"),
+        ("1|NONE|NONE|Agent/1001|AGENTLOGOFF|SIP/1001-00000001|43", 0, "-1", "-1"),
+        ("1|NONE|sales|PJSIP/1001|REMOVEMEMBER|", 0, "-1", "-1"),
+        ("1|NONE|sales|PJSIP/1001|PAUSE|lunch", 3, "1", "-1"),
+        ("1|NONE|sales|PJSIP/1001|PAUSE|Auto-Pause", 3, "2", "-1"),
+        ("1|NONE|NONE|PJSIP/1001|UNPAUSEALL|", 2, "-1", "-1"),
+        ("1|1705311042.1|sales|PJSIP/1001|CONNECT|5|1705311043.2|3", 4, "-1", "-1"),
+        ("1|1705311042.1|sales|PJSIP/1001|COMPLETECALLER|5|60|1", 27, "0", "-1"),
+        ("1|1705311042.1|sales|PJSIP/1001|RINGNOANSWER|15000", 3, "2", "-1"),
+        ("1|1705311042.1|sales|PJSIP/1001|BLINDTRANSFER|1003|internal|5|60|1", 46, "-1", "1003"),
+        ("1|1705311042.1|sales|PJSIP/1001|TRANSFER|1003|internal", 46, "-1", "1003"),
+        ("1|1705311042.1|sales|PJSIP/1001|ATTENDEDTRANSFER|BRIDGE|6b1c|5|60|1", 46, "-1", "-1"),
+        ("1|1705311042.1|sales|PJSIP/1001|ATTENDEDTRANSFER|LINK|SIP/1001-0a|SIP/1003-0b|5|60|1", 46, "-1", "1003"),
+    ],
+)
+def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, cause: str, target: str) -> None:
+    event = told(text.replace("1|", f"{SECOND}|", 1))
+    assert event is not None
+    assert (event.agent, event.at, event.op_type, event.op_cause, event.op_object) == (
+        "1001",
+        ENTERED,
+        op_type,
+        cause,
+        target,
+    )
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "NONE|NONE|NONE|QUEUESTART|",
+        "NONE|NONE|NONE|CONFIGRELOAD|",
+        "1705311042.1|600|NONE|DID|02079460100",
+        "1705311042.1|600|NONE|INFO|x|y",
+        "1705311042.1|600|SIP/1001|RINGCANCELED|3000",
+        "1705311042.1|600|NONE|SYSCOMPAT|",
+        "NONE|600|NONE|ADDMEMBER|",
+    ],
+)
+def test_other_lines_are_no_agents_doings(rest: str) -> None:
+    assert told(f"{SECOND}|{rest}") is None
+
+
+def test_pauseall_and_the_pause_of_each_queue_count_once_whatever_run_reads_them() -> None:
+    everywhere = told("1705311052|NONE|NONE|PJSIP/1001|PAUSEALL|tea")
+    here = told("1705311052|NONE|sales|PJSIP/1001|PAUSE|tea")
+    later = told("1705311053|NONE|sales|PJSIP/1001|PAUSE|tea")
+    other = told("1705311052|NONE|sales|PJSIP/1002|PAUSE|tea")
+    keys = [event.line_key for event in (everywhere, here, later, other) if event is not None]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_two_unanswered_calls_in_one_second_are_two() -> None:
+    one, two = (told(f"1705311052|{call}|sales|PJSIP/1001|RINGNOANSWER|0") for call in ("1705311042.1", "1705311042.2"))
+    assert one is not None
+    assert two is not None
+    assert one.line_key != two.line_key
+    assert not one.lasts
+
+
+def test_a_member_may_be_known_by_a_name_of_their_own() -> None:
+    event = queue_log.operation(line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"})
+    assert event is not None
+    assert event.agent == "1001"
+    named = told("1705311052|NONE|600|Anna Schmidt|PAUSE|")
+    assert named is not None
+    assert named.agent == "Anna Schmidt"
+
+
+def test_a_login_tells_the_phone() -> None:
+    event = told("1705311052|NONE|NONE|Agent/1001|AGENTCALLBACKLOGIN|2001@phones")
+    assert event is not None
+    assert event.phone_no == "2001"
+
+
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        ("1705311052", ENTERED),
+        ("1705311052.250000", after(0.25)),
+        ("2024-01-15 09:30:52+0000", ENTERED),
+        ("2024-01-15T10:30:52.250000+01:00", after(0.25)),
+    ],
+)
+def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
+    assert line(f"{time}|NONE|NONE|NONE|QUEUESTART|").at == at
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"2024-01-15 09:30:52.348244|NONE|q2|Agent/3001|UNPAUSE|", "the time names no zone"),
+        (b"soon|NONE|q2|Agent/3001|UNPAUSE|", "the time is not a time"),
+        (b"1705311052|NONE|q2", "3 fields instead of at least 5"),
+        (b"1705311052|NONE|q2|a|\0|", "NUL"),
+        (b"1705311052|" + b"x" * 70_000, "longer than 65536 bytes"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_refused_with_a_reason(text: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableLine, match=reason):
+        queue_log.read(text)
+
+
+def test_an_empty_line_is_nothing() -> None:
+    assert queue_log.read(b"\n") is None
+
+
+@given(st.binary(max_size=120) | st.from_regex(rb"[0-9.]{0,25}\|[A-Z0-9|/@.-]{0,60}", fullmatch=True))
+def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes) -> None:
+    for text in (noise, b"1705311052|1705311042.1|q|a|" + noise):
+        try:
+            read = queue_log.read(text)
+        except UnreadableLine:
+            continue
+        if read is not None:
+            queue_log.visit(read)
+            queue_log.operation(read)
+
+
+halves = st.builds(
+    QueueVisit,
+    switch_leg_id=st.just("1705311042.118"),
+    queue=st.just("sales"),
+    **{name: st.none() | st.integers(0, 9).map(after) for name in ("entered", "rang", "connected", "left")},
+    agent=st.sampled_from(["", "1001", "1002"]),
+    outcome=st.sampled_from(["", "CONNECT", "ABANDON", "COMPLETEAGENT"]),
+)
+
+
+@given(halves, halves)
+def test_it_does_not_matter_which_half_of_a_visit_comes_first(one: QueueVisit, other: QueueVisit) -> None:
+    assert queue_log.merge(one, other) == queue_log.merge(other, one)
+    assert queue_log.merge(one, one) == one

@@ -1,0 +1,142 @@
+"""How a leg and what the queue log tells of it come together: times of waiting, ringing and talking, and why it ended."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.model.cdr import Device, LeaveReason
+from ccfs.switches.asterisk import queue_log, visits
+from ccfs.switches.asterisk.visits import Times
+from ccfs.switches.found import Leg, QueueVisit
+
+ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
+CALL = [
+    "1705311052|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
+    "1705311076|1705311042.118|sales|PJSIP/1002|CONNECT|24|1705311070.121|6",
+    "1705311245|1705311042.118|sales|PJSIP/1002|COMPLETEAGENT|24|169|1",
+]
+
+
+def after(seconds: float) -> datetime:
+    return ENTERED + timedelta(seconds=seconds)
+
+
+def visit_of(*texts: str) -> QueueVisit:
+    known: QueueVisit | None = None
+    for text in texts:
+        read = queue_log.read(text.encode())
+        new = queue_log.visit(read) if read else None
+        if new is not None:
+            known = queue_log.merge(known, new) if known else new
+    assert known is not None
+    return known
+
+
+halves = st.builds(
+    QueueVisit,
+    switch_leg_id=st.just("1705311042.118"),
+    queue=st.just("sales"),
+    **{name: st.none() | st.integers(0, 9).map(after) for name in ("entered", "rang", "connected", "left")},
+    agent=st.sampled_from(["", "1001", "1002"]),
+    outcome=st.sampled_from(["", "CONNECT", "ABANDON", "COMPLETEAGENT"]),
+)
+
+
+def leg(agent: str, begin: int, end: int, answer: int | None = None) -> Leg:
+    return Leg(
+        switch_call_id="1705311042.118",
+        switch_leg_id="1705311042.118",
+        line_key="0" * 32,
+        begin=after(begin),
+        answer=None if answer is None else after(answer),
+        end=after(end),
+        device_type=Device.AGENT if agent else Device.QUEUE,
+        device_name=agent or "sales",
+        agent=agent,
+        queue="sales",
+        leave_reason=LeaveReason.AGENT_NO_ANSWER if answer is None else LeaveReason.NORMAL,
+    )
+
+
+def test_the_leg_of_the_agent_who_answered_has_the_queue_logs_times() -> None:
+    assert visits.times(leg("1002", 18, 193, 18), visit_of(*CALL)) == Times(
+        wait_begin=ENTERED,
+        wait_end=after(18),
+        ack_begin=after(18),
+        ack_end=after(24),
+        call_begin=after(24),
+        call_end=after(193),
+    )
+
+
+def test_an_attempt_on_another_agent_rang_and_nobody_talked() -> None:
+    attempt = leg("1001", 3, 18)
+    assert visits.times(attempt, visit_of(*CALL)) == Times(
+        wait_begin=ENTERED, wait_end=after(3), ack_begin=after(3), ack_end=after(18)
+    )
+    assert visits.told(attempt, visit_of(*CALL)).leave_reason == LeaveReason.AGENT_NO_ANSWER
+
+
+@pytest.mark.parametrize("agent", ["", "1001"])
+def test_a_caller_who_gave_up_waited_and_that_is_all(agent: str) -> None:
+    visit = visit_of(CALL[0], "1705311078|1705311042.118|sales|NONE|ABANDON|1|1|26")
+    assert visits.times(leg(agent, -10, 26), visit) == Times(wait_begin=ENTERED, wait_end=after(26))
+    assert visits.told(leg(agent, -10, 26), visit).leave_reason == LeaveReason.QUEUE_CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ("EXITWITHTIMEOUT|1|1|26", LeaveReason.QUEUE_TIMEOUT),
+        ("EXITEMPTY|1|1|26", LeaveReason.NOBODY_ON_DUTY),
+        ("EXITWITHKEY|9|1|1|26", LeaveReason.QUEUE_CANCELLED),
+    ],
+)
+def test_a_queue_says_why_its_caller_left(event: str, reason: LeaveReason) -> None:
+    visit = visit_of(CALL[0], f"1705311078|1705311042.118|sales|NONE|{event}")
+    assert visits.told(leg("", -10, 26, -9), visit).leave_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ("COMPLETEAGENT|24|169|1", LeaveReason.AGENT_HUNG_UP),
+        ("COMPLETECALLER|24|169|1", LeaveReason.USER_HUNG_UP),
+        ("BLINDTRANSFER|1003|internal|24|169|1", LeaveReason.TRANSFERRED_OUT),
+        ("ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1", LeaveReason.TRANSFERRED_OUT),
+    ],
+)
+def test_a_talk_says_who_ended_it(event: str, reason: LeaveReason) -> None:
+    visit = visit_of(*CALL[:2], f"1705311245|1705311042.118|sales|PJSIP/1002|{event}")
+    assert visits.told(leg("1002", 18, 193, 18), visit).leave_reason == reason
+
+
+def test_an_agent_whom_the_log_knows_by_name_is_told_by_the_time() -> None:
+    visit = visit_of(CALL[0], *(text.replace("PJSIP/1002", "Anna Schmidt") for text in CALL[1:]))
+    assert visits.answered_by(leg("1002", 18, 193, 18), visit)
+    assert not visits.answered_by(leg("1001", 3, 18), visit)
+
+
+def test_without_a_queue_log_the_line_tells_its_own_times() -> None:
+    assert visits.times(leg("1002", 0, 60, 5)) == Times(
+        wait_begin=ENTERED,
+        wait_end=after(5),
+        ack_begin=ENTERED,
+        ack_end=after(5),
+        call_begin=after(5),
+        call_end=after(60),
+    )
+    assert visits.times(leg("1002", 0, 60)).call_begin is None
+
+
+@given(halves, st.integers(0, 9), st.integers(0, 9), st.none() | st.integers(0, 9), st.sampled_from(["", "1001"]))
+def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, rings: int | None, agent: str) -> None:
+    answer = None if rings is None else begin + min(rings, lasts)
+    found = visits.times(leg(agent, begin, begin + lasts, answer), visit)
+    given_times = [when for when in (found.wait_begin, found.wait_end, found.ack_begin) if when]
+    assert given_times == sorted(given_times)
+    for first, last in ((found.ack_begin, found.ack_end), (found.call_begin, found.call_end)):
+        assert (first is None) == (last is None)
+        assert first is None or last is None or first <= last

@@ -1,0 +1,34 @@
+"""Reading the samples: their bytes, and what the parser finds in them."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ccfs.switches.found import QueueVisit, UnreadableLine
+from ccfs.switches.freeswitch import Channel, Found, read
+
+LONDON = ZoneInfo("Europe/London")
+_SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample(name: str) -> bytes:
+    return (_SAMPLES / name).read_bytes()
+
+
+def found(data: bytes, zone: ZoneInfo = LONDON) -> list[Found]:
+    return [one for _, one in read(data, zone=zone)]
+
+
+def channels(*data: bytes, zone: ZoneInfo = LONDON) -> list[Channel]:
+    """The channels in some files; none of them may be unreadable."""
+    everything = [one for piece in data for one in found(piece, zone)]
+    assert not [one for one in everything if isinstance(one, UnreadableLine)]
+    return [one for one in everything if isinstance(one, Channel)]
+
+
+def visits(data: bytes) -> list[QueueVisit]:
+    return [one for one in found(data) if isinstance(one, QueueVisit)]
+
+
+def reasons(data: bytes) -> list[tuple[int, str]]:
+    """Lines that cannot be read, and why."""
+    return [(line, str(one)) for line, one in read(data, zone=LONDON) if isinstance(one, UnreadableLine)]

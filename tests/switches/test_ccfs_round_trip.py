@@ -1,0 +1,169 @@
+"""What one server exports another reads as the same rows: nouns to cells, to CSV, to nouns.
+
+Times are whole seconds outside the hour that comes twice: an index file does not say which of the two is meant.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.cdr import Cdr
+from ccfs.model.recording import Kept, Recording
+from ccfs.model.window import instant, local
+from ccfs.switches.ccfs import IndexedRecording, Row, Taken, read
+from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+
+AK = "DEMOAK0001"
+ZONES = [ZoneInfo(name) for name in ("Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe")]
+
+zones = st.sampled_from(ZONES)
+letters = st.characters(codec="utf-8", categories=["L", "N", "P", "S"])
+numbers = st.integers(-(2**31), 2**31 - 1)
+
+
+def words(most: int, fewest: int = 0) -> st.SearchStrategy[str]:
+    return st.text(letters, min_size=fewest, max_size=most)
+
+
+@st.composite
+def moments(draw: st.DrawFn, zone: ZoneInfo) -> datetime:
+    """Whole seconds that their wall clock names without doubt."""
+    moment = draw(st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1))).replace(microsecond=0, tzinfo=UTC)
+    return instant(local(moment, zone), zone)
+
+
+def there_and_back(cells: Sequence[str], name: str, zone: ZoneInfo) -> Row:
+    file = io.StringIO()
+    csv.writer(file).writerow(cells)
+    source = io.BytesIO(file.getvalue().encode())
+    [(_, found)] = read(source, name=name, zone_of=lambda account: zone)
+    assert isinstance(found, Taken), found
+    assert found.developer == AK
+    return found.row
+
+
+@given(st.data(), zones)
+def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
+    times = sorted(data.draw(st.lists(moments(zone), min_size=6, max_size=6)))
+    some = [data.draw(st.sampled_from([time, None])) for time in times[1:]]
+    ints = [data.draw(numbers) for _ in range(10)]
+    cdr = Cdr(
+        account_id=data.draw(words(64, 1)),
+        cc_id=data.draw(words(64)),
+        vdn_id=data.draw(words(32)),
+        call_id=data.draw(words(25, 1)),
+        call_id_num=ints[0],
+        agent_id=data.draw(words(32)),
+        caller_no=data.draw(words(26)),
+        callee_no=data.draw(words(26)),
+        begin=times[0],
+        wait_begin=times[0],
+        wait_end=some[0],
+        ack_begin=some[1],
+        ack_end=some[2],
+        call_begin=some[3],
+        call_end=some[4],
+        device_type=ints[1],
+        device_no=ints[2],
+        call_type=ints[3],
+        release_cause=ints[4],
+        pre_device_type=ints[5],
+        pre_device_no=ints[6],
+        leave_reason=ints[7],
+        media_type=ints[8],
+        sub_media_type=ints[9],
+        user_wanted_skill_id=data.draw(words(64)),
+        current_skill_id=data.draw(words(64)),
+        line_key="",
+    )
+    back = there_and_back(call_cells(cdr, developer=AK, zone=zone), "1_call_1.csv", zone)
+    assert isinstance(back, Cdr)
+    assert replace(back, line_key="") == cdr
+
+
+@given(st.data(), zones)
+def test_a_recording_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+    recording = Recording(
+        account_id=data.draw(words(64, 1)),
+        cc_id=data.draw(words(64)),
+        vdn_id="17",
+        agent_id=data.draw(words(32)),
+        call_id=data.draw(words(25, 1)),
+        caller_no=data.draw(words(25)),
+        callee_no=data.draw(words(25)),
+        call_begin=begin,
+        call_end=end,
+        file_name="/0/1/record/DEMOAK0001/acme/20180903/15470/2043295.wav",
+        original_file_name="X:/17/0/20180903/15470/2043295.V3",
+        call_type=data.draw(st.sampled_from([0, 1])),
+        task_result=data.draw(words(20)),
+        user_wanted_skill_id=data.draw(words(64)),
+        kept=Kept(location_id="0", key="k", size=1, sha256="00", crc32=0),
+        source_sha256="00",
+    )
+    back = there_and_back(record_cells(recording, developer=AK, zone=zone), "1_record.csv", zone)
+    assert isinstance(back, IndexedRecording)
+    assert values(back) == {name: getattr(recording, name) for name in values(back)}
+
+
+def values(indexed: IndexedRecording) -> dict[str, Any]:
+    """What an index row tells of a recording: all but the key of its line."""
+    return {field.name: getattr(indexed, field.name) for field in fields(indexed) if field.name != "line_key"}
+
+
+@given(st.data(), zones)
+def test_an_agent_operation_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+    operation = AgentOperation(
+        id=data.draw(words(32, 1)),
+        account_id=data.draw(words(64, 1)),
+        agent_id=data.draw(words(32, 1)),
+        skill_id=data.draw(words(25)),
+        call_id=data.draw(words(25)),
+        begin=begin,
+        end=data.draw(st.sampled_from([end, None])),
+        op_type=data.draw(st.integers(0, 100)),
+        op_object=data.draw(words(20, 1)),
+        op_cause=data.draw(words(20, 1)),
+        media_type=data.draw(st.integers(0, 60)),
+        vdn_id=data.draw(words(20)),
+        cc_id=data.draw(words(20)),
+        phone_no=data.draw(words(32)),
+        call_direction=data.draw(words(20)),
+        location_id=data.draw(words(20, 1)),
+        logon_sn=data.draw(words(25)),
+        skill_info_sn=data.draw(words(25)),
+    )
+    assert there_and_back(agent_opr_cells(operation, developer=AK, zone=zone), "agentOprInfo.csv", zone) == operation
+
+
+@given(st.data(), zones)
+def test_a_skill_change_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+    change = AgentSkillChange(
+        id=data.draw(words(32, 1)),
+        account_id=data.draw(words(64, 1)),
+        sub_cc_no=data.draw(numbers),
+        vdn=data.draw(numbers),
+        agent_id=data.draw(words(11, 1)),
+        operate_time=begin,
+        operate_id=data.draw(numbers),
+        operate_type=data.draw(numbers),
+        skill_list=data.draw(words(100)),
+        logon_sn=data.draw(words(26)),
+        operate_sn=data.draw(numbers),
+        operate_end_time=data.draw(st.sampled_from([end, None])),
+        renew_flag=data.draw(numbers),
+        update_time=data.draw(st.sampled_from([end, None])),
+        month_of_year=data.draw(st.integers(1, 12)),
+    )
+    assert there_and_back(agent_skill_cells(change, developer=AK, zone=zone), "x_agentSkillInfo_1.csv", zone) == change
