@@ -158,9 +158,10 @@ def test_a_quoted_cell_may_span_lines() -> None:
 
 def test_a_stray_quote_costs_its_own_line_only() -> None:
     damaged = CALL_ROW.replace(",8000,", ',"8000,')
-    data = "\n".join([CALL_ROW, damaged, CALL_ROW, damaged, CALL_ROW])
-    assert len(rows(data)) == 3
-    assert [line for line, _ in refused(data)] == [2, 4]
+    closing = CALL_ROW.replace(",8000,", ',8000",')
+    data = f"{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{closing}"
+    assert len(rows(data)) == 5
+    assert [line for line, _ in refused(data)] == [2, 4, 6]
 
 
 @pytest.mark.parametrize(

@@ -78,4 +78,5 @@ class Cdr:
     caller_name: str = ""  # not part of call.csv
     switch_call_id: str = ""  # the switch's own id of the call
     switch_leg_id: str = ""  # the switch's own id of the leg
+    leg_order: str = ""  # sorts the rows of a call where a switch left them; empty where they came numbered
     line_key: str  # hex digest that names the source line for ever: the same line is never taken in twice

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from ccfs.model.errors import Misuse
 
 T = TypeVar("T")
 
@@ -26,13 +28,15 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_local = engine.dialect.name == "sqlite"  # a look-up is then cheaper than a thread switch
+        snapshot = {} if self.is_local else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
         self._looker: Connection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection with a consistent view, never committed."""
-        with self.engine.connect() as connection:
+        """A connection that sees one moment, whatever others commit meanwhile; never committed itself."""
+        with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -73,27 +77,32 @@ class Database:
         try:
             with self.reading() as connection:
                 return bool(connection.execute(sa.text("SELECT 1")).scalar_one())
-        except OperationalError:
+        except SQLAlchemyError:
             return False
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection, and the one of `look_up`."""
+        if self._looker is not None:
+            self._looker.close()
+            self._looker = None
         self.engine.dispose()
 
 
 def open_database(url: str) -> Database:
-    """The database at a SQLAlchemy URL; a SQLite file and its folder are made when missing."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
+    """The database at a SQLAlchemy URL; a SQLite file and its folder are made when missing. Raises Misuse for another."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Misuse("database_url is not a SQLAlchemy URL, like sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Database(_sqlite(parsed))
     if parsed.get_backend_name() in ("postgresql", "postgres"):
         return Database(_postgresql(parsed))
-    raise ValueError(f"database_url: {parsed.get_backend_name()} is not supported; use sqlite or postgresql")
+    raise Misuse(f"database_url: {parsed.drivername} is not supported; use a file of sqlite, or postgresql")
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url, poolclass=QueuePool, pool_size=8, max_overflow=56, connect_args={"check_same_thread": False}
     )
@@ -121,16 +130,23 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
+    options = f"{_given(url, 'options')} -c timezone=UTC".strip()
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=16,
         max_overflow=48,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": int(_given(url, "connect_timeout") or 10), "options": options},
     )
-    event.listen(engine, "checkout", _nothing_held)
+    event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
 
-def _nothing_held(connection: Any, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+def _given(url: URL, name: str) -> str:
+    """A parameter of the operator's own URL; empty where it has none."""
+    value = url.query.get(name, "")
+    return value if isinstance(value, str) else value[-1]
+
+
+def _prepare_postgresql(connection: Any, _record: ConnectionPoolEntry) -> None:
     connection.prepare_threshold = 3  # hot questions are planned once per connection

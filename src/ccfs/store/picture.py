@@ -50,18 +50,20 @@ class Pictures:
         seen = self._commits()
         if seen != self._seen:
             with self._database.reading() as connection:
-                if tenancy.change_number(connection) != self._picture.number:
-                    self._picture = self._load(connection, now)
+                number = tenancy.change_number(connection)
+                if number != self._picture.number:
+                    self._picture = self._load(connection, number, now)
             self._seen = seen
         return self._picture
 
-    def _load(self, connection: Connection, now: datetime) -> Picture:
+    def _load(self, connection: Connection, number: int, now: datetime) -> Picture:
+        """`number` was read first: a picture may be newer than its number, and is then loaded again; never older."""
         keys: dict[str, list[AccessKey]] = defaultdict(list)
         for key in tenancy.living_keys(connection, self._sealer):
             keys[key.ak].append(key)
         owners = tenancy.apps(connection)
         return Picture(
-            number=tenancy.change_number(connection),
+            number=number,
             keys=dict(keys),
             accounts={app.id: tenancy.accounts(connection, app) for app in owners},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenancy.vdns(connection, app)} for app in owners},

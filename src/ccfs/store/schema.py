@@ -190,10 +190,13 @@ cdrs = sa.Table(
     _text("caller_name"),
     _text("switch_call_id"),
     _text("switch_leg_id"),
+    _text("leg_order"),
     _text("line_key"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "begin"),
 )
+_other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
+sa.Index("ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg)
 agent_operations = sa.Table(
     "agent_operations",
     METADATA,
@@ -220,6 +223,15 @@ agent_operations = sa.Table(
     _text("skill_info_sn"),
     sa.PrimaryKeyConstraint("app", "id"),
     sa.Index(None, "app", "begin"),
+)
+_open_operation = agent_operations.c.end.is_(None)
+sa.Index(
+    "ix_agent_operations_open",
+    agent_operations.c.app,
+    agent_operations.c.account_id,
+    agent_operations.c.agent_id,
+    sqlite_where=_open_operation,
+    postgresql_where=_open_operation,
 )
 agent_skill_changes = sa.Table(
     "agent_skill_changes",

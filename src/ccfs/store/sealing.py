@@ -1,6 +1,7 @@
 """Sealing secrets at rest with the node's keys. A list, so that keys rotate: the first seals, every one opens."""
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -30,8 +31,8 @@ class Sealer:
             raise Misuse("a sealed secret opens with none of the node's keys") from None
 
     def renew(self, sealed: str) -> str:
-        """The same secret sealed with the newest key."""
-        return self._keys.rotate(sealed).decode()
+        """The same secret sealed with the newest key; raises Misuse as `open` does."""
+        return self.seal(self.open(sealed))
 
 
 def keys_in(folder: Path) -> tuple[str, ...]:
@@ -44,9 +45,12 @@ def keys_in(folder: Path) -> tuple[str, ...]:
 
 
 def _make(path: Path) -> None:
-    """Two processes may start at once: the file appears whole, and the one that comes second keeps the first's."""
-    fresh = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    """Two processes may start at once: the file appears whole, and the one that comes second keeps the first's.
+
+    It is on disk before anything is sealed with it, for without it no secret opens.
+    """
+    fresh = path.with_suffix(f".{secrets.token_hex(8)}")  # a process id is not enough: containers share folders, and ids
+    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(Fernet.generate_key() + b"\n")
         file.flush()
@@ -57,3 +61,4 @@ def _make(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
+    sync_folder(path.parent)

@@ -60,6 +60,11 @@ class AudioKind:
         """What `into_wav` makes of it: ".wav", ".mp3" or ".ogg"."""
         return f".{self.coding}" if self.coding in (Coding.MP3, Coding.OGG) else ".wav"
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether what is stored is the file itself, so that `check` is enough and `into_wav` only copies."""
+        return self.coding in (Coding.RIFF, Coding.MP3, Coding.OGG)
+
 
 # Asterisk's names, lower-case: formats/format_*.c, "exts".
 _HEADERLESS = {
@@ -97,6 +102,14 @@ def kind_of(name: str, head: bytes) -> AudioKind:
     raise UnknownAudio(f"no known audio: extension {extension!r}, first bytes {head[:4].hex()}")
 
 
+def check(source: BinaryIO, kind: AudioKind) -> None:
+    """Whether a file that is copied as it is is what it seems; raises UnknownAudio. `source` must be seekable."""
+    if kind.coding == Coding.RIFF:
+        _wav_format(source, _size(source))
+    elif kind.is_copied:
+        _check_first_frame(source, kind)
+
+
 def into_wav(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
     """Writes what is to be stored of `source` to `target`; the extension to store it under (see `AudioKind`).
 
@@ -105,11 +118,8 @@ def into_wav(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
     """
     size = _size(source)
     match kind.coding:
-        case Coding.RIFF:
-            _wav_format(source, size)
-            _copy(source, size, target)
-        case Coding.MP3 | Coding.OGG:
-            _check_first_frame(source, kind)
+        case Coding.RIFF | Coding.MP3 | Coding.OGG:
+            check(source, kind)
             _copy(source, size, target)
         case Coding.GSM | Coding.G722:
             _decode(source, kind, size, target)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from granian.rsgi import ProtocolClosed
+
 from ccfs.logs import log
 from ccfs.model import errors
 from ccfs.web import docs, health, ivr, play, recordings, signed
@@ -19,6 +21,7 @@ from ccfs.wire import asks, codes, envelope
 from ccfs.wire.operations import Operation, paths
 
 SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
+LEFT = 499  # status in metrics and logs of a request whose sender went away: nobody got an answer
 
 Handler = Callable[..., Awaitable[Answer]]
 HANDLERS: dict[str, Handler] = {
@@ -55,6 +58,13 @@ class Web:
         request = read_scope(scope, secrets.token_hex(8))
         operation = self._operations.get(request.path)
         name = operation.name if operation else request.path if request.path in PAGES else "other"
+        try:
+            status, code, size = await self._respond(request, operation, protocol)
+        except ProtocolClosed:
+            status, code, size = LEFT, "", 0
+        self._record(request, name, status, code, size, began)
+
+    async def _respond(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[int, str, int]:
         answer, code = await self._answer(request, operation, protocol)
         try:
             status, size = await send(self._here, request, answer, protocol)
@@ -62,7 +72,7 @@ class Web:
             failure = self._failure(request, operation, error)
             code = codes.code_of(error).code
             status, size = await send(self._here, request, failure, protocol)
-        self._record(request, name, status, code, size, began)
+        return status, code, size
 
     async def _answer(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Answer, str]:
         try:
@@ -71,6 +81,8 @@ class Web:
             return await self._perform(request, operation, protocol), codes.SUCCESS.code
         except errors.CcfsError as error:
             return self._failure(request, operation, error), codes.code_of(error).code
+        except ProtocolClosed:
+            raise
         except Exception:
             log().exception("failed", action="request_failed", request=request.id, path=request.path)
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from ccfs.model.errors import TooLarge
 from ccfs.wire.sign import query_pairs
 
+DROPPED = 64 << 20  # bytes beyond the limit that are read before the answer
+
 
 class Scope(Protocol):
     """The parts of Granian's RSGI scope that are read."""
@@ -36,8 +38,8 @@ class Request:
     @cached_property
     def pairs(self) -> dict[str, str]:
         """The query's parameters, read as the signature reads them; the first of a repeated name counts."""
-        decoded = [(name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in query_pairs(self.query)]
-        return dict(reversed(decoded))
+        pairs = reversed(query_pairs(self.query))
+        return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
@@ -86,17 +88,24 @@ def read_scope(scope: Scope, request_id: str) -> Request:
 
 
 async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
-    """The whole body; raises TooLarge as soon as it is known to be longer than `limit` bytes."""
+    """The whole body; raises TooLarge if it is longer than `limit` bytes, ProtocolClosed if its sender leaves.
+
+    What is too large is read and dropped, to a point: most clients look for an answer only when all is sent.
+    """
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"{limit} bytes")
-    if announced.isdigit():
+    length = int(announced) if announced.isdigit() else 0
+    if announced and length <= limit:
         body: bytes = await protocol()
         return body
+    if length > limit + DROPPED:
+        raise TooLarge(f"{limit} bytes")
     pieces, size = [], 0
     async for piece in protocol:
         size += len(piece)
-        if size > limit:
-            raise TooLarge(f"{limit} bytes")
-        pieces.append(piece)
+        if size <= limit:
+            pieces.append(piece)
+        elif size > limit + DROPPED:
+            break
+    if size > limit:
+        raise TooLarge(f"{limit} bytes")
     return b"".join(pieces)

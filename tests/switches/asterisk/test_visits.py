@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ccfs.model.cdr import Device, LeaveReason
 from ccfs.switches.asterisk import queue_log, visits
-from ccfs.switches.asterisk.visits import Times
+from ccfs.switches.visits import Times
 from ccfs.switches.found import Leg, QueueVisit
 
 ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)

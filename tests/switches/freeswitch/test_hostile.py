@@ -19,8 +19,8 @@ STAMPS = st.sampled_from(
 VARIABLES = st.fixed_dictionaries(
     {"uuid": st.text(min_size=1, max_size=40)},
     optional={
-        **{name: EPOCHS for name in ("start_epoch", "answer_epoch", "end_epoch", "cc_queue_joined_epoch", "billsec")},
-        **{name: STAMPS for name in ("start_stamp", "answer_stamp", "end_stamp")},
+        **dict.fromkeys(("start_epoch", "answer_epoch", "end_epoch", "cc_queue_joined_epoch", "billsec"), EPOCHS),
+        **dict.fromkeys(("start_stamp", "answer_stamp", "end_stamp"), STAMPS),
         **{
             name: st.text(max_size=9)
             for name in ("cc_queue", "cc_agent", "originator", "record_path", "caller_id_number")

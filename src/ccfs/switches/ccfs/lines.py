@@ -79,12 +79,12 @@ def _record(lines: Lines, line: Line, width: int) -> tuple[list[str] | Unreadabl
 def _spanning(lines: Lines, text: str, width: int) -> tuple[list[str], int] | None:
     """A record whose quoted cell goes on in the next lines; None if no such record of the right width is there.
 
-    The width decides: without it, one stray quote would swallow the good lines up to the next stray quote.
+    A line that is a record of its own ends the search: else one stray quote would swallow good lines up to the next.
     """
     joined = [text + "\n"]
     for ahead in range(1, MOST_LINES):
         line = lines.peek(ahead)
-        if not isinstance(line, str):
+        if not isinstance(line, str) or _width(line) == width:
             return None
         joined.append(line + "\n")
         try:
@@ -93,6 +93,14 @@ def _spanning(lines: Lines, text: str, width: int) -> tuple[list[str], int] | No
             continue
         return (found, ahead + 1) if len(found) == width else None
     return None
+
+
+def _width(text: str) -> int:
+    """The number of cells of a line, 0 if its quotes are not in order."""
+    try:
+        return len(cells(text))
+    except UnreadableLine:
+        return 0
 
 
 def _decoded(file: Source) -> Iterator[Line]:

@@ -94,6 +94,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "id", name=op.f("pk_agent_operations")),
     )
     op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
+    op.create_index(
+        "ix_agent_operations_open",
+        "agent_operations",
+        ["app", "account_id", "agent_id"],
+        unique=False,
+        sqlite_where=sa.text('"end" IS NULL'),
+        postgresql_where=sa.text('"end" IS NULL'),
+    )
     op.create_table(
         "agent_skill_changes",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -170,12 +178,21 @@ def upgrade() -> None:
         sa.Column("caller_name", sa.Text(), nullable=False),
         sa.Column("switch_call_id", sa.Text(), nullable=False),
         sa.Column("switch_leg_id", sa.Text(), nullable=False),
+        sa.Column("leg_order", sa.Text(), nullable=False),
         sa.Column("line_key", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cdrs")),
     )
     op.create_index(op.f("ix_cdrs_app_begin"), "cdrs", ["app", "begin"], unique=False)
     op.create_index(op.f("ix_cdrs_app_call_id"), "cdrs", ["app", "call_id"], unique=False)
+    op.create_index(
+        "ix_cdrs_app_other_leg",
+        "cdrs",
+        ["app", "switch_leg_id"],
+        unique=False,
+        sqlite_where=sa.text("switch_leg_id != switch_call_id"),
+        postgresql_where=sa.text("switch_leg_id != switch_call_id"),
+    )
     op.create_table(
         "devices",
         sa.Column("app", sa.Integer(), nullable=False),

@@ -1,0 +1,58 @@
+"""Names of recordings as the interface has them (spec, section 6), made from what is known of the call. Unique in the app."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from ccfs.model.cdr import CallType
+from ccfs.store import recordings
+from ccfs.work.ingest.context import Owner
+
+NODE = "0"  # nodeId of the index name; a node of a CTI pool in CC-FS
+DRIVE = "Y"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
+_INBOUND = frozenset({0, 1, 5, 13, 15, 17, 21, 30, 32, 33})  # D0840
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Both names of one recording."""
+
+    file_name: str
+    original_file_name: str
+
+
+def direction(call_type: int) -> int:
+    """The recording index's call type: 0 inbound, 1 outbound. An internal call goes out from its agent."""
+    return 0 if call_type in _INBOUND or call_type == CallType.INBOUND else 1
+
+
+def make(
+    connection: Connection, owner: Owner, *, agent: str, call_type: int, begin: datetime, extension: str
+) -> Names:
+    """Names that no recording of the app has: HHmmss and a digit, more digits where ten are not enough."""
+    local = begin.astimezone(owner.account.zoneinfo)
+    agent = _UNFIT.sub("_", agent) or "0"
+    tenth = local.microsecond // 100_000
+    for number in range(10_000):
+        main = f"{local:%H%M%S}{(tenth + number) % 10}" + (f"{number // 10:02d}" if number >= 10 else "")
+        names = _names(owner, f"{local:%Y%m%d}", agent, direction(call_type), main, extension)
+        if _is_free(connection, owner, names):
+            return names
+    raise OverflowError("ten thousand recordings of one agent in one second")
+
+
+def _names(owner: Owner, date: str, agent: str, direction: int, main: str, extension: str) -> Names:
+    app, account, vdn = owner.app, owner.account, owner.vdn
+    index = f"/{NODE}/{vdn.cc_id}/record/{app.ak}/{account.account_id}/{date}/{agent}/{main}{extension}"
+    original = ".V3" if extension == ".wav" else extension
+    return Names(index, f"{DRIVE}:/{vdn.vdn_id}/{direction}/{date}/{agent}/{main}{original}")
+
+
+def _is_free(connection: Connection, owner: Owner, names: Names) -> bool:
+    return not (
+        recordings.has_file_name(connection, owner.app, names.file_name)
+        or recordings.has_original_name(connection, owner.app, names.original_file_name)
+    )

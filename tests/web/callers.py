@@ -1,0 +1,117 @@
+"""Clients as they are in the field: how they write bodies, what they sign, how they read. No expectation lives here."""
+
+import http.client
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ccfs.wire import sign
+from ccfs.wire.operations import BASE
+from tests.cast import Member
+from tests.web.serving import Server
+
+CONTENT_TYPE = "application/json;charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body read as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The resultCode of a JSON answer."""
+        return str(self.json["resultCode"])
+
+    def without(self, *names: str) -> tuple[int, dict[str, str], bytes]:
+        """All of it but these headers, to be compared with another reply."""
+        return self.status, {name: value for name, value in self.headers.items() if name not in names}, self.body
+
+
+def send(
+    server: Server, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+) -> Reply:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(status=response.status, headers=found, body=response.read())
+    finally:
+        connection.close()
+
+
+def enveloped(msg_body: dict[str, Any]) -> bytes:
+    """A body as the manual's samples write it."""
+    return json.dumps({"request": {"version": "2.0"}, "msgBody": msg_body}, ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A client of today: signs three headers, milliseconds, and an empty query line where there is no query."""
+
+    server: Server
+    ak: str
+    sk: str
+    age: timedelta = timedelta(0)  # how old its signatures are when they arrive
+    headers: dict[str, str] = field(default_factory=dict)  # sent beside its own
+
+    def ask(self, operation: str, msg_body: dict[str, Any], **headers: str) -> Reply:
+        """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1"; `if_range` means If-Range."""
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.post(BASE + operation, self.body(msg_body), extra)
+
+    def post(self, target: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
+        """Send a body, signed, to a path that may have a query."""
+        signed = self.signed(target, body)
+        return send(self.server, "POST", target, {**signed, **self.headers, **(headers or {})}, body)
+
+    def body(self, msg_body: dict[str, Any]) -> bytes:
+        """The body as this client writes it."""
+        return enveloped(msg_body)
+
+    def signed(self, target: str, body: bytes) -> dict[str, str]:
+        """The headers of a POST with its Authorization."""
+        headers = {"host": self.server.host, "content-type": CONTENT_TYPE, "content-length": str(len(body))}
+        path, _, query = target.partition("?")
+        request = sign.Request(method="POST", path=path, query=query, headers=headers, body=body)
+        return {**headers, "Authorization": self.authorization(request)}
+
+    def authorization(self, request: sign.Request) -> str:
+        """The Authorization of a request."""
+        timestamp = self.moment().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        return sign.sign(request, self.ak, self.sk, timestamp, empty_query_line=True)
+
+    def moment(self) -> datetime:
+        """What it takes for now."""
+        return datetime.now(UTC) - self.age
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldCaller(Caller):
+    """A client of 2019: keys in alphabetical order, no null, whole seconds, only the host signed, no query line."""
+
+    def body(self, msg_body: dict[str, Any]) -> bytes:
+        """As fastjson writes it."""
+        present = {name: value for name, value in msg_body.items() if value is not None}
+        whole = {"request": {"version": "2.0"}, "msgBody": present}
+        return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+    def authorization(self, request: sign.Request) -> str:
+        """Without milliseconds, over the host alone."""
+        return sign.sign(request, self.ak, self.sk, f"{self.moment():%Y-%m-%dT%H:%M:%SZ}", ("host",))
+
+
+def caller(server: Server, member: Member) -> Caller:
+    """A client of today with the app's first key."""
+    return Caller(server=server, ak=member.ak, sk=member.sk)

@@ -1,0 +1,95 @@
+"""The real web process for a test: started for a block, its log read, ended by SIGTERM. No request is made here."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ccfs
+from ccfs import settings
+from ccfs.node import Node
+
+START_SECONDS = 30
+DRAIN_SECONDS = 8
+_COMMAND = ("-m", "granian", "--interface", "rsgi", "--factory", "--no-ws", "--workers-kill-timeout", str(DRAIN_SECONDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A web process that listens on loopback, and the node that it serves."""
+
+    port: int
+    node: Node
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def host(self) -> str:
+        """The Host header of honest clients."""
+        return f"127.0.0.1:{self.port}"
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        """A fresh connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+    def log_text(self) -> str:
+        """All that the process wrote."""
+        return self.log.read_text(errors="replace")
+
+    def log_lines(self, action: str) -> list[dict[str, Any]]:
+        """The log's JSON lines of an action, oldest first."""
+        lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("action") == action]
+
+
+@contextmanager
+def serving(data: Path, **given: object) -> Iterator[Server]:
+    """A web process over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
+    node = Node(settings.read({}, data=data, **given))
+    _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
+    port, log = _free_port(), data / "web.log"
+    with log.open("wb") as file:
+        command = [sys.executable, *_COMMAND, "--host", "127.0.0.1", "--port", str(port), "ccfs.node:web"]
+        process = subprocess.Popen(command, env=_environment(data, given), stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    server = Server(port=port, node=node, process=process, log=log)
+    try:
+        _await(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(DRAIN_SECONDS + 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        node.database.close()
+
+
+def _environment(data: Path, given: dict[str, object]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
+    chosen = {settings.PREFIX + name.upper(): str(value) for name, value in given.items()}
+    source = str(Path(ccfs.__file__).parents[1])
+    return {**kept, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _await(server: Server) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while server.process.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError), server.connect() as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            if connection.recv(15).startswith(b"HTTP/1.1 200"):
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not start:\n{server.log_text()}")
