@@ -1,14 +1,17 @@
 """The cast: two apps with accounts, VDNs, recordings, voice files and play tokens, for any test and any database.
 
-Values and rows only: no server and no request. Names follow the manual's patterns, and both apps own a VDN 39 in which
+Rows and bytes only: no server and no request. Names follow the manual's patterns, and both apps own a VDN 39 in which
 their files have the same names: what tells them apart is the app and nothing else.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from ccfs.model import wav
-from ccfs.model.recording import Recording
+from ccfs.model.recording import Kept, Recording
 from ccfs.model.tenancy import Account, App, Vdn
 from ccfs.model.voice_file import VoiceFile
 from ccfs.node import Node
@@ -22,7 +25,7 @@ ONE_CALL, TWICE_RECORDED, LONG_CALL = "1602728619-101", "1602728619-102", "16027
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One app and all that is its own; `audio` holds the bytes of every name."""
+    """One app and all that is its own."""
 
     app: App
     sk: str
@@ -39,7 +42,7 @@ class Member:
     crowd: str  # a folder of two files
     token: str  # plays `one`
     old_token: str  # did so until yesterday
-    audio: dict[str, bytes]
+    audio: dict[str, bytes]  # by name; recordings by both of theirs
 
     @property
     def ak(self) -> str:
@@ -67,98 +70,105 @@ def a_law(seed: int, seconds: int = 1) -> bytes:
 
 
 def fill(node: Node) -> Cast:
-    """Put the cast into the node's empty database and onto its disk."""
-    return Cast(acme=_Maker(node, "acme", 4, 10).member(), bolt=_Maker(node, "bolt", 8, 100).member())
+    """Put the cast into the node's database and onto its disk."""
+    return Cast(acme=_member(node, "acme", 4, 10), bolt=_member(node, "bolt", 8, 100))
 
 
-class _Maker:
-    """Makes one app; `seed` is the first of its sounds."""
+def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
+    """An app whose first AK is made of its name, with one account that has the VDNs, in call centre 1."""
+    with node.database.writing() as connection:
+        app = tenancy.add_app(connection, name, f"{name.upper()}AK0001", BEGIN)
+        tenancy.add_key(connection, app, app.ak, sk, node.sealer, BEGIN)
+        account = Account(account_id=f"{name}-account")
+        for number in vdns:
+            vdn = Vdn(vdn_id=number, cc_id=1, account_id=account.account_id)
+            tenancy.add_account(connection, app, account, vdn, BEGIN)
+    return app
 
-    def __init__(self, node: Node, name: str, vdn: int, seed: int) -> None:
-        self._node, self._name, self._vdn, self._seed = node, name, vdn, seed
-        self._audio: dict[str, bytes] = {}
-        self._now = datetime.now(UTC)
-        self._account = f"{name}-account"
-        self._sk = f"{name}-secret-of-32-characters-00000"[:32]
-        with node.database.writing() as connection:
-            self._app = tenancy.add_app(connection, name, f"{name.upper()}AK0001", self._now)
-            tenancy.add_key(connection, self._app, self._app.ak, self._sk, node.sealer, self._now)
-            for number in (vdn, COMMON_VDN):
-                vdn_row = Vdn(vdn_id=number, cc_id=1, account_id=self._account)
-                tenancy.add_account(connection, self._app, Account(account_id=self._account), vdn_row, self._now)
 
-    def member(self) -> Member:
-        """The app with all its files."""
-        vdn = self._vdn
-        one = self._recording(ONE_CALL, 0)
-        return Member(
-            app=self._app,
-            sk=self._sk,
-            vdn=vdn,
-            account_id=self._account,
-            one=one,
-            two=(self._recording(TWICE_RECORDED, 1), self._recording(TWICE_RECORDED, 2)),
-            large=self._recording(LONG_CALL, 3, LARGE_SECONDS),
-            message=self._voice(vdn, f"Y:/{vdn}/record/20201015/10233946082696733.wav"),
-            common_message=self._voice(COMMON_VDN, "Y:/39/record/20201015/10233946082696733.wav"),
-            oiap=tuple(self._voice(vdn, name) for name in _oiap_names(vdn)),
-            upload=self._voice(vdn, f"Y:/3rdfile/{vdn}/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"),
-            lonely=self._voice(vdn, f"Y:/voice/{vdn}/IVRrecordFile/greeting/hello.wav"),
-            crowd=self._crowd(f"Y:/voice/{vdn}/IVRrecordFile/many"),
-            token=self._token(one, timedelta(minutes=30)),
-            old_token=self._token(one, timedelta(days=-1)),
-            audio=self._audio,
-        )
+def keep_recording(node: Node, app: App, data: bytes, file_name: str, original_file_name: str, **more: Any) -> Recording:
+    """A recording with these bytes; `more` are further fields of its row."""
+    kept = _keep(node, app, file_name, data)
+    usual: dict[str, Any] = {
+        "account_id": f"{app.name}-account",
+        "cc_id": "1",
+        "vdn_id": "1",
+        "agent_id": "512",
+        "call_id": ONE_CALL,
+        "caller_no": "02079460001",
+        "callee_no": "02079460002",
+        "call_begin": BEGIN,
+        "call_end": BEGIN + timedelta(minutes=1),
+    }
+    recording = Recording(
+        file_name=file_name, original_file_name=original_file_name, kept=kept, source_sha256=kept.sha256, **usual | more
+    )
+    with node.database.writing() as connection:
+        recordings.add(connection, app, recording, BEGIN)
+    return recording
 
-    def _bytes(self, name: str, seconds: int = 1) -> bytes:
-        self._seed += 1
-        self._audio[name] = a_law(self._seed, seconds)
-        return self._audio[name]
 
-    def _recording(self, call_id: str, number: int, seconds: int = 1) -> Recording:
-        vdn, begin = self._vdn, BEGIN + timedelta(minutes=number)
-        main = f"0223390{number}"
-        name = f"/0/1/record/{self._app.ak}/{self._account}/20201015/512/{main}.V3"
-        original = f"Y:/{vdn}/0/20201015/512/{main}.V3"
-        data = self._bytes(name, seconds)
-        self._audio[original] = data
-        kept = self._node.disk.keep(f"{self._app.id}/recordings/{main}.v3", [data])
-        recording = Recording(
-            account_id=self._account,
-            cc_id="1",
-            vdn_id=str(vdn),
-            agent_id="512",
-            call_id=call_id,
-            caller_no="02079460001",
-            callee_no="02079460002",
-            call_begin=begin,
-            call_end=begin + timedelta(seconds=seconds),
-            file_name=name,
-            original_file_name=original,
-            kept=kept,
-            source_sha256=kept.sha256,
-        )
-        with self._node.database.writing() as connection:
-            recordings.add(connection, self._app, recording, self._now)
-        return recording
+def keep_voice_file(node: Node, app: App, data: bytes, vdn: int, name: str) -> VoiceFile:
+    """A voice file with these bytes."""
+    file = VoiceFile(vdn_id=vdn, file_name=name, kept=_keep(node, app, name, data), created_at=BEGIN)
+    with node.database.writing() as connection:
+        voice_files.add(connection, app, file)
+    return file
 
-    def _voice(self, vdn: int, name: str) -> str:
-        kept = self._node.disk.keep(f"{self._app.id}/voice/{len(self._audio)}.wav", [self._bytes(name)])
-        file = VoiceFile(vdn_id=vdn, file_name=name, kept=kept, created_at=self._now)
-        with self._node.database.writing() as connection:
-            voice_files.add(connection, self._app, file)
-        return name
 
-    def _crowd(self, folder: str) -> str:
-        for name in ("first.wav", "second.wav"):
-            self._voice(self._vdn, f"{folder}/{name}")
-        return folder
+def keep_token(node: Node, app: App, recording: Recording, life: timedelta) -> str:
+    """A play token that ends `life` from now."""
+    token = hashlib.md5(f"{app.ak} {recording.file_name} {life}".encode()).hexdigest().upper()
+    with node.database.writing() as connection:
+        play_tokens.add(connection, app, token, recording, datetime.now(UTC) + life)
+    return token
 
-    def _token(self, recording: Recording, life: timedelta) -> str:
-        token = f"{self._name}{len(self._audio)}{life}".encode().hex().upper().ljust(32, "0")[:32]
-        with self._node.database.writing() as connection:
-            play_tokens.add(connection, self._app, token, recording, self._now + life)
-        return token
+
+def path_of(node: Node, kept: Kept) -> Path:
+    """The file on the node's disk that holds the bytes: for tests that break it."""
+    return Path(node.disk.path(kept.key))
+
+
+def _keep(node: Node, app: App, name: str, data: bytes) -> Kept:
+    return node.disk.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
+
+
+def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
+    sk = f"the-secret-of-{name}-000000000000"
+    seeds = iter(range(seed, seed + 90))  # of sounds
+    app = add_app(node, name, sk, vdn, COMMON_VDN)
+    audio: dict[str, bytes] = {}
+
+    def recorded(call_id: str, number: int, seconds: int = 1) -> Recording:
+        index = f"/0/1/record/{app.ak}/{name}-account/20201015/512/0223390{number}.V3"
+        original = f"Y:/{vdn}/0/20201015/512/0223390{number}.V3"
+        audio[index] = audio[original] = data = a_law(next(seeds), seconds)
+        begin = BEGIN + timedelta(minutes=number)
+        return keep_recording(node, app, data, index, original, vdn_id=str(vdn), call_id=call_id, call_begin=begin)
+
+    def voiced(name: str, vdn: int = vdn) -> str:
+        audio[name] = a_law(next(seeds))
+        return keep_voice_file(node, app, audio[name], vdn, name).file_name
+
+    one = recorded(ONE_CALL, 0)
+    return Member(
+        app=app,
+        sk=sk,
+        vdn=vdn,
+        account_id=f"{name}-account",
+        one=one,
+        two=(recorded(TWICE_RECORDED, 1), recorded(TWICE_RECORDED, 2)),
+        large=recorded(LONG_CALL, 3, LARGE_SECONDS),
+        message=voiced(f"Y:/{vdn}/record/20201015/10233946082696733.wav"),
+        common_message=voiced("Y:/39/record/20201015/10233946082696733.wav", COMMON_VDN),
+        oiap=tuple(voiced(name) for name in _oiap_names(vdn)),
+        upload=voiced(f"Y:/3rdfile/{vdn}/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"),
+        lonely=voiced(f"Y:/voice/{vdn}/IVRrecordFile/greeting/hello.wav"),
+        crowd=[voiced(f"Y:/voice/{vdn}/IVRrecordFile/many/{name}.wav") for name in "ab"][0].rpartition("/")[0],
+        token=keep_token(node, app, one, timedelta(minutes=30)),
+        old_token=keep_token(node, app, one, timedelta(days=-1)),
+        audio=audio,
+    )
 
 
 def _oiap_names(vdn: int) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    data: Path = Field(default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key.")
+    data: Path = Field(
+        default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key."
+    )
     database_url: str = Field(default="", description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`.")
     node_keys: Words = Field(
         default=(),
@@ -52,7 +54,9 @@ class Settings(BaseSettings):
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )
-    upload_limit_mb: int = Field(default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB.")
+    upload_limit_mb: int = Field(
+        default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB."
+    )
     play_token_seconds: int = Field(default=1800, ge=1, description="How long a play token is good.")
     ivr_message_folder: str = Field(
         default="record", description="Folder after the VDN in the names of IVR voice messages."

@@ -18,11 +18,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 AppKey = Annotated[str, typer.Option("--app", help="The app's AK (appId).", metavar="AK")]
 
 
-def open_node(data: Path | None, **given: object) -> Node:
+def open_node(data: Path | None) -> Node:
     """The node of a command: its options win over the environment, which child processes see, too."""
     if data is not None:
         os.environ["CCFS_DATA"] = str(data.absolute())
-    return Node(settings.read(**given))
+    return Node(settings.read())
 
 
 def show(value: dict[str, Any], as_json: bool, text: str) -> None:

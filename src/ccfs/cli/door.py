@@ -53,8 +53,6 @@ def main() -> None:
         _fail(f"the database refused: {error.orig}")
     except OSError as error:
         _fail(str(error))
-    except BrokenPipeError:
-        os._exit(1)
 
 
 def _fail(reason: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
@@ -75,11 +75,11 @@ def _share_metrics(node: Node) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
-def _server(node: Node, host: str, port: int, cert: Path | None, key: Path | None) -> Server:
+def _server(node: Node, host: str, port: int, cert: Path | None, key: Path | None) -> MPServer:
     if cert and key and not (cert.is_file() and key.is_file()):
         raise Misuse(f"there is no file {cert if not cert.is_file() else key}")
     print(f"ccfs listens on {_reachable(host)}:{port}", file=sys.stderr, flush=True)
-    return Server(
+    return MPServer(
         "ccfs.node:web",
         address=host,
         port=port,

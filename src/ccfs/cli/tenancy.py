@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from ccfs.cli.common import AppKey, AsJson, DataFolder, open_node, show
-from ccfs.model.errors import Misuse
 from ccfs.model.tenancy import DEFAULT_ZONE, Account, Vdn
 from ccfs.node import now
 from ccfs.store import tenancy
@@ -18,6 +17,8 @@ keys = typer.Typer(help="Access keys of an app: add the new one, change the clie
 accounts = typer.Typer(help="Enterprises and their VDNs.", no_args_is_help=True)
 callbacks = typer.Typer(help="Where callbacks may go.", no_args_is_help=True)
 apps.add_typer(keys, name="key")
+
+LARGEST_VDN = 2**31 - 1  # an int of the interface
 
 Secret = Annotated[str | None, typer.Option("--sk", help="Secret key; made if not given.", show_default=False)]
 
@@ -29,9 +30,9 @@ def new_sk() -> str:
 
 def _check_key(ak: str, sk: str) -> None:
     if not (0 < len(ak) <= 64 and ak.isascii() and ak.isprintable() and not set(ak) & set("/ ;")):
-        raise Misuse("an AK is 1 to 64 ASCII characters without blank, '/' and ';'")
+        raise typer.BadParameter("an AK is 1 to 64 ASCII characters without blank, '/' and ';'")
     if not sk:
-        raise Misuse("an SK cannot be empty")
+        raise typer.BadParameter("an SK cannot be empty")
 
 
 @apps.command("add")
@@ -43,9 +44,10 @@ def add_app(
     as_json: AsJson = False,
 ) -> None:
     """Add a developer. The SK is shown this once only."""
-    node = open_node(data)
-    ak, sk = ak or "AK" + secrets.token_hex(9).upper(), sk or new_sk()
+    ak = "AK" + secrets.token_hex(9).upper() if ak is None else ak
+    sk = new_sk() if sk is None else sk
     _check_key(ak, sk)
+    node = open_node(data)
     with node.database.writing() as connection:
         app = tenancy.add_app(connection, name, ak, now())
         tenancy.add_key(connection, app, ak, sk, node.sealer, now())
@@ -64,11 +66,18 @@ def list_apps(data: DataFolder = None, as_json: AsJson = False) -> None:
                     {"accountId": account.account_id, "zone": account.zone}
                     for account in tenancy.accounts(connection, app).values()
                 ],
-                "keys": [{"id": key, "ak": ak, "created": made.isoformat()} for key, ak, made in tenancy.keys(connection, app)],
+                "keys": [
+                    {"id": key, "ak": ak, "created": made.isoformat()}
+                    for key, ak, made in tenancy.keys(connection, app)
+                ],
             }
             for app in tenancy.apps(connection)
         ]
-    show({"apps": found}, as_json, "\n".join(f"{one['ak']}  {one['name']}  {len(one['accounts'])} accounts" for one in found))
+    show(
+        {"apps": found},
+        as_json,
+        "\n".join(f"{one['ak']}  {one['name']}  {len(one['accounts'])} accounts" for one in found),
+    )
 
 
 @keys.command("add")
@@ -80,9 +89,10 @@ def add_key(
     as_json: AsJson = False,
 ) -> None:
     """Give the app one more key; all living keys work side by side."""
-    node = open_node(data)
-    ak, sk = ak or app, sk or new_sk()
+    ak = app if ak is None else ak
+    sk = new_sk() if sk is None else sk
     _check_key(ak, sk)
+    node = open_node(data)
     with node.database.writing() as connection:
         tenancy.add_key(connection, tenancy.app_by_ak(connection, app), ak, sk, node.sealer, now())
     show({"ak": ak, "sk": sk}, as_json, f"AK {ak}\nSK {sk}\nKeep the SK: it is not shown again.")
@@ -118,31 +128,36 @@ def reseal(data: DataFolder = None, as_json: AsJson = False) -> None:
 def add_account(
     app: AppKey,
     account: Annotated[str, typer.Option("--account", help="Enterprise id (accountId).", metavar="ID")],
-    vdn: Annotated[int, typer.Option("--vdn", help="Virtual call centre.", min=0, metavar="N")],
+    vdn: Annotated[int, typer.Option("--vdn", help="Virtual call centre.", min=0, max=LARGEST_VDN, metavar="N")],
     cc: Annotated[int, typer.Option("--cc", help="Call centre.", min=0, max=65535, metavar="N")] = 1,
-    zone: Annotated[str, typer.Option("--zone", help="IANA time zone.")] = DEFAULT_ZONE,
+    zone: Annotated[
+        str | None,
+        typer.Option("--zone", help=f"IANA time zone; {DEFAULT_ZONE} for a new account.", show_default=False),
+    ] = None,
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an enterprise with a VDN; again with another VDN adds that."""
-    _check_zone(zone)
-    if not (0 < len(account) <= 20 and account.isascii() and account.isprintable() and not set(account) & set("/\\,\" ")):
-        raise Misuse("an account id is 1 to 20 ASCII characters without blank, comma, quote and slash")
+    """Add an enterprise with a VDN; again with another VDN adds that, and keeps the zone unless one is given."""
+    _check_account(account, zone)
     with open_node(data).database.writing() as connection:
         owner = tenancy.app_by_ak(connection, app)
+        there = tenancy.accounts(connection, owner).get(account)
+        zone = zone or (there.zone if there else DEFAULT_ZONE)
         added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account)
         tenancy.add_account(connection, owner, Account(account_id=account, zone=zone), added, now())
     result = {"app": app, "account": account, "vdn": vdn, "cc": cc, "zone": zone}
     show(result, as_json, f"account {account}, VDN {vdn}, zone {zone}")
 
 
-def _check_zone(zone: str) -> None:
+def _check_account(account: str, zone: str | None) -> None:
+    if not (
+        0 < len(account) <= 20 and account.isascii() and account.isprintable() and not set(account) & set('/\\," ')
+    ):
+        raise typer.BadParameter("an account id is 1 to 20 ASCII characters without blank, comma, quote and slash")
     try:
-        ZoneInfo(zone)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        raise Misuse(f"{zone} is not an IANA time zone") from None
-    except KeyError:
-        raise Misuse(f"{zone} is not an IANA time zone") from None
+        ZoneInfo(DEFAULT_ZONE if zone is None else zone)
+    except (KeyError, ValueError, OSError):  # unknown, no name of a zone, a folder of zones
+        raise typer.BadParameter(f"{zone} is not an IANA time zone") from None
 
 
 @accounts.command("list")
@@ -162,12 +177,20 @@ def list_accounts(app: AppKey, data: DataFolder = None, as_json: AsJson = False)
 @callbacks.command("bind")
 def bind(app: AppKey, prefix: str, data: DataFolder = None, as_json: AsJson = False) -> None:
     """Allow callback URLs that begin with PREFIX; to bind http or a private address is your decision."""
-    parts = urlsplit(prefix)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-        raise Misuse("a prefix is an http or https URL with a host, and without user or fragment")
+    if not _is_prefix(prefix):
+        raise typer.BadParameter("a prefix is an http or https URL with a host, and without user, fragment and blanks")
     with open_node(data).database.writing() as connection:
         tenancy.bind_callback(connection, tenancy.app_by_ak(connection, app), prefix)
     show({"app": app, "prefix": prefix}, as_json, f"{prefix} is bound")
+
+
+def _is_prefix(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address, a port that is none
+        return False
+    return is_whole and not (parts.username or parts.fragment) and text.isprintable() and " " not in text
 
 
 @callbacks.command("list")

@@ -23,7 +23,10 @@ trust = typer.Typer(help="Trusted certificates of callback receivers.", no_args_
 @trust.command("add")
 def add(
     name: str,
-    file: Annotated[Path, typer.Argument(help="Certificate, PEM or DER, at most 512 KB.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Certificate, PEM or DER, at most 512 KB.", exists=True, dir_okay=False, readable=True),
+    ],
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:

@@ -84,7 +84,9 @@ class Floor:
 
 
 def _presence(random: Random, place: LocalDay, agent: Agent) -> _Presence:
-    comes, lunch, leaves = (place.at(plan + random.uniform(0, _LATE)) for plan in (agent.comes, agent.lunch, agent.leaves))
+    comes, lunch, leaves = (
+        place.at(plan + random.uniform(0, _LATE)) for plan in (agent.comes, agent.lunch, agent.leaves)
+    )
     back = lunch + round((_LUNCH + random.uniform(0, _LATE)) * _HOUR)
     return _Presence(agent=agent, comes=comes, lunch=lunch, back=back, leaves=leaves)
 
@@ -99,6 +101,4 @@ def _day_of(one: _Presence) -> Iterator[QueueEvent]:
         queues = [(queue, event) for queue in one.agent.queues]
         everywhere = [("NONE", f"{event}ALL")] if call == "NONE" else []
         for queue, word in everywhere + queues:
-            yield QueueEvent(
-                at=at, call=call, queue=queue, member=one.agent.member, event=word, arguments=(reason,)
-            )
+            yield QueueEvent(at=at, call=call, queue=queue, member=one.agent.member, event=word, arguments=(reason,))

@@ -59,6 +59,8 @@ def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
 def change(connection: Connection, app: App, rows: Sequence[KeptCdr]) -> None:
     """Write rows of the app anew: a later leg numbers the earlier ones, a queue log tells more of them."""
     if rows:
-        statement = _CHANGE.where(_TABLE.c.app == app.id).values({name: sa.bindparam(f"new_{name}") for name in _FIELDS})
+        statement = _CHANGE.where(_TABLE.c.app == app.id).values(
+            {name: sa.bindparam(f"new_{name}") for name in _FIELDS}
+        )
         values = [{f"new_{name}": getattr(row.cdr, name) for name in _FIELDS} | {"row_id": row.id} for row in rows]
         connection.execute(statement, values)

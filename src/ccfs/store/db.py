@@ -93,7 +93,9 @@ def open_database(url: str) -> Database:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise Misuse("database_url is not a SQLAlchemy URL, like sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+        raise Misuse(
+            "database_url is not a SQLAlchemy URL, like sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Database(_sqlite(parsed))
     if parsed.get_backend_name() in ("postgresql", "postgres"):

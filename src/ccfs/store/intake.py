@@ -10,6 +10,8 @@ from ccfs.model.tenancy import App
 from ccfs.store import schema
 from ccfs.store.tenancy import insert_or_ignore
 
+_AT_ONCE = 1000  # names in one question: every database has a limit for parameters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -103,8 +105,12 @@ def known_files(connection: Connection, app: App, paths: list[str]) -> dict[str,
     """What is known of these files of the app: path -> (size, modified in ns, state)."""
     table = schema.source_files
     statement = sa.select(table.c.path, table.c.size, table.c.modified_ns, table.c.state)
-    rows = connection.execute(statement.where(table.c.app == app.id, table.c.path.in_(paths)))
-    return {row.path: (row.size, row.modified_ns, row.state) for row in rows}
+    known = {}
+    for start in range(0, len(paths), _AT_ONCE):
+        asked = table.c.path.in_(paths[start : start + _AT_ONCE])
+        for row in connection.execute(statement.where(table.c.app == app.id, asked)):
+            known[row.path] = (row.size, row.modified_ns, row.state)
+    return known
 
 
 def note_file(
@@ -146,9 +152,7 @@ def list_missing(connection: Connection, app: App, before: datetime, now: dateti
     due = (table.c.app == app.id) & (table.c.since <= before) & table.c.missing_at.is_(None)
     columns = (table.c.account_id, table.c.name, table.c.call_id, table.c.since)
     rows = connection.execute(sa.update(table).where(due).values(missing_at=now).returning(*columns))
-    return [
-        Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since) for row in rows
-    ]
+    return [Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since) for row in rows]
 
 
 def missing(connection: Connection, app: App, limit: int = 1000) -> list[Awaited]:

@@ -45,6 +45,4 @@ def put(connection: Connection, app: App, account_id: str, visits: Sequence[Kept
         mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
         this = mine & (_TABLE.c.switch_leg_id == one.switch_leg_id) & (_TABLE.c.queue == one.queue)
         if connection.execute(sa.update(_TABLE).where(this).values(**values)).rowcount == 0:
-            connection.execute(
-                insert_or_ignore(connection, _TABLE).values(app=app.id, account_id=account_id, **values)
-            )
+            connection.execute(insert_or_ignore(connection, _TABLE).values(app=app.id, account_id=account_id, **values))

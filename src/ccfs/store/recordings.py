@@ -52,6 +52,12 @@ def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
     return [from_row(row) for row in connection.execute(_BY_CALL, {"app": app.id, "call_id": call_id})]
 
 
+def newest(connection: Connection, app: App, limit: int) -> list[Recording]:
+    """The app's latest recordings, by their begin."""
+    statement = _FIND.order_by(_TABLE.c.call_begin.desc()).limit(limit)
+    return [from_row(row) for row in connection.execute(statement, {"app": app.id})]
+
+
 def number_of(connection: Connection, app: App, recording: Recording) -> int:
     """The row's number."""
     statement = sa.select(_TABLE.c.id).where(_TABLE.c.app == app.id, _TABLE.c.file_name == recording.file_name)

@@ -29,12 +29,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """The column's type on each database."""
-        return dialect.type_descriptor(
-            sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger()
-        )
+        return dialect.type_descriptor(sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """To the database."""
+        """To the database; a naive one is refused on both."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} names no instant: it has no zone")
         if value is None or dialect.name == "postgresql":
             return value
         return (value - _EPOCH) // _MICROSECOND
@@ -72,7 +72,12 @@ def _kept() -> tuple[sa.Column[Any], ...]:
 
 
 apps = sa.Table(
-    "apps", METADATA, sa.Column("id", sa.Integer, primary_key=True), _text("ak", unique=True), _text("name"), _instant("created_at")
+    "apps",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("ak", unique=True),
+    _text("name"),
+    _instant("created_at"),
 )
 access_keys = sa.Table(
     "access_keys",
@@ -196,7 +201,9 @@ cdrs = sa.Table(
     sa.Index(None, "app", "begin"),
 )
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
-sa.Index("ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg)
+sa.Index(
+    "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
+)
 agent_operations = sa.Table(
     "agent_operations",
     METADATA,

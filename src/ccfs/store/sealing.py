@@ -13,7 +13,9 @@ class Sealer:
     """Seals and opens short secrets."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        """`keys` are Fernet keys, newest first; raises Misuse if one is not a key."""
+        """`keys` are Fernet keys, newest first; raises Misuse if one is not a key, or there is none."""
+        if not keys:
+            raise Misuse("there is no node key")
         try:
             self._keys = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
@@ -49,7 +51,7 @@ def _make(path: Path) -> None:
 
     It is on disk before anything is sealed with it, for without it no secret opens.
     """
-    fresh = path.with_suffix(f".{secrets.token_hex(8)}")  # a process id is not enough: containers share folders, and ids
+    fresh = path.with_suffix(f".{secrets.token_hex(8)}")  # no process id: containers that share a folder share ids, too
     descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(Fernet.generate_key() + b"\n")
@@ -61,4 +63,8 @@ def _make(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
-    sync_folder(path.parent)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,6 +1,7 @@
 """Rows of tenancy: apps, access keys, accounts, VDNs, callback prefixes.
 
-Every change bumps the number of `changes`, so that a web process knows when its picture (store/picture.py) is old.
+Every change first bumps the number of `changes`: a web process knows by it when its picture (store/picture.py) is old,
+and its row makes changes queue on PostgreSQL, so that what was just found free cannot be taken meanwhile.
 """
 
 from datetime import datetime
@@ -8,7 +9,6 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from ccfs.model.errors import Misuse
 from ccfs.model.tenancy import AccessKey, Account, App, Vdn
@@ -38,14 +38,20 @@ def change_number(connection: Connection) -> int:
 
 def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
     """A new app; raises Misuse if the AK is taken."""
-    try:
-        result = connection.execute(
-            sa.insert(schema.apps).values(ak=ak, name=name, created_at=now).returning(schema.apps.c.id)
-        )
-    except IntegrityError:
-        raise Misuse(f"the AK {ak} is taken") from None
     changed(connection)
-    return App(id=result.scalar_one(), ak=ak, name=name)
+    if _ak_is_taken(connection, ak):
+        raise Misuse(f"the AK {ak} is taken")
+    statement = sa.insert(schema.apps).values(ak=ak, name=name, created_at=now).returning(schema.apps.c.id)
+    return App(id=connection.execute(statement).scalar_one(), ak=ak, name=name)
+
+
+def _ak_is_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
+    """Whether an AK is, or was, an app's or a key's; those of `app` itself do not count."""
+    owner = app.id if app else None
+    named = sa.select(schema.apps.c.id).where(schema.apps.c.ak == ak, schema.apps.c.id.is_distinct_from(owner))
+    keys = schema.access_keys
+    keyed = sa.select(keys.c.app).where(keys.c.ak == ak, keys.c.app.is_distinct_from(owner))
+    return connection.execute(sa.union(named, keyed)).first() is not None
 
 
 def apps(connection: Connection) -> list[App]:
@@ -63,14 +69,12 @@ def app_by_ak(connection: Connection, ak: str) -> App:
 
 
 def add_key(connection: Connection, app: App, ak: str, sk: str, sealer: Sealer, now: datetime) -> None:
-    """A further access key of the app; its AK may be the app's own or another free one."""
-    keys = schema.access_keys
-    statement = sa.select(keys.c.app).where(keys.c.ak == ak, keys.c.app != app.id)
-    foreign = sa.select(schema.apps.c.id).where(schema.apps.c.ak == ak, schema.apps.c.id != app.id)
-    if connection.execute(sa.union(statement, foreign)).first():
-        raise Misuse(f"the AK {ak} is taken")
-    connection.execute(sa.insert(keys).values(app=app.id, ak=ak, sealed_sk=sealer.seal(sk), created_at=now))
+    """A further access key of the app; its AK may be the app's own or another free one, else Misuse."""
     changed(connection)
+    if _ak_is_taken(connection, ak, app):
+        raise Misuse(f"the AK {ak} is taken")
+    values = {"app": app.id, "ak": ak, "sealed_sk": sealer.seal(sk), "created_at": now}
+    connection.execute(sa.insert(schema.access_keys).values(**values))
 
 
 def keys(connection: Connection, app: App) -> list[tuple[int, str, datetime]]:
@@ -84,11 +88,11 @@ def keys(connection: Connection, app: App) -> list[tuple[int, str, datetime]]:
 
 def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> None:
     """End a key of the app; raises Misuse if the app has no such living key."""
+    changed(connection)
     table = schema.access_keys
     living = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
     if connection.execute(living.values(revoked_at=now)).rowcount != 1:
         raise Misuse(f"the app {app.ak} has no living key {key}")
-    changed(connection)
 
 
 def living_keys(connection: Connection, sealer: Sealer) -> list[AccessKey]:
@@ -121,6 +125,7 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
 
     Raises Misuse if the VDN belongs to another account of the app: file names hold the VDN only.
     """
+    changed(connection)
     table = schema.accounts
     taken = sa.select(schema.vdns.c.account_id).where(
         schema.vdns.c.app == app.id, schema.vdns.c.vdn_id == vdn.vdn_id, schema.vdns.c.account_id != vdn.account_id
@@ -139,7 +144,6 @@ def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, no
             app=app.id, vdn_id=vdn.vdn_id, cc_id=vdn.cc_id, account_id=vdn.account_id
         )
     )
-    changed(connection)
 
 
 def accounts(connection: Connection, app: App) -> dict[str, Account]:
@@ -156,8 +160,8 @@ def vdns(connection: Connection, app: App) -> list[Vdn]:
 
 def bind_callback(connection: Connection, app: App, prefix: str) -> None:
     """Allow callback URLs that begin with the prefix."""
-    connection.execute(insert_or_ignore(connection, schema.callback_prefixes).values(app=app.id, prefix=prefix))
     changed(connection)
+    connection.execute(insert_or_ignore(connection, schema.callback_prefixes).values(app=app.id, prefix=prefix))
 
 
 def callback_prefixes(connection: Connection, app: App) -> list[str]:
@@ -170,7 +174,7 @@ def callback_prefixes(connection: Connection, app: App) -> list[str]:
 
 def unbind_callback(connection: Connection, app: App, prefix: str) -> None:
     """Forget a bound prefix; raises Misuse if it is not bound."""
+    changed(connection)
     table = schema.callback_prefixes
     if connection.execute(sa.delete(table).where(table.c.app == app.id, table.c.prefix == prefix)).rowcount != 1:
         raise Misuse(f"{prefix} is not bound for {app.ak}")
-    changed(connection)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from ccfs.model.errors import Misuse
 from ccfs.store import schema
+from ccfs.store.tenancy import insert_or_ignore
 
 _TABLE = schema.trusted_certificates
 
@@ -27,18 +27,15 @@ class TrustedCertificate:
 def add_certificate(connection: Connection, certificate: TrustedCertificate, now: datetime) -> None:
     """Trust a certificate; raises Misuse if the name is taken."""
     values = {name: getattr(certificate, name) for name in ("name", "der", "sha256", "subject", "not_after")}
-    try:
-        connection.execute(sa.insert(_TABLE).values(**values, created_at=now))
-    except IntegrityError:
-        raise Misuse(f"the name {certificate.name} is taken") from None
+    statement = insert_or_ignore(connection, _TABLE).values(**values, created_at=now)
+    if connection.execute(statement).rowcount != 1:
+        raise Misuse(f"the name {certificate.name} is taken")
 
 
 def certificates(connection: Connection) -> list[TrustedCertificate]:
     """Every trusted certificate, by name."""
     return [
-        TrustedCertificate(
-            name=row.name, der=row.der, sha256=row.sha256, subject=row.subject, not_after=row.not_after
-        )
+        TrustedCertificate(name=row.name, der=row.der, sha256=row.sha256, subject=row.subject, not_after=row.not_after)
         for row in connection.execute(sa.select(_TABLE).order_by(_TABLE.c.name))
     ]
 

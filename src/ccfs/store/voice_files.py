@@ -65,12 +65,20 @@ def forget(connection: Connection, app: App, file: VoiceFile) -> None:
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, gone))
 
 
+def put_off(connection: Connection, app: App, file: VoiceFile, now: datetime) -> None:
+    """Let the other deletions go first: this one could not be finished."""
+    gone = _TABLE.c.deleted_at.is_not(None)
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.file_name == file.file_name) & gone
+    connection.execute(sa.update(_TABLE).where(mine).values(deleted_at=now))
+
+
 def deleted(connection: Connection, limit: int) -> list[tuple[App, VoiceFile]]:
-    """Files whose deletion was begun and not finished, of every app: for the work loop."""
+    """Files whose deletion was begun and not finished, of every app, the longest waiting first: for the work loop."""
     statement = (
         sa.select(*(_TABLE.c[name] for name in _COLUMNS), schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name)
         .join(schema.apps, schema.apps.c.id == _TABLE.c.app)
         .where(_TABLE.c.deleted_at.is_not(None))
+        .order_by(_TABLE.c.deleted_at, _TABLE.c.id)
         .limit(limit)
     )
     return [(App(id=row[-3], ak=row[-2], name=row[-1]), _from_row(row)) for row in connection.execute(statement)]

@@ -97,7 +97,11 @@ class Web:
 
     async def _perform(self, request: Request, operation: Operation, protocol: Any) -> Answer:
         if operation.ask is None:
-            return await play.play_voice(self._here, request) if request.method in ("GET", "HEAD") else self._refusal(request, 405)
+            return (
+                await play.play_voice(self._here, request)
+                if request.method in ("GET", "HEAD")
+                else self._refusal(request, 405)
+            )
         if request.method != "POST":
             return self._refusal(request, 405)
         address = request.address(self._here.settings.trusted_proxies)

@@ -20,9 +20,7 @@ class Counters:
             registry=registry,
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )
-        self.ingest_lag = Gauge(
-            "ccfs_ingest_lag_seconds", "Since ingest last read a switch's file.", registry=registry
-        )
+        self.ingest_lag = Gauge("ccfs_ingest_lag_seconds", "Since ingest last read a switch's file.", registry=registry)
         self.awaited = Gauge(
             "ccfs_awaited_recordings", "Recordings that CDRs name and that have not come.", ["state"], registry=registry
         )

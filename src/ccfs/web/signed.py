@@ -51,7 +51,9 @@ def authenticate(here: Here, picture: Picture, request: Request, body: bytes) ->
     except sign.Malformed:
         raise Unauthorised("malformed") from None
     keys = picture.keys.get(authorization.ak, [])
-    is_signed = any(_is_signed_for(request, body, host, authorization, [key.sk for key in keys]) for host in _hosts(here, request))
+    is_signed = any(
+        _is_signed_for(request, body, host, authorization, [key.sk for key in keys]) for host in _hosts(here, request)
+    )
     skew = timedelta(seconds=here.settings.clock_skew_seconds)
     if skew and abs(here.now() - moment) > skew:
         raise Unauthorised("clock")

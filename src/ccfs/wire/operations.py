@@ -62,9 +62,7 @@ OPERATIONS = (
         query=("locationId",),
         source="D0825",
     ),
-    Operation(
-        name="ivr/downloadFile", ask=asks.IvrDownloadFile, mirror=False, empty="", binary=True, source="D0826"
-    ),
+    Operation(name="ivr/downloadFile", ask=asks.IvrDownloadFile, mirror=False, empty="", binary=True, source="D0826"),
     Operation(
         name="ivr/uploadFile",
         ask=asks.IvrUploadFile,

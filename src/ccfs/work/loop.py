@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from ccfs.logs import log
 
@@ -23,7 +24,8 @@ class Loop:
     def stop(self) -> None:
         """Let the step that runs end, and begin no other."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -35,5 +37,6 @@ class Loop:
     def _do(self, name: str, step: Callable[[], object]) -> None:
         try:
             step()
-        except Exception:
-            log().exception("step failed", action="work_failed", step=name)
+        except Exception:  # noqa: BLE001  of whatever kind: the other steps go on
+            with suppress(OSError, ValueError):  # whoever read the log is gone: the work is not
+                log().exception("step failed", action="work_failed", step=name)

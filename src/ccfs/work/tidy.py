@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ccfs.logs import log
+from ccfs.model.tenancy import App
+from ccfs.model.voice_file import VoiceFile
 from ccfs.store import lockouts, play_tokens, voice_files
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
@@ -16,21 +18,24 @@ def tidy(database: Database, locations: Mapping[str, Location], now: datetime, l
     with database.writing() as connection:
         play_tokens.forget_expired(connection, now)
         lockouts.forget_old(connection, now, lock_period)
-    finish_deletions(database, locations)
+    finish_deletions(database, locations, now)
 
 
-def finish_deletions(database: Database, locations: Mapping[str, Location]) -> int:
-    """Remove the bytes of voice files that are marked deleted, then their rows; how many."""
+def finish_deletions(database: Database, locations: Mapping[str, Location], now: datetime) -> int:
+    """Remove the bytes of voice files that are marked deleted, then their rows; how many. What fails goes last next time."""
     with database.reading() as connection:
         due = voice_files.deleted(connection, BATCH)
-    done = 0
-    for app, file in due:
-        try:
-            locations[file.kept.location_id].remove(file.kept.key)
-        except (KeyError, OSError) as error:
-            log().warning("bytes not removed", action="deletion_failed", app=app.ak, error=str(error))
-            continue
+    return sum(_finish(database, locations, app, file, now) for app, file in due)
+
+
+def _finish(database: Database, locations: Mapping[str, Location], app: App, file: VoiceFile, now: datetime) -> bool:
+    try:
+        locations[file.kept.location_id].remove(file.kept.key)
+    except Exception as error:  # noqa: BLE001  of whatever kind: the deletions behind this one must not wait for it
+        log().warning("bytes not removed", action="deletion_failed", app=app.ak, error=repr(error))
         with database.writing() as connection:
-            voice_files.forget(connection, app, file)
-        done += 1
-    return done
+            voice_files.put_off(connection, app, file, now)
+        return False
+    with database.writing() as connection:
+        voice_files.forget(connection, app, file)
+    return True

@@ -1,4 +1,4 @@
-"""A location on a disk of this node. Keys become paths only after the port's check, and no link is followed.
+"""A location on a disk of this node. Keys become paths only after the port's check, and no link below the root is followed.
 
 Bytes are written under a temporary name, synced, renamed, and the folder is synced: after a crash a file is whole or absent.
 """
@@ -6,15 +6,20 @@ Bytes are written under a temporary name, synced, renamed, and the folder is syn
 import errno
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from ccfs.model.recording import Kept
 from ccfs.store.locations.port import CHUNK, Gone, Tally, checked
 
-_TEMPORARY = "tmp"  # keys begin with a digit or letter and hold a folder, so none collides with it
+_TEMPORARY = ".tmp"  # no part of a key begins with a dot, so none collides with it
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe that somebody put there must not hold us
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
 
 
 class Disk:
@@ -28,21 +33,20 @@ class Disk:
 
     def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
         """See the port. Raises OSError when the disk is full or broken; nothing is left behind then."""
-        target = self._root / checked(key)
+        name = checked(key).rpartition("/")[2]
         fresh = self._root / _TEMPORARY / secrets.token_hex(16)
         tally = Tally()
         try:
             with open(fresh, "xb") as file:
-                for chunk in tally.through(chunks):
-                    file.write(chunk)
+                file.writelines(tally.through(chunks))
                 file.flush()
                 os.fsync(file.fileno())
-            self._make_folder(target.parent)
-            os.replace(fresh, target)
+            with self._folder(key, make=True) as folder:
+                os.replace(fresh, name, dst_dir_fd=folder)
+                os.fsync(folder)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
         return tally.kept(self.location_id, key)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -58,39 +62,66 @@ class Disk:
             os.close(descriptor)
 
     def remove(self, key: str) -> None:
-        """See the port."""
-        target = self._root / checked(key)
-        target.unlink(missing_ok=True)
-        if target.parent.exists():
-            _sync_folder(target.parent)
+        """See the port. A link is removed, not what it leads to."""
+        name = checked(key).rpartition("/")[2]
+        try:
+            with self._folder(key) as folder:
+                os.unlink(name, dir_fd=folder)
+                os.fsync(folder)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
 
     def path(self, key: str) -> str:
-        """See the port. The file may be gone; whoever opens it finds out."""
+        """See the port. The file may be gone, or a link; whoever opens it finds out."""
         return os.path.join(self._root, checked(key))
 
     def sweep(self, older_than_seconds: float) -> int:
         """Remove temporary files that a killed process left; how many."""
         limit = time.time() - older_than_seconds
-        left = [path for path in (self._root / _TEMPORARY).iterdir() if path.stat().st_mtime < limit]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        count = 0
+        for path in (self._root / _TEMPORARY).iterdir():
+            with suppress(FileNotFoundError):  # another process renamed its file, or sweeps too
+                if path.lstat().st_mtime < limit:
+                    path.unlink()
+                    count += 1
+        return count
 
     def _open(self, key: str) -> int:
+        name = checked(key).rpartition("/")[2]
         try:
-            return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with self._folder(key) as folder:
+                descriptor = os.open(name, _FILE, dir_fd=folder)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            if error.errno in _NOT_THERE:
                 raise Gone(key) from None
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Gone(key)
+        return descriptor
 
-    def _make_folder(self, folder: Path) -> None:
-        """Every new folder's entry is synced in its parent, else a crash could take the file with its folder."""
-        if folder.is_dir():
-            return
-        self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+    @contextmanager
+    def _folder(self, key: str, *, make: bool = False) -> Iterator[int]:
+        """The key's folder, opened step by step so that no link is followed; made where wanted and missing."""
+        folder = os.open(self._root, _FOLDER)
+        try:
+            for part in key.split("/")[:-1]:
+                if make:
+                    _make_folder(part, folder)
+                inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _make_folder(name: str, parent: int) -> None:
+    """A new folder's entry is synced in its parent, else a crash could take the file with its folder."""
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=parent)
+        os.fsync(parent)
 
 
 def _chunks(file: FileIO, start: int, end: int | None) -> Iterator[bytes]:
@@ -102,11 +133,3 @@ def _chunks(file: FileIO, start: int, end: int | None) -> Iterator[bytes]:
                 return
             at += len(chunk)
             yield chunk
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

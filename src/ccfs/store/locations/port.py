@@ -71,6 +71,4 @@ class Tally:
 
     def kept(self, location_id: str, key: str) -> Kept:
         """What went through."""
-        return Kept(
-            location_id=location_id, key=key, size=self._size, sha256=self._hash.hexdigest(), crc32=self._crc
-        )
+        return Kept(location_id=location_id, key=key, size=self._size, sha256=self._hash.hexdigest(), crc32=self._crc)

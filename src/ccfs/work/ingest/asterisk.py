@@ -41,7 +41,9 @@ def ingest(run: Run, owner: Owner, switch: Asterisk) -> None:
         _take_lines(run, owner, switch.queue_log, lambda connection, batch: _queue_batch(connection, run, owner, batch))
     reading = _reading(run, owner, switch)
     if reading is not None:
-        _take_lines(run, owner, switch.cdr, lambda connection, batch: _cdr_batch(connection, run, owner, batch, reading))
+        _take_lines(
+            run, owner, switch.cdr, lambda connection, batch: _cdr_batch(connection, run, owner, batch, reading)
+        )
     if switch.recordings is not None:
         take_folder(run, owner, switch.recordings, call_of)
 

@@ -12,8 +12,8 @@ from ccfs.model.cdr import LAST, Cdr, Device
 from ccfs.store import cdrs, devices, intake, queue_visits
 from ccfs.store.cdrs import KeptCdr
 from ccfs.store.intake import Awaited
-from ccfs.switches.visits import times, told
 from ccfs.switches.found import Leg, QueueVisit
+from ccfs.switches.visits import times, told
 from ccfs.work.ingest.context import Owner, Run
 
 Visits = Mapping[tuple[str, str], QueueVisit]  # by leg and queue

@@ -68,7 +68,12 @@ def _take_documents(run: Run, owner: Owner, switch: FreeSwitch, zone: ZoneInfo, 
             state = REFUSED if refused[one.path] else TAKEN
             path = folder.name_of(one.path)
             intake.note_file(connection, owner.app, path, one.size, one.modified_ns, state, "", run.now())
-        _take(connection, run, owner, [(folder.name_of(one.path), line, what) for one, rows in found for line, what in rows])
+        _take(
+            connection,
+            run,
+            owner,
+            [(folder.name_of(one.path), line, what) for one, rows in found for line, what in rows],
+        )
 
 
 def _document(one: Seen, switch: FreeSwitch, zone: ZoneInfo) -> list[tuple[int, Found]]:

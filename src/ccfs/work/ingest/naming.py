@@ -29,9 +29,7 @@ def direction(call_type: int) -> int:
     return 0 if call_type in _INBOUND or call_type == CallType.INBOUND else 1
 
 
-def make(
-    connection: Connection, owner: Owner, *, agent: str, call_type: int, begin: datetime, extension: str
-) -> Names:
+def make(connection: Connection, owner: Owner, *, agent: str, call_type: int, begin: datetime, extension: str) -> Names:
     """Names that no recording of the app has: HHmmss and a digit, more digits where ten are not enough."""
     local = begin.astimezone(owner.account.zoneinfo)
     agent = _UNFIT.sub("_", agent) or "0"

@@ -91,9 +91,7 @@ def _matches(
         yield Match(seen, state, _teller(mine, leg_ids))
 
 
-def _call_ids(
-    connection: Connection, owner: Owner, name: str, calls_of: CallsOf
-) -> tuple[list[str], tuple[str, ...]]:
+def _call_ids(connection: Connection, owner: Owner, name: str, calls_of: CallsOf) -> tuple[list[str], tuple[str, ...]]:
     """The callIds that the file may belong to, likeliest first, and the switch's own ids that its name mentions."""
     mentioned = calls_of(name)
     named = intake.awaited_call(connection, owner.app, owner.account.account_id, name)
