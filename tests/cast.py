@@ -1,7 +1,7 @@
 """The cast: two apps with accounts, VDNs, recordings, voice files and play tokens, for any test and any database.
 
-Rows and bytes only: no server and no request. Names follow the manual's patterns, and both apps own a VDN 39 in which
-their files have the same names: what tells them apart is the app and nothing else.
+Rows and bytes only: no server and no request. Names follow the manual's patterns. Both apps have a call of the same id,
+and a VDN 39 with a message of the same name: what tells those apart is the app and nothing else.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from ccfs.store import play_tokens, recordings, tenancy, voice_files
 COMMON_VDN = 39
 BEGIN = datetime(2020, 10, 15, 2, 23, 39, tzinfo=UTC)
 LARGE_SECONDS = 400  # 3.2 MB: more than the web process reads by itself
-ONE_CALL, TWICE_RECORDED, LONG_CALL = "1602728619-101", "1602728619-102", "1602728619-103"
+COMMON_CALL = "1602728619-101"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,10 @@ class Member:
     sk: str
     vdn: int  # its own; COMMON_VDN is the other's, too
     account_id: str
-    one: Recording  # the only one of ONE_CALL
-    two: tuple[Recording, Recording]  # both of TWICE_RECORDED
-    large: Recording  # the only one of LONG_CALL
-    message: str  # IVR voice messages
+    one: Recording  # the only one of COMMON_CALL, which the other has, too
+    two: tuple[Recording, Recording]  # both of one call
+    large: Recording
+    message: str  # IVR voice messages; the common one's name is the other's, too
     common_message: str
     oiap: tuple[str, ...]  # in the four forms of the manual, and a prompt
     upload: str
@@ -94,7 +94,7 @@ def keep_recording(node: Node, app: App, data: bytes, file_name: str, original_f
         "cc_id": "1",
         "vdn_id": "1",
         "agent_id": "512",
-        "call_id": ONE_CALL,
+        "call_id": COMMON_CALL,
         "caller_no": "02079460001",
         "callee_no": "02079460002",
         "call_begin": BEGIN,
@@ -150,15 +150,15 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         audio[name] = a_law(next(seeds))
         return keep_voice_file(node, app, audio[name], vdn, name).file_name
 
-    one = recorded(ONE_CALL, 0)
+    one = recorded(COMMON_CALL, 0)
     return Member(
         app=app,
         sk=sk,
         vdn=vdn,
         account_id=f"{name}-account",
         one=one,
-        two=(recorded(TWICE_RECORDED, 1), recorded(TWICE_RECORDED, 2)),
-        large=recorded(LONG_CALL, 3, LARGE_SECONDS),
+        two=(recorded(f"1602728679-{vdn}1", 1), recorded(f"1602728679-{vdn}1", 2)),
+        large=recorded(f"1602728799-{vdn}3", 3, LARGE_SECONDS),
         message=voiced(f"Y:/{vdn}/record/20201015/10233946082696733.wav"),
         common_message=voiced("Y:/39/record/20201015/10233946082696733.wav", COMMON_VDN),
         oiap=tuple(voiced(name) for name in _oiap_names(vdn)),

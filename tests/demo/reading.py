@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ccfs.demo.switch import Day
 from ccfs.model.cdr import Device
-from ccfs.switches.asterisk import calls, cdr, queue_log, visits, zone
+from ccfs.switches import visits
+from ccfs.switches.asterisk import calls, cdr, queue_log, zone
 from ccfs.switches.asterisk.calls import Reading
 from ccfs.switches.found import AgentEvent, Leg, QueueVisit, Zoned
 

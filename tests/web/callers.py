@@ -38,10 +38,15 @@ class Reply:
 
 
 def send(
-    server: Server, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+    server: Server,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: bytes | None = None,
+    source: str = "127.0.0.1",
 ) -> Reply:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    """One request on a connection of its own, from an address of loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20, source_address=(source, 0))
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -65,6 +70,7 @@ class Caller:
     sk: str
     age: timedelta = timedelta(0)  # how old its signatures are when they arrive
     headers: dict[str, str] = field(default_factory=dict)  # sent beside its own
+    source: str = "127.0.0.1"  # the address that it calls from
 
     def ask(self, operation: str, msg_body: dict[str, Any], **headers: str) -> Reply:
         """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1"; `if_range` means If-Range."""
@@ -74,7 +80,7 @@ class Caller:
     def post(self, target: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
         """Send a body, signed, to a path that may have a query."""
         signed = self.signed(target, body)
-        return send(self.server, "POST", target, {**signed, **self.headers, **(headers or {})}, body)
+        return send(self.server, "POST", target, {**signed, **self.headers, **(headers or {})}, body, self.source)
 
     def body(self, msg_body: dict[str, Any]) -> bytes:
         """The body as this client writes it."""

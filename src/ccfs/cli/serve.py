@@ -12,7 +12,7 @@ from granian.server.mp import MPServer
 
 from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
-from ccfs.demo.day import prepare_demo
+from ccfs.cli.demo import prepare_demo
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.work.loop import Loop

@@ -87,7 +87,7 @@ def refuse(connection: Connection, app: App, refusals: list[Refusal], now: datet
     for one in refusals:
         values = {"file": one.file, "line": one.line, "reason": one.reason, "raw": one.raw[:1024]}
         statement = insert_or_ignore(connection, table).values(app=app.id, refused_at=now, **values)
-        if connection.execute(statement).rowcount == 1:
+        if connection.execute(statement.returning(table.c.id)).first():
             fresh.append(one)
     return fresh
 

@@ -28,7 +28,7 @@ def add_certificate(connection: Connection, certificate: TrustedCertificate, now
     """Trust a certificate; raises Misuse if the name is taken."""
     values = {name: getattr(certificate, name) for name in ("name", "der", "sha256", "subject", "not_after")}
     statement = insert_or_ignore(connection, _TABLE).values(**values, created_at=now)
-    if connection.execute(statement).rowcount != 1:
+    if not connection.execute(statement.returning(_TABLE.c.name)).first():
         raise Misuse(f"the name {certificate.name} is taken")
 
 

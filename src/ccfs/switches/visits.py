@@ -42,6 +42,8 @@ def times(leg: Leg, visit: QueueVisit | None = None) -> Times:
         return _by_itself(leg)
     if answered_by(leg, visit):
         return _answered(leg, visit)
+    if leg.device_type == Device.AGENT and leg.answer is not None:  # after a transfer: the queue is behind the call
+        return replace(_by_itself(leg), wait_end=leg.begin)
     entered = _within(leg, visit.entered) or leg.begin
     if leg.device_type == Device.AGENT and not _given_up(leg, visit):
         waiting = min(visit.entered or leg.begin, entered)

@@ -18,6 +18,7 @@ class Plain:
     body: bytes
     content_type: str = JSON_TYPE
     status: int = 200
+    allow: str = ""  # the methods that a 405 must name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

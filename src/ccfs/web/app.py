@@ -5,7 +5,7 @@ It speaks RSGI, Granian's own protocol, because only that hands files and ranges
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from granian.rsgi import ProtocolClosed
@@ -18,7 +18,7 @@ from ccfs.web.here import Here
 from ccfs.web.request import Request, Scope, read_body, read_scope
 from ccfs.web.send import send
 from ccfs.wire import asks, codes, envelope
-from ccfs.wire.operations import Operation, paths
+from ccfs.wire.operations import READING, Operation, paths
 
 SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
 LEFT = 499  # status in metrics and logs of a request whose sender went away: nobody got an answer
@@ -78,6 +78,8 @@ class Web:
         try:
             if operation is None:
                 return await self._page(request), ""
+            if request.method not in operation.methods:
+                return self._refusal(request, 405, operation.methods), ""
             return await self._perform(request, operation, protocol), codes.SUCCESS.code
         except errors.CcfsError as error:
             return self._failure(request, operation, error), codes.code_of(error).code
@@ -91,19 +93,13 @@ class Web:
         page = PAGES.get(request.path)
         if page is None:
             return self._refusal(request, 404)
-        if request.method not in ("GET", "HEAD"):
-            return self._refusal(request, 405)
+        if request.method not in READING:
+            return self._refusal(request, 405, READING)
         return await page(self._here, request)
 
     async def _perform(self, request: Request, operation: Operation, protocol: Any) -> Answer:
         if operation.ask is None:
-            return (
-                await play.play_voice(self._here, request)
-                if request.method in ("GET", "HEAD")
-                else self._refusal(request, 405)
-            )
-        if request.method != "POST":
-            return self._refusal(request, 405)
+            return await play.play_voice(self._here, request)
         address = request.address(self._here.settings.trusted_proxies)
         picture = await self._here.picture()
         signed.refuse_locked(self._here, picture, address)
@@ -124,9 +120,9 @@ class Web:
         kind = envelope.JSON_TYPE if operation.signed else envelope.PLAY_FAILURE_TYPE
         return Plain(body=body, content_type=kind)
 
-    def _refusal(self, request: Request, status: int) -> Plain:
+    def _refusal(self, request: Request, status: int, methods: Sequence[str] = ()) -> Plain:
         now_ms = int(self._here.now().timestamp() * 1000)
-        return Plain(body=envelope.refusal(status, request.path, now_ms), status=status)
+        return Plain(body=envelope.refusal(status, request.path, now_ms), status=status, allow=", ".join(methods))
 
     def _record(self, request: Request, name: str, status: int, code: str, size: int, began: float) -> None:
         seconds = time.perf_counter() - began

@@ -101,7 +101,7 @@ async def delete_file(here: Here, caller: Caller, _request: Request, ask: asks.I
     try:
         await asyncio.to_thread(here.locations[file.kept.location_id].remove, file.kept.key)
         await here.tell(lambda connection: voice_files.forget(connection, caller.app, file))
-    except (OSError, Unavailable):
+    except (KeyError, OSError, Unavailable):
         pass  # the mark stands: the work loop tries again until the bytes are gone
     return Plain(body=envelope.success("", mirror=False, text="operate success"))
 
@@ -127,10 +127,11 @@ async def _uploaded(here: Here, caller: Caller, ask: asks.IvrFile) -> VoiceFile:
 
 def _audio(data: str, limit: int) -> bytes:
     """The WAV in the base64 text; raises TooLarge, WrongFormat or NotUploadAudio."""
+    data = "".join(data.split())
     if len(data) * 3 // 4 > limit + 2:
         raise TooLarge(f"{limit >> 20} MB")
     try:
-        audio = base64.b64decode("".join(data.split()), validate=True)
+        audio = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise WrongFormat("data") from None
     if len(audio) > limit:
@@ -147,7 +148,7 @@ def _hash(here: Here, file: VoiceFile, algorithm: str) -> str:
     try:
         for chunk in here.locations[file.kept.location_id].read(file.kept.key):
             digest.update(chunk)
-    except (Gone, OSError) as error:
+    except (KeyError, Gone, OSError) as error:
         raise Unavailable from error
     return digest.hexdigest()
 

@@ -106,6 +106,6 @@ async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
             pieces.append(piece)
         elif size > limit + DROPPED:
             break
-    if size > limit:
+    if max(size, length) > limit:
         raise TooLarge(f"{limit} bytes")
     return b"".join(pieces)

@@ -6,7 +6,12 @@ the server's own file path wins, and keeps memory flat. The framework's usual ra
 
 import asyncio
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from granian.rsgi import ProtocolClosed
+
+from ccfs.logs import log
 
 from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
@@ -15,12 +20,14 @@ from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
+from ccfs.web.pipe import piped
 from ccfs.web.request import Request
 from ccfs.wire.envelope import BINARY_TYPE
 
 AT_ONCE = 1 << 20  # bytes that are read here rather than by the server
 
 Headers = list[tuple[str, str]]
+Part = tuple[Kept | bytes, int, int]  # a range of a kept file or of bytes at hand
 
 
 async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> tuple[int, int]:
@@ -43,6 +50,7 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
     status = 206 if span else 200
     if request.method == "HEAD" or start == end:
+        await asyncio.to_thread(_must_be_whole, here, _files(answer))
         protocol.response_empty(status, headers)
         return status, 0
     if isinstance(answer, KeptZip):
@@ -59,6 +67,8 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
         ("x-content-type-options", "nosniff"),
         ("x-request-id", request.id),
     ]
+    if answer.allow:
+        headers.append(("allow", answer.allow))
     if request.method == "HEAD":
         protocol.response_empty(answer.status, headers)
         return answer.status, 0
@@ -79,7 +89,7 @@ def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
 
 
 def _span(request: Request, answer: KeptFile | KeptZip) -> tuple[int, int] | None:
-    if not still_valid(request.headers.get("if-range"), answer.etag):
+    if request.method == "HEAD" or not still_valid(request.headers.get("if-range"), answer.etag):
         return None
     return wanted(request.headers.get("range"), answer.size)
 
@@ -127,32 +137,54 @@ def _opened(path: str, kept: Kept, start: int, end: int) -> bytes | None:
 async def _send_zip(
     here: Here, answer: KeptZip, protocol: Any, status: int, headers: Headers, start: int, end: int
 ) -> None:
-    parts: list[tuple[Kept | bytes, int, int]] = []
+    parts: list[Part] = []
     for segment, low, high in pieces(answer.segments, start, end):
         parts.append((segment.data if segment.member is None else answer.files[segment.member], low, high))
-    for part, _, _ in parts:
-        if isinstance(part, Kept):
-            await asyncio.to_thread(_must_be_whole, here, part)
     await _stream(here, parts, protocol, status, headers)
 
 
-def _must_be_whole(here: Here, kept: Kept) -> None:
-    """A zip with a hole must fail before its first byte, as JSON, not in its middle."""
+def _files(answer: KeptFile | KeptZip) -> Sequence[Kept]:
+    return [answer.kept] if isinstance(answer, KeptFile) else answer.files
+
+
+def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
+    """An answer with a hole must fail before its first byte, as JSON, not in its middle."""
     try:
-        if here.locations[kept.location_id].size(kept.key) != kept.size:
+        if any(here.locations[kept.location_id].size(kept.key) != kept.size for kept in files):
             raise Unavailable
     except (KeyError, Gone, OSError) as error:
         raise Unavailable from error
 
 
-async def _stream(
-    here: Here, parts: list[tuple[Kept | bytes, int, int]], protocol: Any, status: int, headers: Headers
-) -> None:
-    transport = protocol.response_stream(status, headers)
+async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
+    await asyncio.to_thread(_must_be_whole, here, [part for part, _, _ in parts if isinstance(part, Kept)])
+    chunks = _chunks(here, parts)
+    try:
+        if sum(high - low for _, low, high in parts) <= AT_ONCE:
+            protocol.response_bytes(status, headers, await asyncio.to_thread(b"".join, chunks))
+            return
+        first = await asyncio.to_thread(next, chunks)
+    except (Gone, OSError) as error:
+        raise Unavailable from error
+    async with piped(lambda path: protocol.response_file(status, headers, path)) as write:
+        await write(first)
+        try:
+            while chunk := await asyncio.to_thread(next, chunks, b""):
+                await write(chunk)
+        except Gone:
+            log().error("a file was lost while it was sent", action="answer_cut")
+            raise ProtocolClosed from None
+
+
+def _chunks(here: Here, parts: Sequence[Part]) -> Iterator[bytes]:
+    """The parts' bytes; raises Gone where a file ends too early, for what follows must not move up."""
     for part, low, high in parts:
         if isinstance(part, bytes):
-            await transport.send_bytes(part[low:high])
+            yield part[low:high]
             continue
-        chunks = here.locations[part.location_id].read(part.key, low, high)
-        while chunk := await asyncio.to_thread(next, chunks, b""):
-            await transport.send_bytes(chunk)
+        left = high - low
+        for chunk in here.locations[part.location_id].read(part.key, low, high):
+            left -= len(chunk)
+            yield chunk
+        if left:
+            raise Gone(part.key)

@@ -1,9 +1,10 @@
 """Who is asking: the signature proves an app, and an address that fails too often is locked. No operation lives here."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
-from ccfs.model.errors import AddressLocked, Unauthorised
+from ccfs.model.errors import AddressLocked, Unauthorised, Unavailable
 from ccfs.store import lockouts
 from ccfs.store.picture import Picture
 from ccfs.web.here import Caller, Here
@@ -81,13 +82,14 @@ async def _count(here: Here, address: str) -> None:
     if settings.lock_failures == 0:
         return
     now = here.now()
-    await here.tell(
-        lambda connection: lockouts.count_failure(
-            connection,
-            address,
-            now,
-            limit=settings.lock_failures,
-            period=timedelta(seconds=settings.lock_period_seconds),
-            lock=timedelta(seconds=settings.lock_seconds),
+    with suppress(Unavailable):  # who could not be counted is refused all the same
+        await here.tell(
+            lambda connection: lockouts.count_failure(
+                connection,
+                address,
+                now,
+                limit=settings.lock_failures,
+                period=timedelta(seconds=settings.lock_period_seconds),
+                lock=timedelta(seconds=settings.lock_seconds),
+            )
         )
-    )

@@ -101,7 +101,7 @@ class IvrFile(Ask):
 
 
 class _Request(BaseModel):
-    version: Annotated[str, BeforeValidator(_text)]
+    version: Annotated[str, StringConstraints(min_length=1, max_length=32), BeforeValidator(_text)]
 
 
 class Envelope(BaseModel, Generic[A]):
@@ -113,7 +113,7 @@ class Envelope(BaseModel, Generic[A]):
 
 def read(ask: type[A], body: bytes) -> A:
     """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field."""
-    if not body.strip():
+    if body.strip() in (b"", b"null"):
         raise errors.EmptyBody
     try:
         envelope = Envelope[ask].model_validate_json(body)  # type: ignore[valid-type]

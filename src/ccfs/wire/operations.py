@@ -9,6 +9,8 @@ from ccfs.wire import asks
 BASE = "/CCFS/resource/ccfs/"
 PREFIXES = (BASE, "/ccfs/resource/ccfs/", "/ccfs/")  # the last stands in a sample of D0827
 
+READING = ("GET", "HEAD")  # methods
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
@@ -24,6 +26,11 @@ class Operation:
     signed: bool = True
     success_text: str = "success"
     source: str  # page of the manual
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The HTTP methods that it takes."""
+        return ("POST",) if self.ask else READING
 
 
 OPERATIONS = (

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ccfs.model.cdr import CallType, Device, LeaveReason
-from ccfs.switches.asterisk import calls, cdr, queue_log, visits, zone
+from ccfs.switches import visits
+from ccfs.switches.asterisk import calls, cdr, queue_log, zone
 from ccfs.switches.asterisk.calls import Reading
 from ccfs.switches.found import AgentEvent, Leg, QueueVisit, UnreadableLine
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.model.cdr import Device, LeaveReason
-from ccfs.switches.asterisk import queue_log, visits
+from ccfs.switches import visits
+from ccfs.switches.asterisk import queue_log
 from ccfs.switches.visits import Times
 from ccfs.switches.found import Leg, QueueVisit
 
@@ -140,3 +141,11 @@ def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, ri
     for first, last in ((found.ack_begin, found.ack_end), (found.call_begin, found.call_end)):
         assert (first is None) == (last is None)
         assert first is None or last is None or first <= last
+
+
+def test_an_agent_who_took_a_transferred_call_talked_though_the_queue_knows_another() -> None:
+    """After an attended transfer Asterisk's next line still names the queue, and the queue's log the first agent."""
+    visit = visit_of(*CALL[:2], "1705311245|1705311042.118|sales|PJSIP/1002|ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1")
+    found = visits.times(leg("1003", 193, 240, 196), visit)
+    assert (found.wait_begin, found.wait_end) == (after(193), after(193))
+    assert (found.call_begin, found.call_end) == (after(196), after(240))

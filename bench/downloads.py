@@ -1,0 +1,140 @@
+"""Signed downloadRecordFile against nginx serving the same files unsigned: ratios of requests/s, and memory.
+
+    scripts/bench downloads [--json] [--seconds N] [--rounds N] [--workers N]
+
+Per file size: wrk, 16 connections kept alive, nginx and ccfs in turn, several rounds; ccfs checks a signature and looks
+the recording up at every request. nginx has as many workers as ccfs. Both share the machine's cores with wrk.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import _servers as servers
+
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import Account, Vdn
+from ccfs.node import Node
+from ccfs.settings import read
+from ccfs.store import recordings, tenancy
+from ccfs.wire import sign
+from ccfs.wire.operations import BASE
+
+SIZES = {"50 KB": 50_000, "480 KB": 480_000, "1.4 MB": 1_400_000, "28 MB": 28_000_000}
+RANGE = "Range: bytes=1000000-1065535"
+AK, SK = "BENCH", "bench-secret"
+AIMS = {"50 KB": 0.2, "480 KB": 0.6, "1.4 MB": 1.0, "28 MB": 1.0, "64 KB ranges of 28 MB": 0.2}
+
+
+def prepare(data: Path, files: Path) -> dict[str, str]:
+    """One recording of each size in ccfs and in nginx's folder; size -> index name."""
+    node = Node(read({}, data=data))
+    now = datetime.now(UTC)
+    names = {}
+    with node.database.writing() as connection:
+        app = tenancy.add_app(connection, "bench", AK, now)
+        tenancy.add_key(connection, app, AK, SK, node.sealer, now)
+        vdn = Vdn(vdn_id=1, cc_id=1, account_id="bench")
+        tenancy.add_account(connection, app, Account(account_id="bench"), vdn, now)
+        for number, (label, size) in enumerate(SIZES.items()):
+            content = random.Random(size).randbytes(size)
+            (files / f"{number}.wav").write_bytes(content)
+            kept = node.disk.keep(f"1/bench/{number}.wav", [content])
+            names[label] = f"/0/1/record/{AK}/bench/20240101/101/{number}.wav"
+            recordings.add(
+                connection,
+                app,
+                Recording(
+                    account_id="bench",
+                    cc_id="1",
+                    vdn_id="1",
+                    call_id=f"1704067200-{number}",
+                    call_begin=now,
+                    call_end=now,
+                    file_name=names[label],
+                    original_file_name=f"Y:/1/0/20240101/101/{number}.V3",
+                    kept=kept,
+                    source_sha256=kept.sha256,
+                ),
+                now,
+            )
+    node.database.close()
+    return names
+
+
+def script(work: Path, port: int, name: str) -> Path:
+    """A wrk script that sends one signed request again and again."""
+    body = json.dumps({"request": {"version": "2.0"}, "msgBody": {"fileName": name}})
+    headers = {
+        "host": f"127.0.0.1:{port}",
+        "content-type": "application/json;charset=UTF-8",
+        "content-length": str(len(body)),
+    }
+    request = sign.Request(method="POST", path=f"{BASE}downloadRecordFile", headers=headers, body=body.encode())
+    authorization = sign.sign(request, AK, SK, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    path = work / f"{name.rpartition('/')[2]}.lua"
+    path.write_text(
+        f'wrk.method = "POST"\nwrk.body = [[{body}]]\n'
+        f'wrk.headers["Content-Type"] = "{headers["content-type"]}"\nwrk.headers["Authorization"] = "{authorization}"\n'
+    )
+    return path
+
+
+def kinds(names: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Label, index name, Range header."""
+    for label, name in names.items():
+        yield label, name, ""
+    yield "64 KB ranges of 28 MB", names["28 MB"], RANGE
+
+
+def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    data, files = work / "data", work / "files"
+    data.mkdir()
+    files.mkdir()
+    work.chmod(0o755)
+    names = prepare(data, files)
+    settings = {"CCFS_WORKERS": str(options.workers)}
+    rows = []
+    with servers.nginx(files, work, options.workers) as rival, servers.ccfs(data, settings) as (port, pid):
+        url = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+        for label, name, header in kinds(names):
+            lua, plain = script(work, port, name), f"http://127.0.0.1:{rival}/{name.rpartition('/')[2]}"
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                theirs.append(servers.wrk(plain, options.seconds, header=header))
+                ours.append(servers.wrk(url, options.seconds, script=lua, header=header))
+            requests = servers.paired([one["requests"] for one in ours], [one["requests"] for one in theirs])
+            volume = servers.paired([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
+            rows.append(
+                {
+                    "file": label,
+                    "requests/s ccfs:nginx": requests["median"],
+                    "min": requests["min"],
+                    "max": requests["max"],
+                    "bytes/s ccfs:nginx": volume["median"],
+                    "aim": AIMS[label],
+                    "ccfs MB resident": round(servers.rss_mb(pid)),
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(options, Path(folder))
+    servers.report("signed downloads against nginx", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""A named pipe towards the server, for answers made while they are sent. What flows through it is not known here.
+
+The server's own stream takes in memory all that it is given, however slowly the client reads (emmett-framework/granian
+#885, mended for ASGI and WSGI only). A file it reads no faster than the client does: so it is given a pipe for a file.
+"""
+
+import asyncio
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from granian.rsgi import ProtocolClosed
+
+OPENING_SECONDS = 5.0  # the server opens the pipe at once or never
+_WAIT_SECONDS = 0.001
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+@asynccontextmanager
+async def piped(respond: Callable[[str], None]) -> AsyncIterator[Write]:
+    """A function that writes; `respond` tells the server the pipe's path. ProtocolClosed once nobody reads any more."""
+    descriptor = await _opened(respond)
+    try:
+        yield lambda data: _write(descriptor, data)
+    except BrokenPipeError:
+        raise ProtocolClosed from None
+    finally:
+        os.close(descriptor)
+
+
+async def _opened(respond: Callable[[str], None]) -> int:
+    """The writing end; the name is gone as soon as both ends are open."""
+    folder = tempfile.mkdtemp(prefix="ccfs-")
+    path = os.path.join(folder, "answer")
+    try:
+        os.mkfifo(path, 0o600)
+        respond(path)
+        return await _writing_end(path)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _writing_end(path: str) -> int:
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + OPENING_SECONDS
+    while clock() < give_up:
+        try:
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # ENXIO: nobody has opened it for reading yet
+                raise
+        await asyncio.sleep(_WAIT_SECONDS)
+    raise ProtocolClosed
+
+
+async def _write(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            await _writable(descriptor)
+
+
+async def _writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_writer(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(descriptor)

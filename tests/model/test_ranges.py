@@ -1,0 +1,116 @@
+"""Byte ranges as RFC 9110, section 14, has them; what is not one plain range is as if it were not there."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
+
+ETAG = '"b233b70f105fc9dc"'
+
+
+@pytest.mark.parametrize(
+    ("header", "span"),
+    [
+        ("bytes=0-499", (0, 500)),  # the RFC's own examples, of 10,000 bytes
+        ("bytes=500-999", (500, 1000)),
+        ("bytes=-500", (9500, 10000)),
+        ("bytes=9500-", (9500, 10000)),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=-1", (9999, 10000)),
+        ("bytes=0-", (0, 10000)),  # what players send first
+        ("bytes=9999-", (9999, 10000)),
+        ("bytes=0-99999", (0, 10000)),
+        ("bytes=-99999", (0, 10000)),
+        ("  Bytes = 5 - 6 ", (5, 7)),
+    ],
+)
+def test_one_range_is_understood(header: str, span: tuple[int, int]) -> None:
+    assert wanted(header, 10000) == span
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=9-5",
+        "bytes=0-0,-1",
+        "bytes=a-b",
+        "bytes=0x1-0x2",
+        "bytes=1-2-3",
+        "bytes=--5",
+        "bytes=+1-2",
+        "items=0-5",
+        "bytes=0-5 garbage",
+        "bytes=٠-٥",
+        "bytes=0-" + "9" * 5000,
+    ],
+)
+def test_what_is_not_one_plain_range_asks_for_everything(header: str | None) -> None:
+    assert wanted(header, 10000) is None
+
+
+@pytest.mark.parametrize(("header", "size"), [("bytes=10000-", 10000), ("bytes=-0", 10000), ("bytes=0-", 0), ("bytes=-5", 0)])
+def test_a_range_outside_the_bytes_cannot_be_satisfied(header: str, size: int) -> None:
+    with pytest.raises(Unsatisfiable):
+        wanted(header, size)
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40) | st.none(), st.integers(1, 2**40))
+def test_a_satisfied_range_lies_within_the_bytes(start: int, last: int | None, size: int) -> None:
+    header = f"bytes={start}-{'' if last is None else last}"
+    try:
+        span = wanted(header, size)
+    except Unsatisfiable:
+        assert start >= size
+        return
+    if span is None:
+        assert last is not None
+        assert last < start
+    else:
+        assert span == (start, size if last is None else min(last + 1, size))
+        assert span[0] < span[1]
+
+
+@given(st.text(max_size=40), st.integers(0, 2**40))
+def test_no_header_does_any_harm(header: str, size: int) -> None:
+    try:
+        span = wanted(header, size)
+    except Unsatisfiable:
+        return
+    assert span is None or 0 <= span[0] < span[1] <= size
+
+
+@pytest.mark.parametrize(
+    ("if_range", "is_valid"),
+    [
+        (None, True),
+        (ETAG, True),
+        (f" {ETAG} ", True),
+        (f"W/{ETAG}", False),  # a weak tag does not promise the same bytes
+        ('"another"', False),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", False),
+    ],
+)
+def test_a_range_holds_for_the_very_same_bytes_only(if_range: str | None, is_valid: bool) -> None:
+    assert still_valid(if_range, ETAG) is is_valid
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "is_unchanged"),
+    [
+        (None, False),
+        (ETAG, True),
+        (f"W/{ETAG}", True),
+        (f'"another", {ETAG}', True),
+        ("*", True),
+        ('"another"', False),
+        ("", False),
+    ],
+)
+def test_who_has_the_bytes_is_not_sent_them_again(if_none_match: str | None, is_unchanged: bool) -> None:
+    assert unchanged(if_none_match, ETAG) is is_unchanged

@@ -1,0 +1,106 @@
+"""Kills processes in the middle of keeping bytes on a disk, then looks whether each key has whole bytes or none.
+
+    python tests/soak/disk_kill.py FOLDER [ROUNDS [SEED]]
+
+tests/store/test_disk.py runs a short one. Prints one JSON object of counts; ends with 1 where anything was left that must
+not be. A child is forked, keeps and replaces a few keys again and again, and is killed at a random moment.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ccfs.store.locations.disk import Disk
+from ccfs.store.locations.port import CHUNK, Gone
+
+KEYS = ("a", "7/rec/20260504/one.wav", "7/rec/20260504/two.wav", "7/rec/20260505/one.wav")
+LARGEST = 3 << 20  # bytes
+LONGEST = 0.04  # seconds that a child may live
+HEAD = 32
+
+
+def whole(number: int, size: int) -> bytes:
+    """Bytes that tell of themselves whether they are whole: a digest, and what it is of."""
+    body = hashlib.shake_128(number.to_bytes(8)).digest(size)
+    return hashlib.sha256(body).digest() + body
+
+
+def is_whole(data: bytes) -> bool:
+    return hashlib.sha256(data[HEAD:]).digest() == data[:HEAD]
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), 100_000):
+        yield data[start : start + 100_000]
+
+
+def keep_on(folder: Path, seed: int) -> None:
+    """Keep and replace until somebody ends this process."""
+    chance = random.Random(seed)
+    disk = Disk("0", folder)
+    while True:
+        disk.keep(chance.choice(KEYS), pieces(whole(chance.getrandbits(60), chance.choice((0, 10, 300_000, LARGEST)))))
+
+
+def killed(folder: Path, chance: random.Random) -> None:
+    """Start a child and kill it at a random moment of its life."""
+    child = os.fork()
+    if child == 0:
+        try:
+            keep_on(folder, chance.getrandbits(60))
+        finally:
+            os._exit(3)  # keep_on does not end by itself
+    time.sleep(chance.uniform(0, LONGEST))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"the child ended by itself: {status}"
+
+
+def looked_at(disk: Disk, folder: Path) -> Counter[str]:
+    """What the keys hold, and how many temporary files there are; anything else counts as a stray."""
+    counts: Counter[str] = Counter()
+    for key in KEYS:
+        try:
+            data = b"".join(disk.read(key))
+        except Gone:
+            counts["absent"] += 1
+        else:
+            counts["whole" if is_whole(data) and disk.size(key) == len(data) else "torn"] += 1
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in KEYS:
+            counts["temporary" if path.parent.name == ".tmp" else "stray"] += 1
+    return counts
+
+
+def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
+    """Counts over so many kills. Every tenth round begins with an empty disk, for most first files are small."""
+    chance = random.Random(seed)
+    counts: Counter[str] = Counter()
+    disk = Disk("0", folder)
+    for number in range(rounds):
+        if number % 10 == 0:
+            for key in KEYS:
+                disk.remove(key)
+        killed(folder, chance)
+        counts += looked_at(disk, folder)
+        counts["swept"] += disk.sweep(-CHUNK)  # of any age
+    counts["left"] = looked_at(disk, folder)["temporary"]
+    return counts
+
+
+def main() -> None:
+    folder, rounds, seed = Path(sys.argv[1]), *map(int, [*sys.argv[2:], "2000", "1"][:2])
+    counts = run(folder, rounds, seed)
+    print(json.dumps({"rounds": rounds, "seed": seed, **counts}))
+    sys.exit(1 if counts["torn"] or counts["stray"] or counts["left"] else 0)
+
+
+if __name__ == "__main__":
+    main()

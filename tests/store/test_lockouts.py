@@ -1,0 +1,83 @@
+"""Rows of bad signatures on both engines: counted within a period, locked for a while, then free again."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from ccfs.store import lockouts, tenancy
+from ccfs.store.db import Database
+from tests.store.given import MINUTE, NOW, SECOND
+
+ADDRESS, NEIGHBOUR = "192.0.2.7", "192.0.2.8"
+LOCK = 5 * MINUTE
+SHORTEST = timedelta(microseconds=1)
+
+
+def fails(database: Database, *moments: datetime, address: str = ADDRESS, limit: int = 3) -> list[bool]:
+    """What counting a failure at each of these moments says."""
+    said = []
+    for now in moments:
+        with database.writing() as connection:
+            said.append(lockouts.count_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
+    return said
+
+
+def locked(database: Database, now: datetime) -> dict[str, datetime]:
+    with database.reading() as connection:
+        return lockouts.locked(connection, now)
+
+
+def test_the_failure_that_reaches_the_limit_locks_for_the_lock_time(database: Database) -> None:
+    assert fails(database, NOW, NOW + SECOND) == [False, False]
+    assert locked(database, NOW + SECOND) == {}
+    assert fails(database, NOW + 2 * SECOND) == [True]
+    assert locked(database, NOW + 2 * SECOND) == {ADDRESS: NOW + 2 * SECOND + LOCK}
+
+
+def test_a_limit_of_one_locks_at_once(database: Database) -> None:
+    assert fails(database, NOW, limit=1) == [True]
+
+
+def test_a_lock_ends_to_the_microsecond(database: Database) -> None:
+    fails(database, NOW, NOW, NOW)
+    assert ADDRESS in locked(database, NOW + LOCK - SHORTEST)
+    assert locked(database, NOW + LOCK) == {}
+
+
+def test_failures_are_counted_anew_once_the_period_is_over(database: Database) -> None:
+    assert fails(database, NOW, NOW + 59 * SECOND, NOW + MINUTE, NOW + MINUTE) == [False] * 4
+    assert fails(database, NOW + MINUTE) == [True]
+
+
+def test_after_a_lock_the_count_begins_at_nothing(database: Database) -> None:
+    assert fails(database, NOW, NOW, NOW) == [False, False, True]
+    assert fails(database, NOW + LOCK, NOW + LOCK, NOW + LOCK) == [False, False, True]
+
+
+@pytest.mark.parametrize("neighbour", [NEIGHBOUR, "2001:db8::/64"])
+def test_addresses_are_counted_apart(database: Database, neighbour: str) -> None:
+    fails(database, NOW, NOW)
+    assert fails(database, NOW, NOW, address=neighbour) == [False, False]
+    assert fails(database, NOW) == [True]
+    assert list(locked(database, NOW)) == [ADDRESS]
+
+
+def test_a_lock_tells_every_process(database: Database) -> None:
+    with database.reading() as connection:
+        before = tenancy.change_number(connection)
+    fails(database, NOW, NOW)
+    with database.reading() as connection:
+        assert tenancy.change_number(connection) == before  # a failure alone costs nobody a new picture
+    fails(database, NOW)
+    with database.reading() as connection:
+        assert tenancy.change_number(connection) == before + 1
+
+
+def test_rows_that_no_longer_matter_are_forgotten(database: Database) -> None:
+    fails(database, NOW, NOW, NOW)  # locked
+    fails(database, NOW, address=NEIGHBOUR)
+    with database.writing() as connection:
+        assert lockouts.forget_old(connection, NOW + MINUTE - SHORTEST, MINUTE) == 0
+        assert lockouts.forget_old(connection, NOW + MINUTE, MINUTE) == 1
+        assert list(lockouts.locked(connection, NOW + MINUTE)) == [ADDRESS]
+        assert lockouts.forget_old(connection, NOW + LOCK, MINUTE) == 1

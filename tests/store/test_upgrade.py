@@ -1,0 +1,125 @@
+"""Migrations on both engines: a migrated database equals a fresh one, and however many upgrade at once, one does it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
+
+from ccfs.model.errors import Misuse
+from ccfs.store.db import Database, open_database
+from ccfs.store.schema import METADATA
+from ccfs.store.upgrade import upgrade
+from tests import servers
+from tests.store import given
+from tests.store.child import together
+
+VERSION = "alembic_version"
+
+
+@pytest.fixture
+def created(fresh: Database, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of the same engine whose tables were made from schema.py, without migrations."""
+    if fresh.is_local:
+        yield from _created(f"sqlite:///{tmp_path / 'created.db'}")
+    else:
+        with servers.database(request.getfixturevalue("postgres_url")) as url:
+            yield from _created(url)
+
+
+def _created(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    METADATA.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def tables(database: Database) -> set[str]:
+    with database.reading() as connection:
+        return set(sa.inspect(connection).get_table_names())
+
+
+def described(database: Database) -> dict[str, dict[str, Any]]:
+    """All that the database tells about its tables, in an order of its own."""
+    with database.reading() as connection:
+        inspector = sa.inspect(connection)
+        questions = {
+            "columns": inspector.get_columns,
+            "primary key": inspector.get_pk_constraint,
+            "foreign keys": inspector.get_foreign_keys,
+            "unique": inspector.get_unique_constraints,
+            "indexes": inspector.get_indexes,
+            "checks": inspector.get_check_constraints,
+        }
+        return {
+            table: {what: _plain(ask(table)) for what, ask in questions.items()}
+            for table in inspector.get_table_names()
+            if table != VERSION
+        }
+
+
+def _plain(found: Any) -> Any:
+    """A thing that equals what the other database tells, however it is ordered."""
+    if isinstance(found, list):
+        return sorted(map(_plain, found), key=repr)
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    return str(found) if isinstance(found, sa.ClauseElement) else repr(found)
+
+
+def test_a_migrated_database_equals_a_fresh_one(fresh: Database, created: Database) -> None:
+    upgrade(fresh)
+    assert described(fresh) == described(created)
+    assert set(described(fresh)) == set(METADATA.tables)
+
+
+def test_alembic_finds_nothing_to_migrate(fresh: Database) -> None:
+    upgrade(fresh)
+    with fresh.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_a_table_that_differs_is_found(fresh: Database, created: Database) -> None:
+    upgrade(fresh)
+    with fresh.writing() as connection:
+        connection.execute(sa.text("DROP INDEX ix_recordings_app_call_id"))
+    assert described(fresh) != described(created)
+
+
+def test_a_second_upgrade_changes_nothing(fresh: Database) -> None:
+    upgrade(fresh)
+    with fresh.writing() as connection:
+        app = given.app(connection)
+        given.account(connection, app, "100", 8)
+    before = described(fresh)
+    upgrade(fresh)
+    assert described(fresh) == before
+    with fresh.reading() as connection:
+        assert connection.execute(sa.text("SELECT account_id FROM vdns")).scalars().all() == ["100"]
+        assert connection.execute(sa.text(f"SELECT count(*) FROM {VERSION}")).scalar() == 1
+
+
+def test_ten_processes_upgrade_one_database_at_once(database_url: str) -> None:
+    assert together(10, "upgrade_at", database_url) == [sorted([*METADATA.tables, VERSION])] * 10
+
+
+def test_an_upgrade_that_fails_leaves_nothing_of_itself(fresh: Database) -> None:
+    with fresh.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE voice_files (mine INTEGER)"))
+    with pytest.raises(DBAPIError):
+        upgrade(fresh)
+    assert tables(fresh) == {"voice_files"}
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_alone(fresh: Database) -> None:
+    upgrade(fresh)
+    with fresh.writing() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION} SET version_num = '9999'"))
+    with pytest.raises(Misuse, match="another, newer release"):
+        upgrade(fresh)
+    assert tables(fresh) == {*METADATA.tables, VERSION}

@@ -1,0 +1,155 @@
+"""File names of the interface: which shape is whose, and that no spelling leads anywhere else."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.settings import Settings
+from ccfs.wire import names
+
+UPLOADS = Settings.model_fields["upload_path_rule"].default
+DOWNLOADS = Settings.model_fields["download_path_rule"].default
+
+texts = st.text(st.characters(codec="utf-8"), max_size=60)
+odd_names = st.lists(st.sampled_from(["Y:", "/", "..", ".", "%2e", "\\", "\0", "39", "record", "3rdfile", "voice", "a.wav"])).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("X:\\17\\0\\20180903\\15470\\2043295.V3", "X:/17/0/20180903/15470/2043295.V3"),
+        ("y:/1/0/20181217/120/1524488.V3", "Y:/1/0/20181217/120/1524488.V3"),
+        ("/10/1/record/100/13533/0903379.wav", "/10/1/record/100/13533/0903379.wav"),
+        ("record", "record"),
+        ("", ""),
+    ],
+)
+def test_a_name_has_one_spelling(name: str, kept: str) -> None:
+    assert names.canonical(name) == kept
+
+
+@given(texts | odd_names)
+def test_the_spelling_does_not_change_again(name: str) -> None:
+    once = names.canonical(name)
+    assert "\\" not in once
+    assert names.canonical(once) == once
+
+
+@pytest.mark.parametrize("name", ["Y:/39/record/20201015/a.wav", "/0/1/record/AK/13533/20201015/512/1.V3", "Y:/录音/a.wav"])
+def test_a_plain_name_is_plain(name: str) -> None:
+    assert names.is_plain(name)
+
+
+@pytest.mark.parametrize("name", ["Y:/39/../a.wav", "Y:/./a.wav", "Y://a.wav", "Y:/a/", "Y:/a\0.wav", "Y:/a\n.wav"])
+def test_a_name_with_a_detour_is_not(name: str) -> None:
+    assert not names.is_plain(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Y:/1/0/20180399/108/2022318.V3",
+        "Y:/1/0/2018-03-09/108/2022318.V3",
+        "Y:/1/1/yyyymmdd/108/2022318.V3",
+        "Y:/1/0/２０１８０３０９/108/2022318.V3",
+        "/0/1/record/AK/13533/20180230/512/2022318.V3",
+    ],
+)
+def test_a_recordings_name_with_a_wrong_date_is_noticed(name: str) -> None:
+    assert names.date_is_wrong(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Y:/1/0/20180309/108/2022318.V3",
+        "X:/4/0/20180416/512/1629533.V3",
+        "/0/1/record/AK/13533/20180228/512/2022318.V3",
+        "/10/1/record/100/13533/0903379.wav",  # D0831's example has no date: it is not found, but not wrong
+        "Y:/39/record/20201399/10233946082696733.wav",  # another kind of name
+        "nonsense",
+    ],
+)
+def test_another_name_has_no_wrong_date(name: str) -> None:
+    assert not names.date_is_wrong(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "vdn"),
+    [
+        ("Y:/39/record/20201015/10233946082696733.wav", "record", 39),
+        ("/39/record/20201015/10233946082696733.wav", "record", 39),
+        ("Y:/39/message/20201015/10233946082696733.wav", "message", 39),
+        ("Y:/39/message/20201015/10233946082696733.wav", "record", None),
+        ("Y:/39/record/20201015/sub/1.wav", "record", None),
+        ("Y:/39/record/20201015/1.wav\n", "record", None),
+        ("Y:/x/record/20201015/1.wav", "record", None),
+        ("Y:/39/record/../../etc/passwd", "record", None),
+    ],
+)
+def test_a_voice_message_names_its_vdn(name: str, folder: str, vdn: int | None) -> None:
+    assert names.vdn_of_ivr_message(name, folder) == vdn
+
+
+@pytest.mark.parametrize(
+    ("name", "vdn"),
+    [
+        ("Y:/record/7/odfsrecord/20201015/a.wav", 7),  # the four forms of D0824
+        ("Y:/7/odfsrecord/20201015/a.wav", 7),
+        ("Y:/record/7/20201015/a.wav", 7),
+        ("Y:/7/transferrecord/20201015/a.wav", 7),
+        ("Y:/IVR/7/voice/17/yEE2Lh2x_1738761075708.mp3", 17),  # an IVR prompt, as a public client asks for it
+        ("Y:/7/record/20201015/a.wav", None),
+        ("Y:/7/odfsrecord/20201015/b/a.wav", None),
+    ],
+)
+def test_a_recording_of_the_intelligent_ivr_names_its_vdn(name: str, vdn: int | None) -> None:
+    assert names.vdn_of_oiap_record(name) == vdn
+
+
+@pytest.mark.parametrize(
+    ("name", "vdn"),
+    [
+        ("Y:/voice/1/IVRrecordFile", 1),
+        ("Y:/voice/1/IVRrecordFile/xx.wav", 1),
+        ("Y:/3rdfile/53/IVRrecordFile/a/b.wav", 53),
+        ("Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav", 53),
+        ("/voice/1/IVRrecordFile/xx.wav", 1),
+        ("Y:/voice/1/IVRrecordFileX/xx.wav", None),
+        ("Y:/voice//IVRrecordFile/xx.wav", None),
+        ("Y:/x/voice/1/IVRrecordFile/xx.wav", None),
+        ("Y:/voice/1/2/IVRrecordFile/xx.wav", None),
+        ("voice/1/IVRrecordFile/xx.wav", None),
+    ],
+)
+def test_a_path_below_a_rule_names_its_vdn(name: str, vdn: int | None) -> None:
+    assert names.vdn_by_rules(name, DOWNLOADS) == vdn
+
+
+def test_a_rule_is_taken_letter_by_letter() -> None:
+    assert names.vdn_by_rules("Y:/a.c/5/x.wav", "/a.c/%VDNNO%/") == 5
+    assert names.vdn_by_rules("Y:/abc/5/x.wav", "/a.c/%VDNNO%/") is None
+
+
+@given(st.integers(0, 999_999_999), st.text("abcXYZ019", min_size=8, max_size=8), st.integers(0, 2**42))
+def test_an_upload_is_named_by_the_rule_and_found_by_it(vdn: int, random8: str, now_ms: int) -> None:
+    name = names.upload_name(UPLOADS, vdn, random8, now_ms)
+    assert name == f"Y:/3rdfile/{vdn}/thirdvoicebotfile/{random8}_{now_ms}.wav"
+    assert names.is_plain(name)
+    assert names.canonical(name) == name
+    assert names.vdn_by_rules(name, UPLOADS) == vdn
+    assert names.vdn_by_rules(name, DOWNLOADS) == vdn
+
+
+@given(texts | odd_names)
+def test_whatever_is_asked_for_a_vdn_is_one_that_stands_in_it(name: str) -> None:
+    found = (
+        names.vdn_of_ivr_message(name, "record"),
+        names.vdn_of_oiap_record(name),
+        names.vdn_by_rules(name, DOWNLOADS),
+        names.vdn_by_rules(name, UPLOADS),
+    )
+    assert all(vdn is None or vdn in map(int, re.findall(r"\d{1,9}", name)) for vdn in found)
+    assert isinstance(names.date_is_wrong(name), bool)
