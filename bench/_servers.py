@@ -28,7 +28,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child process with its output in `log`; ended with its group when the block ends."""
     with open(log, "wb") as output:
         child = subprocess.Popen(
@@ -87,7 +89,9 @@ def ccfs(data: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
         yield port, child.pid
 
 
-def wrk(url: str, seconds: float, *, connections: int = 16, script: Path | None = None, header: str = "") -> dict[str, float]:
+def wrk(
+    url: str, seconds: float, *, connections: int = 16, script: Path | None = None, header: str = ""
+) -> dict[str, float]:
     """Requests/s and bytes/s of one run; ends the benchmark if an answer was not 2xx."""
     found = shutil.which("wrk")
     if found is None:

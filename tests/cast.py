@@ -86,7 +86,9 @@ def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
     return app
 
 
-def keep_recording(node: Node, app: App, data: bytes, file_name: str, original_file_name: str, **more: Any) -> Recording:
+def keep_recording(
+    node: Node, app: App, data: bytes, file_name: str, original_file_name: str, **more: Any
+) -> Recording:
     """A recording with these bytes; `more` are further fields of its row."""
     kept = _keep(node, app, file_name, data)
     usual: dict[str, Any] = {
@@ -150,6 +152,11 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         audio[name] = a_law(next(seeds))
         return keep_voice_file(node, app, audio[name], vdn, name).file_name
 
+    def crowded(folder: str) -> str:
+        for last in ("a.wav", "b.wav"):
+            voiced(f"{folder}/{last}")
+        return folder
+
     one = recorded(COMMON_CALL, 0)
     return Member(
         app=app,
@@ -164,7 +171,7 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         oiap=tuple(voiced(name) for name in _oiap_names(vdn)),
         upload=voiced(f"Y:/3rdfile/{vdn}/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"),
         lonely=voiced(f"Y:/voice/{vdn}/IVRrecordFile/greeting/hello.wav"),
-        crowd=[voiced(f"Y:/voice/{vdn}/IVRrecordFile/many/{name}.wav") for name in "ab"][0].rpartition("/")[0],
+        crowd=crowded(f"Y:/voice/{vdn}/IVRrecordFile/many"),
         token=keep_token(node, app, one, timedelta(minutes=30)),
         old_token=keep_token(node, app, one, timedelta(days=-1)),
         audio=audio,

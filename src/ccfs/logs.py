@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
@@ -27,3 +29,31 @@ def log() -> structlog.typing.FilteringBoundLogger:
     """The logger; every call names an `action` first."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def for_server() -> dict[str, Any]:
+    """A logging configuration that makes Granian's lines like ours, on stderr; for logging.config.dictConfig."""
+    formatter = {
+        "()": "structlog.stdlib.ProcessorFormatter",
+        "foreign_pre_chain": [
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _server_action,
+        ],
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    }
+    handler = {"formatter": "json", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    server = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+    return {
+        "formatters": {"json": formatter},
+        "handlers": {"stderr": handler},
+        "loggers": {"_granian": server, "granian.access": server},
+    }
+
+
+def _server_action(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {"action": "server", **event}

@@ -54,7 +54,9 @@ def test_what_is_not_one_plain_range_asks_for_everything(header: str | None) -> 
     assert wanted(header, 10000) is None
 
 
-@pytest.mark.parametrize(("header", "size"), [("bytes=10000-", 10000), ("bytes=-0", 10000), ("bytes=0-", 0), ("bytes=-5", 0)])
+@pytest.mark.parametrize(
+    ("header", "size"), [("bytes=10000-", 10000), ("bytes=-0", 10000), ("bytes=0-", 0), ("bytes=-5", 0)]
+)
 def test_a_range_outside_the_bytes_cannot_be_satisfied(header: str, size: int) -> None:
     with pytest.raises(Unsatisfiable):
         wanted(header, size)

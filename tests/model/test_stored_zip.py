@@ -15,7 +15,9 @@ from ccfs.model.stored_zip import Member, Segment, layout, length, pieces
 NOON = datetime(2020, 10, 15, 12, 30, 58)
 GIGABYTE = 1 << 30
 
-contents = st.lists(st.tuples(st.text(st.characters(exclude_characters="\0/", codec="utf-8"), min_size=1), st.binary()), max_size=6)
+contents = st.lists(
+    st.tuples(st.text(st.characters(exclude_characters="\0/", codec="utf-8"), min_size=1), st.binary()), max_size=6
+)
 
 
 def member(name: str, data: bytes) -> Member:
@@ -66,7 +68,9 @@ def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]
     assert len(whole) == length(segments)
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
-        assert [info.orig_filename for info in archive.infolist()] == [f"{n}_{name}" for n, (name, _) in enumerate(files)]
+        assert [info.orig_filename for info in archive.infolist()] == [
+            f"{n}_{name}" for n, (name, _) in enumerate(files)
+        ]
         assert [archive.read(info) for info in archive.infolist()] == [data for _, data in files]
         assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
 
@@ -96,7 +100,7 @@ def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
     crc = zlib.crc32(bytes(7))  # of the one that is read to its end
     segments = layout([Member(name=f"{n}.wav", size=size, crc32=crc, modified=NOON) for n, size in enumerate(sizes)])
     assert length(segments) > sum(sizes)
-    with zipfile.ZipFile(Hollow(segments)) as archive:  # type: ignore[arg-type]  # it has what zipfile uses
+    with zipfile.ZipFile(Hollow(segments)) as archive:
         assert [info.file_size for info in archive.infolist()] == sizes
         assert [info.compress_size for info in archive.infolist()] == sizes
         for info in archive.infolist():

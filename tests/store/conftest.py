@@ -1,7 +1,6 @@
 """Fixtures of the store's tests: one upgraded database of each engine, emptied after each test; a sealer, two apps."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet

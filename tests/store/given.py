@@ -20,7 +20,9 @@ def app(connection: Connection, name: str = "acme") -> App:
     return tenancy.add_app(connection, name, f"AK-{name}", NOW)
 
 
-def account(connection: Connection, app: App, account_id: str, vdn: int, zone: str = "Asia/Shanghai", cc: int = 1) -> None:
+def account(
+    connection: Connection, app: App, account_id: str, vdn: int, zone: str = "Asia/Shanghai", cc: int = 1
+) -> None:
     """An account of the app with a VDN."""
     added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account_id)
     tenancy.add_account(connection, app, Account(account_id=account_id, zone=zone), added, NOW)

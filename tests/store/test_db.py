@@ -51,9 +51,13 @@ def test_foreign_keys_are_held(database: Database, app: App) -> None:
 
 
 def test_what_a_block_wrote_is_undone_when_it_raises(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.writing() as connection:
-        given.app(connection)
-        raise RuntimeError
+    def fails_late() -> None:
+        with database.writing() as connection:
+            given.app(connection)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_late()
     with database.reading() as connection:
         assert tenancy.apps(connection) == []
 

@@ -43,7 +43,9 @@ def disk(folder: Path) -> Disk:
 
 def files(folder: Path) -> list[str]:
     """Every file, link and pipe below the root, temporary ones too."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    )
 
 
 def test_a_process_that_is_killed_while_it_keeps_leaves_whole_bytes_or_none(folder: Path) -> None:

@@ -32,9 +32,13 @@ def test_a_cursor_is_what_was_last_set(database: Database, app: App, other: App)
 
 
 def test_a_cursor_goes_with_what_was_read(database: Database, app: App) -> None:
-    with pytest.raises(RuntimeError), database.writing() as connection:
-        intake.set_cursor(connection, app, cursor(100), NOW)
-        raise RuntimeError("the rows could not be kept")
+    def fails_late() -> None:
+        with database.writing() as connection:
+            intake.set_cursor(connection, app, cursor(100), NOW)
+            raise RuntimeError("the rows could not be kept")
+
+    with pytest.raises(RuntimeError):
+        fails_late()
     with database.reading() as connection:
         assert intake.cursor(connection, app, LOG) is None
 
@@ -93,16 +97,18 @@ def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app:
     with database.writing() as connection:
         intake.await_recordings(connection, app, [awaited("a.wav"), awaited("b.wav", 5)])
         intake.list_missing(connection, app, NOW, NOW)
-        assert intake.awaited_call(connection, app, "100", "a.wav") == "c-a.wav"
-        assert intake.awaited_call(connection, app, "200", "a.wav") is None
-        assert intake.awaited_call(connection, other, "100", "a.wav") is None
+        names = ["a.wav", "b.wav", "c.wav"]
+        assert intake.awaited_calls(connection, app, "100", names) == {"a.wav": "c-a.wav", "b.wav": "c-b.wav"}
+        assert intake.awaited_calls(connection, app, "100", []) == {}
+        assert intake.awaited_calls(connection, app, "200", names) == {}
+        assert intake.awaited_calls(connection, other, "100", names) == {}
         intake.came(connection, other, "100", "a.wav")
         intake.came(connection, app, "200", "a.wav")
         assert intake.missing(connection, app) == [awaited("a.wav")]
         for name in ("a.wav", "b.wav", "never-awaited.wav"):
             intake.came(connection, app, "100", name)
         assert intake.missing(connection, app) == []
-        assert intake.awaited_call(connection, app, "100", "b.wav") is None
+        assert intake.awaited_calls(connection, app, "100", names) == {}
 
 
 def test_the_state_counts_over_all_apps(database: Database, app: App, other: App) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +55,17 @@ def send(
         return Reply(status=response.status, headers=found, body=response.read())
     finally:
         connection.close()
+
+
+def raw(server: Server, data: bytes, wait: float = 20) -> bytes:
+    """All that comes back for these bytes until the server closes the connection, or says nothing for `wait` seconds."""
+    with server.connect(wait) as connection:
+        connection.sendall(data)
+        found = b""
+        with suppress(TimeoutError):
+            while piece := connection.recv(1 << 16):
+                found += piece
+        return found
 
 
 def enveloped(msg_body: dict[str, Any]) -> bytes:

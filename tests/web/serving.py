@@ -1,4 +1,4 @@
-"""The real web process for a test: started for a block, its log read, ended by SIGTERM. No request is made here."""
+"""The real `ccfs serve` for a test: started for a block, its log read, ended by SIGTERM. No request is made here."""
 
 import json
 import os
@@ -17,13 +17,18 @@ from ccfs import settings
 from ccfs.node import Node
 
 START_SECONDS = 30
-DRAIN_SECONDS = 8
-_COMMAND = ("-m", "granian", "--interface", "rsgi", "--factory", "--no-ws", "--workers-kill-timeout", str(DRAIN_SECONDS))
+DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
+_COMMAND = (
+    "-c",
+    "from ccfs.cli import main; main()",
+    "serve",
+    "--listen",
+)  # works in any environment, installed or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A web process that listens on loopback, and the node that it serves."""
+    """A server that listens on loopback, and the node that it serves."""
 
     port: int
     node: Node
@@ -51,13 +56,15 @@ class Server:
 
 @contextmanager
 def serving(data: Path, **given: object) -> Iterator[Server]:
-    """A web process over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
+    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
     port, log = _free_port(), data / "web.log"
     with log.open("wb") as file:
-        command = [sys.executable, *_COMMAND, "--host", "127.0.0.1", "--port", str(port), "ccfs.node:web"]
-        process = subprocess.Popen(command, env=_environment(data, given), stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        command = [sys.executable, *_COMMAND, f"127.0.0.1:{port}"]
+        process = subprocess.Popen(
+            command, env=_environment(data, given), stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
     server = Server(port=port, node=node, process=process, log=log)
     try:
         _await(server)

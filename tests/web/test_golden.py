@@ -31,7 +31,12 @@ OIAP_NAME = "Y:/record/7/odfsrecord/20201015/1.wav"
 FOLDER = "Y:/voice/1/IVRrecordFile"
 UPLOADED = "Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"
 SOUNDS = {INDEX_NAME: a_law(201), ORIGINAL_NAME: a_law(202), PLAYED: a_law(203), DRIVE_NAME: a_law(204)}
-VOICES = {DRIVE_NAME: (39, a_law(205)), OIAP_NAME: (7, a_law(206)), f"{FOLDER}/xx.wav": (1, a_law(207)), UPLOADED: (53, a_law(208))}
+VOICES = {
+    DRIVE_NAME: (39, a_law(205)),
+    OIAP_NAME: (7, a_law(206)),
+    f"{FOLDER}/xx.wav": (1, a_law(207)),
+    UPLOADED: (53, a_law(208)),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,9 @@ def manual(server: Server) -> Manual:
     keep_recording(server.node, app, SOUNDS[INDEX_NAME], INDEX_NAME, "X:/1/0/20241018/133/1054597.V3", call_id=CALL)
     keep_recording(server.node, app, SOUNDS[ORIGINAL_NAME], "/10/1/record/1/1629533.V3", ORIGINAL_NAME)
     keep_recording(server.node, app, SOUNDS[PLAYED], "/10/1/record/1/2022318.V3", PLAYED, call_id="1520598151-2")
-    keep_recording(server.node, app, SOUNDS[DRIVE_NAME], "/10/1/record/1/1023394.V3", DRIVE_NAME, call_id="1520598151-2")
+    keep_recording(
+        server.node, app, SOUNDS[DRIVE_NAME], "/10/1/record/1/1023394.V3", DRIVE_NAME, call_id="1520598151-2"
+    )
     for name, (vdn, sound) in VOICES.items():
         keep_voice_file(server.node, app, sound, vdn, name)
     return Manual(caller=Caller(server=server, ak=app.ak, sk=SK))
@@ -153,13 +160,17 @@ def test_play_voice_without_a_token(server: Server) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?locationId=0", "?locationId="])
-@pytest.mark.parametrize(("operation", "name"), [("downloadOiapRecord", OIAP_NAME), ("downloadIVRRecordFile", DRIVE_NAME)])
+@pytest.mark.parametrize(
+    ("operation", "name"), [("downloadOiapRecord", OIAP_NAME), ("downloadIVRRecordFile", DRIVE_NAME)]
+)
 def test_downloads_with_a_location(manual: Manual, operation: str, name: str, query: str) -> None:
     reply = manual.post(operation + query, f'{{"fileName":"{name}"}}')
     assert_file(reply, name.rpartition("/")[2], VOICES[name][1])
 
 
-@pytest.mark.parametrize(("operation", "name"), [("downloadOiapRecord", OIAP_NAME), ("downloadIVRRecordFile", DRIVE_NAME)])
+@pytest.mark.parametrize(
+    ("operation", "name"), [("downloadOiapRecord", OIAP_NAME), ("downloadIVRRecordFile", DRIVE_NAME)]
+)
 def test_downloads_from_a_location_that_does_not_have_it(manual: Manual, operation: str, name: str) -> None:
     assert_json(
         manual.post(f"{operation}?locationId=256", f'{{"fileName":"{name}"}}'),

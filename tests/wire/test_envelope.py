@@ -53,10 +53,13 @@ def test_a_failure_in_chinese_is_utf_8_and_not_escaped() -> None:
 def test_a_refusal_has_five_fields(status: int, error: str) -> None:
     # D0836's sample: {"timestamp":1532142010247,"status":403,"error":"Forbidden","message":"No message available",…}
     path = "/CCFS/resource/ccfs/queryBillData"
-    assert envelope.refusal(status, path, 1532142010247) == (
-        f'{{"timestamp":1532142010247,"status":{status},"error":"{error}",'
-        f'"message":"No message available","path":"{path}"}}'
-    ).encode()
+    assert (
+        envelope.refusal(status, path, 1532142010247)
+        == (
+            f'{{"timestamp":1532142010247,"status":{status},"error":"{error}",'
+            f'"message":"No message available","path":"{path}"}}'
+        ).encode()
+    )
 
 
 @given(st.text(st.characters(codec="utf-8")))

@@ -13,7 +13,9 @@ UPLOADS = Settings.model_fields["upload_path_rule"].default
 DOWNLOADS = Settings.model_fields["download_path_rule"].default
 
 texts = st.text(st.characters(codec="utf-8"), max_size=60)
-odd_names = st.lists(st.sampled_from(["Y:", "/", "..", ".", "%2e", "\\", "\0", "39", "record", "3rdfile", "voice", "a.wav"])).map("".join)
+odd_names = st.lists(
+    st.sampled_from(["Y:", "/", "..", ".", "%2e", "\\", "\0", "39", "record", "3rdfile", "voice", "a.wav"])
+).map("".join)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,9 @@ def test_the_spelling_does_not_change_again(name: str) -> None:
     assert names.canonical(once) == once
 
 
-@pytest.mark.parametrize("name", ["Y:/39/record/20201015/a.wav", "/0/1/record/AK/13533/20201015/512/1.V3", "Y:/录音/a.wav"])
+@pytest.mark.parametrize(
+    "name", ["Y:/39/record/20201015/a.wav", "/0/1/record/AK/13533/20201015/512/1.V3", "Y:/录音/a.wav"]
+)
 def test_a_plain_name_is_plain(name: str) -> None:
     assert names.is_plain(name)
 

@@ -46,7 +46,7 @@ def _root(
 def main() -> None:
     """The entry point of the program `ccfs`."""
     try:
-        app()
+        app(prog_name="ccfs")
     except CcfsError as error:
         _fail(str(error))
     except DBAPIError as error:

@@ -1,12 +1,10 @@
 """ccfs ingest: taking in what a switch left, once or for as long as it runs."""
 
-import json
 import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,6 +17,7 @@ from ccfs.cli.progress import Bars
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import intake, tenancy
+from ccfs.store.intake import Awaited, Refusal
 from ccfs.switches.asterisk.channels import AGENT_NUMBER
 from ccfs.switches.found import UnreadableLine
 from ccfs.switches.freeswitch import columns_of
@@ -55,7 +54,7 @@ def asterisk(
     as_json: AsJson = False,
 ) -> None:
     """Take in Asterisk's CDRs, queue log and recordings. A second run changes nothing."""
-    _must_exist(cdr, recordings, queue_log)
+    _must_be_there(files=(cdr, queue_log), folder=recordings)
     node = open_node(data)
     owner = _owner(node, app, account, vdn)
     switch = asterisk_pass.Asterisk(
@@ -84,7 +83,7 @@ def freeswitch(
     as_json: AsJson = False,
 ) -> None:
     """Take in FreeSWITCH's CDRs and recordings. A second run changes nothing."""
-    _must_exist(cdr, recordings)
+    _must_be_there(files=() if cdr.is_dir() else (cdr,), folder=recordings)
     node = open_node(data)
     owner = _owner(node, app, account, vdn)
     switch = freeswitch_pass.FreeSwitch(
@@ -107,7 +106,7 @@ def ccfs(
     as_json: AsJson = False,
 ) -> None:
     """Take in CC-FS's own index files and the recordings that they name. A second run changes nothing."""
-    _must_exist(*sources, recordings)
+    _must_be_there(files=[one for one in sources if not one.is_dir()], folder=recordings)
     node = open_node(data)
     with node.database.reading() as connection:
         owner = tenancy.app_by_ak(connection, app)
@@ -134,14 +133,15 @@ def refused(app: AppKey, data: DataFolder = None, as_json: AsJson = False) -> No
         ],
         "missing": [{"callId": one.call_id, "file": one.name, "since": one.since.isoformat()} for one in missing],
     }
-    text = [f"{one.file}:{one.line}: {one.reason}" for _, one, _ in lines]
-    show(result, as_json, "\n".join(text + [f"missing: {one.name} of call {one.call_id}" for one in missing]))
+    show(result, as_json, "\n".join([*(_refused(one) for _, one, _ in lines), *map(_missing, missing)]))
 
 
-def _must_exist(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None and not path.exists():
-            raise Misuse(f"there is no file or folder {path}")
+def _must_be_there(*, files: Iterable[Path | None], folder: Path | None) -> None:
+    for file in files:
+        if file is not None and not file.is_file():
+            raise Misuse(f"{file} is not a file" if file.exists() else f"there is no file {file}")
+    if folder is not None and not folder.is_dir():
+        raise Misuse(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
 
 
 def _owner(node: Node, ak: str, account_id: str, vdn_id: int) -> Owner:
@@ -177,6 +177,10 @@ def _template(columns: str | None) -> tuple[str, ...]:
 
 def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], None]) -> None:
     logs.prepare()
+    stopped = threading.Event()
+    if watching:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
     with Bars(sys.stderr.isatty() and not watching) as bars:
         run = Run(
             database=node.database,
@@ -185,29 +189,36 @@ def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], No
             now=now,
             watching=watching,
             progress=bars.progress,
+            is_stopped=stopped.is_set,
         )
         try:
-            _until_done(run, one_pass)
+            if watching:
+                watch_passes(lambda: one_pass(run), run.tally, run.settings.watch_seconds, stopped)
+            else:
+                one_pass(run)
         except UnreadableLine as error:
             raise Misuse(str(error)) from None
     for warning in run.tally.warnings:
-        print(f"ccfs: {warning}", file=sys.stderr)
+        print(f"ccfs: {printable(warning)}", file=sys.stderr)
     show(run.tally.as_json(), as_json, _text(run.tally))
 
 
-def _until_done(run: Run, one_pass: Callable[[Run], None]) -> None:
-    if not run.watching:
-        one_pass(run)
-        return
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    watch_passes(lambda: one_pass(run), run.tally, run.settings.watch_seconds, stopped)
-
-
 def _text(tally: Tally) -> str:
-    counts = replace(tally).as_json()
+    counts = tally.as_json()
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in counts.items() if isinstance(value, int) and value]
-    lines += [f"refused {one.file}:{one.line}: {one.reason}" for one in tally.refused[:20]]
-    lines += [f"missing {json.dumps(one.name)} of call {one.call_id}" for one in tally.missing[:20]]
+    lines += [_refused(one) for one in tally.refused[:20]]
+    lines += [_missing(one) for one in tally.missing[:20]]
     return "\n".join(lines) or "nothing new"
+
+
+def _refused(one: Refusal) -> str:
+    return printable(f"refused: {one.file}:{one.line}: {one.reason}")
+
+
+def _missing(one: Awaited) -> str:
+    return printable(f"missing: {one.name} of call {one.call_id}")
+
+
+def printable(text: str) -> str:
+    """The text on one line, as a terminal may be shown it: file names may hold anything."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -1,6 +1,7 @@
 """Progress bars on a terminal, on stderr; nothing where there is no terminal."""
 
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -15,7 +16,7 @@ class Bars:
         self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "Bars":
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

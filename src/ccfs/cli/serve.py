@@ -1,5 +1,6 @@
 """ccfs serve: the web processes and the work loop of one node; SIGTERM drains."""
 
+import multiprocessing
 import os
 import sys
 from datetime import timedelta
@@ -42,6 +43,7 @@ def serve(
         print(prepare_demo(node, f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"), flush=True)
     if node.settings.workers > 1:
         _share_metrics(node)
+    multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
     loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
     loop.start()
     try:
@@ -89,6 +91,7 @@ def _server(node: Node, host: str, port: int, cert: Path | None, key: Path | Non
         websockets=False,
         http=HTTPModes.auto,
         log_access=False,
+        log_dictconfig=logs.for_server(),
         ssl_cert=cert,
         ssl_key=key,
         ssl_protocol_min=SSLProtocols.tls12,  # public clients of CC-FS pin TLS 1.2

@@ -1,6 +1,7 @@
 """Rows of agent operations and agent skill changes. Whoever asks names the app first."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,6 +16,16 @@ from ccfs.store.tenancy import insert_or_ignore
 _TABLE = schema.agent_operations
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long an agent's operation lasted."""
+
+    id: str
+    agent_id: str
+    begin: datetime
+    end: datetime | None
+
+
 def known(connection: Connection, app: App, ids: Iterable[str]) -> set[str]:
     """Those of the ids that the app has."""
     statement = sa.select(_TABLE.c.id).where(_TABLE.c.app == app.id, _TABLE.c.id.in_(list(ids)))
@@ -27,20 +38,22 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
         connection.execute(sa.insert(_TABLE), [{**values_of(one), "app": app.id} for one in operations])
 
 
-def open_ones(connection: Connection, app: App, account_id: str, agents: Iterable[str]) -> dict[str, str]:
-    """The operation that still lasts of each of these agents: agent -> id."""
-    statement = sa.select(_TABLE.c.agent_id, _TABLE.c.id).where(
+def lasting(
+    connection: Connection, app: App, account_id: str, agents: Iterable[str], since: datetime | None = None
+) -> list[Span]:
+    """The operations of these agents that still last, and with `since` those too that ended later, in order of time."""
+    lasts = _TABLE.c.end.is_(None)
+    statement = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end).where(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,
         _TABLE.c.agent_id.in_(list(agents)),
-        _TABLE.c.end.is_(None),
+        lasts if since is None else lasts | (_TABLE.c.end > since),
     )
-    rows = connection.execute(statement.order_by(_TABLE.c.begin))
-    return {row.agent_id: row.id for row in rows}
+    return [Span(*row) for row in connection.execute(statement.order_by(_TABLE.c.begin, _TABLE.c.end))]
 
 
 def end(connection: Connection, app: App, ends: Sequence[tuple[str, datetime]]) -> None:
-    """Let operations end that lasted until now; one that would end before it began ends as it began."""
+    """Let operations end, each (id, when)."""
     if ends:
         mine = (_TABLE.c.app == app.id) & (_TABLE.c.id == sa.bindparam("row_id"))
         statement = sa.update(_TABLE).where(mine).values(end=sa.bindparam("ended"))

@@ -4,14 +4,15 @@ Reading never waits for a writer. Writing takes SQLite's write lock at the start
 that two writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
 """
 
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -86,6 +87,40 @@ class Database:
             self._looker.close()
             self._looker = None
         self.engine.dispose()
+
+
+class Prepared:
+    """A question that is asked at every request. SQLite's goes straight to the driver: a third of the time it takes else."""
+
+    def __init__(self, statement: sa.Select[Any]) -> None:
+        """`statement` names its values by bindparam; none of them needs conversion."""
+        self._statement = statement
+        self._text = ""
+        self._names: list[str] = []
+        self._readers: list[Callable[[Any], Any] | None] = []
+
+    def rows(self, connection: Connection, **values: Any) -> list[Sequence[Any]]:
+        """The rows, each a sequence of values as SQLAlchemy would give them."""
+        if connection.dialect.name != "sqlite":
+            return list(connection.execute(self._statement, values))
+        if not self._text:
+            self._compile(connection.dialect)
+        driver: Any = connection.connection.driver_connection
+        try:
+            found = driver.execute(self._text, [values[name] for name in self._names]).fetchall()
+        except sqlite3.Error as error:
+            raise DBAPIError(self._text, None, error) from error
+        return [
+            [value if read is None else read(value) for value, read in zip(row, self._readers, strict=True)]
+            for row in found
+        ]
+
+    def _compile(self, dialect: Dialect) -> None:
+        compiled: Any = self._statement.compile(dialect=dialect)
+        types = [column.type.dialect_impl(dialect) for column in self._statement.selected_columns]
+        self._readers = [kind.result_processor(dialect, None) for kind in types]
+        self._names = list(compiled.positiontup)
+        self._text = str(compiled)
 
 
 def open_database(url: str) -> Database:

@@ -1,5 +1,6 @@
 """Rows of ingest: cursors in a switch's files, files taken, recordings awaited, what was refused and why."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,14 +83,24 @@ def set_cursor(connection: Connection, app: App, cursor: Cursor, now: datetime) 
 
 def refuse(connection: Connection, app: App, refusals: list[Refusal], now: datetime) -> list[Refusal]:
     """Keep refusals; those that are new."""
-    table = schema.refusals
-    fresh = []
-    for one in refusals:
-        values = {"file": one.file, "line": one.line, "reason": one.reason, "raw": one.raw[:1024]}
-        statement = insert_or_ignore(connection, table).values(app=app.id, refused_at=now, **values)
-        if connection.execute(statement.returning(table.c.id)).first():
-            fresh.append(one)
+    fresh = list({(one.file, one.line, one.reason): one for one in refusals}.values())
+    fresh = [
+        one for start in range(0, len(fresh), _AT_ONCE) for one in _unknown(connection, app, fresh[start:][:_AT_ONCE])
+    ]
+    if fresh:
+        values = [
+            {"app": app.id, "file": one.file, "line": one.line, "reason": one.reason, "raw": one.raw[:1024]}
+            for one in fresh
+        ]
+        connection.execute(insert_or_ignore(connection, schema.refusals).values(refused_at=now), values)
     return fresh
+
+
+def _unknown(connection: Connection, app: App, refusals: list[Refusal]) -> list[Refusal]:
+    key = schema.refusals.c.file, schema.refusals.c.line, schema.refusals.c.reason
+    asked = sa.tuple_(*key).in_([(one.file, one.line, one.reason) for one in refusals])
+    known = {tuple(row) for row in connection.execute(sa.select(*key).where(schema.refusals.c.app == app.id, asked))}
+    return [one for one in refusals if (one.file, one.line, one.reason) not in known]
 
 
 def refusals(connection: Connection, app: App, limit: int = 1000) -> list[tuple[int, Refusal, datetime]]:
@@ -116,7 +127,7 @@ def known_files(connection: Connection, app: App, paths: list[str]) -> dict[str,
 def note_file(
     connection: Connection, app: App, path: str, size: int, modified_ns: int, state: str, reason: str, now: datetime
 ) -> None:
-    """Remember what became of a file of the app: "taken", "refused" or "waiting"."""
+    """Remember what became of a file of the app; `state` is one of work/ingest/folder.py."""
     table = schema.source_files
     values = {"size": size, "modified_ns": modified_ns, "state": state, "reason": reason, "seen_at": now}
     connection.execute(insert_or_ignore(connection, table).values(app=app.id, path=path, **values))
@@ -126,17 +137,19 @@ def note_file(
 
 def await_recordings(connection: Connection, app: App, awaited: list[Awaited]) -> None:
     """Expect recordings that CDRs of the app name."""
-    table = schema.awaited_recordings
-    for one in awaited:
-        values = {"account_id": one.account_id, "name": one.name, "call_id": one.call_id, "since": one.since}
-        connection.execute(insert_or_ignore(connection, table).values(app=app.id, **values))
+    if awaited:
+        values = [
+            {"app": app.id, "account_id": one.account_id, "name": one.name, "call_id": one.call_id, "since": one.since}
+            for one in awaited
+        ]
+        connection.execute(insert_or_ignore(connection, schema.awaited_recordings), values)
 
 
-def awaited_call(connection: Connection, app: App, account_id: str, name: str) -> str | None:
-    """The call whose CDR names the file, if one does."""
+def awaited_calls(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
+    """The calls whose CDRs name these files: name -> callId, for those that are awaited."""
     table = schema.awaited_recordings
-    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.name == name)
-    return connection.execute(sa.select(table.c.call_id).where(mine)).scalar()
+    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & table.c.name.in_(list(names))
+    return {row.name: row.call_id for row in connection.execute(sa.select(table.c.name, table.c.call_id).where(mine))}
 
 
 def came(connection: Connection, app: App, account_id: str, name: str) -> None:

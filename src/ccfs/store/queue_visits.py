@@ -13,7 +13,14 @@ from ccfs.store.recordings import values_of
 from ccfs.store.tenancy import insert_or_ignore
 
 _TABLE = schema.queue_visits
-_COLUMNS = ("switch_leg_id", "queue", "entered", "rang", "connected", "left", "agent", "outcome")
+_KEY = ("app", "account_id", "switch_leg_id", "queue")
+_TOLD = ("entered", "rang", "connected", "left", "agent", "outcome")
+_COLUMNS = ("switch_leg_id", "queue", *_TOLD)
+_REPLACE = (
+    sa.update(_TABLE)
+    .where(*(_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY))
+    .values({name: sa.bindparam(f"new_{name}") for name in _TOLD})
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +47,7 @@ def of_legs(connection: Connection, app: App, account_id: str, leg_ids: Iterable
 
 def put(connection: Connection, app: App, account_id: str, visits: Sequence[KeptVisit]) -> None:
     """Keep visits, each in the place of what was known of it."""
-    for one in visits:
-        values = values_of(one)
-        mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
-        this = mine & (_TABLE.c.switch_leg_id == one.switch_leg_id) & (_TABLE.c.queue == one.queue)
-        if connection.execute(sa.update(_TABLE).where(this).values(**values)).rowcount == 0:
-            connection.execute(insert_or_ignore(connection, _TABLE).values(app=app.id, account_id=account_id, **values))
+    if visits:
+        values = [values_of(one) | {"app": app.id, "account_id": account_id} for one in visits]
+        connection.execute(insert_or_ignore(connection, _TABLE), values)
+        connection.execute(_REPLACE, [{f"new_{name}": value for name, value in one.items()} for one in values])

@@ -11,14 +11,15 @@ from sqlalchemy.engine import Connection
 from ccfs.model.recording import Kept, Recording
 from ccfs.model.tenancy import App
 from ccfs.store import schema
+from ccfs.store.db import Prepared
 
 _TABLE = schema.recordings
 _PLAIN = tuple(field.name for field in fields(Recording) if field.name != "kept")
 _KEPT = tuple(field.name for field in fields(Kept))
 _FIND = sa.select(*(_TABLE.c[name] for name in (*_PLAIN, *_KEPT))).where(_TABLE.c.app == sa.bindparam("app"))
-_BY_FILE_NAME = _FIND.where(_TABLE.c.file_name == sa.bindparam("name"))
-_BY_ORIGINAL_NAME = _FIND.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(_TABLE.c.id)
-_BY_CALL = _FIND.where(_TABLE.c.call_id == sa.bindparam("call_id")).order_by(_TABLE.c.call_begin, _TABLE.c.id)
+_BY_FILE_NAME = Prepared(_FIND.where(_TABLE.c.file_name == sa.bindparam("name")))
+_BY_ORIGINAL_NAME = Prepared(_FIND.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(_TABLE.c.id))
+_BY_CALL = Prepared(_FIND.where(_TABLE.c.call_id == sa.bindparam("call_id")).order_by(_TABLE.c.call_begin, _TABLE.c.id))
 
 
 def from_row(row: Sequence[Any]) -> Recording:
@@ -42,14 +43,14 @@ def add(connection: Connection, app: App, recording: Recording, now: datetime) -
 
 def by_name(connection: Connection, app: App, name: str) -> Recording | None:
     """The app's recording of an index name or an original name ("/" throughout)."""
-    values = {"app": app.id, "name": name}
-    row = connection.execute(_BY_FILE_NAME if name.startswith("/") else _BY_ORIGINAL_NAME, values).first()
-    return from_row(row) if row else None
+    question = _BY_FILE_NAME if name.startswith("/") else _BY_ORIGINAL_NAME
+    rows = question.rows(connection, app=app.id, name=name)
+    return from_row(rows[0]) if rows else None
 
 
 def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
     """The app's recordings of a call, in order of their begin."""
-    return [from_row(row) for row in connection.execute(_BY_CALL, {"app": app.id, "call_id": call_id})]
+    return [from_row(row) for row in _BY_CALL.rows(connection, app=app.id, call_id=call_id)]
 
 
 def newest(connection: Connection, app: App, limit: int) -> list[Recording]:

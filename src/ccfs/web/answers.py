@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ccfs.model.recording import Kept
@@ -65,7 +64,7 @@ def zip_of(files: Sequence[tuple[Kept, Member]], name: str) -> KeptZip:
 
 def disposition(name: str) -> str:
     """Content-Disposition: attachment; a name beyond plain ASCII stands in its RFC 6266 form, too."""
-    base = PurePosixPath(name).name
+    base = name.rpartition("/")[2]
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in base)
     extended = "" if plain == base else f"; filename*=UTF-8''{quote(base)}"
     return f'attachment; filename="{plain}"{extended}'

@@ -8,14 +8,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from granian.rsgi import ProtocolClosed
-
 from ccfs.logs import log
 from ccfs.model import errors
 from ccfs.web import docs, health, ivr, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
-from ccfs.web.request import Request, Scope, read_body, read_scope
+from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
 from ccfs.web.send import send
 from ccfs.wire import asks, codes, envelope
 from ccfs.wire.operations import READING, Operation, paths
@@ -49,6 +47,7 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
+        self._log = log().bind()  # once: making a logger costs more than a line of it
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
 
@@ -85,7 +84,7 @@ class Web:
             return self._failure(request, operation, error), codes.code_of(error).code
         except ProtocolClosed:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  of whatever kind: the caller gets an answer, and the log the reason
             log().exception("failed", action="request_failed", request=request.id, path=request.path)
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
@@ -126,12 +125,9 @@ class Web:
 
     def _record(self, request: Request, name: str, status: int, code: str, size: int, began: float) -> None:
         seconds = time.perf_counter() - began
-        counters = self._here.counters
-        counters.requests.labels(operation=name, status=str(status), code=code).inc()
-        counters.bytes_sent.labels(operation=name).inc(size)
-        counters.seconds.labels(operation=name).observe(seconds)
+        self._here.counters.answered(name, status, code, size, seconds)
         if self._here.settings.log_requests:
-            log().info(
+            self._log.info(
                 "answered",
                 action="request_answered",
                 request=request.id,

@@ -22,6 +22,20 @@ class Counters:
         )
         self.ingest_lag = Gauge("ccfs_ingest_lag_seconds", "Since ingest last read a switch's file.", registry=registry)
         self.awaited = Gauge(
-            "ccfs_awaited_recordings", "Recordings that CDRs name and that have not come.", ["state"], registry=registry
+            "ccfs_awaited_recordings",
+            "Recordings that CDRs name and that have not come.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
         self.refused_lines = Gauge("ccfs_refused_lines", "Lines and files that ingest refused.", registry=registry)
+        self._answered: dict[tuple[str, int, str], Counter] = {}  # children by their labels: looking these up is dear
+
+    def answered(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:
+        """Count one answered request."""
+        key = (operation, status, code)
+        if key not in self._answered:
+            self._answered[key] = self.requests.labels(operation=operation, status=str(status), code=code)
+        self._answered[key].inc()
+        self.bytes_sent.labels(operation).inc(size)
+        self.seconds.labels(operation).observe(seconds)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
@@ -20,7 +21,7 @@ async def healthz(_here: Here, _request: Request) -> Answer:
 
 
 async def readyz(here: Here, _request: Request) -> Answer:
-    """The process can serve: its database answers and its home location is there."""
+    """The process can serve: its database answers."""
     is_ready = await asyncio.to_thread(here.database.is_ready)
     body = b'{"status":"ready"}' if is_ready else b'{"status":"database does not answer"}'
     return Plain(body=body, content_type="application/json", status=200 if is_ready else 503)
@@ -28,10 +29,8 @@ async def readyz(here: Here, _request: Request) -> Answer:
 
 async def metrics(here: Here, _request: Request) -> Answer:
     """Counters in Prometheus' text form; of all web processes of this node, where it has several."""
-    try:
+    with suppress(Unavailable):  # the counters of this process are worth having without the database's
         await _measure(here, here.now())
-    except Unavailable:
-        pass  # the counters of this process are worth having without the database's
     registry: CollectorRegistry = here.counters.registry
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

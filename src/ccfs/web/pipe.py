@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from granian.rsgi import ProtocolClosed
+from ccfs.web.request import ProtocolClosed
 
 OPENING_SECONDS = 5.0  # the server opens the pipe at once or never
 _WAIT_SECONDS = 0.001

@@ -1,7 +1,5 @@
 """downloadRecordFile and downloadRecord: recordings by name or by call."""
 
-from pathlib import PurePosixPath
-
 from ccfs.model.errors import NoData, NoFile, NullParameter, WrongDate
 from ccfs.model.recording import Recording
 from ccfs.model.stored_zip import Member
@@ -41,9 +39,10 @@ async def download_record(here: Here, caller: Caller, _request: Request, ask: Do
 async def find(here: Here, caller: Caller, name: str) -> Recording | None:
     """The caller's recording of that name; raises WrongDate where no recording can have it."""
     name = names.canonical(name)
-    if names.date_is_wrong(name):
+    recording = await here.ask(lambda connection: recordings.by_name(connection, caller.app, name))
+    if recording is None and names.date_is_wrong(name):
         raise WrongDate
-    return await here.ask(lambda connection: recordings.by_name(connection, caller.app, name))
+    return recording
 
 
 async def _by_call(here: Here, caller: Caller, call_id: str | None) -> list[Recording]:
@@ -52,11 +51,15 @@ async def _by_call(here: Here, caller: Caller, call_id: str | None) -> list[Reco
 
 def file_of(recording: Recording) -> KeptFile:
     """The recording's bytes, to be saved under the last part of its index name."""
-    return KeptFile(kept=recording.kept, name=PurePosixPath(recording.file_name).name)
+    return KeptFile(kept=recording.kept, name=_last(recording.file_name))
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _member(recording: Recording, number: int) -> Member:
     """A member named in order of begin; its time stamp is in UTC, for a zip has no zone."""
-    name = f"{number}_{PurePosixPath(recording.file_name).name}"
     kept = recording.kept
+    name = f"{number}_{_last(recording.file_name)}"
     return Member(name=name, size=kept.size, crc32=kept.crc32, modified=recording.call_begin)

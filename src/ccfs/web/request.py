@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
+
+from granian import rsgi
 
 from ccfs.model.errors import TooLarge
 from ccfs.wire.sign import query_pairs
 
+ProtocolClosed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client has left
 DROPPED = 64 << 20  # bytes beyond the limit that are read before the answer
 
 
@@ -58,6 +61,7 @@ class Request:
         return str(address) if address else self.peer
 
 
+@lru_cache(4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip().strip("[]"))

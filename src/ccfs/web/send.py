@@ -9,10 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from granian.rsgi import ProtocolClosed
-
 from ccfs.logs import log
-
 from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
@@ -21,7 +18,7 @@ from ccfs.store.locations.port import Gone
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
-from ccfs.web.request import Request
+from ccfs.web.request import ProtocolClosed, Request
 from ccfs.wire.envelope import BINARY_TYPE
 
 AT_ONCE = 1 << 20  # bytes that are read here rather than by the server
@@ -64,6 +61,7 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
     headers = [
         ("content-type", answer.content_type),
         ("content-length", str(len(answer.body))),
+        ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("x-request-id", request.id),
     ]

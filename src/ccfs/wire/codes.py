@@ -1,6 +1,6 @@
 """Wire codes: one table from our errors to the interface's codes and texts. No other place knows a code.
 
-0300001 to 0300012 and 010106 are the manual's (D0835, D0823). 0390001 and up, and 010107, are ours: they lie outside the
+0300001 to 0300012 and 010106 are the manual's (D0835, D0823). 0390000 and up, and 010107, are ours: they lie outside the
 range that the manual is known to use.
 """
 

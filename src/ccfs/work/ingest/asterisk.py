@@ -1,14 +1,15 @@
 """A pass over what Asterisk left: queue log first, for it tells more of the calls; then CDRs; then recordings."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
 from ccfs.model.cdr import Device
-from ccfs.store import devices, intake
+from ccfs.store import devices
 from ccfs.store.intake import Refusal
 from ccfs.switches.asterisk import calls, cdr, queue_log, zone
 from ccfs.switches.asterisk.calls import Reading
@@ -16,7 +17,7 @@ from ccfs.switches.asterisk.channels import AGENT_NUMBER, People
 from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.asterisk.recordings import call_of
 from ccfs.switches.found import Leg, UnreadableLine
-from ccfs.work.ingest import agents, lines
+from ccfs.work.ingest import agents, folder, lines
 from ccfs.work.ingest.calls import take_legs
 from ccfs.work.ingest.context import Owner, Run
 from ccfs.work.ingest.lines import Batch
@@ -38,39 +39,31 @@ class Asterisk:
 def ingest(run: Run, owner: Owner, switch: Asterisk) -> None:
     """One pass. Raises OSError if a file named cannot be opened; UnreadableLine if its columns cannot be told."""
     if switch.queue_log is not None:
-        _take_lines(run, owner, switch.queue_log, lambda connection, batch: _queue_batch(connection, run, owner, batch))
-    reading = _reading(run, owner, switch)
-    if reading is not None:
-        _take_lines(
-            run, owner, switch.cdr, lambda connection, batch: _cdr_batch(connection, run, owner, batch, reading)
-        )
+        lines.take(run, owner, switch.queue_log, _queue_lines, partial(_keep_queue_lines, run, owner))
+    lines.take(run, owner, switch.cdr, _Legs(run, owner, switch), partial(_keep_legs, run, owner))
     if switch.recordings is not None:
         take_folder(run, owner, switch.recordings, call_of)
 
 
-def _take_lines(run: Run, owner: Owner, path: Path, take: Callable[[Connection, Batch], None]) -> None:
-    """Each batch's rows and the cursor behind them in one transaction."""
-    if not run.watching:
-        lines.wait_settled(path, run.settings.settle_seconds)
-    with run.database.reading() as connection:
-        known = intake.cursor(connection, owner.app, _source(owner, path))
-    for batch in lines.batches(path, known, whole_tail=not run.watching):
-        with run.database.writing() as connection:
-            take(connection, batch)
-            intake.set_cursor(connection, owner.app, replace(batch.cursor, path=_source(owner, path)), run.now())
-        run.progress(path.name, batch.cursor.offset, batch.size)
+class _Legs:
+    """Parses batches of CDR lines. How to read them is found when the first batch comes: seldom, in a watch."""
+
+    def __init__(self, run: Run, owner: Owner, switch: Asterisk) -> None:
+        self._parts = run, owner, switch
+        self._reading: Reading | None = None
+
+    def __call__(self, batch: Batch) -> tuple[list[Leg], list[Refusal]]:
+        if not any(line.strip() for _, line in batch.lines):
+            return [], []
+        reading = self._reading = self._reading or _reading(*self._parts, batch)
+        return lines.read_each(batch, lambda line: calls.leg(line, reading))
 
 
-def _source(owner: Owner, path: Path) -> str:
-    """One file may be taken in for several accounts, each with a cursor of its own."""
-    return f"{owner.account.account_id}:{path.absolute()}"
-
-
-def _reading(run: Run, owner: Owner, switch: Asterisk) -> Reading | None:
-    """How to read the CDR file; None while it is empty. Reports what the operator should know of its zone."""
-    sample = lines.sample(switch.cdr)
-    if not any(line.strip() for line in sample):
-        return None
+def _reading(run: Run, owner: Owner, switch: Asterisk, batch: Batch) -> Reading:
+    """How to read the CDR file. Reports what the operator should know of its zone."""
+    sample = lines.sample(switch.cdr) + [
+        line for _, line in batch.lines[:50]
+    ]  # a new file may be empty after a rotation
     layout = cdr.layout(sample, switch.columns)
     rows = []
     for line in sample:
@@ -81,46 +74,30 @@ def _reading(run: Run, owner: Owner, switch: Asterisk) -> Reading | None:
         if row is not None:
             rows.append(row)
     found = zone.find(zone.samples(rows), owner.account.zone, switch.zone)
-    run.warn(f"{switch.cdr.name}: {found.report}" if found.report else "")
+    run.warn(f"{folder.name_of(switch.cdr)}: {found.report}" if found.report else "")
     with run.database.reading() as connection:
         known = devices.names(connection, owner.app, owner.account.account_id, Device.AGENT)
     return Reading(layout=layout, zone=found.zone, people=People(pattern=switch.agents, known=known))
 
 
-def _cdr_batch(connection: Connection, run: Run, owner: Owner, batch: Batch, reading: Reading) -> None:
-    legs: list[Leg] = []
-    refusals: list[Refusal] = []
-    for number, line in batch.lines:
-        try:
-            leg = calls.leg(line, reading)
-        except UnreadableLine as error:
-            refusals.append(Refusal(file=batch.path, line=number, reason=str(error), raw=line))
-            continue
-        if leg is not None:
-            legs.append(leg)
+def _keep_legs(run: Run, owner: Owner, connection: Connection, parsed: tuple[list[Leg], list[Refusal]]) -> None:
+    legs, refusals = parsed
     take_legs(connection, run, owner, legs)
     run.refuse(connection, owner.app, refusals)
 
 
-def _queue_batch(connection: Connection, run: Run, owner: Owner, batch: Batch) -> None:
-    found: list[QueueLine] = []
-    refusals: list[Refusal] = []
-    for number, line in batch.lines:
-        try:
-            read = queue_log.read(line)
-        except UnreadableLine as error:
-            refusals.append(Refusal(file=batch.path, line=number, reason=str(error), raw=line))
-            continue
-        if read is not None:
-            found.append(read)
-    _take_queue_lines(connection, run, owner, found)
-    run.refuse(connection, owner.app, refusals)
+def _queue_lines(batch: Batch) -> tuple[list[QueueLine], list[Refusal]]:
+    return lines.read_each(batch, queue_log.read)
 
 
-def _take_queue_lines(connection: Connection, run: Run, owner: Owner, found: Sequence[QueueLine]) -> None:
+def _keep_queue_lines(
+    run: Run, owner: Owner, connection: Connection, parsed: tuple[Sequence[QueueLine], list[Refusal]]
+) -> None:
+    found, refusals = parsed
     events = [event for line in found if (event := queue_log.operation(line))]
     visits = [visit for line in found if (visit := queue_log.visit(line))]
     names = {(int(Device.AGENT), event.agent) for event in events}
     devices.numbers(connection, owner.app, owner.account.account_id, names)  # who is an agent, for CDRs to come
     agents.take_events(connection, run, owner, events)
     agents.take_visits(connection, owner, visits)
+    run.refuse(connection, owner.app, refusals)

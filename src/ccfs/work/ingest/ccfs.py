@@ -1,14 +1,15 @@
 """A pass over what CC-FS left: its index files, loose or zipped, and the tree of files that they name."""
 
+import errno
+import lzma
+import struct
 import zipfile
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
@@ -20,12 +21,17 @@ from ccfs.store import agent_operations, cdrs
 from ccfs.store.intake import Refusal
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexedRecording, Taken
+from ccfs.switches.ccfs.lines import Source
 from ccfs.switches.found import UnreadableLine
 from ccfs.work.ingest import folder
 from ccfs.work.ingest.context import Run
-from ccfs.work.ingest.indexed import Tree, take_indexed, take_voice_files
+from ccfs.work.ingest.folder import Seen
+from ccfs.work.ingest.indexed import Found, Tree, find_sounds, take_indexed, take_voice_files
+from ccfs.work.ingest.recordings import list_missing
 
 BATCH = 500  # rows in one transaction
+
+Row: TypeAlias = tuple[int, Taken | UnreadableLine]  # number of its line, what it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,95 +45,161 @@ class CcfsExport:
     recordings: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A batch, sorted."""
+
+    cdrs: list[Cdr] = field(default_factory=list)
+    operations: list[AgentOperation] = field(default_factory=list)
+    changes: list[AgentSkillChange] = field(default_factory=list)
+    recordings: list[tuple[int, IndexedRecording]] = field(default_factory=list)  # with their lines
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+class _Damaged(Exception):
+    """A zip, or a member of one, cannot be read on; the text says why."""
+
+
 def ingest(run: Run, export: CcfsExport) -> None:
     """One pass. Raises OSError if what is named cannot be opened."""
     tree = Tree.of(export.recordings) if export.recordings else None
     for source in export.sources:
-        for path in _files(source):
-            _take_file(run, export, path, tree)
+        for seen in folder.walk(source, run.warn) if source.is_dir() else [folder.look(source)]:
+            if run.is_stopped():
+                return
+            if source == seen.path or seen.path.suffix.lower() in (".csv", ".zip"):
+                _take_file(run, export, seen, tree)
     if tree is not None:
         take_voice_files(run, export.app, export.vdns, tree)
+        list_missing(run, export.app)
 
 
-def _files(source: Path) -> Iterator[Path]:
-    if not source.is_dir():
-        if not source.exists():
-            raise FileNotFoundError(f"there is no file or folder {source}")
-        yield source
-        return
-    for one in folder.walk(source):
-        if one.path.suffix.lower() in (".csv", ".zip") and not one.is_link:
-            yield one.path
+def _take_file(run: Run, export: CcfsExport, seen: Seen, tree: Tree | None) -> None:
+    source = folder.name_of(seen.path)
+    if seen.oddity:
+        _refuse(run, export, source, seen.oddity)
+    elif seen.path.suffix.lower() == ".zip":
+        _take_zip(run, export, seen.path, tree)
+    else:
+        with open(seen.path, "rb") as file:
+            _take_index(run, export, file, source, tree)
 
 
-def _take_file(run: Run, export: CcfsExport, path: Path, tree: Tree | None) -> None:
-    if path.suffix.lower() != ".zip":
-        with open(path, "rb") as file:
-            _take_index(run, export, file, folder.name_of(path), path.name, tree)
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
+def _take_zip(run: Run, export: CcfsExport, path: Path, tree: Tree | None) -> None:
+    """Every index file in it. Members are read where they are: none becomes a file, whatever its name."""
+    source = folder.name_of(path)
+    with open(path, "rb") as file:
+        try:
+            with _damages():
+                archive = zipfile.ZipFile(file)
+        except _Damaged as damage:
+            _refuse(run, export, source, f"the zip is damaged: {damage}")
+            return
+        with archive:
             for member in archive.infolist():
                 if member.filename.lower().endswith(".csv"):
-                    with _member(archive, member) as file:
-                        _take_index(
-                            run, export, file, f"{folder.name_of(path)}:{member.filename}", member.filename, tree
-                        )
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        with run.database.writing() as connection:
-            refusal = Refusal(file=folder.name_of(path), line=0, reason=f"the zip is damaged: {error}")
-            run.refuse(connection, export.app, [refusal])
+                    _take_member(run, export, archive, member, source, tree)
+
+
+def _take_member(
+    run: Run, export: CcfsExport, archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: str, tree: Tree | None
+) -> None:
+    name = f"{source}:{member.filename}"
+    try:
+        with _damages():
+            file = archive.open(member)
+    except _Damaged as damage:
+        _refuse(run, export, name, f"the zip is damaged: {damage}")
+        return
+    with file:
+        _take_index(run, export, file, name, tree)
 
 
 @contextmanager
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[BinaryIO]:
-    with archive.open(member) as file:
-        yield file  # type: ignore[misc]  # ZipExtFile is a BinaryIO in all but name
+def _damages() -> Iterator[None]:
+    """Whatever the zip module says of bytes that are no zip, are encrypted or end early."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # the second: an offset that lies before the file
+            raise
+        raise _Damaged(str(error)) from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
+        raise _Damaged(str(error)) from None
+    except (EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
+        raise _Damaged(str(error) or type(error).__name__) from None
 
 
-def _take_index(run: Run, export: CcfsExport, file: BinaryIO, source: str, name: str, tree: Tree | None) -> None:
+def _refuse(run: Run, export: CcfsExport, source: str, reason: str) -> None:
+    with run.database.writing() as connection:
+        run.refuse(connection, export.app, [Refusal(file=source, line=0, reason=reason)])
+
+
+def _take_index(run: Run, export: CcfsExport, file: Source, source: str, tree: Tree | None) -> None:
     def zone_of(account_id: str) -> ZoneInfo | None:
         account = export.accounts.get(account_id)
         return account.zoneinfo if account else None
 
-    rows = ccfs.read(file, name=name, zone_of=zone_of)
     done = 0
-    while batch := list(islice(rows, BATCH)):
-        with run.database.writing() as connection:
-            _take(connection, run, export, source, batch, tree)
-        done += len(batch)
-        run.progress(name, done, 0)
+    try:
+        for batch in _batches(ccfs.read(file, name=source, zone_of=zone_of)):
+            sorted_out = _sorted_out(export, source, batch)
+            sounds = find_sounds(run, export.app, [row for _, row in sorted_out.recordings], tree)
+            with run.database.writing() as connection:
+                _keep(connection, run, export.app, source, sorted_out, sounds)
+            done += len(batch)
+            run.progress(source, done, 0)
+    except _Damaged as damage:
+        _refuse(run, export, source, f"the file is damaged: {damage}")
 
 
-def _take(
-    connection: Connection,
-    run: Run,
-    export: CcfsExport,
-    source: str,
-    batch: Sequence[tuple[int, Taken | UnreadableLine]],
-    tree: Tree | None,
-) -> None:
-    refusals: list[Refusal] = []
-    rows: dict[type, list[tuple[int, object]]] = defaultdict(list)
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows in lists; if the file ends in damage, those before it come first."""
+    batch: list[Row] = []
+    try:
+        with _damages():
+            for row in rows:
+                batch.append(row)
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = []
+    except _Damaged:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _sorted_out(export: CcfsExport, source: str, batch: Sequence[Row]) -> _Rows:
+    """What is to be kept of a batch, each kind by itself, and what is refused."""
+    rows = _Rows()
     for line, found in batch:
         reason = str(found) if isinstance(found, UnreadableLine) else _foreign(export, found)
-        if reason:
+        if reason or isinstance(found, UnreadableLine):
+            rows.refusals.append(Refusal(file=source, line=line, reason=reason))
+            continue
+        match found.row:
+            case Cdr() as row:
+                rows.cdrs.append(row)
+            case AgentOperation() as row:
+                rows.operations.append(row)
+            case AgentSkillChange() as row:
+                rows.changes.append(row)
+            case IndexedRecording() as row:
+                rows.recordings.append((line, row))
+    return rows
+
+
+def _keep(connection: Connection, run: Run, app: App, source: str, rows: _Rows, sounds: Sequence[Found]) -> None:
+    _take_cdrs(connection, run, app, rows.cdrs)
+    _take_operations(connection, run, app, rows.operations)
+    run.tally.skill_changes += agent_operations.add_skill_changes(connection, app, rows.changes)
+    refusals = list(rows.refusals)
+    for (line, _), found in zip(rows.recordings, sounds, strict=True):
+        if reason := take_indexed(connection, run, app, found):
             refusals.append(Refusal(file=source, line=line, reason=reason))
-        elif isinstance(found, Taken):
-            rows[type(found.row)].append((line, found.row))
-    _take_cdrs(connection, run, export.app, [row for _, row in rows[Cdr] if isinstance(row, Cdr)])
-    _take_operations(
-        connection, run, export.app, [row for _, row in rows[AgentOperation] if isinstance(row, AgentOperation)]
-    )
-    changes = [row for _, row in rows[AgentSkillChange] if isinstance(row, AgentSkillChange)]
-    run.tally.skill_changes += agent_operations.add_skill_changes(connection, export.app, changes)
-    for line, row in rows[IndexedRecording]:
-        assert isinstance(row, IndexedRecording)
-        refusals += [
-            Refusal(file=source, line=line, reason=reason)
-            for reason in take_indexed(connection, run, export.app, row, tree)
-        ]
-    run.refuse(connection, export.app, refusals)
+    run.refuse(connection, app, refusals)
 
 
 def _foreign(export: CcfsExport, found: Taken) -> str:

@@ -14,7 +14,9 @@ from ccfs.store.db import Database
 from ccfs.store.intake import Awaited, Refusal
 from ccfs.store.locations.port import Location
 
-MOST_LISTED = 10_000  # refusals that a run lists; all are kept, `ccfs ingest refused` shows them
+MOST_LISTED = (
+    10_000  # refusals, or missing recordings, that a run lists: a watch may last for months. All are kept as rows
+)
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Tally:
     known: int = 0  # lines that were in already
     refused_count: int = 0
     refused: list[Refusal] = field(default_factory=list)  # the first MOST_LISTED
-    missing: list[Awaited] = field(default_factory=list)
+    missing: list[Awaited] = field(default_factory=list)  # the first MOST_LISTED
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -68,12 +70,17 @@ class Run:
     watching: bool = False  # files may still grow and calls be under way
     tally: Tally = field(default_factory=Tally)
     progress: Callable[[str, int, int], None] = lambda _what, _done, _whole: None  # what, bytes or files done, of
+    is_stopped: Callable[[], bool] = lambda: False  # whether to end after the batch at hand
 
     def refuse(self, connection: Connection, app: App, refusals: list[Refusal]) -> None:
         """Keep refusals, and list those that are new."""
         fresh = intake.refuse(connection, app, refusals, self.now())
         self.tally.refused_count += len(fresh)
         self.tally.refused += fresh[: MOST_LISTED - len(self.tally.refused)]
+
+    def miss(self, missing: list[Awaited]) -> None:
+        """List recordings that did not come."""
+        self.tally.missing += missing[: MOST_LISTED - len(self.tally.missing)]
 
     def warn(self, text: str) -> None:
         """Tell the operator something, once."""

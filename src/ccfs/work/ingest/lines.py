@@ -1,17 +1,31 @@
-"""Reading a switch's growing text file from where the last run stopped, in batches, at constant memory."""
+"""Reading a switch's growing text file from where the last run stopped, in batches, at constant memory.
+
+What was read is known by its beginning and its end, so that a file that was renamed, emptied or filled anew is told from
+one that has grown. What the old file still holds after a rotation is read first, where it lies beside the new one.
+"""
 
 import os
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from ccfs.store.intake import Cursor
+from sqlalchemy.engine import Connection
+
+from ccfs.store import intake
+from ccfs.store.intake import Cursor, Refusal
+from ccfs.switches.found import UnreadableLine
+from ccfs.work.ingest import folder
+from ccfs.work.ingest.context import Owner, Run
 
 BATCH = 2000  # lines
 LONGEST = 1 << 17  # bytes of a line that are kept in memory; parsers refuse shorter ones already
+_MARKED = 1024  # bytes at either end of what was read that it is known by
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,32 +35,59 @@ class Batch:
     lines: list[tuple[int, bytes]]
     cursor: Cursor
     size: int  # of the file when it was opened
-    path: str  # absolute
+    path: str  # absolute, as rows have it
 
 
-def batches(path: Path, known: Cursor | None, *, whole_tail: bool) -> Iterator[Batch]:
-    """The lines after the cursor. A last line without its newline comes only if `whole_tail`: it may still be written.
+def take(
+    run: Run, owner: Owner, path: Path, parse: Callable[[Batch], T], keep: Callable[[Connection, T], None]
+) -> None:
+    """Parse what is new in the file, and keep each batch's rows and the cursor behind them in one transaction.
 
-    A file whose first line is another one, or that is shorter than the cursor, was rotated: it is read from its start.
+    One file may be taken in for several accounts, each with a cursor of its own. The cursor is written first: its row
+    makes two runs over the same file queue.
     """
+    if not run.watching:
+        _wait_settled(path, run.settings.settle_seconds)
+    source = f"{owner.account.account_id}:{folder.name_of(path)}"
+    with run.database.reading() as connection:
+        known = intake.cursor(connection, owner.app, source) or Cursor(path=source, first_line="", offset=0, line=0)
+    for batch in batches(path, known, whole_tail=not run.watching):
+        if run.is_stopped():
+            return
+        parsed = parse(batch)
+        with run.database.writing() as connection:
+            if batch.cursor != known:
+                intake.set_cursor(connection, owner.app, batch.cursor, run.now())
+            keep(connection, parsed)
+        known = batch.cursor
+        run.progress(path.name, batch.cursor.offset, batch.size)
+
+
+def read_each(batch: Batch, read: Callable[[bytes], T | None]) -> tuple[list[T], list[Refusal]]:
+    """What `read` makes of each line, None left out; and the lines that it cannot read."""
+    found: list[T] = []
+    refusals: list[Refusal] = []
+    for number, line in batch.lines:
+        try:
+            one = read(line)
+        except UnreadableLine as error:
+            refusals.append(Refusal(file=batch.path, line=number, reason=str(error), raw=line))
+        else:
+            if one is not None:
+                found.append(one)
+    return found, refusals
+
+
+def batches(path: Path, known: Cursor, *, whole_tail: bool) -> Iterator[Batch]:
+    """The lines after the cursor. A last line without its newline comes only if `whole_tail`: it may still be written,
+    so the cursor stays before it."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        first = _first_line(file)
-        if known is None or known.first_line != first or known.offset > size:
-            known = Cursor(path="", first_line=first, offset=0, line=0)
-        file.seek(known.offset)
-        offset, number, lines = known.offset, known.line, list[tuple[int, bytes]]()
-        while True:
-            raw, length = _line(file)
-            if not raw.endswith(b"\n") and not (raw and whole_tail):
-                break
-            offset, number = offset + length, number + 1
-            lines.append((number, raw))
-            if len(lines) == BATCH:
-                yield Batch(lines, replace(known, offset=offset, line=number), size, str(path.absolute()))
-                lines = []
-        if lines:
-            yield Batch(lines, replace(known, offset=offset, line=number), size, str(path.absolute()))
+        if not _is_read(file, known):
+            if rotated := _rotated(path, known):
+                with open(rotated, "rb") as old:
+                    yield from _rest(old, known, rotated, whole_tail=True)
+            known = replace(known, first_line="", offset=0, line=0)
+        yield from _rest(file, known, path, whole_tail=whole_tail)
 
 
 def sample(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
@@ -61,21 +102,64 @@ def sample(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
             file.seek(start)
             if start:
                 _line(file)
-            found += [raw for raw in (_line(file)[0] for _ in range(lines)) if raw.endswith(b"\n") or raw]
+            found += [raw for raw in (_line(file)[0] for _ in range(lines)) if raw]
     return found
 
 
-def wait_settled(path: Path, seconds: float) -> None:
+def _rest(file: BinaryIO, known: Cursor, path: Path, *, whole_tail: bool) -> Iterator[Batch]:
+    size, name = os.fstat(file.fileno()).st_size, folder.name_of(path)
+    file.seek(known.offset)
+    offset, number, lines = known.offset, known.line, list[tuple[int, bytes]]()
+
+    def batch() -> Batch:
+        return Batch(lines, replace(known, first_line=_mark(file, offset), offset=offset, line=number), size, name)
+
+    while (line := _line(file))[0].endswith(b"\n"):
+        offset, number = offset + line[1], number + 1
+        lines.append((number, line[0]))
+        if len(lines) == BATCH:
+            yield batch()
+            lines = []
+    if line[0] and whole_tail:
+        lines.append((number + 1, line[0]))
+    if lines:
+        yield batch()
+
+
+def _is_read(file: BinaryIO, known: Cursor) -> bool:
+    """Whether the file is the one that was read up to the cursor, as far as that can be told."""
+    return known.offset <= os.fstat(file.fileno()).st_size and _mark(file, known.offset) in (known.first_line, _NOTHING)
+
+
+def _rotated(path: Path, known: Cursor) -> Path | None:
+    """The file that was read up to the cursor under its new name: Master.csv.1, Master.csv-20240115."""
+    for other in sorted(path.parent.glob(f"{_escaped(path.name)}?*")):
+        if stat.S_ISREG(other.lstat().st_mode):
+            with open(other, "rb") as file:
+                if _is_read(file, known):
+                    return other
+    return None
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _mark(file: BinaryIO, offset: int) -> str:
+    """What the first bytes of a file up to an offset are known by: a digest of the first and the last of them."""
+    length = min(offset, _MARKED)
+    ends = os.pread(file.fileno(), length, 0), os.pread(file.fileno(), length, offset - length)
+    return blake2b(b"".join(ends), digest_size=16).hexdigest()
+
+
+_NOTHING = blake2b(b"", digest_size=16).hexdigest()  # what no byte is known by
+
+
+def _wait_settled(path: Path, seconds: float) -> None:
     """Wait until the file has been unchanged for some seconds, for at most as long again."""
     until = time.monotonic() + 2 * seconds
     while (rest := path.stat().st_mtime + seconds - time.time()) > 0 and time.monotonic() < until:
         time.sleep(min(rest, seconds))
-
-
-def _first_line(file: BinaryIO) -> str:
-    raw = file.readline(LONGEST)
-    file.seek(0)
-    return blake2b(raw, digest_size=16).hexdigest() if raw.endswith(b"\n") else ""
 
 
 def _line(file: BinaryIO) -> tuple[bytes, int]:

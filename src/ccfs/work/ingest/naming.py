@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ccfs.model.cdr import CallType
+from ccfs.model.cdr import Cdr
 from ccfs.store import recordings
 from ccfs.work.ingest.context import Owner
 
@@ -26,27 +26,26 @@ class Names:
 
 def direction(call_type: int) -> int:
     """The recording index's call type: 0 inbound, 1 outbound. An internal call goes out from its agent."""
-    return 0 if call_type in _INBOUND or call_type == CallType.INBOUND else 1
+    return 0 if call_type in _INBOUND else 1
 
 
-def make(connection: Connection, owner: Owner, *, agent: str, call_type: int, begin: datetime, extension: str) -> Names:
+def make(connection: Connection, owner: Owner, row: Cdr, begin: datetime, extension: str) -> Names:
     """Names that no recording of the app has: HHmmss and a digit, more digits where ten are not enough."""
     local = begin.astimezone(owner.account.zoneinfo)
-    agent = _UNFIT.sub("_", agent) or "0"
     tenth = local.microsecond // 100_000
     for number in range(10_000):
         main = f"{local:%H%M%S}{(tenth + number) % 10}" + (f"{number // 10:02d}" if number >= 10 else "")
-        names = _names(owner, f"{local:%Y%m%d}", agent, direction(call_type), main, extension)
+        names = _names(owner, row, f"{local:%Y%m%d}", main, extension)
         if _is_free(connection, owner, names):
             return names
     raise OverflowError("ten thousand recordings of one agent in one second")
 
 
-def _names(owner: Owner, date: str, agent: str, direction: int, main: str, extension: str) -> Names:
-    app, account, vdn = owner.app, owner.account, owner.vdn
-    index = f"/{NODE}/{vdn.cc_id}/record/{app.ak}/{account.account_id}/{date}/{agent}/{main}{extension}"
+def _names(owner: Owner, row: Cdr, date: str, main: str, extension: str) -> Names:
+    agent = _UNFIT.sub("_", row.agent_id).strip(".") or "0"
+    index = f"/{NODE}/{row.cc_id}/record/{owner.app.ak}/{row.account_id}/{date}/{agent}/{main}{extension}"
     original = ".V3" if extension == ".wav" else extension
-    return Names(index, f"{DRIVE}:/{vdn.vdn_id}/{direction}/{date}/{agent}/{main}{original}")
+    return Names(index, f"{DRIVE}:/{row.vdn_id}/{direction(row.call_type)}/{date}/{agent}/{main}{original}")
 
 
 def _is_free(connection: Connection, owner: Owner, names: Names) -> bool:

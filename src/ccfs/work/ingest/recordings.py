@@ -1,7 +1,8 @@
 """Recordings of a switch's folder: each file to its call, its bytes to the home location, its row to the index."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +13,14 @@ from sqlalchemy.engine import Connection
 from ccfs.model.call_id import call_id
 from ccfs.model.cdr import Cdr, Device
 from ccfs.model.recording import Recording
+from ccfs.model.tenancy import App
 from ccfs.store import cdrs, intake, recordings
 from ccfs.store.intake import Refusal
 from ccfs.switches.audio import UnknownAudio
 from ccfs.work.ingest import folder, naming, sound
 from ccfs.work.ingest.context import Owner, Run
-from ccfs.work.ingest.folder import ORPHAN, REFUSED, TAKEN, Seen
-from ccfs.work.ingest.sound import Sound
+from ccfs.work.ingest.folder import LISTED, ORPHAN, REFUSED, TAKEN, Seen
+from ccfs.work.ingest.sound import Sound, Unreadable
 
 THREADS = 4  # files written side by side: most of the time goes into waiting for the disk
 
@@ -30,7 +32,7 @@ class Match:
     """A file and the row that tells of its call; the row is None where no CDR does."""
 
     seen: Seen
-    state: str
+    state: str  # ORPHAN or LISTED if it was so and is unchanged
     row: Cdr | None
 
 
@@ -38,64 +40,68 @@ def take_folder(run: Run, owner: Owner, root: Path, calls_of: CallsOf) -> None:
     """Take in what is new below the folder; then list recordings that are missing for too long."""
     done = 0
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in folder.batches(folder.walk(root)):
+        for batch in folder.batches(folder.walk(root, run.warn)):
+            if run.is_stopped():
+                return
             _take_batch(run, owner, batch, calls_of, pool)
             done += len(batch)
             run.progress("recordings", done, 0)
-    list_missing(run, owner)
+    list_missing(run, owner.app)
 
 
-def list_missing(run: Run, owner: Owner) -> None:
+def list_missing(run: Run, app: App) -> None:
     """List recordings that CDRs name and that have not come within the time set."""
     before = run.now() - timedelta(seconds=run.settings.recording_wait_seconds)
     with run.database.writing() as connection:
-        run.tally.missing += intake.list_missing(connection, owner.app, before, run.now())
+        run.miss(intake.list_missing(connection, app, before, run.now()))
 
 
 def _take_batch(run: Run, owner: Owner, batch: list[Seen], calls_of: CallsOf, pool: ThreadPoolExecutor) -> None:
     with run.database.reading() as connection:
-        due = [pair for pair in folder.fresh(connection, owner.app, batch) if not _waits(run, pair[0])]
-        matches = list(_matches(connection, owner, due, calls_of))
+        found = folder.fresh(connection, owner.app, batch)
+    plain = [(seen, state) for one, state in found if not one.oddity and (seen := folder.settled(run, one))]
+    with run.database.reading() as connection:
+        matches = list(_matches(connection, owner, plain, calls_of))
     with_call = [match for match in matches if match.row is not None]
     sounds = list(pool.map(lambda match: _sound(run, owner, match), with_call))
-    if not matches:
+    odd = [one for one, _ in found if one.oddity]
+    orphans = [match for match in matches if match.row is None and _is_news(run, match)]
+    if not (odd or sounds or orphans):
         return
     with run.database.writing() as connection:
-        for match, found in zip(with_call, sounds, strict=True):
-            _keep(connection, run, owner, match, found)
-        _orphans(connection, run, owner, [match for match in matches if match.row is None])
+        for one in odd:
+            _refuse(connection, run, owner, one, one.oddity, REFUSED)
+        for match, sound_or_not in zip(with_call, sounds, strict=True):
+            _keep(connection, run, owner, match, sound_or_not)
+        for match in orphans:
+            _orphan(connection, run, owner, match.seen)
 
 
-def _waits(run: Run, seen: Seen) -> bool:
-    """A file written to just now may still grow: a watching run looks again, a single one waits that little."""
-    rest = run.settings.settle_seconds - (time.time() - seen.modified_ns / 1e9)
-    if rest <= 0 or rest > run.settings.settle_seconds:  # the second: a time stamp in the future says nothing
-        return False
-    if not run.watching:
-        time.sleep(rest)
-    return run.watching
-
-
-def _matches(
-    connection: Connection, owner: Owner, due: Sequence[tuple[Seen, str]], calls_of: CallsOf
-) -> Iterator[Match]:
-    names = {one.path.name: _call_ids(connection, owner, one.path.name, calls_of) for one, _ in due}
-    wanted = {name for ids, legs in names.values() for name in ids}
-    of_calls = cdrs.of_calls(connection, owner.app, wanted)
-    legs = cdrs.of_legs(connection, owner.app, {leg for _, found in names.values() for leg in found})
+def _matches(connection: Connection, owner: Owner, due: Sequence[tuple[Seen, str]], calls_of: CallsOf) -> list[Match]:
+    mentioned = {seen: calls_of(seen.path.name) for seen, _ in due}
+    bases = {seen: _base(seen) for seen in mentioned}
+    named = intake.awaited_calls(connection, owner.app, owner.account.account_id, bases.values())
+    names = {seen: [*_named(named, bases[seen]), *map(call_id, ids)] for seen, ids in mentioned.items()}
+    of_calls = cdrs.of_calls(connection, owner.app, {name for some in names.values() for name in some})
+    of_legs: dict[str, list[Cdr]] = defaultdict(list)
+    for row in cdrs.of_legs(connection, owner.app, {leg for ids in mentioned.values() for leg in ids}):
+        of_legs[row.cdr.switch_leg_id].append(row.cdr)
+    found = []
     for seen, state in due:
-        call_ids, leg_ids = names[seen.path.name]
-        rows = [row.cdr for name in call_ids for row in of_calls.get(name, ())]
-        rows += [row.cdr for row in legs if row.cdr.switch_leg_id in leg_ids]
+        rows = [row.cdr for name in names[seen] for row in of_calls.get(name, ())]
+        rows += [row for leg in mentioned[seen] for row in of_legs[leg]]
         mine = [row for row in rows if row.account_id == owner.account.account_id]
-        yield Match(seen, state, _teller(mine, leg_ids))
+        found.append(Match(seen, state, _teller(mine, mentioned[seen])))
+    return found
 
 
-def _call_ids(connection: Connection, owner: Owner, name: str, calls_of: CallsOf) -> tuple[list[str], tuple[str, ...]]:
-    """The callIds that the file may belong to, likeliest first, and the switch's own ids that its name mentions."""
-    mentioned = calls_of(name)
-    named = intake.awaited_call(connection, owner.app, owner.account.account_id, name)
-    return ([named] if named else []) + [call_id(one) for one in mentioned], mentioned
+def _named(named: Mapping[str, str], base: str) -> list[str]:
+    return [named[base]] if base in named else []
+
+
+def _base(seen: Seen) -> str:
+    """The file's own name as rows have it."""
+    return folder.name_of(seen.path).rpartition("/")[2]
 
 
 def _teller(rows: Sequence[Cdr], leg_ids: Sequence[str]) -> Cdr | None:
@@ -108,32 +114,33 @@ def _teller(rows: Sequence[Cdr], leg_ids: Sequence[str]) -> Cdr | None:
     return min(rows, key=rank, default=None)
 
 
-def _sound(run: Run, owner: Owner, match: Match) -> Sound | str | None:
-    """The file's sound in its location; the reason why not; None if it must wait."""
-    assert match.row is not None
-    if match.seen.is_link:
-        return "a link; the file itself must lie in the folder"
-    prefix = f"{owner.app.id}/recordings/{match.row.begin:%Y%m%d}"
+def _sound(run: Run, owner: Owner, match: Match) -> Sound | UnknownAudio | None:
+    """The file's sound in its location; why it cannot be had; None if it must wait for another run."""
     try:
-        return sound.take(run.home, prefix, match.seen.path)
+        return sound.take(run.home, f"{owner.app.id}/recordings", match.seen.path)
     except UnknownAudio as error:
-        return str(error)
+        return error
     except (FileNotFoundError, sound.StillGrowing):
         return None
 
 
-def _keep(connection: Connection, run: Run, owner: Owner, match: Match, found: Sound | str | None) -> None:
-    if found is None:
-        return
-    path = folder.name_of(match.seen.path)
-    if isinstance(found, str):
-        run.refuse(connection, owner.app, [Refusal(file=path, line=0, reason=found)])
-        _note(connection, run, owner, match.seen, REFUSED, found)
-        return
-    assert match.row is not None
-    _add(connection, run, owner, match.row, match.seen, found)
-    intake.came(connection, owner.app, owner.account.account_id, match.seen.path.name)
-    _note(connection, run, owner, match.seen, TAKEN, "")
+def _keep(connection: Connection, run: Run, owner: Owner, match: Match, found: Sound | UnknownAudio | None) -> None:
+    seen = match.seen
+    if isinstance(found, Unreadable):
+        _refuse(connection, run, owner, seen, str(found), None)
+    elif isinstance(found, UnknownAudio):
+        _refuse(connection, run, owner, seen, str(found), REFUSED)
+    elif found is not None and match.row is not None:
+        folder.note(connection, run, owner.app, seen, TAKEN)
+        _add(connection, run, owner, match.row, seen, found)
+        intake.came(connection, owner.app, owner.account.account_id, _base(seen))
+
+
+def _refuse(connection: Connection, run: Run, owner: Owner, seen: Seen, reason: str, state: str | None) -> None:
+    """Refuse a file; without a state it is tried again by every run."""
+    run.refuse(connection, owner.app, [Refusal(file=folder.name_of(seen.path), line=0, reason=reason)])
+    if state:
+        folder.note(connection, run, owner.app, seen, state, reason)
 
 
 def _add(connection: Connection, run: Run, owner: Owner, row: Cdr, seen: Seen, found: Sound) -> None:
@@ -144,9 +151,7 @@ def _add(connection: Connection, run: Run, owner: Owner, row: Cdr, seen: Seen, f
             run.home.remove(found.kept.key)
         return
     begin = row.call_begin or row.begin
-    names = naming.make(
-        connection, owner, agent=row.agent_id, call_type=row.call_type, begin=begin, extension=found.extension
-    )
+    names = naming.make(connection, owner, row, begin, found.extension)
     recording = Recording(
         account_id=row.account_id,
         cc_id=row.cc_id,
@@ -165,23 +170,26 @@ def _add(connection: Connection, run: Run, owner: Owner, row: Cdr, seen: Seen, f
         current_skill_id=row.current_skill_id,
         kept=found.kept,
         source_sha256=found.source_sha256,
-        source_name=Path(folder.name_of(seen.path)).name,
+        source_name=_base(seen),
     )
     recordings.add(connection, owner.app, recording, run.now())
     run.tally.recordings += 1
 
 
-def _orphans(connection: Connection, run: Run, owner: Owner, matches: Sequence[Match]) -> None:
-    """Files that no CDR tells of: they are tried again by every run, and refused once they have waited long enough."""
+def _is_news(run: Run, match: Match) -> bool:
+    """Whether it was not known yet that no CDR tells of the file, or that it has waited in vain long enough."""
+    return match.state != LISTED and (match.state != ORPHAN or _has_waited(run, match.seen))
+
+
+def _has_waited(run: Run, seen: Seen) -> bool:
     wait = run.settings.recording_wait_seconds if run.watching else 0
-    for match in matches:
-        _note(connection, run, owner, match.seen, ORPHAN, "")
-        if time.time() - match.seen.modified_ns / 1e9 >= wait:
-            path = folder.name_of(match.seen.path)
-            reason = "no CDR of this account tells of the call; it is tried again by every run"
-            run.refuse(connection, owner.app, [Refusal(file=path, line=0, reason=reason)])
+    return time.time() - seen.modified_ns / 1e9 >= wait
 
 
-def _note(connection: Connection, run: Run, owner: Owner, seen: Seen, state: str, reason: str) -> None:
-    path = folder.name_of(seen.path)
-    intake.note_file(connection, owner.app, path, seen.size, seen.modified_ns, state, reason, run.now())
+def _orphan(connection: Connection, run: Run, owner: Owner, seen: Seen) -> None:
+    """A file that no CDR tells of: every run tries it again, and it is refused once it has waited long enough."""
+    if _has_waited(run, seen):
+        reason = "no CDR of this account tells of the call; it is tried again by every run"
+        _refuse(connection, run, owner, seen, reason, LISTED)
+    else:
+        folder.note(connection, run, owner.app, seen, ORPHAN)

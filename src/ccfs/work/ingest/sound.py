@@ -5,6 +5,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -29,15 +30,20 @@ class StillGrowing(Exception):
     """The file changed while it was read."""
 
 
-def take(location: Location, prefix: str, path: Path) -> Sound:
-    """Keep the file's bytes under a key made of the prefix and the file's identity: taken twice, it is kept once.
+class Unreadable(UnknownAudio):
+    """The file cannot be read at the moment; another run may be luckier."""
 
-    Raises UnknownAudio with the reason, StillGrowing, or OSError.
+
+def take(location: Location, prefix: str, path: Path, name: str = "") -> Sound:
+    """Keep the file's bytes under a key made of the prefix, the day it was written, and the identity of the file and of
+    the `name` it is kept for: taken twice, it is kept once, and no two names share bytes.
+
+    Raises UnknownAudio with the reason, Unreadable, StillGrowing, or FileNotFoundError; OSError is the location's.
     """
     with _opened(path) as file:
         before = os.fstat(file.fileno())
-        kind = audio.kind_of(path.name, file.read(audio.HEAD))
-        key = f"{prefix}/{_identity(path, before)}{kind.extension}"
+        kind = audio.kind_of(path.name, _read(file, audio.HEAD))
+        key = f"{prefix}/{_key(path, before, name)}{kind.extension}"
         if kind.is_copied:
             audio.check(file, kind)
             kept = location.keep(key, _chunks(file))
@@ -55,7 +61,12 @@ def take(location: Location, prefix: str, path: Path) -> Sound:
 
 def _opened(path: Path) -> BinaryIO:
     """The file, if it is one: no link, pipe or device."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from None
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
@@ -63,9 +74,11 @@ def _opened(path: Path) -> BinaryIO:
     return file
 
 
-def _identity(path: Path, status: os.stat_result) -> str:
-    text = f"{path.absolute()}\t{status.st_size}\t{status.st_mtime_ns}"
-    return blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+def _key(path: Path, status: os.stat_result, name: str) -> str:
+    text = f"{path.absolute()}\t{status.st_size}\t{status.st_mtime_ns}\t{name}"
+    identity = blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+    written = min(max(status.st_mtime, 0), 4e9)  # a time stamp may be anything
+    return f"{datetime.fromtimestamp(written, UTC):%Y%m%d}/{identity}"
 
 
 def _seconds(file: BinaryIO, kind: AudioKind) -> float:
@@ -76,9 +89,16 @@ def _seconds(file: BinaryIO, kind: AudioKind) -> float:
         return 0.0
 
 
+def _read(file: BinaryIO, size: int) -> bytes:
+    try:
+        return file.read(size)
+    except OSError as error:  # the file's disk is broken; the location's would be another matter
+        raise Unreadable(f"cannot be read: {error.strerror}") from None
+
+
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
-    return iter(lambda: file.read(CHUNK), b"")
+    return iter(lambda: _read(file, CHUNK), b"")
 
 
 def _hash(file: BinaryIO) -> str:

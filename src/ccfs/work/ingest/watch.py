@@ -10,20 +10,28 @@ from ccfs.work.ingest.context import Tally
 
 def watch(one_pass: Callable[[], None], tally: Tally, seconds: float, stopped: threading.Event) -> None:
     """Run passes until `stopped`. A file that is away for a moment, or a database, is no reason to end."""
+    before = _counts(tally)
     while not stopped.is_set():
-        before = (tally.cdrs, tally.recordings, tally.agent_operations, tally.refused_count, len(tally.missing))
         try:
             one_pass()
         except (OSError, UnreadableLine) as error:
             log().warning("pass failed", action="ingest_failed", reason=str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001  of whatever kind: the next pass may be luckier
             log().exception("pass failed", action="ingest_failed")
-        after = (tally.cdrs, tally.recordings, tally.agent_operations, tally.refused_count, len(tally.missing))
-        if after != before:
-            log().info(
-                "taken in",
-                action="ingested",
-                **dict(zip(("cdrs", "recordings", "agent_operations", "refused", "missing"), after, strict=True)),
-            )
-        tally.refused.clear()  # kept as rows; a watch that runs for months must not collect them here
+        if (after := _counts(tally)) != before:
+            log().info("taken in", action="ingested", **after)
+            before = after
         stopped.wait(seconds)
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    """What was done so far; lines that were in already are nothing new."""
+    return {
+        "cdrs": tally.cdrs,
+        "recordings": tally.recordings,
+        "agent_operations": tally.agent_operations,
+        "skill_changes": tally.skill_changes,
+        "voice_files": tally.voice_files,
+        "refused": tally.refused_count,
+        "missing": len(tally.missing),
+    }

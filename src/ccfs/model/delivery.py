@@ -1,0 +1,76 @@
+"""A delivery: one callback under way. What follows an attempt is decided here, purely: an outcome and an instant in, a
+decision out. Nothing here sends, sleeps, or reads a clock."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+
+LONGEST_WAIT = timedelta(days=1)  # between attempts, whatever a schedule or a receiver asks for
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    DUE = "due"  # to be attempted, now or later
+    DELIVERED = "delivered"
+    DEAD = "dead"  # given up: an operator may let it be tried again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One callback: what is sent where, and how often it was tried."""
+
+    id: str  # 32 hex digits; the same at every attempt, so that a receiver can drop repeats
+    app: int
+    ak: str  # whose key signs it
+    url: str
+    body: bytes
+    attempts: int = 0
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one attempt."""
+
+    at: datetime
+    address: str = ""  # where the socket led, as far as there was one
+    status: int = 0  # HTTP status, 0 where no answer came
+    milliseconds: int = 0
+    answer: bytes = b""  # its first kilobyte
+    failure: str = ""  # why it is not a success; empty: it is one
+    retry_after: timedelta | None = None  # what the receiver asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a failed delivery is tried again."""
+
+    every: timedelta  # CC-FS: 10 minutes, always
+    attempts: int  # after that many it is dead
+    is_exponential: bool = False  # doubles from `every`, with jitter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """The decision after an attempt."""
+
+    state: State
+    due_at: datetime | None  # None where nothing follows
+
+
+def after(delivery: Delivery, outcome: Outcome, schedule: Schedule, chance: Random) -> Next:
+    """What follows the attempt that brought the outcome; `delivery.attempts` counts those before it."""
+    if not outcome.failure:
+        return Next(state=State.DELIVERED, due_at=None)
+    if delivery.attempts + 1 >= schedule.attempts:
+        return Next(state=State.DEAD, due_at=None)
+    return Next(state=State.DUE, due_at=outcome.at + _wait(delivery.attempts, outcome, schedule, chance))
+
+
+def _wait(failures: int, outcome: Outcome, schedule: Schedule, chance: Random) -> timedelta:
+    wait = schedule.every
+    if schedule.is_exponential:
+        wait = min(schedule.every * 2 ** min(failures, 20), LONGEST_WAIT) * chance.uniform(0.8, 1.2)
+    return min(max(wait, outcome.retry_after or wait), LONGEST_WAIT)

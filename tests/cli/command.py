@@ -1,0 +1,95 @@
+"""Runs `ccfs` as its users do: a process of its own for each command, with its exit code, stdout and stderr.
+
+Starting Python and importing the program takes a second; so one process does that, and each command is a fork of it.
+"""
+
+import atexit
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from ccfs.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a command that ended left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object that the command was asked for; fails where it failed, or said anything else."""
+        assert self.code == 0, self.err
+        assert self.out.count("\n") == 1
+        return json.loads(self.out)
+
+
+def ccfs(*arguments: object, settings: Mapping[str, str] | None = None, folder: Path = ROOT) -> Done:
+    """Run one command to its end in `folder`; no setting of this machine reaches it, but those given do."""
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    ask = {"arguments": [*map(str, arguments)], "settings": dict(settings or {}), "folder": str(folder)}
+    server.stdin.write(json.dumps(ask) + "\n")
+    server.stdin.flush()
+    return Done(**json.loads(server.stdout.readline()))
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The process that forks; it ends when nobody can ask it any more."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CCFS_")}
+    environment = {**ours, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "NO_COLOR": "1", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "tests.cli.command"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    atexit.register(server.communicate)
+    return server
+
+
+def _fork_for_each_line() -> None:
+    """Returns in the forks only, each having become what its line asks for."""
+    gc.freeze()  # else each fork copies all objects when it looks at them
+    for line in sys.stdin:
+        with TemporaryFile() as out, TemporaryFile() as err:
+            child = os.fork()
+            if child == 0:
+                _become(json.loads(line), out.fileno(), err.fileno())
+                return
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(json.dumps({"code": code, "out": _text(out), "err": _text(err)}), flush=True)
+    os._exit(0)
+
+
+def _become(ask: dict[str, Any], out: int, err: int) -> None:
+    os.environ.update(ask["settings"])
+    os.chdir(ask["folder"])
+    sys.argv = ["ccfs", *ask["arguments"]]
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+
+
+def _text(file: Any) -> str:
+    file.seek(0)
+    return str(file.read(), "utf-8")
+
+
+if __name__ == "__main__":
+    _fork_for_each_line()
+    main()

@@ -1,0 +1,106 @@
+"""How settings are read: from CCFS_ variables, over the defaults; what is unknown or wrong is refused by its name."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from ccfs import settings
+from ccfs.model.errors import Misuse
+from ccfs.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(settings.PREFIX + name.upper(), raising=False)
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    read = settings.read()
+    assert read == Settings.model_construct()
+    assert (read.clock_skew_seconds, read.upload_limit_mb, read.play_token_seconds) == (900, 5, 1800)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("data", "/srv/ccfs", Path("/srv/ccfs")),
+        ("database_url", "postgresql://ccfs@db.example/ccfs", "postgresql://ccfs@db.example/ccfs"),
+        ("language", "zh", "zh"),
+        ("workers", "4", 4),
+        ("clock_skew_seconds", "0", 0),
+        ("settle_seconds", "0.5", 0.5),
+        ("log_requests", "false", False),
+        ("host_aliases", "a.example, b.example:8480", ("a.example", "b.example:8480")),
+        ("host_aliases", "", ()),
+        ("node_keys", "one two,three", ("one", "two", "three")),
+        ("trusted_proxies", "10.0.0.0/8, 192.0.2.1", (ip_network("10.0.0.0/8"), ip_network("192.0.2.1/32"))),
+        ("trusted_proxies", "2001:db8::/32", (ip_network("2001:db8::/32"),)),
+    ],
+)
+def test_a_variable_sets_its_value(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    monkeypatch.setenv(settings.PREFIX + name.upper(), text)
+    assert getattr(settings.read(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WORKERS", "0"),
+        ("WORKERS", "two"),
+        ("WORKERS", "65"),
+        ("WORKERS", ""),
+        ("LANGUAGE", "de"),
+        ("CLOCK_SKEW_SECONDS", "-1"),
+        ("LOCK_SECONDS", "0"),
+        ("UPLOAD_LIMIT_MB", "5.5"),
+        ("PLAY_TOKEN_SECONDS", "1e3x"),
+        ("WATCH_SECONDS", "0"),
+        ("SETTLE_SECONDS", "soon"),
+        ("FILE_HASH", "SHA256"),
+        ("LOG_REQUESTS", "perhaps"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8 localhost"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"CCFS_{name}", text)
+    with pytest.raises(Misuse, match=f"^CCFS_{name}: ."):
+        settings.read()
+
+
+def test_a_refusal_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Fernet.generate_key().decode()
+    monkeypatch.setenv("CCFS_NODE_KEYS", secret)
+    monkeypatch.setenv("CCFS_WORKERS", "two")
+    with pytest.raises(Misuse, match="CCFS_WORKERS") as refused:
+        settings.read()
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["CCFS_", "CCFS_WORKER", "CCFS_DATABASEURL", "CCFS_workers"])
+def test_an_unknown_name_is_refused_and_the_page_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(Misuse, match=rf"unknown setting {name}; docs/settings\.md"):
+        settings.read()
+
+
+def test_all_unknown_names_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCFS_TWO", "2")
+    monkeypatch.setenv("CCFS_ONE", "1")
+    with pytest.raises(Misuse, match="CCFS_ONE, CCFS_TWO;"):
+        settings.read()
+
+
+def test_a_value_that_is_given_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCFS_WORKERS", "4")
+    assert settings.read(workers=2).workers == 2
+    assert settings.read(workers=None).workers == 4
+
+
+def test_the_database_lies_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
+    assert settings.read(data=tmp_path).url == f"sqlite:///{tmp_path / 'ccfs.db'}"
+    assert settings.read(data=Path("here")).url == f"sqlite:///{Path.cwd() / 'here' / 'ccfs.db'}"
+    assert settings.read(database_url="postgresql://ccfs@db.example/ccfs").url == "postgresql://ccfs@db.example/ccfs"

@@ -1,0 +1,62 @@
+"""Every operation that asks for something by name, as a table of asks: of what an app has, and of what it has not."""
+
+import base64
+from typing import Any
+
+from tests.cast import Member, a_law
+from tests.web.callers import Reply
+
+Ask = tuple[str, dict[str, Any]]  # operation with its query, msgBody
+SOUND = base64.b64encode(a_law(250)).decode()
+EMPTY = {"downloadRecordFile": "", "downloadRecord": "", "requestPlayVoice": None}  # resultData of a failure; else ""
+
+
+def lost(name: str) -> str:
+    """A name of the same shape in the same folder, where nothing is."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/nothing.{last.rpartition('.')[2]}"
+
+
+def doors(member: Member, *, there: bool) -> dict[str, Ask]:
+    """What can be asked for by name of all that the member has; or, by like names, of what it does not have."""
+
+    def named(name: str) -> str:
+        return name if there else lost(name)
+
+    return {
+        "index name": ("downloadRecordFile", {"fileName": named(member.one.file_name)}),
+        "original name": ("downloadRecordFile", {"fileName": named(member.one.original_file_name)}),
+        "large file": ("downloadRecordFile", {"fileName": named(member.large.file_name)}),
+        "call": ("downloadRecord", {"callId": member.large.call_id if there else f"1602728799-{member.vdn}999"}),
+        "call of two": ("downloadRecord", {"callId": member.two[0].call_id if there else f"9-{member.vdn}"}),
+        "name of a call": ("downloadRecord", {"fileName": named(member.two[1].original_file_name)}),
+        "playback": ("requestPlayVoice", {"fileName": named(member.one.original_file_name)}),
+        "message": ("downloadIVRRecordFile", {"fileName": named(member.message)}),
+        "message, located": ("downloadIVRRecordFile?locationId=0", {"fileName": named(member.message)}),
+        **{f"oiap {n}": ("downloadOiapRecord", {"fileName": named(name)}) for n, name in enumerate(member.oiap)},
+        "voice file": ("ivr/downloadFile", {"filePath": named(member.lonely)}),
+        "folder": ("ivr/downloadFile", {"filePath": named(member.lonely_folder), "mode": 1}),
+        "upload": (f"ivr/uploadFile?vdnId={member.vdn if there else member.vdn * 1000}", {"data": SOUND}),
+        "upload by its alias": (f"ivr/upload?vdnId={member.vdn if there else member.vdn * 1000}", {"data": SOUND}),
+        "hash": ("ivr/getFileHash", {"fileName": named(member.upload)}),
+        "deletion": ("ivr/deleteFile", {"fileName": named(member.upload), "locationId": "0"}),
+    }
+
+
+def labels() -> list[str]:
+    """The doors' names, as far as they are known before there is a cast."""
+    return [
+        *("index name", "original name", "large file", "call", "call of two", "name of a call", "playback"),
+        *("message", "message, located", *(f"oiap {n}" for n in range(5))),
+        *("voice file", "folder", "upload", "upload by its alias", "hash", "deletion"),
+    ]
+
+
+def assert_refused(reply: Reply, operation: str) -> None:
+    """A documented failure as JSON, and nothing in it but its code and text."""
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "application/json;charset=UTF-8"
+    assert {"etag", "content-disposition", "content-range"}.isdisjoint(reply.headers)
+    assert reply.code != "0"
+    assert not reply.code.endswith("90000")  # an internal error is no refusal
+    assert reply.json["resultData"] == EMPTY.get(operation.partition("?")[0], "")

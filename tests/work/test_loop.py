@@ -1,0 +1,122 @@
+"""The work loop: steps in turn, again and again; a failure ends no more than its step, and stopping is prompt."""
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ccfs.work.loop import Loop
+
+LONG = 600.0  # seconds between rounds, where there must be no second one
+PROMPT = 1.0
+
+
+class Steps:
+    """Notes which steps ran, and wakes the test at so many."""
+
+    def __init__(self, wanted: int) -> None:
+        self.ran: list[str] = []
+        self._wanted = wanted
+        self._enough = threading.Event()
+
+    def note(self, name: str) -> None:
+        """A step ran."""
+        self.ran.append(name)
+        if len(self.ran) >= self._wanted:
+            self._enough.set()
+
+    def fail(self, name: str) -> None:
+        """A step ran and failed."""
+        self.note(name)
+        raise RuntimeError(f"{name} is out of order")
+
+    def come(self) -> bool:
+        """Whether as many steps ran as were wanted."""
+        return self._enough.wait(10)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is logged."""
+    text = io.StringIO()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(text))
+    yield text
+    structlog.reset_defaults()
+
+
+def stops_promptly(loop: Loop) -> bool:
+    begin = time.monotonic()
+    loop.stop()
+    return time.monotonic() - begin < PROMPT
+
+
+def test_steps_run_in_turn_again_and_again() -> None:
+    steps = Steps(6)
+    loop = Loop([("a", lambda: steps.note("a")), ("b", lambda: steps.note("b"))], 0.001)
+    loop.start()
+    assert steps.come()
+    loop.stop()
+    assert steps.ran[:6] == ["a", "b"] * 3
+
+
+def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
+    steps = Steps(1)
+    loop = Loop([("a", lambda: steps.note("a"))], LONG)
+    loop.start()
+    assert steps.come()
+    assert stops_promptly(loop)
+    assert steps.ran == ["a"]
+
+
+def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log: io.StringIO) -> None:
+    steps = Steps(4)
+    loop = Loop([("bad", lambda: steps.fail("bad")), ("good", lambda: steps.note("good"))], 0.001)
+    loop.start()
+    assert steps.come()
+    loop.stop()
+    assert steps.ran[:4] == ["bad", "good"] * 2
+    assert "work_failed" in log.getvalue()
+    assert "bad is out of order" in log.getvalue()
+
+
+def test_a_log_that_nobody_reads_any_more_does_not_end_the_work(log: io.StringIO) -> None:
+    log.close()
+    steps = Steps(3)
+    loop = Loop([("bad", lambda: steps.fail("bad"))], 0.001)
+    loop.start()
+    assert steps.come()
+    loop.stop()
+
+
+def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
+    steps = Steps(1)
+    may_end = threading.Event()
+
+    def slow() -> None:
+        steps.note("begun")
+        may_end.wait(10)
+        steps.note("ended")
+
+    loop = Loop([("slow", slow), ("never", lambda: steps.note("never"))], 0.001)
+    loop.start()
+    assert steps.come()
+    stopping = threading.Thread(target=loop.stop)
+    stopping.start()
+    stopping.join(0.05)
+    assert stopping.is_alive()
+    may_end.set()
+    stopping.join(PROMPT)
+    assert not stopping.is_alive()
+    assert steps.ran == ["begun", "ended"]
+
+
+def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
+    loop = Loop([], LONG)
+    loop.stop()
+    loop = Loop([], LONG)
+    loop.start()
+    assert stops_promptly(loop)
+    assert stops_promptly(loop)
