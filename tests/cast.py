@@ -87,10 +87,10 @@ def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
 
 
 def keep_recording(
-    node: Node, app: App, data: bytes, file_name: str, original_file_name: str, **more: Any
+    node: Node, app: App, data: bytes | Kept, file_name: str, original_file_name: str, **more: Any
 ) -> Recording:
-    """A recording with these bytes; `more` are further fields of its row."""
-    kept = _keep(node, app, file_name, data)
+    """A recording with these bytes, or with bytes that are kept already; `more` are further fields of its row."""
+    kept = _keep(node, app, file_name, data) if isinstance(data, bytes) else data
     usual: dict[str, Any] = {
         "account_id": f"{app.name}-account",
         "cc_id": "1",

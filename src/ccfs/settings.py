@@ -9,8 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ccfs.model.errors import Misuse
 
@@ -21,21 +20,22 @@ def _words(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All that an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
         default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key."
     )
-    database_url: str = Field(default="", description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`.")
+    database_url: str = Field(default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`.")
     node_keys: Words = Field(
         default=(),
+        repr=False,
         description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
     )
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
@@ -87,13 +87,19 @@ class Settings(BaseSettings):
 
 
 def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
-    """The settings of this process; raises Misuse that names the wrong or unknown one."""
+    """The settings in the environment, and those given; raises Misuse that names the wrong or unknown one.
+
+    An empty variable counts as absent, as compose files and systemd units leave them.
+    """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise Misuse(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
+    found: dict[str, object] = {
+        name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name in known and value
+    }
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings.model_validate(found | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -41,7 +41,7 @@ OUTSIDE: dict[str, set[str]] = {
     "client": {"httpx2"},
     "web": {"granian", "prometheus_client", "structlog", *CONNECTION},
     "work": {"httpx2", "prometheus_client", "structlog", *CONNECTION},
-    "settings": {"pydantic", "pydantic_settings"},
+    "settings": {"pydantic"},
     "logs": {"structlog"},
     "demo": {"av", "numpy"},
     "node": {"granian", "prometheus_client", "structlog"},

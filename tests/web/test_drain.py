@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from ccfs.wire.operations import BASE
-from tests.cast import BEGIN, Member, fill, keep_recording
+from tests.cast import Member, fill, keep_recording
 from tests.web.callers import caller
 from tests.web.serving import DRAIN_SECONDS, Server, serving
 
 SIZE = 40 << 20  # bytes: more than the kernel buffers for a reader that does not read
-CALL = "1602728619-900"
+CALL, NAME = "1602728619-900", "/0/1/record/large.V3"
 
 
 def one_file(server: Server, member: Member) -> bytes:
     """A request for a large file."""
-    return _post(server, member, "downloadRecordFile", {"fileName": f"/0/1/record/{CALL}-0"})
+    return _post(server, member, "downloadRecordFile", {"fileName": NAME})
 
 
 def a_zip(server: Server, member: Member) -> bytes:
@@ -38,11 +38,8 @@ def test_a_slow_download_is_finished_before_the_server_ends(
 ) -> None:
     with serving(tmp_path) as server:
         member = fill(server.node).acme
-        for number in range(2):
-            name = f"/0/1/record/{CALL}-{number}"
-            keep_recording(
-                server.node, member.app, bytes(SIZE), name, f"Y:/4/{CALL}-{number}", call_id=CALL, call_begin=BEGIN
-            )
+        kept = keep_recording(server.node, member.app, bytes(SIZE), NAME, "Y:/4/0", call_id=CALL).kept
+        keep_recording(server.node, member.app, kept, NAME + "-again", "Y:/4/1", call_id=CALL)
         with server.connect() as slow:
             slow.sendall(asking(server, member))
             head, _, body = slow.recv(1 << 16).partition(b"\r\n\r\n")

@@ -4,7 +4,6 @@ decision out. Nothing here sends, sleeps, or reads a clock."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from random import Random
 
 LONGEST_WAIT = timedelta(days=1)  # between attempts, whatever a schedule or a receiver asks for
 
@@ -60,17 +59,20 @@ class Next:
     due_at: datetime | None  # None where nothing follows
 
 
-def after(delivery: Delivery, outcome: Outcome, schedule: Schedule, chance: Random) -> Next:
-    """What follows the attempt that brought the outcome; `delivery.attempts` counts those before it."""
+def after(delivery: Delivery, outcome: Outcome, schedule: Schedule, jitter: float = 1.0) -> Next:
+    """What follows the attempt that brought the outcome; `delivery.attempts` counts those before it.
+
+    `jitter`, about 1, stretches the waits of an exponential schedule, so that what failed together is not tried together.
+    """
     if not outcome.failure:
         return Next(state=State.DELIVERED, due_at=None)
     if delivery.attempts + 1 >= schedule.attempts:
         return Next(state=State.DEAD, due_at=None)
-    return Next(state=State.DUE, due_at=outcome.at + _wait(delivery.attempts, outcome, schedule, chance))
+    return Next(state=State.DUE, due_at=outcome.at + _wait(delivery.attempts, outcome, schedule, jitter))
 
 
-def _wait(failures: int, outcome: Outcome, schedule: Schedule, chance: Random) -> timedelta:
+def _wait(failures: int, outcome: Outcome, schedule: Schedule, jitter: float) -> timedelta:
     wait = schedule.every
     if schedule.is_exponential:
-        wait = min(schedule.every * 2 ** min(failures, 20), LONGEST_WAIT) * chance.uniform(0.8, 1.2)
+        wait = min(schedule.every * 2 ** min(failures, 20), LONGEST_WAIT) * jitter
     return min(max(wait, outcome.retry_after or wait), LONGEST_WAIT)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.model.errors import Unavailable
 from ccfs.model.tenancy import App
@@ -62,7 +62,7 @@ def _available(action: Callable[[A], T], argument: A) -> T:
     """The action's answer; a database that does not give one is Unavailable."""
     try:
         return action(argument)
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         raise Unavailable from error
 
 
