@@ -32,7 +32,9 @@ class Settings(BaseModel):
     data: Path = Field(
         default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key."
     )
-    database_url: str = Field(default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`.")
+    database_url: str = Field(
+        default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
+    )
     node_keys: Words = Field(
         default=(),
         repr=False,

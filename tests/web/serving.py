@@ -17,6 +17,7 @@ from ccfs import settings
 from ccfs.node import Node
 
 START_SECONDS = 30
+LOG_SECONDS = 5
 DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
 _COMMAND = (
     "-c",
@@ -50,8 +51,19 @@ class Server:
 
     def log_lines(self, action: str) -> list[dict[str, Any]]:
         """The log's JSON lines of an action, oldest first."""
-        lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+        lines: list[dict[str, Any]] = [
+            json.loads(line) for line in self.log_text().splitlines() if line.startswith("{") and line.endswith("}")
+        ]
         return [line for line in lines if line.get("action") == action]
+
+    def logged(self, action: str, **wanted: object) -> dict[str, Any]:
+        """The newest line of the action with these values; an answer comes before its line, so this waits a little."""
+        give_up = time.monotonic() + LOG_SECONDS
+        while time.monotonic() < give_up:
+            if found := [line for line in self.log_lines(action) if wanted.items() <= line.items()]:
+                return found[-1]
+            time.sleep(0.02)
+        raise AssertionError(f"no line {action} {wanted} in the log")
 
 
 @contextmanager

@@ -24,11 +24,10 @@ MISSING = "0300012"  # the signature was good: there is only no such call
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that locks an address soon and briefly, and believes one proxy."""
+    """A server of two web processes that locks an address soon and briefly, and believes one proxy."""
     data: Path = tmp_path_factory.mktemp("door")
-    with serving(
-        data, lock_failures=FAILURES, lock_seconds=LOCK_SECONDS, trusted_proxies=f"{PROXY}/32,2001:db8::/32"
-    ) as one:
+    proxies = f"{PROXY}/32,2001:db8::/32"
+    with serving(data, workers=2, lock_failures=FAILURES, lock_seconds=LOCK_SECONDS, trusted_proxies=proxies) as one:
         add_app(one.node, "door", SK, 1)
         yield one
 

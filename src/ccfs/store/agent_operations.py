@@ -62,9 +62,11 @@ def end(connection: Connection, app: App, ends: Sequence[tuple[str, datetime]]) 
 
 def add_skill_changes(connection: Connection, app: App, changes: Sequence[AgentSkillChange]) -> int:
     """Keep skill changes that are new; how many."""
-    return sum(
-        connection.execute(
-            insert_or_ignore(connection, schema.agent_skill_changes).values(**values_of(one), app=app.id)
-        ).rowcount
-        for one in changes
-    )
+    table = schema.agent_skill_changes
+    asked = sa.select(table.c.id).where(table.c.app == app.id, table.c.id.in_([one.id for one in changes]))
+    known = set(connection.execute(asked).scalars())
+    fresh = {one.id: one for one in changes if one.id not in known}
+    if fresh:
+        values = [{**values_of(one), "app": app.id} for one in fresh.values()]
+        connection.execute(insert_or_ignore(connection, table), values)
+    return len(fresh)

@@ -159,6 +159,13 @@ def came(connection: Connection, app: App, account_id: str, name: str) -> None:
     connection.execute(sa.delete(table).where(mine))
 
 
+def move(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
+    """What is awaited of a call is another call's: the one was found to be a part of the other."""
+    table = schema.awaited_recordings
+    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.call_id == old)
+    connection.execute(sa.update(table).where(mine).values(call_id=new))
+
+
 def list_missing(connection: Connection, app: App, before: datetime, now: datetime) -> list[Awaited]:
     """Awaited recordings of calls that ended before `before` and were not listed as missing yet; now they are."""
     table = schema.awaited_recordings

@@ -41,6 +41,12 @@ def add(connection: Connection, app: App, recording: Recording, now: datetime) -
     return int(connection.execute(statement.returning(_TABLE.c.id)).scalar_one())
 
 
+def move(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
+    """The recordings of a call are another call's: the one was found to be a part of the other."""
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)
+    connection.execute(sa.update(_TABLE).where(mine).values(call_id=new))
+
+
 def by_name(connection: Connection, app: App, name: str) -> Recording | None:
     """The app's recording of an index name or an original name ("/" throughout)."""
     question = _BY_FILE_NAME if name.startswith("/") else _BY_ORIGINAL_NAME

@@ -109,7 +109,12 @@ vdns = sa.Table(
     sa.ForeignKeyConstraint(["app", "account_id"], ["accounts.app", "accounts.account_id"]),
 )
 callback_prefixes = sa.Table(
-    "callback_prefixes", METADATA, _app(), _text("prefix"), sa.PrimaryKeyConstraint("app", "prefix")
+    "callback_prefixes",
+    METADATA,
+    _app(),
+    _text("prefix"),
+    sa.Column("may_be_private", sa.Boolean, nullable=False),
+    sa.PrimaryKeyConstraint("app", "prefix"),
 )
 trusted_certificates = sa.Table(
     "trusted_certificates",
@@ -357,4 +362,82 @@ refusals = sa.Table(
     sa.Column("raw", sa.LargeBinary, nullable=False),
     _instant("refused_at"),
     sa.UniqueConstraint("app", "file", "line", "reason"),
+)
+exports = sa.Table(
+    "exports",
+    METADATA,
+    _text("response_id", primary_key=True),
+    _app(),
+    _text("kind"),
+    _text("tables"),
+    _instant("begin"),
+    _instant("end"),
+    _text("account_id"),
+    _text("agent_id"),
+    _text("call_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _text("callback_url"),
+    sa.Column("asked_on", sa.Date, nullable=False),
+    _instant("asked_at"),
+    _text("file_name"),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    sa.Column("location_id", sa.Text),
+    sa.Column("key", sa.Text),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("sha256", sa.Text),
+    sa.Column("crc32", sa.BigInteger),
+    _instant("ready_at", required=False),
+    sa.UniqueConstraint("app", "file_name"),
+)
+_export_waits = exports.c.state == "due"
+sa.Index("ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_waits, postgresql_where=_export_waits)
+_export_kept = exports.c.state == "ready"
+sa.Index("ix_exports_ready", exports.c.ready_at, sqlite_where=_export_kept, postgresql_where=_export_kept)
+deliveries = sa.Table(
+    "deliveries",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    sa.Column("export", sa.Text, sa.ForeignKey("exports.response_id"), nullable=False),
+    _text("url"),
+    _text("receiver"),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("claims"),
+    _number("attempts"),
+    _instant("created_at"),
+    _instant("finished_at", required=False),
+    sa.Index(None, "app", "created_at"),
+    sa.Index(None, "state", "created_at"),
+)
+_delivery_waits = deliveries.c.state == "due"
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.receiver,
+    deliveries.c.due_at,
+    sqlite_where=_delivery_waits,
+    postgresql_where=_delivery_waits,
+)
+delivery_attempts = sa.Table(
+    "delivery_attempts",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    sa.Column("delivery", sa.Text, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    _instant("at"),
+    _text("address"),
+    _number("status"),
+    _number("milliseconds"),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    _text("failure"),
+    _text("what_next"),
+    _instant("next_at", required=False),
+    sa.Index(None, "delivery"),
 )

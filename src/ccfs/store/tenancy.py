@@ -158,10 +158,14 @@ def vdns(connection: Connection, app: App) -> list[Vdn]:
     return [Vdn(vdn_id=row.vdn_id, cc_id=row.cc_id, account_id=row.account_id) for row in connection.execute(statement)]
 
 
-def bind_callback(connection: Connection, app: App, prefix: str) -> None:
+def bind_callback(connection: Connection, app: App, prefix: str, *, may_be_private: bool = False) -> None:
     """Allow callback URLs that begin with the prefix."""
     changed(connection)
-    connection.execute(insert_or_ignore(connection, schema.callback_prefixes).values(app=app.id, prefix=prefix))
+    connection.execute(
+        insert_or_ignore(connection, schema.callback_prefixes).values(
+            app=app.id, prefix=prefix, may_be_private=may_be_private
+        )
+    )
 
 
 def callback_prefixes(connection: Connection, app: App) -> list[str]:

@@ -120,7 +120,9 @@ class Place:
         """Every row of every table."""
         with self.node.database.reading() as connection:
             return {
-                table.name: [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*table.primary_key))]
+                table.name: [
+                    dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*table.primary_key))
+                ]
                 for table in schema.METADATA.sorted_tables
             }
 

@@ -17,7 +17,7 @@ from ccfs.store.agent_operations import Span
 from ccfs.store.queue_visits import KeptVisit
 from ccfs.switches.asterisk.queue_log import merge
 from ccfs.switches.found import AgentEvent, QueueVisit
-from ccfs.work.ingest.calls import tell_again, visits_of
+from ccfs.work.ingest.calls import Visits, visits_of
 from ccfs.work.ingest.context import Owner, Run
 
 
@@ -65,18 +65,18 @@ def _ends(before: Sequence[Span], rows: Sequence[AgentOperation]) -> dict[str, d
     return ends
 
 
-def take_visits(connection: Connection, owner: Owner, visits: Sequence[QueueVisit]) -> None:
-    """Join what was known of these visits, and tell the rows that are there already."""
+def take_visits(connection: Connection, owner: Owner, visits: Sequence[QueueVisit]) -> Visits:
+    """Join these visits with what was known of them; those that tell something new."""
     known = visits_of(connection, owner, (one.switch_leg_id for one in visits))
-    changed: dict[tuple[str, str], QueueVisit] = {}
+    joined: dict[tuple[str, str], QueueVisit] = {}
     for one in visits:
         key = (one.switch_leg_id, one.queue)
-        before = changed.get(key) or known.get(key)
-        changed[key] = merge(before, one) if before else one
-    fresh = {key: one for key, one in changed.items() if known.get(key) != one}
+        before = joined.get(key) or known.get(key)
+        joined[key] = merge(before, one) if before else one
+    fresh = {key: one for key, one in joined.items() if known.get(key) != one}
     kept = [KeptVisit(**{name: getattr(one, name) for name in KeptVisit.__slots__}) for one in fresh.values()]
     queue_visits.put(connection, owner.app, owner.account.account_id, kept)
-    tell_again(connection, owner, fresh)
+    return fresh
 
 
 def _id(owner: Owner, event: AgentEvent) -> str:

@@ -18,10 +18,11 @@ from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.asterisk.recordings import call_of
 from ccfs.switches.found import Leg, UnreadableLine
 from ccfs.work.ingest import agents, folder, lines
-from ccfs.work.ingest.calls import take_legs
+from ccfs.work.ingest.calls import take_legs, tell_again
 from ccfs.work.ingest.context import Owner, Run
 from ccfs.work.ingest.lines import Batch
 from ccfs.work.ingest.recordings import take_folder
+from ccfs.work.ingest.said import ASTERISK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def _reading(run: Run, owner: Owner, switch: Asterisk, batch: Batch) -> Reading:
 
 def _keep_legs(run: Run, owner: Owner, connection: Connection, parsed: tuple[list[Leg], list[Refusal]]) -> None:
     legs, refusals = parsed
-    take_legs(connection, run, owner, legs)
+    take_legs(connection, run, owner, legs, ASTERISK)
     run.refuse(connection, owner.app, refusals)
 
 
@@ -99,5 +100,5 @@ def _keep_queue_lines(
     names = {(int(Device.AGENT), event.agent) for event in events}
     devices.numbers(connection, owner.app, owner.account.account_id, names)  # who is an agent, for CDRs to come
     agents.take_events(connection, run, owner, events)
-    agents.take_visits(connection, owner, visits)
+    tell_again(connection, owner, agents.take_visits(connection, owner, visits))
     run.refuse(connection, owner.app, refusals)

@@ -1,40 +1,45 @@
 """Legs become rows of calls: callId, devices by number, times, and call_id_num 1, 2, … -1 in the order of the legs.
 
-Legs and queue visits may come in any order and in different runs: a row keeps what its line said itself (see `_said`), so
-that it can be made again whenever more is known of its call, and the end is always the same.
+Legs and queue visits may come in any order and in different runs: the rows of a call are made again from what its lines
+said (said.py) whenever more is known of it, so that the end is always the same.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from ccfs.model.call_id import call_id
 from ccfs.model.cdr import LAST, Cdr, Device
-from ccfs.store import cdrs, devices, intake, queue_visits
+from ccfs.store import cdrs, devices, intake, queue_visits, recordings
 from ccfs.store.cdrs import KeptCdr
 from ccfs.store.intake import Awaited
 from ccfs.switches.found import Leg, QueueVisit
-from ccfs.switches.visits import times, told
+from ccfs.switches.visits import Times, times, told
+from ccfs.work.ingest import said
 from ccfs.work.ingest.context import Owner, Run
+from ccfs.work.ingest.said import ASTERISK, L, Manner
 
 Visits = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
-Kept = Mapping[str, Sequence[KeptCdr]]  # by callId
+Kept = Mapping[str, KeptCdr]  # by line_key
 
 
-def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[Leg]) -> None:
-    """Keep the legs that are new, and number their calls anew."""
-    kept = _kept(connection, owner, {call_id(leg.switch_call_id) for leg in legs})
-    known = {row.cdr.line_key for rows in kept.values() for row in rows}
-    fresh = list({leg.line_key: leg for leg in legs if leg.line_key not in known}.values())
-    visits = visits_of(connection, owner, (leg.switch_leg_id for leg in fresh if leg.queue))
-    _write(connection, owner, _rows(connection, owner, fresh, visits), kept)
+def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[L], manner: Manner[L]) -> None:
+    """Keep the legs that are new, and make the rows of their calls again."""
+    tied = {other for leg in legs for other in manner.tied(leg)}
+    kept = _kept(connection, owner, tied | {leg.switch_call_id for leg in legs}, tied)
+    fresh = list({leg.line_key: leg for leg in legs if leg.line_key not in kept}.values())
+    _make(connection, owner, fresh, kept, manner)
     intake.await_recordings(connection, owner.app, list(_awaited(owner, fresh)))
     run.tally.known += len(legs) - len(fresh)
     run.tally.cdrs += len(fresh)
+
+
+def tell_again(connection: Connection, owner: Owner, visits: Visits) -> None:
+    """Make rows again whose queue visit became known, or better known, after them."""
+    leg_ids = {leg_id for leg_id, _ in visits}
+    _make(connection, owner, [], _kept(connection, owner, leg_ids, leg_ids), ASTERISK)
 
 
 def visits_of(connection: Connection, owner: Owner, leg_ids: Iterable[str]) -> dict[tuple[str, str], QueueVisit]:
@@ -44,22 +49,6 @@ def visits_of(connection: Connection, owner: Owner, leg_ids: Iterable[str]) -> d
         (one.switch_leg_id, one.queue): QueueVisit(**{name: getattr(one, name) for name in QueueVisit.__slots__})
         for one in found
     }
-
-
-def tell_again(connection: Connection, owner: Owner, visits: Visits) -> None:
-    """Make rows again whose queue visit became known, or better known, after them."""
-    leg_ids = {leg_id for leg_id, _ in visits}
-    names = {call_id(leg_id) for leg_id in leg_ids}
-    names |= {row.cdr.call_id for row in cdrs.of_legs(connection, owner.app, leg_ids)}
-    kept = _kept(connection, owner, names)
-    queued = (row.cdr for rows in kept.values() for row in rows if row.cdr.user_wanted_skill_id)
-    legs = [leg for leg in map(_leg_of, queued) if (leg.switch_leg_id, leg.queue) in visits]
-    vdns = {row.cdr.line_key: row.cdr for rows in kept.values() for row in rows}  # the run may be for another VDN
-    rows = [
-        replace(row, cc_id=vdns[row.line_key].cc_id, vdn_id=vdns[row.line_key].vdn_id)
-        for row in _rows(connection, owner, legs, visits)
-    ]
-    _write(connection, owner, rows, kept)
 
 
 def numbered(rows: Iterable[Cdr]) -> list[Cdr]:
@@ -79,26 +68,72 @@ def numbered(rows: Iterable[Cdr]) -> list[Cdr]:
     return result
 
 
-def _kept(connection: Connection, owner: Owner, call_ids: set[str]) -> dict[str, list[KeptCdr]]:
-    """The account's rows of these calls that a switch's lines made; those that came numbered stay as they came."""
-    found = cdrs.of_calls(connection, owner.app, call_ids)
-    mine = owner.account.account_id
-    return {
-        name: [row for row in rows if row.cdr.account_id == mine and row.cdr.leg_order] for name, rows in found.items()
-    }
+def _kept(connection: Connection, owner: Owner, calls: set[str], legs: set[str]) -> dict[str, KeptCdr]:
+    """The account's rows of these calls, and of the calls of these legs, that a switch's lines made; by line."""
+    app, mine = owner.app, owner.account.account_id
+    names = {call_id(call) for call in calls}
+    if legs:
+        names |= {row.cdr.call_id for row in cdrs.of_legs(connection, app, legs)}
+    found = (row for rows in cdrs.of_calls(connection, app, names).values() for row in rows)
+    return {row.cdr.line_key: row for row in found if row.cdr.account_id == mine and row.cdr.leg_order}
 
 
-def _rows(connection: Connection, owner: Owner, legs: Iterable[Leg], visits: Visits) -> list[Cdr]:
-    """Rows that are not numbered yet."""
-    pairs = [(leg, visits.get((leg.switch_leg_id, leg.queue))) for leg in legs]
-    told_legs = [told(leg, visit) for leg, visit in pairs]
-    numbers = devices.numbers(connection, owner.app, owner.account.account_id, _devices(told_legs))
-    return [_row(owner, leg, after, visit, numbers) for (leg, visit), after in zip(pairs, told_legs, strict=True)]
+def _make(connection: Connection, owner: Owner, fresh: Sequence[L], kept: Kept, manner: Manner[L]) -> None:
+    """Make the rows again, number their calls, and write what is new or changed."""
+    again = [leg for row in kept.values() if (leg := said.leg_of(row.cdr, manner))]
+    texts = {leg.line_key: said.by(leg, manner) for leg in fresh}
+    made = _rows(connection, owner, manner.meet([*again, *fresh]), kept, texts)
+    rows = {key: row.cdr for key, row in kept.items()} | {row.line_key: row for row in made}
+    by_call: dict[str, list[Cdr]] = defaultdict(list)
+    for row in rows.values():
+        by_call[row.call_id].append(row)
+    rows = {row.line_key: row for some in by_call.values() for row in numbered(some)}
+    cdrs.add(connection, owner.app, [row for key, row in rows.items() if key not in kept])
+    changed = [KeptCdr(old.id, rows[key]) for key, old in kept.items() if rows[key] != old.cdr]
+    cdrs.change(connection, owner.app, changed)
+    _move(connection, owner, {kept[row.cdr.line_key].cdr.call_id: row.cdr.call_id for row in changed})
 
 
-def _row(owner: Owner, said: Leg, leg: Leg, visit: QueueVisit | None, numbers: Mapping[tuple[int, str], int]) -> Cdr:
-    """`said`: the leg as its line has it; `leg`: with what the queue visit tells."""
-    spans = times(leg, visit)
+def _move(connection: Connection, owner: Owner, calls: Mapping[str, str]) -> None:
+    """Recordings go with their call where it was found to be a part of another."""
+    for old, new in calls.items():
+        if old != new:
+            recordings.move(connection, owner.app, owner.account.account_id, old, new)
+            intake.move(connection, owner.app, owner.account.account_id, old, new)
+
+
+def _rows(connection: Connection, owner: Owner, legs: Sequence[Leg], kept: Kept, texts: Mapping[str, str]) -> list[Cdr]:
+    """Rows that are not numbered yet; one that is kept stays in its VDN."""
+    visits = visits_of(connection, owner, (leg.switch_leg_id for leg in legs if leg.queue))
+    talks = defaultdict(list)
+    for leg in legs:
+        if leg.device_type == Device.AGENT and leg.answer:
+            talks[leg.switch_call_id, leg.agent].append(leg)
+    known = [_known(leg, visits.get((leg.switch_leg_id, leg.queue)), talks) for leg in legs]
+    numbers = devices.numbers(connection, owner.app, owner.account.account_id, _devices(leg for leg, _ in known))
+    rows = []
+    for leg, spans in known:
+        old = kept.get(leg.line_key)
+        order = said.leg_order(leg, said.kept(old.cdr) if old else texts[leg.line_key])
+        row = _row(owner, leg, spans, numbers, order)
+        rows.append(replace(row, cc_id=old.cdr.cc_id, vdn_id=old.cdr.vdn_id) if old else row)
+    return rows
+
+
+def _known(leg: Leg, visit: QueueVisit | None, talks: Mapping[tuple[str, str], list[Leg]]) -> tuple[Leg, Times]:
+    """The leg and its times with what its queue visit tells. A queue's leg stands for the agent who answered, unless the
+    agent has a leg of its own in the call: then it tells of the waiting only."""
+    after = told(leg, visit)
+    spans = times(after, visit)
+    if leg.device_type == Device.QUEUE and after.device_type == Device.AGENT and visit and visit.connected:
+        own = talks.get((leg.switch_call_id, after.agent), [])
+        if any(one.begin <= visit.connected <= one.end for one in own):
+            waited = Times(wait_begin=spans.wait_begin, wait_end=spans.ack_end)
+            return replace(leg, leave_reason=after.leave_reason), waited
+    return after, spans
+
+
+def _row(owner: Owner, leg: Leg, spans: Times, numbers: Mapping[tuple[int, str], int], order: str) -> Cdr:
     by_queue = leg.queue and leg.device_type == Device.AGENT
     return Cdr(
         account_id=owner.account.account_id,
@@ -127,28 +162,9 @@ def _row(owner: Owner, said: Leg, leg: Leg, visit: QueueVisit | None, numbers: M
         caller_name=leg.caller_name,
         switch_call_id=leg.switch_call_id,
         switch_leg_id=leg.switch_leg_id,
-        leg_order="\t".join([*(_sortable(part) for part in leg.order), _said(said)]),
+        leg_order=order,
         line_key=leg.line_key,
     )
-
-
-def _write(connection: Connection, owner: Owner, rows: Sequence[Cdr], kept: Kept) -> None:
-    """Number the calls that these rows are of, and write what is new or changed."""
-    by_call: dict[str, dict[str, Cdr]] = defaultdict(dict)
-    for row in rows:
-        by_call[row.call_id][row.line_key] = row
-    fresh, changed = [], []
-    for name, some in by_call.items():
-        before = {row.cdr.line_key: row for row in kept.get(name, ())}
-        whole = {key: one.cdr for key, one in before.items()} | some
-        for row in numbered(whole.values()):
-            old = before.get(row.line_key)
-            if old is None:
-                fresh.append(row)
-            elif old.cdr != row:
-                changed.append(KeptCdr(old.id, row))
-    cdrs.add(connection, owner.app, fresh)
-    cdrs.change(connection, owner.app, changed)
 
 
 def _devices(legs: Iterable[Leg]) -> set[tuple[int, str]]:
@@ -165,41 +181,3 @@ def _awaited(owner: Owner, legs: Iterable[Leg]) -> Iterable[Awaited]:
             yield Awaited(
                 account_id=owner.account.account_id, name=name, call_id=call_id(leg.switch_call_id), since=leg.end
             )
-
-
-def _sortable(part: float | str) -> str:
-    return part if isinstance(part, str) else f"{part:020.3f}"
-
-
-def _said(leg: Leg) -> str:
-    """What a queue visit may overrule, as the line itself had it; nothing where no queue is concerned. No tab is in it."""
-    if not leg.queue:
-        return ""
-    answer = leg.answer and leg.answer.isoformat()
-    device = [int(leg.device_type), leg.device_name, leg.agent, leg.queue]
-    return json.dumps([answer, leg.end.isoformat(), *device, int(leg.leave_reason)])
-
-
-def _leg_of(row: Cdr) -> Leg:
-    """The leg of a row with a queue again, as its line had it."""
-    *order, said = row.leg_order.split("\t")
-    answer, end, device_type, device_name, agent, queue, leave_reason = json.loads(said)
-    return Leg(
-        switch_call_id=row.switch_call_id,
-        switch_leg_id=row.switch_leg_id,
-        line_key=row.line_key,
-        caller_no=row.caller_no,
-        caller_name=row.caller_name,
-        callee_no=row.callee_no,
-        begin=row.begin,
-        answer=datetime.fromisoformat(answer) if answer else None,
-        end=datetime.fromisoformat(end),
-        device_type=device_type,
-        device_name=device_name,
-        agent=agent,
-        queue=queue,
-        call_type=row.call_type,
-        release_cause=row.release_cause,
-        leave_reason=leave_reason,
-        order=tuple(order),
-    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
@@ -20,12 +21,22 @@ from ccfs.work.ingest.context import Owner, Run
 from ccfs.work.ingest.folder import REFUSED, TAKEN, Seen
 from ccfs.work.ingest.lines import Batch
 from ccfs.work.ingest.recordings import take_folder
+from ccfs.work.ingest.said import FREESWITCH
 
 LARGEST_DOCUMENT = 16 << 20  # bytes; a real one has some ten thousand
 DOCUMENTS = (".json", ".xml")
 AT_ONCE = 500  # documents that meet, and whose rows are in one transaction
 
-Rows = Sequence[tuple[str, int, Found]]  # file, line, what it is
+
+class _Line(NamedTuple):
+    """Where something stands."""
+
+    file: str
+    number: int
+    raw: bytes = b""
+
+
+Rows = Sequence[tuple[_Line, Found]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +78,8 @@ def _take_documents(run: Run, owner: Owner, switch: FreeSwitch, batch: list[Seen
         for one, rows in found:
             is_refused = any(isinstance(what, UnreadableLine) for _, what in rows)
             folder.note(connection, run, owner.app, one, REFUSED if is_refused else TAKEN)
-        _keep(
-            run,
-            owner,
-            connection,
-            [(folder.name_of(one.path), line, what) for one, rows in found for line, what in rows],
-        )
+        rows_of_all = [(_Line(folder.name_of(one.path), line), what) for one, rows in found for line, what in rows]
+        _keep(run, owner, connection, rows_of_all)
 
 
 def _document(run: Run, one: Seen, owner: Owner, switch: FreeSwitch) -> list[tuple[int, Found]] | None:
@@ -92,7 +99,10 @@ def _document(run: Run, one: Seen, owner: Owner, switch: FreeSwitch) -> list[tup
 def _parsed(owner: Owner, switch: FreeSwitch, batch: Batch) -> Rows:
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
-    return [(batch.path, first + line - 1, what) for line, what in _read(data, owner, switch)]
+    return [
+        (_Line(batch.path, first + line - 1, batch.lines[line - 1][1]), what)
+        for line, what in _read(data, owner, switch)
+    ]
 
 
 def _read(data: bytes, owner: Owner, switch: FreeSwitch) -> list[tuple[int, Found]]:
@@ -101,9 +111,11 @@ def _read(data: bytes, owner: Owner, switch: FreeSwitch) -> list[tuple[int, Foun
 
 
 def _keep(run: Run, owner: Owner, connection: Connection, rows: Rows) -> None:
-    take_visits(connection, owner, [what for _, _, what in rows if isinstance(what, QueueVisit)])
-    take_legs(connection, run, owner, freeswitch.meet(what for _, _, what in rows if isinstance(what, Channel)))
+    take_visits(connection, owner, [what for _, what in rows if isinstance(what, QueueVisit)])
+    take_legs(connection, run, owner, [what for _, what in rows if isinstance(what, Channel)], FREESWITCH)
     refusals = [
-        Refusal(file=file, line=line, reason=str(what)) for file, line, what in rows if isinstance(what, UnreadableLine)
+        Refusal(file=line.file, line=line.number, reason=str(what), raw=line.raw)
+        for line, what in rows
+        if isinstance(what, UnreadableLine)
     ]
     run.refuse(connection, owner.app, refusals)

@@ -43,6 +43,7 @@ def take(location: Location, prefix: str, path: Path, name: str = "") -> Sound:
     with _opened(path) as file:
         before = os.fstat(file.fileno())
         kind = audio.kind_of(path.name, _read(file, audio.HEAD))
+        file.seek(0)
         key = f"{prefix}/{_key(path, before, name)}{kind.extension}"
         if kind.is_copied:
             audio.check(file, kind)

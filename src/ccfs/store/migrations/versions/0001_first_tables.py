@@ -142,6 +142,7 @@ def upgrade() -> None:
         "callback_prefixes",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("may_be_private", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_callback_prefixes_app")),
         sa.PrimaryKeyConstraint("app", "prefix", name=op.f("pk_callback_prefixes")),
     )
@@ -203,6 +204,54 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_devices_app")),
         sa.PrimaryKeyConstraint("app", "account_id", "kind", "name", name=op.f("pk_devices")),
         sa.UniqueConstraint("app", "account_id", "kind", "number", name=op.f("uq_devices_app_account_id_kind_number")),
+    )
+    op.create_table(
+        "exports",
+        sa.Column("response_id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("tables", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("caller_no", sa.Text(), nullable=False),
+        sa.Column("callee_no", sa.Text(), nullable=False),
+        sa.Column("callback_url", sa.Text(), nullable=False),
+        sa.Column("asked_on", sa.Date(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("crc32", sa.BigInteger(), nullable=True),
+        sa.Column("ready_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_exports_app")),
+        sa.PrimaryKeyConstraint("response_id", name=op.f("pk_exports")),
+        sa.UniqueConstraint("app", "file_name", name=op.f("uq_exports_app_file_name")),
+    )
+    op.create_index(
+        "ix_exports_due",
+        "exports",
+        ["app", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due'"),
+        postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
+        "ix_exports_ready",
+        "exports",
+        ["ready_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_table(
         "queue_visits",
@@ -314,6 +363,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_voice_files_app_folder"), "voice_files", ["app", "folder"], unique=False)
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("export", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("receiver", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_deliveries_app")),
+        sa.ForeignKeyConstraint(["export"], ["exports.response_id"], name=op.f("fk_deliveries_export")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+    )
+    op.create_index(op.f("ix_deliveries_app_created_at"), "deliveries", ["app", "created_at"], unique=False)
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["receiver", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due'"),
+        postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(op.f("ix_deliveries_state_created_at"), "deliveries", ["state", "created_at"], unique=False)
+    op.create_table(
         "play_tokens",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -338,3 +416,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_vdns_app")),
         sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id", name=op.f("pk_vdns")),
     )
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("delivery", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=False),
+        sa.Column("what_next", sa.Text(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_delivery_attempts_app")),
+        sa.ForeignKeyConstraint(
+            ["delivery"], ["deliveries.id"], name=op.f("fk_delivery_attempts_delivery"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
+    )
+    op.create_index(op.f("ix_delivery_attempts_delivery"), "delivery_attempts", ["delivery"], unique=False)

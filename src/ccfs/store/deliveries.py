@@ -1,0 +1,194 @@
+"""Rows of deliveries and their attempts. The row is the job, as with exports; each receiver is claimed for apart, so that
+a slow one delays no other. Whoever lists names the app first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.delivery import Delivery, Next, Outcome, State
+from ccfs.model.tenancy import App
+from ccfs.store import schema
+
+_TABLE = schema.deliveries
+_ATTEMPTS = schema.delivery_attempts
+_APPS = schema.apps
+_WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
+_DUE = _TABLE.c.state == State.DUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that a worker holds."""
+
+    delivery: Delivery
+    receiver: str  # scheme, host and port
+    claims: int  # since the last recorded attempt, this one among them
+    lease: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A delivery as operators see it."""
+
+    delivery: Delivery
+    export: str  # responseId
+    state: State
+    due_at: datetime | None
+    attempts: tuple[tuple[Outcome, Next], ...] = ()
+
+
+def add(connection: Connection, app: App, delivery: Delivery, export: str, receiver: str, due_at: datetime) -> None:
+    """Keep a delivery in the transaction that makes it due."""
+    connection.execute(
+        sa.insert(_TABLE).values(
+            id=delivery.id,
+            app=app.id,
+            export=export,
+            url=delivery.url,
+            receiver=receiver,
+            body=delivery.body,
+            state=State.DUE,
+            due_at=due_at,
+            lease="",
+            claims=0,
+            attempts=0,
+            created_at=delivery.created_at,
+        )
+    )
+
+
+def due_receivers(connection: Connection, now: datetime) -> list[str]:
+    """Receivers that have something due: one step through the index for each receiver, however many rows wait."""
+    first = sa.select(sa.func.min(_TABLE.c.receiver).label("receiver")).where(_DUE)
+    walk = first.cte("walk", recursive=True)
+    following = sa.select(sa.func.min(_TABLE.c.receiver)).where(_DUE, _TABLE.c.receiver > walk.c.receiver)
+    walk = walk.union_all(sa.select(following.scalar_subquery()).select_from(walk).where(walk.c.receiver.is_not(None)))
+    is_due = sa.exists().where(_DUE, _TABLE.c.receiver == walk.c.receiver, _TABLE.c.due_at <= now)
+    return list(connection.execute(sa.select(walk.c.receiver).where(walk.c.receiver.is_not(None), is_due)).scalars())
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next delivery of any receiver is due."""
+    return connection.execute(sa.select(sa.func.min(_TABLE.c.due_at)).where(_DUE)).scalar()
+
+
+def claim(
+    connection: Connection, receiver: str, now: datetime, lease: str, lasts: timedelta, limit: int
+) -> list[Claimed]:
+    """Hold at most `limit` deliveries of the receiver that are due, the longest due first; they are pushed ahead."""
+    due = _DUE & (_TABLE.c.receiver == receiver) & (_TABLE.c.due_at <= now)
+    ids = sa.select(_TABLE.c.id).where(due).order_by(_TABLE.c.due_at).limit(limit).with_for_update(skip_locked=True)
+    found = list(connection.execute(ids).scalars())
+    values = {"due_at": now + lasts, "lease": lease, "claims": _TABLE.c.claims + 1}
+    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(found), due).values(**values).returning(_TABLE.c.id)
+    mine = list(connection.execute(taken).scalars()) if found else []
+    if not mine:
+        return []
+    rows = connection.execute(_WITH_APP.where(_TABLE.c.id.in_(mine)))
+    return [Claimed(delivery=_from_row(row), receiver=receiver, claims=row.claims, lease=lease) for row in rows]
+
+
+def record(connection: Connection, results: Sequence[tuple[Claimed, Outcome, Next]]) -> int:
+    """Write what came of attempts, and what follows; how many were still held. Each attempt leaves its row anyway."""
+    held = 0
+    for claimed, outcome, then in results:
+        values = {
+            "state": then.state,
+            "due_at": then.due_at,
+            "lease": "",
+            "claims": 0,
+            "attempts": _TABLE.c.attempts + 1,
+            "finished_at": outcome.at if then.due_at is None else None,
+        }
+        mine = (_TABLE.c.id == claimed.delivery.id) & (_TABLE.c.lease == claimed.lease) & _DUE
+        held += connection.execute(sa.update(_TABLE).where(mine).values(**values)).rowcount
+    connection.execute(sa.insert(_ATTEMPTS), [_attempt(*result) for result in results])
+    return held
+
+
+def put_aside(connection: Connection, claimed: Claimed, now: datetime) -> None:
+    """Give up a delivery that was claimed again and again without an attempt ever being recorded."""
+    mine = (_TABLE.c.id == claimed.delivery.id) & (_TABLE.c.lease == claimed.lease)
+    values = {"state": State.DEAD, "due_at": None, "lease": "", "finished_at": now}
+    connection.execute(sa.update(_TABLE).where(mine).values(**values))
+
+
+def give_back(connection: Connection, claimed: Iterable[Claimed], due_at: datetime) -> None:
+    """Let go of deliveries that were not attempted."""
+    for one in claimed:
+        mine = (_TABLE.c.id == one.delivery.id) & (_TABLE.c.lease == one.lease) & _DUE
+        values = {"due_at": due_at, "lease": "", "claims": _TABLE.c.claims - 1}
+        connection.execute(sa.update(_TABLE).where(mine).values(**values))
+
+
+def listed(connection: Connection, app: App, state: State | None = None, limit: int = 100) -> list[Listed]:
+    """The app's deliveries, newest first."""
+    statement = _WITH_APP.where(_TABLE.c.app == app.id, *([_TABLE.c.state == state] if state else []))
+    rows = connection.execute(statement.order_by(_TABLE.c.created_at.desc(), _TABLE.c.id).limit(limit))
+    return [_listed(row) for row in rows]
+
+
+def shown(connection: Connection, app: App, delivery_id: str) -> Listed | None:
+    """One delivery of the app with its attempts in order."""
+    row = connection.execute(_WITH_APP.where(_TABLE.c.app == app.id, _TABLE.c.id == delivery_id)).one_or_none()
+    if row is None:
+        return None
+    statement = sa.select(_ATTEMPTS).where(_ATTEMPTS.c.delivery == delivery_id).order_by(_ATTEMPTS.c.id)
+    return _listed(row, tuple(_outcome(found) for found in connection.execute(statement)))
+
+
+def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: datetime) -> int:
+    """Let deliveries of the app be tried again now, from their first attempt on; how many."""
+    finished = _TABLE.c.state.in_([State.DEAD, State.DELIVERED])
+    statement = sa.update(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.id.in_(delivery_ids), finished)
+    values = {"state": State.DUE, "due_at": now, "lease": "", "claims": 0, "attempts": 0, "finished_at": None}
+    return connection.execute(statement.values(**values)).rowcount
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many deliveries are in each state, over all apps: for metrics."""
+    rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
+    return {state: count for state, count in rows}
+
+
+def _attempt(claimed: Claimed, outcome: Outcome, then: Next) -> dict[str, Any]:
+    return {
+        "app": claimed.delivery.app,
+        "delivery": claimed.delivery.id,
+        "at": outcome.at,
+        "address": outcome.address,
+        "status": outcome.status,
+        "milliseconds": outcome.milliseconds,
+        "answer": outcome.answer[:1024],
+        "failure": outcome.failure,
+        "what_next": then.state,
+        "next_at": then.due_at,
+    }
+
+
+def _outcome(row: sa.Row[Any]) -> tuple[Outcome, Next]:
+    outcome = Outcome(
+        at=row.at,
+        address=row.address,
+        status=row.status,
+        milliseconds=row.milliseconds,
+        answer=row.answer,
+        failure=row.failure,
+    )
+    return outcome, Next(state=State(row.what_next), due_at=row.next_at)
+
+
+def _from_row(row: sa.Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id, app=row.app, ak=row.ak, url=row.url, body=row.body, attempts=row.attempts, created_at=row.created_at
+    )
+
+
+def _listed(row: sa.Row[Any], attempts: tuple[tuple[Outcome, Next], ...] = ()) -> Listed:
+    return Listed(
+        delivery=_from_row(row), export=row.export, state=State(row.state), due_at=row.due_at, attempts=attempts
+    )

@@ -1,0 +1,165 @@
+"""Rows of exports. The row is the job: a worker claims it by a conditional write that pushes it ahead, and holds it by a
+lease that only its token can renew or finish. Whoever asks for a file names the app first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.export import Export, Filter, Kind, State
+from ccfs.model.recording import Kept
+from ccfs.model.tenancy import App
+from ccfs.model.window import Window
+from ccfs.store import schema
+from ccfs.store.recordings import values_of
+
+_TABLE = schema.exports
+_APPS = schema.apps
+_WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An export that a worker holds."""
+
+    app: App
+    export: Export
+    attempts: int  # claims so far, this one among them
+    lease: str  # token
+
+
+def add(connection: Connection, app: App, export: Export) -> None:
+    """Keep a request; it is due at once."""
+    connection.execute(
+        sa.insert(_TABLE).values(
+            response_id=export.response_id,
+            app=app.id,
+            kind=export.kind,
+            tables=",".join(export.tables),
+            begin=export.window.begin,
+            end=export.window.end,
+            **values_of(export.filter),
+            callback_url=export.callback_url,
+            asked_on=export.asked_on,
+            asked_at=export.asked_at,
+            file_name=export.file_name,
+            state=State.DUE,
+            due_at=export.asked_at,
+            lease="",
+            attempts=0,
+            error="",
+        )
+    )
+
+
+def ready_file(connection: Connection, app: App, kind: Kind, file_name: str) -> Kept | None:
+    """The bytes of the app's export of that kind and name, while they are kept."""
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.file_name == file_name)
+    row = connection.execute(
+        sa.select(_TABLE).where(mine, _TABLE.c.kind == kind, _TABLE.c.state == State.READY)
+    ).one_or_none()
+    return _kept(row) if row else None
+
+
+def claim(connection: Connection, now: datetime, lease: str, lasts: timedelta) -> Claimed | None:
+    """Hold the export that is due longest, of the app that has the fewest under way; None if none is due.
+
+    It is pushed ahead before it is looked at: a worker that dies leaves it due again when the lease ends.
+    """
+    due = (_TABLE.c.state == State.DUE) & (_TABLE.c.due_at <= now)
+    held = sa.select(_TABLE.c.app, sa.func.count().label("held")).where(
+        _TABLE.c.state == State.DUE, _TABLE.c.lease != "", _TABLE.c.due_at > now
+    )
+    busy = held.group_by(_TABLE.c.app).subquery()
+    found = (
+        sa.select(_TABLE.c.response_id)
+        .outerjoin(busy, busy.c.app == _TABLE.c.app)
+        .where(due)
+        .order_by(sa.func.coalesce(busy.c.held, 0), _TABLE.c.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=_TABLE)
+    )
+    number = connection.execute(found).scalar()
+    if number is None:
+        return None
+    taken = sa.update(_TABLE).where(_TABLE.c.response_id == number, due)
+    values = {"due_at": now + lasts, "lease": lease, "attempts": _TABLE.c.attempts + 1}
+    if connection.execute(taken.values(**values)).rowcount != 1:
+        return None
+    row = connection.execute(_WITH_APP.where(_TABLE.c.response_id == number)).one()
+    app = App(id=row.app, ak=row.ak, name=row.name)
+    return Claimed(app=app, export=_from_row(row), attempts=row.attempts, lease=lease)
+
+
+def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
+    """Hold it longer; False if it is no longer held: somebody else makes it now."""
+    return connection.execute(_mine(claimed).values(due_at=until)).rowcount == 1
+
+
+def finish(connection: Connection, claimed: Claimed, kept: Kept, now: datetime) -> bool:
+    """Its file can be fetched from now on; False if it is no longer held."""
+    values = {"state": State.READY, "due_at": None, "lease": "", "ready_at": now, "error": "", **values_of(kept)}
+    return connection.execute(_mine(claimed).values(**values)).rowcount == 1
+
+
+def give_back(connection: Connection, claimed: Claimed, due_at: datetime, error: str) -> bool:
+    """Let it be tried again at `due_at`; False if it is no longer held."""
+    values = {"due_at": due_at, "lease": "", "error": error[:1000]}
+    return connection.execute(_mine(claimed).values(**values)).rowcount == 1
+
+
+def put_aside(connection: Connection, claimed: Claimed, error: str) -> bool:
+    """Try it no more until an operator says so; False if it is no longer held."""
+    values = {"state": State.FAILED, "due_at": None, "lease": "", "error": error[:1000]}
+    return connection.execute(_mine(claimed).values(**values)).rowcount == 1
+
+
+def old_files(connection: Connection, before: datetime, limit: int) -> list[tuple[App, str, Kept]]:
+    """Exports that became ready before an instant and still have their file: app, responseId, bytes."""
+    statement = _WITH_APP.where(_TABLE.c.state == State.READY, _TABLE.c.ready_at < before)
+    rows = connection.execute(statement.order_by(_TABLE.c.ready_at).limit(limit))
+    return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, _kept(row)) for row in rows]
+
+
+def expire(connection: Connection, app: App, response_id: str) -> None:
+    """Its file can be fetched no more."""
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.response_id == response_id)
+    connection.execute(sa.update(_TABLE).where(mine).values(state=State.EXPIRED))
+
+
+def failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
+    """The app's exports that were put aside, with the error."""
+    rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.state == State.FAILED))
+    return [(_from_row(row), row.error) for row in rows]
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many exports are in each state, over all apps: for metrics."""
+    rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
+    return {state: count for state, count in rows}
+
+
+def _mine(claimed: Claimed) -> sa.Update:
+    held = (_TABLE.c.lease == claimed.lease) & (_TABLE.c.state == State.DUE)
+    return sa.update(_TABLE).where(_TABLE.c.response_id == claimed.export.response_id, held)
+
+
+def _kept(row: sa.Row[Any]) -> Kept:
+    return Kept(location_id=row.location_id, key=row.key, size=row.size, sha256=row.sha256, crc32=row.crc32)
+
+
+def _from_row(row: sa.Row[Any]) -> Export:
+    names: Sequence[str] = ("account_id", "agent_id", "call_id", "caller_no", "callee_no")
+    return Export(
+        response_id=row.response_id,
+        kind=Kind(row.kind),
+        tables=tuple(row.tables.split(",")),
+        window=Window(begin=row.begin, end=row.end),
+        filter=Filter(**{name: getattr(row, name) for name in names}),
+        callback_url=row.callback_url,
+        asked_on=row.asked_on,
+        asked_at=row.asked_at,
+    )

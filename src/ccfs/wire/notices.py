@@ -1,0 +1,47 @@
+"""Callbacks: what CC-FS tells a receiver, as bytes and headers. No sending, no schedule.
+
+Where the manual contradicts itself about a field's name, every name is sent with the same value (spec, 3.1, 3.8, 3.10).
+"""
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from ccfs.model.export import Export, Kind
+from ccfs.wire import sign
+
+NAMES = {
+    Kind.BILL: ("billFileName", "billName"),
+    Kind.AGENT_OPERATION: ("agentOprInfoFileName", "fileName"),
+    Kind.AGENT_SKILL: ("agentSkillInfoFileName", "agentOprSkillFileName", "fileName"),
+}
+CONTENT_TYPE = "application/json;charset=UTF-8"
+
+
+def body(export: Export) -> bytes:
+    """The callback's body; `accountId` stands in it only if the request named one."""
+    told = {"responseId": export.response_id, **{name: export.file_name for name in NAMES[export.kind]}}
+    if export.filter.account_id:
+        told["accountId"] = export.filter.account_id
+    return json.dumps({"request": {"version": "2.0"}, "msgBody": told}, separators=(",", ":")).encode()
+
+
+def headers(
+    url: str, content: bytes, *, ak: str, sk: str, now: datetime, delivery_id: str, host_with_port: bool
+) -> dict[str, str]:
+    """The callback's headers, signed as CC-FS signs (spec, 1.5), and the id that is the same at every attempt."""
+    parts = urlsplit(url)
+    named = parts.netloc if host_with_port else parts.hostname or ""
+    host = f"[{named}]" if ":" in named and not host_with_port else named
+    signed = {"content-length": str(len(content)), "content-type": CONTENT_TYPE, "host": host}
+    request = sign.Request(method="POST", path=parts.path or "/", query=parts.query, headers=signed, body=content)
+    timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "Accept": "*/*",
+        "Content-Type": CONTENT_TYPE,
+        "Authorization": sign.sign(request, ak, sk, timestamp),
+        "Host": host,
+        "Content-Length": signed["content-length"],
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }

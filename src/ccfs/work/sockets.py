@@ -1,0 +1,207 @@
+"""Sockets of callbacks: opened only to addresses that they may lead to, and never waited for beyond a deadline.
+
+The name is resolved here, once, and the socket is opened to the very address that was judged; so a name that answers
+differently the second time gains nothing. HTTP is spoken in work/egress.
+"""
+
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any, TypeVar
+
+from httpcore2 import SOCKET_OPTION, NetworkBackend, NetworkStream, WriteError
+
+from ccfs.work.addresses import Reach, may_connect
+
+T = TypeVar("T")
+Resolve = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the best first; OSError where there are none
+
+_CERTIFICATE = {  # OpenSSL's X509_V_ERR_…
+    9: "certificate is not valid yet",
+    10: "certificate has expired",
+    62: "certificate is for another host",
+    64: "certificate is for another host",  # where the host is an address
+}
+
+
+class Broken(Exception):
+    """An exchange came to nothing; the text says why in a few words."""
+
+
+class Dropped(Broken):
+    """The receiver dropped the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long to wait, in seconds, and how much to read, in bytes."""
+
+    connect: float = 5.0  # for the name, the socket and the TLS handshake together
+    send: float = 10.0  # for the receiver to take more
+    receive: float = 15.0  # for the receiver to say more
+    whole: float = 30.0  # for the whole exchange
+    answer: int = 64 << 10  # of the body
+    heads: int = 128 << 10  # of all that is not the body
+
+
+def system_resolve(host: str, port: int) -> list[str]:
+    """The addresses that this machine's resolver has for a host."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class Guard(NetworkBackend):
+    """Opens the socket of one connection, and holds the deadline of the exchange under way on it."""
+
+    def __init__(self, reach: Reach, limits: Limits, resolve: Resolve) -> None:
+        self._reach, self._limits, self._resolve = reach, limits, resolve
+        self._deadline = 0.0
+        self.address = ""  # where the socket leads, once it does
+        self.received = 0  # bytes of the exchange under way
+
+    def begin(self, deadline: float) -> None:
+        """Another exchange begins, which ends at that moment of time.monotonic()."""
+        self._deadline, self.received = deadline, 0
+
+    def patience(self, seconds: float, doing: str) -> float:
+        """How long to wait for one thing; raises Broken where the exchange has no time left."""
+        left = min(seconds, self._deadline - time.monotonic())
+        if left <= 0:
+            raise Broken(f"timeout while {doing}")
+        return left
+
+    def take(self, data: bytes) -> bytes:
+        """Counts what came; raises Broken where it never ends."""
+        self.received += len(data)
+        if self.received > self._limits.answer + self._limits.heads:
+            raise Broken("answer too large")
+        return data
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> NetworkStream:
+        """A stream to the first address of the host that may be connected to and answers; raises Broken."""
+        until = time.monotonic() + self.patience(self._limits.connect, "connecting")
+        addresses = self._allowed(host, port, until)
+        for number, address in enumerate(addresses):
+            share = (until - time.monotonic()) / (len(addresses) - number)
+            try:
+                return self._connected(address, port, max(share, 0.001), until)
+            except OSError as error:
+                failure = error
+        raise _broken(failure, "connecting") from None
+
+    def _allowed(self, host: str, port: int, until: float) -> list[str]:
+        found = [host] if self._reach is Reach.LITERAL else self._addresses(host, port, until)
+        allowed = [address for address in dict.fromkeys(found) if may_connect(address, self._reach)]
+        if not allowed:
+            raise Broken("address not allowed" if found else "name does not resolve")
+        return allowed
+
+    def _addresses(self, host: str, port: int, until: float) -> Sequence[str]:
+        try:
+            return _in_time(lambda: self._resolve(host, port), until - time.monotonic())
+        except TimeoutError:
+            raise Broken("timeout while connecting") from None
+        except (OSError, UnicodeError):
+            raise Broken("name does not resolve") from None
+
+    def _connected(self, address: str, port: int, seconds: float, until: float) -> NetworkStream:
+        connected = socket.create_connection((address, port), seconds)
+        try:
+            self.address = connected.getpeername()[0]
+            if not may_connect(self.address, self._reach):
+                raise Broken("address not allowed")
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            connected.close()
+            raise
+        return _Stream(connected, self, self._limits, until)
+
+
+class _Stream(NetworkStream):
+    """A socket that waits no longer than its guard allows. The timeouts that httpcore2 passes are not used."""
+
+    def __init__(self, connected: socket.socket, guard: Guard, limits: Limits, until: float) -> None:
+        self._socket, self._guard, self._limits = connected, guard, limits
+        self._until = until  # when the TLS handshake must be over
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            self._socket.settimeout(self._guard.patience(self._limits.receive, "answering"))
+            return self._guard.take(self._socket.recv(max_bytes))
+        except OSError as error:
+            raise _broken(error, "answering") from None
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        rest = memoryview(buffer)
+        try:
+            while rest:
+                self._socket.settimeout(self._guard.patience(self._limits.send, "sending"))
+                rest = rest[self._socket.send(rest) :]
+        except TimeoutError:
+            raise Broken("timeout while sending") from None
+        except OSError as error:
+            raise WriteError(error) from None  # httpcore2 goes on to read: an early answer may be there
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        try:
+            self._socket.settimeout(self._guard.patience(self._until - time.monotonic(), "connecting"))
+            self._socket = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except (OSError, Broken) as error:
+            self.close()
+            raise (error if isinstance(error, Broken) else _broken(error, "connecting")) from None
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """`is_readable`, which tells httpcore2 that an idle receiver hung up; nothing else is asked for."""
+        if info != "is_readable":
+            return None
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return bool(waiting.poll(0))
+
+
+def _broken(error: OSError, doing: str) -> Broken:
+    """The failure in words for people."""
+    if isinstance(error, TimeoutError):
+        return Broken(f"timeout while {doing}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = f"certificate is not trusted: {error.verify_message}"
+        return Broken(_CERTIFICATE.get(error.verify_code, reason))
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        return Broken(f"tls: {(error.reason or 'failed').replace('_', ' ').lower()}")
+    if isinstance(error, ConnectionRefusedError):
+        return Broken("refused")
+    if isinstance(error, ConnectionError | ssl.SSLEOFError):
+        return Dropped("reset")
+    return Broken(os.strerror(error.errno).lower() if error.errno else f"failed while {doing}")
+
+
+def _in_time(question: Callable[[], T], seconds: float) -> T:
+    """The answer of a question that knows no timeout itself; TimeoutError, and it is left to itself, where it takes long."""
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(question())
+        except BaseException as error:  # noqa: BLE001  raised where the answer is awaited
+            answer.set_exception(error)
+
+    Thread(target=ask, name="resolve", daemon=True).start()
+    return answer.result(max(seconds, 0))

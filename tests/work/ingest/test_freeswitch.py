@@ -1,0 +1,106 @@
+"""What FreeSWITCH leaves, in each of its formats, becomes the same calls."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from ccfs.model.cdr import LAST, Device
+from ccfs.store import schema
+from tests.work.ingest.given import FREESWITCH, Place
+
+TRANSFER = (FREESWITCH / "transfer.jsonl").read_text().splitlines(keepends=True)
+QUEUE = ("queue-answered.member.json", "queue-answered.agent.json")
+
+
+def left(place: Place, *names: str) -> Path:
+    """A folder with these samples."""
+    for name in names:
+        place.leave(f"cdr/{name}", (FREESWITCH / name).read_bytes())
+    return place.switch / "cdr"
+
+
+def rows(place: Place) -> list[tuple[object, ...]]:
+    """Rows of calls as far as they do not depend on when they came."""
+    columns = ("call_id", "call_id_num", "switch_leg_id", "device_type", "agent_id", "begin", "call_begin", "call_end")
+    return sorted(place.rows(schema.cdrs, *columns), key=str)
+
+
+def test_both_legs_of_a_queued_call_are_rows_of_one_call(each_place: Place) -> None:
+    assert each_place.freeswitch(left(each_place, *QUEUE))["cdrs"] == 2
+    columns = ("call_id", "call_id_num", "device_type", "device_no", "agent_id", "current_skill_id", "pre_device_type")
+    member, agent = sorted(each_place.rows(schema.cdrs, *columns), key=lambda row: row[1] == LAST)
+    assert member[0] == agent[0]
+    assert len(member[0]) == 25
+    assert member[1:3] == (1, Device.QUEUE)
+    assert agent[1:] == (LAST, Device.AGENT, 1001, "1001", "support", Device.QUEUE)
+    waited = each_place.rows(schema.cdrs, "wait_begin", "ack_end", "call_begin", order="call_id_num")
+    assert {moment.strftime("%H:%M:%S") for row in waited for moment in row if moment} >= {"13:05:00", "13:05:21"}
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "xml"])
+def test_one_channel_is_the_same_row_in_every_format(format: str, place: Place) -> None:
+    assert place.freeswitch(left(place, f"same-call.{format}") / f"same-call.{format}")["cdrs"] == 1
+    for other in ("csv", "json", "xml"):
+        assert place.freeswitch(left(place, f"same-call.{other}"))["cdrs"] == 0
+
+
+def test_a_whole_folder_of_all_formats_goes_in_at_once(each_place: Place) -> None:
+    names = [sample.name for sample in FREESWITCH.iterdir() if sample.suffix != ".md"]
+    added = each_place.freeswitch(left(each_place, *names))
+    assert added["refused"] == []
+    assert added["cdrs"] == 2 + 1 + 2 + 3 + 6 + 1
+    numbers = each_place.rows(schema.cdrs, "call_id", "call_id_num")
+    for _, some in itertools.groupby(sorted(numbers), key=lambda row: row[0]):
+        found = sorted(number for _, number in some)
+        assert found == [LAST, *range(1, len(found))]
+
+
+def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_come(tmp_path: Path) -> None:
+    whole = Place(tmp_path / "whole").prepare()
+    whole.freeswitch(whole.leave("all.jsonl", "".join(TRANSFER)))
+    assert len({row[0] for row in rows(whole)}) == 1
+    for number, order in enumerate(itertools.permutations(TRANSFER)):
+        place = Place(tmp_path / str(number)).prepare()
+        for text in order:
+            cdr = place.leave("all.jsonl", "")
+            cdr.write_text(text)
+            place.freeswitch(cdr, CCFS_SETTLE_SECONDS="0")
+        assert rows(place) == rows(whole)
+
+
+@pytest.mark.parametrize(
+    "names", [QUEUE, QUEUE[::-1], ("outbound.xml", "outbound.far.xml"), ("outbound.far.xml", "outbound.xml")]
+)
+def test_documents_of_one_call_that_come_in_two_runs_end_the_same(names: tuple[str, str], tmp_path: Path) -> None:
+    whole, place = Place(tmp_path / "whole").prepare(), Place(tmp_path / "parts").prepare()
+    whole.freeswitch(left(whole, *names))
+    for name in names:
+        assert place.freeswitch(left(place, name))["cdrs"] == 1
+    assert rows(place) == rows(whole)
+
+
+def test_a_damaged_document_is_refused_and_the_rest_goes_in(place: Place) -> None:
+    folder = left(place, "outbound.xml", "queue-abandoned.json")
+    damaged = place.leave("cdr/cut.xml", (FREESWITCH / "outbound.xml").read_bytes()[:900])
+    place.leave("cdr/large.json", b" " * (16 << 20) + b"{}")
+    place.leave("cdr/empty.json", b"")
+    (folder / "pipe.json").symlink_to(folder / "outbound.xml")
+    added = place.freeswitch(folder)
+    assert added["cdrs"] == 2
+    assert {Path(one["file"]).name for one in added["refused"]} >= {damaged.name, "large.json", "pipe.json"}
+    assert all(one["reason"] for one in added["refused"])
+
+
+def test_bad_lines_of_csv_are_refused_by_number_and_kept(place: Place) -> None:
+    good = (FREESWITCH / "same-call.csv").read_text()
+    added = place.freeswitch(place.leave("Master.csv", f"nonsense\n\n{good}more,nonsense\n"))
+    assert added["cdrs"] == 1
+    assert [one["line"] for one in added["refused"]] == [1, 4]
+    assert place.rows(schema.refusals, "raw") == [b"nonsense\n", b"more,nonsense\n"]
+
+
+def test_stamps_are_in_the_zone_given(place: Place) -> None:
+    cdr = left(place, "master.csv") / "master.csv"
+    assert place.freeswitch(cdr, "--zone", "Asia/Tokyo")["cdrs"] == 6
+    assert min(place.rows(schema.cdrs, "begin")).isoformat() == "2023-10-10T14:43:58+00:00"
