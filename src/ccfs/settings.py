@@ -73,6 +73,42 @@ class Settings(BaseModel):
     file_hash: Literal["sha256", "sha1", "md5"] = Field(
         default="sha256", description="What ivr/getFileHash answers: sha256, sha1 or md5, in lower-case hex."
     )
+    export_max_days: int = Field(
+        default=3, ge=1, description="Longest period that an export may be asked for, in days."
+    )
+    export_keep_days: int = Field(
+        default=7, ge=1, description="How long the file of an export can be fetched, in days."
+    )
+    export_rows_per_file: int = Field(
+        default=500_000, ge=1, description="Rows of one CSV in an export; more go into the next, numbered one."
+    )
+    export_header: bool = Field(default=True, description="Whether CSVs begin with a row of column names.")
+    export_bom: bool = Field(default=False, description="Whether CSVs begin with a UTF-8 byte order mark.")
+    export_call_tail: bool = Field(
+        default=True, description="Whether call CSVs have the five columns after the manual's 21."
+    )
+    export_manifest: bool = Field(
+        default=False, description="Whether exports hold a manifest.csv with rows and SHA-256 of each member."
+    )
+    export_attempts: int = Field(
+        default=20, ge=1, description="How often the making of an export may fail before it is put aside."
+    )
+    callback_retry_seconds: float = Field(
+        default=600, gt=0, description="Time from a failed callback to the next attempt."
+    )
+    callback_max_attempts: int = Field(
+        default=144, ge=1, description="Attempts after which a callback is given up and listed as dead."
+    )
+    callback_backoff: Literal["fixed", "exponential"] = Field(
+        default="fixed", description="fixed, as CC-FS has it, or exponential: doubling, with jitter, up to a day."
+    )
+    callback_host_with_port: bool = Field(
+        default=True,
+        description="Whether the Host of callbacks names a port that the URL has; CC-FS's sample does not.",
+    )
+    ssl_trust_all: bool = Field(
+        default=False, description="Whether certificates of callback receivers go unverified. Dangerous."
+    )
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
     )

@@ -117,6 +117,7 @@ def test_callback_prefixes_are_bound_and_unbound(data: Path) -> None:
     assert ccfs("callback", "bind", "--app", AK, prefix, "--data", data, "--json").json == {
         "app": AK,
         "prefix": prefix,
+        "private": False,
     }
     assert ccfs("callback", "list", "--app", AK, "--data", data, "--json").json == {"prefixes": [prefix]}
     assert ccfs("callback", "unbind", "--app", AK, prefix, "--data", data, "--json").json["unbound"] == prefix

@@ -18,6 +18,7 @@ json_values = st.recursive(
     max_leaves=10,
 )
 MADE = [operation.ask for operation in OPERATIONS if operation.ask]
+RIGHT = {"beginTime": "2018-06-29 10:42:49", "endTime": "2018-07-02 10:42:49"}  # where "x" would be of a wrong format
 
 
 def body(**msg_body: Any) -> bytes:
@@ -123,12 +124,13 @@ def test_a_text_may_be_as_long_as_the_manual_says(ask: type[asks.Ask], name: str
 
 @pytest.mark.parametrize("ask", MADE)
 def test_a_required_field_is_missed_and_must_not_be_empty(ask: type[asks.Ask]) -> None:
-    for name, field in ask.model_fields.items():
-        if field.is_required():
-            assert refusal(ask, body()) == (errors.NullParameter, name)
-            assert refusal(ask, body(**{name: None})) == (errors.NullParameter, name)
-            assert refusal(ask, body(**{name: ""})) == (errors.EmptyParameter, name)
-            assert refusal(ask, body(**{name: ["x"]})) == (errors.WrongFormat, name)
+    required = [name for name, field in ask.model_fields.items() if field.is_required()]
+    for name in required:
+        others = {other: RIGHT.get(other, "x") for other in required if other != name}
+        assert refusal(ask, body(**others)) == (errors.NullParameter, name)
+        assert refusal(ask, body(**others, **{name: None})) == (errors.NullParameter, name)
+        assert refusal(ask, body(**others, **{name: ""})) == (errors.EmptyParameter, name)
+        assert refusal(ask, body(**others, **{name: ["x"]})) == (errors.WrongFormat, name)
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\0", "a\nb", "a\r", "\x1f", "\x7f"])
@@ -178,3 +180,25 @@ def test_a_number_may_be_left_out_where_it_is_optional(pairs: dict[str, str]) ->
     assert asks.integer(pairs, "vdnId", required=False) is None
     with pytest.raises(errors.NullParameter):
         asks.integer(pairs, "vdnId", required=True)
+
+
+@pytest.mark.parametrize("value", ["2018-06-29", "2018-06-29T10:42:49", "29.06.2018 10:42", "2018-6-29 10:42:49", "x" * 19])
+def test_a_time_has_one_form(value: str) -> None:
+    sent = body(beginTime=value, endTime=RIGHT["endTime"], callBackURL="https://cb.example.com/")
+    assert refusal(asks.QueryAgentOprInfoData, sent) == (errors.WrongFormat, "beginTime")
+
+
+def test_the_data_type_is_both_unless_something_else_is_asked() -> None:
+    given = {**RIGHT, "callBackURL": "https://cb.example.com/"}
+    assert asks.read(asks.QueryBillData, body(**given)).dataType == "call_record"
+    assert asks.read(asks.QueryBillData, body(**given, dataType="")).dataType == "call_record"
+    assert asks.read(asks.QueryBillData, body(**given, dataType="call")).dataType == "call"
+    assert refusal(asks.QueryBillData, body(**given, dataType="calls")) == (errors.WrongFormat, "dataType")
+
+
+def test_the_skill_file_may_be_asked_for_without_an_envelope() -> None:
+    flat = b'{"agentSkillInfoFileName":"20241018_9239cb50a8384bb0ab503441bf089446.zip"}'
+    name = "20241018_9239cb50a8384bb0ab503441bf089446.zip"
+    assert asks.read(asks.DownloadAgentSkillInfoFile, flat, flat=True).agentSkillInfoFileName == name
+    enveloped = body(agentSkillInfoFileName=name)
+    assert asks.read(asks.DownloadAgentSkillInfoFile, enveloped, flat=True).agentSkillInfoFileName == name

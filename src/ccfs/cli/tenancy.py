@@ -2,12 +2,12 @@
 
 import secrets
 from typing import Annotated
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import typer
 
 from ccfs.cli.common import AppKey, AsJson, DataFolder, open_node, show
+from ccfs.model.callback_url import callback_url
 from ccfs.model.tenancy import DEFAULT_ZONE, Account, Vdn
 from ccfs.node import now
 from ccfs.store import tenancy
@@ -175,22 +175,22 @@ def list_accounts(app: AppKey, data: DataFolder = None, as_json: AsJson = False)
 
 
 @callbacks.command("bind")
-def bind(app: AppKey, prefix: str, data: DataFolder = None, as_json: AsJson = False) -> None:
+def bind(
+    app: AppKey,
+    prefix: str,
+    private: Annotated[
+        bool, typer.Option("--private", help="The host's name may lead to a private address of your network.")
+    ] = False,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
     """Allow callback URLs that begin with PREFIX; to bind http or a private address is your decision."""
-    if not _is_prefix(prefix):
+    if callback_url(prefix) is None:
         raise typer.BadParameter("a prefix is an http or https URL with a host, and without user, fragment and blanks")
     with open_node(data).database.writing() as connection:
-        tenancy.bind_callback(connection, tenancy.app_by_ak(connection, app), prefix)
-    show({"app": app, "prefix": prefix}, as_json, f"{prefix} is bound")
-
-
-def _is_prefix(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets without an address, a port that is none
-        return False
-    return is_whole and not (parts.username or parts.fragment) and text.isprintable() and " " not in text
+        owner = tenancy.app_by_ak(connection, app)
+        tenancy.bind_callback(connection, owner, prefix, may_be_private=private)
+    show({"app": app, "prefix": prefix, "private": private}, as_json, f"{prefix} is bound")
 
 
 @callbacks.command("list")
@@ -198,7 +198,7 @@ def list_prefixes(app: AppKey, data: DataFolder = None, as_json: AsJson = False)
     """List the app's bound prefixes."""
     with open_node(data).database.reading() as connection:
         found = tenancy.callback_prefixes(connection, tenancy.app_by_ak(connection, app))
-    show({"prefixes": found}, as_json, "\n".join(found))
+    show({"prefixes": list(found)}, as_json, "\n".join(found))
 
 
 @callbacks.command("unbind")

@@ -1,5 +1,7 @@
 """ccfs trust: certificates that callback receivers may show, besides those of public authorities."""
 
+import ssl
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ccfs.cli import key_stores
 from ccfs.cli.common import AsJson, DataFolder, open_node, show
 from ccfs.model.errors import Misuse
 from ccfs.node import now
@@ -16,6 +19,7 @@ from ccfs.store import trusted_certificates as store
 from ccfs.store.trusted_certificates import TrustedCertificate
 
 LARGEST = 512 << 10  # bytes, as the manual has it
+LARGEST_STORE = 8 << 20  # bytes; that of a JDK itself has 0.2 MB
 
 trust = typer.Typer(help="Trusted certificates of callback receivers.", no_args_is_help=True)
 
@@ -30,19 +34,50 @@ def add(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trust a certificate, from the next callback on."""
-    certificate = _read(name, file)
+    """Trust a certificate, from the next callback on. Of several in one PEM file, the others become NAME-2, NAME-3, …"""
+    added = list(_described_by(name, file, _certificates(file)))
     with open_node(data).database.writing() as connection:
-        store.add_certificate(connection, certificate, now())
-    show(_described(certificate), as_json, f"{name}: {certificate.subject}, until {certificate.not_after:%Y-%m-%d}")
+        for certificate in added:
+            store.add_certificate(connection, certificate, now())
+    rows = [_described(one) for one in added]
+    text = "\n".join(f"{one.name}: {one.subject}, until {one.not_after:%Y-%m-%d}" for one in added)
+    show({"certificates": rows} if len(rows) > 1 else dict(rows[0]), as_json, text)
+
+
+@trust.command("import")
+def import_store(
+    file: Annotated[
+        Path, typer.Argument(help="Java trust store, JKS or PKCS#12.", exists=True, dir_okay=False, readable=True)
+    ],
+    password: Annotated[
+        str | None, typer.Option("--password", help="Its password; JKS can do without.", show_default=False)
+    ] = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trust the certificates of a Java trust store, under their aliases. Private keys are passed over."""
+    found = list(_of_store(file, password))
+    added: list[TrustedCertificate] = []
+    skipped: list[dict[str, str]] = []
+    with open_node(data).database.writing() as connection:
+        there = store.certificates(connection)
+        for one in found:
+            if reason := _reason_against(one, [*there, *added]):
+                skipped.append({"name": one.name, "reason": reason})
+            else:
+                store.add_certificate(connection, one, now())
+                added.append(one)
+    lines = [f"{one.name}: {one.subject}, until {one.not_after:%Y-%m-%d}" for one in added]
+    lines += [f"{one['name']}: skipped, {one['reason']}" for one in skipped]
+    show({"added": [_described(one) for one in added], "skipped": skipped}, as_json, "\n".join(lines))
 
 
 @trust.command("list")
 def list_certificates(data: DataFolder = None, as_json: AsJson = False) -> None:
-    """List trusted certificates."""
+    """List trusted certificates, and until when."""
     with open_node(data).database.reading() as connection:
         found = store.certificates(connection)
-    text = "\n".join(f"{one.name}  until {one.not_after:%Y-%m-%d}  {one.subject}" for one in found)
+    text = "\n".join(f"{one.name}  {_until(one)}  {one.subject}" for one in found)
     show({"certificates": [_described(one) for one in found]}, as_json, text)
 
 
@@ -54,24 +89,79 @@ def remove(name: str, data: DataFolder = None, as_json: AsJson = False) -> None:
     show({"removed": name}, as_json, f"{name} is removed")
 
 
-def _read(name: str, file: Path) -> TrustedCertificate:
-    if file.stat().st_size > LARGEST:
-        raise Misuse(f"{file} is larger than 512 KB")
-    data = file.read_bytes()
+def _read(file: Path, largest: int, limit: str) -> bytes:
+    with file.open("rb") as opened:
+        data = opened.read(largest + 1)
+    if len(data) > largest:
+        raise Misuse(f"{file} is larger than {limit}")
+    return data
+
+
+def _certificates(file: Path) -> list[x509.Certificate]:
+    """The certificates of a PEM or DER file."""
+    data = _read(file, LARGEST, "512 KB")
+    if key_stores.is_java_store(data):
+        raise Misuse(f"{file} is a Java key store; `ccfs trust import` takes it")
     try:
-        pem = data.lstrip().startswith(b"-----BEGIN")
-        certificate = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
+        pem = b"-----BEGIN " in data
+        return x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
     except ValueError:
         raise Misuse(f"{file} is not a certificate in PEM or DER") from None
-    if certificate.not_valid_after_utc <= now():
-        raise Misuse(f"{file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+
+
+def _described_by(name: str, file: Path, certificates: Iterable[x509.Certificate]) -> Iterator[TrustedCertificate]:
+    """What is to be trusted; Misuse where one of them should not be."""
+    for number, certificate in enumerate(certificates, 1):
+        try:
+            trusted = _trusted(name if number == 1 else f"{name}-{number}", certificate)
+        except ValueError:
+            raise Misuse(f"{file} is a certificate that OpenSSL refuses") from None
+        if trusted.not_after <= now():
+            raise Misuse(f"{file} expired on {trusted.not_after:%Y-%m-%d}: {trusted.subject}")
+        yield trusted
+
+
+def _of_store(file: Path, password: str | None) -> Iterator[TrustedCertificate]:
+    """What a trust store holds, good or not; without an alias, a certificate's name is its fingerprint's beginning."""
+    try:
+        found = key_stores.trusted_in(_read(file, LARGEST_STORE, "8 MB"), password)
+        if not found:
+            raise Misuse("it holds no trusted certificate")
+        for alias, certificate in found:
+            trusted = _trusted(alias, certificate)
+            yield trusted if alias else _trusted(trusted.sha256[:16], certificate)
+    except Misuse as error:
+        raise Misuse(f"{file}: {error}") from None
+    except ValueError:
+        raise Misuse(f"{file}: a certificate in it is damaged") from None
+
+
+def _trusted(name: str, certificate: x509.Certificate) -> TrustedCertificate:
+    """ValueError where a callback could not use it, or it cannot be described."""
+    der = certificate.public_bytes(Encoding.DER)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
+    except ssl.SSLError as error:
+        raise ValueError(name) from error
     return TrustedCertificate(
         name=name,
-        der=certificate.public_bytes(Encoding.DER),
+        der=der,
         sha256=certificate.fingerprint(hashes.SHA256()).hex(),
         subject=certificate.subject.rfc4514_string(),
         not_after=certificate.not_valid_after_utc.astimezone(UTC),
     )
+
+
+def _reason_against(one: TrustedCertificate, there: list[TrustedCertificate]) -> str:
+    if one.not_after <= now():
+        return f"expired on {one.not_after:%Y-%m-%d}"
+    if same := [other.name for other in there if other.sha256 == one.sha256]:
+        return f"is trusted already, as {same[0]}"
+    return "the name is taken" if one.name in {other.name for other in there} else ""
+
+
+def _until(one: TrustedCertificate) -> str:
+    return f"{'until' if one.not_after > now() else 'EXPIRED on'} {one.not_after:%Y-%m-%d}"
 
 
 def _described(one: TrustedCertificate) -> dict[str, str]:

@@ -6,7 +6,7 @@ bound prefix is what is connected to.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
@@ -88,6 +88,12 @@ def prefix_matches(url: str, prefix: str) -> bool:
 def is_bound(url: CallbackUrl, prefixes: Collection[str]) -> bool:
     """Whether the URL begins with one of the prefixes."""
     return any(bound is not None and _begins(url, bound) for bound in map(callback_url, prefixes))
+
+
+def private_hosts(prefixes: Mapping[str, bool]) -> frozenset[str]:
+    """The host:port of the prefixes that may lead to private addresses, where the mapping says whether each may."""
+    bound = [callback_url(prefix) for prefix, may_be_private in prefixes.items() if may_be_private]
+    return frozenset(one.site for one in bound if one)
 
 
 def _begins(url: CallbackUrl, bound: CallbackUrl) -> bool:

@@ -6,9 +6,10 @@ CcfsError
 ├── BadAsk                       what was asked cannot be understood
 │   ├── NullParameter  EmptyParameter  TooLong  TooShort  WrongFormat
 │   ├── WrongVersion  EmptyBody  WrongDate
-│   └── TooLarge  NotUploadAudio  PathNotAllowed
+│   ├── TooLarge  NotUploadAudio  PathNotAllowed
+│   └── BeginAfterEnd  SpanTooWide  CallbackNotBound
 ├── Absent                       what was asked is not there, or is another app's: the two look alike
-│   ├── NoFile  NoData  SeveralFiles
+│   ├── NoFile  NoData  NoAccount  SeveralFiles
 │   └── TokenEmpty  TokenInvalid
 ├── Unavailable                  it is there, but cannot be had now
 └── Misuse                       an operator's command that cannot be carried out; never on the wire
@@ -80,6 +81,18 @@ class PathNotAllowed(BadAsk):
     """The value of {param} does not match the path rules of this system."""
 
 
+class BeginAfterEnd(BadAsk):
+    """The beginTime cannot be later than the endTime."""
+
+
+class SpanTooWide(BadAsk):
+    """The time from beginTime to endTime is longer than {param} days."""
+
+
+class CallbackNotBound(BadAsk):
+    """The callBackURL does not begin with an address that is bound for this developer."""
+
+
 class Absent(CcfsError):
     """What was asked for is not there."""
 
@@ -90,6 +103,10 @@ class NoFile(Absent):
 
 class NoData(Absent):
     """No data found."""
+
+
+class NoAccount(Absent):
+    """The account does not exist."""
 
 
 class SeveralFiles(Absent):

@@ -152,7 +152,7 @@ def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: da
 def counts(connection: Connection) -> dict[str, int]:
     """How many deliveries are in each state, over all apps: for metrics."""
     rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
-    return {state: count for state, count in rows}
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 def _attempt(claimed: Claimed, outcome: Outcome, then: Next) -> dict[str, Any]:

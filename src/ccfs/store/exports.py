@@ -139,7 +139,7 @@ def failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
 def counts(connection: Connection) -> dict[str, int]:
     """How many exports are in each state, over all apps: for metrics."""
     rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
-    return {state: count for state, count in rows}
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 def _mine(claimed: Claimed) -> sa.Update:

@@ -25,6 +25,7 @@ class Picture:
     keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
     accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
     vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
+    callbacks: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> whether it may be private
     locked: dict[str, datetime] = field(default_factory=dict)  # address -> until
 
 
@@ -67,5 +68,6 @@ class Pictures:
             keys=dict(keys),
             accounts={app.id: tenancy.accounts(connection, app) for app in owners},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenancy.vdns(connection, app)} for app in owners},
+            callbacks={app.id: tenancy.callback_prefixes(connection, app) for app in owners},
             locked=lockouts.locked(connection, now),
         )

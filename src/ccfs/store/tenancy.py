@@ -168,12 +168,11 @@ def bind_callback(connection: Connection, app: App, prefix: str, *, may_be_priva
     )
 
 
-def callback_prefixes(connection: Connection, app: App) -> list[str]:
-    """The app's bound prefixes."""
+def callback_prefixes(connection: Connection, app: App) -> dict[str, bool]:
+    """The app's bound prefixes, each with whether its name may lead to a private address."""
     table = schema.callback_prefixes
-    return list(
-        connection.execute(sa.select(table.c.prefix).where(table.c.app == app.id).order_by(table.c.prefix)).scalars()
-    )
+    statement = sa.select(table.c.prefix, table.c.may_be_private).where(table.c.app == app.id)
+    return {row.prefix: row.may_be_private for row in connection.execute(statement.order_by(table.c.prefix))}
 
 
 def unbind_callback(connection: Connection, app: App, prefix: str) -> None:

@@ -1,5 +1,9 @@
-"""Rows of trusted certificates of callback receivers. The operator's, not an app's: they are trusted for every callback."""
+"""Rows of trusted certificates of callback receivers. The operator's, not an app's: they are trusted for every callback.
 
+Every change bumps a number in `changes`, by which a process that sends callbacks knows that what it read is old.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +12,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.model.errors import Misuse
 from ccfs.store import schema
+from ccfs.store.db import Database
 from ccfs.store.tenancy import insert_or_ignore
 
 _TABLE = schema.trusted_certificates
+_CHANGES = schema.changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +30,29 @@ class TrustedCertificate:
     not_after: datetime
 
 
+class Trusted:
+    """What is trusted at the moment, for work/egress: one look-up by key, and more only after a change. For any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._latest: tuple[int, Sequence[bytes]] = (-1, ())
+
+    def __call__(self) -> tuple[int, Sequence[bytes]]:
+        """A number that grows with every change, and the certificates in DER."""
+        with self._database.reading() as connection:
+            latest, number = self._latest, _number(connection)
+            if number != latest[0]:
+                self._latest = latest = number, [one.der for one in certificates(connection)]
+        return latest
+
+
 def add_certificate(connection: Connection, certificate: TrustedCertificate, now: datetime) -> None:
     """Trust a certificate; raises Misuse if the name is taken."""
     values = {name: getattr(certificate, name) for name in ("name", "der", "sha256", "subject", "not_after")}
     statement = insert_or_ignore(connection, _TABLE).values(**values, created_at=now)
     if not connection.execute(statement.returning(_TABLE.c.name)).first():
         raise Misuse(f"the name {certificate.name} is taken")
+    _changed(connection)
 
 
 def certificates(connection: Connection) -> list[TrustedCertificate]:
@@ -44,3 +67,14 @@ def remove_certificate(connection: Connection, name: str) -> None:
     """Trust a certificate no longer; raises Misuse if there is none of that name."""
     if connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name)).rowcount != 1:
         raise Misuse(f"there is no certificate {name}")
+    _changed(connection)
+
+
+def _changed(connection: Connection) -> None:
+    connection.execute(insert_or_ignore(connection, _CHANGES).values(name="trust", number=0))
+    connection.execute(sa.update(_CHANGES).where(_CHANGES.c.name == "trust").values(number=_CHANGES.c.number + 1))
+
+
+def _number(connection: Connection) -> int:
+    statement = sa.select(_CHANGES.c.number).where(_CHANGES.c.name == "trust")
+    return int(connection.execute(statement).scalar() or 0)

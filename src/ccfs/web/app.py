@@ -10,7 +10,7 @@ from typing import Any
 
 from ccfs.logs import log
 from ccfs.model import errors
-from ccfs.web import docs, health, ivr, play, recordings, signed
+from ccfs.web import docs, exports, health, ivr, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
@@ -23,6 +23,12 @@ LEFT = 499  # status in metrics and logs of a request whose sender went away: no
 
 Handler = Callable[..., Awaitable[Answer]]
 HANDLERS: dict[str, Handler] = {
+    "queryBillData": exports.query_bill_data,
+    "downloadBillFile": exports.download_bill_file,
+    "queryAgentOprInfoData": exports.query_agent_opr_info_data,
+    "downloadAgentOprInfoFile": exports.download_agent_opr_info_file,
+    "queryAgentSkillInfoData": exports.query_agent_skill_info_data,
+    "downloadAgentSkillInfoFile": exports.download_agent_skill_info_file,
     "downloadRecordFile": recordings.download_record_file,
     "downloadRecord": recordings.download_record,
     "requestPlayVoice": play.request_play_voice,
@@ -104,7 +110,7 @@ class Web:
         signed.refuse_locked(self._here, picture, address)
         body = await read_body(request, protocol, self._body_limit)
         caller = await signed.caller_of(self._here, picture, request, body, address)
-        ask = asks.read(operation.ask, body)
+        ask = asks.read(operation.ask, body, flat=operation.flat)
         return await HANDLERS[operation.name](self._here, caller, request, ask)
 
     def _failure(self, request: Request, operation: Operation | None, error: errors.CcfsError) -> Answer:

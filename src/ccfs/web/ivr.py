@@ -34,8 +34,12 @@ async def download_ivr_record_file(
     here: Here, caller: Caller, request: Request, ask: asks.DownloadIVRRecordFile
 ) -> Answer:
     """A voice message by name."""
-    name = names.canonical(ask.fileName)
     location = asks.integer(request.pairs, "locationId", required=False)
+    return await message(here, caller, names.canonical(ask.fileName), location)
+
+
+async def message(here: Here, caller: Caller, name: str, location: int | None) -> Answer:
+    """The voice message of that name; raises NoFile."""
     vdn = names.vdn_of_ivr_message(name, here.settings.ivr_message_folder)
     return _file_of(await _find(here, caller, name, vdn, location))
 

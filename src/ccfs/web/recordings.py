@@ -1,9 +1,10 @@
 """downloadRecordFile and downloadRecord: recordings by name or by call."""
 
-from ccfs.model.errors import NoData, NoFile, NullParameter, WrongDate
+from ccfs.model.errors import NoData, NullParameter, WrongDate
 from ccfs.model.recording import Recording
 from ccfs.model.stored_zip import Member
 from ccfs.store import recordings
+from ccfs.web import ivr
 from ccfs.web.answers import Answer, KeptFile, zip_of
 from ccfs.web.here import Caller, Here
 from ccfs.web.request import Request
@@ -12,10 +13,10 @@ from ccfs.wire.asks import DownloadRecord, DownloadRecordFile
 
 
 async def download_record_file(here: Here, caller: Caller, _request: Request, ask: DownloadRecordFile) -> Answer:
-    """One recording by its index name, or by its original name (the manual's own sample has one)."""
+    """One recording by its index name or its original name; the manual's own sample asks for a voice message here."""
     recording = await find(here, caller, ask.fileName)
     if recording is None:
-        raise NoFile
+        return await ivr.message(here, caller, names.canonical(ask.fileName), None)
     return file_of(recording)
 
 

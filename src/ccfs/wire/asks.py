@@ -4,7 +4,7 @@ Unknown fields are ignored. "" counts as absent where a field is optional. `\\` 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -19,6 +19,10 @@ def _absent(value: Any) -> Any:
 
 def _slashes(value: Any) -> Any:
     return value.replace("\\", "/") if isinstance(value, str) else value
+
+
+def _both(value: Any) -> Any:
+    return "call_record" if value in ("", None) else value
 
 
 def _text(value: Any) -> Any:
@@ -100,6 +104,58 @@ class IvrFile(Ask):
     locationId: Annotated[Number | None, ABSENT] = Field(default=None, description="node; none means all nodes")
 
 
+Time = Annotated[str, StringConstraints(min_length=1, max_length=19, pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=_PRINTABLE), BeforeValidator(_text)]
+PhoneNo = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=_PRINTABLE), BeforeValidator(_text)]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=_PRINTABLE)]
+Zip = Annotated[str, StringConstraints(min_length=1, max_length=49, pattern=_PRINTABLE)]
+
+
+class QueryAgentOprInfoData(Ask):
+    """Agent operations of a period as a file, announced by a callback."""
+
+    beginTime: Time = Field(description="yyyy-MM-dd HH:mm:ss in the account's zone")
+    endTime: Time = Field(description="likewise; both ends are asked for")
+    accountId: Annotated[Short | None, ABSENT] = Field(
+        default=None, description="enterprise; none means all of the app"
+    )
+    agentId: Annotated[Short | None, ABSENT] = Field(default=None, description="agent")
+    callBackURL: Url = Field(description="where the file's name is sent; must begin with a bound prefix")
+
+
+class QueryAgentSkillInfoData(QueryAgentOprInfoData):
+    """Agent skill changes of a period as a file, announced by a callback."""
+
+
+class QueryBillData(QueryAgentOprInfoData):
+    """CDRs and recording index of a period as a file, announced by a callback."""
+
+    callId: Annotated[CallId | None, ABSENT] = Field(default=None, description="one call")
+    callerNo: Annotated[PhoneNo | None, ABSENT] = Field(default=None, description="calling number")
+    calleeNo: Annotated[PhoneNo | None, ABSENT] = Field(default=None, description="called number")
+    dataType: Annotated[Literal["call", "record", "call_record"], BeforeValidator(_both)] = Field(
+        default="call_record", description="call: CDRs, record: recording index, call_record: both"
+    )
+
+
+class DownloadBillFile(Ask):
+    """The file of queryBillData."""
+
+    billFileName: Zip = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
+
+
+class DownloadAgentOprInfoFile(Ask):
+    """The file of queryAgentOprInfoData."""
+
+    agentOprInfoFileName: Zip = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
+
+
+class DownloadAgentSkillInfoFile(Ask):
+    """The file of queryAgentSkillInfoData."""
+
+    agentSkillInfoFileName: Zip = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
+
+
 class _Request(BaseModel):
     version: Annotated[str, StringConstraints(min_length=1, max_length=32), BeforeValidator(_text)]
 
@@ -111,11 +167,16 @@ class Envelope(BaseModel, Generic[A]):
     msgBody: A
 
 
-def read(ask: type[A], body: bytes) -> A:
-    """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field."""
+def read(ask: type[A], body: bytes, *, flat: bool = False) -> A:
+    """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field.
+
+    `flat`: the ask may stand without its envelope, too, as one page of the manual has it (D0821).
+    """
     if body.strip() in (b"", b"null"):
         raise errors.EmptyBody
     try:
+        if flat and b'"msgBody"' not in body:
+            return ask.model_validate_json(body)
         envelope = Envelope[ask].model_validate_json(body)  # type: ignore[valid-type]
     except ValidationError as error:
         raise _error_of(error) from None
@@ -157,4 +218,8 @@ _KINDS: dict[str, type[errors.BadAsk]] = {
     "string_too_short": errors.TooShort,
     "string_too_long": errors.TooLong,
 }
-_FIELDS = {"request", "version", "msgBody", "fileName", "callId", "ccId", "filePath", "mode", "data", "locationId"}
+_FIELDS = {
+    *("request", "version", "msgBody", "fileName", "callId", "ccId", "filePath", "mode", "data", "locationId"),
+    *("beginTime", "endTime", "accountId", "agentId", "callBackURL", "callerNo", "calleeNo", "dataType"),
+    *("billFileName", "agentOprInfoFileName", "agentSkillInfoFileName"),
+}

@@ -1,6 +1,6 @@
 """Wire codes: one table from our errors to the interface's codes and texts. No other place knows a code.
 
-0300001 to 0300012 and 010106 are the manual's (D0835, D0823). 0390000 and up, and 010107, are ours: they lie outside the
+0300001 to 0300013 and 010106 are the manual's (D0835, D0823). 0390000 and up, and 010107, are ours: they lie outside the
 range that the manual is known to use.
 """
 
@@ -38,6 +38,20 @@ CODES: dict[type[errors.CcfsError], Code] = {
     ),
     errors.NoFile: Code("0300011", "The file does not exist.", "文件不存在。"),
     errors.NoData: Code("0300012", "No data found.", "未查询到数据。"),
+    errors.BeginAfterEnd: Code(
+        "0300013", "The beginTime cannot be later than the endTime.", "beginTime不能晚于endTime。"
+    ),
+    errors.SpanTooWide: Code(
+        "0390006",
+        "The time from beginTime to endTime is longer than {param} days.",
+        "beginTime到endTime的时间跨度超过{param}天。",
+    ),
+    errors.CallbackNotBound: Code(
+        "0390007",
+        "The callBackURL does not begin with an address that is bound for this developer.",
+        "callBackURL不以该开发者已绑定的地址开头。",
+    ),
+    errors.NoAccount: Code("0390008", "The account does not exist.", "企业帐号不存在。"),
     errors.TooLarge: Code("0390001", "The request is larger than {param}.", "请求大小超过{param}。"),
     errors.NotUploadAudio: Code(
         "0390002",

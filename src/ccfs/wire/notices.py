@@ -20,7 +20,7 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 
 def body(export: Export) -> bytes:
     """The callback's body; `accountId` stands in it only if the request named one."""
-    told = {"responseId": export.response_id, **{name: export.file_name for name in NAMES[export.kind]}}
+    told = {"responseId": export.response_id, **dict.fromkeys(NAMES[export.kind], export.file_name)}
     if export.filter.account_id:
         told["accountId"] = export.filter.account_id
     return json.dumps({"request": {"version": "2.0"}, "msgBody": told}, separators=(",", ":")).encode()

@@ -24,7 +24,7 @@ class Operation:
     query: tuple[str, ...] = ()  # parameters of the query string
     aliases: tuple[str, ...] = ()
     signed: bool = True
-    success_text: str = "success"
+    flat: bool = False  # whether the ask may come without its envelope
     source: str  # page of the manual
 
     @property
@@ -33,7 +33,32 @@ class Operation:
         return ("POST",) if self.ask else READING
 
 
+def _asked(name: str, ask: type[asks.Ask], source: str) -> Operation:
+    return Operation(name=name, ask=ask, mirror=True, empty="", binary=False, source=source)
+
+
 OPERATIONS = (
+    _asked("queryBillData", asks.QueryBillData, "D0814"),
+    Operation(name="downloadBillFile", ask=asks.DownloadBillFile, mirror=True, empty="", binary=True, source="D0815"),
+    _asked("queryAgentOprInfoData", asks.QueryAgentOprInfoData, "D0818"),
+    Operation(
+        name="downloadAgentOprInfoFile",
+        ask=asks.DownloadAgentOprInfoFile,
+        mirror=False,
+        empty="",
+        binary=True,
+        source="D0819",
+    ),
+    _asked("queryAgentSkillInfoData", asks.QueryAgentSkillInfoData, "D0820"),
+    Operation(
+        name="downloadAgentSkillInfoFile",
+        ask=asks.DownloadAgentSkillInfoFile,
+        mirror=False,
+        empty="",
+        binary=True,
+        flat=True,
+        source="D0821",
+    ),
     Operation(
         name="downloadRecordFile", ask=asks.DownloadRecordFile, mirror=True, empty="", binary=True, source="D0816"
     ),
@@ -87,7 +112,6 @@ OPERATIONS = (
         mirror=False,
         empty="",
         binary=False,
-        success_text="operate success",
         source="D0829",
     ),
 )

@@ -1,24 +1,36 @@
 """Fixtures of the tests of ingest: places to ingest into."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.work.ingest.given import Place
+from tests.work.ingest.given import Place, Prepare
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def prepare(tmp_path: Path) -> Iterator[Prepare]:
+    """Makes an empty place each time it is called, on SQLite if no URL is given."""
+    places: list[Place] = []
+    numbers = count()
+
+    def prepared(url: str = "", zone: str = "Europe/London") -> Place:
+        places.append(Place(tmp_path / str(next(numbers)), url, zone).prepare())
+        return places[-1]
+
+    yield prepared
+    for place in places:
+        place.node.database.close()
+
+
+@pytest.fixture
+def place(prepare: Prepare) -> Place:
     """An empty place on SQLite."""
-    place = Place(tmp_path).prepare()
-    yield place
-    place.node.database.close()
+    return prepare()
 
 
 @pytest.fixture
-def each_place(tmp_path: Path, database_url: str) -> Iterator[Place]:
+def each_place(prepare: Prepare, database_url: str) -> Place:
     """An empty place on each kind of database."""
-    place = Place(tmp_path, database_url).prepare()
-    yield place
-    place.node.database.close()
+    return prepare(database_url)

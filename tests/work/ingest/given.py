@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -108,6 +108,10 @@ class Place:
         """What one pass over an export of CC-FS added."""
         return self.run("ccfs", *arguments, **more).json
 
+    def listed(self, *arguments: object) -> str:
+        """What `ccfs ingest refused` prints for people."""
+        return ccfs("ingest", "refused", *arguments, settings=self.environment).out
+
     def rows(self, table: sa.Table, *columns: str, order: str = "id") -> list[Any]:
         """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""
         with self.node.database.reading() as connection:
@@ -150,6 +154,12 @@ class Place:
         lines = self.rows(schema.cdrs, "line_key")
         counts["twice"] = len(lines) - len(set(lines))
         return counts
+
+
+class Prepare(Protocol):
+    """Makes empty places."""
+
+    def __call__(self, url: str = "", zone: str = "Europe/London") -> Place: ...
 
 
 def line(

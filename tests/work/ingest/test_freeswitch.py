@@ -1,13 +1,14 @@
 """What FreeSWITCH leaves, in each of its formats, becomes the same calls."""
 
 import itertools
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from ccfs.model.cdr import LAST, Device
 from ccfs.store import schema
-from tests.work.ingest.given import FREESWITCH, Place
+from tests.work.ingest.given import FREESWITCH, Place, Prepare
 
 TRANSFER = (FREESWITCH / "transfer.jsonl").read_text().splitlines(keepends=True)
 QUEUE = ("queue-answered.member.json", "queue-answered.agent.json")
@@ -18,6 +19,10 @@ def left(place: Place, *names: str) -> Path:
     for name in names:
         place.leave(f"cdr/{name}", (FREESWITCH / name).read_bytes())
     return place.switch / "cdr"
+
+
+def clock(moment: datetime | None) -> str:
+    return f"{moment:%H:%M:%S}" if moment else ""
 
 
 def rows(place: Place) -> list[tuple[object, ...]]:
@@ -34,8 +39,10 @@ def test_both_legs_of_a_queued_call_are_rows_of_one_call(each_place: Place) -> N
     assert len(member[0]) == 25
     assert member[1:3] == (1, Device.QUEUE)
     assert agent[1:] == (LAST, Device.AGENT, 1001, "1001", "support", Device.QUEUE)
-    waited = each_place.rows(schema.cdrs, "wait_begin", "ack_end", "call_begin", order="call_id_num")
-    assert {moment.strftime("%H:%M:%S") for row in waited for moment in row if moment} >= {"13:05:00", "13:05:21"}
+    spans = ("wait_begin", "wait_end", "ack_begin", "call_begin", "call_end")
+    times = [[clock(row[name]) for name in spans] for row in each_place.rows(schema.cdrs, order="call_id_num")]
+    assert times[1] == ["13:05:03", "13:05:21", "", "", ""]  # the queue: call_id_num is 1, the agent's is -1
+    assert times[0][2:] == ["13:05:12", "13:05:21", "13:05:48"]
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "xml"])
@@ -56,12 +63,12 @@ def test_a_whole_folder_of_all_formats_goes_in_at_once(each_place: Place) -> Non
         assert found == [LAST, *range(1, len(found))]
 
 
-def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_come(tmp_path: Path) -> None:
-    whole = Place(tmp_path / "whole").prepare()
+def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_come(prepare: Prepare) -> None:
+    whole = prepare()
     whole.freeswitch(whole.leave("all.jsonl", "".join(TRANSFER)))
     assert len({row[0] for row in rows(whole)}) == 1
-    for number, order in enumerate(itertools.permutations(TRANSFER)):
-        place = Place(tmp_path / str(number)).prepare()
+    for order in (TRANSFER[::-1], TRANSFER[1:] + TRANSFER[:1]):
+        place = prepare()
         for text in order:
             cdr = place.leave("all.jsonl", "")
             cdr.write_text(text)
@@ -72,8 +79,8 @@ def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_co
 @pytest.mark.parametrize(
     "names", [QUEUE, QUEUE[::-1], ("outbound.xml", "outbound.far.xml"), ("outbound.far.xml", "outbound.xml")]
 )
-def test_documents_of_one_call_that_come_in_two_runs_end_the_same(names: tuple[str, str], tmp_path: Path) -> None:
-    whole, place = Place(tmp_path / "whole").prepare(), Place(tmp_path / "parts").prepare()
+def test_documents_of_one_call_that_come_in_two_runs_end_the_same(names: tuple[str, str], prepare: Prepare) -> None:
+    whole, place = prepare(), prepare()
     whole.freeswitch(left(whole, *names))
     for name in names:
         assert place.freeswitch(left(place, name))["cdrs"] == 1

@@ -2,14 +2,13 @@
 
 import hashlib
 import struct
-from pathlib import Path
 
 import pytest
 
 from ccfs.model import wav
 from ccfs.store import schema
 from tests.switches.test_audio import G722, MP3, OPUS, SPEECH_GSM, SPEECH_PCM_SHA256, encoded
-from tests.work.ingest.given import ACCOUNT, AK, FREESWITCH, OLD, Place, line, sound
+from tests.work.ingest.given import ACCOUNT, AK, FREESWITCH, OLD, Place, Prepare, line, sound
 
 MP3_FILE, OGG_FILE = encoded(MP3, 0.5), encoded(OPUS, 0.5)
 LATE = "2024-01-15 09:40:00"
@@ -128,8 +127,8 @@ def test_the_same_recording_under_two_names_is_kept_once(place: Place) -> None:
     assert len(place.files()) == 1
 
 
-def test_the_time_of_day_in_a_name_is_the_accounts(tmp_path: Path) -> None:
-    place = Place(tmp_path, zone="Asia/Shanghai").prepare()
+def test_the_time_of_day_in_a_name_is_the_accounts(prepare: Prepare) -> None:
+    place = prepare(zone="Asia/Shanghai")
     place.record("1705311042.118.wav", sound(1))
     place.asterisk(place.leave("Master.csv", line()))
     assert place.rows(schema.recordings, "original_file_name") == ["Y:/17/0/20240115/1001/1730500.V3"]

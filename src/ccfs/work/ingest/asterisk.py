@@ -24,6 +24,8 @@ from ccfs.work.ingest.lines import Batch
 from ccfs.work.ingest.recordings import take_folder
 from ccfs.work.ingest.said import ASTERISK
 
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark, too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asterisk:
@@ -54,7 +56,7 @@ class _Legs:
         self._reading: Reading | None = None
 
     def __call__(self, batch: Batch) -> tuple[list[Leg], list[Refusal]]:
-        if not any(line.strip() for _, line in batch.lines):
+        if not any(line.strip(_BLANK) for _, line in batch.lines):
             return [], []
         reading = self._reading = self._reading or _reading(*self._parts, batch)
         return lines.read_each(batch, lambda line: calls.leg(line, reading))

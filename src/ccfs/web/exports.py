@@ -1,0 +1,131 @@
+"""Asking for files and fetching them: CDRs and recording index, agent operations, agent skill changes. Not making them."""
+
+import secrets
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from ccfs.model import errors
+from ccfs.model.callback_url import callback_url, is_bound
+from ccfs.model.export import Export, Filter, Kind
+from ccfs.model.tenancy import DEFAULT_ZONE
+from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, parse, window
+from ccfs.store import exports
+from ccfs.web.answers import Answer, KeptFile, Plain
+from ccfs.web.here import Caller, Here
+from ccfs.web.request import Request
+from ccfs.wire import asks, envelope
+
+TABLES = {"call": ("call",), "record": ("record",), "call_record": ("call", "record")}
+
+
+async def query_bill_data(here: Here, caller: Caller, _request: Request, ask: asks.QueryBillData) -> Answer:
+    """Ask for CDRs, recording index, or both."""
+    wanted = Filter(
+        account_id=ask.accountId or "",
+        agent_id=ask.agentId or "",
+        call_id=ask.callId or "",
+        caller_no=ask.callerNo or "",
+        callee_no=ask.calleeNo or "",
+    )
+    return await _ask(here, caller, ask, Kind.BILL, TABLES[ask.dataType], wanted)
+
+
+async def query_agent_opr_info_data(
+    here: Here, caller: Caller, _request: Request, ask: asks.QueryAgentOprInfoData
+) -> Answer:
+    """Ask for agent operations."""
+    wanted = Filter(account_id=ask.accountId or "", agent_id=ask.agentId or "")
+    return await _ask(here, caller, ask, Kind.AGENT_OPERATION, ("agentOprInfo",), wanted)
+
+
+async def query_agent_skill_info_data(
+    here: Here, caller: Caller, _request: Request, ask: asks.QueryAgentSkillInfoData
+) -> Answer:
+    """Ask for agent skill changes."""
+    wanted = Filter(account_id=ask.accountId or "", agent_id=ask.agentId or "")
+    return await _ask(here, caller, ask, Kind.AGENT_SKILL, ("agentSkillInfo",), wanted)
+
+
+async def download_bill_file(here: Here, caller: Caller, _request: Request, ask: asks.DownloadBillFile) -> Answer:
+    """Fetch a file of CDRs and recording index."""
+    return await _fetch(here, caller, Kind.BILL, ask.billFileName)
+
+
+async def download_agent_opr_info_file(
+    here: Here, caller: Caller, _request: Request, ask: asks.DownloadAgentOprInfoFile
+) -> Answer:
+    """Fetch a file of agent operations."""
+    return await _fetch(here, caller, Kind.AGENT_OPERATION, ask.agentOprInfoFileName)
+
+
+async def download_agent_skill_info_file(
+    here: Here, caller: Caller, _request: Request, ask: asks.DownloadAgentSkillInfoFile
+) -> Answer:
+    """Fetch a file of agent skill changes."""
+    return await _fetch(here, caller, Kind.AGENT_SKILL, ask.agentSkillInfoFileName)
+
+
+async def _ask(
+    here: Here, caller: Caller, ask: asks.QueryAgentOprInfoData, kind: Kind, tables: tuple[str, ...], wanted: Filter
+) -> Answer:
+    """Keep the request; the answer is its id, the file comes later and is announced."""
+    zone = _zone(caller, wanted.account_id)
+    now = here.now()
+    export = Export(
+        response_id=secrets.token_hex(16),
+        kind=kind,
+        tables=tables,
+        window=_window(ask, zone, here.settings.export_max_days),
+        filter=wanted,
+        callback_url=_callback(caller, ask.callBackURL),
+        asked_on=now.astimezone(zone).date(),
+        asked_at=now,
+    )
+    await here.tell(lambda connection: exports.add(connection, caller.app, export))
+    return Plain(body=envelope.success({"responseId": export.response_id}, mirror=True))
+
+
+async def _fetch(here: Here, caller: Caller, kind: Kind, name: str) -> Answer:
+    kept = await here.ask(lambda connection: exports.ready_file(connection, caller.app, kind, name))
+    if kept is None:
+        raise errors.NoFile
+    return KeptFile(kept=kept, name=name)
+
+
+def _zone(caller: Caller, account_id: str) -> ZoneInfo:
+    """The account's zone; without one the zone that all accounts of the app share, else the default."""
+    accounts = caller.picture.accounts.get(caller.app.id, {})
+    if account_id:
+        if account_id not in accounts:
+            raise errors.NoAccount
+        return accounts[account_id].zoneinfo
+    zones = {account.zone for account in accounts.values()}
+    return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)
+
+
+def _window(ask: asks.QueryAgentOprInfoData, zone: ZoneInfo, days: int) -> Window:
+    begin, end = _time(ask.beginTime, "beginTime"), _time(ask.endTime, "endTime")
+    try:
+        return window(begin, end, zone, days=days)
+    except BeginsAfterEnd:
+        raise errors.BeginAfterEnd from None
+    except TooWide:
+        raise errors.SpanTooWide(str(days)) from None
+    except NotATime:
+        raise errors.WrongFormat("endTime") from None
+
+
+def _time(value: str, name: str) -> datetime:
+    try:
+        return parse(value)
+    except NotATime:
+        raise errors.WrongFormat(name) from None
+
+
+def _callback(caller: Caller, url: str) -> str:
+    target = callback_url(url)
+    if target is None:
+        raise errors.WrongFormat("callBackURL")
+    if not is_bound(target, caller.picture.callbacks.get(caller.app.id, {})):
+        raise errors.CallbackNotBound
+    return url

@@ -1,0 +1,111 @@
+"""What answers to callbacks mean: success or why not, and when to come again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.work.verdict import failure_of, retry_after
+
+NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"resultCode":"0","resultDesc":"success"}',
+        b'{"resultCode":0}',
+        b'\xef\xbb\xbf{"resultCode":"0"}',
+        b'{"response":{"version":"2.0","resultCode":"0","resultMsg":"success"},"resultCode":"0"}',
+        b'{"code":200}',
+        b"ok",
+        b"0",
+        b"[]",
+        b"null",
+        b" ",
+        b"\xff\xfe",
+        b"[" * 60_000,
+        b'{"resultCode":"1"' + b" " * 100,  # cut short at the cap: no JSON
+        b'{"data":{"resultCode":"1"}}',
+    ],
+)
+def test_a_2xx_with_a_body_that_names_no_other_code_is_a_success(body: bytes) -> None:
+    assert [failure_of(status, body) for status in (200, 201, 202, 299)] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        (b'{"resultCode":"1"}', "resultCode 1"),
+        (b'{"resultCode":1}', "resultCode 1"),
+        (b'{"resultCode":"0300012"}', "resultCode 0300012"),
+        (b'{"resultCode":"00"}', "resultCode 00"),
+        (b'{"resultCode":""}', "resultCode "),
+        (b'{"resultCode":null}', "resultCode null"),
+        (b'{"resultCode":false}', "resultCode false"),
+        (b'{"resultCode":["0"]}', 'resultCode ["0"]'),
+        (b'{"resultCode":"a\\nb"}', "resultCode 'a\\nb'"),
+        (b'{"resultCode":"' + b"9" * 500 + b'"}', "resultCode " + "9" * 20),
+        (b'{"response":{"resultCode":"1"}}', "resultCode 1"),
+        (b'{"response":{"resultCode":"1"},"resultCode":"0"}', "resultCode 1"),
+    ],
+)
+def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: str) -> None:
+    assert failure_of(200, body) == failure
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (101, "status 101"),
+        (204, "empty answer"),
+        (200, "empty answer"),
+        (301, "redirect"),
+        (302, "redirect"),
+        (304, "redirect"),
+        (400, "status 400"),
+        (410, "status 410"),
+        (500, "status 500"),
+        (599, "status 599"),
+    ],
+)
+def test_everything_else_is_a_failure(status: int, failure: str) -> None:
+    assert failure_of(status, b"") == failure
+    assert failure_of(status, b'{"resultCode":"0"}') == (failure if failure != "empty answer" else "")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        ("0", 0),
+        ("Wed, 21 Oct 2026 07:30:00 GMT", 120),
+        ("Wed, 21 Oct 2026 09:30:00 +0200", 120),
+        ("Wednesday, 21-Oct-26 07:30:00 GMT", 120),
+        ("Wed Oct 21 07:30:00 2026", 120),
+        ("Wed, 21 Oct 2026 07:00:00 GMT", 0),
+    ],
+)
+def test_a_wish_for_rest_is_read_in_seconds_or_as_a_date(value: str, seconds: int) -> None:
+    assert retry_after(value, NOW) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "１２", "Wed, 99 Oct 2026 07:30:00 GMT", "²"])
+def test_a_wish_that_makes_no_sense_is_none(value: str) -> None:
+    assert retry_after(value, NOW) is None
+
+
+def test_a_wish_for_ages_does_not_overflow() -> None:
+    assert retry_after("9" * 4000, NOW) == timedelta(seconds=999_999_999)
+
+
+@given(st.text())
+def test_no_header_breaks_the_reading(value: str) -> None:
+    wish = retry_after(value, NOW)
+    assert wish is None or wish >= timedelta()
+
+
+@given(st.integers(100, 599), st.binary())
+def test_no_body_breaks_the_reading(status: int, body: bytes) -> None:
+    assert failure_of(status, body).isprintable()
