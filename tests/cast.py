@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.model import wav
+from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.recording import Kept, Recording
 from ccfs.model.tenancy import Account, App, Vdn
 from ccfs.model.voice_file import VoiceFile
+from ccfs.model.window import Window
 from ccfs.node import Node
-from ccfs.store import play_tokens, recordings, tenancy, voice_files
+from ccfs.store import exports, play_tokens, recordings, tenancy, voice_files
 
 COMMON_VDN = 39
 BEGIN = datetime(2020, 10, 15, 2, 23, 39, tzinfo=UTC)
 LARGE_SECONDS = 400  # 3.2 MB: more than the web process reads by itself
 COMMON_CALL = "1602728619-101"
+CALLBACK = "http://127.0.0.1:9/"  # bound for both; nothing listens there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Member:
     crowd: str  # a folder of two files
     token: str  # plays `one`
     old_token: str  # did so until yesterday
+    exports: dict[Kind, str]  # names of files that are ready
     audio: dict[str, bytes]  # by name; recordings by both of theirs
 
     @property
@@ -83,6 +87,7 @@ def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
         for number in vdns:
             vdn = Vdn(vdn_id=number, cc_id=1, account_id=account.account_id)
             tenancy.add_account(connection, app, account, vdn, BEGIN)
+        tenancy.bind_callback(connection, app, CALLBACK)
     return app
 
 
@@ -126,6 +131,27 @@ def keep_token(node: Node, app: App, recording: Recording, life: timedelta) -> s
     return token
 
 
+def keep_export(node: Node, app: App, data: bytes, kind: Kind, response_id: str) -> str:
+    """An export that is ready, with these bytes as its file; the file's name."""
+    now = datetime.now(UTC)
+    export = Export(
+        response_id=response_id,
+        kind=kind,
+        tables=("call",),
+        window=Window(begin=BEGIN, end=BEGIN + timedelta(days=1)),
+        filter=Filter(),
+        callback_url=CALLBACK,
+        asked_on=BEGIN.date(),
+        asked_at=now,
+    )
+    with node.database.writing() as connection:
+        exports.add(connection, app, export)
+        claimed = exports.claim(connection, now, "cast", timedelta(minutes=1))
+        assert claimed is not None
+        assert exports.finish(connection, claimed, _keep(node, app, response_id, data), now)
+    return export.file_name
+
+
 def path_of(node: Node, kept: Kept) -> Path:
     """The file on the node's disk that holds the bytes: for tests that break it."""
     return Path(node.disk.path(kept.key))
@@ -140,6 +166,7 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
     seeds = iter(range(seed, seed + 90))  # of sounds
     app = add_app(node, name, sk, vdn, COMMON_VDN)
     audio: dict[str, bytes] = {}
+    name_of_app = name
 
     def recorded(call_id: str, number: int, seconds: int = 1) -> Recording:
         index = f"/0/1/record/{app.ak}/{name}-account/20201015/512/0223390{number}.V3"
@@ -151,6 +178,12 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
     def voiced(name: str, vdn: int = vdn) -> str:
         audio[name] = a_law(next(seeds))
         return keep_voice_file(node, app, audio[name], vdn, name).file_name
+
+    def exported(kind: Kind) -> str:
+        data = a_law(next(seeds))
+        name = keep_export(node, app, data, kind, hashlib.md5(f"{name_of_app} {kind}".encode()).hexdigest())
+        audio[name] = data
+        return name
 
     def crowded(folder: str) -> str:
         for last in ("a.wav", "b.wav"):
@@ -174,6 +207,7 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         crowd=crowded(f"Y:/voice/{vdn}/IVRrecordFile/many"),
         token=keep_token(node, app, one, timedelta(minutes=30)),
         old_token=keep_token(node, app, one, timedelta(days=-1)),
+        exports={kind: exported(kind) for kind in Kind},
         audio=audio,
     )
 

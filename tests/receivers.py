@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from io import BufferedReader
 
 HOST = "127.0.0.1"
 SUCCESS = b'{"resultCode":"0","resultDesc":"success"}'
@@ -220,14 +220,24 @@ class _House:
         return behaviour(connection, self._there)
 
 
-def _read(file: BinaryIO, number: int) -> Received | None:
-    """The next callback; None when no more comes."""
-    if not (line := file.readline().decode("latin-1")):
-        return None
-    headers = dict(_header(one.decode("latin-1")) for one in iter(file.readline, b"\r\n"))
+def _read(file: BufferedReader, number: int) -> Received | None:
+    """The next callback; None when no more comes. A handshake with one that knows no TLS counts as one of method TLS."""
+    if file.peek()[:1] == b"\x16":
+        return _received(number, "TLS", "", {}, file.read1())
+    line = file.readline().decode("latin-1").split(" ")
+    headers = dict(_header(one.decode("latin-1")) for one in _lines(file))
     body = file.read(int(headers.get("content-length", "0")))
-    method, target, _ = line.split(" ")
-    return Received(at=time.monotonic(), connection=number, method=method, target=target, headers=headers, body=body)
+    return _received(number, line[0], line[1], headers, body) if len(line) == 3 else None
+
+
+def _received(number: int, method: str, target: str, headers: dict[str, str], body: bytes) -> Received:
+    now = time.monotonic()
+    return Received(at=now, connection=number, method=method, target=target, headers=headers, body=body)
+
+
+def _lines(file: BufferedReader) -> Iterator[bytes]:
+    while (line := file.readline()) not in (b"\r\n", b""):
+        yield line
 
 
 def _header(line: str) -> tuple[str, str]:

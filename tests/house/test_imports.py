@@ -40,7 +40,7 @@ OUTSIDE: dict[str, set[str]] = {
     "store": {"sqlalchemy", "alembic", "psycopg", "cryptography"},
     "client": {"httpx2"},
     "web": {"granian", "prometheus_client", "structlog", *CONNECTION},
-    "work": {"httpx2", "prometheus_client", "structlog", *CONNECTION},
+    "work": {"httpcore2", "isal", "structlog", *CONNECTION},
     "settings": {"pydantic"},
     "logs": {"structlog"},
     "demo": {"av", "numpy"},

@@ -9,6 +9,18 @@ from tests.house.source import PACKAGE, python_files, tree_of
 
 # Functions of the whole system, by module and name, each with the reason why it asks for no app.
 SYSTEM_WIDE: dict[str, str] = {
+    "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
+    "deliveries.claim": "as above",
+    "deliveries.record": "writes what was claimed",
+    "deliveries.give_back": "as above",
+    "deliveries.counts": "numbers for metrics, over all apps",
+    "exports.claim": "workers serve all apps; what they claim names its app",
+    "exports.renew": "writes what was claimed",
+    "exports.finish": "as above",
+    "exports.give_back": "as above",
+    "exports.put_aside": "as above",
+    "exports.old_files": "tidies up for all",
+    "exports.counts": "numbers for metrics, over all apps",
     "intake.state": "numbers for metrics, over all apps",
     "lockouts.count_failure": "an address is locked before it is known who asks",
     "lockouts.locked": "as above",

@@ -3,18 +3,31 @@
 import base64
 from typing import Any
 
-from tests.cast import Member, a_law
+from ccfs.model.export import Kind
+from tests.cast import CALLBACK, Member, a_law
 from tests.web.callers import Reply
 
 Ask = tuple[str, dict[str, Any]]  # operation with its query, msgBody
 SOUND = base64.b64encode(a_law(250)).decode()
-EMPTY = {"downloadRecordFile": "", "downloadRecord": "", "requestPlayVoice": None}  # resultData of a failure; else ""
+EMPTY = {"requestPlayVoice": None}  # resultData of a failure; else ""
+FILES = (
+    ("downloadBillFile", "billFileName", Kind.BILL),
+    ("downloadAgentOprInfoFile", "agentOprInfoFileName", Kind.AGENT_OPERATION),
+    ("downloadAgentSkillInfoFile", "agentSkillInfoFileName", Kind.AGENT_SKILL),
+)
+ASKING = ("queryBillData", "queryAgentOprInfoData", "queryAgentSkillInfoData")
 
 
 def lost(name: str) -> str:
     """A name of the same shape in the same folder, where nothing is."""
     folder, _, last = name.rpartition("/")
     return f"{folder}/nothing.{last.rpartition('.')[2]}"
+
+
+def _period(account_id: str) -> dict[str, Any]:
+    """An ask for files of one account."""
+    times = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
+    return {**times, "accountId": account_id, "callBackURL": CALLBACK}
 
 
 def doors(member: Member, *, there: bool) -> dict[str, Ask]:
@@ -38,6 +51,12 @@ def doors(member: Member, *, there: bool) -> dict[str, Ask]:
         "folder": ("ivr/downloadFile", {"filePath": named(member.lonely_folder), "mode": 1}),
         "upload": (f"ivr/uploadFile?vdnId={member.vdn if there else member.vdn * 1000}", {"data": SOUND}),
         "upload by its alias": (f"ivr/upload?vdnId={member.vdn if there else member.vdn * 1000}", {"data": SOUND}),
+        **{
+            f"file of {operation}": (operation, {field: named(member.exports[kind])})
+            for operation, field, kind in FILES
+        },
+        **{f"asking {operation}": (operation, _period(member.account_id if there else "x")) for operation in ASKING},
+        "message by the other operation": ("downloadRecordFile", {"fileName": named(member.message)}),
         "hash": ("ivr/getFileHash", {"fileName": named(member.upload)}),
         "deletion": ("ivr/deleteFile", {"fileName": named(member.upload), "locationId": "0"}),
     }
@@ -48,7 +67,10 @@ def labels() -> list[str]:
     return [
         *("index name", "original name", "large file", "call", "call of two", "name of a call", "playback"),
         *("message", "message, located", *(f"oiap {n}" for n in range(5))),
-        *("voice file", "folder", "upload", "upload by its alias", "hash", "deletion"),
+        *("voice file", "folder", "upload", "upload by its alias"),
+        *(f"file of {operation}" for operation, _, _ in FILES),
+        *(f"asking {operation}" for operation in ASKING),
+        *("message by the other operation", "hash", "deletion"),
     ]
 
 

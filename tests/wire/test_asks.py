@@ -182,7 +182,9 @@ def test_a_number_may_be_left_out_where_it_is_optional(pairs: dict[str, str]) ->
         asks.integer(pairs, "vdnId", required=True)
 
 
-@pytest.mark.parametrize("value", ["2018-06-29", "2018-06-29T10:42:49", "29.06.2018 10:42", "2018-6-29 10:42:49", "x" * 19])
+@pytest.mark.parametrize(
+    "value", ["2018-06-29", "2018-06-29T10:42:49", "29.06.2018 10:42", "2018-6-29 10:42:49", "x" * 19]
+)
 def test_a_time_has_one_form(value: str) -> None:
     sent = body(beginTime=value, endTime=RIGHT["endTime"], callBackURL="https://cb.example.com/")
     assert refusal(asks.QueryAgentOprInfoData, sent) == (errors.WrongFormat, "beginTime")

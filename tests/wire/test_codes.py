@@ -19,7 +19,7 @@ MANUAL = {
     "0300010": (errors.WrongDate, "The date in the value of fileName is in an incorrect format."),
     "0300011": (errors.NoFile, "The file does not exist."),
     "0300012": (errors.NoData, "No data found."),
-    "0300013": (errors.NoData, "The beginTime cannot be later than the endTime."),
+    "0300013": (errors.BeginAfterEnd, "The beginTime cannot be later than the endTime."),
     "010106": (errors.TokenEmpty, "Parameter token is empty."),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -24,22 +25,20 @@ def call(
     """Perform an operation: JSON goes to stdout, a file to -o or to the name that the server proposes."""
     if not ak or not sk:
         raise typer.BadParameter("--ak and --sk are needed")
-    session = Session(url, ak, sk, verify=not insecure)
+    body = _read(ask)
     try:
-        with session.call(operation, _read(ask)) as answer:
+        with closing(Session(url, ak, sk, verify=not insecure)) as session, session.call(operation, body) as answer:
             _show(answer, output)
             if not answer.is_success:
                 raise typer.Exit(1)
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # the last: an answer that says it is JSON
         raise Misuse(f"{url}: {error}") from None
-    finally:
-        session.close()
 
 
 def _read(ask: str) -> dict[str, Any]:
-    text = sys.stdin.read() if ask == "-" else Path(ask[1:]).read_text() if ask.startswith("@") else ask
+    data = sys.stdin.buffer.read() if ask == "-" else Path(ask[1:]).read_bytes() if ask.startswith("@") else ask
     try:
-        value = json.loads(text)
+        value = json.loads(data)
     except ValueError as error:
         raise typer.BadParameter(f"the ask is not JSON: {error}") from None
     if not isinstance(value, dict):
@@ -61,9 +60,13 @@ def _show(answer: Answer, output: Path | None) -> None:
 def _save_whole(answer: Answer, path: Path) -> None:
     """Under a temporary name first: a download that breaks leaves no file that looks complete."""
     part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        size = _save(answer, file)
-    part.replace(path)
+    try:
+        with open(part, "wb") as file:
+            size = _save(answer, file)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     print(f"{path}: {size} bytes", file=sys.stderr)
 
 

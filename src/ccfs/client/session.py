@@ -14,6 +14,8 @@ from ccfs.wire.operations import BASE
 JSON_TYPE = "application/json; charset=UTF-8"
 ENVELOPED = ("request", "msgBody")  # a body with one of these is sent as it is
 FLAT = ("getRecordFileUrlFromObs",)  # operations without an envelope
+_LONGEST_FAILURE = 10_000  # bytes
+READ = ("playVoice",)  # operations that are a GET: all that they are told stands in the query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +60,28 @@ class Session:
     @contextmanager
     def call(self, operation: str, ask: dict[str, Any], headers: dict[str, str] | None = None) -> Iterator[Answer]:
         """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1", with its msgBody or whole body."""
-        body = json.dumps(self._enveloped(operation, ask), ensure_ascii=False).encode()
-        sent = {"Content-Type": JSON_TYPE, **(headers or {})}
-        with self._client.stream("POST", BASE + operation, content=body, headers=sent) as response:
-            data = None
-            if "json" in response.headers.get("content-type", ""):
-                response.read()
-                data = response.json()
-            yield Answer(status=response.status_code, data=data, response=response)
+        is_read = operation.partition("?")[0] in READ
+        body = None if is_read else json.dumps(self._enveloped(operation, ask), ensure_ascii=False).encode()
+        sent = {**({} if is_read else {"Content-Type": JSON_TYPE}), **(headers or {})}
+        method = "GET" if is_read else "POST"
+        with self._client.stream(method, BASE + operation, content=body, headers=sent) as response:
+            yield Answer(status=response.status_code, data=_json(response, is_read), response=response)
 
     @staticmethod
     def _enveloped(operation: str, ask: dict[str, Any]) -> dict[str, Any]:
         if operation.partition("?")[0] in FLAT or any(name in ask for name in ENVELOPED):
             return ask
         return {"request": {"version": "2.0"}, "msgBody": ask}
+
+
+def _json(response: httpx2.Response, is_read: bool) -> dict[str, Any] | None:
+    """The JSON that came, None if it is a file. A failure of playVoice calls itself an octet stream (D0823); no audio
+    begins with a brace."""
+    is_json = "json" in response.headers.get("content-type", "")
+    if not is_json and not (
+        is_read and int(response.headers.get("content-length", _LONGEST_FAILURE)) < _LONGEST_FAILURE
+    ):
+        return None
+    content = response.read()
+    found: dict[str, Any] | None = json.loads(content) if is_json or content.startswith(b"{") else None
+    return found

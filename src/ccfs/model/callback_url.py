@@ -21,7 +21,7 @@ _URL = re.compile(
     (?: :(?P<port>[0-9]{1,5}) )?
     (?P<target> (?:[/?][!"$-\[\]-~]*)? )   # printable ASCII without blank, "#" and backslash
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: an IPv4 address to inet_aton, a name to others

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 from ccfs.model.window import Window
+
+Table = Literal["call", "record", "agentOprInfo", "agentSkillInfo"]  # as the members of the zip are called
 
 
 class Kind(StrEnum):
@@ -41,7 +44,7 @@ class Export:
 
     response_id: str  # 32 hex digits
     kind: Kind
-    tables: tuple[str, ...]  # of "call", "record", "agentOprInfo", "agentSkillInfo"
+    tables: tuple[Table, ...]
     window: Window
     filter: Filter
     callback_url: str

@@ -71,11 +71,6 @@ def due_receivers(connection: Connection, now: datetime) -> list[str]:
     return list(connection.execute(sa.select(walk.c.receiver).where(walk.c.receiver.is_not(None), is_due)).scalars())
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the next delivery of any receiver is due."""
-    return connection.execute(sa.select(sa.func.min(_TABLE.c.due_at)).where(_DUE)).scalar()
-
-
 def claim(
     connection: Connection, receiver: str, now: datetime, lease: str, lasts: timedelta, limit: int
 ) -> list[Claimed]:
@@ -108,13 +103,6 @@ def record(connection: Connection, results: Sequence[tuple[Claimed, Outcome, Nex
         held += connection.execute(sa.update(_TABLE).where(mine).values(**values)).rowcount
     connection.execute(sa.insert(_ATTEMPTS), [_attempt(*result) for result in results])
     return held
-
-
-def put_aside(connection: Connection, claimed: Claimed, now: datetime) -> None:
-    """Give up a delivery that was claimed again and again without an attempt ever being recorded."""
-    mine = (_TABLE.c.id == claimed.delivery.id) & (_TABLE.c.lease == claimed.lease)
-    values = {"state": State.DEAD, "due_at": None, "lease": "", "finished_at": now}
-    connection.execute(sa.update(_TABLE).where(mine).values(**values))
 
 
 def give_back(connection: Connection, claimed: Iterable[Claimed], due_at: datetime) -> None:

@@ -81,6 +81,10 @@ class Idle:
     def _surplus(self, key: Key, now: float) -> set[Line]:
         if not self._is_open:
             return {line for _, line in self._lines}
+        surplus = {line for since, line in self._lines if since < now - self.seconds}
         same = [line for _, line in self._lines if line.key == key]
-        old = {line for since, line in self._lines if since < now - self.seconds}
-        return old.union(same[: -self._per_receiver], (line for _, line in self._lines[: -self._together]))
+        if len(same) > self._per_receiver:
+            surplus.add(same[0])
+        elif len(self._lines) > self._together:
+            surplus.add(self._lines[0][1])
+        return surplus

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any, TypeVar
 
-from httpcore2 import SOCKET_OPTION, NetworkBackend, NetworkStream, WriteError
+from httpcore2 import SOCKET_OPTION, NetworkBackend, NetworkStream
 
 from ccfs.work.addresses import Reach, may_connect
 
@@ -135,8 +135,10 @@ class _Stream(NetworkStream):
     def __init__(self, connected: socket.socket, guard: Guard, limits: Limits, until: float) -> None:
         self._socket, self._guard, self._limits = connected, guard, limits
         self._until = until  # when the TLS handshake must be over
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._send()
         try:
             self._socket.settimeout(self._guard.patience(self._limits.receive, "answering"))
             return self._guard.take(self._socket.recv(max_bytes))
@@ -144,15 +146,18 @@ class _Stream(NetworkStream):
             raise _broken(error, "answering") from None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        rest = memoryview(buffer)
+        self._unsent += buffer  # head and body go out in one piece, when the answer is waited for
+
+    def _send(self) -> None:
+        rest, self._unsent = memoryview(self._unsent), b""
         try:
             while rest:
                 self._socket.settimeout(self._guard.patience(self._limits.send, "sending"))
                 rest = rest[self._socket.send(rest) :]
         except TimeoutError:
             raise Broken("timeout while sending") from None
-        except OSError as error:
-            raise WriteError(error) from None  # httpcore2 goes on to read: an early answer may be there
+        except OSError:
+            pass  # it takes no more, but may have answered already: reading tells
 
     def close(self) -> None:
         self._socket.close()

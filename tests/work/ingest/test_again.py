@@ -12,7 +12,7 @@ import pytest
 from ccfs.demo.switch import leave_day
 from ccfs.store import schema
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
-from tests.work.ingest.given import FREESWITCH, Place, line, sound
+from tests.work.ingest.given import FREESWITCH, OLD, Place, line, sound
 
 ADDED = ("cdrs", "recordings", "agent_operations", "skill_changes", "voice_files", "refused_count")
 LINES = [line(f"1705311042.{number}", sequence=number) for number in range(5)]
@@ -93,6 +93,17 @@ def test_a_rotated_file_is_read_to_its_end_before_the_new_one(place: Place) -> N
     assert nothing(place.asterisk(cdr, CCFS_SETTLE_SECONDS="0"))
     assert place.whole() == before
     assert len(set(cdrs(place))) == 6
+
+
+def test_a_file_that_was_rotated_twice_since_the_last_run_is_read_whole(place: Place) -> None:
+    cdr = place.leave("Master.csv", "".join(LINES[:2]))
+    place.leave("Master.csv.gz", b"not lines")
+    assert place.asterisk(cdr)["cdrs"] == 2
+    place.leave("Master.csv.2", "".join(LINES[:3]), OLD + 1)
+    place.leave("Master.csv.1", "".join(LINES[3:]), OLD + 2)
+    cdr = place.leave("Master.csv", "".join(MORE))
+    assert place.asterisk(cdr)["cdrs"] == 6
+    assert nothing(place.asterisk(cdr))
 
 
 def test_a_rotated_file_with_no_new_one_yet_is_waited_for(place: Place) -> None:

@@ -5,7 +5,7 @@ one that has grown. What the old file still holds after a rotation is read first
 """
 
 import os
-import stat
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from ccfs.work.ingest.context import Owner, Run
 
 BATCH = 2000  # lines
 LONGEST = 1 << 17  # bytes of a line that are kept in memory; parsers refuse shorter ones already
+_NUMBERED = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _MARKED = 1024  # bytes at either end of what was read that it is known by
 
 T = TypeVar("T")
@@ -83,9 +84,13 @@ def batches(path: Path, known: Cursor, *, whole_tail: bool) -> Iterator[Batch]:
     so the cursor stays before it."""
     with open(path, "rb") as file:
         if not _is_read(file, known):
-            if rotated := _rotated(path, known):
+            for rotated in _rotated(path, known):
                 with open(rotated, "rb") as old:
-                    yield from _rest(old, known, rotated, whole_tail=True)
+                    if not _is_read(old, known):
+                        known = replace(known, first_line="", offset=0, line=0)
+                    for batch in _rest(old, known, rotated, whole_tail=True):
+                        known = batch.cursor
+                        yield batch
             known = replace(known, first_line="", offset=0, line=0)
         yield from _rest(file, known, path, whole_tail=whole_tail)
 
@@ -131,18 +136,20 @@ def _is_read(file: BinaryIO, known: Cursor) -> bool:
     return known.offset <= os.fstat(file.fileno()).st_size and _mark(file, known.offset) in (known.first_line, _NOTHING)
 
 
-def _rotated(path: Path, known: Cursor) -> Path | None:
-    """The file that was read up to the cursor under its new name: Master.csv.1, Master.csv-20240115."""
-    for other in sorted(path.parent.glob(f"{_escaped(path.name)}?*")):
-        if stat.S_ISREG(other.lstat().st_mode):
-            with open(other, "rb") as file:
-                if _is_read(file, known):
-                    return other
-    return None
+def _rotated(path: Path, known: Cursor) -> list[Path]:
+    """The file that was read up to the cursor, under its new name (Master.csv.1, Master.csv-20240115), and those that were
+    rotated after it, in order of time; nothing if it is not there."""
+    names = [one for one in path.parent.iterdir() if _is_rotated(one.name, path.name) and one.is_file()]
+    files = sorted(names, key=lambda one: (one.stat().st_mtime_ns, one.name))
+    for place, one in enumerate(files):
+        with open(one, "rb") as file:
+            if _is_read(file, known):
+                return files[place:]
+    return []
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+def _is_rotated(name: str, base: str) -> bool:
+    return name.startswith(base) and _NUMBERED.fullmatch(name[len(base) :]) is not None
 
 
 def _mark(file: BinaryIO, offset: int) -> str:

@@ -1,0 +1,77 @@
+"""An extract from PostgreSQL: COPY, with every value formatted by the server. The SELECT's shape is question.py's."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import psycopg
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ccfs.store.extract.chunk import EOL, Chunk
+from ccfs.store.extract.columns import As, Cell
+from ccfs.store.extract.question import Question, Wording, name
+
+ROWS = 1000  # of a chunk
+
+
+class Postgresql(Wording):
+    """PostgreSQL's words. Timestamps print as yyyy-MM-dd HH:mm:ss by themselves, in a third of to_char's time."""
+
+    collation = ' COLLATE "C"'
+
+    def value(self, key: str) -> str:
+        return f"%({key})s"
+
+    def among(self, key: str) -> str:
+        return f'"account_id" = ANY(%({key})s)'
+
+    def instant(self, moment: datetime) -> str:
+        return f"TIMESTAMPTZ '{moment.isoformat()}'"
+
+    def shifted(self, column: str, shift: timedelta) -> str:
+        return f"date_trunc('second', {column} AT TIME ZONE INTERVAL '{shift // timedelta(seconds=1)} seconds')"
+
+    def far(self, column: str, zone: str) -> str:
+        return f"date_trunc('second', {column} AT TIME ZONE {zone})"
+
+    def cell(self, cell: Cell, question: Question) -> str:
+        """A value that COPY writes as the file wants it: an empty text would be quoted, so it becomes NULL."""
+        column = name(cell.name)
+        match cell.kind:
+            case As.DEVELOPER:
+                return self.value("developer")
+            case As.TEXT:
+                return f"NULLIF({column}, '')"
+            case As.BACKSLASHES:
+                return f"NULLIF(replace({column}, '/', chr(92)), '')"
+            case As.NUMBER:
+                return column
+            case As.LOCAL:
+                return self.local(cell, question.clocks)
+            case As.UTC:
+                return self.shifted(column, timedelta())
+
+
+def chunks(connection: Connection, question: Question) -> Iterator[Chunk]:
+    """The answer; raises DBAPIError. COPY has its own end of line, and sends each row as a message of its own."""
+    words = Postgresql()
+    line = ", ".join(words.cell(cell, question) for cell in question.cells)
+    statement: Any = f"COPY ({words.select(question, line)}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
+    connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # begins the transaction, too
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement, words.values(question)) as copy:
+            while rows := list(islice(copy, ROWS)):
+                yield Chunk(len(rows), ended(rows))
+    except psycopg.Error as error:
+        raise DBAPIError(statement, None, error) from error
+
+
+def ended(rows: list[bytes]) -> bytes:
+    """The rows, each with CR LF where it had LF: all at once unless a value has line ends of its own."""
+    csv = b"".join(rows)
+    if csv.count(b"\n") == len(rows):
+        return csv.replace(b"\n", EOL)
+    return b"".join(bytes(row[:-1]) + EOL for row in rows)

@@ -1,0 +1,324 @@
+"""Extracts: the same bytes from both engines, and exactly what Python's csv writes of wire's cells."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import attrgetter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
+
+from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.cdr import LAST, Cdr
+from ccfs.model.export import Filter, Table
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import App
+from ccfs.model.window import Window
+from ccfs.store import agent_operations, cdrs, recordings
+from ccfs.store.db import Database
+from ccfs.store.extract import Chunk, extract, header
+from ccfs.store.extract.chunk import lines
+from ccfs.store.extract.clocks import clocks
+from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+from tests.store import given as begin_with
+
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+TURNS = [  # New York and Berlin, Lord Howe, Tehran's last; and a plain day
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),
+    datetime(2022, 9, 21, 19, 30, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC),
+]
+ZONES = {
+    "100": "Asia/Shanghai",
+    "200": "America/New_York",
+    "300": "Australia/Lord_Howe",
+    "40'0": "Asia/Kathmandu",
+    "500": "Europe/Berlin",
+    "600": "Asia/Tehran",
+    "7\\00": "Asia/Shanghai",
+}
+KEYS = {zone: ZoneInfo(zone) for zone in ZONES.values()}
+ACCOUNTS = {account: KEYS[zone] for account, zone in ZONES.items()}
+WIRE: dict[Table, Callable[..., list[str]]] = {
+    "call": call_cells,
+    "record": record_cells,
+    "agentOprInfo": agent_opr_cells,
+    "agentSkillInfo": agent_skill_cells,
+}
+MOMENT: dict[Table, str] = {
+    "call": "begin",
+    "record": "call_begin",
+    "agentOprInfo": "begin",
+    "agentSkillInfo": "operate_time",
+}
+
+texts = st.sampled_from(
+    [
+        "",
+        "",
+        "512",
+        "+442079460123",
+        'a "b"',
+        "a,b",
+        "a\r\nb",
+        "\n",
+        "\r",
+        '"',
+        ",",
+        " x ",
+        "王小明",
+        "📞é",
+        "\\.",
+        "NULL",
+        "\x1f",
+    ]
+) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+numbers = st.integers(-(2**31), 2**31 - 1)
+microseconds = st.sampled_from([0, 0, 1, 499_999, 500_000, 999_999])
+
+
+@st.composite
+def moments(draw: st.DrawFn, far: bool = False) -> datetime:
+    """Instants around turns of clocks; far ones may be years away."""
+    spread = 80 * 365 * DAY if far and draw(st.booleans()) else 2 * HOUR
+    seconds = draw(st.integers(-(spread // SECOND), spread // SECOND) | st.integers(-2, 2))
+    return draw(st.sampled_from(TURNS)) + seconds * SECOND + timedelta(microseconds=draw(microseconds))
+
+
+YEAR = Window(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
+AGES = Window(begin=datetime(1, 1, 1, tzinfo=UTC), end=datetime(9999, 12, 31, tzinfo=UTC))
+times = st.none() | moments() | moments(far=True)
+
+
+def nouns(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Nouns with any values in fields that `more` does not name."""
+    any_of: dict[Any, st.SearchStrategy[Any]] = {str: texts, int: numbers, datetime: moments()}
+    plain = {field.name: any_of.get(field.type, times) for field in fields(noun) if field.name not in more}
+    return st.builds(
+        noun, account_id=st.sampled_from(list(ZONES)), **{k: v for k, v in (plain | more).items() if k != "account_id"}
+    )
+
+
+UNIQUE = st.uuids().map(str)
+NUMBERED = st.integers(1, 5) | st.just(LAST)
+ROWS: dict[Table, st.SearchStrategy[Any]] = {
+    "call": nouns(Cdr, line_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
+    "record": nouns(Recording, kept=st.just(begin_with.kept("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")),
+    "agentOprInfo": nouns(AgentOperation, id=UNIQUE),
+    "agentSkillInfo": nouns(AgentSkillChange, id=UNIQUE, agent_id=numbers.map(str)),
+}
+
+
+def keep(connection: Connection, app: App, rows: Sequence[Any]) -> None:
+    """Keep rows of any kind."""
+    for row in rows:
+        match row:
+            case Cdr():
+                cdrs.add(connection, app, [row])
+            case Recording():
+                recordings.add(connection, app, row, begin_with.NOW)
+            case AgentOperation():
+                agent_operations.add(connection, app, [row])
+            case AgentSkillChange():
+                agent_operations.add_skill_changes(connection, app, [row])
+
+
+def place(row: Any) -> tuple[Any, ...]:
+    """What rows are sorted by."""
+    match row:
+        case Cdr():
+            number = row.call_id_num
+            return row.begin, row.call_id.encode(), number < 0, number, row.line_key.encode()
+        case Recording():
+            return row.call_begin, row.call_id.encode(), row.file_name.encode()
+        case AgentOperation():
+            return row.begin, row.id.encode()
+        case _:
+            return row.operate_time, row.id.encode()
+
+
+def written(app: App, table: Table, rows: Sequence[Any], *, tail: bool = True) -> bytes:
+    """The lines as Python writes them of wire's cells, in order."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    width = len(header(table, with_tail=tail))
+    for row in sorted(rows, key=place):
+        writer.writerow(WIRE[table](row, developer=app.ak, zone=ACCOUNTS[row.account_id])[:width])
+    return file.getvalue().encode()
+
+
+def extracted(connection: Connection, app: App, table: Table, **other: Any) -> bytes:
+    """The lines of a year's rows of all accounts, unless told otherwise; their number is right."""
+    usual = {"window": YEAR, "filter": Filter(), "zones": ACCOUNTS, "with_tail": True}
+    found = list(extract(connection, app, table, **(usual | other)))
+    for chunk in found:
+        assert len(list(csv.reader(io.StringIO(chunk.csv.decode(), newline="")))) == chunk.rows
+        assert len(list(lines(chunk.csv))) == chunk.rows
+    return b"".join(chunk.csv for chunk in found)
+
+
+@pytest.mark.parametrize("table", ROWS)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), begin=moments(), hours=st.integers(0, 72), tail=st.booleans())
+def test_any_rows_are_written_as_python_writes_them(
+    database: Database, app: App, table: Table, data: st.DataObject, begin: datetime, hours: int, tail: bool
+) -> None:
+    rows = data.draw(st.lists(ROWS[table], max_size=12))
+    window = Window(begin=begin, end=begin + hours * HOUR)
+    with database.engine.connect() as connection:  # never committed
+        keep(connection, app, rows)
+        inside = [row for row in rows if place(row)[0] in window]
+        assert extracted(connection, app, table, window=window, with_tail=tail) == written(
+            app, table, inside, tail=tail
+        )
+        assert extracted(connection, app, table, window=AGES) == written(app, table, rows)
+
+
+CALL = Cdr(account_id="100", cc_id="1", vdn_id="8", call_id="1772953200-1", begin=TURNS[0], line_key="00")
+
+
+def calls(**columns: Sequence[Any]) -> list[Cdr]:
+    """As many calls as each column has values."""
+    rows = zip(*columns.values(), strict=True)
+    return [
+        replace(CALL, line_key=f"{number:02}", **dict(zip(columns, row, strict=True)))
+        for number, row in enumerate(rows)
+    ]
+
+
+@pytest.fixture
+def kept(database: Database, app: App) -> Iterator[Callable[[Sequence[Any]], Connection]]:
+    """A connection that sees the rows it is called with."""
+    with database.engine.connect() as connection:
+
+        def keeping(rows: Sequence[Any]) -> Connection:
+            keep(connection, app, rows)
+            return connection
+
+        yield keeping
+
+
+Keeping = Callable[[Sequence[Any]], Connection]
+
+
+def column(csv_: bytes, name: str, table: Table = "call") -> list[str]:
+    """The values of a column."""
+    at = header(table, with_tail=True).index(name)
+    return [line[at] for line in csv.reader(io.StringIO(csv_.decode(), newline=""))]
+
+
+def test_each_accounts_times_are_on_its_own_clock(kept: Keeping, app: App) -> None:
+    accounts = list(ZONES)
+    rows = calls(account_id=accounts, call_end=[datetime(2026, 7, 1, 12, tzinfo=UTC)] * len(accounts))
+    clock = column(extracted(kept(rows), app, "call"), "call_end")
+    assert dict(zip(accounts, clock, strict=True)) == {
+        "100": "2026-07-01 20:00:00",
+        "200": "2026-07-01 08:00:00",
+        "300": "2026-07-01 22:30:00",
+        "40'0": "2026-07-01 17:45:00",
+        "500": "2026-07-01 14:00:00",
+        "600": "2026-07-01 15:30:00",
+        "7\\00": "2026-07-01 20:00:00",
+    }
+
+
+def test_the_clock_that_goes_back_shows_its_hour_twice_in_order(kept: Keeping, app: App) -> None:
+    half_hours = [TURNS[1] + number * HOUR / 2 for number in (-2, -1, 0, 1)]
+    found = extracted(kept(calls(account_id=["200"] * 4, begin=half_hours, call_begin=half_hours)), app, "call")
+    assert [text[11:] for text in column(found, "call_begin")] == ["01:00:00", "01:30:00", "01:00:00", "01:30:00"]
+
+
+def test_the_end_of_the_window_is_not_in_it_its_begin_is(kept: Keeping, app: App) -> None:
+    window = Window(begin=TURNS[6], end=TURNS[6] + DAY)
+    tick = timedelta(microseconds=1)
+    begins = [window.begin - tick, window.begin, window.end - tick, window.end]
+    found = extracted(kept(calls(begin=begins, caller_no="abcd")), app, "call", window=window)
+    assert column(found, "caller_no") == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        (Filter(), "abcd"),
+        (Filter(account_id="200"), "bd"),
+        (Filter(account_id="200", agent_id="512"), "b"),
+        (Filter(call_id="x"), "ab"),
+        (Filter(call_id="x", caller_no="1", callee_no="2"), "a"),
+        (Filter(account_id="none of mine"), ""),
+        (Filter(caller_no="1' OR '1'='1"), ""),
+    ],
+)
+def test_all_that_is_given_must_hold(kept: Keeping, app: App, filter_: Filter, expected: str) -> None:
+    rows = calls(
+        account_id=["100", "200", "100", "200"],
+        agent_id=["512", "512", "513", "513"],
+        call_id=["x", "x", "y", "y"],
+        caller_no=["1", "1", "1", "2"],
+        callee_no=["2", "3", "2", "2"],
+        user_wanted_skill_id="abcd",
+    )
+    assert sorted(column(extracted(kept(rows), app, "call", filter=filter_), "user_wanted_skill_id")) == list(expected)
+
+
+def test_an_agents_skill_changes_are_found_by_its_exact_number(kept: Keeping, app: App) -> None:
+    change = AgentSkillChange(
+        id="1", account_id="100", sub_cc_no=1, vdn=8, agent_id="512", operate_time=TURNS[0], operate_id=1,
+        operate_type=1, skill_list="7;9",
+    )  # fmt: skip
+    connection = kept([change])
+    asked = partial(extracted, connection, app, "agentSkillInfo")
+    assert asked(filter=Filter(agent_id="512", call_id="no such column")) == asked()
+    assert asked(filter=Filter(agent_id="0512")) == asked(filter=Filter(agent_id="five")) == b""
+
+
+def test_another_apps_rows_and_accounts_without_a_zone_are_left_out(kept: Keeping, app: App, other: App) -> None:
+    connection = kept(calls(account_id=["100", "gone"]))
+    assert column(extracted(connection, app, "call"), "account_id") == ["100"]
+    assert extracted(connection, other, "call") == b""
+    assert extracted(connection, app, "call", zones={}) == b""
+
+
+def test_many_rows_come_in_bounded_chunks(kept: Keeping, app: App) -> None:
+    connection = kept(calls(caller_no=["a\nb" if number == 1700 else str(number) for number in range(2500)]))
+    found = list(extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False))
+    assert sum(chunk.rows for chunk in found) == 2500
+    assert max(chunk.rows for chunk in found) <= 1000
+
+
+def test_an_extract_that_is_left_early_leaves_its_connection_usable(kept: Keeping, app: App) -> None:
+    connection = kept(calls(caller_no=[str(number) for number in range(2500)]))
+    started = extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False)
+    assert next(started).rows == 1000
+    started.close()  # type: ignore[attr-defined]
+    connection.rollback()
+    assert extracted(connection, app, "call") == b""
+
+
+def test_a_chunk_is_cut_between_rows_only() -> None:
+    chunk = Chunk(3, b'a,"x\r\ny"\r\nb,"""\r\n"\r\nc,\r\n')
+    assert [piece.rows for piece in chunk.cut(2, 999)] == [2, 1]
+    assert chunk.cut(2, 999)[1].csv == b"c,\r\n"
+    assert chunk.cut(9, 11) == (Chunk(1, b'a,"x\r\ny"\r\n'), Chunk(2, b'b,"""\r\n"\r\nc,\r\n'))
+    assert chunk.cut(9, 10) == (Chunk(0, b""), chunk)
+    assert chunk.cut(3, 999) == (chunk, Chunk(0, b""))
+
+
+@pytest.mark.parametrize("zone", [*KEYS, "Africa/Casablanca", "Antarctica/Troll", "Asia/Gaza"])
+def test_a_clocks_steps_are_the_zones_own(zone: str) -> None:
+    (clock,) = clocks({"1": ZoneInfo(zone)}, YEAR)
+    steps = sorted(clock.steps, key=attrgetter("begin"))
+    assert all(one.end == after.begin for one, after in zip(steps, steps[1:], strict=False))
+    for step in steps:
+        for moment in (step.begin, step.begin + (step.end - step.begin) / 2, step.end - SECOND):
+            assert moment.astimezone(ZoneInfo(zone)).utcoffset() == step.shift

@@ -1,0 +1,226 @@
+"""Callbacks against real sockets of this machine: what is sent, what comes of each receiver, which connections are kept."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ccfs.model.delivery import Outcome
+from ccfs.work.egress import KEPT_ANSWER, Egress
+from ccfs.work.lines import Idle
+from ccfs.work.sockets import Limits
+from tests import receivers
+from tests.receivers import Behaviour, Receiver, answers, deaf, nobody, receiver, says
+
+NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
+QUICK = Limits(connect=0.4, send=0.4, receive=0.4, whole=1.0)
+BODY = b'{"request":{"version":"2.0"}}'
+
+
+@pytest.fixture
+def egress() -> Iterator[Egress]:
+    """One with little patience."""
+    with Egress(limits=QUICK, now=lambda: NOW) as egress:
+        yield egress
+
+
+def post(egress: Egress, to: Receiver, body: bytes = BODY) -> Outcome:
+    """A callback to a receiver that is bound by its address."""
+    return egress.post(to.url, {}, body, allowed_prefixes=[to.prefix])
+
+
+def failure(egress: Egress, behaviour: Behaviour) -> str:
+    with receiver(behaviour) as there:
+        return post(egress, there).failure
+
+
+class TestWhatIsSent:
+    """The request, as it was signed."""
+
+    def test_it_is_sent_as_given_with_host_and_length_where_they_lack(self, egress: Egress) -> None:
+        with receiver() as there:
+            headers = {"Content-Type": "application/json;charset=UTF-8", "Accept": "*/*"}
+            outcome = egress.post(there.prefix + "cb%20x?y=1&z", headers, BODY, allowed_prefixes=[there.prefix])
+        (got,) = there.received
+        assert (got.method, got.target, got.body) == ("POST", "/cb%20x?y=1&z", BODY)
+        assert got.headers == {
+            "host": f"127.0.0.1:{there.port}",
+            "content-length": str(len(BODY)),
+            "content-type": "application/json;charset=UTF-8",
+            "accept": "*/*",
+        }
+        assert outcome == Outcome(
+            at=NOW,
+            address="127.0.0.1",
+            status=200,
+            milliseconds=outcome.milliseconds,
+            answer=receivers.SUCCESS,
+        )
+
+    def test_a_host_without_port_is_sent_as_it_was_signed(self, egress: Egress) -> None:
+        with receiver() as there:
+            egress.post(there.url, {"host": "127.0.0.1"}, BODY, allowed_prefixes=[there.prefix])
+        assert there.received[0].headers["host"] == "127.0.0.1"
+
+    def test_proxies_of_the_environment_are_not_asked(self, egress: Egress, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, nobody().prefix)
+        assert failure(egress, receivers.OK) == ""
+
+
+class TestReceiversThatMisbehave:
+    """Each ends in time, with its reason."""
+
+    @pytest.mark.parametrize(
+        ("behaviour", "failure_is", "status"),
+        [
+            (receivers.HANGS, "timeout while answering", 0),
+            (receivers.HANGS_IN_BODY, "timeout while answering", 200),
+            (receivers.hangs(b"HTTP/1.1 200 OK\r\nX-"), "timeout while answering", 0),
+            (receivers.hangs(b"HTTP/1.1 500 -\r\nContent-Length: 9\r\n\r\nError"), "status 500", 500),
+            (receivers.resets, "reset", 0),
+            (receivers.hangs_up, "closed without an answer", 0),
+            (receivers.FAILS, "status 500", 500),
+            (receivers.REDIRECTS, "redirect", 302),
+            (receivers.SAYS_NOTHING, "empty answer", 204),
+            (receivers.EMPTY, "empty answer", 200),
+            (receivers.REFUSES, "resultCode 1", 200),
+            (says(b"SSH-2.0-OpenSSH_9.2\r\n"), "answer is not HTTP", 0),
+            (says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"), "answer cut short", 200),
+            (says(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), "answer is not HTTP", 0),
+            (says(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000), "answer too large", 0),
+            (says(b"HTTP/1.1 101 -\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "answer is not HTTP", 0),
+            (says(b"HTTP/1.0 200 OK\r\n\r\nto the end"), "", 200),
+        ],
+    )
+    def test_it_fails_with_the_reason(self, egress: Egress, behaviour: Behaviour, failure_is: str, status: int) -> None:
+        with receiver(behaviour) as there:
+            outcome = post(egress, there)
+        assert (outcome.failure, outcome.status, outcome.address) == (failure_is, status, "127.0.0.1")
+        assert outcome.milliseconds < QUICK.whole * 1000
+
+    def test_one_that_refuses_connections(self, egress: Egress) -> None:
+        outcome = post(egress, nobody())
+        assert (outcome.failure, outcome.status, outcome.address) == ("refused", 0, "")
+
+    def test_one_that_lets_nobody_in(self, egress: Egress) -> None:
+        with deaf() as there:
+            assert post(egress, there).failure == "timeout while connecting"
+
+    def test_one_that_takes_nothing(self, egress: Egress) -> None:
+        with socket.create_server((receivers.HOST, 0)) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            there = Receiver(port=door.getsockname()[1])
+            assert post(egress, there, bytes(20_000_000)).failure == "timeout while sending"
+
+    def test_one_that_trickles_ends_at_the_limit_of_the_whole(self, egress: Egress) -> None:
+        with receiver(receivers.trickles(0.02)) as there:
+            outcome = post(egress, there)
+        assert outcome.failure == "timeout while answering"
+        assert 900 < outcome.milliseconds < 1500
+
+    def test_a_body_without_end_costs_nothing_and_is_an_answer(self, egress: Egress) -> None:
+        with receiver(receivers.HUGE, receivers.OK) as there:
+            outcome = post(egress, there)
+            assert (outcome.failure, outcome.answer) == ("", b"x" * KEPT_ANSWER)
+            post(egress, there)
+        assert there.sent < 20_000_000  # what the kernel took off its hands
+        assert there.connections == 2  # the first was hung up on
+
+    def test_what_it_asks_for_is_heeded(self, egress: Egress) -> None:
+        with receiver(answers(503, b"", "Retry-After: 120"), answers(200, b"x", "retry-after: soon")) as there:
+            assert post(egress, there).retry_after == timedelta(seconds=120)
+            assert post(egress, there).retry_after is None
+
+    def test_a_slow_one_holds_up_no_other(self) -> None:
+        limits = replace(QUICK, receive=2, whole=2)
+        with Egress(limits=limits) as egress, receiver(receivers.HANGS) as slow, receiver() as quick:
+            threads = [threading.Thread(target=post, args=(egress, slow)) for _ in range(40)]
+            for thread in threads:
+                thread.start()
+            while slow.connections < 40:
+                time.sleep(0.01)
+            assert post(egress, quick).milliseconds < 500
+            slow.closing.set()
+            for thread in threads:
+                thread.join()
+
+
+class TestConnections:
+    """Kept alive, within bounds."""
+
+    def test_posts_in_turn_share_one(self, egress: Egress) -> None:
+        with receiver() as there:
+            assert [post(egress, there).failure for _ in range(5)] == [""] * 5
+        assert there.connections == 1
+
+    def test_one_that_the_receiver_ended_is_not_used(self, egress: Egress) -> None:
+        with receiver(answers(keep=False)) as there:
+            assert [post(egress, there).failure for _ in range(3)] == [""] * 3
+        assert there.connections == 3
+
+    @pytest.mark.parametrize("behaviour", [receivers.hangs_up, receivers.resets])
+    def test_one_that_ends_while_it_is_used_again_costs_no_attempt(self, egress: Egress, behaviour: Behaviour) -> None:
+        with receiver(receivers.OK, behaviour, receivers.OK) as there:
+            assert [post(egress, there).failure for _ in range(2)] == ["", ""]
+        assert [one.connection for one in there.received] == [0, 0, 1]
+
+    def test_a_receiver_that_began_to_answer_is_not_asked_twice(self, egress: Egress) -> None:
+        with receiver(receivers.OK, says(b"HTTP/1.1 2")) as there:
+            assert [post(egress, there).failure for _ in range(2)] == ["", "answer is not HTTP"]
+        assert len(there.received) == 2
+
+    def test_they_are_bounded_by_receiver_and_together(self) -> None:
+        with ExitStack() as stack:
+            egress = stack.enter_context(Egress(idle=Idle(per_receiver=2, together=3)))
+            pair = [stack.enter_context(receiver(slowly)) for _ in range(2)]
+            for there in pair:
+                in_parallel(4, lambda there=there: post(egress, there))  # type: ignore[misc]
+            assert [there.connections for there in pair] == [4, 4]
+            for there in pair:
+                in_parallel(4, lambda there=there: post(egress, there))  # type: ignore[misc]
+            assert [there.connections for there in pair] == [4 + 4 - 1, 4 + 4 - 1]
+
+    def test_they_end_after_a_while(self) -> None:
+        with Egress(idle=Idle(seconds=0.05)) as egress, receiver() as there:
+            post(egress, there)
+            time.sleep(0.1)
+            post(egress, there)
+        assert there.connections == 2
+
+    def test_none_is_left_open_at_the_end(self) -> None:
+        with receiver(slowly) as there:
+            egress = Egress()
+            posting = threading.Thread(target=post, args=(egress, there))
+            posting.start()
+            while not there.received:
+                time.sleep(0.01)
+            egress.close()
+            posting.join()
+            assert len(there.received) == 1  # it went on to its end; that its socket is closed, the warnings tell
+
+
+def slowly(connection: socket.socket, there: Receiver) -> bool:
+    """Lets those who come at the same time meet."""
+    time.sleep(0.1)
+    return receivers.OK(connection, there)
+
+
+def in_parallel(count: int, action: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=action) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_nothing_of_a_callback_is_logged(egress: Egress, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    failure(egress, receivers.OK)
+    assert caplog.records == []

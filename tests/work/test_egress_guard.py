@@ -1,0 +1,167 @@
+"""Where callbacks may go and whom they trust, against real sockets of this machine."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from ccfs.model.delivery import Outcome
+from ccfs.work.egress import Egress
+from ccfs.work.sockets import Limits
+from tests import receivers
+from tests.certificates import DAY, identity
+from tests.receivers import Receiver, receiver, says
+
+QUICK = Limits(connect=0.4, send=0.4, receive=0.4, whole=1.0)
+BODY = b'{"request":{"version":"2.0"}}'
+
+
+def to(*addresses: str) -> Callable[[str, int], Sequence[str]]:
+    """A resolver to which every name leads there."""
+    return lambda host, port: addresses
+
+
+@pytest.fixture
+def egress() -> Iterator[Egress]:
+    """One with little patience."""
+    with Egress(limits=QUICK) as egress:
+        yield egress
+
+
+def post(egress: Egress, to: Receiver) -> Outcome:
+    """A callback to a receiver that is bound by its address."""
+    return egress.post(to.url, {}, BODY, allowed_prefixes=[to.prefix])
+
+
+class TestWhereItMayGo:
+    """Bound prefixes, and addresses when the socket opens."""
+
+    def test_only_where_a_prefix_is_bound(self, egress: Egress) -> None:
+        with receiver() as there, receiver() as other:
+            assert egress.post(there.url, {}, BODY, allowed_prefixes=[other.prefix]).failure == "address not bound"
+            assert egress.post("http://u@a.example/", {}, BODY, allowed_prefixes=[""]).failure == "not a callback URL"
+        assert there.connections == other.connections == 0
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"])
+    def test_a_bound_name_that_leads_inside_is_refused_before_anything_is_opened(self, address: str) -> None:
+        with Egress(limits=QUICK, resolve=to(address)) as egress, receiver() as there:
+            prefix = there.under("rebound.example")
+            outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
+        assert (outcome.failure, outcome.address) == ("address not allowed", "")
+        assert there.connections == 0
+
+    def test_a_name_bound_as_private_may_lead_inside_but_to_no_metadata(self) -> None:
+        with Egress(limits=QUICK, resolve=to("169.254.169.254", "127.0.0.1")) as egress, receiver() as there:
+            prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
+            outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
+            assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
+            assert there.received[0].headers["host"] == f"callbacks.internal:{there.port}"
+
+    def test_an_open_connection_inside_is_no_use_to_an_app_that_may_not_go_there(self) -> None:
+        with Egress(limits=QUICK, resolve=to("127.0.0.1")) as egress, receiver() as there:
+            prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
+            ours = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
+            theirs = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
+        assert (ours.failure, theirs.failure) == ("", "address not allowed")
+
+    def test_localhost_is_this_machine_where_it_is_bound(self, egress: Egress) -> None:
+        with receiver() as there:
+            prefix = there.under("localhost")
+            assert egress.post(prefix, {}, BODY, allowed_prefixes=[prefix]).failure == ""
+
+    def test_the_next_address_is_tried_where_one_refuses(self) -> None:
+        with Egress(limits=QUICK, resolve=to("127.0.0.2", "127.0.0.1")) as egress, receiver() as there:
+            prefix, private = there.under("two.internal"), {f"two.internal:{there.port}"}
+            outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
+        assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
+
+    def test_a_name_that_is_not_there(self) -> None:
+        def fails(host: str, port: int) -> Sequence[str]:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        for resolve in (fails, to()):
+            with Egress(resolve=resolve) as egress:
+                outcome = egress.post("http://gone.example/", {}, BODY, allowed_prefixes=["http://gone.example/"])
+            assert outcome.failure == "name does not resolve"
+
+    def test_a_name_that_takes_for_ever(self) -> None:
+        ever = threading.Event()
+        with Egress(limits=QUICK, resolve=lambda host, port: [str(ever.wait(5))]) as egress:
+            outcome = egress.post("http://slow.example/", {}, BODY, allowed_prefixes=["http://slow.example/"])
+        ever.set()
+        assert outcome.failure == "timeout while connecting"
+        assert outcome.milliseconds < 500
+
+
+AUTHORITY = identity("Test CA", is_authority=True)
+OURS = identity("127.0.0.1", issuer=AUTHORITY)
+SELF_SIGNED = identity("127.0.0.1")
+
+
+class TestWhomItTrusts:
+    """Certificates of receivers."""
+
+    @pytest.mark.parametrize(
+        ("shown", "trusted", "failure_is"),
+        [
+            (OURS, [AUTHORITY], ""),
+            (OURS, [OURS], ""),  # the certificate itself, without its authority
+            (SELF_SIGNED, [SELF_SIGNED], ""),
+            (OURS, [SELF_SIGNED], "certificate is not trusted: unable to get local issuer certificate"),
+            (SELF_SIGNED, [AUTHORITY], "certificate is not trusted: self-signed certificate"),
+            (identity("127.0.0.1", issuer=AUTHORITY, ends=-DAY), [AUTHORITY], "certificate has expired"),
+            (identity("127.0.0.1", issuer=AUTHORITY, ends=200 * DAY), [AUTHORITY], "certificate is not valid yet"),
+            (identity("127.0.0.2", issuer=AUTHORITY), [AUTHORITY], "certificate is for another host"),
+            (identity("a.example", issuer=AUTHORITY), [AUTHORITY], "certificate is for another host"),
+        ],
+    )
+    def test_a_certificate_is_verified(self, shown, trusted, failure_is) -> None:  # type: ignore[no-untyped-def]
+        ders = [one.der for one in trusted]
+        with Egress(trusted=lambda: (1, ders)) as egress, receiver(tls=shown.tls()) as there:
+            outcome = post(egress, there)
+        assert (outcome.failure, outcome.status) == (failure_is, 0 if failure_is else 200)
+
+    def test_trusting_itself_does_not_excuse_an_expired_certificate_or_another_host(self) -> None:
+        for wrong, reason in (
+            (identity("127.0.0.1", ends=-DAY), "certificate has expired"),
+            (identity("a.example"), "certificate is for another host"),
+        ):
+            with Egress(trusted=lambda wrong=wrong: (1, [wrong.der])) as egress, receiver(tls=wrong.tls()) as there:  # type: ignore[misc]
+                assert post(egress, there).failure == reason
+
+    def test_the_name_of_the_url_is_verified_not_that_of_the_address(self) -> None:
+        named = identity("cb.internal", issuer=AUTHORITY)
+        with Egress(trusted=lambda: (1, [AUTHORITY.der]), resolve=to("127.0.0.1")) as egress:
+            for name, reason in (("cb.internal", ""), ("cc.internal", "certificate is for another host")):
+                with receiver(tls=named.tls()) as there:
+                    prefix, private = there.under(name), {f"{name}:{there.port}"}
+                    outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
+                assert outcome.failure == reason
+
+    def test_what_is_trusted_counts_from_the_next_post_on_and_so_does_what_is_no_longer(self) -> None:
+        trusted: list[tuple[int, Sequence[bytes]]] = [(1, [])]
+        with Egress(trusted=lambda: trusted[-1]) as egress, receiver(tls=OURS.tls()) as there:
+            assert post(egress, there).failure.startswith("certificate is not trusted")
+            trusted.append((2, [AUTHORITY.der]))
+            assert [post(egress, there).failure for _ in range(2)] == ["", ""]
+            assert there.received[1].connection == there.received[0].connection
+            trusted.append((3, []))
+            assert post(egress, there).failure.startswith("certificate is not trusted")
+
+    def test_a_row_that_is_no_certificate_spoils_no_other(self) -> None:
+        with Egress(trusted=lambda: (1, [b"junk", AUTHORITY.der])) as egress, receiver(tls=OURS.tls()) as there:
+            assert post(egress, there).failure == ""
+
+    def test_everyone_is_trusted_where_the_operator_wants_that(self) -> None:
+        stranger = identity("a.example", ends=-DAY)
+        with Egress(trust_all=True) as egress, receiver(tls=stranger.tls()) as there:
+            assert post(egress, there).failure == ""
+
+    def test_a_receiver_without_tls_and_one_that_does_not_shake_hands(self, egress: Egress) -> None:
+        with receiver(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as there:
+            there.scheme = "https"
+            assert post(egress, there).failure == "tls: wrong version number"
+        with receiver(receivers.HANGS) as there:
+            there.scheme = "https"
+            assert post(egress, there).failure == "timeout while connecting"
