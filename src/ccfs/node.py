@@ -1,22 +1,29 @@
 """Composition by hand, in one place: settings become a database, locations, a clock, a web application, a work loop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from prometheus_client import CollectorRegistry
 
 from ccfs import logs, settings
+from ccfs.model.callback_url import private_hosts
+from ccfs.model.delivery import Schedule
 from ccfs.settings import Settings
 from ccfs.store.db import Database, open_database
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
+from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
+from ccfs.work.deliver import Announcer, Sender, Terms
+from ccfs.work.egress import Egress
+from ccfs.work.make import Maker, Workshop
 
 HOME = "0"  # id of the location that takes new bytes
 
@@ -54,13 +61,45 @@ class Node:
         """Every location by id."""
         return {HOME: self.disk}
 
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Tenancy as this process sees it."""
+        return Pictures(self.database, self.sealer)
+
+    def announcer(self) -> Announcer:
+        """What sends callbacks."""
+        set_to = self.settings
+        schedule = Schedule(
+            every=timedelta(seconds=set_to.callback_retry_seconds),
+            attempts=set_to.callback_max_attempts,
+            is_exponential=set_to.callback_backoff == "exponential",
+        )
+        terms = Terms(
+            schedule=schedule, host_with_port=set_to.callback_host_with_port, sender_of=self._sender_of, now=now
+        )
+        egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
+        return Announcer(self.database, egress, terms)
+
+    def maker(self, ready: Callable[[], None]) -> Maker:
+        """What makes exports; `ready` is called when one is."""
+        home = self.locations[HOME]
+        return Maker(Workshop(database=self.database, home=home, settings=self.settings, now=now, ready=ready))
+
+    def _sender_of(self, app: int) -> Sender:
+        picture = self.pictures.latest(now())
+        keys = [key for found in picture.keys.values() for key in found if key.app.id == app]
+        own = [key for key in keys if key.ak == key.app.ak]
+        callbacks = picture.callbacks.get(app, {})
+        key = max(own or keys, key=lambda one: one.id, default=None)
+        return Sender(key=key, prefixes=list(callbacks), private_hosts=private_hosts(callbacks))
+
     def web(self) -> Web:
         """The RSGI application."""
         return Web(
             Here(
                 settings=self.settings,
                 database=self.database,
-                pictures=Pictures(self.database, self.sealer),
+                pictures=self.pictures,
                 locations=self.locations,
                 home=HOME,
                 now=now,

@@ -70,7 +70,7 @@ def is_there(disk: Disk, file: VoiceFile) -> bool:
 def test_a_deletion_that_ended_after_its_mark_is_finished(database: Database, disk: Disk, app: App) -> None:
     dead, alive = kept(database, disk, app, "dead"), kept(database, disk, app, "alive")
     mark(database, app, dead)
-    tidy(database, {"0": disk}, NOW, MINUTE)
+    tidy(database, {"0": disk}, NOW, MINUTE, WEEK)
     assert not is_there(disk, dead)
     assert marked(database) == []
     assert is_there(disk, alive)
@@ -109,7 +109,7 @@ def test_expired_tokens_and_old_failures_go(database: Database, disk: Disk, app:
         for token, end in (("old", NOW), ("good", NOW + 2 * MINUTE)):
             play_tokens.add(connection, app, token, given.recording(), end)
         lockouts.count_failure(connection, "192.0.2.7", NOW, limit=3, period=MINUTE, lock=MINUTE)
-    tidy(database, {"0": disk}, NOW + MINUTE, MINUTE)
+    tidy(database, {"0": disk}, NOW + MINUTE, MINUTE, WEEK)
     with database.writing() as connection:
         assert play_tokens.recording_of(connection, "good", NOW + MINUTE) is not None
         assert play_tokens.forget_expired(connection, NOW + MINUTE) == 0

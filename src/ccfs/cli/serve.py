@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +17,15 @@ from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
 from ccfs.cli.demo import prepare_demo
 from ccfs.model.errors import Misuse
+from ccfs.logs import log
 from ccfs.node import Node, now
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
 
 TIDY_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
+MAKERS = 2  # exports made side by side
+FINISH_SECONDS = 3.0  # for callbacks that are under way at SIGTERM; others are due again when their lease ends
 DRAIN_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
 
 
@@ -44,13 +49,30 @@ def serve(
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
-    loop.start()
-    try:
+    with _working(node):
         _server(node, host, port, tls_cert, tls_key).serve()
+    node.database.close()
+
+
+@contextmanager
+def _working(node: Node) -> Iterator[None]:
+    """What takes time, in threads of this process: the web processes are others."""
+    if node.settings.ssl_trust_all:
+        log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
+    announcer = node.announcer()
+    makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
+    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
+    announcer.start()
+    loop.start()
+    for maker in makers:
+        maker.start()
+    try:
+        yield
     finally:
         loop.stop()
-        node.database.close()
+        for maker in makers:
+            maker.stop()
+        announcer.stop(FINISH_SECONDS)
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -65,7 +87,9 @@ def _reachable(host: str) -> str:
 
 
 def _tidy(node: Node) -> None:
-    tidy(node.database, node.locations, now(), timedelta(seconds=node.settings.lock_period_seconds))
+    lock_period = timedelta(seconds=node.settings.lock_period_seconds)
+    keep = timedelta(days=node.settings.export_keep_days)
+    tidy(node.database, node.locations, now(), lock_period, keep)
 
 
 def _share_metrics(node: Node) -> None:

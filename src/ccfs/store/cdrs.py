@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,10 +12,11 @@ from sqlalchemy.engine import Connection
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import schema
-from ccfs.store.recordings import values_of
 
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
+_NEW = tuple(f"new_{name}" for name in _FIELDS)
+_values = attrgetter(*_FIELDS)
 _FIND = sa.select(_TABLE.c.id, *(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _OF_CALLS = _FIND.where(_TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
 _BY_LEG = _FIND.where(
@@ -53,14 +55,15 @@ def of_legs(connection: Connection, app: App, leg_ids: Iterable[str]) -> list[Ke
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Keep new rows."""
     if rows:
-        connection.execute(sa.insert(_TABLE), [{**values_of(row), "app": app.id} for row in rows])
+        values = [dict(zip(_FIELDS, _values(row), strict=True)) | {"app": app.id} for row in rows]
+        connection.execute(sa.insert(_TABLE), values)
 
 
 def change(connection: Connection, app: App, rows: Sequence[KeptCdr]) -> None:
     """Write rows of the app anew: a later leg numbers the earlier ones, a queue log tells more of them."""
     if rows:
         statement = _CHANGE.where(_TABLE.c.app == app.id).values(
-            {name: sa.bindparam(f"new_{name}") for name in _FIELDS}
+            {name: sa.bindparam(new) for name, new in zip(_FIELDS, _NEW, strict=True)}
         )
-        values = [{f"new_{name}": getattr(row.cdr, name) for name in _FIELDS} | {"row_id": row.id} for row in rows]
+        values = [dict(zip(_NEW, _values(row.cdr), strict=True)) | {"row_id": row.id} for row in rows]
         connection.execute(statement, values)

@@ -1,7 +1,7 @@
 """Rows of deliveries and their attempts. The row is the job, as with exports; each receiver is claimed for apart, so that
 a slow one delays no other. Whoever lists names the app first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,28 +89,28 @@ def claim(
 
 def record(connection: Connection, results: Sequence[tuple[Claimed, Outcome, Next]]) -> int:
     """Write what came of attempts, and what follows; how many were still held. Each attempt leaves its row anyway."""
-    held = 0
-    for claimed, outcome, then in results:
-        values = {
-            "state": then.state,
-            "due_at": then.due_at,
-            "lease": "",
-            "claims": 0,
-            "attempts": _TABLE.c.attempts + 1,
-            "finished_at": outcome.at if then.due_at is None else None,
+    values = {
+        "state": sa.bindparam("then_state"),
+        "due_at": sa.bindparam("then_due_at"),
+        "lease": "",
+        "claims": 0,
+        "attempts": _TABLE.c.attempts + 1,
+        "finished_at": sa.bindparam("finished"),
+    }
+    mine = (_TABLE.c.id == sa.bindparam("held_id")) & (_TABLE.c.lease == sa.bindparam("held_by")) & _DUE
+    given = [
+        {
+            "held_id": claimed.delivery.id,
+            "held_by": claimed.lease,
+            "then_state": then.state,
+            "then_due_at": then.due_at,
+            "finished": outcome.at if then.due_at is None else None,
         }
-        mine = (_TABLE.c.id == claimed.delivery.id) & (_TABLE.c.lease == claimed.lease) & _DUE
-        held += connection.execute(sa.update(_TABLE).where(mine).values(**values)).rowcount
+        for claimed, outcome, then in results
+    ]
+    held = connection.execute(sa.update(_TABLE).where(mine).values(**values), given).rowcount
     connection.execute(sa.insert(_ATTEMPTS), [_attempt(*result) for result in results])
     return held
-
-
-def give_back(connection: Connection, claimed: Iterable[Claimed], due_at: datetime) -> None:
-    """Let go of deliveries that were not attempted."""
-    for one in claimed:
-        mine = (_TABLE.c.id == one.delivery.id) & (_TABLE.c.lease == one.lease) & _DUE
-        values = {"due_at": due_at, "lease": "", "claims": _TABLE.c.claims - 1}
-        connection.execute(sa.update(_TABLE).where(mine).values(**values))
 
 
 def listed(connection: Connection, app: App, state: State | None = None, limit: int = 100) -> list[Listed]:

@@ -29,6 +29,7 @@ class Claimed:
     export: Export
     attempts: int  # claims so far, this one among them
     lease: str  # token
+    lease_before: str  # of a worker that died with it, else empty: what it wrote is to be removed
 
 
 def add(connection: Connection, app: App, export: Export) -> None:
@@ -75,23 +76,24 @@ def claim(connection: Connection, now: datetime, lease: str, lasts: timedelta) -
     )
     busy = held.group_by(_TABLE.c.app).subquery()
     found = (
-        sa.select(_TABLE.c.response_id)
+        sa.select(_TABLE.c.response_id, _TABLE.c.lease)
         .outerjoin(busy, busy.c.app == _TABLE.c.app)
         .where(due)
         .order_by(sa.func.coalesce(busy.c.held, 0), _TABLE.c.due_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=_TABLE)
     )
-    number = connection.execute(found).scalar()
-    if number is None:
+    first = connection.execute(found).first()
+    if first is None:
         return None
+    number, before = first
     taken = sa.update(_TABLE).where(_TABLE.c.response_id == number, due)
     values = {"due_at": now + lasts, "lease": lease, "attempts": _TABLE.c.attempts + 1}
     if connection.execute(taken.values(**values)).rowcount != 1:
         return None
     row = connection.execute(_WITH_APP.where(_TABLE.c.response_id == number)).one()
     app = App(id=row.app, ak=row.ak, name=row.name)
-    return Claimed(app=app, export=_from_row(row), attempts=row.attempts, lease=lease)
+    return Claimed(app=app, export=_from_row(row), attempts=row.attempts, lease=lease, lease_before=before)
 
 
 def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
@@ -134,6 +136,13 @@ def failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
     """The app's exports that were put aside, with the error."""
     rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.state == State.FAILED))
     return [(_from_row(row), row.error) for row in rows]
+
+
+def retry(connection: Connection, app: App, now: datetime) -> int:
+    """Let the app's exports that were put aside be tried again now; how many."""
+    aside = (_TABLE.c.app == app.id) & (_TABLE.c.state == State.FAILED)
+    values = {"state": State.DUE, "due_at": now, "lease": "", "attempts": 0}
+    return connection.execute(sa.update(_TABLE).where(aside).values(**values)).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:

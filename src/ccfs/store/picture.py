@@ -4,6 +4,7 @@ SQLite tells in a microsecond whether anything was committed, so there a revoked
 most once a second, so there it ends within a second.
 """
 
+import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Pictures:
         self._picture = Picture()
         self._commits = database.watch() if database.is_local else lambda: int(time.monotonic() / self.PATIENCE)
         self._seen = -1
+        self._lock = threading.Lock()
 
     @property
     def is_old(self) -> bool:
@@ -47,15 +49,18 @@ class Pictures:
         return self._commits() != self._seen
 
     def latest(self, now: datetime) -> Picture:
-        """The picture, loaded anew if tenancy changed since."""
-        seen = self._commits()
-        if seen != self._seen:
-            with self._database.reading() as connection:
-                number = tenancy.change_number(connection)
-                if number != self._picture.number:
-                    self._picture = self._load(connection, number, now)
-            self._seen = seen
-        return self._picture
+        """The picture, loaded anew if tenancy changed since. For any thread."""
+        with self._lock:
+            seen = self._commits()
+            if seen != self._seen:
+                self._picture = self._current(now)
+                self._seen = seen
+            return self._picture
+
+    def _current(self, now: datetime) -> Picture:
+        with self._database.reading() as connection:
+            number = tenancy.change_number(connection)  # first: what changes later is seen at the next look
+            return self._picture if number == self._picture.number else self._load(connection, number, now)
 
     def _load(self, connection: Connection, number: int, now: datetime) -> Picture:
         """`number` was read first: a picture may be newer than its number, and is then loaded again; never older."""

@@ -29,6 +29,18 @@ class Counters:
             multiprocess_mode="mostrecent",
         )
         self.refused_lines = Gauge("ccfs_refused_lines", "Lines and files that ingest refused.", registry=registry)
+        self.exports = Gauge(
+            "ccfs_exports", "Exports by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
+        )
+        self.deliveries = Gauge(
+            "ccfs_deliveries", "Callbacks by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
+        )
+        self.trusts_all = Gauge(
+            "ccfs_ssl_trust_all",
+            "1 if receivers' certificates go unverified.",
+            registry=registry,
+            multiprocess_mode="max",
+        )
         self._answered: dict[tuple[str, int, str], Counter] = {}  # children by their labels: looking these up is dear
 
     def answered(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from ccfs.model import errors
 from ccfs.model.callback_url import callback_url, is_bound
-from ccfs.model.export import Export, Filter, Kind
+from ccfs.model.export import Export, Filter, Kind, Table
 from ccfs.model.tenancy import DEFAULT_ZONE
 from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, parse, window
 from ccfs.store import exports
@@ -15,7 +15,7 @@ from ccfs.web.here import Caller, Here
 from ccfs.web.request import Request
 from ccfs.wire import asks, envelope
 
-TABLES = {"call": ("call",), "record": ("record",), "call_record": ("call", "record")}
+TABLES: dict[str, tuple[Table, ...]] = {"call": ("call",), "record": ("record",), "call_record": ("call", "record")}
 
 
 async def query_bill_data(here: Here, caller: Caller, _request: Request, ask: asks.QueryBillData) -> Answer:
@@ -66,7 +66,7 @@ async def download_agent_skill_info_file(
 
 
 async def _ask(
-    here: Here, caller: Caller, ask: asks.QueryAgentOprInfoData, kind: Kind, tables: tuple[str, ...], wanted: Filter
+    here: Here, caller: Caller, ask: asks.QueryAgentOprInfoData, kind: Kind, tables: tuple[Table, ...], wanted: Filter
 ) -> Answer:
     """Keep the request; the answer is its id, the file comes later and is announced."""
     zone = _zone(caller, wanted.account_id)

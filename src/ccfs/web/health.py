@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.model.errors import Unavailable
-from ccfs.store import intake
+from ccfs.store import deliveries, exports, intake
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import Request
@@ -43,5 +43,12 @@ async def _measure(here: Here, now: datetime) -> None:
     here.counters.refused_lines.set(state.refused)
     here.counters.awaited.labels(state="waiting").set(state.waiting)
     here.counters.awaited.labels(state="missing").set(state.missing)
+    for gauge, counts in (
+        (here.counters.exports, await here.ask(exports.counts)),
+        (here.counters.deliveries, await here.ask(deliveries.counts)),
+    ):
+        for name, count in counts.items():
+            gauge.labels(state=name).set(count)
+    here.counters.trusts_all.set(int(here.settings.ssl_trust_all))
     if state.read_at:
         here.counters.ingest_lag.set((now - state.read_at).total_seconds())

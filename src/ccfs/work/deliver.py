@@ -1,36 +1,34 @@
 """Announcing: due deliveries are claimed, sent and recorded. Each attempt leaves its row; what follows it is decided by
-model/delivery. Receivers do not wait for each other: a fast one may have many posts under way, a slow or unknown one has
-one, and all slow ones together no more than half of the threads.
-"""
+model/delivery, and how many posts may be under way to whom by work/pace."""
 
 import queue
 import secrets
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import uniform
+from random import sample, uniform
 from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from ccfs.logs import log
-from ccfs.model.delivery import Next, Outcome, Schedule, after
+from ccfs.model.delivery import Next, Outcome, Schedule, State, after
 from ccfs.model.tenancy import AccessKey
 from ccfs.store import deliveries
 from ccfs.store.db import Database
 from ccfs.store.deliveries import Claimed
 from ccfs.wire import notices
+from ccfs.work.pace import Pace
 
 LEASE = timedelta(seconds=120)  # longer than any attempt lasts, its recording included
-THREADS = 64
-FAST = 1.0  # seconds: receivers that answer in less may have AT_ONCE posts under way
-AT_ONCE = 16
+THREADS = 256  # at most; they wait for receivers, nearly all of the time
 MOST_CLAIMS = 10  # without one recorded attempt: whoever tries it dies of it
 BATCH = 500  # results in one transaction
 IDLE_SECONDS = 1.0  # between looks, when nothing is known to be due
+
+Result = tuple[Claimed, Outcome, Next]
 
 
 class Poster(Protocol):
@@ -68,46 +66,25 @@ class Terms:
     now: Callable[[], datetime]
 
 
-class Pace:
-    """How fast receivers answer, and what is under way to each. Used by one thread at a time, under its lock."""
+class Crew:
+    """Daemon threads on demand. Unlike those of a ThreadPoolExecutor nobody waits for them when the process ends: a
+    receiver that hangs does not hold up a shutdown."""
 
-    def __init__(self, threads: int) -> None:
-        self.lock = threading.Lock()
-        self._threads = threads
-        self._seconds: dict[str, float] = {}
-        self._under_way: Counter[str] = Counter()
+    def __init__(self, work: Callable[[Claimed], None]) -> None:
+        self._work = work
+        self._idle = threading.Semaphore(0)
+        self._given: queue.SimpleQueue[Claimed] = queue.SimpleQueue()
 
-    def room(self, receiver: str) -> int:
-        """How many more posts the receiver may have under way."""
-        with self.lock:
-            free = self._threads - self._under_way.total()
-            if self._is_fast(receiver):
-                return min(AT_ONCE - self._under_way[receiver], free)
-            slow = sum(count for name, count in self._under_way.items() if not self._is_fast(name))
-            return min(1 - self._under_way[receiver], self._threads // 2 - slow, free)
+    def give(self, claimed: Claimed) -> None:
+        """Let a thread do it, a new one if none is idle."""
+        self._given.put(claimed)
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._run, name="deliver", daemon=True).start()
 
-    def began(self, receiver: str, count: int) -> None:
-        """Posts to the receiver are under way."""
-        with self.lock:
-            self._under_way[receiver] += count
-
-    def ended(self, receiver: str, seconds: float | None) -> None:
-        """A post ended after so long; None if it was not sent."""
-        with self.lock:
-            self._under_way[receiver] -= 1
-            if self._under_way[receiver] <= 0:
-                del self._under_way[receiver]
-            if seconds is not None:
-                self._seconds[receiver] = seconds
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is under way."""
-        with self.lock:
-            return self._under_way.total() == 0
-
-    def _is_fast(self, receiver: str) -> bool:
-        return self._seconds.get(receiver, FAST) < FAST
+    def _run(self) -> None:
+        while True:
+            self._work(self._given.get())
+            self._idle.release()
 
 
 class Announcer:
@@ -119,8 +96,9 @@ class Announcer:
         self._terms = terms
         self._lease = secrets.token_hex(8)
         self._pace = Pace(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="deliver")
-        self._results: queue.SimpleQueue[tuple[Claimed, Outcome, Next] | None] = queue.SimpleQueue()
+        self._crew = Crew(self._deliver)
+        self._under_way: dict[str, Claimed] = {}
+        self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._claiming = threading.Thread(target=self._claim_all, name="claim", daemon=True)
@@ -136,17 +114,16 @@ class Announcer:
         self._wake.set()
 
     def stop(self, patience_seconds: float) -> None:
-        """Claim no more; let what is under way end and be recorded, for so long. What does not end is due again when
-        its lease ends, under the same id."""
+        """Claim no more; let what is under way end, for so long. What does not end is recorded as cut off, and due."""
+        until = time.monotonic() + patience_seconds
         self._stopped.set()
         self._wake.set()
-        self._claiming.join()
-        waited = threading.Event()
-        for _ in range(round(patience_seconds * 20)):
-            if self._pace.idle:
-                break
-            waited.wait(0.05)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._claiming.join(patience_seconds)
+        while self._under_way and time.monotonic() < until:
+            time.sleep(0.02)
+        for claimed in list(self._under_way.values()):
+            cut_off = Outcome(at=self._terms.now(), failure="cut off: this node stopped")
+            self._results.put((claimed, cut_off, Next(state=State.DUE, due_at=cut_off.at)))
         self._results.put(None)
         self._recording.join(patience_seconds)
 
@@ -155,8 +132,8 @@ class Announcer:
             self._wake.clear()
             try:
                 is_busy = self._claim_round()
-            except SQLAlchemyError as error:
-                log().warning("database away", action="claim_failed", reason=str(error).splitlines()[0])
+            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
+                log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False
             if not is_busy:
                 self._wake.wait(IDLE_SECONDS)
@@ -165,32 +142,30 @@ class Announcer:
         """One look at all receivers; whether anything was claimed."""
         now = self._terms.now()
         with self._database.reading() as connection:
-            rooms = {name: self._pace.room(name) for name in deliveries.due_receivers(connection, now)}
-        if not any(room > 0 for room in rooms.values()):
+            due = deliveries.due_receivers(connection, now)
+        rooms = self._pace.rooms(sample(due, len(due)))  # no receiver is always the last
+        if not rooms:
             return False
         with self._database.writing() as connection:
             found = [
                 one
                 for name, room in rooms.items()
-                if room > 0
                 for one in deliveries.claim(connection, name, now, self._lease, LEASE, room)
             ]
         for one in found:
-            self._pace.began(one.receiver, 1)
-            self._pool.submit(self._deliver, one)
+            self._pace.began(one.receiver)
+            self._under_way[one.delivery.id] = one
+            self._crew.give(one)
         return bool(found)
 
     def _deliver(self, claimed: Claimed) -> None:
         """One attempt. Whatever goes wrong here becomes an outcome: a delivery is never lost with its thread."""
-        seconds = None
-        try:
-            outcome = self._attempt(claimed)
-            seconds = outcome.milliseconds / 1000 if outcome.status else max(outcome.milliseconds / 1000, FAST)
-            then = after(claimed.delivery, outcome, self._terms.schedule, uniform(0.8, 1.2))
-            self._results.put((claimed, outcome, then))
-        finally:
-            self._pace.ended(claimed.receiver, seconds)
-            self._wake.set()
+        outcome = self._attempt(claimed)
+        then = after(claimed.delivery, outcome, self._terms.schedule, uniform(0.8, 1.2))
+        self._results.put((claimed, outcome, then))
+        self._under_way.pop(claimed.delivery.id, None)
+        self._pace.ended(claimed.receiver, outcome.milliseconds / 1000, is_answered=outcome.status > 0)
+        self._wake.set()
 
     def _attempt(self, claimed: Claimed) -> Outcome:
         delivery, now = claimed.delivery, self._terms.now()
@@ -230,19 +205,30 @@ class Announcer:
             if None in batch:
                 return
 
-    def _record(self, batch: list[tuple[Claimed, Outcome, Next]]) -> None:
+    def _record(self, batch: list[Result]) -> None:
+        """Write results, again and again while the database is away. One that it cannot take holds up no others."""
         while batch:
             try:
                 with self._database.writing() as connection:
                     deliveries.record(connection, batch)
-            except SQLAlchemyError as error:
-                log().warning("database away", action="record_failed", reason=str(error).splitlines()[0])
+                break
+            except (DataError, IntegrityError) as error:
+                if len(batch) > 1:
+                    for one in batch:
+                        self._record([one])
+                    return
+                log().error("not recorded", action="record_failed", reason=_first_line(error))
+                return
+            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of
+                log().warning("not recorded yet", action="record_failed", reason=_first_line(error))
                 if self._stopped.wait(IDLE_SECONDS):
                     return
-            else:
-                for claimed, outcome, then in batch:
-                    _log(claimed, outcome, then)
-                return
+        for claimed, outcome, then in batch:
+            _log(claimed, outcome, then)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _log(claimed: Claimed, outcome: Outcome, then: Next) -> None:

@@ -6,19 +6,33 @@ from datetime import datetime, timedelta
 from ccfs.logs import log
 from ccfs.model.tenancy import App
 from ccfs.model.voice_file import VoiceFile
-from ccfs.store import lockouts, play_tokens, voice_files
+from ccfs.store import exports, lockouts, play_tokens, voice_files
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 
 BATCH = 100  # deletions finished in one go
 
 
-def tidy(database: Database, locations: Mapping[str, Location], now: datetime, lock_period: timedelta) -> None:
-    """One round."""
+def tidy(
+    database: Database, locations: Mapping[str, Location], now: datetime, lock_period: timedelta, keep: timedelta
+) -> None:
+    """One round. `keep` is how long files of exports stay."""
     with database.writing() as connection:
         play_tokens.forget_expired(connection, now)
         lockouts.forget_old(connection, now, lock_period)
     finish_deletions(database, locations, now)
+    expire_exports(database, locations, now - keep)
+
+
+def expire_exports(database: Database, locations: Mapping[str, Location], before: datetime) -> int:
+    """Let the files of exports go that became ready before an instant; how many. A file that stays is tried again."""
+    with database.reading() as connection:
+        due = exports.old_files(connection, before, BATCH)
+    for app, response_id, kept in due:
+        locations[kept.location_id].remove(kept.key)
+        with database.writing() as connection:
+            exports.expire(connection, app, response_id)
+    return len(due)
 
 
 def finish_deletions(database: Database, locations: Mapping[str, Location], now: datetime) -> int:

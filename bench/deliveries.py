@@ -1,0 +1,204 @@
+"""Callbacks to a fast receiver: deliveries/s of one Announcer on SQLite and PostgreSQL, and what waiting rows cost.
+
+    scripts/bench deliveries [--json] [--count N] [--waiting N] [--rounds N] [--rivals PYTHON]
+
+The receiver is a process of its own, on the same cores, that answers at once on connections kept alive. Idle cost is the
+time of one look for due rows while N rows wait for tomorrow, for 100 receivers. `--rivals` names the Python of a venv
+with dbos and procrastinate (see _rivals.py), whose workers then post as often to the same receiver.
+"""
+
+import argparse
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import _receiver
+import _servers as servers
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
+
+from ccfs import logs
+from ccfs.model.delivery import Delivery, Schedule
+from ccfs.model.export import Export, Filter, Kind
+from ccfs.model.tenancy import AccessKey, App
+from ccfs.model.window import Window
+from ccfs.store import deliveries, exports, schema, tenancy
+from ccfs.store.db import Database, open_database
+from ccfs.store.upgrade import upgrade
+from ccfs.work.deliver import Announcer, Sender, Terms
+from ccfs.work.egress import Egress
+from tests.servers import database, postgres
+
+AIMS = {"sqlite": 300, "postgresql": 1000}
+NOW = datetime.now(UTC)
+BODY = b'{"request":{"version":"2.0"},"msgBody":{"responseId":"%s","billFileName":"20261122_%s.zip"}}' % (
+    b"0" * 32,
+    b"0" * 32,
+)
+
+
+@contextmanager
+def receiver() -> Iterator[int]:
+    """A receiver in a process of its own; its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
+        process = multiprocessing.get_context("fork").Process(target=_receiver.answer, args=(door,), daemon=True)
+        process.start()
+        try:
+            yield door.getsockname()[1]
+        finally:
+            process.kill()
+            process.join()
+
+
+def prepared(url: str) -> tuple[Database, App]:
+    """A database with an app and the one export that all deliveries are of."""
+    opened = open_database(url)
+    upgrade(opened)
+    with opened.writing() as connection:
+        app = tenancy.add_app(connection, "bench", "BENCH", NOW)
+        exports.add(
+            connection,
+            app,
+            Export(
+                response_id="0" * 32,
+                kind=Kind.BILL,
+                tables=("call",),
+                window=Window(begin=NOW, end=NOW),
+                filter=Filter(),
+                callback_url="http://127.0.0.1/",
+                asked_on=NOW.date(),
+                asked_at=NOW,
+            ),
+        )
+    return opened, app
+
+
+def fill(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
+    with opened.writing() as connection:
+        for number in range(count):
+            url = urls[number % len(urls)]
+            one = Delivery(id=f"{number:032x}", app=app.id, ak=app.ak, url=url, body=BODY, created_at=NOW)
+            deliveries.add(connection, app, one, "0" * 32, url.rpartition("/")[0], due_at)
+
+
+def announced(opened: Database, app: App, port: int, count: int) -> float:
+    """Deliveries/s, from the start of the announcer until the last is recorded."""
+    prefix = f"http://127.0.0.1:{port}/"
+    fill(opened, app, count, [prefix + "cb"], NOW)
+    sender = Sender(key=AccessKey(id=1, app=app, ak=app.ak, sk="s" * 32), prefixes=[prefix], private_hosts=frozenset())
+    terms = Terms(
+        schedule=Schedule(every=timedelta(minutes=10), attempts=144),
+        host_with_port=True,
+        sender_of=lambda app: sender,
+        now=lambda: datetime.now(UTC),
+    )
+    with Egress() as egress:
+        announcer = Announcer(opened, egress, terms)
+        began = time.perf_counter()
+        announcer.start()
+        while _left(opened):
+            time.sleep(0.05)
+        seconds = time.perf_counter() - began
+        announcer.stop(5)
+    return count / seconds
+
+
+def _left(opened: Database) -> int:
+    with opened.reading() as connection:
+        return deliveries.counts(connection).get("due", 0)
+
+
+def idle_ms(opened: Database, app: App, waiting: int) -> float:
+    """Milliseconds of one look for due rows while so many wait."""
+    with opened.writing() as connection:
+        connection.execute(sa.delete(schema.delivery_attempts))
+        connection.execute(sa.delete(schema.deliveries))
+    urls = [f"http://receiver-{number}.example/cb" for number in range(100)]
+    if waiting:
+        fill(opened, app, waiting, urls, NOW + timedelta(days=1))
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        with opened.reading() as connection:
+            assert deliveries.due_receivers(connection, NOW) == []
+        times.append(time.perf_counter() - began)
+    return median(times) * 1000
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    rows = []
+    with postgres() as server, database(server) as elephant, receiver() as port:
+        for engine, url in (("sqlite", f"sqlite:///{folder}/ccfs.db"), ("postgresql", elephant)):
+            opened, app = prepared(url)
+            speeds = []
+            for _ in range(options.rounds):
+                speeds.append(announced(opened, app, port, options.count))
+                idle = idle_ms(opened, app, 0)
+            full = idle_ms(opened, app, options.waiting)
+            rows.append(
+                {
+                    "what": f"ccfs, {engine}",
+                    "deliveries/s": round(median(speeds)),
+                    "aim": AIMS[engine],
+                    "idle look, ms": round(idle, 2),
+                    f"with {options.waiting} waiting": round(full, 2),
+                }
+            )
+            opened.close()
+        if options.rivals:
+            rows += rivals(options, server, folder, port)
+    if not options.rivals:
+        print("dbos and procrastinate are absent: name a Python that has them by --rivals", file=sys.stderr)
+    return rows
+
+
+def rivals(options: argparse.Namespace, server: str, folder: Path, port: int) -> list[dict[str, Any]]:
+    """The same number of posts to the same receiver by the workers of others, each in its own database."""
+    rows = []
+    for rival in ("dbos", "dbos-sqlite", "procrastinate"):
+        with database(server) as url:
+            where = f"sqlite:///{folder}/dbos.db" if rival == "dbos-sqlite" else url
+            command = [options.rivals, str(Path(__file__).with_name("_rivals.py")), rival, where, str(port)]
+            done = subprocess.run([*command, str(options.count)], capture_output=True, text=True, check=False)
+        speed = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+        if speed is None:
+            print(f"{rival} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
+        rows.append({**dict.fromkeys(HEAD, ""), "what": rival, "deliveries/s": speed and round(speed)})
+    return rows
+
+
+HEAD = ("what", "deliveries/s", "aim")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--waiting", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rivals", metavar="PYTHON", help="Python of a venv with dbos and procrastinate")
+    options = parser.parse_args()
+    logs.prepare()
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w") as log:
+        sys.stderr, kept = log, sys.stderr
+        logs.prepare()  # the log is written as in service, but to a file
+        try:
+            rows = measure(options, Path(folder))
+        finally:
+            sys.stderr = kept
+    servers.report("callbacks to a fast receiver", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Making exports: an export is claimed, its file streamed from the rows into its location, and then, in one transaction,
+it is ready and its delivery is due. A worker that dies leaves it due again when its lease ends."""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ccfs.logs import log
+from ccfs.model.callback_url import callback_url
+from ccfs.model.delivery import Delivery
+from ccfs.model.recording import Kept
+from ccfs.settings import Settings
+from ccfs.store import deliveries, exports, tenancy
+from ccfs.store.db import Database
+from ccfs.store.exports import Claimed
+from ccfs.store.extract import extract, header
+from ccfs.store.locations.port import Location
+from ccfs.wire import notices
+from ccfs.work.archive import Options, Part, write_zip
+
+LEASE = timedelta(seconds=60)
+BEAT_SECONDS = 15.0  # how often a lease is renewed
+IDLE_SECONDS = 1.0
+FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds between tries; doubled each time
+
+
+class Interrupted(Exception):
+    """The worker is stopping, or lost its lease: the export is another one's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What making needs."""
+
+    database: Database
+    home: Location
+    settings: Settings
+    now: Callable[[], datetime]
+    ready: Callable[[], None]  # called when a delivery became due
+
+
+class Maker:
+    """Makes one export after the other for as long as it runs; several may run on one database."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="make", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no other; what is under way is handed back."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                is_busy = self.make_one()
+            except SQLAlchemyError as error:
+                log().warning("database away", action="claim_failed", reason=str(error).splitlines()[0])
+                is_busy = False
+            if not is_busy:
+                self._stopped.wait(IDLE_SECONDS)
+
+    def make_one(self) -> bool:
+        """Make the export that is due; whether there was one."""
+        shop = self._workshop
+        with shop.database.writing() as connection:
+            claimed = exports.claim(connection, shop.now(), secrets.token_hex(8), LEASE)
+        if claimed is None:
+            return False
+        began = shop.now()
+        if claimed.lease_before:
+            shop.home.remove(_key(claimed, claimed.lease_before))
+        try:
+            with _held(shop, claimed) as still_held:
+                kept = self._make(claimed, still_held)
+            _finish(shop, claimed, kept)
+        except Interrupted:
+            shop.home.remove(_key(claimed, claimed.lease))
+            _give_back(shop, claimed, shop.now(), "interrupted")
+        except Exception as error:  # noqa: BLE001 - whatever stops one export must not stop the others
+            _failed(shop, claimed, error)
+        else:
+            shop.ready()
+            seconds = (shop.now() - began).total_seconds()
+            log().info(
+                "made", action="export_ready", export=claimed.export.response_id, bytes=kept.size, seconds=seconds
+            )
+        return True
+
+    def _make(self, claimed: Claimed, still_held: Callable[[], bool]) -> Kept:
+        shop = self._workshop
+
+        def watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            for chunk in chunks:
+                if self._stopped.is_set() or not still_held():
+                    raise Interrupted
+                yield chunk
+
+        with shop.database.reading() as connection:
+            zones = {name: account.zoneinfo for name, account in tenancy.accounts(connection, claimed.app).items()}
+            return shop.home.keep(
+                _key(claimed, claimed.lease), watched(_zip(connection, claimed, zones, shop.settings))
+            )
+
+
+def _key(claimed: Claimed, lease: str) -> str:
+    """Each try writes a file of its own: a worker that was thought dead cannot write into another one's."""
+    export = claimed.export
+    return f"{claimed.app.id}/exports/{export.asked_at:%Y%m%d}/{export.response_id}-{lease}.zip"
+
+
+def _zip(
+    connection: Connection, claimed: Claimed, zones: Mapping[str, ZoneInfo], settings: Settings
+) -> Iterator[bytes]:
+    """The zip, as the rows come."""
+    export, tail = claimed.export, settings.export_call_tail
+    parts = [
+        Part(
+            table=table,
+            header=header(table, with_tail=tail),
+            chunks=extract(connection, claimed.app, table, export.window, export.filter, zones, with_tail=tail),
+        )
+        for table in export.tables
+    ]
+    options = Options(
+        rows_per_file=settings.export_rows_per_file,
+        header=settings.export_header,
+        bom=settings.export_bom,
+        manifest=settings.export_manifest,
+    )
+    return write_zip(parts, _stamp(claimed), options)
+
+
+def _stamp(claimed: Claimed) -> str:
+    """yyyyMMddHHmmssSSS and three digits: when it was asked for, and what tells requests of one moment apart."""
+    asked = claimed.export.asked_at
+    return f"{asked:%Y%m%d%H%M%S}{asked.microsecond // 1000:03d}{int(claimed.export.response_id, 16) % 1000:03d}"
+
+
+@contextmanager
+def _held(shop: Workshop, claimed: Claimed) -> Iterator[Callable[[], bool]]:
+    """Keeps the lease alive beside the making; gives whether it still is."""
+    done, lost = threading.Event(), threading.Event()
+
+    def beat() -> None:
+        held_until = shop.now() + LEASE
+        while not done.wait(BEAT_SECONDS):
+            try:
+                with shop.database.writing() as connection:
+                    until = shop.now() + LEASE
+                    is_held = exports.renew(connection, claimed, until)
+                held_until = until
+            except SQLAlchemyError:
+                is_held = shop.now() < held_until
+            if not is_held:
+                lost.set()
+                return
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield lambda: not lost.is_set()
+    finally:
+        done.set()
+        thread.join()
+
+
+def _finish(shop: Workshop, claimed: Claimed, kept: Kept) -> None:
+    """Ready and due at one stroke: a file that is not announced, or an announcement without its file, cannot be."""
+    export, now = claimed.export, shop.now()
+    target = callback_url(export.callback_url)
+    with shop.database.writing() as connection:
+        if not exports.finish(connection, claimed, kept, now):
+            raise Interrupted
+        delivery = Delivery(
+            id=export.response_id,
+            app=claimed.app.id,
+            ak=claimed.app.ak,
+            url=export.callback_url,
+            body=notices.body(export),
+            created_at=now,
+        )
+        receiver = f"{target.scheme}://{target.site}" if target else export.callback_url
+        deliveries.add(connection, claimed.app, delivery, export.response_id, receiver, now)
+
+
+def _failed(shop: Workshop, claimed: Claimed, error: Exception) -> None:
+    """Try again, later each time; put it aside when that was often enough."""
+    reason = f"{type(error).__name__}: {error}"
+    log().exception("not made", action="export_failed", export=claimed.export.response_id, attempts=claimed.attempts)
+    if claimed.attempts < shop.settings.export_attempts:
+        wait = min(FIRST_WAIT * 2 ** min(claimed.attempts, 20), LONGEST_WAIT)
+        _give_back(shop, claimed, shop.now() + timedelta(seconds=wait), reason)
+        return
+    try:
+        with shop.database.writing() as connection:
+            exports.put_aside(connection, claimed, reason)
+    except SQLAlchemyError:
+        log().exception("not put aside", action="export_failed", export=claimed.export.response_id)
+
+
+def _give_back(shop: Workshop, claimed: Claimed, due_at: datetime, reason: str) -> None:
+    try:
+        with shop.database.writing() as connection:
+            exports.give_back(connection, claimed, due_at, reason)
+    except SQLAlchemyError:
+        log().exception("not given back", action="export_failed", export=claimed.export.response_id)  # its lease ends

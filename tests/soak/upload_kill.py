@@ -1,0 +1,163 @@
+"""Kills a whole server, all of its processes at once, while eight threads upload, again and again; then looks at what is left.
+
+    python -m tests.soak.upload_kill FOLDER [KILLS [SEED [URL]]]
+
+tests/work/ingest/test_kill.py runs a short one. Every upload that was answered must be downloadable, whole, from the next
+server; no row may be without its bytes, no file be a part of one. Bytes without a row (kept, but killed before the row)
+are no harm: they are counted as unreferenced. Prints one JSON object; ends with 1 where anything is not as it must be.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from ccfs.client import Session
+from ccfs.model import wav
+from tests.cli.command import ROOT
+from tests.work.ingest.given import AK, SK, VDN, Place
+
+THREADS = 8
+LONGEST = 2.0  # seconds of uploading before a kill
+LARGEST = 400_000  # bytes
+
+
+class Ledger:
+    """What the threads sent, and what they were answered."""
+
+    def __init__(self) -> None:
+        self.sent: set[str] = set()  # SHA-256 of every body that was ever sent
+        self.answered: dict[str, str] = {}  # name -> SHA-256
+        self._lock = threading.Lock()
+
+    def sending(self, digest: str) -> None:
+        with self._lock:
+            self.sent.add(digest)
+
+    def answer(self, name: str, digest: str) -> None:
+        with self._lock:
+            self.answered[name] = digest
+
+
+def audio(chance: random.Random) -> bytes:
+    """A voice file like no other."""
+    samples = chance.randbytes(chance.choice((10, 2_000, 50_000, LARGEST)))
+    return wav.header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
+
+
+def upload(url: str, ledger: Ledger, seed: int) -> None:
+    """Upload until the server is gone."""
+    chance = random.Random(seed)
+    with closing(Session(url, AK, SK, timeout=20)) as session:
+        while True:
+            data = audio(chance)
+            digest = hashlib.sha256(data).hexdigest()
+            ledger.sending(digest)
+            try:
+                ask = {"data": base64.b64encode(data).decode()}
+                with session.call(f"ivr/uploadFile?vdnId={VDN}", ask) as answer:
+                    if answer.data and answer.is_success:
+                        ledger.answer(answer.data["resultData"]["fileName"], digest)
+            except httpx2.HTTPError:
+                return
+
+
+@contextmanager
+def server(place: Place) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server as the leader of a process group of its own: its URL and the leader."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    command = [sys.executable, "-c", "from ccfs.cli import main; main()", "serve", "--listen", address]
+    given = {**place.environment, "CCFS_LOG_REQUESTS": "false", "CCFS_WORKERS": "2", "CCFS_LOCK_FAILURES": "0"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **given}
+    with open(place.folder / "server.log", "ab") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _await(f"http://{address}/healthz", process)
+        yield f"http://{address}", process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < give_up:
+        try:
+            if httpx2.get(url, trust_env=False).status_code == 200:
+                return
+        except httpx2.HTTPError:
+            time.sleep(0.05)
+    raise RuntimeError("the server did not start")
+
+
+def killed(place: Place, ledger: Ledger, chance: random.Random) -> None:
+    """Start a server, let threads upload, and kill it at a random moment."""
+    with server(place) as (url, _):
+        threads = [threading.Thread(target=upload, args=(url, ledger, chance.getrandbits(60))) for _ in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(chance.uniform(0.05, LONGEST))
+    for thread in threads:
+        thread.join()
+
+
+def lost(place: Place, ledger: Ledger) -> int:
+    """How many of the answered uploads the next server does not give as they were sent."""
+    count = 0
+    with server(place) as (url, _), closing(Session(url, AK, SK)) as session:
+        for name, digest in ledger.answered.items():
+            with session.call("ivr/downloadFile", {"filePath": name}) as answer:
+                data = b"" if answer.data else b"".join(answer.chunks())
+            count += hashlib.sha256(data).hexdigest() != digest
+    return count
+
+
+def run(folder: Path, kills: int, seed: int, url: str) -> dict[str, Any]:
+    """Counts over so many kills."""
+    chance, ledger = random.Random(seed), Ledger()
+    place = Place(folder, url).prepare()
+    for _ in range(kills):
+        killed(place, ledger, chance)
+    missing = lost(place, ledger)
+    found = place.check()
+    bodies = {name: hashlib.sha256(data).hexdigest() for name, data in place.files().items()}
+    partial = sum(not name.startswith(".tmp/") and digest not in ledger.sent for name, digest in bodies.items())
+    place.node.database.close()
+    return {
+        "kills": kills,
+        "seed": seed,
+        "sent": len(ledger.sent),
+        "answered": len(ledger.answered),
+        "rows": found["whole"],
+        "unreferenced": found["orphans"],
+        "temporary": sum(name.startswith(".tmp/") for name in bodies),
+        "lost": missing,
+        "torn": found["torn"],
+        "absent": found["absent"],
+        "partial": partial,
+    }
+
+
+def main() -> None:
+    folder, kills, seed = Path(sys.argv[1]), *map(int, [*sys.argv[2:4], "30", "1"][:2])
+    found = run(folder, kills, seed, sys.argv[4] if len(sys.argv) > 4 else "")
+    print(json.dumps(found))
+    sys.exit(any(found[name] for name in ("lost", "torn", "absent", "partial")))
+
+
+if __name__ == "__main__":
+    main()

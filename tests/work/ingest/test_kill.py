@@ -1,0 +1,35 @@
+"""Processes that are killed at random moments leave nothing half done. The long runs are scripts/soak's."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.cli.command import ROOT
+
+
+def soak(module: str, folder: Path, *arguments: object) -> Any:
+    """What a program of tests/soak found."""
+    command = [sys.executable, "-m", f"tests.soak.{module}", str(folder), *map(str, arguments)]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_ingest_that_is_killed_ten_times_ends_like_one_that_is_not(tmp_path: Path, database_url: str) -> None:
+    url = database_url if database_url.startswith("postgresql") else ""
+    found = soak("ingest_kill", tmp_path, 10, 7, url)
+    assert found["kills"] == 10
+    assert found["recordings"] > 100
+
+
+def test_uploads_that_were_answered_survive_a_server_that_is_killed(tmp_path: Path) -> None:
+    found = soak("upload_kill", tmp_path, 2, 7)
+    assert found["answered"] > 20
+
+
+def test_an_ingest_takes_no_more_memory_for_more_lines(tmp_path: Path) -> None:
+    found = soak("million_lines", tmp_path, 60_000, 300)
+    assert found["peak_mb"] < 300
