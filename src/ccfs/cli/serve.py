@@ -16,8 +16,8 @@ from granian.server.mp import MPServer
 from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
 from ccfs.cli.demo import prepare_demo
-from ccfs.model.errors import Misuse
 from ccfs.logs import log
+from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy

@@ -8,7 +8,9 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from ccfs.model.delivery import State as DeliveryState
 from ccfs.model.errors import Unavailable
+from ccfs.model.export import State as ExportState
 from ccfs.store import deliveries, exports, intake
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
@@ -43,12 +45,11 @@ async def _measure(here: Here, now: datetime) -> None:
     here.counters.refused_lines.set(state.refused)
     here.counters.awaited.labels(state="waiting").set(state.waiting)
     here.counters.awaited.labels(state="missing").set(state.missing)
-    for gauge, counts in (
-        (here.counters.exports, await here.ask(exports.counts)),
-        (here.counters.deliveries, await here.ask(deliveries.counts)),
-    ):
-        for name, count in counts.items():
-            gauge.labels(state=name).set(count)
+    made, announced = await here.ask(exports.counts), await here.ask(deliveries.counts)
+    for export in ExportState:
+        here.counters.exports.labels(state=export).set(made.get(export, 0))
+    for delivery in DeliveryState:
+        here.counters.deliveries.labels(state=delivery).set(announced.get(delivery, 0))
     here.counters.trusts_all.set(int(here.settings.ssl_trust_all))
     if state.read_at:
         here.counters.ingest_lag.set((now - state.read_at).total_seconds())

@@ -1,168 +1,206 @@
-"""The zip of an export, written as the rows come: members of CSV lines, deflated, split by a limit of rows.
+"""The zip of an export, streamed while its rows are read: members split by rows, deflated, never whole in memory.
 
-Nothing is sought back to: sizes and CRC follow each member in a data descriptor, so the zip can stream into any location.
-Source of the layout: PKWARE's APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
+No database here and no place to keep bytes. A member's sizes follow its bytes (data descriptor) and stay below 2 GiB, so
+that no reader needs Zip64 before it has seen the directory; the directory has it where offsets need it. The same lines,
+moment and layout give the same bytes, however the lines came in chunks. Source: PKWARE's APPNOTE 6.3.10, 4.3 and 4.5.3.
 """
 
 import csv
+import hashlib
+import io
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
-from io import StringIO
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
 
 from isal import isal_zlib
 
+from ccfs.model.export import Table
 from ccfs.store.extract import Chunk
 
-BOM = b"\xef\xbb\xbf"
-_FLAGS = 0x0808  # sizes and CRC follow in a descriptor; the name is UTF-8
-_DEFLATED = 8
-_VERSION = 45  # Zip64
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
-_MIDNIGHT_1980 = (0, 1 << 5 | 1)  # no time of the making: the same rows give the same bytes
+MEMBER_BYTES: Final = (1 << 31) - 1  # the longest member; Java counts them in an int
+BLOCK: Final = 1 << 18  # bytes deflated at a time: always the same, for the result depends on it
+LEVEL: Final = 1  # zlib's ratio at four times its speed
+MANIFEST: Final = "manifest.csv"
+_MAX32: Final = 0xFFFFFFFF
+_MAX16: Final = 0xFFFF
+_FLAGS: Final = 0x0808  # name in UTF-8; sizes follow the bytes
+_DEFLATED: Final = 8
+_VERSION, _VERSION_64 = 20, 45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How an operator wants the files."""
+
+    rows: int  # of a member at most, its header apart
+    header: bool = True
+    bom: bool = False  # a byte order mark before each member, for spreadsheets
+    manifest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One kind of rows."""
+    """The rows of one table, to be read once."""
 
-    table: str  # as the members' names have it: "call", "record", …
+    table: Table
     header: Sequence[str]
-    chunks: Iterator[Chunk]
+    chunks: Iterable[Chunk]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How the members are written."""
+class Entry:
+    """A member that is written."""
 
-    rows_per_file: int
-    header: bool
-    bom: bool
-    manifest: bool
-
-
-@dataclass(slots=True)
-class _Member:
     name: str
+    rows: int
+    sha256: str  # lower-case hex of its bytes; empty where no manifest wants it
+    crc32: int
+    size: int
+    packed: int
     offset: int
-    rows: int = 0
-    crc: int = 0
-    size: int = 0
-    packed: int = 0
-    deflate: isal_zlib.Compress = field(default_factory=lambda: isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15))
-    digest: Any = field(default_factory=sha256)
 
 
-def write_zip(parts: Sequence[Part], stamp: str, options: Options) -> Iterator[bytes]:
-    """The zip in pieces. Members are called {stamp}_{table}_{n}.csv; a table without rows has one member all the same."""
-    archive = _Archive()
+def write_zip(
+    parts: Iterable[Part], layout: Layout, made_at: datetime, number: int, *, left_out: Iterable[str] = ()
+) -> Iterator[bytes]:
+    """The bytes of the zip. Each part has at least one member, with its header only where there are no rows.
+
+    `made_at` (a wall clock's time) and `number` (0 to 999) name the members. `left_out` is what the manifest says of
+    rows that are not in; it is read after all parts were.
+    """
+    zip_ = Zip(made_at)
     for part in parts:
-        for number, chunks in enumerate(_split(part.chunks, options.rows_per_file), 1):
-            yield from archive.begin(f"{stamp}_{part.table}_{number}.csv")
-            yield archive.add(Chunk(0, _head(part.header, options)))
-            for chunk in chunks:
-                yield archive.add(chunk)
-            yield from archive.end()
-    if options.manifest:
-        rows = [(one.name, str(one.rows), one.digest.hexdigest()) for one in archive.members]
-        yield from archive.begin("manifest.csv")
-        yield archive.add(Chunk(0, b"".join(_line(row) for row in [("file", "rows", "sha256"), *rows])))
-        yield from archive.end()
-    yield archive.directory()
+        for seq, pieces in groupby(numbered(part.chunks, layout.rows, MEMBER_BYTES), itemgetter(0)):
+            head = Chunk(0, _head(part.header, layout))
+            chunks = (chunk for few in ([head], map(itemgetter(1), pieces)) for chunk in few)
+            yield from zip_.member(member_name(made_at, number, part.table, seq), chunks, hashed=layout.manifest)
+    if layout.manifest:
+        yield from zip_.member(MANIFEST, [Chunk(0, _manifest(zip_.entries, left_out))])
+    yield zip_.end()
 
 
-def _split(chunks: Iterator[Chunk], limit: int) -> Iterator[Iterator[Chunk]]:
-    """The chunks of each member in turn; each must be read to its end before the next one. At least one member."""
-    rest = Chunk(0, b"")
-    done = False
-
-    def one_member() -> Iterator[Chunk]:
-        nonlocal rest, done
-        room = limit
-        while room:
-            chunk = rest if rest.rows else next(chunks, None)
-            if chunk is None:
-                done = True
-                return
-            taken, rest = chunk.cut(room, _MAX32)
-            room -= taken.rows
-            yield taken
-        if not rest.rows:
-            rest = next(chunks, rest)
-            done = not rest.rows
-
-    while not done:
-        yield one_member()
+def member_name(made_at: datetime, number: int, table: Table, seq: int) -> str:
+    """yyyyMMddHHmmssSSS, three digits, the table, a sequence number from 1."""
+    return f"{made_at:%Y%m%d%H%M%S}{made_at.microsecond // 1000:03}{number:03}_{table}_{seq}.csv"
 
 
-def _head(names: Sequence[str], options: Options) -> bytes:
-    return (BOM if options.bom else b"") + (_line(names) if options.header else b"")
+def numbered(chunks: Iterable[Chunk], rows: int, size: int) -> Iterator[tuple[int, Chunk]]:
+    """The rows, each with the number of its member: 1, 2, … as soon as one more row or its bytes would be too many.
+
+    Number 1 comes always, if only with an empty chunk. No row is longer than `size` bytes.
+    """
+    seq, rows_left, bytes_left = 1, rows, size
+    yield seq, Chunk(0, b"")
+    for chunk in chunks:
+        rest = chunk
+        while rest.rows:
+            first, rest = rest.cut(rows_left, bytes_left)
+            yield seq, first
+            rows_left, bytes_left = rows_left - first.rows, bytes_left - len(first.csv)
+            if rest.rows:
+                seq, rows_left, bytes_left = seq + 1, rows, size
 
 
-def _line(cells: Sequence[str]) -> bytes:
-    text = StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue().encode()
+class Zip:
+    """A zip under way: every method gives the bytes that come next."""
+
+    def __init__(self, modified: datetime, *, offset: int = 0) -> None:
+        """`modified` is the wall-clock time of all members; `offset` is how many bytes lie before the zip."""
+        self.entries: list[Entry] = []
+        self._offset = offset
+        self._time = _dos_time(modified)
+
+    def member(self, name: str, chunks: Iterable[Chunk], *, hashed: bool = False) -> Iterator[bytes]:
+        """A member, whole: it must be read to its end before the next."""
+        text = name.encode()
+        local = struct.pack("<4s5H3I2H", b"PK\3\4", _VERSION, _FLAGS, _DEFLATED, *self._time, 0, 0, 0, len(text), 0)
+        yield local + text
+        packer, digest = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15), hashlib.sha256()
+        rows = _Count()
+        crc32 = size = packed = 0
+        for block in _blocks(rows.of(chunks)):
+            crc32, size = isal_zlib.crc32(block, crc32), size + len(block)
+            if hashed:
+                digest.update(block)
+            data = packer.compress(block)
+            packed += len(data)
+            yield data
+        data = packer.flush()
+        packed += len(data)
+        yield data + struct.pack("<4s3I", b"PK\7\\8", crc32, packed, size)
+        sha256 = digest.hexdigest() if hashed else ""
+        entry = Entry(
+            name=name, rows=rows.rows, sha256=sha256, crc32=crc32, size=size, packed=packed, offset=self._offset
+        )
+        self.entries.append(entry)
+        self._offset += len(local) + len(text) + packed + 16
+
+    def end(self) -> bytes:
+        """The directory and the end of the zip."""
+        directory = b"".join(self._listed(entry) for entry in self.entries)
+        count, size, offset = len(self.entries), len(directory), self._offset
+        wide = b""
+        if count >= _MAX16 or size >= _MAX32 or offset >= _MAX32:
+            record = (44, _VERSION_64, _VERSION_64, 0, 0, count, count, size, offset)
+            wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", *record)
+            wide += struct.pack("<4sIQI", b"PK\6\7", 0, offset + size, 1)
+        counts = (min(count, _MAX16),) * 2
+        ends = (min(size, _MAX32), min(offset, _MAX32))
+        return directory + wide + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *counts, *ends, 0)
+
+    def _listed(self, entry: Entry) -> bytes:
+        name = entry.name.encode()
+        extra = struct.pack("<HHQ", 1, 8, entry.offset) if entry.offset >= _MAX32 else b""
+        version = _VERSION_64 if extra else _VERSION
+        fields = (version, version, _FLAGS, _DEFLATED, *self._time, entry.crc32, entry.packed, entry.size)
+        tail = (len(name), len(extra), 0, 0, 0, 0, min(entry.offset, _MAX32))
+        return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields, *tail) + name + extra
 
 
-class _Archive:
-    """Where the writing stands."""
+class _Count:
+    """Counts rows on their way."""
 
-    def __init__(self) -> None:
-        self.members: list[_Member] = []
-        self._offset = 0
+    rows = 0
 
-    def begin(self, name: str) -> Iterator[bytes]:
-        self.members.append(_Member(name, self._offset))
-        encoded = name.encode()
-        fields = (_VERSION, _FLAGS, _DEFLATED, *_MIDNIGHT_1980, 0, 0, 0, len(encoded), 0)
-        yield self._counted(struct.pack("<4s5H3I2H", b"PK\3\4", *fields) + encoded)
-
-    def add(self, chunk: Chunk) -> bytes:
-        member = self.members[-1]
-        member.rows += chunk.rows
-        member.size += len(chunk.csv)
-        member.crc = isal_zlib.crc32(chunk.csv, member.crc)
-        member.digest.update(chunk.csv)
-        packed = member.deflate.compress(chunk.csv)
-        member.packed += len(packed)
-        return self._counted(packed)
-
-    def end(self) -> Iterator[bytes]:
-        member = self.members[-1]
-        packed = member.deflate.flush()
-        member.packed += len(packed)
-        wide = "QQ" if max(member.size, member.packed) > _MAX32 else "II"
-        descriptor = struct.pack(f"<4sI{wide}", b"PK\7\x08", member.crc, member.packed, member.size)
-        yield self._counted(packed + descriptor)
-
-    def directory(self) -> bytes:
-        start = self._offset
-        entries = b"".join(_central(member) for member in self.members)
-        return entries + _end(len(self.members), len(entries), start)
-
-    def _counted(self, data: bytes) -> bytes:
-        self._offset += len(data)
-        return data
+    def of(self, chunks: Iterable[Chunk]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.rows += chunk.rows
+            yield chunk.csv
 
 
-def _central(member: _Member) -> bytes:
-    name = member.name.encode()
-    values = (member.size, member.packed, member.offset)
-    wide = [value for value in values if value >= _MAX32]
-    extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-    sizes = (member.crc, min(member.packed, _MAX32), min(member.size, _MAX32))
-    fields = (_VERSION, _VERSION, _FLAGS, _DEFLATED, *_MIDNIGHT_1980, *sizes)
-    tail = (len(name), len(extra), 0, 0, 0, 0, min(member.offset, _MAX32))
-    return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields, *tail) + name + extra
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks of BLOCK, the last one shorter."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= BLOCK:
+            yield bytes(held[:BLOCK])
+            del held[:BLOCK]
+    if held:
+        yield bytes(held)
 
 
-def _end(count: int, size: int, offset: int) -> bytes:
-    wide = b""
-    if count >= _MAX16 or size >= _MAX32 or offset >= _MAX32:
-        wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, _VERSION, _VERSION, 0, 0, count, count, size, offset)
-        wide += struct.pack("<4sIQI", b"PK\6\7", 0, offset + size, 1)
-    counts = (min(count, _MAX16),) * 2
-    return wide + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *counts, min(size, _MAX32), min(offset, _MAX32), 0)
+def _head(columns: Sequence[str], layout: Layout) -> bytes:
+    return (b"\xef\xbb\xbf" if layout.bom else b"") + (_csv([columns]) if layout.header else b"")
+
+
+def _manifest(entries: Iterable[Entry], left_out: Iterable[str]) -> bytes:
+    members = [(entry.name, entry.rows, entry.sha256, "") for entry in entries]
+    return _csv([("member", "rows", "sha256", "left_out"), *members, *(("", "", "", reason) for reason in left_out)])
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    return file.getvalue().encode()
+
+
+def _dos_time(moment: datetime) -> tuple[int, int]:
+    year = min(max(moment.year, 1980), 2107)
+    return moment.hour << 11 | moment.minute << 5 | moment.second // 2, (
+        year - 1980
+    ) << 9 | moment.month << 5 | moment.day
