@@ -29,7 +29,7 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
 
 from ccfs import logs
-from ccfs.model.delivery import Delivery, Schedule
+from ccfs.model.delivery import Schedule
 from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.tenancy import AccessKey, App
 from ccfs.model.window import Window
@@ -85,11 +85,17 @@ def prepared(url: str) -> tuple[Database, App]:
 
 
 def fill(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
+    """So many deliveries, in turn to each of the URLs."""
+    usual = {"app": app.id, "export": "0" * 32, "body": BODY, "state": "due", "lease": "", "claims": 0, "attempts": 0}
     with opened.writing() as connection:
-        for number in range(count):
-            url = urls[number % len(urls)]
-            one = Delivery(id=f"{number:032x}", app=app.id, ak=app.ak, url=url, body=BODY, created_at=NOW)
-            deliveries.add(connection, app, one, "0" * 32, url.rpartition("/")[0], due_at)
+        connection.execute(sa.delete(schema.delivery_attempts))
+        connection.execute(sa.delete(schema.deliveries))
+        rows = [
+            {**usual, "id": f"{number:032x}", "url": url, "receiver": url.rpartition("/")[0]}
+            for number, url in ((number, urls[number % len(urls)]) for number in range(count))
+        ]
+        if rows:
+            connection.execute(sa.insert(schema.deliveries).values(due_at=due_at, created_at=NOW), rows)
 
 
 def announced(opened: Database, app: App, port: int, count: int) -> float:
@@ -121,12 +127,8 @@ def _left(opened: Database) -> int:
 
 def idle_ms(opened: Database, app: App, waiting: int) -> float:
     """Milliseconds of one look for due rows while so many wait."""
-    with opened.writing() as connection:
-        connection.execute(sa.delete(schema.delivery_attempts))
-        connection.execute(sa.delete(schema.deliveries))
     urls = [f"http://receiver-{number}.example/cb" for number in range(100)]
-    if waiting:
-        fill(opened, app, waiting, urls, NOW + timedelta(days=1))
+    fill(opened, app, waiting, urls, NOW + timedelta(days=1))
     times = []
     for _ in range(200):
         began = time.perf_counter()

@@ -161,7 +161,7 @@ def written(app: App, table: Table, rows: Sequence[Any], *, tail: bool = True) -
 
 def extracted(connection: Connection, app: App, table: Table, **other: Any) -> bytes:
     """The lines of a year's rows of all accounts, unless told otherwise; their number is right."""
-    usual = {"window": YEAR, "filter": Filter(), "zones": ACCOUNTS, "with_tail": True}
+    usual: dict[str, Any] = {"window": YEAR, "filter": Filter(), "zones": ACCOUNTS, "with_tail": True}
     found = list(extract(connection, app, table, **(usual | other)))
     for chunk in found:
         assert len(list(csv.reader(io.StringIO(chunk.csv.decode(), newline="")))) == chunk.rows

@@ -1,5 +1,6 @@
 """Who is who: apps, access keys, accounts, VDNs. Pure values; secrets appear in AccessKey only, and never in its repr."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -45,3 +46,12 @@ class Vdn:
     vdn_id: int
     cc_id: int
     account_id: str
+
+
+def asking_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
+    """The zone of an app's question: the account's, if it names one; else the one that all its accounts share, or the
+    default. Raises KeyError for an account that is not there."""
+    if account_id:
+        return accounts[account_id].zoneinfo
+    zones = {account.zone for account in accounts.values()}
+    return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)

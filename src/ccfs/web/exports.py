@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from ccfs.model import errors
 from ccfs.model.callback_url import callback_url, is_bound
 from ccfs.model.export import Export, Filter, Kind, Table
-from ccfs.model.tenancy import DEFAULT_ZONE
+from ccfs.model.tenancy import asking_zone
 from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, parse, window
 from ccfs.store import exports
 from ccfs.web.answers import Answer, KeptFile, Plain
@@ -93,14 +93,10 @@ async def _fetch(here: Here, caller: Caller, kind: Kind, name: str) -> Answer:
 
 
 def _zone(caller: Caller, account_id: str) -> ZoneInfo:
-    """The account's zone; without one the zone that all accounts of the app share, else the default."""
-    accounts = caller.picture.accounts.get(caller.app.id, {})
-    if account_id:
-        if account_id not in accounts:
-            raise errors.NoAccount
-        return accounts[account_id].zoneinfo
-    zones = {account.zone for account in accounts.values()}
-    return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)
+    try:
+        return asking_zone(caller.picture.accounts.get(caller.app.id, {}), account_id)
+    except KeyError:
+        raise errors.NoAccount from None
 
 
 def _window(ask: asks.QueryAgentOprInfoData, zone: ZoneInfo, days: int) -> Window:

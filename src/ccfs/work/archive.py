@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
 
@@ -75,9 +75,9 @@ def write_zip(
     zip_ = Zip(made_at)
     for part in parts:
         for seq, pieces in groupby(numbered(part.chunks, layout.rows, MEMBER_BYTES), itemgetter(0)):
-            head = Chunk(0, _head(part.header, layout))
-            chunks = (chunk for few in ([head], map(itemgetter(1), pieces)) for chunk in few)
-            yield from zip_.member(member_name(made_at, number, part.table, seq), chunks, hashed=layout.manifest)
+            name = member_name(made_at, number, part.table, seq)
+            lines = chain([Chunk(0, _head(part.header, layout))], map(itemgetter(1), pieces))
+            yield from zip_.member(name, lines, hashed=layout.manifest)
     if layout.manifest:
         yield from zip_.member(MANIFEST, [Chunk(0, _manifest(zip_.entries, left_out))])
     yield zip_.end()
@@ -119,25 +119,13 @@ class Zip:
         text = name.encode()
         local = struct.pack("<4s5H3I2H", b"PK\3\4", _VERSION, _FLAGS, _DEFLATED, *self._time, 0, 0, 0, len(text), 0)
         yield local + text
-        packer, digest = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15), hashlib.sha256()
-        rows = _Count()
-        crc32 = size = packed = 0
-        for block in _blocks(rows.of(chunks)):
-            crc32, size = isal_zlib.crc32(block, crc32), size + len(block)
-            if hashed:
-                digest.update(block)
-            data = packer.compress(block)
-            packed += len(data)
-            yield data
-        data = packer.flush()
-        packed += len(data)
-        yield data + struct.pack("<4s3I", b"PK\7\\8", crc32, packed, size)
-        sha256 = digest.hexdigest() if hashed else ""
-        entry = Entry(
-            name=name, rows=rows.rows, sha256=sha256, crc32=crc32, size=size, packed=packed, offset=self._offset
-        )
+        packing = _Packing(hashed)
+        yield from packing.deflated(chunks)
+        entry = packing.entry(name, self._offset)
+        sizes = struct.pack("<4s3I", b"PK\x07\x08", entry.crc32, entry.packed, entry.size)
+        yield sizes
         self.entries.append(entry)
-        self._offset += len(local) + len(text) + packed + 16
+        self._offset += len(local) + len(text) + entry.packed + len(sizes)
 
     def end(self) -> bytes:
         """The directory and the end of the zip."""
@@ -161,15 +149,36 @@ class Zip:
         return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields, *tail) + name + extra
 
 
-class _Count:
-    """Counts rows on their way."""
+class _Packing:
+    """One member being deflated, and what the directory and the manifest will say of it."""
 
-    rows = 0
+    def __init__(self, hashed: bool) -> None:
+        self._packer = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
+        self._digest = hashlib.sha256() if hashed else None
+        self._rows = self._crc32 = self._size = self._packed = 0
 
-    def of(self, chunks: Iterable[Chunk]) -> Iterator[bytes]:
+    def deflated(self, chunks: Iterable[Chunk]) -> Iterator[bytes]:
+        for block in _blocks(self._counted(chunks)):
+            self._crc32 = isal_zlib.crc32(block, self._crc32)
+            self._size += len(block)
+            if self._digest is not None:
+                self._digest.update(block)
+            yield self._given(self._packer.compress(block))
+        yield self._given(self._packer.flush())
+
+    def entry(self, name: str, offset: int) -> Entry:
+        sha256 = "" if self._digest is None else self._digest.hexdigest()
+        sizes = {"crc32": self._crc32, "size": self._size, "packed": self._packed}
+        return Entry(name=name, rows=self._rows, sha256=sha256, offset=offset, **sizes)
+
+    def _counted(self, chunks: Iterable[Chunk]) -> Iterator[bytes]:
         for chunk in chunks:
-            self.rows += chunk.rows
+            self._rows += chunk.rows
             yield chunk.csv
+
+    def _given(self, packed: bytes) -> bytes:
+        self._packed += len(packed)
+        return packed
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,11 +3,10 @@ it is ready and its delivery is due. A worker that dies leaves it due again when
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +15,7 @@ from ccfs.logs import log
 from ccfs.model.callback_url import callback_url
 from ccfs.model.delivery import Delivery
 from ccfs.model.recording import Kept
+from ccfs.model.tenancy import asking_zone
 from ccfs.settings import Settings
 from ccfs.store import deliveries, exports, tenancy
 from ccfs.store.db import Database
@@ -23,7 +23,7 @@ from ccfs.store.exports import Claimed
 from ccfs.store.extract import extract, header
 from ccfs.store.locations.port import Location
 from ccfs.wire import notices
-from ccfs.work.archive import Options, Part, write_zip
+from ccfs.work.archive import Layout, Part, write_zip
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0  # how often a lease is renewed
@@ -122,11 +122,11 @@ def _key(claimed: Claimed, lease: str) -> str:
     return f"{claimed.app.id}/exports/{export.asked_at:%Y%m%d}/{export.response_id}-{lease}.zip"
 
 
-def _zip(
-    connection: Connection, claimed: Claimed, zones: Mapping[str, ZoneInfo], settings: Settings
-) -> Iterator[bytes]:
+def _zip(connection: Connection, claimed: Claimed, settings: Settings) -> Iterator[bytes]:
     """The zip, as the rows come."""
     export, tail = claimed.export, settings.export_call_tail
+    accounts = tenancy.accounts(connection, claimed.app)
+    zones = {name: account.zoneinfo for name, account in accounts.items()}
     parts = [
         Part(
             table=table,
@@ -135,19 +135,14 @@ def _zip(
         )
         for table in export.tables
     ]
-    options = Options(
-        rows_per_file=settings.export_rows_per_file,
+    layout = Layout(
+        rows=settings.export_rows_per_file,
         header=settings.export_header,
         bom=settings.export_bom,
         manifest=settings.export_manifest,
     )
-    return write_zip(parts, _stamp(claimed), options)
-
-
-def _stamp(claimed: Claimed) -> str:
-    """yyyyMMddHHmmssSSS and three digits: when it was asked for, and what tells requests of one moment apart."""
-    asked = claimed.export.asked_at
-    return f"{asked:%Y%m%d%H%M%S}{asked.microsecond // 1000:03d}{int(claimed.export.response_id, 16) % 1000:03d}"
+    made_at = export.asked_at.astimezone(asking_zone(accounts, export.filter.account_id))
+    return write_zip(parts, layout, made_at, int(export.response_id, 16) % 1000)
 
 
 @contextmanager

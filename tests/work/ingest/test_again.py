@@ -2,6 +2,9 @@
 
 import csv
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from ccfs.demo.switch import leave_day
 from ccfs.store import schema
+from tests.cli.command import ROOT
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
 from tests.work.ingest.given import FREESWITCH, OLD, Place, line, sound
 
@@ -185,3 +189,20 @@ def test_what_is_added_between_two_runs_is_all_that_the_second_adds(place: Place
     place.record("1705311042.6.wav", sound(6))
     added = place.asterisk(cdr, CCFS_SETTLE_SECONDS="0")
     assert (added["cdrs"], added["recordings"], added["known"]) == (3, 1, 0)
+
+
+def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_place: Place) -> None:
+    lines = [line(f"1705311042.{number}", sequence=number) for number in range(3000)]
+    log = "".join(f"170531{number:04d}|NONE|NONE|PJSIP/1001|PAUSE|\n" for number in range(50))
+    cdr = each_place.leave("Master.csv", "".join(lines))
+    for number in range(80):
+        each_place.record(f"1705311042.{number}.wav", sound(number))
+    command = each_place.command("asterisk", "--cdr", cdr, "--queue-log", each_place.leave("queue_log", log))
+    program = [sys.executable, "-c", "from ccfs.cli import main; main()", *command]
+    environment = {"PYTHONPATH": str(ROOT / "src"), **each_place.environment}
+    runs = [subprocess.Popen(program, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
+    added = [json.loads(run.communicate()[0]) for run in runs]
+    assert [sum(one[name] for one in added) for name in ("cdrs", "recordings", "agent_operations")] == [3000, 80, 50]
+    check = each_place.check()
+    assert check.pop("whole") == 80
+    assert not any(check.values())

@@ -14,6 +14,7 @@ import pytest
 
 from ccfs.store import schema
 from tests.cli.command import ROOT
+from tests.switches.test_ccfs import RECORD_ROW
 from tests.work.ingest.given import AK, Place, line, sound, wait_until
 
 QUICK = {"CCFS_SETTLE_SECONDS": "0.4", "CCFS_WATCH_SECONDS": "0.1", "CCFS_RECORDING_WAIT_SECONDS": "2"}
@@ -153,6 +154,19 @@ def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(place: Place) ->
         add(cdr, line("1705311042.119"))
         wait_until(has(place, cdrs=2))
         assert watch.stop()["cdrs"] == 2
+
+
+def test_an_index_is_read_again_as_long_as_it_names_what_has_not_come(place: Place) -> None:
+    index = place.leave("record.csv", RECORD_ROW)
+    with watching(place, "ccfs", index, "--recordings", place.recordings) as watch:
+        wait_until(has(place, awaited_recordings=1))
+        place.record("X/17/0/20180903/15470/2043295.V3", sound(1), time())
+        wait_until(has(place, recordings=1, awaited_recordings=0))
+        place.leave("record.csv", RECORD_ROW + "\n" + RECORD_ROW.replace("0903379", "0903380"))
+        wait_until(has(place, recordings=2))
+        added = watch.stop()
+    assert added["recordings"] == 2
+    assert added["known"] <= 1  # it was not read again and again
 
 
 @pytest.mark.parametrize("switch", ["freeswitch", "ccfs"])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
@@ -43,6 +43,7 @@ class CcfsExport:
     vdns: Mapping[int, Vdn]
     sources: Sequence[Path]  # folders, zips, CSV files
     recordings: Path | None
+    done: set[Seen] = field(default_factory=set)  # files that a watch need not read again while they stay as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,51 +69,56 @@ def ingest(run: Run, export: CcfsExport) -> None:
             if run.is_stopped():
                 return
             if source == seen.path or seen.path.suffix.lower() in (".csv", ".zip"):
-                _take_file(run, export, seen, tree)
+                _take_source(run, export, seen, tree)
     if tree is not None:
         take_voice_files(run, export.app, export.vdns, tree)
         list_missing(run, export.app)
 
 
-def _take_file(run: Run, export: CcfsExport, seen: Seen, tree: Tree | None) -> None:
+def _take_source(run: Run, export: CcfsExport, seen: Seen, tree: Tree | None) -> None:
     source = folder.name_of(seen.path)
+    if seen in export.done:
+        return
     if seen.oddity:
         _refuse(run, export, source, seen.oddity)
-    elif seen.path.suffix.lower() == ".zip":
-        _take_zip(run, export, seen.path, tree)
-    else:
-        with open(seen.path, "rb") as file:
-            _take_index(run, export, file, source, tree)
-
-
-def _take_zip(run: Run, export: CcfsExport, path: Path, tree: Tree | None) -> None:
-    """Every index file in it. Members are read where they are: none becomes a file, whatever its name."""
-    source = folder.name_of(path)
-    with open(path, "rb") as file:
+    elif folder.settled(run, seen):
         try:
-            with _damages():
-                archive = zipfile.ZipFile(file)
-        except _Damaged as damage:
-            _refuse(run, export, source, f"the zip is damaged: {damage}")
+            file = open(seen.path, "rb")  # noqa: SIM115  closed below; only this error is the file's
+        except OSError as error:
+            run.warn(f"{source} cannot be read: {error.strerror}")
             return
-        with archive:
-            for member in archive.infolist():
-                if member.filename.lower().endswith(".csv"):
-                    _take_member(run, export, archive, member, source, tree)
+        take = _take_zip if seen.path.suffix.lower() == ".zip" else _take_index
+        with file:
+            if take(run, export, file, source, tree) and run.watching:
+                export.done.add(seen)
+
+
+def _take_zip(run: Run, export: CcfsExport, file: BinaryIO, source: str, tree: Tree | None) -> bool:
+    """Every index file in it. Members are read where they are: none becomes a file, whatever its name."""
+    try:
+        with _damages():
+            archive = zipfile.ZipFile(file)
+    except _Damaged as damage:
+        _refuse(run, export, source, f"the zip is damaged: {damage}")
+        return True
+    with archive:
+        members = [member for member in archive.infolist() if member.filename.lower().endswith(".csv")]
+        whole = [_take_member(run, export, archive, member, source, tree) for member in members]
+    return all(whole)
 
 
 def _take_member(
     run: Run, export: CcfsExport, archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: str, tree: Tree | None
-) -> None:
+) -> bool:
     name = f"{source}:{member.filename}"
     try:
         with _damages():
             file = archive.open(member)
     except _Damaged as damage:
         _refuse(run, export, name, f"the zip is damaged: {damage}")
-        return
+        return True
     with file:
-        _take_index(run, export, file, name, tree)
+        return _take_index(run, export, file, name, tree)
 
 
 @contextmanager
@@ -135,22 +141,25 @@ def _refuse(run: Run, export: CcfsExport, source: str, reason: str) -> None:
         run.refuse(connection, export.app, [Refusal(file=source, line=0, reason=reason)])
 
 
-def _take_index(run: Run, export: CcfsExport, file: Source, source: str, tree: Tree | None) -> None:
+def _take_index(run: Run, export: CcfsExport, file: Source, source: str, tree: Tree | None) -> bool:
+    """Take in an index file; whether that was all: no recording that it names is awaited."""
+
     def zone_of(account_id: str) -> ZoneInfo | None:
         account = export.accounts.get(account_id)
         return account.zoneinfo if account else None
 
-    done = 0
+    done, awaited = 0, 0
     try:
         for batch in _batches(ccfs.read(file, name=source, zone_of=zone_of)):
-            sorted_out = _sorted_out(export, source, batch)
-            sounds = find_sounds(run, export.app, [row for _, row in sorted_out.recordings], tree)
+            rows = _sorted_out(export, source, batch)
+            found = find_sounds(run, export.app, [row for _, row in rows.recordings], tree)
             with run.database.writing() as connection:
-                _keep(connection, run, export.app, source, sorted_out, sounds)
-            done += len(batch)
+                _keep(connection, run, export.app, source, rows, found)
+            done, awaited = done + len(batch), awaited + sum(one.is_awaited for one in found)
             run.progress(source, done, 0)
     except _Damaged as damage:
         _refuse(run, export, source, f"the file is damaged: {damage}")
+    return not awaited
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -65,10 +65,10 @@ def settled(run: Run, seen: Seen) -> Seen | None:
         return None
     time.sleep(rest)
     try:
-        again = _seen(seen.path, seen.path.lstat())
+        again = seen.path.stat()
     except FileNotFoundError:
         return None
-    if again != seen:
+    if (again.st_size, again.st_mtime_ns) != (seen.size, seen.modified_ns):
         run.warn(f"{name_of(seen.path)} is still being written; a later run takes it in")
         return None
     return seen

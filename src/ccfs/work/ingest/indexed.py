@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,31 +59,37 @@ class Found:
 
     row: IndexedRecording
     file_name: str  # of the index
+    is_known: bool = False  # the recording is in already
     source: Path | None = None
-    sound: Sound | None = None  # None: it is known already, has not come, or cannot be had
+    sound: Sound | None = None
     reason: str = ""  # why it cannot be had
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the file has not come yet."""
+        return self.sound is None and not self.is_known and not self.reason
 
 
 def find_sounds(run: Run, app: App, rows: Sequence[IndexedRecording], tree: Tree | None) -> list[Found]:
     """The sounds of index rows, in their location now; those of known rows are left alone."""
     named = [(row, row.file_name or _index_name(app, row)) for row in rows]
     with run.database.reading() as connection:
-        known = {name for _, name in named if recordings.has_file_name(connection, app, name)}
+        found = [Found(row, name, recordings.has_file_name(connection, app, name)) for row, name in named]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda one: _found(run, app, one[0], one[1], None if one[1] in known else tree), named))
+        return list(pool.map(lambda one: one if one.is_known or tree is None else _look(run, app, one, tree), found))
 
 
-def _found(run: Run, app: App, row: IndexedRecording, file_name: str, tree: Tree | None) -> Found:
+def _look(run: Run, app: App, found: Found, tree: Tree) -> Found:
     try:
-        path = tree.find(row) if tree else None
+        path = tree.find(found.row)
         if path is not None:
-            taken = sound.take(run.home, f"{app.id}/recordings", path, file_name)
-            return Found(row, file_name, path, taken)
+            taken = sound.take(run.home, f"{app.id}/recordings", path, found.file_name)
+            return replace(found, source=path, sound=taken)
     except UnknownAudio as error:
-        return Found(row, file_name, reason=f"{file_name}: {error}")
+        return replace(found, reason=f"{found.file_name}: {error}")
     except (sound.StillGrowing, FileNotFoundError):
         pass
-    return Found(row, file_name)
+    return found
 
 
 def take_indexed(connection: Connection, run: Run, app: App, found: Found) -> str:

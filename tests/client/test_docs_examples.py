@@ -1,0 +1,176 @@
+"""The receivers of docs/callbacks.md, run as a reader would run them; the far side is what really sends callbacks."""
+
+import json
+import os
+import re
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any
+
+import pytest
+
+from ccfs.model.export import Export, Filter, Kind
+from ccfs.model.window import Window
+from ccfs.wire import notices
+from ccfs.work.egress import Egress
+
+PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
+AK, SK = "TESTAK0001", "TestSecretKey0001"
+ID = "9239cb50a8384bb0ab503441bf089446"
+START_SECONDS = 20
+
+
+def block(language: str, holding: str) -> str:
+    """The one block of code on the page in that language that holds a word."""
+    [found] = [one for one in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if holding in one]
+    return str(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A receiver: where it is, and the file in which it keeps bodies, one a line."""
+
+    port: int
+    file: Path
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.file.read_text().splitlines()] if self.file.exists() else []
+
+
+@contextmanager
+def python_receiver(folder: Path) -> Iterator[Running]:
+    """`SK=… python receiver.py PORT >>callbacks.jsonl`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "receiver.py").write_text(block("python", "ThreadingHTTPServer"))
+    with (folder / "callbacks.jsonl").open("ab") as kept:
+        command = [sys.executable, "receiver.py", str(port)]
+        server = subprocess.Popen(
+            command, cwd=folder, env={"SK": SK}, stdin=subprocess.DEVNULL, stdout=kept, stderr=subprocess.DEVNULL
+        )
+    try:
+        until = time.monotonic() + START_SECONDS
+        while server.poll() is None and time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.02)
+        yield Running(port=port, file=folder / "callbacks.jsonl")
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def shell_receiver(folder: Path) -> Iterator[Running]:
+    """`SK=… socat TCP-LISTEN:PORT,fork EXEC:'bash receiver.sh'`: a shell for each connection, which it reads and writes."""
+    (folder / "receiver.sh").write_text(block("bash", "openssl"))
+
+    class Shell(StreamRequestHandler):
+        def handle(self) -> None:
+            number = self.connection.fileno()
+            environment = {"SK": SK, "PATH": os.environ["PATH"]}
+            command = ["bash", "receiver.sh"]
+            subprocess.run(
+                command, cwd=folder, env=environment, stdin=number, stdout=number, stderr=subprocess.DEVNULL, check=True
+            )
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Shell) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield Running(port=server.server_address[1], file=folder / "callbacks.jsonl")
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(params=[python_receiver, shell_receiver], ids=["python", "shell"])
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """Each of the page's receivers."""
+    start: Callable[[Path], Any] = request.param
+    with start(tmp_path) as there:
+        yield there
+
+
+def body_of(kind: Kind = Kind.BILL, account_id: str = "") -> bytes:
+    now = datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
+    export = Export(
+        response_id=ID,
+        kind=kind,
+        tables=("call",),
+        window=Window(begin=now, end=now),
+        filter=Filter(account_id=account_id),
+        callback_url="",
+        asked_on=date(2018, 7, 2),
+        asked_at=now,
+    )
+    return notices.body(export)
+
+
+def sent(
+    to: Running,
+    signed: bytes,
+    *,
+    target: str = "/cb",
+    sk: str = SK,
+    late: timedelta = timedelta(),
+    host_with_port: bool = True,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> str:
+    """What ccfs makes of the answer to a callback; empty for a success. Body and headers may be changed once signed."""
+    url, now = f"http://127.0.0.1:{to.port}{target}", datetime.now(UTC) - late
+    made = notices.headers(url, signed, ak=AK, sk=sk, now=now, delivery_id=ID, host_with_port=host_with_port)
+    with Egress() as egress:
+        return egress.post(url, made | dict(headers or {}), body or signed, allowed_prefixes=[url]).failure
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("target", ["/cb", "/ccfs/callbacks?key=a%2Fb&tenant=1"])
+@pytest.mark.parametrize("host_with_port", [True, False])
+def test_a_callback_is_taken(running: Running, kind: Kind, target: str, host_with_port: bool) -> None:
+    body = body_of(kind, account_id="169852")
+    assert sent(running, body, target=target, host_with_port=host_with_port) == ""
+    assert running.kept == [json.loads(body)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": body_of(account_id="169853")},
+        {"sk": "AnotherSecretKey"},
+        {"late": timedelta(minutes=16)},
+        {"late": timedelta(minutes=-16)},
+        {"headers": {"Content-Type": "text/plain"}},
+        {"headers": {"Host": "cb.example.com"}},
+    ],
+)
+def test_another_is_refused(running: Running, changed: dict[str, Any]) -> None:
+    assert sent(running, body_of(account_id="169852"), **changed) == "status 401"
+    assert running.kept == []
+
+
+def test_what_is_not_signed_is_no_success(running: Running) -> None:
+    assert sent(running, body_of(), headers={"Authorization": "Basic 0123"}) != ""
+    assert running.kept == []
+
+
+def test_the_receiver_that_uses_the_library(tmp_path: Path) -> None:
+    file = tmp_path / "received.py"
+    file.write_text(block("python", "read_callback"))
+    received = runpy.run_path(str(file), {"AK": AK, "SK": SK})["received"]
+    body, now = body_of(), datetime.now(UTC)
+    headers = notices.headers("http://a/cb", body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=True)
+    assert received("/cb", headers, body) == (200, b'{"resultCode":"0"}')
+    assert received("/cb", headers, body + b" ") == (401, b'{"resultCode":"401"}')
