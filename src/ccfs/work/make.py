@@ -110,10 +110,8 @@ class Maker:
                 yield chunk
 
         with shop.database.reading() as connection:
-            zones = {name: account.zoneinfo for name, account in tenancy.accounts(connection, claimed.app).items()}
-            return shop.home.keep(
-                _key(claimed, claimed.lease), watched(_zip(connection, claimed, zones, shop.settings))
-            )
+            chunks = watched(_zip(connection, claimed, shop.settings))
+            return shop.home.keep(_key(claimed, claimed.lease), chunks)
 
 
 def _key(claimed: Claimed, lease: str) -> str:
