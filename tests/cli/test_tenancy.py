@@ -119,7 +119,10 @@ def test_callback_prefixes_are_bound_and_unbound(data: Path) -> None:
         "prefix": prefix,
         "private": False,
     }
-    assert ccfs("callback", "list", "--app", AK, "--data", data, "--json").json == {"prefixes": [prefix]}
+    assert ccfs("callback", "list", "--app", AK, "--data", data, "--json").json == {
+        "prefixes": [prefix],
+        "private": [],
+    }
     assert ccfs("callback", "unbind", "--app", AK, prefix, "--data", data, "--json").json["unbound"] == prefix
     assert ccfs("callback", "list", "--app", AK, "--data", data).out.strip() == ""
 

@@ -2,7 +2,7 @@
 
     python -m tests.soak.million_lines FOLDER [LINES [FILES [URL]]]
 
-tests/work/ingest/test_memory.py runs a short one. First a twentieth of it is ingested, then all, each by a process of its
+tests/work/ingest/test_kill.py runs a short one. First a twentieth of it is ingested, then all, each by a process of its
 own; the peak of what each had in memory is read while it runs. Prints one JSON object; ends with 1 if the peak grew by
 more than GROWTH, or anything is not in. Recordings have a second of audio, and three lines are of two calls.
 """
@@ -19,7 +19,7 @@ from ccfs.store import schema
 from tests.cli.command import ROOT
 from tests.work.ingest.given import Place, many_lines, sound
 
-PART, LEAST = 20, 20_000  # the smaller run is this part of the larger, and at least so many lines
+PART, LEAST = 20, 10_000  # the smaller run is this part of the larger, and at least so many lines
 GROWTH = 24 << 20  # bytes of memory that the larger may take more: caches of the database fill
 
 

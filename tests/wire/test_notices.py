@@ -130,3 +130,16 @@ def test_what_is_sent_verifies(path: str, query: str, host: str, body: bytes, po
     assert sign.verify(authorization, request, ["an older secret", SK])
     assert not sign.verify(authorization, request, ["another secret"])
     assert not sign.verify(authorization, sign.Request(method="POST", **sent | {"body": body + b" "}), [SK])
+
+
+def test_a_host_beyond_ascii_is_named_as_dns_knows_it() -> None:
+    made = notices.headers(
+        "http://b\u00fccher.example:8000/cb",
+        b"{}",
+        ak="AK",
+        sk="SK",
+        now=datetime(2024, 1, 1, tzinfo=UTC),
+        delivery_id="d",
+        host_with_port=True,
+    )
+    assert made["Host"] == "xn--bcher-kva.example:8000"

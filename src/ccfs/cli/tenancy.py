@@ -198,7 +198,9 @@ def list_prefixes(app: AppKey, data: DataFolder = None, as_json: AsJson = False)
     """List the app's bound prefixes."""
     with open_node(data).database.reading() as connection:
         found = tenancy.callback_prefixes(connection, tenancy.app_by_ak(connection, app))
-    show({"prefixes": list(found)}, as_json, "\n".join(found))
+    text = [f"{prefix}  (may be private)" if private else prefix for prefix, private in found.items()]
+    private = [prefix for prefix, may_be_private in found.items() if may_be_private]
+    show({"prefixes": list(found), "private": private}, as_json, "\n".join(text))
 
 
 @callbacks.command("unbind")

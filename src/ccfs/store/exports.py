@@ -18,6 +18,7 @@ from ccfs.store.recordings import values_of
 
 _TABLE = schema.exports
 _APPS = schema.apps
+_DUE = _TABLE.c.state == sa.literal_column("'due'")  # as the index has it: for a parameter it would not be used
 _WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
 
 
@@ -29,7 +30,7 @@ class Claimed:
     export: Export
     attempts: int  # claims so far, this one among them
     lease: str  # token
-    lease_before: str  # of a worker that died with it, else empty: what it wrote is to be removed
+    dead_leases: tuple[str, ...]  # of workers that died with it, the latest first: what they wrote is to be removed
 
 
 def add(connection: Connection, app: App, export: Export) -> None:
@@ -65,35 +66,51 @@ def ready_file(connection: Connection, app: App, kind: Kind, file_name: str) -> 
     return _kept(row) if row else None
 
 
-def claim(connection: Connection, now: datetime, lease: str, lasts: timedelta) -> Claimed | None:
+def claim(connection: Connection, now: datetime, lease: str, lasts: timedelta, last_app: int = 0) -> Claimed | None:
     """Hold the export that is due longest, of the app that has the fewest under way; None if none is due.
 
-    It is pushed ahead before it is looked at: a worker that dies leaves it due again when the lease ends.
+    Among those apps it is the next one after `last_app`: so each has its turn, however many exports another waits for.
+    The export is pushed ahead before it is looked at: a worker that dies leaves it due again when the lease ends.
     """
-    due = (_TABLE.c.state == State.DUE) & (_TABLE.c.due_at <= now)
-    held = sa.select(_TABLE.c.app, sa.func.count().label("held")).where(
-        _TABLE.c.state == State.DUE, _TABLE.c.lease != "", _TABLE.c.due_at > now
-    )
-    busy = held.group_by(_TABLE.c.app).subquery()
-    found = (
-        sa.select(_TABLE.c.response_id, _TABLE.c.lease)
-        .outerjoin(busy, busy.c.app == _TABLE.c.app)
-        .where(due)
-        .order_by(sa.func.coalesce(busy.c.held, 0), _TABLE.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=_TABLE)
-    )
-    first = connection.execute(found).first()
+    turn = sorted(_waiting(connection, now), key=lambda one: (one[1], one[0] <= last_app, one[0]))
+    for app, _ in turn:
+        if claimed := _claim_of(connection, app, now, lease, lasts):
+            return claimed
+    return None
+
+
+def _waiting(connection: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Apps that have an export due, each with how many of theirs are under way: a step through the index for each app."""
+    walk = sa.select(_next_app(0).label("app")).cte("walk", recursive=True)
+    walk = walk.union_all(sa.select(_next_app(walk.c.app)).where(walk.c.app.is_not(None)))
+    theirs = _DUE & (_TABLE.c.app == walk.c.app)
+    under_way = sa.select(sa.func.count()).where(theirs, _TABLE.c.due_at > now, _TABLE.c.lease != "").scalar_subquery()
+    found = sa.select(walk.c.app, under_way).where(walk.c.app.is_not(None))
+    is_due = sa.exists().where(theirs, _TABLE.c.due_at <= now)
+    return [(int(row[0]), int(row[1])) for row in connection.execute(found.where(is_due))]
+
+
+def _next_app(after: int | sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    first = sa.select(_TABLE.c.app).where(_DUE, _TABLE.c.app > after)
+    return first.order_by(_TABLE.c.app).limit(1).scalar_subquery()
+
+
+def _claim_of(connection: Connection, app: int, now: datetime, lease: str, lasts: timedelta) -> Claimed | None:
+    due = _DUE & (_TABLE.c.app == app) & (_TABLE.c.due_at <= now)
+    found = sa.select(_TABLE.c.response_id, _TABLE.c.lease).where(due).order_by(_TABLE.c.due_at).limit(1)
+    first = connection.execute(found.with_for_update(skip_locked=True)).first()
     if first is None:
         return None
     number, before = first
     taken = sa.update(_TABLE).where(_TABLE.c.response_id == number, due)
-    values = {"due_at": now + lasts, "lease": lease, "attempts": _TABLE.c.attempts + 1}
+    values = {"due_at": now + lasts, "lease": f"{lease} {before}".strip(), "attempts": _TABLE.c.attempts + 1}
     if connection.execute(taken.values(**values)).rowcount != 1:
         return None
     row = connection.execute(_WITH_APP.where(_TABLE.c.response_id == number)).one()
-    app = App(id=row.app, ak=row.ak, name=row.name)
-    return Claimed(app=app, export=_from_row(row), attempts=row.attempts, lease=lease, lease_before=before)
+    owner = App(id=row.app, ak=row.ak, name=row.name)
+    return Claimed(
+        app=owner, export=_from_row(row), attempts=row.attempts, lease=lease, dead_leases=tuple(before.split())
+    )
 
 
 def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
@@ -121,7 +138,8 @@ def put_aside(connection: Connection, claimed: Claimed, error: str) -> bool:
 
 def old_files(connection: Connection, before: datetime, limit: int) -> list[tuple[App, str, Kept]]:
     """Exports that became ready before an instant and still have their file: app, responseId, bytes."""
-    statement = _WITH_APP.where(_TABLE.c.state == State.READY, _TABLE.c.ready_at < before)
+    is_ready = _TABLE.c.state == sa.literal_column("'ready'")  # as the index has it
+    statement = _WITH_APP.where(is_ready, _TABLE.c.ready_at < before)
     rows = connection.execute(statement.order_by(_TABLE.c.ready_at).limit(limit))
     return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, _kept(row)) for row in rows]
 
@@ -152,8 +170,8 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def _mine(claimed: Claimed) -> sa.Update:
-    held = (_TABLE.c.lease == claimed.lease) & (_TABLE.c.state == State.DUE)
-    return sa.update(_TABLE).where(_TABLE.c.response_id == claimed.export.response_id, held)
+    lease = " ".join((claimed.lease, *claimed.dead_leases))
+    return sa.update(_TABLE).where(_TABLE.c.response_id == claimed.export.response_id, _DUE, _TABLE.c.lease == lease)
 
 
 def _kept(row: sa.Row[Any]) -> Kept:

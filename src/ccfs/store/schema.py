@@ -415,7 +415,6 @@ deliveries = sa.Table(
     _instant("created_at"),
     _instant("finished_at", required=False),
     sa.Index(None, "app", "created_at"),
-    sa.Index(None, "state", "created_at"),
 )
 _delivery_waits = deliveries.c.state == "due"
 sa.Index(

@@ -159,13 +159,12 @@ def vdns(connection: Connection, app: App) -> list[Vdn]:
 
 
 def bind_callback(connection: Connection, app: App, prefix: str, *, may_be_private: bool = False) -> None:
-    """Allow callback URLs that begin with the prefix."""
+    """Allow callback URLs that begin with the prefix; binding it again says anew whether it may be private."""
     changed(connection)
-    connection.execute(
-        insert_or_ignore(connection, schema.callback_prefixes).values(
-            app=app.id, prefix=prefix, may_be_private=may_be_private
-        )
-    )
+    table = schema.callback_prefixes
+    connection.execute(insert_or_ignore(connection, table).values(app=app.id, prefix=prefix, may_be_private=False))
+    mine = (table.c.app == app.id) & (table.c.prefix == prefix)
+    connection.execute(sa.update(table).where(mine).values(may_be_private=may_be_private))
 
 
 def callback_prefixes(connection: Connection, app: App) -> dict[str, bool]:

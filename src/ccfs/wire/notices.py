@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from ccfs.model.callback_url import callback_url
 from ccfs.model.export import Export, Kind
 from ccfs.wire import sign
 
@@ -30,11 +31,14 @@ def headers(
     url: str, content: bytes, *, ak: str, sk: str, now: datetime, delivery_id: str, host_with_port: bool
 ) -> dict[str, str]:
     """The callback's headers, signed as CC-FS signs (spec, 1.5), and the id that is the same at every attempt."""
-    parts = urlsplit(url)
-    named = parts.netloc if host_with_port else parts.hostname or ""
-    host = f"[{named}]" if ":" in named and not host_with_port else named
+    target = callback_url(url)
+    if target is None:
+        raise ValueError(f"{url} is no URL that callbacks may go to")
+    has_port = urlsplit(url).port is not None
+    host = target.site if has_port and host_with_port else target.site.rpartition(":")[0]
     signed = {"content-length": str(len(content)), "content-type": CONTENT_TYPE, "host": host}
-    request = sign.Request(method="POST", path=parts.path or "/", query=parts.query, headers=signed, body=content)
+    path, _, query = target.target.partition("?")
+    request = sign.Request(method="POST", path=path, query=query, headers=signed, body=content)
     timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "Accept": "*/*",

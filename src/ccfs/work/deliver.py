@@ -26,6 +26,7 @@ LEASE = timedelta(seconds=120)  # longer than any attempt lasts, its recording i
 THREADS = 256  # at most; they wait for receivers, nearly all of the time
 MOST_CLAIMS = 10  # without one recorded attempt: whoever tries it dies of it
 BATCH = 500  # results in one transaction
+GATHER_SECONDS = 0.02  # so that claims and results come in batches: a transaction costs more than what it holds
 IDLE_SECONDS = 1.0  # between looks, when nothing is known to be due
 
 Result = tuple[Claimed, Outcome, Next]
@@ -135,7 +136,9 @@ class Announcer:
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False
-            if not is_busy:
+            if is_busy:
+                self._stopped.wait(GATHER_SECONDS)
+            else:
                 self._wake.wait(IDLE_SECONDS)
 
     def _claim_round(self) -> bool:
@@ -199,6 +202,7 @@ class Announcer:
         """Results that come close together are written together: one commit for many."""
         while True:
             batch = [self._results.get()]
+            self._stopped.wait(GATHER_SECONDS)
             while len(batch) < BATCH and not self._results.empty():
                 batch.append(self._results.get())
             self._record([one for one in batch if one is not None])

@@ -51,6 +51,7 @@ class Maker:
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
+        self._last_app = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="make", daemon=True)
 
@@ -58,17 +59,17 @@ class Maker:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Begin no other; what is under way is handed back."""
+    def stop(self, patience_seconds: float = 5.0) -> None:
+        """Begin no other; what is under way is handed back. What does not end in time is due when its lease ends."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(patience_seconds)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
                 is_busy = self.make_one()
-            except SQLAlchemyError as error:
-                log().warning("database away", action="claim_failed", reason=str(error).splitlines()[0])
+            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
+                log().warning("not claimed", action="claim_failed", reason=f"{type(error).__name__}: {error}"[:200])
                 is_busy = False
             if not is_busy:
                 self._stopped.wait(IDLE_SECONDS)
@@ -77,28 +78,32 @@ class Maker:
         """Make the export that is due; whether there was one."""
         shop = self._workshop
         with shop.database.writing() as connection:
-            claimed = exports.claim(connection, shop.now(), secrets.token_hex(8), LEASE)
+            claimed = exports.claim(connection, shop.now(), secrets.token_hex(8), LEASE, self._last_app)
         if claimed is None:
             return False
-        began = shop.now()
-        if claimed.lease_before:
-            shop.home.remove(_key(claimed, claimed.lease_before))
+        self._last_app = claimed.app.id
+        if claimed.attempts > shop.settings.export_attempts:
+            _put_aside(shop, claimed, f"claimed {claimed.attempts} times and never finished")
+            return True
         try:
-            with _held(shop, claimed) as still_held:
-                kept = self._make(claimed, still_held)
-            _finish(shop, claimed, kept)
+            self._finish_one(claimed)
         except Interrupted:
-            shop.home.remove(_key(claimed, claimed.lease))
+            shop.home.remove(_key(claimed, claimed.lease))  # nobody else's: the key has our lease
             _give_back(shop, claimed, shop.now(), "interrupted")
         except Exception as error:  # noqa: BLE001 - whatever stops one export must not stop the others
             _failed(shop, claimed, error)
-        else:
-            shop.ready()
-            seconds = (shop.now() - began).total_seconds()
-            log().info(
-                "made", action="export_ready", export=claimed.export.response_id, bytes=kept.size, seconds=seconds
-            )
         return True
+
+    def _finish_one(self, claimed: Claimed) -> None:
+        shop, began = self._workshop, self._workshop.now()
+        for lease in claimed.dead_leases:
+            shop.home.remove(_key(claimed, lease))
+        with _held(shop, claimed) as still_held:
+            kept = self._make(claimed, still_held)
+        _finish(shop, claimed, kept)
+        shop.ready()
+        seconds = (shop.now() - began).total_seconds()
+        log().info("made", action="export_ready", export=claimed.export.response_id, bytes=kept.size, seconds=seconds)
 
     def _make(self, claimed: Claimed, still_held: Callable[[], bool]) -> Kept:
         shop = self._workshop
@@ -195,19 +200,36 @@ def _failed(shop: Workshop, claimed: Claimed, error: Exception) -> None:
     reason = f"{type(error).__name__}: {error}"
     log().exception("not made", action="export_failed", export=claimed.export.response_id, attempts=claimed.attempts)
     if claimed.attempts < shop.settings.export_attempts:
-        wait = min(FIRST_WAIT * 2 ** min(claimed.attempts, 20), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2 ** min(claimed.attempts - 1, 20), LONGEST_WAIT)
         _give_back(shop, claimed, shop.now() + timedelta(seconds=wait), reason)
-        return
-    try:
-        with shop.database.writing() as connection:
-            exports.put_aside(connection, claimed, reason)
-    except SQLAlchemyError:
-        log().exception("not put aside", action="export_failed", export=claimed.export.response_id)
+    else:
+        _put_aside(shop, claimed, reason)
 
 
 def _give_back(shop: Workshop, claimed: Claimed, due_at: datetime, reason: str) -> None:
+    with _letting_go(shop, claimed) as connection:
+        if exports.give_back(connection, claimed, due_at, reason):
+            _remove_files(shop, claimed)
+
+
+def _put_aside(shop: Workshop, claimed: Claimed, reason: str) -> None:
+    with _letting_go(shop, claimed) as connection:
+        if exports.put_aside(connection, claimed, reason):
+            _remove_files(shop, claimed)
+
+
+@contextmanager
+def _letting_go(shop: Workshop, claimed: Claimed) -> Iterator[Connection]:
+    """A transaction that may fail: the lease ends anyway."""
     try:
         with shop.database.writing() as connection:
-            exports.give_back(connection, claimed, due_at, reason)
-    except SQLAlchemyError:
-        log().exception("not given back", action="export_failed", export=claimed.export.response_id)  # its lease ends
+            yield connection
+    except Exception:
+        log().exception("not let go", action="export_failed", export=claimed.export.response_id)
+
+
+def _remove_files(shop: Workshop, claimed: Claimed) -> None:
+    """What this try and dead ones wrote. Only while the row is ours, and before it is let go: it could be ready after all,
+    where the answer to a commit was lost; and once it is let go, nobody knows the leases any more."""
+    for lease in (claimed.lease, *claimed.dead_leases):
+        shop.home.remove(_key(claimed, lease))

@@ -11,7 +11,7 @@ from enum import Enum
 from threading import Lock
 
 FAST_SECONDS = 1.0  # an answer that takes less is fast
-AT_ONCE = 16  # to one fast receiver
+AT_ONCE = 32  # to one fast receiver
 
 
 class Kind(Enum):

@@ -54,15 +54,21 @@ class Postgresql(Wording):
                 return self.shifted(column, timedelta())
 
 
-def chunks(connection: Connection, question: Question) -> Iterator[Chunk]:
-    """The answer; raises DBAPIError. COPY has its own end of line, and sends each row as a message of its own."""
+def selected(question: Question) -> tuple[str, dict[str, Any]]:
+    """The SELECT whose CSV is the file, and the values that it names."""
     words = Postgresql()
     line = ", ".join(words.cell(cell, question) for cell in question.cells)
-    statement: Any = f"COPY ({words.select(question, line)}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
+    return words.select(question, line), words.values(question)
+
+
+def chunks(connection: Connection, question: Question) -> Iterator[Chunk]:
+    """The answer; raises DBAPIError. COPY has its own end of line, and sends each row as a message of its own."""
+    query, values = selected(question)
+    statement: Any = f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
     connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # begins the transaction, too
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.cursor() as cursor, cursor.copy(statement, words.values(question)) as copy:
+        with driver.cursor() as cursor, cursor.copy(statement, values) as copy:
             while rows := list(islice(copy, ROWS)):
                 yield Chunk(len(rows), ended(rows))
     except psycopg.Error as error:

@@ -390,7 +390,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
     )
-    op.create_index(op.f("ix_deliveries_state_created_at"), "deliveries", ["state", "created_at"], unique=False)
     op.create_table(
         "play_tokens",
         sa.Column("digest", sa.Text(), nullable=False),

@@ -1,0 +1,286 @@
+"""Export of call.csv to a zip against `psql \\copy … | gzip -1` and `sqlite3 -csv … | gzip -1`: ratios, and memory.
+
+    scripts/bench exports [--json] [--rows N ...] [--rounds N] [--folder DIR]
+
+Each round runs rival and ours in turn on the same rows, 333,333 a day, both into a file. psql runs the very SELECT that
+ccfs gives to COPY, and one as people write it, with to_char; sqlite3 runs one with datetime(). All sort as ccfs does.
+With two sizes (--rows 1000000 10000000), one day out of the first is compared with the same day out of the second.
+Memory is our process's largest; the server's is not in it.
+"""
+
+import argparse
+import csv
+import gzip
+import io
+import json
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import _servers as servers
+import psycopg
+
+from ccfs.model.export import Filter
+from ccfs.model.tenancy import App
+from ccfs.model.window import Window
+from ccfs.store.db import Database, open_database
+from ccfs.store.extract import extract, header
+from ccfs.store.extract.clocks import clocks
+from ccfs.store.extract.columns import SOURCES
+from ccfs.store.extract.postgresql import selected
+from ccfs.store.extract.question import Question
+from ccfs.store.upgrade import upgrade
+from ccfs.work.archive import Layout, Part, write_zip
+
+ROOT = Path(__file__).parents[1]
+APP = App(id=1, ak="BENCHAK0001", name="bench")
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = int(FIRST.timestamp())
+ZONES = {"100": ZoneInfo("Asia/Shanghai")}
+DAY = timedelta(days=1)
+DAILY = 333_333  # rows of a day
+WHOLE = Window(begin=FIRST, end=FIRST + 3650 * DAY)
+ONE_DAY = Window(begin=FIRST + DAY, end=FIRST + 2 * DAY)
+
+# Two rows a call, queue then agent, in whole seconds; n is the row's number.
+ROW = {
+    "app": "1",
+    "account_id": "'100'",
+    "cc_id": "'1'",
+    "vdn_id": "'8'",
+    "call_id": f"CAST({EPOCH} + n / 8 AS text) || '-' || CAST(n / 2 AS text)",
+    "call_id_num": "CASE WHEN n % 2 = 0 THEN 1 ELSE -1 END",
+    "agent_id": "CASE WHEN n % 2 = 0 THEN '' ELSE CAST(500 + n % 97 AS text) END",
+    "caller_no": "'0207946' || CAST(1000 + n % 9000 AS text)",
+    "callee_no": "'600'",
+    "begin": "{0}",
+    "wait_begin": "{0}",
+    "wait_end": "{12 + n % 7}",
+    "ack_begin": "CASE WHEN n % 2 = 1 THEN {9} END",
+    "ack_end": "CASE WHEN n % 2 = 1 THEN {12 + n % 7} END",
+    "call_begin": "CASE WHEN n % 2 = 1 THEN {12 + n % 7} END",
+    "call_end": "CASE WHEN n % 2 = 1 THEN {80 + n % 500} END",
+    "device_type": "1 + n % 2",
+    "device_no": "CASE WHEN n % 2 = 0 THEN 7 ELSE 500 + n % 97 END",
+    "call_type": "0",
+    "release_cause": "16",
+    "pre_device_type": "n % 2",
+    "pre_device_no": "7",
+    "leave_reason": "0",
+    "media_type": "5",
+    "sub_media_type": "0",
+    "user_wanted_skill_id": "'7'",
+    "current_skill_id": "'7'",
+    "caller_name": "''",
+    "switch_call_id": "'PJSIP-' || CAST(n / 2 AS text)",
+    "switch_leg_id": "'PJSIP-' || CAST(n AS text)",
+    "leg_order": "''",
+    "line_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
+}
+
+
+def rows_sql(instant: str, numbers: str) -> str:
+    """An INSERT of rows; `instant` makes one of {seconds} after the first second."""
+    cells = [
+        cell.replace("{", instant + " + n * 2592 / 10000 + ").replace("}", ")") if "{" in cell else cell
+        for cell in ROW.values()
+    ]
+    return f"INSERT INTO cdrs ({', '.join(ROW)}) SELECT {', '.join(cells)} FROM {numbers}"
+
+
+def filled(url: str, rows: int) -> Database:
+    """A database with that many rows, made by the database itself."""
+    database = open_database(url)
+    upgrade(database)
+    if database.is_local:
+        numbers = (
+            f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {rows - 1}) SELECT n FROM s)"
+        )
+        fill = rows_sql(f"1000000 * ({EPOCH}", numbers)
+    else:
+        fill = rows_sql(f"to_timestamp({EPOCH}", f"generate_series(0::bigint, {rows - 1}) AS s(n)").replace("%", "%%")
+    with database.writing() as connection:
+        made = "0" if database.is_local else "now()"
+        connection.exec_driver_sql(
+            f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"
+        )
+        connection.exec_driver_sql(fill)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE" if database.is_local else "VACUUM ANALYZE")
+    return database
+
+
+def make(url: str, window: Window, target: Path) -> dict[str, float]:
+    """Our export, in this process: seconds, rows and MB."""
+    database = open_database(url)
+    begin = time.perf_counter()
+    rows = 0
+    with database.reading() as connection, target.open("wb") as out:
+
+        def counted() -> Iterator[Any]:
+            nonlocal rows
+            for chunk in extract(connection, APP, "call", window, Filter(), ZONES, with_tail=True):
+                rows += chunk.rows
+                yield chunk
+
+        part = Part(table="call", header=header("call", with_tail=True), chunks=counted())
+        out.writelines(write_zip([part], Layout(rows=10**9, header=False), FIRST, 0))
+    seconds = time.perf_counter() - begin
+    return {"seconds": seconds, "rows": rows, "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}
+
+
+def ours(url: str, window: Window, target: Path) -> dict[str, float]:
+    """Our export in a process of its own, which has been started before the time counts."""
+    command = [sys.executable, __file__, "--make", url, window.begin.isoformat(), window.end.isoformat(), str(target)]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
+
+
+def piped(command: list[str], target: Path) -> float:
+    """Seconds of a command whose output goes through gzip -1 into a file."""
+    begin = time.perf_counter()
+    subprocess.run(f"{shlex.join(command)} | gzip -1 >{shlex.quote(str(target))}", shell=True, check=True)
+    return time.perf_counter() - begin
+
+
+def psql(url: str, query: str) -> list[str]:
+    return ["psql", url.replace("+psycopg", ""), "-qc", "SET timezone = 'UTC'", "-c", f"\\copy ({query}) to stdout csv"]
+
+
+def own_query(url: str) -> str:
+    """The SELECT that ccfs gives to COPY, with its values."""
+    cells, zones = SOURCES["call"].cells(with_tail=True), clocks(ZONES, WHOLE)
+    question = Question(app=APP, source=SOURCES["call"], cells=cells, window=WHOLE, filter=Filter(), clocks=zones)
+    query, values = selected(question)
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        return psycopg.ClientCursor(connection).mogrify(query.encode(), values).replace("\n", " ")
+
+
+def plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str) -> str:
+    """A SELECT as people write it; `time_of` and `text_of` format a column, called {}."""
+    names = header("call", with_tail=True)[1:]
+    texts = {"account_id", "cc_id", "agent_id", "call_id", "caller_no", "callee_no", "vdn_id", *names[-2:]}
+    forms = {
+        name: text_of if name in texts else time_of if name.endswith(("_begin", "_end")) else "{}" for name in names
+    }
+    columns = ", ".join(form.format(name) for name, form in forms.items())
+    order = f"begin, call_id{collation}, call_id_num < 0, call_id_num, line_key{collation}"
+    where = f"app = 1 AND account_id = '100' AND begin >= {begin} AND begin < {end}"
+    return f"SELECT '{APP.ak}', {columns} FROM cdrs WHERE {where} ORDER BY {order}"
+
+
+def rivals(database: Database, url: str) -> dict[str, list[str]]:
+    """Commands that write the same lines as we do."""
+    if database.is_local:
+        begin, end = (str(int(moment.timestamp()) * 10**6) for moment in (WHOLE.begin, WHOLE.end))
+        query = plain_query("datetime({} / 1000000 + 28800, 'unixepoch')", "{}", begin, end, "")
+        return {"sqlite3 -csv": ["sqlite3", "-csv", str(database.engine.url.database), query]}
+    stamp = "to_char({} AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS')"
+    begin, end = (f"'{moment.isoformat()}'" for moment in (WHOLE.begin, WHOLE.end))
+    plain = plain_query(stamp, "NULLIF({}, '')", begin, end, ' COLLATE "C"')
+    return {"psql, our SELECT": psql(url, own_query(url)), "psql, to_char": psql(url, plain)}
+
+
+def must_be_alike(zipped: Path, gzipped: Path, lines: int = 100_000) -> None:
+    """End the benchmark unless both files begin with the same rows."""
+    with zipfile.ZipFile(zipped) as members, gzip.open(gzipped, "rt", newline="") as theirs:
+        own = io.TextIOWrapper(members.open(members.namelist()[0]), newline="")
+        for number, (one, other) in enumerate(zip(csv.reader(own), csv.reader(theirs), strict=False)):
+            if one != other:
+                raise SystemExit(f"row {number + 1} differs:\n{one}\n{other}")
+            if number == lines:
+                return
+
+
+def against(what: str, url: str, rival: list[str], rounds: int, work: Path) -> dict[str, Any]:
+    """The rival's seconds over ours: a ratio of rows/s."""
+    theirs, own = [], []
+    for _ in range(rounds):
+        theirs.append(piped(rival, work / "rival.gz"))
+        own.append(ours(url, WHOLE, work / "ours.zip"))
+        must_be_alike(work / "ours.zip", work / "rival.gz")
+    ratio = servers.paired(theirs, [one["seconds"] for one in own])
+    best = min(own, key=lambda one: one["seconds"])
+    sizes = {name: round((work / name).stat().st_size / 1e6, 1) for name in ("ours.zip", "rival.gz")}
+    return row(what, best, ratio) | {"zip MB": sizes["ours.zip"], "gz MB": sizes["rival.gz"]}
+
+
+def row(what: str, best: dict[str, float], ratio: dict[str, float]) -> dict[str, Any]:
+    speed = round(best["rows"] / best["seconds"] / 1e3)
+    return {"what": what, "rows": int(best["rows"]), "krows/s": speed, "speed ccfs:rival": ratio["median"]} | {
+        "min": ratio["min"], "max": ratio["max"], "RSS MB": round(best["MB"]),
+    }  # fmt: skip
+
+
+def a_day(what: str, small: str, large: str, rounds: int, work: Path) -> dict[str, Any]:
+    """Seconds of a day out of few rows over seconds of it out of many: 1 where the size costs nothing."""
+    ours(large, ONE_DAY, work / "ours.zip")
+    pairs = [[ours(url, ONE_DAY, work / "ours.zip") for url in (small, large)] for _ in range(rounds)]
+    ratio = servers.paired([one["seconds"] for one, _ in pairs], [other["seconds"] for _, other in pairs])
+    none: dict[str, Any] = {"zip MB": "", "gz MB": ""}
+    return row(what, min((other for _, other in pairs), key=lambda one: one["seconds"]), ratio) | none
+
+
+@contextmanager
+def databases(sizes: list[int], work: Path) -> Iterator[dict[str, list[str]]]:
+    """The URLs of filled databases of both engines, in the order of the sizes."""
+    sys.path.append(str(ROOT))
+    from tests import servers as started
+
+    with ExitStack() as stack:
+        server = stack.enter_context(started.postgres())
+        urls = {
+            "postgresql": [stack.enter_context(started.database(server)) for _ in sizes],
+            "sqlite": [f"sqlite:///{work / str(size)}.db" for size in sizes],
+        }
+        for of_engine in urls.values():
+            for url, size in zip(of_engine, sizes, strict=True):
+                filled(url, size).close()
+        yield urls
+
+
+def measured(sizes: list[int], rounds: int, work: Path) -> list[dict[str, Any]]:
+    rows = []
+    with databases(sizes, work) as urls:
+        for engine, of_engine in urls.items():
+            for url in of_engine:
+                database = open_database(url)
+                found: dict[str, list[str]] = rivals(database, url)
+                database.close()
+                rows += [against(f"whole table : {name}", url, rival, rounds, work) for name, rival in found.items()]
+            if len(sizes) > 1:
+                rows.append(
+                    a_day(f"{engine}: a day of {sizes[-1]} : of {sizes[0]}", of_engine[0], of_engine[-1], rounds, work)
+                )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where SQLite's databases and the files go; else a temporary one")
+    parser.add_argument("--make", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.make:
+        url, begin, end, target = options.make
+        window = Window(begin=datetime.fromisoformat(begin), end=datetime.fromisoformat(end))
+        print(json.dumps(make(url, window, Path(target))))
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        servers.report("exports", measured(options.rows, options.rounds, Path(folder)), options.json)
+
+
+if __name__ == "__main__":
+    main()
