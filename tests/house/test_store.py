@@ -12,7 +12,6 @@ SYSTEM_WIDE: dict[str, str] = {
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",
-    "deliveries.give_back": "as above",
     "deliveries.counts": "numbers for metrics, over all apps",
     "exports.claim": "workers serve all apps; what they claim names its app",
     "exports.renew": "writes what was claimed",

@@ -31,7 +31,7 @@ from tests.cli.command import ROOT
 from tests.work.ingest.given import AK, SK, VDN, Place
 
 THREADS = 8
-LONGEST = 2.0  # seconds of uploading before a kill
+LONGEST = 2.0  # seconds of uploading before a kill, from the first answer on
 LARGEST = 400_000  # bytes
 
 
@@ -108,8 +108,11 @@ def killed(place: Place, ledger: Ledger, chance: random.Random) -> None:
     """Start a server, let threads upload, and kill it at a random moment."""
     with server(place) as (url, _):
         threads = [threading.Thread(target=upload, args=(url, ledger, chance.getrandbits(60))) for _ in range(THREADS)]
+        before = len(ledger.answered)
         for thread in threads:
             thread.start()
+        while len(ledger.answered) == before and any(thread.is_alive() for thread in threads):
+            time.sleep(0.01)
         time.sleep(chance.uniform(0.05, LONGEST))
     for thread in threads:
         thread.join()

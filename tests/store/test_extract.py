@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.resources import files
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.cdr import LAST, Cdr
@@ -304,6 +306,16 @@ def test_an_extract_that_is_left_early_leaves_its_connection_usable(kept: Keepin
     started.close()  # type: ignore[attr-defined]
     connection.rollback()
     assert extracted(connection, app, "call") == b""
+
+
+def test_an_error_midway_is_an_error_not_an_end(kept: Keeping, app: App) -> None:
+    with files("tzdata.zoneinfo.Asia").joinpath("Shanghai").open("rb") as file:
+        unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # as a server with other zone data sees a zone
+    ends = [*[None] * 1500, datetime(1999, 1, 1, tzinfo=UTC)]  # the last is far from the window
+    found = extract(kept(calls(call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False)
+    assert next(found).rows == 1000
+    with pytest.raises(DBAPIError):
+        list(found)
 
 
 def test_a_chunk_is_cut_between_rows_only() -> None:

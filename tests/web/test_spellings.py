@@ -57,7 +57,11 @@ def respelled(trick: str, ask: Ask) -> dict[str, Any]:
     """The ask with the trick in place of its name, or its name changed by the trick."""
     field, name = next(iter(ask[1].items()))
     folder, _, last = name.rpartition("/")
-    spelled = trick if trick in OUTSIDE else trick.format(name, folder, last, quote(name, safe="").replace("-", "%2D"))
+    spelled = (
+        trick
+        if trick in OUTSIDE
+        else trick.format(name, folder, last, quote(name, safe="").replace("-", "%2D").replace("_", "%5F"))
+    )
     return {**ask[1], field: spelled}
 
 

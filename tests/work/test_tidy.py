@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from ccfs.store.upgrade import upgrade
 from ccfs.work.tidy import BATCH, finish_deletions, tidy
 from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
+
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture

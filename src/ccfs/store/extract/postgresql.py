@@ -1,11 +1,14 @@
 """An extract from PostgreSQL: COPY, with every value formatted by the server. The SELECT's shape is question.py's."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
+from psycopg.waiting import Ready, Wait
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -68,14 +71,40 @@ def chunks(connection: Connection, question: Question) -> Iterator[Chunk]:
     connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # begins the transaction, too
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.cursor() as cursor, cursor.copy(statement, values) as copy:
-            while rows := list(islice(copy, ROWS)):
+        with driver.cursor() as cursor, cursor.copy(statement, values):
+            while len(rows := driver.wait(_arriving(driver.pgconn))) == ROWS:
                 yield Chunk(len(rows), ended(rows))
+            _finish(driver.pgconn)
+        if rows:
+            yield Chunk(len(rows), ended(rows))
     except psycopg.Error as error:
         raise DBAPIError(statement, None, error) from error
 
 
-def ended(rows: list[bytes]) -> bytes:
+def _arriving(connection: PGconn) -> Generator[Wait, Ready, list[Buffer]]:
+    """The next ROWS rows; fewer at the end only. The driver's own Copy waits for every row: half as fast again."""
+    rows: list[Buffer] = []
+    while len(rows) < ROWS:
+        size, row = connection.get_copy_data(1)
+        if size > 0:
+            rows.append(row)
+        elif size == 0:  # not here yet
+            while not (yield Wait.R):
+                pass
+            connection.consume_input()
+        else:
+            break
+    return rows
+
+
+def _finish(connection: PGconn) -> None:
+    """Take what the server says after the last row; raises its error if there was one."""
+    while result := connection.get_result():
+        if result.status != ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
+
+
+def ended(rows: list[Buffer]) -> bytes:
     """The rows, each with CR LF where it had LF: all at once unless a value has line ends of its own."""
     csv = b"".join(rows)
     if csv.count(b"\n") == len(rows):
