@@ -34,9 +34,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def switch(tmp_path: Path) -> Path:
     """What a switch left: a good line and a bad one, and an empty folder of recordings."""
     (tmp_path / "monitor").mkdir()
-    (tmp_path / "Master.csv").write_text(LINE + "nonsense\n")
-    os.utime(tmp_path / "Master.csv", (1, 1))
+    write(tmp_path, LINE + "nonsense\n")
     return tmp_path
+
+
+def write(switch: Path, text: str) -> None:
+    """A CDR file that nobody writes to any more."""
+    (switch / "Master.csv").write_text(text)
+    os.utime(switch / "Master.csv", (1, 1))
 
 
 def asterisk(data: Path, switch: Path, *arguments: object, app: str = AK, account: str = "acme", vdn: int = 17) -> Done:
@@ -76,7 +81,7 @@ def test_what_was_refused_can_be_listed(data: Path, switch: Path) -> None:
 
 
 def test_people_are_told_in_words(data: Path, switch: Path) -> None:
-    (switch / "Master.csv").write_text(LINE.replace(".118", ".119") + "nonsense\n")
+    write(switch, LINE.replace(".118", ".119") + "nonsense\n")
     done = asterisk(data, switch)
     assert done.code == 0
     assert "cdrs: 1\n" in done.out
@@ -85,7 +90,7 @@ def test_people_are_told_in_words(data: Path, switch: Path) -> None:
 
 
 def test_warnings_go_to_stderr_and_into_the_json(data: Path, switch: Path) -> None:
-    (switch / "Master.csv").write_text(LINE.replace(".118", ".120"))
+    write(switch, LINE.replace(".118", ".120"))
     done = asterisk(data, switch, "--zone", "Asia/Tokyo", "--json")
     [warning] = done.json["warnings"]
     assert done.err == f"ccfs: {warning}\n"
@@ -142,7 +147,7 @@ def test_files_of_other_switches_that_are_not_there_are_a_failure(switch_kind: s
 
 
 def test_lines_that_nobody_could_read_are_a_failure_that_says_what_to_do(data: Path, switch: Path) -> None:
-    (switch / "Master.csv").write_text("these;are;no;columns\n")
+    write(switch, "these;are;no;columns\n")
     done = asterisk(data, switch, "--json")
     assert (done.code, done.out) == (1, "")
     assert "name them with --columns" in done.err

@@ -19,7 +19,7 @@ from ccfs.store import schema
 from tests.cli.command import ROOT
 from tests.work.ingest.given import Place, many_lines, sound
 
-PART, LEAST = 20, 10_000  # the smaller run is this part of the larger, and at least so many lines
+PART, LEAST = 20, 8_000  # the smaller run is this part of the larger, and at least so many lines
 GROWTH = 24 << 20  # bytes of memory that the larger may take more: caches of the database fill
 
 

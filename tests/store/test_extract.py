@@ -296,13 +296,13 @@ def test_many_rows_come_in_bounded_chunks(kept: Keeping, app: App) -> None:
     connection = kept(calls(caller_no=["a\nb" if number == 1700 else str(number) for number in range(2500)]))
     found = list(extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False))
     assert sum(chunk.rows for chunk in found) == 2500
-    assert max(chunk.rows for chunk in found) <= 1000
+    assert max(chunk.rows for chunk in found) < 1000
 
 
 def test_an_extract_that_is_left_early_leaves_its_connection_usable(kept: Keeping, app: App) -> None:
     connection = kept(calls(caller_no=[str(number) for number in range(2500)]))
     started = extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False)
-    assert next(started).rows == 1000
+    assert next(started).rows < 1000
     started.close()  # type: ignore[attr-defined]
     connection.rollback()
     assert extracted(connection, app, "call") == b""
@@ -312,8 +312,9 @@ def test_an_error_midway_is_an_error_not_an_end(kept: Keeping, app: App) -> None
     with files("tzdata.zoneinfo.Asia").joinpath("Shanghai").open("rb") as file:
         unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # as a server with other zone data sees a zone
     ends = [*[None] * 1500, datetime(1999, 1, 1, tzinfo=UTC)]  # the last is far from the window
-    found = extract(kept(calls(call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False)
-    assert next(found).rows == 1000
+    begins = [TURNS[6] + number * SECOND for number in range(len(ends))]
+    found = extract(kept(calls(begin=begins, call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False)
+    assert next(found).rows < 1000
     with pytest.raises(DBAPIError):
         list(found)
 

@@ -15,7 +15,7 @@ from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.node import Node, now
-from ccfs.store import deliveries, exports, tenancy
+from ccfs.store import deliveries, exports, schema, tenancy
 from ccfs.store.deliveries import Listed
 from ccfs.store.trusted_certificates import Trusted
 from ccfs.work.deliver import Announcer, Terms
@@ -23,6 +23,7 @@ from ccfs.work.egress import Egress
 from ccfs.work.sockets import Limits, Resolve, system_resolve
 
 AK, SK = "ACMEAK0001", "the-secret-of-acme-000000000000"
+_OTHERS = (schema.callback_prefixes, schema.trusted_certificates)
 QUICK = Limits(connect=0.5, send=0.5, receive=0.5, whole=1.0)
 EVERY = timedelta(seconds=0.3)
 
@@ -39,11 +40,17 @@ class Stage:
         """Let the app be called back there."""
         with self.node.database.writing() as connection:
             tenancy.bind_callback(connection, self.app, prefix, may_be_private=may_be_private)
+        self._a_second_passes()
 
     def unbind(self, prefix: str) -> None:
         """And no longer."""
         with self.node.database.writing() as connection:
             tenancy.unbind_callback(connection, self.app, prefix)
+        self._a_second_passes()
+
+    def _a_second_passes(self) -> None:
+        """As long as a picture of tenancy may be old on PostgreSQL."""
+        self.node.pictures._seen = -1
 
     def announce(self, *urls: str) -> list[str]:
         """A delivery to each of the URLs, due now: their ids."""
@@ -73,6 +80,13 @@ class Stage:
             found = deliveries.shown(connection, self.app, delivery_id)
         assert found
         return found
+
+    def clear(self) -> None:
+        """As if nothing had ever been announced, bound or trusted."""
+        with self.node.database.writing() as connection:
+            for table in (schema.delivery_attempts, schema.deliveries, schema.exports, *_OTHERS):
+                connection.execute(table.delete())
+            tenancy.changed(connection)
 
     def counts(self) -> dict[str, int]:
         """How many are in each state."""
@@ -106,7 +120,7 @@ class Stage:
         )
         trusted = Trusted(self.node.database)
         with Egress(trusted=trusted, limits=limits, resolve=resolve, now=clock) as egress:
-            announcer = Announcer(self.node.database, egress, terms)
+            announcer = Announcer(self.node.database, egress, terms, idle_seconds=0.05)
             announcer.start()
             try:
                 yield announcer

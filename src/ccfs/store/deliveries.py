@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.model.delivery import Delivery, Next, Outcome, State
+from ccfs.model.export import State as ExportState
 from ccfs.model.tenancy import App
 from ccfs.store import schema
 
@@ -134,8 +135,11 @@ def shown(connection: Connection, app: App, delivery_id: str) -> Listed | None:
 
 
 def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: datetime) -> int:
-    """Let deliveries of the app be tried again now, from their first attempt on; how many."""
-    finished = _TABLE.c.state.in_([State.DEAD, State.DELIVERED])
+    """Let deliveries of the app be tried again now, from their first attempt on; how many. Those apart whose file is gone:
+    they would announce what cannot be fetched."""
+    files = schema.exports
+    is_gone = sa.exists().where(files.c.response_id == _TABLE.c.export, files.c.state == ExportState.EXPIRED)
+    finished = _TABLE.c.state.in_([State.DEAD, State.DELIVERED]) & ~is_gone
     statement = sa.update(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.id.in_(delivery_ids), finished)
     values = {"state": State.DUE, "due_at": now, "lease": "", "claims": 0, "attempts": 0, "finished_at": None}
     return connection.execute(statement.values(**values)).rowcount

@@ -18,6 +18,7 @@ from ccfs.store.recordings import values_of
 
 _TABLE = schema.exports
 _APPS = schema.apps
+_CALLBACKS = schema.deliveries
 _DUE = _TABLE.c.state == sa.literal_column("'due'")  # as the index has it: for a parameter it would not be used
 _WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
 

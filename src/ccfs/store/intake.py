@@ -29,7 +29,7 @@ class Cursor:
     """How far a switch's file was read."""
 
     path: str
-    first_line: str  # digest; another one means that the file was rotated
+    first_line: str  # what was read is known by: digest of its first and last bytes; another one: the file is another
     offset: int  # bytes
     line: int  # lines before the offset
 

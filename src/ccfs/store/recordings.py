@@ -1,6 +1,6 @@
 """Rows of recordings. Whoever asks names the app first; what is another app's is not found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -57,6 +57,13 @@ def by_name(connection: Connection, app: App, name: str) -> Recording | None:
 def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
     """The app's recordings of a call, in order of their begin."""
     return [from_row(row) for row in _BY_CALL.rows(connection, app=app.id, call_id=call_id)]
+
+
+def source_names(connection: Connection, app: App, account_id: str, call_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """What the switch called the account's recordings of these calls: (callId, base name)."""
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & _TABLE.c.call_id.in_(list(call_ids))
+    rows = connection.execute(sa.select(_TABLE.c.call_id, _TABLE.c.source_name).where(mine))
+    return {(row.call_id, row.source_name) for row in rows}
 
 
 def newest(connection: Connection, app: App, limit: int) -> list[Recording]:

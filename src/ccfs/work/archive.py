@@ -22,7 +22,7 @@ from ccfs.model.export import Table
 from ccfs.store.extract import Chunk
 
 MEMBER_BYTES: Final = (1 << 31) - 1  # the longest member; Java counts them in an int
-BLOCK: Final = 1 << 18  # bytes deflated at a time: always the same, for the result depends on it
+BLOCK: Final = 1 << 16  # bytes deflated at a time: always the same, for the result depends on it
 LEVEL: Final = 1  # zlib's ratio at four times its speed
 MANIFEST: Final = "manifest.csv"
 _MAX32: Final = 0xFFFFFFFF
@@ -183,14 +183,19 @@ class _Packing:
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in blocks of BLOCK, the last one shorter."""
-    held = bytearray()
+    held: list[bytes] = []
+    size = 0
     for piece in pieces:
-        held += piece
-        while len(held) >= BLOCK:
-            yield bytes(held[:BLOCK])
-            del held[:BLOCK]
-    if held:
-        yield bytes(held)
+        held.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            joined, at = b"".join(held), 0
+            while size - at >= BLOCK:
+                yield joined[at : at + BLOCK]
+                at += BLOCK
+            held, size = [joined[at:]], size - at
+    if size:
+        yield b"".join(held)
 
 
 def _head(columns: Sequence[str], layout: Layout) -> bytes:

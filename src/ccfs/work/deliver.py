@@ -91,7 +91,16 @@ class Crew:
 class Announcer:
     """Claims, sends and records for as long as it runs; several processes may do so on one database."""
 
-    def __init__(self, database: Database, poster: Poster, terms: Terms, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        poster: Poster,
+        terms: Terms,
+        *,
+        threads: int = THREADS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._idle_seconds = idle_seconds
         self._database = database
         self._poster = poster
         self._terms = terms
@@ -139,7 +148,7 @@ class Announcer:
             if is_busy:
                 self._stopped.wait(GATHER_SECONDS)
             else:
-                self._wake.wait(IDLE_SECONDS)
+                self._wake.wait(self._idle_seconds)
 
     def _claim_round(self) -> bool:
         """One look at all receivers; whether anything was claimed."""
@@ -225,7 +234,7 @@ class Announcer:
                 return
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of
                 log().warning("not recorded yet", action="record_failed", reason=_first_line(error))
-                if self._stopped.wait(IDLE_SECONDS):
+                if self._stopped.wait(self._idle_seconds):
                     return
         for claimed, outcome, then in batch:
             _log(claimed, outcome, then)

@@ -27,7 +27,7 @@ from ccfs.work.archive import Layout, Part, write_zip
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0  # how often a lease is renewed
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 0.3
 FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds between tries; doubled each time
 
 

@@ -102,6 +102,25 @@ def test_lines_that_come_in_any_order_and_in_several_runs_end_the_same(prepare: 
         assert calls(place) == calls(whole)
 
 
+def test_a_queues_leg_stands_for_the_agent_unless_the_agent_has_one_of_its_own(prepare: Prepare) -> None:
+    queued = line(sequence=1, queue="sales", agent="", answer="2024-01-15 09:30:43")
+    own = line(
+        sequence=2, agent="1002", leg="1705311070.121", start="2024-01-15 09:31:10", answer="2024-01-15 09:31:16"
+    )
+    for order, devices in (
+        ([queued], [(Device.AGENT, 1002)]),
+        ([queued, own], [(Device.QUEUE, 60001), (Device.AGENT, 1002)]),
+        ([own, queued], [(Device.QUEUE, 60001), (Device.AGENT, 1002)]),
+    ):
+        place = prepare()
+        log = place.leave("queue_log", "".join(VISIT))
+        for number, text in enumerate(order):
+            place.asterisk(place.leave(f"{number}.csv", text), "--queue-log", log)
+        assert [(row["device_type"], row["device_no"]) for row in calls(place)] == devices
+        talks = [row["call_begin"] for row in calls(place) if row["call_begin"]]
+        assert [f"{talk:%H:%M:%S}" for talk in talks] == ["09:31:16"]
+
+
 def test_an_agents_operations_follow_each_other_even_if_todays_log_comes_before_yesterdays(prepare: Prepare) -> None:
     yesterday = "1705309342|MANAGER|sales|PJSIP/1001|ADDMEMBER|\n1705312000|NONE|sales|PJSIP/1001|PAUSE|lunch\n"
     yesterday += "1705312600|NONE|sales|PJSIP/1001|UNPAUSE|\n"

@@ -156,6 +156,14 @@ def test_a_recording_that_a_cdr_names_and_that_does_not_come_is_listed_as_missin
     assert each_place.rows(schema.awaited_recordings, order="name") == []
 
 
+def test_a_recording_that_came_with_one_leg_is_not_missing_when_a_later_leg_names_it(place: Place) -> None:
+    place.record("q-1705311042.118.wav", sound(1))
+    assert place.asterisk(place.leave("a.csv", line(sequence=1)))["recordings"] == 1
+    later = line(sequence=2, agent="1002", userfield="audio:q-1705311042.118.wav")
+    added = place.asterisk(place.leave("b.csv", later))
+    assert (added["cdrs"], added["missing"]) == (1, [])
+
+
 def test_freeswitchs_recordings_are_found_by_uuid(place: Place) -> None:
     place.record("2025/b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", sound(1), OLD + 1)
     place.record("c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02_1001.wav", sound(2))

@@ -35,7 +35,7 @@ def extract(
     *,
     with_tail: bool,
 ) -> Iterator[Chunk]:
-    """The lines of a file, without its header, at the most 1000 in a chunk; the same bytes from both engines.
+    """The lines of a file, without its header, a few hundred in a chunk; the same bytes from both engines.
 
     The rows of the accounts in `zones`, each with times in its account's zone, whose begin (for skill changes the time
     of the change) is in the window, in order of that instant. A part of the filter for which the table has no column is

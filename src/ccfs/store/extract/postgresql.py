@@ -16,7 +16,7 @@ from ccfs.store.extract.chunk import EOL, Chunk
 from ccfs.store.extract.columns import As, Cell
 from ccfs.store.extract.question import Question, Wording, name
 
-ROWS = 1000  # of a chunk
+ROWS = 256  # of a chunk; with more objects at a time Python's collector runs, which costs more than all the rest
 
 
 class Postgresql(Wording):
@@ -99,8 +99,9 @@ def _arriving(connection: PGconn) -> Generator[Wait, Ready, list[Buffer]]:
 
 def _finish(connection: PGconn) -> None:
     """Take what the server says after the last row; raises its error if there was one."""
-    while result := connection.get_result():
-        if result.status != ExecStatus.COMMAND_OK:
+    results = list(iter(connection.get_result, None))  # to the last: only then the connection is free again
+    for result in results:
+        if result is not None and result.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
 
 

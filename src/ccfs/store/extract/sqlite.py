@@ -19,7 +19,7 @@ from ccfs.store.extract.chunk import EOL, Chunk
 from ccfs.store.extract.columns import As, Cell
 from ccfs.store.extract.question import Question, Wording, name
 
-ROWS = 1000  # of a chunk
+ROWS = 256  # of a chunk
 _PART, _END = b"\xff", b"\xfe"
 _SPECIAL = (b'"', b",", b"\r", b"\n")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,6 +7,7 @@ said (said.py) whenever more is known of it, so that the end is always the same.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
@@ -23,6 +24,7 @@ from ccfs.work.ingest.said import ASTERISK, L, Manner
 
 Visits = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
 Kept = Mapping[str, KeptCdr]  # by line_key
+Talks = dict[tuple[str, str], list[tuple[datetime, datetime]]]  # by call and agent
 
 
 def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[L], manner: Manner[L]) -> None:
@@ -31,7 +33,7 @@ def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[L],
     kept = _kept(connection, owner, tied | {leg.switch_call_id for leg in legs}, tied)
     fresh = list({leg.line_key: leg for leg in legs if leg.line_key not in kept}.values())
     _make(connection, owner, fresh, kept, manner)
-    intake.await_recordings(connection, owner.app, list(_awaited(owner, fresh)))
+    _await(connection, owner, fresh)
     run.tally.known += len(legs) - len(fresh)
     run.tally.cdrs += len(fresh)
 
@@ -105,10 +107,7 @@ def _move(connection: Connection, owner: Owner, calls: Mapping[str, str]) -> Non
 def _rows(connection: Connection, owner: Owner, legs: Sequence[Leg], kept: Kept, texts: Mapping[str, str]) -> list[Cdr]:
     """Rows that are not numbered yet; one that is kept stays in its VDN."""
     visits = visits_of(connection, owner, (leg.switch_leg_id for leg in legs if leg.queue))
-    talks = defaultdict(list)
-    for leg in legs:
-        if leg.device_type == Device.AGENT and leg.answer:
-            talks[leg.switch_call_id, leg.agent].append(leg)
+    talks = _talks(legs, kept)
     known = [_known(leg, visits.get((leg.switch_leg_id, leg.queue)), talks) for leg in legs]
     numbers = devices.numbers(connection, owner.app, owner.account.account_id, _devices(leg for leg, _ in known))
     rows = []
@@ -120,14 +119,26 @@ def _rows(connection: Connection, owner: Owner, legs: Sequence[Leg], kept: Kept,
     return rows
 
 
-def _known(leg: Leg, visit: QueueVisit | None, talks: Mapping[tuple[str, str], list[Leg]]) -> tuple[Leg, Times]:
+def _talks(legs: Iterable[Leg], kept: Kept) -> Talks:
+    """When agents talked on legs of their own."""
+    talks: Talks = defaultdict(list)
+    for row in (one.cdr for one in kept.values()):
+        if row.device_type == Device.AGENT and row.call_begin and row.call_end and not row.user_wanted_skill_id:
+            talks[row.switch_call_id, row.agent_id].append((row.begin, row.call_end))
+    for leg in legs:
+        if leg.device_type == Device.AGENT and leg.answer:
+            talks[leg.switch_call_id, leg.agent].append((leg.begin, leg.end))
+    return talks
+
+
+def _known(leg: Leg, visit: QueueVisit | None, talks: Talks) -> tuple[Leg, Times]:
     """The leg and its times with what its queue visit tells. A queue's leg stands for the agent who answered, unless the
     agent has a leg of its own in the call: then it tells of the waiting only."""
     after = told(leg, visit)
     spans = times(after, visit)
     if leg.device_type == Device.QUEUE and after.device_type == Device.AGENT and visit and visit.connected:
         own = talks.get((leg.switch_call_id, after.agent), [])
-        if any(one.begin <= visit.connected <= one.end for one in own):
+        if any(begin <= visit.connected <= end for begin, end in own):
             waited = Times(wait_begin=spans.wait_begin, wait_end=spans.ack_end)
             return replace(leg, leave_reason=after.leave_reason), waited
     return after, spans
@@ -174,10 +185,18 @@ def _devices(legs: Iterable[Leg]) -> set[tuple[int, str]]:
     return {(kind, name) for kind, name in found if name}
 
 
-def _awaited(owner: Owner, legs: Iterable[Leg]) -> Iterable[Awaited]:
-    for leg in legs:
-        for path in leg.recordings:
-            name = path.replace("\\", "/").rpartition("/")[2]
-            yield Awaited(
-                account_id=owner.account.account_id, name=name, call_id=call_id(leg.switch_call_id), since=leg.end
-            )
+def _await(connection: Connection, owner: Owner, legs: Iterable[Leg]) -> None:
+    """Expect the recordings that these legs name, unless they came with another leg of their call."""
+    app, account = owner.app, owner.account.account_id
+    awaited = [
+        Awaited(account_id=account, name=_base(path), call_id=call_id(leg.switch_call_id), since=leg.end)
+        for leg in legs
+        for path in leg.recordings
+    ]
+    if awaited:
+        here = recordings.source_names(connection, app, account, {one.call_id for one in awaited})
+        intake.await_recordings(connection, app, [one for one in awaited if (one.call_id, one.name) not in here])
+
+
+def _base(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]

@@ -1,0 +1,290 @@
+"""Kills one of two nodes, all of its processes at once, again and again while exports are asked for, made and announced.
+
+    python -m tests.soak.export_kill FOLDER [--exports N] [--kills N] [--seed N] [--url URL]
+
+tests/work/test_export_kill.py runs a short one. Both nodes have one database and one data folder. Every request that was
+answered must be announced at least once and always with the same webhook-id; what is announced must download, whole, from
+either node; no zip may lie about that no row names. One callback in ten is refused by the receiver, and so comes again.
+Prints one JSON object; ends with 1 where anything is not as it must be.
+"""
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import sqlalchemy as sa
+
+from ccfs.client import Session
+from ccfs.store import recordings, schema, tenancy
+from tests.cli.command import ROOT
+from tests.store.given import recording
+from tests.work.ingest.given import ACCOUNT, AK, SK, Place
+
+ROWS = 500  # recordings that each export is of
+ASKERS = 4
+BEGIN = datetime(2026, 5, 4, tzinfo=UTC)
+ASK = {"beginTime": "2026-05-04 00:00:00", "endTime": "2026-05-06 23:59:59", "dataType": "call_record"}
+NODE = (  # leases of seconds, so that what a dead node held is due again while the run lasts
+    "from datetime import timedelta; from ccfs.work import deliver, make;"
+    "make.LEASE, make.BEAT_SECONDS, deliver.LEASE = timedelta(seconds=3), 0.5, timedelta(seconds=5);"
+    "from ccfs.cli import main; main()"
+)
+
+
+class Heard(BaseHTTPRequestHandler):
+    """The receiver: writes down each callback before it answers; refuses one in ten."""
+
+    protocol_version = "HTTP/1.1"
+    book: Path
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        line = json.dumps([self.headers["webhook-id"], body["msgBody"]["responseId"], body["msgBody"]["billFileName"]])
+        with open(self.book, "a") as book:
+            book.write(line + "\n")
+        refused = random.random() < 0.1
+        answer = b'{"resultCode":"1"}' if refused else b'{"resultCode":"0"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nothing to say."""
+
+
+def listen(book: Path, port: int) -> None:
+    """Hear callbacks for ever: a process of its own."""
+    Heard.book = book
+    Heard.timeout = 30
+    server = ThreadingHTTPServer(("127.0.0.1", port), Heard)
+    server.daemon_threads = True
+    server.serve_forever()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Nodes:
+    """Two nodes on one database and one folder, each on a port of its own."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.ports = [free_port(), free_port()]
+        self._processes = [self._start(port) for port in self.ports]
+
+    def _start(self, port: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", NODE, "serve", "--listen", f"127.0.0.1:{port}"]
+        given = {"CCFS_LOG_REQUESTS": "false", "CCFS_LOCK_FAILURES": "0", "CCFS_CALLBACK_RETRY_SECONDS": "1"}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **self._place.environment, **given}
+        with open(self._place.folder / "server.log", "ab") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+    def kill(self, number: int) -> None:
+        """All processes of a node at once; then it is started anew."""
+        os.killpg(self._processes[number].pid, signal.SIGKILL)
+        self._processes[number].wait()
+        self._processes[number] = self._start(self.ports[number])
+
+    def await_both(self) -> None:
+        """Both answer."""
+        for port in self.ports:
+            while True:
+                with suppress(httpx2.HTTPError):
+                    if httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200:
+                        break
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        """As an operator does it."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def ask(nodes: Nodes, url: str, wanted: int, answered: list[str], pause: float) -> None:
+    """Ask, of whichever node answers, until so many were answered."""
+    chance = random.Random(pause)
+    while len(answered) < wanted:
+        with suppress(httpx2.HTTPError), closing(session(nodes, chance.randrange(2))) as one:
+            while len(answered) < wanted:
+                with one.call("queryBillData", {**ASK, "callBackURL": url}) as answer:
+                    if answer.data and answer.is_success:
+                        answered.append(answer.data["resultData"]["responseId"])
+                time.sleep(chance.uniform(0, 2 * pause))
+        time.sleep(0.05)
+
+
+def session(nodes: Nodes, number: int) -> Session:
+    return Session(f"http://127.0.0.1:{nodes.ports[number]}", AK, SK, timeout=20)
+
+
+def prepare(place: Place, port: int) -> str:
+    """Recordings to export, and a prefix to announce to: the callBackURL."""
+    prefix = f"http://127.0.0.1:{port}/"
+    with place.node.database.writing() as connection:
+        app = tenancy.app_by_ak(connection, AK)
+        tenancy.bind_callback(connection, app, prefix)
+        for number in range(ROWS):
+            one = recording(number, account_id=ACCOUNT, call_begin=BEGIN + timedelta(minutes=number))
+            recordings.add(connection, app, one, BEGIN)
+    return prefix + "cb"
+
+
+def states(place: Place) -> dict[str, int]:
+    """How many exports and deliveries are due, and how many came to a bad end."""
+    with place.node.database.reading() as connection:
+        found: dict[str, int] = defaultdict(int)
+        for table in (schema.exports, schema.deliveries):
+            for state, count in connection.execute(sa.select(table.c.state, sa.func.count()).group_by(table.c.state)):
+                found[state] += count
+    return found
+
+
+def under_fire(nodes: Nodes, place: Place, url: str, options: argparse.Namespace) -> tuple[list[str], int]:
+    """Ask and kill until all is asked, killed and announced: what was answered, and the kills."""
+    chance, answered, kills = random.Random(options.seed), list[str](), 0
+    pause = options.kills * (options.longest / 2 + 2) / options.exports * ASKERS  # so that they ask to the last kill
+    arguments = (nodes, url, options.exports, answered, pause)
+    askers = [threading.Thread(target=ask, args=arguments, daemon=True) for _ in range(ASKERS)]
+    for one in askers:
+        one.start()
+    give_up = time.monotonic() + 60 + options.exports
+    while any(one.is_alive() for one in askers) or states(place)["due"] or kills < options.kills:
+        if time.monotonic() > give_up:
+            break
+        nodes.await_both()
+        time.sleep(chance.uniform(0.1, options.longest))
+        if kills < options.kills:
+            nodes.kill(chance.randrange(2))
+            kills += 1
+    return answered, kills
+
+
+@contextmanager
+def hearing(book: Path) -> Iterator[int]:
+    """A receiver in a process of its own: its port."""
+    book.touch()
+    port = free_port()
+    process = multiprocessing.get_context("spawn").Process(target=listen, args=(book, port), daemon=True)
+    process.start()
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.join()
+
+
+def broken_zips(nodes: Nodes, names: set[str]) -> int:
+    """How many of the announced files do not come whole from either node."""
+    broken = 0
+    for number in range(2):
+        with closing(session(nodes, number)) as one:
+            for name in sorted(names)[number::2]:
+                with one.call("downloadBillFile", {"billFileName": name}) as answer:
+                    data = b"" if answer.data else b"".join(answer.chunks())
+                broken += not is_whole(data)
+    return broken
+
+
+def is_whole(data: bytes) -> bool:
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        lines = {name.split("_")[1]: archive.read(name).count(b"\n") for name in archive.namelist()}
+        return archive.testzip() is None and lines == {"call": 1, "record": ROWS + 1}
+    return False
+
+
+def strays(place: Place) -> int:
+    """Zips that no row names."""
+    with place.node.database.reading() as connection:
+        keys = set(connection.execute(sa.select(schema.exports.c.key)).scalars())
+    files = place.folder / "data" / "files"
+    return sum(str(path.relative_to(files)) not in keys for path in files.glob("*/exports/*/*.zip"))
+
+
+def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Figures over a whole run."""
+    place, began = Place(folder, options.url).prepare(), time.monotonic()
+    with hearing(folder / "book") as port:
+        url = prepare(place, port)
+        nodes = Nodes(place)
+        try:
+            answered, kills = under_fire(nodes, place, url, options)
+            nodes.await_both()
+            heard = [json.loads(line) for line in (folder / "book").read_text().splitlines()]
+            ids: dict[str, set[str]] = defaultdict(set)
+            for webhook, response, _ in heard:
+                ids[response].add(webhook)
+            seconds = time.monotonic() - began
+            broken = broken_zips(nodes, {name for _, _, name in heard})
+        finally:
+            nodes.close()
+    ends = states(place)
+    found = {
+        "database": "postgresql" if options.url else "sqlite",
+        "kills": kills,
+        "seconds": round(seconds),
+        "answered": len(answered),
+        "callbacks": len(heard),
+        "repeated": len(heard) - len(ids),
+        "lost": len(set(answered) - ids.keys()),
+        "with several ids": sum(len(several) > 1 for several in ids.values()),
+        "broken": broken,
+        "strays": strays(place),
+        "undone": ends["due"] + ends["failed"] + ends["dead"],
+        "temporary": len(list((folder / "data" / "files" / ".tmp").iterdir())),
+    }
+    place.node.database.close()
+    return found
+
+
+def is_good(found: dict[str, Any]) -> bool:
+    """Whether nothing is lost, torn, doubled under another id, or left about."""
+    return not any(found[name] for name in ("lost", "with several ids", "broken", "strays", "undone"))
+
+
+def options_in(arguments: list[str]) -> argparse.Namespace:
+    """The options of a run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exports", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--longest", type=float, default=6.0, metavar="SECONDS", help="between two kills")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--url", default="", help="of a PostgreSQL database; else SQLite in the folder")
+    parser.add_argument("folder", type=Path, nargs="?")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = options_in(sys.argv[1:])
+    found = run(options.folder, options)
+    print(json.dumps(found))
+    sys.exit(not is_good(found))
+
+
+if __name__ == "__main__":
+    main()
