@@ -91,11 +91,11 @@ def test_people_can_read_it(acme: Stage, dead: tuple[Receiver, str, str]) -> Non
     assert run(acme, "retry", "--app", AK, first).out == "1 callbacks and 0 exports are due again\n"
 
 
-def test_what_is_not_there_or_not_finished_is_wrong_use(acme: Stage) -> None:
+def test_what_is_not_there_or_not_finished_is_said(acme: Stage) -> None:
     (due,) = acme.announce("http://192.0.2.1/")
     for arguments in (["show", "--app", AK, "0" * 32], ["retry", "--app", AK, due], ["list", "--app", "nobody"]):
         done = run(acme, *arguments)
-        assert done.code == 2
+        assert done.code == 1
         assert done.err.startswith("ccfs: ")
     assert run(acme, "list", "--app", AK, "--state", "lost").code == 2
 
@@ -145,4 +145,3 @@ def ask(server: Server, there: Receiver) -> str:
     client = Caller(server=server, ak=AK, sk=SK)
     reply = client.ask("queryBillData", {**DAY, "callBackURL": there.url})
     return str(reply.json["resultData"]["responseId"])
-

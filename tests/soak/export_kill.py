@@ -44,7 +44,7 @@ BEGIN = datetime(2026, 5, 4, tzinfo=UTC)
 ASK = {"beginTime": "2026-05-04 00:00:00", "endTime": "2026-05-06 23:59:59", "dataType": "call_record"}
 NODE = (  # leases of seconds, so that what a dead node held is due again while the run lasts
     "from datetime import timedelta; from ccfs.work import deliver, make;"
-    "make.LEASE, make.BEAT_SECONDS, deliver.LEASE = timedelta(seconds=3), 0.5, timedelta(seconds=5);"
+    "make.LEASE, make.BEAT_SECONDS, deliver.LEASE = timedelta(seconds=2), 0.4, timedelta(seconds=3);"
     "from ccfs.cli import main; main()"
 )
 

@@ -226,7 +226,9 @@ def milliseconds(database: Database) -> float:
 
 def copy(database: Database, count: int) -> None:
     """So many more rows like the one that is there, in turn to each of twenty receivers."""
-    number, digits = ("number", "printf('%032x', number)") if database.is_local else ("number", "lpad(number::text, 32, '0')")
+    number, digits = (
+        ("number", "printf('%032x', number)") if database.is_local else ("number", "lpad(number::text, 32, '0')")
+    )
     series = (
         "with recursive series(number) as (select 1 union all select number + 1 from series where number < :count) "
         if database.is_local

@@ -173,9 +173,7 @@ class TestFairness:
 class TestEnds:
     """Ready, given back, put aside, expired."""
 
-    def test_the_file_is_found_by_its_app_kind_and_name_alone(
-        self, database: Database, app: App, other: App
-    ) -> None:
+    def test_the_file_is_found_by_its_app_kind_and_name_alone(self, database: Database, app: App, other: App) -> None:
         add(database, app, export())
         assert file(database, app) is None  # not before it is ready
         assert write(database, exports.finish, held(database), given.kept("1/a"), NOW)

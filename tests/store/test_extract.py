@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.resources import files
@@ -19,122 +19,30 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.cdr import LAST, Cdr
+from ccfs.model.cdr import Cdr
 from ccfs.model.export import Filter, Table
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store import agent_operations, cdrs, recordings
 from ccfs.store.db import Database
 from ccfs.store.extract import Chunk, extract, header
 from ccfs.store.extract.chunk import lines
 from ccfs.store.extract.clocks import clocks
-from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
-from tests.store import given as begin_with
-
-DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
-TURNS = [  # New York and Berlin, Lord Howe, Tehran's last; and a plain day
-    datetime(2026, 3, 8, 7, tzinfo=UTC),
-    datetime(2026, 11, 1, 6, tzinfo=UTC),
-    datetime(2026, 3, 29, 1, tzinfo=UTC),
-    datetime(2026, 4, 4, 15, tzinfo=UTC),
-    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),
-    datetime(2022, 9, 21, 19, 30, tzinfo=UTC),
-    datetime(2026, 1, 1, tzinfo=UTC),
-]
-ZONES = {
-    "100": "Asia/Shanghai",
-    "200": "America/New_York",
-    "300": "Australia/Lord_Howe",
-    "40'0": "Asia/Kathmandu",
-    "500": "Europe/Berlin",
-    "600": "Asia/Tehran",
-    "7\\00": "Asia/Shanghai",
-}
-KEYS = {zone: ZoneInfo(zone) for zone in ZONES.values()}
-ACCOUNTS = {account: KEYS[zone] for account, zone in ZONES.items()}
-WIRE: dict[Table, Callable[..., list[str]]] = {
-    "call": call_cells,
-    "record": record_cells,
-    "agentOprInfo": agent_opr_cells,
-    "agentSkillInfo": agent_skill_cells,
-}
-MOMENT: dict[Table, str] = {
-    "call": "begin",
-    "record": "call_begin",
-    "agentOprInfo": "begin",
-    "agentSkillInfo": "operate_time",
-}
-
-texts = st.sampled_from(
-    [
-        "",
-        "",
-        "512",
-        "+442079460123",
-        'a "b"',
-        "a,b",
-        "a\r\nb",
-        "\n",
-        "\r",
-        '"',
-        ",",
-        " x ",
-        "王小明",
-        "📞é",
-        "\\.",
-        "NULL",
-        "\x1f",
-    ]
-) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
-numbers = st.integers(-(2**31), 2**31 - 1)
-microseconds = st.sampled_from([0, 0, 1, 499_999, 500_000, 999_999])
-
-
-@st.composite
-def moments(draw: st.DrawFn, far: bool = False) -> datetime:
-    """Instants around turns of clocks; far ones may be years away."""
-    spread = 80 * 365 * DAY if far and draw(st.booleans()) else 2 * HOUR
-    seconds = draw(st.integers(-(spread // SECOND), spread // SECOND) | st.integers(-2, 2))
-    return draw(st.sampled_from(TURNS)) + seconds * SECOND + timedelta(microseconds=draw(microseconds))
-
-
-YEAR = Window(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
-AGES = Window(begin=datetime(2022, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
-times = st.none() | moments() | moments(far=True)
-
-
-def nouns(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Nouns with any values in fields that `more` does not name."""
-    any_of: dict[Any, st.SearchStrategy[Any]] = {str: texts, int: numbers, datetime: moments()}
-    plain = {field.name: any_of.get(field.type, times) for field in fields(noun) if field.name not in more}
-    return st.builds(
-        noun, account_id=st.sampled_from(list(ZONES)), **{k: v for k, v in (plain | more).items() if k != "account_id"}
-    )
-
-
-UNIQUE = st.uuids().map(str)
-NUMBERED = st.integers(1, 5) | st.just(LAST)
-ROWS: dict[Table, st.SearchStrategy[Any]] = {
-    "call": nouns(Cdr, line_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
-    "record": nouns(Recording, kept=st.just(begin_with.kept("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")),
-    "agentOprInfo": nouns(AgentOperation, id=UNIQUE),
-    "agentSkillInfo": nouns(AgentSkillChange, id=UNIQUE, agent_id=numbers.map(str)),
-}
-
-
-def keep(connection: Connection, app: App, rows: Sequence[Any]) -> None:
-    """Keep rows of any kind."""
-    for row in rows:
-        match row:
-            case Cdr():
-                cdrs.add(connection, app, [row])
-            case Recording():
-                recordings.add(connection, app, row, begin_with.NOW)
-            case AgentOperation():
-                agent_operations.add(connection, app, [row])
-            case AgentSkillChange():
-                agent_operations.add_skill_changes(connection, app, [row])
+from tests.store.any_rows import (
+    ACCOUNTS,
+    AGES,
+    DAY,
+    HOUR,
+    KEYS,
+    ROWS,
+    SECOND,
+    TURNS,
+    WIRE,
+    YEAR,
+    ZONES,
+    keep,
+    moments,
+)
 
 
 def place(row: Any) -> tuple[Any, ...]:
@@ -313,7 +221,9 @@ def test_an_error_midway_is_an_error_not_an_end(kept: Keeping, app: App) -> None
         unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # as a server with other zone data sees a zone
     ends = [*[None] * 1500, datetime(1999, 1, 1, tzinfo=UTC)]  # the last is far from the window
     begins = [TURNS[6] + number * SECOND for number in range(len(ends))]
-    found = extract(kept(calls(begin=begins, call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False)
+    found = extract(
+        kept(calls(begin=begins, call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False
+    )
     assert next(found).rows < 1000
     with pytest.raises(DBAPIError):
         list(found)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ccfs.model.cdr import Device, LeaveReason
 from ccfs.switches import visits
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.visits import Times
 from ccfs.switches.found import Leg, QueueVisit
+from ccfs.switches.visits import Times
 
 ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
 CALL = [

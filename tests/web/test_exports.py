@@ -2,97 +2,25 @@
 
 import json
 import re
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from socket import socket as Socket
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.model.tenancy import Account, Vdn
 from ccfs.store import tenancy
 from ccfs.wire import sign
 from ccfs.wire.operations import BASE
 from ccfs.work.tidy import tidy
 from tests import servers
-from tests.cast import CALLBACK, Cast, a_law, fill, keep_recording
-from tests.receivers import OK, Behaviour, Received, Receiver, receiver
-from tests.web.callers import Caller, OldCaller, Reply, caller
-from tests.web.serving import serving
+from tests.cast import CALLBACK
+from tests.receivers import OK, Behaviour, Receiver, receiver
+from tests.web.callers import OldCaller, Reply
+from tests.web.office import DAY, DOWNLOADS, FAR, MEMBERS, NAMES, NEW_YORK, Office, an_office, names_in, opened
 from tests.work.announcing import until
-
-DAY = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
-DOWNLOADS = {
-    "queryBillData": ("downloadBillFile", "billFileName"),
-    "queryAgentOprInfoData": ("downloadAgentOprInfoFile", "agentOprInfoFileName"),
-    "queryAgentSkillInfoData": ("downloadAgentSkillInfoFile", "agentSkillInfoFileName"),
-}
-NAMES = {
-    "queryBillData": {"billFileName", "billName"},
-    "queryAgentOprInfoData": {"agentOprInfoFileName", "fileName"},
-    "queryAgentSkillInfoData": {"agentSkillInfoFileName", "agentOprSkillFileName", "fileName"},
-}
-MEMBERS = {
-    "queryBillData": ["call", "record"],
-    "queryAgentOprInfoData": ["agentOprInfo"],
-    "queryAgentSkillInfoData": ["agentSkillInfo"],
-}
-NEW_YORK = "acme-new-york"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """A client with a receiver of its own that is bound."""
-
-    caller: Caller
-    other: Caller  # of the other app
-    cast: Cast
-    there: Receiver
-
-    def ask(self, operation: str = "queryBillData", **fields: Any) -> Reply:
-        """Ask for a day, or what the fields say."""
-        return self.caller.ask(operation, {**DAY, "callBackURL": self.there.url, **fields})
-
-    def told(self, operation: str = "queryBillData", **fields: Any) -> dict[str, Any]:
-        """Ask, and wait for the callback: its msgBody."""
-        reply = self.ask(operation, **fields)
-        assert reply.code == "0", reply.body
-        body: dict[str, Any] = json.loads(self.callback(reply.json["resultData"]["responseId"]).body)
-        assert body["request"] == {"version": "2.0"}
-        found: dict[str, Any] = body["msgBody"]
-        return found
-
-    def callback(self, response_id: str) -> Received:
-        """The callback of a request; waits for it."""
-        until(lambda: any(response_id.encode() in one.body for one in self.there.received), 15)
-        return next(one for one in self.there.received if response_id.encode() in one.body)
-
-    def fetch(self, operation: str, name: str, **headers: str) -> Reply:
-        """Download the file of an operation."""
-        download, field = DOWNLOADS[operation]
-        return self.caller.ask(download, {field: name}, **headers)
-
-    def rows(self, operation: str = "queryBillData", **fields: Any) -> dict[str, list[str]]:
-        """What the file of an ask holds: table -> lines after the header."""
-        told = self.told(operation, **fields)
-        name = next(value for key, value in told.items() if key in NAMES[operation])
-        return {table: lines[1:] for table, lines in opened(self.fetch(operation, name)).items()}
-
-
-def opened(reply: Reply) -> dict[str, list[str]]:
-    """The members of a zip by table, as lines; fails where anything of it is not whole."""
-    assert reply.headers["content-type"] == "Application/Octet-stream;charset=UTF-8", reply.body
-    with zipfile.ZipFile(BytesIO(reply.body)) as archive:
-        assert archive.testzip() is None
-        names = archive.namelist()
-        found = {re.fullmatch(r"\d{20}_([a-zA-Z]+)_1\.csv", name)[1]: archive.read(name).decode() for name in names}  # type: ignore[index]
-    assert all(text.endswith("\r\n") or text.endswith("\n") for text in found.values())
-    return {table: text.splitlines() for table, text in found.items()}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -100,39 +28,14 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A server on each engine, and a client with a receiver."""
     data = tmp_path_factory.mktemp("office")
     if request.param == "sqlite":
-        yield from _office(data)
+        with an_office(data) as office:
+            yield office
     else:
-        with servers.database(request.getfixturevalue("postgres_url")) as url:
-            yield from _office(data, database_url=url)
-
-
-def _office(data: Any, **settings: Any) -> Iterator[Office]:
-    with receiver() as there, serving(data, lock_failures=0, callback_retry_seconds=1, **settings) as server:
-        cast = fill(server.node)
-        app = cast.acme.app
-        with server.node.database.writing() as connection:
-            tenancy.bind_callback(connection, app, there.prefix)
-            far = Account(account_id=NEW_YORK, zone="America/New_York")
-            tenancy.add_account(connection, app, far, Vdn(vdn_id=77, cc_id=1, account_id=NEW_YORK), datetime.now(UTC))
-        begin = datetime(2020, 10, 16, 3, 59, 59, tzinfo=UTC)  # 23:59:59 of the 15th there, the 16th elsewhere
-        keep_recording(
-            server.node,
-            app,
-            a_law(9),
-            "/0/1/record/far/1.V3",
-            "Y:/77/0/1.V3",
-            account_id=NEW_YORK,
-            call_begin=begin,
-            call_end=begin + timedelta(minutes=1),
-        )
-        until(lambda: all(knows(caller(server, one), one.account_id) for one in (cast.acme, cast.bolt)))
-        yield Office(caller=caller(server, cast.acme), other=caller(server, cast.bolt), cast=cast, there=there)
-
-
-def knows(client: Caller, account_id: str) -> bool:
-    """Whether the server has seen the tenancy: on PostgreSQL within a second."""
-    wrong = {**DAY, "accountId": account_id, "callBackURL": "http://192.0.2.1/"}
-    return client.ask("queryBillData", wrong).status == 200
+        with (
+            servers.database(request.getfixturevalue("postgres_url")) as url,
+            an_office(data, database_url=url) as office,
+        ):
+            yield office
 
 
 class TestTheAnswer:
@@ -161,7 +64,11 @@ class TestTheAnswer:
             ({"endTime": ""}, "0300002", "The value of endTime cannot be an empty string."),
             ({"beginTime": "2020-10-15"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "2020-02-30 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
-            ({"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 00:00:00", "accountId": NEW_YORK}, "0300004", None),
+            (
+                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 00:00:00", "accountId": NEW_YORK},
+                "0300004",
+                None,
+            ),
             ({"beginTime": "2020-10-15 23:59:59", "endTime": "2020-10-15 23:59:58"}, "0300013", None),
             ({"endTime": "2020-10-18 00:00:01"}, "0390006", None),
             ({"accountId": "x" * 21}, "0300003", "The length of accountId is too long."),
@@ -268,7 +175,7 @@ class TestTheFile:
         assert names_in(office.rows(**second)["record"]) == [acme.one.file_name]
         assert names_in(office.rows(**second, accountId=acme.account_id)["record"]) == [acme.one.file_name]
         late = {"beginTime": "2020-10-15 23:59:59", "endTime": "2020-10-15 23:59:59", "accountId": NEW_YORK}
-        assert names_in(office.rows(**late)["record"]) == ["/0/1/record/far/1.V3"]
+        assert names_in(office.rows(**late)["record"]) == [FAR]
 
     def test_no_account_is_all_of_the_app_and_none_of_another(self, office: Office) -> None:
         acme = office.cast.acme
@@ -320,8 +227,3 @@ class TestTheFile:
             reply = office.fetch("queryBillData", name)
             assert (reply.body[:2] == b"PK") is is_there
         assert reply.code == "0300011"
-
-
-def names_in(lines: list[str]) -> list[str]:
-    """The index names of lines of record.csv."""
-    return [next(cell for cell in line.replace('"', "").split(",") if "/record/" in cell) for line in lines]

@@ -114,7 +114,9 @@ def test_twelve_that_misbehave_are_called_again_in_time_until_the_limit(acme: St
             assert acme.failures(delivery) == [reason] * 3
             moments = [outcome.at for outcome, _ in found.attempts]
             assert all(b - a >= timedelta(seconds=0.3) for a, b in itertools.pairwise(moments))
-            assert [then.due_at for _, then in found.attempts[:2]] == [at + timedelta(seconds=0.3) for at in moments[:2]]
+            assert [then.due_at for _, then in found.attempts[:2]] == [
+                at + timedelta(seconds=0.3) for at in moments[:2]
+            ]
             assert {got.headers["webhook-id"] for got in one.received if got.headers} <= {delivery}
         assert inner.received == []  # nobody talks to it, whatever its name says
         assert len(there["status 500"].received) == 3

@@ -224,7 +224,7 @@ def _letting_go(shop: Workshop, claimed: Claimed) -> Iterator[Connection]:
     try:
         with shop.database.writing() as connection:
             yield connection
-    except Exception:
+    except Exception:  # noqa: BLE001 - of whatever kind: the worker goes on
         log().exception("not let go", action="export_failed", export=claimed.export.response_id)
 
 

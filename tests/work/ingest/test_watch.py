@@ -117,9 +117,10 @@ def test_a_call_waits_for_its_audio_and_is_listed_as_missing_when_that_does_not_
 
 
 def test_audio_waits_for_its_call_and_is_not_refused_before_its_time(place: Place) -> None:
-    cdr = place.leave("Master.csv", "")
-    place.record("1705311042.118.wav", sound(1), time())
+    cdr = place.leave("Master.csv", line("1705311042.0", sequence=0))
     with watching(place, "asterisk", "--cdr", cdr) as watch:
+        wait_until(has(place, cdrs=1))  # it watches: the two seconds begin with the file
+        place.record("1705311042.118.wav", sound(1), time())
         wait_until(has(place, source_files=1))
         assert place.rows(schema.refusals) == []
         add(cdr, line())

@@ -1,0 +1,124 @@
+"""Rows of any content for tests of extracts: strategies, zones and windows, and keeping them. No test here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
+
+from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.cdr import LAST, Cdr
+from ccfs.model.export import Table
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import App
+from ccfs.model.window import Window
+from ccfs.store import agent_operations, cdrs, recordings
+from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+from tests.store import given as begin_with
+
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+TURNS = [  # New York and Berlin, Lord Howe, Tehran's last; and a plain day
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),
+    datetime(2026, 10, 3, 15, 30, tzinfo=UTC),
+    datetime(2022, 9, 21, 19, 30, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC),
+]
+ZONES = {
+    "100": "Asia/Shanghai",
+    "200": "America/New_York",
+    "300": "Australia/Lord_Howe",
+    "40'0": "Asia/Kathmandu",
+    "500": "Europe/Berlin",
+    "600": "Asia/Tehran",
+    "7\\00": "Asia/Shanghai",
+}
+KEYS = {zone: ZoneInfo(zone) for zone in ZONES.values()}
+ACCOUNTS = {account: KEYS[zone] for account, zone in ZONES.items()}
+WIRE: dict[Table, Callable[..., list[str]]] = {
+    "call": call_cells,
+    "record": record_cells,
+    "agentOprInfo": agent_opr_cells,
+    "agentSkillInfo": agent_skill_cells,
+}
+MOMENT: dict[Table, str] = {
+    "call": "begin",
+    "record": "call_begin",
+    "agentOprInfo": "begin",
+    "agentSkillInfo": "operate_time",
+}
+
+texts = st.sampled_from(
+    [
+        "",
+        "",
+        "512",
+        "+442079460123",
+        'a "b"',
+        "a,b",
+        "a\r\nb",
+        "\n",
+        "\r",
+        '"',
+        ",",
+        " x ",
+        "王小明",
+        "📞é",
+        "\\.",
+        "NULL",
+        "\x1f",
+    ]
+) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+numbers = st.integers(-(2**31), 2**31 - 1)
+microseconds = st.sampled_from([0, 0, 1, 499_999, 500_000, 999_999])
+
+
+@st.composite
+def moments(draw: st.DrawFn, far: bool = False) -> datetime:
+    """Instants around turns of clocks; far ones may be years away."""
+    spread = 80 * 365 * DAY if far and draw(st.booleans()) else 2 * HOUR
+    seconds = draw(st.integers(-(spread // SECOND), spread // SECOND) | st.integers(-2, 2))
+    return draw(st.sampled_from(TURNS)) + seconds * SECOND + timedelta(microseconds=draw(microseconds))
+
+
+YEAR = Window(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
+AGES = Window(begin=datetime(2022, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
+times = st.none() | moments() | moments(far=True)
+
+
+def nouns(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Nouns with any values in fields that `more` does not name."""
+    any_of: dict[Any, st.SearchStrategy[Any]] = {str: texts, int: numbers, datetime: moments()}
+    plain = {field.name: any_of.get(field.type, times) for field in fields(noun) if field.name not in more}
+    return st.builds(
+        noun, account_id=st.sampled_from(list(ZONES)), **{k: v for k, v in (plain | more).items() if k != "account_id"}
+    )
+
+
+UNIQUE = st.uuids().map(str)
+NUMBERED = st.integers(1, 5) | st.just(LAST)
+ROWS: dict[Table, st.SearchStrategy[Any]] = {
+    "call": nouns(Cdr, line_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
+    "record": nouns(Recording, kept=st.just(begin_with.kept("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")),
+    "agentOprInfo": nouns(AgentOperation, id=UNIQUE),
+    "agentSkillInfo": nouns(AgentSkillChange, id=UNIQUE, agent_id=numbers.map(str)),
+}
+
+
+def keep(connection: Connection, app: App, rows: Sequence[Any]) -> None:
+    """Keep rows of any kind."""
+    for row in rows:
+        match row:
+            case Cdr():
+                cdrs.add(connection, app, [row])
+            case Recording():
+                recordings.add(connection, app, row, begin_with.NOW)
+            case AgentOperation():
+                agent_operations.add(connection, app, [row])
+            case AgentSkillChange():
+                agent_operations.add_skill_changes(connection, app, [row])
