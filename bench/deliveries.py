@@ -159,7 +159,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
             )
             opened.close()
         if options.rivals:
-            rows += rivals(options, server, folder, port)
+            rows += [{**dict.fromkeys(rows[0], ""), **row} for row in rivals(options, server, folder, port)]
     if not options.rivals:
         print("dbos and procrastinate are absent: name a Python that has them by --rivals", file=sys.stderr)
     return rows
@@ -176,11 +176,8 @@ def rivals(options: argparse.Namespace, server: str, folder: Path, port: int) ->
         speed = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
         if speed is None:
             print(f"{rival} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
-        rows.append({**dict.fromkeys(HEAD, ""), "what": rival, "deliveries/s": speed and round(speed)})
+        rows.append({"what": rival, "deliveries/s": speed and round(speed)})
     return rows
-
-
-HEAD = ("what", "deliveries/s", "aim")
 
 
 def main() -> None:

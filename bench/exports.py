@@ -260,7 +260,9 @@ def measured(sizes: list[int], rounds: int, work: Path) -> list[dict[str, Any]]:
                 rows += [against(f"whole table : {name}", url, rival, rounds, work) for name, rival in found.items()]
             if len(sizes) > 1:
                 rows.append(
-                    a_day(f"{engine}: a day of {sizes[-1]} : of {sizes[0]}", of_engine[0], of_engine[-1], rounds, work)
+                    a_day(
+                        f"{engine}: a day of {sizes[-1]} : of {sizes[0]}", of_engine[0], of_engine[-1], 3 * rounds, work
+                    )
                 )
     return rows
 

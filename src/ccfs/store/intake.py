@@ -1,7 +1,7 @@
 """Rows of ingest: cursors in a switch's files, files taken, recordings awaited, what was refused and why."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -52,6 +52,10 @@ class Awaited:
     name: str  # base name of the file
     call_id: str
     since: datetime  # end of the call
+    line_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
+
+
+_AWAITED = tuple(field.name for field in fields(Awaited))
 
 
 def state(connection: Connection) -> State:
@@ -138,10 +142,7 @@ def note_file(
 def await_recordings(connection: Connection, app: App, awaited: list[Awaited]) -> None:
     """Expect recordings that CDRs of the app name."""
     if awaited:
-        values = [
-            {"app": app.id, "account_id": one.account_id, "name": one.name, "call_id": one.call_id, "since": one.since}
-            for one in awaited
-        ]
+        values = [{"app": app.id, **{name: getattr(one, name) for name in _AWAITED}} for one in awaited]
         connection.execute(insert_or_ignore(connection, schema.awaited_recordings), values)
 
 
@@ -150,6 +151,13 @@ def awaited_calls(connection: Connection, app: App, account_id: str, names: Iter
     table = schema.awaited_recordings
     mine = (table.c.app == app.id) & (table.c.account_id == account_id) & table.c.name.in_(list(names))
     return {row.name: row.call_id for row in connection.execute(sa.select(table.c.name, table.c.call_id).where(mine))}
+
+
+def naming_lines(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
+    """The CDR lines that name these files: name -> line_key, for those that are awaited."""
+    table = schema.awaited_recordings
+    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & table.c.name.in_(list(names))
+    return {row.name: row.line_key for row in connection.execute(sa.select(table.c.name, table.c.line_key).where(mine))}
 
 
 def came(connection: Connection, app: App, account_id: str, name: str) -> None:
@@ -170,16 +178,14 @@ def list_missing(connection: Connection, app: App, before: datetime, now: dateti
     """Awaited recordings of calls that ended before `before` and were not listed as missing yet; now they are."""
     table = schema.awaited_recordings
     due = (table.c.app == app.id) & (table.c.since <= before) & table.c.missing_at.is_(None)
-    columns = (table.c.account_id, table.c.name, table.c.call_id, table.c.since)
+    columns = (table.c[name] for name in _AWAITED)
     rows = connection.execute(sa.update(table).where(due).values(missing_at=now).returning(*columns))
-    return [Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since) for row in rows]
+    return [Awaited(**row._mapping) for row in rows]
 
 
 def missing(connection: Connection, app: App, limit: int = 1000) -> list[Awaited]:
     """The app's recordings that are listed as missing, the longest missing first."""
     table = schema.awaited_recordings
-    statement = sa.select(table).where(table.c.app == app.id, table.c.missing_at.is_not(None))
-    return [
-        Awaited(account_id=row.account_id, name=row.name, call_id=row.call_id, since=row.since)
-        for row in connection.execute(statement.order_by(table.c.since).limit(limit))
-    ]
+    statement = sa.select(*(table.c[name] for name in _AWAITED))
+    listed = statement.where(table.c.app == app.id, table.c.missing_at.is_not(None))
+    return [Awaited(**row._mapping) for row in connection.execute(listed.order_by(table.c.since).limit(limit))]

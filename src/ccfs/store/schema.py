@@ -346,6 +346,7 @@ awaited_recordings = sa.Table(
     _text("account_id"),
     _text("name"),
     _text("call_id"),
+    _text("line_key"),
     _instant("since"),
     _instant("missing_at", required=False),
     sa.PrimaryKeyConstraint("app", "account_id", "name"),

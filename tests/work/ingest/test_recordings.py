@@ -172,3 +172,15 @@ def test_freeswitchs_recordings_are_found_by_uuid(place: Place) -> None:
     assert place.freeswitch(place.switch / "cdr")["recordings"] == 2
     assert len(set(place.rows(schema.recordings, "call_id"))) == 1
     assert {data for _, data in kept(place)} == {sound(1), sound(2)}
+
+
+def test_a_recording_is_told_by_the_line_that_names_it(place: Place) -> None:
+    """After a transfer both legs talk, and each has its own file under the call's one uniqueid."""
+    place.record("first.wav", sound(1))
+    place.record("second.wav", sound(2))
+    legs = line(userfield="audio:first.wav") + line(sequence=2, agent="1002", userfield="audio:second.wav")
+    place.asterisk(place.leave("Master.csv", legs))
+    assert place.rows(schema.recordings, "source_name", "agent_id", order="source_name") == [
+        ("first.wav", "1001"),
+        ("second.wav", "1002"),
+    ]

@@ -189,7 +189,13 @@ def _await(connection: Connection, owner: Owner, legs: Iterable[Leg]) -> None:
     """Expect the recordings that these legs name, unless they came with another leg of their call."""
     app, account = owner.app, owner.account.account_id
     awaited = [
-        Awaited(account_id=account, name=_base(path), call_id=call_id(leg.switch_call_id), since=leg.end)
+        Awaited(
+            account_id=account,
+            name=_base(path),
+            call_id=call_id(leg.switch_call_id),
+            since=leg.end,
+            line_key=leg.line_key,
+        )
         for leg in legs
         for path in leg.recordings
     ]

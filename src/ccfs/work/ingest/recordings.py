@@ -81,6 +81,7 @@ def _matches(connection: Connection, owner: Owner, due: Sequence[tuple[Seen, str
     mentioned = {seen: calls_of(seen.path.name) for seen, _ in due}
     bases = {seen: _base(seen) for seen in mentioned}
     named = intake.awaited_calls(connection, owner.app, owner.account.account_id, bases.values())
+    lines = intake.naming_lines(connection, owner.app, owner.account.account_id, bases.values())
     names = {seen: [*_named(named, bases[seen]), *map(call_id, ids)] for seen, ids in mentioned.items()}
     of_calls = cdrs.of_calls(connection, owner.app, {name for some in names.values() for name in some})
     of_legs: dict[str, list[Cdr]] = defaultdict(list)
@@ -91,7 +92,7 @@ def _matches(connection: Connection, owner: Owner, due: Sequence[tuple[Seen, str
         rows = [row.cdr for name in names[seen] for row in of_calls.get(name, ())]
         rows += [row for leg in mentioned[seen] for row in of_legs[leg]]
         mine = [row for row in rows if row.account_id == owner.account.account_id]
-        found.append(Match(seen, state, _teller(mine, mentioned[seen])))
+        found.append(Match(seen, state, _teller(mine, mentioned[seen], lines.get(bases[seen], ""))))
     return found
 
 
@@ -104,12 +105,14 @@ def _base(seen: Seen) -> str:
     return folder.name_of(seen.path).rpartition("/")[2]
 
 
-def _teller(rows: Sequence[Cdr], leg_ids: Sequence[str]) -> Cdr | None:
-    """The row that tells most of who is heard: of the leg that is named, answered, at an agent; the earliest of those."""
+def _teller(rows: Sequence[Cdr], leg_ids: Sequence[str], line_key: str) -> Cdr | None:
+    """The row that tells most of who is heard: of the line that names the file; else answered, at an agent, of the leg
+    that the file names; the earliest of those."""
 
-    def rank(row: Cdr) -> tuple[bool, bool, bool, str]:
-        is_named = row.switch_leg_id in leg_ids
-        return row.call_begin is None, row.device_type != Device.AGENT, not is_named, row.leg_order
+    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, str]:
+        of_leg = row.switch_leg_id in leg_ids
+        talks = row.call_begin is not None
+        return row.line_key != line_key, not talks, row.device_type != Device.AGENT, not of_leg, row.leg_order
 
     return min(rows, key=rank, default=None)
 

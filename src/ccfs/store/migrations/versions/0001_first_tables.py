@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("line_key", sa.Text(), nullable=False),
         sa.Column("since", Instant(), nullable=False),
         sa.Column("missing_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_awaited_recordings_app")),
