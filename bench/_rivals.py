@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 import time
+from importlib import import_module
 from typing import Any
 
 AT_ONCE = 32
@@ -30,18 +31,18 @@ def post(port: int) -> None:
 
 def by_procrastinate(url: str, port: int, count: int) -> float:
     """Jobs/s of one worker."""
-    import procrastinate
-
+    procrastinate: Any = import_module("procrastinate")
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url.replace("+psycopg", "")))
 
-    @app.task(name="deliver")
     async def deliver(number: int) -> None:
         await asyncio.to_thread(post, port)
+
+    task = app.task(name="deliver")(deliver)
 
     async def run() -> float:
         async with app.open_async():
             await app.schema_manager.apply_schema_async()
-            await deliver.batch_defer_async(*({"number": number} for number in range(count)))
+            await task.batch_defer_async(*({"number": number} for number in range(count)))
             began = time.perf_counter()
             await app.run_worker_async(concurrency=AT_ONCE, wait=False)
             return count / (time.perf_counter() - began)
@@ -51,20 +52,21 @@ def by_procrastinate(url: str, port: int, count: int) -> float:
 
 def by_dbos(url: str, port: int, count: int) -> float:
     """Jobs/s of one executor; each job is a workflow of its own."""
-    from dbos import DBOS, DBOSClient
+    dbos: Any = import_module("dbos")
+    dbos.DBOS(
+        config={"name": "rival", "system_database_url": url, "run_admin_server": False, "application_version": "1"}
+    )
 
-    DBOS(config={"name": "rival", "system_database_url": url, "run_admin_server": False, "application_version": "1"})
-
-    @DBOS.workflow(name="deliver")
     def deliver(number: int) -> None:
         post(port)
 
-    DBOS.launch()
-    client: Any = DBOSClient(system_database_url=url)
+    dbos.DBOS.workflow(name="deliver")(deliver)
+    dbos.DBOS.launch()
+    client = dbos.DBOSClient(system_database_url=url)
     options = {"workflow_name": "deliver", "queue_name": "deliveries", "app_version": "1"}
     handles = [client.enqueue(options, number) for number in range(count)]
     began = time.perf_counter()
-    DBOS.register_queue("deliveries", worker_concurrency=AT_ONCE, polling_interval_sec=0.05)
+    dbos.DBOS.register_queue("deliveries", worker_concurrency=AT_ONCE, polling_interval_sec=0.05)
     for handle in handles:
         handle.get_result()
     return count / (time.perf_counter() - began)
