@@ -74,8 +74,14 @@ class Node:
             attempts=set_to.callback_max_attempts,
             is_exponential=set_to.callback_backoff == "exponential",
         )
+        pictures = Pictures(
+            self.database, self.sealer, patience=0
+        )  # a prefix bound just now is bound for callbacks, too
         terms = Terms(
-            schedule=schedule, host_with_port=set_to.callback_host_with_port, sender_of=self._sender_of, now=now
+            schedule=schedule,
+            host_with_port=set_to.callback_host_with_port,
+            sender_of=self._sender_of,
+            now=now,
         )
         egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
         return Announcer(self.database, egress, terms)
@@ -85,8 +91,13 @@ class Node:
         home = self.locations[HOME]
         return Maker(Workshop(database=self.database, home=home, settings=self.settings, now=now, ready=ready))
 
+    @cached_property
+    def _fresh_pictures(self) -> Pictures:
+        """Never old: a prefix that was bound just now is bound for the callback that is sent now, too."""
+        return Pictures(self.database, self.sealer, patience=0)
+
     def _sender_of(self, app: int) -> Sender:
-        picture = self.pictures.latest(now())
+        picture = self._fresh_pictures.latest(now())
         keys = [key for found in picture.keys.values() for key in found if key.app.id == app]
         own = [key for key in keys if key.ak == key.app.ak]
         callbacks = picture.callbacks.get(app, {})

@@ -8,6 +8,7 @@ bound prefix is what is connected to.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
 
@@ -62,6 +63,7 @@ class CallbackUrl:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
+@lru_cache(4096)
 def callback_url(text: str) -> CallbackUrl | None:
     """The URL taken apart; None where it is none that callbacks may go to, whatever is bound."""
     match = _URL.fullmatch(text) if len(text) <= _LONGEST else None

@@ -7,6 +7,7 @@ most once a second, so there it ends within a second.
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,11 +36,12 @@ class Pictures:
 
     PATIENCE = 1.0  # seconds that a picture may be old where asking costs a round trip
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, patience: float = PATIENCE) -> None:
+        """`patience`: seconds that a picture may be old on PostgreSQL; 0 asks at every look."""
         self._database = database
         self._sealer = sealer
         self._picture = Picture()
-        self._commits = database.watch() if database.is_local else lambda: int(time.monotonic() / self.PATIENCE)
+        self._commits = database.watch() if database.is_local else _ticks(patience)
         self._seen = -1
         self._lock = threading.Lock()
 
@@ -76,3 +78,8 @@ class Pictures:
             callbacks={app.id: tenancy.callback_prefixes(connection, app) for app in owners},
             locked=lockouts.locked(connection, now),
         )
+
+
+def _ticks(seconds: float) -> Callable[[], int]:
+    """A function whose number changes that often; for 0 at every call."""
+    return (lambda: int(time.monotonic() / seconds)) if seconds else time.monotonic_ns
