@@ -74,9 +74,6 @@ class Node:
             attempts=set_to.callback_max_attempts,
             is_exponential=set_to.callback_backoff == "exponential",
         )
-        pictures = Pictures(
-            self.database, self.sealer, patience=0
-        )  # a prefix bound just now is bound for callbacks, too
         terms = Terms(
             schedule=schedule,
             host_with_port=set_to.callback_host_with_port,
