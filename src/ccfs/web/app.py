@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ccfs.logs import log
+from ccfs.logs import log, log_answer
 from ccfs.model import errors
 from ccfs.web import docs, exports, health, ivr, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
@@ -53,7 +53,6 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
-        self._log = log().bind()  # once: making a logger costs more than a line of it
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
 
@@ -133,13 +132,4 @@ class Web:
         seconds = time.perf_counter() - began
         self._here.counters.answered(name, status, code, size, seconds)
         if self._here.settings.log_requests:
-            self._log.info(
-                "answered",
-                action="request_answered",
-                request=request.id,
-                operation=name,
-                status=status,
-                code=code,
-                bytes=size,
-                ms=round(seconds * 1000, 2),
-            )
+            log_answer(request.id, name, status, code, size, seconds)

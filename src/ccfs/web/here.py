@@ -44,7 +44,7 @@ class Here:
         return await asyncio.to_thread(_available, self._write, change)
 
     async def picture(self) -> Picture:
-        """Tenancy as it is now."""
+        """Tenancy as it is now, or was a moment ago."""
         if self.database.is_local or not self.pictures.is_old:
             return _available(self.pictures.latest, self.now())
         return await asyncio.to_thread(_available, self.pictures.latest, self.now())

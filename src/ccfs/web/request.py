@@ -50,15 +50,14 @@ class Request:
         An IPv6 client counts by its /64, which is what one household or machine has.
         """
         address = _address(self.peer.rpartition(":")[0])
-        hops = self.headers.get("x-forwarded-for", "").split(",")
-        while address is not None and hops and _is_within(address, trusted):
-            further = _address(hops.pop())
-            if further is None:
-                break
-            address = further
-        if isinstance(address, IPv6Address):
-            return str(IPv6Network((address, 64), strict=False))
-        return str(address) if address else self.peer
+        if trusted:
+            hops = self.headers.get("x-forwarded-for", "").split(",")
+            while address is not None and hops and _is_within(address, trusted):
+                further = _address(hops.pop())
+                if further is None:
+                    break
+                address = further
+        return _counted(address) if address else self.peer
 
 
 @lru_cache(4096)
@@ -68,6 +67,11 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+@lru_cache(4096)
+def _counted(address: IPv4Address | IPv6Address) -> str:
+    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def _is_within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:

@@ -4,6 +4,7 @@ Unknown fields are ignored. "" counts as absent where a field is optional. `\\` 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -177,12 +178,17 @@ def read(ask: type[A], body: bytes, *, flat: bool = False) -> A:
     try:
         if flat and b'"msgBody"' not in body:
             return ask.model_validate_json(body)
-        envelope = Envelope[ask].model_validate_json(body)  # type: ignore[valid-type]
+        envelope: Envelope[A] = _enveloped(ask).model_validate_json(body)
     except ValidationError as error:
         raise _error_of(error) from None
     if envelope.request.version != VERSION:
         raise errors.WrongVersion(VERSION)
     return envelope.msgBody
+
+
+@cache  # pydantic looks a generic model up anew at each use
+def _enveloped(ask: type[A]) -> type[Envelope[A]]:
+    return Envelope[ask]  # type: ignore[valid-type]
 
 
 def integer(pairs: Mapping[str, str], name: str, *, required: bool) -> int | None:
