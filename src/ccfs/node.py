@@ -112,6 +112,7 @@ class Node:
                 home=HOME,
                 now=now,
                 counters=Counters(CollectorRegistry()),
+                url_keys=self.sealer.derived("signed URLs"),
             )
         )
 

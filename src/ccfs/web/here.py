@@ -32,6 +32,7 @@ class Here:
     home: str  # id of the location that takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""
