@@ -53,6 +53,12 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
     )
+    x_accel: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
+        "empty: off.",
+    )
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )

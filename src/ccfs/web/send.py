@@ -15,6 +15,7 @@ from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone
+from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
@@ -42,6 +43,9 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
+    if (place := accel.place(here, request, answer, span)) is not None:
+        protocol.response_empty(200, accel.headers(headers, span, place))
+        return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
