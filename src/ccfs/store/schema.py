@@ -65,6 +65,10 @@ def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
     return sa.Column(name, Instant, nullable=not required)
 
 
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
+
+
 def _kept() -> tuple[sa.Column[Any], ...]:
     size = sa.Column("size", sa.BigInteger, nullable=False)
     crc32 = sa.Column("crc32", sa.BigInteger, nullable=False)
@@ -113,7 +117,7 @@ callback_prefixes = sa.Table(
     METADATA,
     _app(),
     _text("prefix"),
-    sa.Column("may_be_private", sa.Boolean, nullable=False),
+    _flag("may_be_private"),
     sa.PrimaryKeyConstraint("app", "prefix"),
 )
 trusted_certificates = sa.Table(
@@ -127,6 +131,22 @@ trusted_certificates = sa.Table(
     _instant("created_at"),
 )
 changes = sa.Table("changes", METADATA, _text("name", primary_key=True), _number("number"))
+locations = sa.Table(
+    "locations",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("at"),
+    _text("prefix"),
+    _text("endpoint"),
+    _text("region"),
+    _flag("is_virtual_hosted"),
+    _flag("is_conditional"),
+    _text("node"),
+    _flag("is_read_only"),
+    _flag("is_draining"),
+    _instant("created_at"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,

@@ -37,6 +37,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
     )
     op.create_table(
+        "locations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("is_virtual_hosted", sa.Boolean(), nullable=False),
+        sa.Column("is_conditional", sa.Boolean(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("is_read_only", sa.Boolean(), nullable=False),
+        sa.Column("is_draining", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
+    )
+    op.create_table(
         "trusted_certificates",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("der", sa.LargeBinary(), nullable=False),
