@@ -29,6 +29,7 @@ from ccfs.web.here import Here
 from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
 from ccfs.work.make import Maker, Workshop
+from ccfs.work.move import Mover
 
 DATA_FOLDER = "0"  # id of the location that there is without a row: `files` in the data folder
 
@@ -65,14 +66,15 @@ class Node:
     def locations(self) -> Locations:
         """Every location by id."""
         without_row = Place(id=DATA_FOLDER, kind=PlaceKind.DISK, at="", created_at=datetime.fromtimestamp(0, UTC))
-        return Locations(self.database, self._location, without_row)
+        return Locations(self.database, self.open_location, without_row)
 
     @cached_property
     def home(self) -> Home:
         """The location that takes new bytes."""
         return Home(self.locations, self.settings.location)
 
-    def _location(self, place: Place) -> Location:
+    def open_location(self, place: Place) -> Location:
+        """What keeps bytes there, whether or not the place has a row."""
         if place.kind is PlaceKind.S3:
             return S3(place, self._s3_access)
         if place.kind is PlaceKind.DISK:
@@ -120,6 +122,18 @@ class Node:
         """What makes exports; `ready` is called when one is."""
         shop = Workshop(database=self.database, home=self.home, settings=self.settings, now=now, ready=ready)
         return Maker(shop)
+
+    def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
+        """What moves bytes between locations."""
+        grace = timedelta(seconds=self.settings.move_grace_seconds)
+        return Mover(
+            database=self.database,
+            locations=self.locations,
+            now=now,
+            grace=grace,
+            is_stopped=is_stopped,
+            progress=progress,
+        )
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:

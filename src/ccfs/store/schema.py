@@ -147,6 +147,17 @@ locations = sa.Table(
     _flag("is_draining"),
     _instant("created_at"),
 )
+strays = sa.Table(  # bytes that perhaps no row names: copies under way, and what was left behind by a move
+    "strays",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _text("holder"),
+    _text("row"),
+    _text("lease"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,
@@ -185,6 +196,7 @@ recordings = sa.Table(
     sa.Index(None, "app", "original_file_name"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "call_begin"),
+    sa.Index(None, "location_id", "created_at"),
 )
 cdrs = sa.Table(
     "cdrs",
@@ -296,10 +308,12 @@ voice_files = sa.Table(
     _text("file_name"),
     _text("folder"),
     *_kept(),
+    _text("first_location_id"),
     _instant("created_at"),
     _instant("deleted_at", required=False),
     sa.UniqueConstraint("app", "file_name"),
     sa.Index(None, "app", "folder"),
+    sa.Index(None, "location_id", "created_at"),
 )
 play_tokens = sa.Table(
     "play_tokens",

@@ -114,7 +114,7 @@ async def _find(here: Here, caller: Caller, name: str, vdn: int | None, location
     if not caller.owns_vdn(vdn):
         raise NoFile
     file = await here.ask(lambda connection: voice_files.by_name(connection, caller.app, name))
-    if file is None or location not in (None, int(file.kept.location_id)):
+    if file is None or not file.is_known_at(location):
         raise NoFile
     return file
 

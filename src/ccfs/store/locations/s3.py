@@ -107,6 +107,8 @@ class S3:
                 obstore.put(self._store, path, data, mode=self._mode(), use_multipart=False)
         except _Taken:
             self._replace(path, data)
+        except Gone:
+            raise Unreachable(f"{path} cannot be put: the bucket is not there") from None
 
     def _mode(self) -> Any:
         return "create" if self._is_conditional else "overwrite"
@@ -128,10 +130,10 @@ class S3:
         try:
             with _plain(path):
                 obstore.put(self._store, path, source, chunk_size=PART, max_concurrency=_AT_ONCE)
-        except Exception:
+        except Exception as error:  # noqa: BLE001  of whatever kind: it is the source's or the service's
             if source.error is not None:
                 raise source.error from None
-            raise
+            raise Unreachable(f"{path} cannot be put: {error}") from None
         if self.size(path) != tally.size:
             raise Unreachable(f"{path} is not as long as what was sent")
 
