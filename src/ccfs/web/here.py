@@ -29,7 +29,7 @@ class Here:
     database: Database
     pictures: Pictures
     locations: Mapping[str, Location]
-    home: str  # id of the location that takes new bytes
+    home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
     url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from ccfs.model.errors import NoData
-from ccfs.model.recording import Recording
+from ccfs.model.errors import NoData, Unavailable
+from ccfs.model.recording import Kept, Recording
 from ccfs.model.tenancy import App, asking_zone
 from ccfs.model.window import Window
 from ccfs.store import recordings
@@ -71,10 +71,19 @@ def _window(ask: GetRecordFileUrlFromObs, zone: ZoneInfo) -> Window:
 
 
 async def _url(here: Here, caller: Caller, request: Request, recording: Recording) -> str:
-    seconds = here.settings.obs_url_seconds
-    location = here.locations.get(recording.kept.location_id)
-    if isinstance(location, Presigning):
-        return await asyncio.to_thread(location.presigned, recording.kept.key, seconds)
-    expires = int(here.now().timestamp()) + seconds
+    if presigned := await asyncio.to_thread(_presigned, here, recording.kept):
+        return presigned
+    expires = int(here.now().timestamp()) + here.settings.obs_url_seconds
     base = here.settings.public_url.rstrip("/") or request.origin(here.settings.trusted_proxies)
     return base + signed_url.make(caller.app.id, recording.file_name, expires, here.url_keys[0])
+
+
+def _presigned(here: Here, kept: Kept) -> str | None:
+    """A URL of the bytes' own store, which then need not pass through here; None where the store makes none."""
+    try:
+        location = here.locations.get(kept.location_id)
+        if isinstance(location, Presigning):
+            return location.presigned(kept.key, here.settings.obs_url_seconds)
+    except OSError as error:
+        raise Unavailable from error
+    return None
