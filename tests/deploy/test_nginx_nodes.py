@@ -1,8 +1,11 @@
 """What nginx is before several nodes for: whose bad signatures count, and what the death of a node costs."""
 
 import re
+import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from tests.cast import Cast, fill
 from tests.deploy.balancing import CONFIGURATION, balancer
 from tests.deploy.conftest import Site
 from tests.web.callers import Caller, Reply, caller, send
+from tests.web.doors import SOUND
 from tests.web.serving import Server, serving
 
 
@@ -60,6 +64,20 @@ class TestDeath:
         assert {reply.body for reply in replies} <= sounds
         assert len(replies) > 100
 
+    @pytest.mark.parametrize("turn", ["reads", "changes"])
+    def test_in_the_middle_of_a_request_repeats_only_what_reads(self, tmp_path: Path, turn: str) -> None:
+        with serving(tmp_path) as node, dying() as (port, heard):
+            cast = fill(node.node)
+            with balancer(tmp_path / "nginx", [replace(node, port=port), node]) as (front, _):
+                client, known = caller(front, cast.acme), _uploads(node)
+                if turn == "reads":
+                    reply = client.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name})
+                    assert reply.body == cast.acme.audio[cast.acme.one.file_name]
+                else:
+                    assert client.ask(f"ivr/uploadFile?vdnId={cast.acme.vdn}", {"data": SOUND}).status == 502
+                    assert _uploads(node) == known
+        assert len(heard) == 1  # the one that dies was asked first
+
     def test_does_not_repeat_what_changes_something(self) -> None:
         [pattern] = re.findall(r'location ~ "(.+)" \{', CONFIGURATION.read_text())
         repeated = {name for one in OPERATIONS for name in (one.name, *one.aliases) if re.search(pattern, BASE + name)}
@@ -70,13 +88,37 @@ class TestDeath:
         }
 
 
+def _uploads(node: Server) -> int:
+    """How many voice files there are."""
+    with node.node.database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM voice_files").scalar_one())
+
+
+@contextmanager
+def dying() -> Iterator[tuple[int, list[bytes]]]:
+    """A node that reads a request and dies before it answers; its port, and what it heard."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+
+        def hear() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                heard.append(connection.recv(1 << 16))
+
+        thread = threading.Thread(target=hear)
+        thread.start()
+        yield int(listener.getsockname()[1]), heard
+        thread.join()
+
+
 def _while_asked(client: Caller, cast: Cast, victim: Server) -> list[Reply]:
     """Answers to clients that ask before, while and after a node is killed."""
     replies: list[Reply] = []
     play = f"{BASE}playVoice?t=1&version=2.0&st={cast.acme.token}"
 
     def ask(number: int) -> None:
-        for turn in range(30):
+        for turn in range(20):
             if number == 0 and turn == 8:
                 victim.process.kill()
             signed = client.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name})
