@@ -29,9 +29,10 @@ class Here:
     database: Database
     pictures: Pictures
     locations: Mapping[str, Location]
-    home: str  # id of the location that takes new bytes
+    home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

@@ -37,12 +37,24 @@ class Request:
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
     peer: str  # address and port of the other end of the connection
+    scheme: str = "http"  # of that connection
 
     @cached_property
     def pairs(self) -> dict[str, str]:
         """The query's parameters, read as the signature reads them; the first of a repeated name counts."""
         pairs = reversed(query_pairs(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
+
+    def is_from(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the other end of the connection is in one of the networks."""
+        address = _address(self.peer.rpartition(":")[0])
+        return address is not None and _is_within(address, trusted)
+
+    def origin(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+        """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
+        told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        scheme = told if told in ("http", "https") and self.is_from(trusted) else self.scheme
+        return f"{scheme}://{self.headers.get('host', '')}"
 
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
@@ -92,6 +104,7 @@ def read_scope(scope: Scope, request_id: str) -> Request:
         query=scope.query_string,
         headers=headers,
         peer=scope.client,
+        scheme=scope.scheme,
     )
 
 

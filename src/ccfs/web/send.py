@@ -15,7 +15,8 @@ from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
-from ccfs.store.locations.port import Gone
+from ccfs.store.locations.port import Gone, Unreachable
+from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
@@ -43,6 +44,9 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
+    if (place := accel.place(here, request, answer, span)) is not None:
+        protocol.response_empty(200, accel.headers(headers, span, place))
+        return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
@@ -182,8 +186,8 @@ async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int,
         try:
             while chunk := await asyncio.to_thread(next, chunks, b""):
                 await write(chunk)
-        except Gone:
-            log().error("a file was lost while it was sent", action="answer_cut")
+        except (Gone, Unreachable) as error:
+            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
             raise ProtocolClosed from None
 
 
