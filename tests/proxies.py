@@ -29,7 +29,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.way = Way.PASS
-        self.cut_after = 1 << 20  # bytes of a connection's answers
+        self.cut_after = 4 << 20  # bytes of a connection's answers
         self.after_cut = Way.BUSY  # what becomes of later connections
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
