@@ -5,9 +5,11 @@ import base64
 import hashlib
 import http.client
 import io
+import select
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,11 +169,12 @@ def test_an_answer_that_cannot_go_on_is_cut_and_never_wrong(
 
 
 def test_a_service_that_is_silent_holds_up_nobody_else(away: Away, way: Callable[[Way], None]) -> None:
+    acme, server = away.office.cast.acme, away.office.caller.server
     way(Way.SILENT)
-    server = away.office.caller.server
-    began = time.monotonic()
-    with server.connect() as waiting:
-        target = f"{BASE}playVoice?st={away.office.cast.acme.token}"
-        waiting.sendall(f"GET {target} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
-        assert send(server, "GET", "/readyz").status == 200
-        assert time.monotonic() - began < LONGEST
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(server.connect()) for _ in range(40)]
+        for one in waiting:
+            one.sendall(f"GET {BASE}playVoice?st={acme.token} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        time.sleep(0.2)  # they are all in now
+        assert away.ask("requestPlayVoice", {"fileName": acme.one.file_name}).code == "0"  # which writes a row
+        assert len(select.select(waiting, [], [], 0)[0]) < len(waiting) // 2

@@ -3,9 +3,11 @@
 It speaks RSGI, Granian's own protocol, because only that hands files and ranges to the server (docs/notes/001).
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ccfs.logs import log
@@ -48,6 +50,9 @@ PAGES: dict[str, Handler] = {
 }
 
 
+THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
+
+
 class Web:
     """The RSGI application of one web process."""
 
@@ -56,6 +61,10 @@ class Web:
         self._log = log().bind()  # once: making a logger costs more than a line of it
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server calls this once: as many threads as callers that may wait for a location or a database at once."""
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="wait"))
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer one request."""
