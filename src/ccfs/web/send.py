@@ -22,6 +22,7 @@ from ccfs.web.request import ProtocolClosed, Request
 from ccfs.wire.envelope import BINARY_TYPE
 
 AT_ONCE = 1 << 20  # bytes that are read here rather than by the server
+GATHERED = 2 << 20  # bytes of an answer that is put together here before it is sent; more goes through a pipe
 
 Headers = list[tuple[str, str]]
 Part = tuple[Kept | bytes, int, int]  # a range of a kept file or of bytes at hand
@@ -156,7 +157,7 @@ def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
 
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
     files = [part for part, _, _ in parts if isinstance(part, Kept)]
-    is_small = sum(high - low for _, low, high in parts) <= AT_ONCE
+    is_small = sum(high - low for _, low, high in parts) <= GATHERED
     if len(files) > 1 or not is_small:  # a small one shows by itself whether it is whole: one question less
         await asyncio.to_thread(_must_be_whole, here, files)
     chunks = _chunks(here, parts)
