@@ -3,9 +3,11 @@
 It speaks RSGI, Granian's own protocol, because only that hands files and ranges to the server (docs/notes/001).
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ccfs.logs import log, log_answer
@@ -19,6 +21,7 @@ from ccfs.wire import asks, codes, envelope, signed_url
 from ccfs.wire.operations import READING, Operation, paths
 
 SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
+THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
 LEFT = 499  # status in metrics and logs of a request whose sender went away: nobody got an answer
 
 Handler = Callable[..., Awaitable[Answer]]
@@ -64,6 +67,10 @@ class Web:
         self._here = here
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server calls this once: as many threads as callers that may wait for a location or a database at once."""
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="wait"))
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer one request."""
