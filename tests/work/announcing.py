@@ -115,7 +115,7 @@ class Stage:
         terms = Terms(
             schedule=Schedule(every=every, attempts=attempts),
             host_with_port=True,
-            sender_of=self.node._sender_of,
+            senders=self.node.senders,
             now=clock,
         )
         trusted = Trusted(self.node.database)
