@@ -125,7 +125,7 @@ class Stage:
             try:
                 yield announcer
             finally:
-                announcer.stop(2)
+                announcer.stop(10)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from ccfs.model import errors
 from ccfs.model.callback_url import callback_url, is_bound
 from ccfs.model.export import Export, Filter, Kind, Table
 from ccfs.model.tenancy import asking_zone
-from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, parse, window
+from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, instant, parse, window
 from ccfs.store import exports
 from ccfs.web.answers import Answer, KeptFile, Plain
 from ccfs.web.here import Caller, Here
@@ -100,20 +100,23 @@ def _zone(caller: Caller, account_id: str) -> ZoneInfo:
 
 
 def _window(ask: asks.QueryAgentOprInfoData, zone: ZoneInfo, days: int) -> Window:
-    begin, end = _time(ask.beginTime, "beginTime"), _time(ask.endTime, "endTime")
+    begin, end = _time(ask.beginTime, zone, "beginTime"), _time(ask.endTime, zone, "endTime")
     try:
         return window(begin, end, zone, days=days)
     except BeginsAfterEnd:
         raise errors.BeginAfterEnd from None
     except TooWide:
         raise errors.SpanTooWide(str(days)) from None
-    except NotATime:
+    except NotATime:  # the second after it
         raise errors.WrongFormat("endTime") from None
 
 
-def _time(value: str, name: str) -> datetime:
+def _time(value: str, zone: ZoneInfo, name: str) -> datetime:
+    """The time on the wall; refused by its name where the calendar has no such moment."""
     try:
-        return parse(value)
+        wall_clock = parse(value)
+        instant(wall_clock, zone)
+        return wall_clock
     except NotATime:
         raise errors.WrongFormat(name) from None
 
