@@ -125,7 +125,8 @@ class Stage:
             try:
                 yield announcer
             finally:
-                announcer.stop(10)
+                announcer.stop(2)
+                announcer._claiming.join(20)  # its connection ends with it
 
 
 @contextmanager
