@@ -112,6 +112,7 @@ class Announcer:
         self._enough = 0  # under way: as soon as there are no more, more are claimed
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._wake = threading.Event()
+        self._low = threading.Event()
         self._stopped = threading.Event()
         self._claiming = threading.Thread(target=self._claim_all, name="claim", daemon=True)
         self._recording = threading.Thread(target=self._record_all, name="record", daemon=True)
@@ -142,12 +143,16 @@ class Announcer:
     def _claim_all(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
+            self._low.clear()
             try:
                 is_busy = self._claim_round()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False
-            self._wake.wait(GATHER_SECONDS if is_busy else self._idle_seconds)
+            if is_busy:
+                self._low.wait(GATHER_SECONDS)
+            else:
+                self._wake.wait(self._idle_seconds)
         self._database.end_look_ups()
 
     def _claim_round(self) -> bool:
@@ -178,8 +183,9 @@ class Announcer:
         self._results.put((claimed, outcome, then))
         self._under_way.pop(claimed.delivery.id, None)
         self._pace.ended(claimed.receiver, outcome.milliseconds / 1000, is_answered=outcome.status > 0)
+        self._wake.set()
         if len(self._under_way) <= self._enough:
-            self._wake.set()
+            self._low.set()
 
     def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
         delivery, now = claimed.delivery, self._terms.now()
