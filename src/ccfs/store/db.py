@@ -5,6 +5,7 @@ that two writers queue instead of failing halfway. Every commit is on disk when 
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ class Database:
         snapshot = {} if self.is_local else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
-        self._looker: Connection | None = None
+        self._lookers = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -47,18 +48,31 @@ class Database:
             yield connection
 
     def look_up(self, question: Callable[[Connection], T]) -> T:
-        """The answer of single look-ups on SQLite, each seeing the newest commit; from one thread only.
+        """The answer of single look-ups, each seeing the newest commit.
 
-        It keeps one connection outside any transaction: checking one out and beginning cost more than the look-up.
+        Each thread that asks keeps one connection outside any transaction, so few may: checking one out and beginning
+        cost more than the look-up.
         """
-        if self._looker is None:
-            self._looker = self.engine.connect().execution_options(ccfs_begin="")
+        connection = self._looker()
         try:
-            return question(self._looker)
+            return question(connection)
         except DBAPIError:
-            self._looker.invalidate()
-            self._looker = None
+            connection.invalidate()
+            self.end_look_ups()
             raise
+
+    def end_look_ups(self) -> None:
+        """This thread looks nothing up any more."""
+        if connection := getattr(self._lookers, "connection", None):
+            del self._lookers.connection
+            connection.close()
+
+    def _looker(self) -> Connection:
+        connection: Connection | None = getattr(self._lookers, "connection", None)
+        if connection is None:
+            alone = {"ccfs_begin": ""} if self.is_local else {"isolation_level": "AUTOCOMMIT"}
+            connection = self._lookers.connection = self.engine.connect().execution_options(**alone)
+        return connection
 
     def watch(self) -> Callable[[], int]:
         """A function that tells, in microseconds, a number that changes with each commit to a SQLite database."""
@@ -82,10 +96,8 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close every pooled connection, and the one of `look_up`."""
-        if self._looker is not None:
-            self._looker.close()
-            self._looker = None
+        """Close every pooled connection, and this thread's one of `look_up`."""
+        self.end_look_ups()
         self.engine.dispose()
 
 

@@ -7,12 +7,13 @@ long a revoked key goes on there. PostgreSQL, a round trip away, is asked once a
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ccfs.model.tenancy import AccessKey, Account, Vdn
+from ccfs.model.tenancy import AccessKey, Account, Vdn, signing_keys
 from ccfs.store import lockouts, tenancy
 from ccfs.store.db import Database
 from ccfs.store.sealing import Sealer
@@ -26,6 +27,7 @@ class Picture:
     keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
     accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
     vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
+    signing: dict[int, AccessKey] = field(default_factory=dict)  # by app: what its callbacks are signed with
     callbacks: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> whether it may be private
     locked: dict[str, datetime] = field(default_factory=dict)  # address -> until
 
@@ -36,9 +38,13 @@ class Pictures:
     PATIENCE = 1.0  # seconds that a picture may be old where asking costs a round trip
     LOCAL_PATIENCE = 0.005  # and where it costs as much as a tenth of a download
 
-    def __init__(self, database: Database, sealer: Sealer, patience: float | None = None) -> None:
-        """`patience`: seconds that a picture may be old; 0 asks the database at every look."""
+    def __init__(
+        self, database: Database, sealer: Sealer, patience: float | None = None, *, by_one_thread: bool = False
+    ) -> None:
+        """`patience`: seconds that a picture may be old; 0 asks the database at every look. `by_one_thread`: few threads
+        ask, and often; so asking should cost less."""
         self._database = database
+        self._ask = database.look_up if by_one_thread else _reading(database)
         self._sealer = sealer
         self._patience = (
             patience if patience is not None else self.LOCAL_PATIENCE if database.is_local else self.PATIENCE
@@ -72,9 +78,11 @@ class Pictures:
             return self._picture
 
     def _current(self, now: datetime) -> Picture:
+        number = self._ask(tenancy.change_number)  # first: what changes later is seen at the next look
+        if number == self._picture.number:
+            return self._picture
         with self._database.reading() as connection:
-            number = tenancy.change_number(connection)  # first: what changes later is seen at the next look
-            return self._picture if number == self._picture.number else self._load(connection, number, now)
+            return self._load(connection, number, now)
 
     def _load(self, connection: Connection, number: int, now: datetime) -> Picture:
         """`number` was read first: a picture may be newer than its number, and is then loaded again; never older."""
@@ -85,8 +93,17 @@ class Pictures:
         return Picture(
             number=number,
             keys=dict(keys),
+            signing=signing_keys(key for several in keys.values() for key in several),
             accounts={app.id: tenancy.accounts(connection, app) for app in owners},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenancy.vdns(connection, app)} for app in owners},
             callbacks={app.id: tenancy.callback_prefixes(connection, app) for app in owners},
             locked=lockouts.locked(connection, now),
         )
+
+
+def _reading(database: Database) -> Callable[[Callable[[Connection], int]], int]:
+    def ask(question: Callable[[Connection], int]) -> int:
+        with database.reading() as connection:
+            return question(connection)
+
+    return ask
