@@ -105,7 +105,7 @@ def keep_recording(
         "caller_no": "02079460001",
         "callee_no": "02079460002",
         "call_begin": BEGIN,
-        "call_end": BEGIN + timedelta(minutes=1),
+        "call_end": more.get("call_begin", BEGIN) + timedelta(minutes=1),
     }
     recording = Recording(
         file_name=file_name, original_file_name=original_file_name, kept=kept, source_sha256=kept.sha256, **usual | more

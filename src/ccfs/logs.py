@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -29,6 +30,18 @@ def log() -> structlog.typing.FilteringBoundLogger:
     """The logger; every call names an `action` first."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def log_answer(request: str, operation: str, status: int, code: str, size: int, seconds: float) -> None:
+    """The line of an answered request, as `log` would write it: that costs more than checking a signature.
+
+    The texts are of our own tables, with nothing to escape.
+    """
+    sys.stderr.write(
+        f'{{"action": "request_answered", "request": "{request}", "operation": "{operation}", "status": {status}, '
+        f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "answered", "level": "info", '
+        f'"timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")}Z"}}\n'
+    )
 
 
 def for_server() -> dict[str, Any]:

@@ -159,6 +159,7 @@ class Node:
                 home=self.home,
                 now=now,
                 counters=Counters(CollectorRegistry()),
+                url_keys=self.sealer.derived("signed URLs"),
             )
         )
 

@@ -82,6 +82,12 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
     )
+    x_accel: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
+        "empty: off.",
+    )
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )
@@ -89,6 +95,17 @@ class Settings(BaseModel):
         default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB."
     )
     play_token_seconds: int = Field(default=1800, ge=1, description="How long a play token is good.")
+    obs_url_seconds: int = Field(
+        default=28800,
+        ge=1,
+        le=604_800,
+        description="How long a URL of getRecordFileUrlFromObs is good; at most 7 days.",
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        description="Where clients reach this server, e.g. https://ccfs.example.com; empty: as the asker reached it.",
+    )
     ivr_message_folder: str = Field(
         default="record", description="Folder after the VDN in the names of IVR voice messages."
     )

@@ -71,7 +71,8 @@ def serving(data: Path, **given: object) -> Iterator[Server]:
     """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    port, log = _free_port(), data / "web.log"
+    port = _free_port()
+    log = data / f"web-{port}.log"  # several servers may share a folder
     with log.open("wb") as file:
         command = [sys.executable, *_COMMAND, f"127.0.0.1:{port}"]
         process = subprocess.Popen(

@@ -50,7 +50,7 @@ class Stage:
 
     def _a_second_passes(self) -> None:
         """As long as a picture of tenancy may be old on PostgreSQL."""
-        self.node.pictures._seen = -1
+        self.node.pictures.look_again()
 
     def announce(self, *urls: str) -> list[str]:
         """A delivery to each of the URLs, due now: their ids."""

@@ -97,9 +97,9 @@ class Prepared:
         self._statement = statement
         self._text = ""
         self._names: list[str] = []
-        self._readers: list[Callable[[Any], Any] | None] = []
+        self._readers: list[tuple[int, Callable[[Any], Any]]] = []  # of the columns that need conversion
 
-    def rows(self, connection: Connection, **values: Any) -> list[Sequence[Any]]:
+    def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
         """The rows, each a sequence of values as SQLAlchemy would give them."""
         if connection.dialect.name != "sqlite":
             return list(connection.execute(self._statement, values))
@@ -110,15 +110,19 @@ class Prepared:
             found = driver.execute(self._text, [values[name] for name in self._names]).fetchall()
         except sqlite3.Error as error:
             raise DBAPIError(self._text, None, error) from error
-        return [
-            [value if read is None else read(value) for value, read in zip(row, self._readers, strict=True)]
-            for row in found
-        ]
+        return [self._converted(row) for row in found] if self._readers else found
+
+    def _converted(self, row: Sequence[Any]) -> list[Any]:
+        values = list(row)
+        for column, read in self._readers:
+            values[column] = read(values[column])
+        return values
 
     def _compile(self, dialect: Dialect) -> None:
         compiled: Any = self._statement.compile(dialect=dialect)
         types = [column.type.dialect_impl(dialect) for column in self._statement.selected_columns]
-        self._readers = [kind.result_processor(dialect, None) for kind in types]
+        readers = [kind.result_processor(dialect, None) for kind in types]
+        self._readers = [(column, read) for column, read in enumerate(readers) if read]
         self._names = list(compiled.positiontup)
         self._text = str(compiled)
 

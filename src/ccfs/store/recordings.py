@@ -19,6 +19,11 @@ _KEPT = tuple(field.name for field in fields(Kept))
 _FIND = sa.select(*(_TABLE.c[name] for name in (*_PLAIN, *_KEPT))).where(_TABLE.c.app == sa.bindparam("app"))
 _BY_FILE_NAME = Prepared(_FIND.where(_TABLE.c.file_name == sa.bindparam("name")))
 _BY_ORIGINAL_NAME = Prepared(_FIND.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(_TABLE.c.id))
+_FILE = sa.select(_TABLE.c.file_name, *(_TABLE.c[name] for name in _KEPT)).where(_TABLE.c.app == sa.bindparam("app"))
+_FILE_BY_FILE_NAME = Prepared(_FILE.where(_TABLE.c.file_name == sa.bindparam("name")))
+_FILE_BY_ORIGINAL_NAME = Prepared(
+    _FILE.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(_TABLE.c.id)
+)
 _BY_CALL = Prepared(_FIND.where(_TABLE.c.call_id == sa.bindparam("call_id")).order_by(_TABLE.c.call_begin, _TABLE.c.id))
 
 
@@ -52,6 +57,13 @@ def by_name(connection: Connection, app: App, name: str) -> Recording | None:
     question = _BY_FILE_NAME if name.startswith("/") else _BY_ORIGINAL_NAME
     rows = question.rows(connection, app=app.id, name=name)
     return from_row(rows[0]) if rows else None
+
+
+def file_by_name(connection: Connection, app: App, name: str) -> tuple[str, Kept] | None:
+    """The index name and the bytes of what `by_name` finds, in half the time: most of all requests ask just this."""
+    question = _FILE_BY_FILE_NAME if name.startswith("/") else _FILE_BY_ORIGINAL_NAME
+    rows = question.rows(connection, app=app.id, name=name)
+    return (rows[0][0], Kept(**dict(zip(_KEPT, rows[0][1:], strict=True)))) if rows else None
 
 
 def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:

@@ -1,5 +1,7 @@
 """Sealing secrets at rest with the node's keys. A list, so that keys rotate: the first seals, every one opens."""
 
+import base64
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -20,6 +22,11 @@ class Sealer:
             self._keys = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             raise Misuse("a node key is not a Fernet key (32 bytes in URL-safe base64)") from None
+        self._secrets = [base64.urlsafe_b64decode(key) for key in keys]
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """A key for another purpose from each of the node's keys, in their order; it tells nothing of any other key."""
+        return tuple(hmac.digest(secret, f"ccfs {purpose}".encode(), "sha256") for secret in self._secrets)
 
     def seal(self, secret: str) -> str:
         """The secret, encrypted and authenticated."""

@@ -1,5 +1,6 @@
 """Answers as values: JSON, a kept file, a zip of kept files. How they are sent is send.py's business."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +9,8 @@ from urllib.parse import quote
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import Member, Segment, layout, length
 from ccfs.wire.envelope import JSON_TYPE
+
+_PLAIN = re.compile(r"[A-Za-z0-9._ -]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,8 @@ def zip_of(files: Sequence[tuple[Kept, Member]], name: str) -> KeptZip:
 def disposition(name: str) -> str:
     """Content-Disposition: attachment; a name beyond plain ASCII stands in its RFC 6266 form, too."""
     base = name.rpartition("/")[2]
+    if _PLAIN.fullmatch(base):
+        return f'attachment; filename="{base}"'
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in base)
     extended = "" if plain == base else f"; filename*=UTF-8''{quote(base)}"
     return f'attachment; filename="{plain}"{extended}'

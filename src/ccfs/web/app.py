@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ccfs.logs import log
+from ccfs.logs import log, log_answer
 from ccfs.model import errors
-from ccfs.web import docs, exports, health, ivr, play, recordings, signed
+from ccfs.web import docs, exports, health, ivr, obs, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
 from ccfs.web.send import send
-from ccfs.wire import asks, codes, envelope
+from ccfs.wire import asks, codes, envelope, signed_url
 from ccfs.wire.operations import READING, Operation, paths
 
 SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
@@ -25,6 +25,7 @@ LEFT = 499  # status in metrics and logs of a request whose sender went away: no
 
 Handler = Callable[..., Awaitable[Answer]]
 HANDLERS: dict[str, Handler] = {
+    "getRecordFileUrlFromObs": obs.get_record_file_url_from_obs,
     "queryBillData": exports.query_bill_data,
     "downloadBillFile": exports.download_bill_file,
     "queryAgentOprInfoData": exports.query_agent_opr_info_data,
@@ -41,16 +42,22 @@ HANDLERS: dict[str, Handler] = {
     "ivr/getFileHash": ivr.get_file_hash,
     "ivr/deleteFile": ivr.delete_file,
 }
+THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
 PAGES: dict[str, Handler] = {
     "/healthz": health.healthz,
     "/readyz": health.readyz,
     "/metrics": health.metrics,
     "/docs": docs.page,
     "/openapi.json": docs.openapi,
+    "obs": obs.recording,  # a folder of signed URLs rather than one path
 }
 
 
-THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
+def _name_of_page(path: str) -> str:
+    """What a path that is no operation's is called in PAGES, in metrics and in the log."""
+    if path.startswith(signed_url.FOLDER):
+        return "obs"
+    return path if path in PAGES and path != "obs" else "other"
 
 
 class Web:
@@ -58,7 +65,6 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
-        self._log = log().bind()  # once: making a logger costs more than a line of it
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
 
@@ -71,7 +77,7 @@ class Web:
         began = time.perf_counter()
         request = read_scope(scope, secrets.token_hex(8))
         operation = self._operations.get(request.path)
-        name = operation.name if operation else request.path if request.path in PAGES else "other"
+        name = operation.name if operation else _name_of_page(request.path)
         try:
             status, code, size = await self._respond(request, operation, protocol)
         except ProtocolClosed:
@@ -104,7 +110,7 @@ class Web:
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
     async def _page(self, request: Request) -> Answer:
-        page = PAGES.get(request.path)
+        page = PAGES.get(_name_of_page(request.path))
         if page is None:
             return self._refusal(request, 404)
         if request.method not in READING:
@@ -142,13 +148,4 @@ class Web:
         seconds = time.perf_counter() - began
         self._here.counters.answered(name, status, code, size, seconds)
         if self._here.settings.log_requests:
-            self._log.info(
-                "answered",
-                action="request_answered",
-                request=request.id,
-                operation=name,
-                status=status,
-                code=code,
-                bytes=size,
-                ms=round(seconds * 1000, 2),
-            )
+            log_answer(request.id, name, status, code, size, seconds)

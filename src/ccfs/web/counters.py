@@ -41,13 +41,15 @@ class Counters:
             registry=registry,
             multiprocess_mode="max",
         )
-        self._answered: dict[tuple[str, int, str], Counter] = {}  # children by their labels: looking these up is dear
+        self._answered: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}  # looking these up is dear
 
     def answered(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:
         """Count one answered request."""
         key = (operation, status, code)
         if key not in self._answered:
-            self._answered[key] = self.requests.labels(operation=operation, status=str(status), code=code)
-        self._answered[key].inc()
-        self.bytes_sent.labels(operation).inc(size)
-        self.seconds.labels(operation).observe(seconds)
+            requests = self.requests.labels(operation=operation, status=str(status), code=code)
+            self._answered[key] = (requests, self.bytes_sent.labels(operation), self.seconds.labels(operation))
+        requests, bytes_sent, histogram = self._answered[key]
+        requests.inc()
+        bytes_sent.inc(size)
+        histogram.observe(seconds)

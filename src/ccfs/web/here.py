@@ -32,6 +32,7 @@ class Here:
     home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""
@@ -44,7 +45,7 @@ class Here:
         return await asyncio.to_thread(_available, self._write, change)
 
     async def picture(self) -> Picture:
-        """Tenancy as it is now."""
+        """Tenancy as it is now, or was a moment ago."""
         if self.database.is_local or not self.pictures.is_old:
             return _available(self.pictures.latest, self.now())
         return await asyncio.to_thread(_available, self.pictures.latest, self.now())

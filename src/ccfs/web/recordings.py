@@ -1,8 +1,14 @@
 """downloadRecordFile and downloadRecord: recordings by name or by call."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
 from ccfs.model.errors import NoData, NullParameter, WrongDate
 from ccfs.model.recording import Recording
 from ccfs.model.stored_zip import Member
+from ccfs.model.tenancy import App
 from ccfs.store import recordings
 from ccfs.web import ivr
 from ccfs.web.answers import Answer, KeptFile, zip_of
@@ -11,13 +17,16 @@ from ccfs.web.request import Request
 from ccfs.wire import names
 from ccfs.wire.asks import DownloadRecord, DownloadRecordFile
 
+T = TypeVar("T")
+
 
 async def download_record_file(here: Here, caller: Caller, _request: Request, ask: DownloadRecordFile) -> Answer:
     """One recording by its index name or its original name; the manual's own sample asks for a voice message here."""
-    recording = await find(here, caller, ask.fileName)
-    if recording is None:
+    found = await _find(here, caller, ask.fileName, recordings.file_by_name)
+    if found is None:
         return await ivr.message(here, caller, names.canonical(ask.fileName), None)
-    return file_of(recording)
+    file_name, kept = found
+    return KeptFile(kept=kept, name=_last(file_name))
 
 
 async def download_record(here: Here, caller: Caller, _request: Request, ask: DownloadRecord) -> Answer:
@@ -39,11 +48,17 @@ async def download_record(here: Here, caller: Caller, _request: Request, ask: Do
 
 async def find(here: Here, caller: Caller, name: str) -> Recording | None:
     """The caller's recording of that name; raises WrongDate where no recording can have it."""
+    return await _find(here, caller, name, recordings.by_name)
+
+
+async def _find(
+    here: Here, caller: Caller, name: str, question: Callable[[Connection, App, str], T | None]
+) -> T | None:
     name = names.canonical(name)
-    recording = await here.ask(lambda connection: recordings.by_name(connection, caller.app, name))
-    if recording is None and names.date_is_wrong(name):
+    found = await here.ask(lambda connection: question(connection, caller.app, name))
+    if found is None and names.date_is_wrong(name):
         raise WrongDate
-    return recording
+    return found
 
 
 async def _by_call(here: Here, caller: Caller, call_id: str | None) -> list[Recording]:

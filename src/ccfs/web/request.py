@@ -37,6 +37,7 @@ class Request:
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
     peer: str  # address and port of the other end of the connection
+    scheme: str = "http"  # of that connection
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -44,21 +45,31 @@ class Request:
         pairs = reversed(query_pairs(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
+    def is_from(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the other end of the connection is in one of the networks."""
+        address = _address(self.peer.rpartition(":")[0])
+        return address is not None and _is_within(address, trusted)
+
+    def origin(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+        """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
+        told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        scheme = told if told in ("http", "https") and self.is_from(trusted) else self.scheme
+        return f"{scheme}://{self.headers.get('host', '')}"
+
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
         """
         address = _address(self.peer.rpartition(":")[0])
-        hops = self.headers.get("x-forwarded-for", "").split(",")
-        while address is not None and hops and _is_within(address, trusted):
-            further = _address(hops.pop())
-            if further is None:
-                break
-            address = further
-        if isinstance(address, IPv6Address):
-            return str(IPv6Network((address, 64), strict=False))
-        return str(address) if address else self.peer
+        if trusted:
+            hops = self.headers.get("x-forwarded-for", "").split(",")
+            while address is not None and hops and _is_within(address, trusted):
+                further = _address(hops.pop())
+                if further is None:
+                    break
+                address = further
+        return _counted(address) if address else self.peer
 
 
 @lru_cache(4096)
@@ -68,6 +79,11 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+@lru_cache(4096)
+def _counted(address: IPv4Address | IPv6Address) -> str:
+    return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def _is_within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
@@ -88,6 +104,7 @@ def read_scope(scope: Scope, request_id: str) -> Request:
         query=scope.query_string,
         headers=headers,
         peer=scope.client,
+        scheme=scope.scheme,
     )
 
 

@@ -6,6 +6,7 @@ the server's own file path wins, and keeps memory flat. The framework's usual ra
 
 import asyncio
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone, Unreachable
+from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
@@ -43,6 +45,9 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
+    if (place := accel.place(here, request, answer, span)) is not None:
+        protocol.response_empty(200, accel.headers(headers, span, place))
+        return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
@@ -99,10 +104,11 @@ async def _send_file(
     path = _path(here, kept)
     if path is None:
         return await _stream(here, [(kept, start, end)], protocol, status, headers)
-    data = _opened(path, kept, start, end)
-    if data is not None:
-        protocol.response_bytes(status, headers, data)
-    elif status == 206:
+    if end - start <= AT_ONCE:
+        protocol.response_bytes(status, headers, _bytes_of(path, kept, start, end))
+        return
+    _must_have_its_size(path, kept)
+    if status == 206:
         protocol.response_file_range(status, headers, path, start, end)
     else:
         protocol.response_file(status, headers, path)
@@ -115,22 +121,33 @@ def _path(here: Here, kept: Kept) -> str | None:
     return location.path(kept.key)
 
 
-def _opened(path: str, kept: Kept, start: int, end: int) -> bytes | None:
-    """The bytes if they are few; None if the server should send the file. The file must have its recorded size."""
+def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:
+    """The bytes [start, end) of a file that has its recorded size."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if end - start == kept.size:
+                data = os.pread(descriptor, kept.size + 1, 0)  # one more: a longer file shows itself
+                is_whole = len(data) == kept.size
+            else:
+                data = os.pread(descriptor, end - start, start)
+                is_whole = os.fstat(descriptor).st_size == kept.size
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise Unavailable from error
+    if not is_whole:
+        raise Unavailable
+    return data
+
+
+def _must_have_its_size(path: str, kept: Kept) -> None:
     try:
-        if os.fstat(descriptor).st_size != kept.size:
-            raise Unavailable
-        if end - start > AT_ONCE:
-            return None
-        return os.pread(descriptor, end - start, start)
+        found = os.lstat(path)
     except OSError as error:
         raise Unavailable from error
-    finally:
-        os.close(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
+        raise Unavailable
 
 
 async def _send_zip(

@@ -16,9 +16,10 @@ LARGE = 1 << 17  # a body from here on is verified in a thread: it would hold up
 
 async def caller_of(here: Here, picture: Picture, request: Request, body: bytes, address: str) -> Caller:
     """The caller that the signature proves; raises Unauthorised, and counts that against the address."""
-    check = _authenticate if len(body) < LARGE else _in_thread
     try:
-        return await check(here, picture, request, body)
+        if len(body) < LARGE:
+            return authenticate(here, picture, request, body)
+        return await asyncio.to_thread(authenticate, here, picture, request, body)
     except Unauthorised as error:
         here.counters.refusals.labels(reason=error.param).inc()
         await _count(here, address)
@@ -33,14 +34,6 @@ def refuse_locked(here: Here, picture: Picture, address: str) -> None:
         raise AddressLocked
 
 
-async def _authenticate(here: Here, picture: Picture, request: Request, body: bytes) -> Caller:
-    return authenticate(here, picture, request, body)
-
-
-async def _in_thread(here: Here, picture: Picture, request: Request, body: bytes) -> Caller:
-    return await asyncio.to_thread(authenticate, here, picture, request, body)
-
-
 def authenticate(here: Here, picture: Picture, request: Request, body: bytes) -> Caller:
     """The caller, or Unauthorised with the reason: never told to the caller, counted and logged."""
     header = request.headers.get("authorization")
@@ -52,9 +45,7 @@ def authenticate(here: Here, picture: Picture, request: Request, body: bytes) ->
     except sign.Malformed:
         raise Unauthorised("malformed") from None
     keys = picture.keys.get(authorization.ak, [])
-    is_signed = any(
-        _is_signed_for(request, body, host, authorization, [key.sk for key in keys]) for host in _hosts(here, request)
-    )
+    is_signed = _is_signed(here, request, body, authorization, [key.sk for key in keys])
     skew = timedelta(seconds=here.settings.clock_skew_seconds)
     if skew and abs(here.now() - moment) > skew:
         raise Unauthorised("clock")
@@ -65,16 +56,14 @@ def authenticate(here: Here, picture: Picture, request: Request, body: bytes) ->
     return Caller(app=keys[0].app, picture=picture)
 
 
-def _hosts(here: Here, request: Request) -> tuple[str | None, ...]:
-    return (request.headers.get("host"), *here.settings.host_aliases)
-
-
-def _is_signed_for(
-    request: Request, body: bytes, host: str | None, authorization: sign.Authorization, secrets: list[str]
-) -> bool:
-    headers = {**request.headers, "host": host} if host is not None else request.headers
-    signed = sign.Request(method=request.method, path=request.path, query=request.query, headers=headers, body=body)
-    return sign.verify(authorization, signed, secrets)
+def _is_signed(here: Here, request: Request, body: bytes, authorization: sign.Authorization, sks: list[str]) -> bool:
+    """Whether it is signed for the host that was sent, or for a name that stands in for it."""
+    for host in (None, *here.settings.host_aliases):
+        headers = request.headers if host is None else {**request.headers, "host": host}
+        asked = sign.Request(method=request.method, path=request.path, query=request.query, headers=headers, body=body)
+        if sign.verify(authorization, asked, sks):
+            return True
+    return False
 
 
 async def _count(here: Here, address: str) -> None:
@@ -93,3 +82,4 @@ async def _count(here: Here, address: str) -> None:
                 lock=timedelta(seconds=settings.lock_seconds),
             )
         )
+        here.pictures.look_again()

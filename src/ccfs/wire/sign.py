@@ -10,6 +10,7 @@ from codecs import charmap_decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 SCHEME = "auth-v2"
@@ -21,6 +22,7 @@ _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, token
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _NOBODY = "the secret of an access key that does not exist"
+_NEVER = "-" * 64  # no signature: as long as one, so that comparing takes as long
 
 
 class Malformed(ValueError):
@@ -72,6 +74,7 @@ def parse(header: str) -> Authorization:
     return Authorization(ak=ak, timestamp=timestamp, signed_headers=_header_names(names), signature=signature)
 
 
+@lru_cache(256)  # callers name the same headers again and again
 def _header_names(text: str) -> tuple[str, ...]:
     names = tuple(text.split(";"))
     known = {name.lower() for name in names}
@@ -155,7 +158,7 @@ def sign(
     names = tuple(sorted(name.lower() for name in signed_headers))
     unsigned = Authorization(ak=ak, timestamp=timestamp, signed_headers=names, signature="")
     head = _head(request, names, empty_query_line=empty_query_line)
-    [signature] = _signatures([signing_key(sk, unsigned.prefix)], [head], _normalized(request.body))
+    [signature] = _signatures([signing_key(sk, unsigned.prefix)], [head], request.body)
     value = f"{unsigned.prefix}/{signature}"
     if parse(value).prefix != unsigned.prefix:
         raise Malformed("a part begins or ends with a blank")
@@ -173,14 +176,12 @@ def verify(authorization: Authorization, request: Request, secrets: Sequence[str
     names = authorization.signed_headers
     possible = bool(secrets) and all(name.lower() in request.headers for name in names)
     keys = [signing_key(sk, authorization.prefix) for sk in secrets or (_NOBODY,)]
-    heads = _accepted_heads(request, names)
-
-    def signed(dropped: bytes) -> bool:
-        made = _signatures(keys, heads, _normalized(request.body, dropped))
-        found = sum(hmac.compare_digest(one, authorization.signature) for one in made)  # not any(): it stops early
-        return found > 0 and possible
-
-    return signed(b"") or ((b"\n" in request.body or b"\r" in request.body) and signed(b"\r\n"))
+    signature = authorization.signature if possible else _NEVER
+    for dropped in (b"", b"\r\n") if b"\n" in request.body or b"\r" in request.body else (b"",):
+        for made in _signatures(keys, _accepted_heads(request, names), request.body, dropped):
+            if hmac.compare_digest(made, signature):
+                return True  # early, but only for who did sign
+    return False
 
 
 def signing_key(sk: str, prefix: str) -> bytes:
@@ -188,13 +189,19 @@ def signing_key(sk: str, prefix: str) -> bytes:
     return hmac.digest(sk.encode(), prefix.encode(), "sha256").hex().encode()
 
 
-def _signatures(keys: Sequence[bytes], heads: Sequence[bytes], body: Iterable[bytes]) -> list[str]:
-    """The signature under every key of every head followed by the body, which is read once."""
-    macs = [hmac.new(key, head, "sha256") for key in keys for head in heads]
-    for piece in body:
+def _signatures(keys: Sequence[bytes], heads: Iterable[bytes], body: bytes, dropped: bytes = b"") -> Iterator[str]:
+    """The signature under every key of every head followed by the body, `dropped` bytes left out. The body is read once."""
+    if len(body) <= _PIECE:
+        text = normalize(body.translate(None, dropped) if dropped else body)
+        for head in heads:
+            for key in keys:
+                yield hmac.digest(key, head + text, "sha256").hex()
+        return
+    macs = [hmac.new(key, head, "sha256") for head in heads for key in keys]
+    for piece in _normalized(body, dropped):
         for mac in macs:
             mac.update(piece)
-    return [mac.hexdigest() for mac in macs]
+    yield from (mac.hexdigest() for mac in macs)
 
 
 def _head(request: Request, names: Sequence[str], *, empty_query_line: bool) -> bytes:
@@ -205,14 +212,15 @@ def _head(request: Request, names: Sequence[str], *, empty_query_line: bool) -> 
     return _joined(request, [query] if query or empty_query_line else [], names, sorted(_header_lines(request, names)))
 
 
-def _accepted_heads(request: Request, names: Sequence[str]) -> list[bytes]:
-    """Every form of the canonical request, without its body, that a client may have signed."""
+def _accepted_heads(request: Request, names: Sequence[str]) -> Iterator[bytes]:
+    """Every form of the canonical request, without its body, that a client may have signed; the usual one first."""
     query = canonical_query(query_pairs(request.query))
     by_name = _header_lines(request, sorted(names, key=str.lower))
     by_line = sorted(by_name)
     orders = [by_line] if by_line == by_name else [by_line, by_name]  # they differ for "host;host-x" and its like
-    queries = [[query]] if query else [[], [b""]]
-    return [_joined(request, lines, names, order) for lines in queries for order in orders]
+    for query_line in [[query]] if query else [[], [b""]]:
+        for order in orders:
+            yield _joined(request, query_line, names, order)
 
 
 def _joined(request: Request, query: list[bytes], names: Sequence[str], header_lines: list[bytes]) -> bytes:
@@ -220,10 +228,15 @@ def _joined(request: Request, query: list[bytes], names: Sequence[str], header_l
     return b"\n".join([*first, *query, ";".join(names).encode(), *header_lines, b""])
 
 
-def _header_lines(request: Request, names: Sequence[str]) -> list[bytes]:
+def _header_lines(request: Request, names: Iterable[str]) -> list[bytes]:
     """`name:value` of each header, in the order given; an absent one counts as empty."""
     lower = [name.lower() for name in names]
-    return [normalize(name.encode()) + b":" + normalize(_wire(request.headers.get(name, ""))) for name in lower]
+    return [_line_start(name) + normalize(_wire(request.headers.get(name, ""))) for name in lower]
+
+
+@lru_cache(256)
+def _line_start(name: str) -> bytes:
+    return normalize(name.encode()) + b":"
 
 
 def _wire(text: str) -> bytes:
