@@ -43,6 +43,7 @@ HANDLERS: dict[str, Handler] = {
     "ivr/getFileHash": ivr.get_file_hash,
     "ivr/deleteFile": ivr.delete_file,
 }
+THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
 PAGES: dict[str, Handler] = {
     "/healthz": health.healthz,
     "/readyz": health.readyz,
