@@ -1,5 +1,6 @@
 """Composition by hand, in one place: settings become a database, locations, a clock, a web application, a work loop."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,22 +8,27 @@ from functools import cached_property
 
 from prometheus_client import CollectorRegistry
 
-from ccfs import logs, settings
+from ccfs import __version__, logs, settings
 from ccfs.model.callback_url import private_hosts
 from ccfs.model.delivery import Schedule
+from ccfs.model.node import Standing, State
 from ccfs.settings import Settings
+from ccfs.store import nodes
 from ccfs.store.db import Database, open_database
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import Location
+from ccfs.store.made_once import made_once
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
 from ccfs.store.trusted_certificates import Trusted
-from ccfs.store.upgrade import upgrade
+from ccfs.store.upgrade import newest, upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
+from ccfs.web.readiness import Readiness
 from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
+from ccfs.work.heart import Heart
 from ccfs.work.make import Maker, Workshop
 
 HOME = "0"  # id of the location that takes new bytes
@@ -47,6 +53,40 @@ class Node:
         return database
 
     @cached_property
+    def folder_id(self) -> str:
+        """What tells this node's data folder from every other."""
+        return made_once(self.settings.data / "node.id", lambda: secrets.token_hex(4)).strip()
+
+    @cached_property
+    def id(self) -> str:
+        """This node's name."""
+        return self.settings.node or self.folder_id
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a node may be silent before it counts as dead."""
+        return timedelta(seconds=self.settings.node_dead_seconds)
+
+    def is_draining(self) -> bool:
+        """Whether an operator drains this node: the database's word, for processes without a heart."""
+        with self.database.reading() as connection:
+            found = nodes.find(connection, self.id)
+        return found is not None and found.state is State.DRAINING
+
+    def heart(self, address: str) -> Heart:
+        """What tells the others that this node lives, and reaches them at `address`."""
+        standing = Standing(
+            id=self.id,
+            folder=self.folder_id,
+            address=self.settings.node_address or address,
+            version=__version__,
+            revision=newest(),
+            started_at=now(),
+            heartbeat_at=now(),
+        )
+        return Heart(self.database, standing, self.patience)
+
+    @cached_property
     def sealer(self) -> Sealer:
         """What seals secrets at rest."""
         return Sealer(self.settings.node_keys or keys_in(self.settings.data))
@@ -66,7 +106,7 @@ class Node:
         """Tenancy as this process sees it."""
         return Pictures(self.database, self.sealer)
 
-    def announcer(self) -> Announcer:
+    def announcer(self, heart: Heart) -> Announcer:
         """What sends callbacks."""
         set_to = self.settings
         schedule = Schedule(
@@ -78,15 +118,23 @@ class Node:
             schedule=schedule,
             host_with_port=set_to.callback_host_with_port,
             sender_of=self._sender_of,
-            now=now,
+            now=heart.now,
+            is_draining=lambda: heart.is_draining,
         )
         egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
         return Announcer(self.database, egress, terms)
 
-    def maker(self, ready: Callable[[], None]) -> Maker:
+    def maker(self, heart: Heart, ready: Callable[[], None]) -> Maker:
         """What makes exports; `ready` is called when one is."""
-        home = self.locations[HOME]
-        return Maker(Workshop(database=self.database, home=home, settings=self.settings, now=now, ready=ready))
+        shop = Workshop(
+            database=self.database,
+            home=self.locations[HOME],
+            settings=self.settings,
+            now=heart.now,
+            ready=ready,
+            is_draining=lambda: heart.is_draining,
+        )
+        return Maker(shop)
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:
@@ -112,6 +160,7 @@ class Node:
                 home=HOME,
                 now=now,
                 counters=Counters(CollectorRegistry()),
+                readiness=Readiness(self.database, self.locations[HOME], self.id),
             )
         )
 

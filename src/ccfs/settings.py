@@ -40,6 +40,19 @@ class Settings(BaseModel):
         repr=False,
         description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
     )
+    node: str = Field(
+        default="",
+        pattern=r"^([0-9A-Za-z][0-9A-Za-z._-]{0,63})?$",
+        description="Name of this node among all on the database; empty: the one in the file `node.id` in `data`.",
+    )
+    node_address: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#@\s]+)?$",
+        description="URL at which other nodes reach this one, without a path; empty: what `--listen` says.",
+    )
+    node_dead_seconds: float = Field(
+        default=30, ge=1, description="Time without a heartbeat after which a node counts as dead."
+    )
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
     workers: int = Field(default=1, ge=1, le=64, description="Web processes of this node.")
     clock_skew_seconds: int = Field(

@@ -19,9 +19,11 @@ from ccfs.cli.demo import prepare_demo
 from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
+from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
 
+_ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
@@ -49,27 +51,31 @@ def serve(
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    with _working(node):
+    heart = node.heart("" if host in _ANYWHERE else f"{'https' if tls_cert else 'http'}://{listen}")
+    heart.begin()
+    with _working(node, heart):
         _server(node, host, port, tls_cert, tls_key).serve()
     node.database.close()
 
 
 @contextmanager
-def _working(node: Node) -> Iterator[None]:
+def _working(node: Node, heart: Heart) -> Iterator[None]:
     """What takes time, in threads of this process: the web processes are others."""
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
-    announcer = node.announcer()
-    makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
-    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
+    announcer = node.announcer(heart)
+    makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    loops = [Loop([("beat", heart.beat)], heart.seconds), Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)]
     announcer.start()
-    loop.start()
+    for loop in loops:
+        loop.start()
     for maker in makers:
         maker.start()
     try:
         yield
     finally:
-        loop.stop()
+        for loop in loops:
+            loop.stop()
         for maker in makers:
             maker.stop()
         announcer.stop(FINISH_SECONDS)

@@ -16,6 +16,7 @@ from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.web.counters import Counters
+from ccfs.web.readiness import Readiness
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Here:
     home: str  # id of the location that takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    readiness: Readiness
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

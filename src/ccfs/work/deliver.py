@@ -65,6 +65,7 @@ class Terms:
     host_with_port: bool
     sender_of: Callable[[int], Sender]  # by app
     now: Callable[[], datetime]
+    is_draining: Callable[[], bool] = lambda: False  # whether to claim no more
 
 
 class Crew:
@@ -141,7 +142,7 @@ class Announcer:
         while not self._stopped.is_set():
             self._wake.clear()
             try:
-                is_busy = self._claim_round()
+                is_busy = not self._terms.is_draining() and self._claim_round()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False

@@ -44,6 +44,7 @@ class Workshop:
     settings: Settings
     now: Callable[[], datetime]
     ready: Callable[[], None]  # called when a delivery became due
+    is_draining: Callable[[], bool] = lambda: False  # whether to begin no other
 
 
 class Maker:
@@ -67,7 +68,7 @@ class Maker:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                is_busy = self.make_one()
+                is_busy = not self._workshop.is_draining() and self.make_one()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=f"{type(error).__name__}: {error}"[:200])
                 is_busy = False
