@@ -1,6 +1,9 @@
 """Composition by hand, in one place: settings become a database, locations, a clock, a web application, a work loop."""
 
+import multiprocessing.connection
+import os
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,7 +87,7 @@ class Node:
             started_at=now(),
             heartbeat_at=now(),
         )
-        return Heart(self.database, standing, self.patience)
+        return Heart(self.database, standing, self.patience, now)
 
     @cached_property
     def sealer(self) -> Sealer:
@@ -168,4 +171,17 @@ class Node:
 def web() -> Web:
     """What each web process of Granian makes first; its settings are in the environment."""
     logs.prepare()
+    _end_with_parent()
     return Node(settings.read()).web()
+
+
+def _end_with_parent() -> None:
+    """A web process whose node was killed does not serve on by itself: nobody would tell it to drain or end."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            multiprocessing.connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
