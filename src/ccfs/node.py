@@ -8,18 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from ccfs import __version__, logs, settings
 from ccfs.model.callback_url import private_hosts
 from ccfs.model.delivery import Schedule
+from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
+from ccfs.model.place import Place, PlaceKind
 from ccfs.settings import Settings
 from ccfs.store import nodes
 from ccfs.store.db import Database, open_database
 from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.port import Location
+from ccfs.store.locations.opened import Home, Locations
+from ccfs.store.locations.port import Location, Unreachable
+from ccfs.store.locations.s3 import S3, Access
 from ccfs.store.made_once import made_once
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
@@ -33,8 +38,9 @@ from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
 from ccfs.work.heart import Heart
 from ccfs.work.make import Maker, Workshop
+from ccfs.work.move import Mover
 
-HOME = "0"  # id of the location that takes new bytes
+DATA_FOLDER = "0"  # id of the location that there is without a row: `files` in the data folder
 
 
 def now() -> datetime:
@@ -96,13 +102,42 @@ class Node:
 
     @cached_property
     def disk(self) -> Disk:
-        """This node's disk location."""
-        return Disk(HOME, self.settings.data / "files")
+        """The disk in the data folder."""
+        return Disk(DATA_FOLDER, self.settings.data / "files")
 
     @cached_property
-    def locations(self) -> dict[str, Location]:
+    def locations(self) -> Locations:
         """Every location by id."""
-        return {HOME: self.disk}
+        without_row = Place(id=DATA_FOLDER, kind=PlaceKind.DISK, at="", created_at=datetime.fromtimestamp(0, UTC))
+        return Locations(self.database, self.open_location, without_row)
+
+    @cached_property
+    def home(self) -> Home:
+        """The location that takes new bytes."""
+        return Home(self.locations, self.settings.location)
+
+    def open_location(self, place: Place) -> Location:
+        """What keeps bytes there, whether or not the place has a row."""
+        if place.kind is PlaceKind.S3:
+            return S3(place, self._s3_access)
+        if place.kind is PlaceKind.DISK:
+            return Disk(place.id, Path(place.at)) if place.at else self.disk
+        raise Unreachable(f"location {place.id} is of a kind that this release does not know")
+
+    @cached_property
+    def _s3_access(self) -> Access:
+        set_to = self.settings
+        try:
+            ca = Path(set_to.s3_ca_file).read_bytes() if set_to.s3_ca_file else b""
+        except OSError as error:
+            raise Misuse(f"CCFS_S3_CA_FILE: {error}") from None
+        return Access(
+            access_key=set_to.s3_access_key,
+            secret_key=set_to.s3_secret_key,
+            ca=ca,
+            timeout=timedelta(seconds=set_to.s3_timeout_seconds),
+            retries=set_to.s3_retries,
+        )
 
     @cached_property
     def pictures(self) -> Pictures:
@@ -131,13 +166,25 @@ class Node:
         """What makes exports; `ready` is called when one is."""
         shop = Workshop(
             database=self.database,
-            home=self.locations[HOME],
+            home=self.home,
             settings=self.settings,
             now=heart.now,
             ready=ready,
             is_draining=lambda: heart.is_draining,
         )
         return Maker(shop)
+
+    def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
+        """What moves bytes between locations."""
+        grace = timedelta(seconds=self.settings.move_grace_seconds)
+        return Mover(
+            database=self.database,
+            locations=self.locations,
+            now=now,
+            grace=grace,
+            is_stopped=is_stopped,
+            progress=progress,
+        )
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:
@@ -160,10 +207,10 @@ class Node:
                 database=self.database,
                 pictures=self.pictures,
                 locations=self.locations,
-                home=HOME,
+                home=self.home,
                 now=now,
                 counters=Counters(CollectorRegistry()),
-                readiness=Readiness(self.database, self.locations[HOME], self.id),
+                readiness=Readiness(self.database, self.home, self.id),
             )
         )
 

@@ -35,6 +35,35 @@ class Settings(BaseModel):
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
+    location: str = Field(
+        default="0", pattern=r"^\d{1,9}$", description="Id of the location that takes this node's new bytes."
+    )
+    s3_access_key: str = Field(
+        default="", repr=False, description="Access key of S3 locations; empty: the usual AWS environment."
+    )
+    s3_secret_key: str = Field(default="", repr=False, description="Its secret key.")
+    s3_ca_file: str = Field(
+        default="", description="File of PEM certificates that S3 services may show, beside those the system trusts."
+    )
+    s3_timeout_seconds: float = Field(
+        default=10, gt=0, description="How long an S3 service may be silent before a try counts as failed."
+    )
+    s3_retries: int = Field(
+        default=3,
+        ge=0,
+        description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
+    )
+    tier_to: str = Field(
+        default="", pattern=r"^\d{0,9}$", description="Location to which older bytes are moved; empty: they stay."
+    )
+    tier_after_days: int = Field(
+        default=30, ge=0, description="How old the bytes in `location` are when they are moved to `tier_to`."
+    )
+    move_grace_seconds: float = Field(
+        default=600,
+        ge=0,
+        description="How long moved bytes stay where they were, too, for downloads under way.",
+    )
     node_keys: Words = Field(
         default=(),
         repr=False,

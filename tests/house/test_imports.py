@@ -37,7 +37,7 @@ OUTSIDE: dict[str, set[str]] = {
     "model": set(),
     "wire": {"pydantic"},
     "switches": {"av", "numpy"},
-    "store": {"sqlalchemy", "alembic", "psycopg", "cryptography"},
+    "store": {"sqlalchemy", "alembic", "psycopg", "cryptography", "obstore"},
     "client": {"httpx2"},
     "web": {"granian", "prometheus_client", "structlog", *CONNECTION},
     "work": {"httpcore2", "isal", "structlog", *CONNECTION},

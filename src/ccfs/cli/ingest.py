@@ -184,7 +184,7 @@ def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], No
     with Bars(sys.stderr.isatty() and not watching) as bars:
         run = Run(
             database=node.database,
-            home=node.disk,
+            home=node.home,
             settings=node.settings,
             now=now,
             watching=watching,

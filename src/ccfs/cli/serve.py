@@ -25,6 +25,7 @@ from ccfs.work.tidy import tidy
 
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
+MOVE_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
 FINISH_SECONDS = 3.0  # for callbacks that are under way at SIGTERM; others are due again when their lease ends
@@ -44,7 +45,7 @@ def serve(
     host, port = _address(listen)
     node = open_node(data)
     logs.prepare()
-    node.disk.sweep(LEFT_BEHIND_SECONDS)
+    _sweep(node)
     node.database.is_ready()
     if demo:
         print(prepare_demo(node, f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"), flush=True)
@@ -65,7 +66,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     announcer = node.announcer(heart)
     makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
-    loops = [Loop([("beat", heart.beat)], heart.seconds), Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)]
+    moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS), moving]
     announcer.start()
     for loop in loops:
         loop.start()
@@ -96,6 +98,32 @@ def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep)
+
+
+def _sweep(node: Node) -> None:
+    """What killed processes of this node left; a location that is away keeps nobody from serving the others."""
+    for location_id in node.locations:
+        try:
+            node.locations[location_id].sweep(LEFT_BEHIND_SECONDS)
+        except OSError as error:
+            log().warning("not swept", action="sweep_failed", location=location_id, reason=str(error))
+
+
+def _move(node: Node, heart: Heart, loop: Loop) -> None:
+    """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
+    set_to, mover = node.settings, node.mover(loop.is_stopped)
+    mover.sweep()
+    if heart.is_draining or not set_to.tier_to or set_to.tier_to == set_to.location:
+        return
+    try:
+        moved = mover.move(set_to.location, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
+    except OSError as error:
+        log().warning("not moved", action="move_failed", reason=str(error))
+        return
+    if moved.files or moved.missing or moved.damaged:
+        log().info("moved", action="moved", files=moved.files, bytes=moved.size, to=set_to.tier_to, left=moved.left)
+    for key in (*moved.missing, *moved.damaged):
+        log().error("bytes are gone or damaged", action="bytes_lost", location=set_to.location, key=key)
 
 
 def _share_metrics(node: Node) -> None:

@@ -65,6 +65,10 @@ def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
     return sa.Column(name, Instant, nullable=not required)
 
 
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
+
+
 def _kept() -> tuple[sa.Column[Any], ...]:
     size = sa.Column("size", sa.BigInteger, nullable=False)
     crc32 = sa.Column("crc32", sa.BigInteger, nullable=False)
@@ -113,7 +117,7 @@ callback_prefixes = sa.Table(
     METADATA,
     _app(),
     _text("prefix"),
-    sa.Column("may_be_private", sa.Boolean, nullable=False),
+    _flag("may_be_private"),
     sa.PrimaryKeyConstraint("app", "prefix"),
 )
 trusted_certificates = sa.Table(
@@ -140,6 +144,33 @@ nodes = sa.Table(
 )
 oldest_code = sa.Table("oldest_code", METADATA, _text("revision", primary_key=True))
 changes = sa.Table("changes", METADATA, _text("name", primary_key=True), _number("number"))
+locations = sa.Table(
+    "locations",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("at"),
+    _text("prefix"),
+    _text("endpoint"),
+    _text("region"),
+    _flag("is_virtual_hosted"),
+    _flag("is_conditional"),
+    _text("node"),
+    _flag("is_read_only"),
+    _flag("is_draining"),
+    _instant("created_at"),
+)
+strays = sa.Table(  # bytes that perhaps no row names: copies under way, and what was left behind by a move
+    "strays",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _text("holder"),
+    _text("row"),
+    _text("lease"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,
@@ -178,6 +209,7 @@ recordings = sa.Table(
     sa.Index(None, "app", "original_file_name"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "call_begin"),
+    sa.Index(None, "location_id", "created_at"),
 )
 cdrs = sa.Table(
     "cdrs",
@@ -289,10 +321,12 @@ voice_files = sa.Table(
     _text("file_name"),
     _text("folder"),
     *_kept(),
+    _text("first_location_id"),
     _instant("created_at"),
     _instant("deleted_at", required=False),
     sa.UniqueConstraint("app", "file_name"),
     sa.Index(None, "app", "folder"),
+    sa.Index(None, "location_id", "created_at"),
 )
 play_tokens = sa.Table(
     "play_tokens",

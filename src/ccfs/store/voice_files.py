@@ -14,7 +14,7 @@ from ccfs.store import schema
 from ccfs.store.recordings import values_of
 
 _TABLE = schema.voice_files
-_COLUMNS = ("vdn_id", "file_name", "created_at", "location_id", "key", "size", "sha256", "crc32")
+_COLUMNS = ("vdn_id", "file_name", "created_at", "location_id", "key", "size", "sha256", "crc32", "first_location_id")
 _FIND = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
     _TABLE.c.app == sa.bindparam("app"), _TABLE.c.deleted_at.is_(None)
 )
@@ -29,14 +29,14 @@ def folder_of(name: str) -> str:
 
 def _from_row(row: Sequence[Any]) -> VoiceFile:
     kept = Kept(location_id=row[3], key=row[4], size=row[5], sha256=row[6], crc32=row[7])
-    return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], kept=kept)
+    return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], kept=kept, first_location_id=row[8])
 
 
 def add(connection: Connection, app: App, file: VoiceFile) -> None:
     """Keep a voice file's row; its bytes lie in their location already."""
-    values = {"vdn_id": file.vdn_id, "file_name": file.file_name, "created_at": file.created_at}
-    folder = folder_of(file.file_name)
-    connection.execute(sa.insert(_TABLE).values(**values, **values_of(file.kept), folder=folder, app=app.id))
+    values = values_of(file) | values_of(file.kept) | {"first_location_id": file.kept.location_id}
+    del values["kept"]
+    connection.execute(sa.insert(_TABLE).values(**values, folder=folder_of(file.file_name), app=app.id))
 
 
 def by_name(connection: Connection, app: App, name: str) -> VoiceFile | None:
@@ -60,8 +60,8 @@ def mark_deleted(connection: Connection, app: App, file: VoiceFile, now: datetim
 
 
 def forget(connection: Connection, app: App, file: VoiceFile) -> None:
-    """Drop the row of a deleted file once its bytes are gone."""
-    gone = _TABLE.c.deleted_at.is_not(None)
+    """Drop the row of a deleted file once its bytes are gone; nothing happens if they were moved before it was marked."""
+    gone = _TABLE.c.deleted_at.is_not(None) & (_TABLE.c.location_id == file.kept.location_id)
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, gone))
 
 

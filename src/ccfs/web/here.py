@@ -30,7 +30,7 @@ class Here:
     database: Database
     pictures: Pictures
     locations: Mapping[str, Location]
-    home: str  # id of the location that takes new bytes
+    home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
     readiness: Readiness

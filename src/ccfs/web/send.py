@@ -14,7 +14,7 @@ from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
-from ccfs.store.locations.port import Gone
+from ccfs.store.locations.port import Gone, Unreachable
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
@@ -169,8 +169,8 @@ async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int,
         try:
             while chunk := await asyncio.to_thread(next, chunks, b""):
                 await write(chunk)
-        except Gone:
-            log().error("a file was lost while it was sent", action="answer_cut")
+        except (Gone, Unreachable) as error:
+            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
             raise ProtocolClosed from None
 
 

@@ -31,7 +31,7 @@ def expire_exports(database: Database, locations: Mapping[str, Location], before
     for app, response_id, kept in due:
         locations[kept.location_id].remove(kept.key)
         with database.writing() as connection:
-            exports.expire(connection, app, response_id)
+            exports.expire(connection, app, response_id, kept)
     return len(due)
 
 

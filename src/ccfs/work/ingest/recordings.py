@@ -150,7 +150,7 @@ def _add(connection: Connection, run: Run, owner: Owner, row: Cdr, seen: Seen, f
     """Add the index row, unless the call has this very recording already under another path."""
     same = recordings.by_call(connection, owner.app, row.call_id)
     if any(one.source_sha256 == found.source_sha256 and one.account_id == row.account_id for one in same):
-        if all(one.kept.key != found.kept.key for one in same):
+        if not any(one.kept.is_at(found.kept) for one in same):
             run.home.remove(found.kept.key)
         return
     begin = row.call_begin or row.begin

@@ -38,6 +38,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
     )
     op.create_table(
+        "locations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("is_virtual_hosted", sa.Boolean(), nullable=False),
+        sa.Column("is_conditional", sa.Boolean(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("is_read_only", sa.Boolean(), nullable=False),
+        sa.Column("is_draining", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
+    )
+    op.create_table(
         "nodes",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("folder", sa.Text(), nullable=False),
@@ -54,6 +70,17 @@ def upgrade() -> None:
         sa.Column("revision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("revision", name=op.f("pk_oldest_code")),
     )
+    op.create_table(
+        "strays",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_strays")),
+    )
+    op.create_index(op.f("ix_strays_due_at"), "strays", ["due_at"], unique=False)
     op.create_table(
         "trusted_certificates",
         sa.Column("name", sa.Text(), nullable=False),
@@ -325,6 +352,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_recordings_app_original_file_name"), "recordings", ["app", "original_file_name"], unique=False
     )
+    op.create_index(
+        op.f("ix_recordings_location_id_created_at"), "recordings", ["location_id", "created_at"], unique=False
+    )
     op.create_table(
         "refusals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -374,6 +404,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("first_location_id", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("deleted_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_voice_files_app")),
@@ -381,6 +412,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("app", "file_name", name=op.f("uq_voice_files_app_file_name")),
     )
     op.create_index(op.f("ix_voice_files_app_folder"), "voice_files", ["app", "folder"], unique=False)
+    op.create_index(
+        op.f("ix_voice_files_location_id_created_at"), "voice_files", ["location_id", "created_at"], unique=False
+    )
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Text(), nullable=False),
