@@ -3,6 +3,7 @@
 import multiprocessing.connection
 import os
 import secrets
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +19,15 @@ from ccfs.model.delivery import Schedule
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
 from ccfs.model.place import Place, PlaceKind
+from ccfs.model.ticket import key_of
 from ccfs.settings import Settings
-from ccfs.store import nodes
+from ccfs.store import nodes, places
 from ccfs.store.db import Database, open_database
 from ccfs.store.locations.disk import Disk
+from ccfs.store.locations.elsewhere import Elsewhere
 from ccfs.store.locations.opened import Home, Locations
+from ccfs.store.locations.peer import Peer
+from ccfs.store.locations.peer import Terms as PeerTerms
 from ccfs.store.locations.port import Location, Unreachable
 from ccfs.store.locations.s3 import S3, Access
 from ccfs.store.made_once import made_once
@@ -40,7 +45,7 @@ from ccfs.work.heart import Heart
 from ccfs.work.make import Maker, Workshop
 from ccfs.work.move import Mover
 
-DATA_FOLDER = "0"  # id of the location that there is without a row: `files` in the data folder
+ALONE = "local"  # name of a node that shares its database with no other
 
 
 def now() -> datetime:
@@ -62,14 +67,20 @@ class Node:
         return database
 
     @cached_property
-    def folder_id(self) -> str:
-        """What tells this node's data folder from every other."""
-        return made_once(self.settings.data / "node.id", lambda: secrets.token_hex(4)).strip()
+    def _name(self) -> tuple[str, str]:
+        """This node's name for good, and what tells its data folder from one that bears the same name by mistake."""
+        first = f"{self.settings.node or secrets.token_hex(4)} {secrets.token_hex(4)}"
+        name, folder = made_once(self.settings.data / "node.id", lambda: first).split()
+        if self.settings.node not in ("", name):
+            raise Misuse(
+                f"CCFS_NODE is {self.settings.node}, but this data folder is node {name}'s: see its file node.id"
+            )
+        return name, folder
 
-    @cached_property
+    @property
     def id(self) -> str:
-        """This node's name."""
-        return self.settings.node or self.folder_id
+        """This node's name. Whose database lies in its data folder is alone: a copy of the two is the same node."""
+        return self._name[0] if self.settings.database_url else ALONE
 
     @property
     def patience(self) -> timedelta:
@@ -86,7 +97,7 @@ class Node:
         """What tells the others that this node lives, and reaches them at `address`."""
         standing = Standing(
             id=self.id,
-            folder=self.folder_id,
+            folder=self._name[1] if self.settings.database_url else "",
             address=self.settings.node_address or address,
             version=__version__,
             revision=newest(),
@@ -98,31 +109,76 @@ class Node:
     @cached_property
     def sealer(self) -> Sealer:
         """What seals secrets at rest."""
-        return Sealer(self.settings.node_keys or keys_in(self.settings.data))
+        return Sealer(self._node_keys)
 
     @cached_property
     def disk(self) -> Disk:
         """The disk in the data folder."""
-        return Disk(DATA_FOLDER, self.settings.data / "files")
+        with self.database.reading() as connection:
+            found = places.disk_of(connection, self.id)
+        if found is None:
+            with self.database.writing() as connection:
+                found = places.claim_disk(connection, self.id, now())
+        return Disk(found, self.settings.data / "files")
 
     @cached_property
     def locations(self) -> Locations:
         """Every location by id."""
-        without_row = Place(id=DATA_FOLDER, kind=PlaceKind.DISK, at="", created_at=datetime.fromtimestamp(0, UTC))
-        return Locations(self.database, self.open_location, without_row)
+        return Locations(self.database, self.id, self.open_location)
+
+    def home_id(self) -> str:
+        """The id of `home`; empty where nothing was kept yet, and nothing says where it would be."""
+        with self.database.reading() as connection:
+            return self.settings.location or places.disk_of(connection, self.id) or ""
 
     @cached_property
     def home(self) -> Home:
         """The location that takes new bytes."""
-        return Home(self.locations, self.settings.location)
+        return Home(self.locations, self.settings.location or self.disk.location_id)
 
     def open_location(self, place: Place) -> Location:
         """What keeps bytes there, whether or not the place has a row."""
+        if not place.is_near(self.id):
+            return Peer(place.id, lambda: self._address_of(place), self._peer_terms)
         if place.kind is PlaceKind.S3:
             return S3(place, self._s3_access)
         if place.kind is PlaceKind.DISK:
             return Disk(place.id, Path(place.at)) if place.at else self.disk
         raise Unreachable(f"location {place.id} is of a kind that this release does not know")
+
+    def _address_of(self, place: Place) -> str:
+        """Where the node of a disk is; raises Unreachable."""
+        if place.kind is PlaceKind.PEER:
+            return place.at
+        with self.database.reading() as connection:
+            found = nodes.find(connection, place.node)
+        if found is None or not found.address:
+            raise Unreachable(f"node {place.node} {'has no address' if found else 'is not there'}")
+        return found.address
+
+    @cached_property
+    def _peer_terms(self) -> PeerTerms:
+        set_to = self.settings
+        trust = ssl.create_default_context()
+        if set_to.peer_ca_file:
+            trust.load_verify_locations(set_to.peer_ca_file)
+        return PeerTerms(
+            key=self.peer_keys[0],
+            now=now,
+            connect_seconds=set_to.peer_connect_seconds,
+            read_seconds=set_to.peer_read_seconds,
+            rest_seconds=set_to.peer_rest_seconds,
+            trust=trust,
+        )
+
+    @cached_property
+    def peer_keys(self) -> list[bytes]:
+        """Keys by which nodes know each other, the newest first."""
+        return [key_of(one) for one in self._node_keys]
+
+    @cached_property
+    def _node_keys(self) -> tuple[str, ...]:
+        return self.settings.node_keys or keys_in(self.settings.data)
 
     @cached_property
     def _s3_access(self) -> Access:
@@ -210,6 +266,8 @@ class Node:
                 home=self.home,
                 now=now,
                 counters=Counters(CollectorRegistry()),
+                elsewhere=Elsewhere(self.locations),
+                peer_keys=self.peer_keys,
                 readiness=Readiness(self.database, self.home, self.id),
             )
         )

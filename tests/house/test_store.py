@@ -47,6 +47,8 @@ SYSTEM_WIDE: dict[str, str] = {
         "bytes of all apps are moved between the operator's locations",
     ),
     "places.add": "the operator's locations serve all apps",
+    "places.claim_disk": "as above",
+    "places.disk_of": "as above",
     "places.change": "as above",
     "places.places": "as above",
     "places.change_number": "as above",

@@ -25,7 +25,7 @@ def node(tmp_path: Path, database_url: str) -> Iterator[Node]:
 def state_of(node: Node) -> State | None:
     with node.database.reading() as connection:
         found = nodes.find(connection, node.id)
-    return found and found.state
+    return found.state if found else None
 
 
 def test_it_beats_and_is_made_anew_where_it_was_removed(node: Node) -> None:
@@ -67,8 +67,14 @@ def test_the_same_name_on_another_data_folder_does_not_begin(node: Node, tmp_pat
 
 
 def test_a_data_folder_has_one_name_for_good(tmp_path: Path) -> None:
-    names = {Node(settings.read({}, data=tmp_path)).id for _ in range(3)}
-    (name,) = names
+    def named(folder: Path, **given: str) -> str:
+        return Node(settings.read({}, data=folder, **given)).id
+
+    common = f"sqlite:///{tmp_path / 'common.db'}"
+    (name,) = {named(tmp_path / "one", database_url=common) for _ in range(3)}
     assert len(name) == 8
-    assert Node(settings.read({}, data=tmp_path, node="north-1")).id == "north-1"
-    assert Node(settings.read({}, data=tmp_path / "other")).id != name
+    assert named(tmp_path / "other", database_url=common, node="north-1") == "north-1"
+    assert named(tmp_path / "other", database_url=common) == "north-1"
+    with pytest.raises(Misuse, match="this data folder is node north-1's"):
+        named(tmp_path / "other", database_url=common, node="north-2")
+    assert named(tmp_path / "one") == named(tmp_path / "other") == "local"

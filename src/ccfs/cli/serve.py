@@ -97,7 +97,7 @@ def _reachable(host: str) -> str:
 def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
-    tidy(node.database, node.locations, now(), lock_period, keep)
+    tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
 
 
 def _sweep(node: Node) -> None:
@@ -111,19 +111,19 @@ def _sweep(node: Node) -> None:
 
 def _move(node: Node, heart: Heart, loop: Loop) -> None:
     """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
-    set_to, mover = node.settings, node.mover(loop.is_stopped)
+    set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
     mover.sweep()
-    if heart.is_draining or not set_to.tier_to or set_to.tier_to == set_to.location:
+    if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
         return
     try:
-        moved = mover.move(set_to.location, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
+        moved = mover.move(home, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
     except OSError as error:
         log().warning("not moved", action="move_failed", reason=str(error))
         return
     if moved.files or moved.missing or moved.damaged:
         log().info("moved", action="moved", files=moved.files, bytes=moved.size, to=set_to.tier_to, left=moved.left)
     for key in (*moved.missing, *moved.damaged):
-        log().error("bytes are gone or damaged", action="bytes_lost", location=set_to.location, key=key)
+        log().error("bytes are gone or damaged", action="bytes_lost", location=home, key=key)
 
 
 def _share_metrics(node: Node) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ccfs.logs import log
 from ccfs.model import errors
-from ccfs.web import docs, exports, health, ivr, play, recordings, signed
+from ccfs.web import docs, exports, health, ivr, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
@@ -95,6 +95,8 @@ class Web:
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
     async def _page(self, request: Request) -> Answer:
+        if request.path.startswith(peer.PATH):
+            return await peer.file(self._here, request)
         page = PAGES.get(request.path)
         if page is None:
             return self._refusal(request, 404)
