@@ -158,7 +158,7 @@ def path_of(node: Node, kept: Kept) -> Path:
 
 
 def _keep(node: Node, app: App, name: str, data: bytes) -> Kept:
-    return node.disk.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
+    return node.home.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
 
 
 def _member(node: Node, name: str, vdn: int, seed: int) -> Member:

@@ -4,8 +4,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import obstore
+
 from ccfs.model.place import Place, PlaceKind
-from ccfs.store.locations.s3 import S3, Access
+from ccfs.store.locations.s3 import S3, Access, _store
 from tests.servers import S3_KEYS
 
 BUCKET = "calls"
@@ -27,3 +29,9 @@ def access(seconds: float = 5, retries: int = 2) -> Access:
 def s3(url: str, **more: Any) -> S3:
     """The location, open."""
     return S3(place(url, **more), access())
+
+
+def keys(bucket: Place) -> set[str]:
+    """What lies in the location, half-finished uploads apart."""
+    store = _store(bucket, access())
+    return {str(found["path"]) for batch in obstore.list(store) for found in batch}
