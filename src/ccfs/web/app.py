@@ -10,6 +10,7 @@ from typing import Any
 
 from ccfs.logs import log
 from ccfs.model import errors
+from ccfs.store.locations.peer import PATH as PEERS
 from ccfs.web import docs, exports, health, ivr, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
@@ -95,7 +96,7 @@ class Web:
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
     async def _page(self, request: Request) -> Answer:
-        if request.path.startswith(peer.PATH):
+        if request.path.startswith(PEERS):
             return await peer.file(self._here, request)
         page = PAGES.get(request.path)
         if page is None:

@@ -44,6 +44,10 @@ class Peer:
         self._breaker = Breaker(terms.rest_seconds)
         self._idle: list[HTTPConnection] = []
 
+    def __del__(self) -> None:
+        for connection in self._idle:
+            connection.close()
+
     def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
         """See the port: refused."""
         raise self._refusal(checked(key))
