@@ -55,7 +55,7 @@ def test_nothing_is_written_from_afar(peer_server: Server, there: Location) -> N
 
 
 def test_many_read_at_once_over_few_connections(peer_server: Server, there: Location) -> None:
-    one, sizes = peer(peer_server, there.location_id), []
+    one, sizes = peer(peer_server, there.location_id), list[int]()
     threads = [
         threading.Thread(target=lambda: sizes.extend(len(piece) for piece in one.read(KEY, CHUNK))) for _ in range(12)
     ]

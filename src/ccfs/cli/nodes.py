@@ -1,6 +1,7 @@
 """ccfs node: who shares the database; taking a node out of service, back into it, and off the list."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,14 @@ import typer
 from ccfs.cli.common import AsJson, DataFolder, open_node, show
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
+from ccfs.model.place import Place
+from ccfs.model.stray import Held, Holder
+from ccfs.node import Node
+from ccfs.store import moves
 from ccfs.store import nodes as store
+from ccfs.store.locations.elsewhere import Elsewhere
+
+BATCH = 500  # rows that are looked at in one go
 
 nodes = typer.Typer(help="Nodes on one database: list, drain, resume, remove.", no_args_is_help=True)
 
@@ -56,16 +64,45 @@ def remove(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a dead node."""
+    """Forget a dead node whose bytes also lie elsewhere."""
     here = open_node(data)
-    with here.database.writing() as connection:
-        found = store.find(connection, node)
-        if found is None:
-            raise Misuse(f"there is no node {node}")
-        if found.is_alive(store.database_now(connection), here.patience) and not force:
+    with here.database.reading() as connection:
+        found, now = store.find(connection, node), store.database_now(connection)
+    if found is None:
+        raise Misuse(f"there is no node {node}")
+    if not force:
+        if found.is_alive(now, here.patience):
             raise Misuse(f"node {node} is alive: stop it first")
+        _must_be_elsewhere(here, node, now)
+    with here.database.writing() as connection:
         store.forget(connection, node)
     show({"removed": node}, as_json, f"node {node} is removed")
+
+
+def _must_be_elsewhere(here: Node, node: str, now: datetime) -> None:
+    """Looks for a copy of all that the node's disks hold by the rows, until one has none: Misuse names it."""
+    elsewhere = Elsewhere(here.locations)
+    for place in here.locations.places().values():
+        if place.node != node:
+            continue
+        for one in _held(here, place, now + timedelta(days=1)):
+            if not elsewhere.is_anywhere(one.kept):
+                raise Misuse(
+                    f"node {node} alone has {one.kept.key} of location {place.id}, and perhaps more: bring the node back, "
+                    "or its disk to another node; --force gives the bytes up"
+                )
+
+
+def _held(here: Node, place: Place, before: datetime) -> Iterator[Held]:
+    for holder in Holder:
+        last: Held | None = None
+        while True:
+            with here.database.reading() as connection:
+                found = moves.older(connection, holder, place.id, before, BATCH, last)
+            if not found:
+                break
+            yield from found
+            last = found[-1]
 
 
 def _described(one: Standing, now: datetime) -> dict[str, Any]:
