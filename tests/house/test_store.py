@@ -39,6 +39,7 @@ SYSTEM_WIDE: dict[str, str] = {
             "moves.claim",
             "moves.switch",
             "moves.give_back",
+            "moves.note",
             "moves.due",
             "moves.hold",
             "moves.is_named",

@@ -19,7 +19,7 @@ from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.node import Node
 from ccfs.settings import read
-from ccfs.store import deliveries, exports, recordings, schema
+from ccfs.store import deliveries, exports, moves, recordings, schema
 from ccfs.store.locations.disk import Disk
 from ccfs.work import make
 from ccfs.work.make import LEASE, Maker, Workshop
@@ -220,6 +220,19 @@ def test_what_dead_workers_left_is_removed(shop: Shop) -> None:
     kept = shop.file(export)
     assert kept
     assert shop.files() == {kept.key}
+
+
+def test_what_a_dead_node_left_on_its_own_disk_is_noted_for_it(shop: Shop) -> None:
+    shop.ask()
+    with shop.node.database.writing() as connection:
+        claimed = exports.claim(connection, shop.now, "0123-7", LEASE)
+    assert claimed
+    shop.now += LEASE
+    assert shop.maker().make_one()
+    with shop.node.database.reading() as connection:
+        (stray,) = moves.due(connection, shop.now, 9)
+        assert moves.due(connection, shop.now, 9, far=["7"]) == []
+    assert (stray.location_id, stray.key) == ("7", make._key(claimed, "0123-7"))
 
 
 def test_who_lost_its_lease_meanwhile_leaves_nothing(shop: Shop) -> None:

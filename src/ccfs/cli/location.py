@@ -47,6 +47,7 @@ def add(
     unconditional: Annotated[
         bool, typer.Option("--unconditional", help="s3: the service knows no If-None-Match of a PUT.")
     ] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="disk: every node has the folder, as on NFS.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Bytes are neither added nor removed.")] = False,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Do not try whether it works.")] = False,
     data: DataFolder = None,
@@ -63,6 +64,7 @@ def add(
         region=region,
         is_virtual_hosted=virtual_host,
         is_conditional=not unconditional,
+        node=node.id if kind is _Kind.DISK and not shared else "",
         is_read_only=read_only,
         created_at=now(),
     )

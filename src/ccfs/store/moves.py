@@ -105,6 +105,13 @@ def give_back(connection: Connection, held: Held, location_id: str, lease: str, 
     connection.execute(sa.update(_STRAYS).where(mine).values(due_at=now, lease=""))
 
 
+def note(connection: Connection, stray: Stray, due_at: datetime) -> None:
+    """Bytes that may be there, and that nobody needs."""
+    values = {"holder": stray.holder, "row": stray.row, "lease": "", "due_at": due_at}
+    place = {"location_id": stray.location_id, "key": stray.key}
+    connection.execute(insert_or_ignore(connection, _STRAYS).values(**place, **values))
+
+
 def due(connection: Connection, now: datetime, limit: int, far: Collection[str] = ()) -> list[Stray]:
     """Strays whose time has come, the longest waiting first; none in the locations `far`, which other nodes look after."""
     mine = (_STRAYS.c.due_at <= now) & _STRAYS.c.location_id.not_in(far)
