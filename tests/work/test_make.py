@@ -216,23 +216,17 @@ def test_what_dead_workers_left_is_removed(shop: Shop) -> None:
         assert claimed
         shop.node.disk.keep(make._key(claimed, lease), [b"whole, but never named"])
         shop.now += LEASE
+    with shop.node.database.writing() as connection:
+        far = exports.claim(connection, shop.now, "0123-7", LEASE)  # of another node, to its own disk
+    shop.now += LEASE
     assert shop.maker().make_one()
     kept = shop.file(export)
     assert kept
     assert shop.files() == {kept.key}
-
-
-def test_what_a_dead_node_left_on_its_own_disk_is_noted_for_it(shop: Shop) -> None:
-    shop.ask()
-    with shop.node.database.writing() as connection:
-        claimed = exports.claim(connection, shop.now, "0123-7", LEASE)
-    assert claimed
-    shop.now += LEASE
-    assert shop.maker().make_one()
     with shop.node.database.reading() as connection:
-        (stray,) = moves.due(connection, shop.now, 9)
-        assert moves.due(connection, shop.now, 9, far=["7"]) == []
-    assert (stray.location_id, stray.key) == ("7", make._key(claimed, "0123-7"))
+        strays = [(one.location_id, one.key) for one in moves.due(connection, shop.now, 9)]
+    assert far
+    assert strays == [("7", make._key(far, "0123-7"))]
 
 
 def test_who_lost_its_lease_meanwhile_leaves_nothing(shop: Shop) -> None:
