@@ -45,6 +45,7 @@ from ccfs.work.heart import Heart
 from ccfs.work.make import Maker, Workshop
 from ccfs.work.move import Mover
 
+FIRST = "0"  # the location that there is before an operator adds any: a node's disk
 ALONE = "local"  # name of a node that shares its database with no other
 
 
@@ -124,7 +125,10 @@ class Node:
     @cached_property
     def locations(self) -> Locations:
         """Every location by id."""
-        return Locations(self.database, self.id, self.open_location)
+        found = Locations(self.database, self.id, self.open_location)
+        if FIRST not in found:
+            _ = self.disk  # which is then the first
+        return found
 
     def home_id(self) -> str:
         """The id of `home`; empty where nothing was kept yet, and nothing says where it would be."""

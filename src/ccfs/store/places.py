@@ -38,11 +38,11 @@ def add(connection: Connection, place: Place) -> None:
 
 
 def claim_disk(connection: Connection, node: str, now: datetime) -> str:
-    """The id of the disk in that node's data folder: a number that is given to it once, 0 to the first node."""
+    """The id of the disk in that node's data folder: a number that is given to it once, 0 to the first."""
     found = disk_of(connection, node)
     if found is None:
         taken = [int(one) for one in connection.execute(sa.select(_TABLE.c.id)).scalars()]
-        found = str(max(taken, default=-1) + 1)
+        found = str(max(taken) + 1 if 0 in taken else 0)
         add(connection, Place(id=found, kind=PlaceKind.DISK, at="", node=node, created_at=now))
     return found
 

@@ -179,10 +179,13 @@ def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
 
 
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
-    await asyncio.to_thread(_must_be_whole, here, [part for part, _, _ in parts if isinstance(part, Kept)])
+    files = [part for part, _, _ in parts if isinstance(part, Kept)]
+    is_small = sum(high - low for _, low, high in parts) <= AT_ONCE
+    if len(files) > 1 or not is_small:  # a small one shows by itself whether it is whole: one question less
+        await asyncio.to_thread(_must_be_whole, here, files)
     chunks = _chunks(here, parts)
     try:
-        if sum(high - low for _, low, high in parts) <= AT_ONCE:
+        if is_small:
             protocol.response_bytes(status, headers, await asyncio.to_thread(b"".join, chunks))
             return
         first = await asyncio.to_thread(next, chunks)
@@ -199,14 +202,17 @@ async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int,
 
 
 def _chunks(here: Here, parts: Sequence[Part]) -> Iterator[bytes]:
-    """The parts' bytes; raises Gone where a file ends too early, for what follows must not move up."""
+    """The parts' bytes; raises Gone where a file ends too early or too late, for what follows must not move."""
     for part, low, high in parts:
         if isinstance(part, bytes):
             yield part[low:high]
             continue
         left = high - low
-        for chunk in here.locations[part.location_id].read(part.key, low, high):
+        end = None if high == part.size else high  # so that a longer file shows itself
+        for chunk in here.locations[part.location_id].read(part.key, low, end):
             left -= len(chunk)
+            if left < 0:
+                break
             yield chunk
         if left:
             raise Gone(part.key)
