@@ -63,7 +63,8 @@ def test_ten_that_start_at_once_make_the_tables_once(database_url: str, tmp_path
             assert _count(connection, "alembic_version") == _count(connection, "oldest_code") == 1
     finally:
         for one in found:
-            os.killpg(one.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGKILL)
             one.wait()
         database.close()
 

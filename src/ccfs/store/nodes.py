@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
 from ccfs.store import schema
+from ccfs.store.tenancy import insert_or_ignore
 
 _TABLE = schema.nodes
 
@@ -32,10 +33,9 @@ def begin(connection: Connection, node: Standing, patience: timedelta) -> None:
         raise Misuse(f"a node {node.id} is alive with another data folder: CCFS_NODE must differ from node to node")
     values: dict[str, Any] = {"folder": node.folder, "address": node.address, "version": node.version}
     values |= {"revision": node.revision, "started_at": now, "heartbeat_at": now}
-    if before:
-        connection.execute(sa.update(_TABLE).where(_TABLE.c.id == node.id).values(**values))
-    else:
-        connection.execute(sa.insert(_TABLE).values(id=node.id, state=State.ACTIVE, **values))
+    fresh = insert_or_ignore(connection, _TABLE).values(id=node.id, state=State.ACTIVE, **values)
+    connection.execute(fresh)  # another process of this node may start at the same moment
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == node.id).values(**values))
 
 
 def beat(connection: Connection, node_id: str) -> tuple[datetime, State | None]:

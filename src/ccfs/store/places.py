@@ -39,6 +39,7 @@ def add(connection: Connection, place: Place) -> None:
 
 def claim_disk(connection: Connection, node: str, now: datetime) -> str:
     """The id of the disk in that node's data folder: a number that is given to it once, 0 to the first."""
+    _changed(connection)  # whoever else would take a number waits here
     found = disk_of(connection, node)
     if found is None:
         taken = [int(one) for one in connection.execute(sa.select(_TABLE.c.id)).scalars()]
