@@ -99,7 +99,9 @@ def fill(opened: Database, app: App, count: int, urls: list[str], due_at: dateti
 def announced(node: Node, app: App, port: int, count: int) -> float:
     """Deliveries/s, from the start of the announcer until the last is recorded."""
     fill(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
-    announcer = node.announcer()
+    heart = node.heart("")
+    heart.begin()
+    announcer = node.announcer(heart)
     began = time.perf_counter()
     announcer.start()
     while _is_left(node.database):

@@ -1,5 +1,10 @@
 """Composition by hand, in one place: settings become a database, locations, a clock, a web application, a work loop."""
 
+import multiprocessing.connection
+import os
+import secrets
+import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,30 +13,39 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from ccfs import logs, settings
+from ccfs import __version__, logs, settings
 from ccfs.model.callback_url import private_hosts
 from ccfs.model.delivery import Schedule
 from ccfs.model.errors import Misuse
+from ccfs.model.node import Standing, State
 from ccfs.model.place import Place, PlaceKind
 from ccfs.settings import Settings
+from ccfs.store import nodes, places
 from ccfs.store.db import Database, open_database
 from ccfs.store.locations.disk import Disk
+from ccfs.store.locations.elsewhere import Elsewhere
 from ccfs.store.locations.opened import Home, Locations
+from ccfs.store.locations.peer import Peer
+from ccfs.store.locations.peer import Terms as PeerTerms
 from ccfs.store.locations.port import Location, Unreachable
 from ccfs.store.locations.s3 import S3, Access
+from ccfs.store.made_once import made_once
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
 from ccfs.store.trusted_certificates import Trusted
-from ccfs.store.upgrade import upgrade
+from ccfs.store.upgrade import newest, upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
+from ccfs.web.readiness import Readiness
 from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
+from ccfs.work.heart import Heart
 from ccfs.work.make import Maker, Workshop
 from ccfs.work.move import Mover
 
-DATA_FOLDER = "0"  # id of the location that there is without a row: `files` in the data folder
+FIRST = "0"  # the location that there is before an operator adds any: a node's disk
+ALONE = "local"  # name of a node that shares its database with no other
 
 
 def now() -> datetime:
@@ -53,33 +67,121 @@ class Node:
         return database
 
     @cached_property
+    def _name(self) -> tuple[str, str]:
+        """This node's name for good, and what tells its data folder from one that bears the same name by mistake."""
+        first = f"{self.settings.node or secrets.token_hex(4)} {secrets.token_hex(4)}"
+        name, folder = made_once(self.settings.data / "node.id", lambda: first).split()
+        if self.settings.node not in ("", name):
+            raise Misuse(
+                f"CCFS_NODE is {self.settings.node}, but this data folder is node {name}'s: see its file node.id"
+            )
+        return name, folder
+
+    @property
+    def id(self) -> str:
+        """This node's name. Whose database lies in its data folder is alone: a copy of the two is the same node."""
+        return self._name[0] if self.settings.database_url else ALONE
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a node may be silent before it counts as dead."""
+        return timedelta(seconds=self.settings.node_dead_seconds)
+
+    def is_draining(self) -> bool:
+        """Whether an operator drains this node: the database's word, for processes without a heart."""
+        with self.database.reading() as connection:
+            found = nodes.find(connection, self.id)
+        return found is not None and found.state is State.DRAINING
+
+    def heart(self, address: str) -> Heart:
+        """What tells the others that this node lives, and reaches them at `address`."""
+        standing = Standing(
+            id=self.id,
+            folder=self._name[1] if self.settings.database_url else "",
+            address=self.settings.node_address or address,
+            version=__version__,
+            revision=newest(),
+            started_at=now(),
+            heartbeat_at=now(),
+        )
+        return Heart(self.database, standing, self.patience, now)
+
+    @cached_property
     def sealer(self) -> Sealer:
         """What seals secrets at rest."""
-        return Sealer(self.settings.node_keys or keys_in(self.settings.data))
+        return Sealer(self._node_keys)
 
     @cached_property
     def disk(self) -> Disk:
         """The disk in the data folder."""
-        return Disk(DATA_FOLDER, self.settings.data / "files")
+        with self.database.reading() as connection:
+            found = places.disk_of(connection, self.id)
+        if found is None:
+            with self.database.writing() as connection:
+                found = places.claim_disk(connection, self.id, now())
+        return Disk(found, self.settings.data / "files")
 
     @cached_property
     def locations(self) -> Locations:
         """Every location by id."""
-        without_row = Place(id=DATA_FOLDER, kind=PlaceKind.DISK, at="", created_at=datetime.fromtimestamp(0, UTC))
-        return Locations(self.database, self.open_location, without_row)
+        found = Locations(self.database, self.id, self.open_location)
+        if FIRST not in found:
+            _ = self.disk  # which is then the first
+        return found
+
+    def home_id(self) -> str:
+        """The id of `home`; empty where nothing was kept yet, and nothing says where it would be."""
+        with self.database.reading() as connection:
+            return self.settings.location or places.disk_of(connection, self.id) or ""
 
     @cached_property
     def home(self) -> Home:
         """The location that takes new bytes."""
-        return Home(self.locations, self.settings.location)
+        return Home(self.locations, self.settings.location or self.disk.location_id)
 
     def open_location(self, place: Place) -> Location:
         """What keeps bytes there, whether or not the place has a row."""
+        if not place.is_near(self.id):
+            return Peer(place.id, lambda: self._address_of(place), self._peer_terms)
         if place.kind is PlaceKind.S3:
             return S3(place, self._s3_access)
         if place.kind is PlaceKind.DISK:
             return Disk(place.id, Path(place.at)) if place.at else self.disk
         raise Unreachable(f"location {place.id} is of a kind that this release does not know")
+
+    def _address_of(self, place: Place) -> str:
+        """Where the node of a disk is; raises Unreachable."""
+        if place.kind is PlaceKind.PEER:
+            return place.at
+        with self.database.reading() as connection:
+            found = nodes.find(connection, place.node)
+        if found is None or not found.address:
+            raise Unreachable(f"node {place.node} {'has no address' if found else 'is not there'}")
+        return found.address
+
+    @cached_property
+    def _peer_terms(self) -> PeerTerms:
+        set_to = self.settings
+        trust = ssl.create_default_context()
+        if set_to.peer_ca_file:
+            trust.load_verify_locations(set_to.peer_ca_file)
+        return PeerTerms(
+            key=self.peer_keys[0],
+            now=now,
+            connect_seconds=set_to.peer_connect_seconds,
+            read_seconds=set_to.peer_read_seconds,
+            rest_seconds=set_to.peer_rest_seconds,
+            trust=trust,
+        )
+
+    @cached_property
+    def peer_keys(self) -> tuple[bytes, ...]:
+        """Keys by which nodes know each other, the newest first."""
+        return self.sealer.derived("other nodes")
+
+    @cached_property
+    def _node_keys(self) -> tuple[str, ...]:
+        return self.settings.node_keys or keys_in(self.settings.data)
 
     @cached_property
     def _s3_access(self) -> Access:
@@ -101,7 +203,7 @@ class Node:
         """Tenancy as this process sees it."""
         return Pictures(self.database, self.sealer)
 
-    def announcer(self) -> Announcer:
+    def announcer(self, heart: Heart) -> Announcer:
         """What sends callbacks."""
         set_to = self.settings
         schedule = Schedule(
@@ -113,14 +215,22 @@ class Node:
             schedule=schedule,
             host_with_port=set_to.callback_host_with_port,
             senders=self.senders,
-            now=now,
+            now=heart.now,
+            is_draining=lambda: heart.is_draining,
         )
         egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
         return Announcer(self.database, egress, terms)
 
-    def maker(self, ready: Callable[[], None]) -> Maker:
+    def maker(self, heart: Heart, ready: Callable[[], None]) -> Maker:
         """What makes exports; `ready` is called when one is."""
-        shop = Workshop(database=self.database, home=self.home, settings=self.settings, now=now, ready=ready)
+        shop = Workshop(
+            database=self.database,
+            home=self.home,
+            settings=self.settings,
+            now=heart.now,
+            ready=ready,
+            is_draining=lambda: heart.is_draining,
+        )
         return Maker(shop)
 
     def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
@@ -163,6 +273,9 @@ class Node:
                 now=now,
                 counters=Counters(CollectorRegistry()),
                 url_keys=self.sealer.derived("signed URLs"),
+                elsewhere=Elsewhere(self.locations),
+                peer_keys=self.peer_keys,
+                readiness=Readiness(self.database, self.home, self.id),
             )
         )
 
@@ -170,4 +283,17 @@ class Node:
 def web() -> Web:
     """What each web process of Granian makes first; its settings are in the environment."""
     logs.prepare()
+    _end_with_parent()
     return Node(settings.read()).web()
+
+
+def _end_with_parent() -> None:
+    """A web process whose node was killed does not serve on by itself: nobody would tell it to drain or end."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            multiprocessing.connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

@@ -36,7 +36,9 @@ class Settings(BaseModel):
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
     location: str = Field(
-        default="0", pattern=r"^\d{1,9}$", description="Id of the location that takes this node's new bytes."
+        default="",
+        pattern=r"^\d{0,9}$",
+        description="Id of the location that takes this node's new bytes; empty: the disk in `data`.",
     )
     s3_access_key: str = Field(
         default="", repr=False, description="Access key of S3 locations; empty: the usual AWS environment."
@@ -68,6 +70,31 @@ class Settings(BaseModel):
         default=(),
         repr=False,
         description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
+    )
+    node: str = Field(
+        default="",
+        pattern=r"^([0-9A-Za-z][0-9A-Za-z._-]{0,63})?$",
+        description="Name of this node at its first start, kept in the file `node.id` in `data`; empty: a random one.",
+    )
+    node_address: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#@\s]+)?$",
+        description="URL at which other nodes reach this one, without a path; empty: what `--listen` says.",
+    )
+    node_dead_seconds: float = Field(
+        default=30, ge=1, description="Time without a heartbeat after which a node counts as dead."
+    )
+    peer_connect_seconds: float = Field(
+        default=2, gt=0, description="How long another node may take to accept a connection."
+    )
+    peer_read_seconds: float = Field(
+        default=10, gt=0, description="How long another node may be silent before an answer counts as failed."
+    )
+    peer_rest_seconds: float = Field(
+        default=5, ge=0, description="How long a node that failed is left alone: what is asked of it fails at once."
+    )
+    peer_ca_file: str = Field(
+        default="", description="File of PEM certificates that other nodes may show, beside those the system trusts."
     )
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
     workers: int = Field(default=1, ge=1, le=64, description="Web processes of this node.")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,12 @@ def sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with servers.database(postgres_url) as url, ExitStack() as stack:
         cast, found = None, {}
         for name, x_accel in (("x_accel", "/ccfs-files"), ("plain", "")):
-            given = {"database_url": url, "trusted_proxies": "127.0.0.1", "x_accel": x_accel, "lock_failures": 3}
+            given: dict[str, Any] = {
+                "database_url": url,
+                "trusted_proxies": "127.0.0.1",
+                "x_accel": x_accel,
+                "lock_failures": 3,
+            }
             nodes = [stack.enter_context(serving(data, **given)) for _ in range(2)]
             cast = cast or fill(nodes[0].node)
             tls = identity("127.0.0.1")

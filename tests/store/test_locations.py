@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from ccfs.model.recording import Kept
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import CHUNK, BadKey, Gone, Location
-from tests.store import buckets
+from tests.store import buckets, peers
 
 Ask = pytest.FixtureRequest
 MAKERS: dict[str, Callable[[Ask, Path], Location]] = {
     "disk": lambda _, folder: Disk("0", folder / "files"),
     "s3": lambda ask, _: buckets.s3(ask.getfixturevalue("s3_url")),
+    "peer": lambda ask, folder: peers.of_disk(ask.getfixturevalue("peer_server"), folder / "files"),
 }
 KEY = "7/rec/20260504/0123456789abcdef.wav"
 BAD_KEYS = (

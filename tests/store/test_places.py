@@ -10,6 +10,7 @@ from ccfs.model.tenancy import App
 from ccfs.store import places, recordings, voice_files
 from ccfs.store.db import Database
 from tests.store import given
+from tests.store.child import together
 
 BUCKET = Place(
     id="1", kind=PlaceKind.S3, at="calls", prefix="ccfs", endpoint="https://obs.example.com", created_at=given.NOW
@@ -58,3 +59,7 @@ def test_what_each_location_holds_is_counted_over_all_apps(database: Database, a
             "0": places.Held(files=2, size=10 << 30),
             "1": places.Held(files=1, size=7),
         }
+
+
+def test_nodes_that_claim_disks_at_once_get_a_number_each(url: str) -> None:
+    assert sorted(together(8, "claim_disk", url)) == [*"01234567"]

@@ -10,7 +10,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
-from ccfs.model.errors import Misuse
 from ccfs.store.db import Database, open_database
 from ccfs.store.schema import METADATA
 from ccfs.store.upgrade import upgrade
@@ -114,12 +113,3 @@ def test_an_upgrade_that_fails_leaves_nothing_of_itself(fresh: Database) -> None
     with pytest.raises(DBAPIError):
         upgrade(fresh)
     assert tables(fresh) == {"voice_files"}
-
-
-def test_a_database_of_a_newer_release_is_refused_and_left_alone(fresh: Database) -> None:
-    upgrade(fresh)
-    with fresh.writing() as connection:
-        connection.execute(sa.text(f"UPDATE {VERSION} SET version_num = '9999'"))
-    with pytest.raises(Misuse, match="another, newer release"):
-        upgrade(fresh)
-    assert tables(fresh) == {*METADATA.tables, VERSION}

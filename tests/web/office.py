@@ -90,7 +90,7 @@ def opened(reply: Reply) -> dict[str, list[str]]:
 
 
 @contextmanager
-def an_office(data: Path, **settings: object) -> Iterator[Office]:
+def an_office(data: Path, **settings: Any) -> Iterator[Office]:
     with receiver() as there, serving(data, lock_failures=0, callback_retry_seconds=1, **settings) as server:
         cast = fill(server.node)
         add_new_york(server, cast)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.place import Place
+from ccfs.model.place import Place, PlaceKind
 from ccfs.model.recording import Kept
 from ccfs.model.stray import Held, Holder
 from ccfs.model.tenancy import App
@@ -35,8 +35,9 @@ class Yard:
         self.database, self.folder, self.bucket, self.app, self.now = database, folder, bucket, app, NOW + DAY
         self.disk, self.s3 = Disk("0", folder), S3(bucket, buckets.access())
         there: dict[str, Location] = {"0": self.disk, "1": self.s3}
-        without_row = replace(bucket, id="0")
-        self.locations = Locations(database, lambda place: there[place.id], without_row)
+        with database.writing() as connection:
+            places.add(connection, replace(bucket, id="0", kind=PlaceKind.DISK))
+        self.locations = Locations(database, "a", lambda place: there[place.id])
 
     def mover(self) -> Mover:
         """A mover of this yard."""
@@ -214,11 +215,11 @@ def test_a_location_that_is_away_ends_the_move_and_loses_nothing(yard: Yard) -> 
     with yard.database.writing() as connection:
         places.add(connection, away)
     there: dict[str, Location] = {"0": yard.disk, "2": S3(away, buckets.access(1, 0))}
-    yard.locations = Locations(yard.database, lambda place: there[place.id], replace(away, id="0"))
+    yard.locations = Locations(yard.database, "a", lambda place: there[place.id])
     with pytest.raises(Unreachable):
         yard.mover().move("0", "2", yard.now)
     yard.assert_whole(at="0")
     assert yard.mover().sweep() == 0  # the copies cannot be looked for
-    yard.locations = Locations(yard.database, lambda place: yard.s3 if place.id != "0" else yard.disk, away)
+    yard.locations = Locations(yard.database, "a", lambda place: yard.s3 if place.id != "0" else yard.disk)
     yard.now += SWEEP_LEASE
     assert yard.mover().sweep() == 3

@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from ccfs import __version__
-from ccfs.cli import call, deliveries, ingest, location, serve, tenancy, trust
+from ccfs.cli import call, deliveries, ingest, location, nodes, serve, tenancy, trust
 from ccfs.cli.common import DataFolder
 from ccfs.model.errors import CcfsError
 
@@ -27,6 +27,7 @@ app.add_typer(trust.trust, name="trust")
 app.add_typer(location.location, name="location")
 app.add_typer(ingest.ingest, name="ingest")
 app.add_typer(deliveries.deliveries, name="deliveries")
+app.add_typer(nodes.nodes, name="node")
 app.command("call")(call.call)
 
 

@@ -193,7 +193,8 @@ def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], No
         )
         try:
             if watching:
-                watch_passes(lambda: one_pass(run), run.tally, run.settings.watch_seconds, stopped)
+                seconds = run.settings.watch_seconds
+                watch_passes(lambda: one_pass(run), run.tally, seconds, stopped, node.is_draining)
             else:
                 one_pass(run)
         except UnreadableLine as error:

@@ -47,6 +47,7 @@ def add(
     unconditional: Annotated[
         bool, typer.Option("--unconditional", help="s3: the service knows no If-None-Match of a PUT.")
     ] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="disk: every node has the folder, as on NFS.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Bytes are neither added nor removed.")] = False,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Do not try whether it works.")] = False,
     data: DataFolder = None,
@@ -63,6 +64,7 @@ def add(
         region=region,
         is_virtual_hosted=virtual_host,
         is_conditional=not unconditional,
+        node=node.id if kind is _Kind.DISK and not shared else "",
         is_read_only=read_only,
         created_at=now(),
     )
@@ -84,7 +86,15 @@ def list_locations(data: DataFolder = None, as_json: AsJson = False) -> None:
     found = node.locations.places()
     rows = [_described(node, place, held.get(place.id)) for place in found.values()]
     rows += [  # what no operator should ever see
-        {"location": one, "kind": "", "at": "", "state": "unknown", "files": held[one].files, "bytes": held[one].size}
+        {
+            "location": one,
+            "kind": "",
+            "at": "",
+            "node": "",
+            "state": "unknown",
+            "files": held[one].files,
+            "bytes": held[one].size,
+        }
         for one in sorted(held.keys() - found.keys())
     ]
     text = [
@@ -104,7 +114,7 @@ def drain(
     """Let no new bytes go there. What is there is served, and can be moved away."""
     node = open_node(data)
     place = _known(node, location_id)
-    if not undo and place.id == node.settings.location:
+    if not undo and place.id == node.home_id():
         raise Misuse(f"new bytes go to location {place.id}: let CCFS_LOCATION name another one on every node first")
     with node.database.writing() as connection:
         if place.id not in places.places(connection):
@@ -192,11 +202,12 @@ def _may_move(source: Place, target: Place) -> None:
 
 def _described(node: Node, place: Place, held: Held | None) -> dict[str, Any]:
     flags = {"draining": place.is_draining, "read-only": place.is_read_only}
-    flags["home"] = place.id == node.settings.location
+    flags["home"] = place.id == node.home_id()
     return {
         "location": place.id,
         "kind": place.kind,
-        "at": _at(place) or str(node.settings.data / "files"),
+        "at": _at(place) or (str(node.settings.data / "files") if place.is_near(node.id) else "files"),
+        "node": place.node,
         "state": next((flag for flag, is_so in flags.items() if is_so), "ready"),
         "files": held.files if held else 0,
         "bytes": held.size if held else 0,

@@ -19,9 +19,11 @@ from ccfs.cli.demo import prepare_demo
 from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
+from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
 
+_ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
@@ -54,30 +56,32 @@ def serve(
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    with _working(node):
+    heart = node.heart("" if host in _ANYWHERE else f"{'https' if tls_cert else 'http'}://{listen}")
+    heart.begin()
+    with _working(node, heart):
         _server(node, host, port, tls_cert, tls_key).serve()
     node.database.close()
 
 
 @contextmanager
-def _working(node: Node) -> Iterator[None]:
+def _working(node: Node, heart: Heart) -> Iterator[None]:
     """What takes time, in threads of this process: the web processes are others."""
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
-    announcer = node.announcer()
-    makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
-    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
-    moving = Loop([("move", lambda: _move(node, moving))], MOVE_SECONDS)
+    announcer = node.announcer(heart)
+    makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS), moving]
     announcer.start()
-    loop.start()
-    moving.start()
+    for loop in loops:
+        loop.start()
     for maker in makers:
         maker.start()
     try:
         yield
     finally:
-        moving.stop()
-        loop.stop()
+        for loop in loops:
+            loop.stop()
         for maker in makers:
             maker.stop()
         announcer.stop(FINISH_SECONDS)
@@ -97,7 +101,7 @@ def _reachable(host: str) -> str:
 def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
-    tidy(node.database, node.locations, now(), lock_period, keep)
+    tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
 
 
 def _sweep(node: Node) -> None:
@@ -109,21 +113,21 @@ def _sweep(node: Node) -> None:
             log().warning("not swept", action="sweep_failed", location=location_id, reason=str(error))
 
 
-def _move(node: Node, loop: Loop) -> None:
+def _move(node: Node, heart: Heart, loop: Loop) -> None:
     """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
-    set_to, mover = node.settings, node.mover(loop.is_stopped)
+    set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
     mover.sweep()
-    if not set_to.tier_to or set_to.tier_to == set_to.location:
+    if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
         return
     try:
-        moved = mover.move(set_to.location, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
+        moved = mover.move(home, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
     except OSError as error:
         log().warning("not moved", action="move_failed", reason=str(error))
         return
     if moved.files or moved.missing or moved.damaged:
         log().info("moved", action="moved", files=moved.files, bytes=moved.size, to=set_to.tier_to, left=moved.left)
     for key in (*moved.missing, *moved.damaged):
-        log().error("bytes are gone or damaged", action="bytes_lost", location=set_to.location, key=key)
+        log().error("bytes are gone or damaged", action="bytes_lost", location=home, key=key)
 
 
 def _share_metrics(node: Node) -> None:

@@ -30,6 +30,10 @@ class Place:
     is_draining: bool = False  # no new bytes; those there are read, moved away, removed
     created_at: datetime
 
+    def is_near(self, node: str) -> bool:
+        """Whether that node reaches the bytes itself; else it asks the node whose disk it is."""
+        return self.kind is not PlaceKind.PEER and self.node in ("", node)
+
     @property
     def takes_new(self) -> bool:
         """Whether new bytes may go there."""

@@ -1,7 +1,7 @@
 """Rows of exports. The row is the job: a worker claims it by a conditional write that pushes it ahead, and holds it by a
 lease that only its token can renew or finish. Whoever asks for a file names the app first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -137,10 +137,12 @@ def put_aside(connection: Connection, claimed: Claimed, error: str) -> bool:
     return connection.execute(_mine(claimed).values(**values)).rowcount == 1
 
 
-def old_files(connection: Connection, before: datetime, limit: int) -> list[tuple[App, str, Kept]]:
-    """Exports that became ready before an instant and still have their file: app, responseId, bytes."""
+def old_files(
+    connection: Connection, before: datetime, limit: int, far: Collection[str] = ()
+) -> list[tuple[App, str, Kept]]:
+    """Exports that became ready before an instant and still have their file: app, responseId, bytes. None in `far`."""
     is_ready = _TABLE.c.state == sa.literal_column("'ready'")  # as the index has it
-    statement = _WITH_APP.where(is_ready, _TABLE.c.ready_at < before)
+    statement = _WITH_APP.where(is_ready, _TABLE.c.ready_at < before, _TABLE.c.location_id.not_in(far))
     rows = connection.execute(statement.order_by(_TABLE.c.ready_at).limit(limit))
     return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, kept_of(row)) for row in rows]
 

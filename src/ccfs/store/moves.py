@@ -2,7 +2,7 @@
 stray before it is made, and each original when its row names the copy. A stray is held by a lease; when that ends, it is
 due: whoever sweeps looks whether the row names it, and lets it go if not. For the whole system: a move knows no app."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,9 +105,17 @@ def give_back(connection: Connection, held: Held, location_id: str, lease: str, 
     connection.execute(sa.update(_STRAYS).where(mine).values(due_at=now, lease=""))
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Stray]:
-    """Strays whose time has come, the longest waiting first."""
-    found = sa.select(_STRAYS).where(_STRAYS.c.due_at <= now).order_by(_STRAYS.c.due_at).limit(limit)
+def note(connection: Connection, stray: Stray, due_at: datetime) -> None:
+    """Bytes that may be there, and that nobody needs."""
+    values = {"holder": stray.holder, "row": stray.row, "lease": "", "due_at": due_at}
+    place = {"location_id": stray.location_id, "key": stray.key}
+    connection.execute(insert_or_ignore(connection, _STRAYS).values(**place, **values))
+
+
+def due(connection: Connection, now: datetime, limit: int, far: Collection[str] = ()) -> list[Stray]:
+    """Strays whose time has come, the longest waiting first; none in the locations `far`, which other nodes look after."""
+    mine = (_STRAYS.c.due_at <= now) & _STRAYS.c.location_id.not_in(far)
+    found = sa.select(_STRAYS).where(mine).order_by(_STRAYS.c.due_at).limit(limit)
     return [
         Stray(location_id=row.location_id, key=row.key, holder=Holder(row.holder), row=row.row)
         for row in connection.execute(found)

@@ -4,6 +4,7 @@ Every change bumps a number in `changes`, by which a process knows that the loca
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +35,23 @@ def add(connection: Connection, place: Place) -> None:
     if not connection.execute(statement.returning(_TABLE.c.id)).first():
         raise Misuse(f"there is a location {place.id} already")
     _changed(connection)
+
+
+def claim_disk(connection: Connection, node: str, now: datetime) -> str:
+    """The id of the disk in that node's data folder: a number that is given to it once, 0 to the first."""
+    _changed(connection)  # whoever else would take a number waits here
+    found = disk_of(connection, node)
+    if found is None:
+        taken = [int(one) for one in connection.execute(sa.select(_TABLE.c.id)).scalars()]
+        found = str(max(taken) + 1 if 0 in taken else 0)
+        add(connection, Place(id=found, kind=PlaceKind.DISK, at="", node=node, created_at=now))
+    return found
+
+
+def disk_of(connection: Connection, node: str) -> str | None:
+    """The id that `claim_disk` gave; None if it has not yet."""
+    mine = (_TABLE.c.node == node) & (_TABLE.c.kind == PlaceKind.DISK) & (_TABLE.c.at == "")
+    return connection.execute(sa.select(_TABLE.c.id).where(mine)).scalar()
 
 
 def change(connection: Connection, location_id: str, **values: Any) -> None:

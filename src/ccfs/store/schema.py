@@ -130,6 +130,19 @@ trusted_certificates = sa.Table(
     _instant("not_after"),
     _instant("created_at"),
 )
+nodes = sa.Table(
+    "nodes",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("folder"),
+    _text("address"),
+    _text("version"),
+    _text("revision"),
+    _text("state"),
+    _instant("started_at"),
+    _instant("heartbeat_at"),
+)
+oldest_code = sa.Table("oldest_code", METADATA, _text("revision", primary_key=True))
 changes = sa.Table("changes", METADATA, _text("name", primary_key=True), _number("number"))
 locations = sa.Table(
     "locations",

@@ -1,6 +1,6 @@
 """Rows of voice files: uploads, voice messages, intelligent-IVR recordings. By app and outside name, never by path."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -72,12 +72,15 @@ def put_off(connection: Connection, app: App, file: VoiceFile, now: datetime) ->
     connection.execute(sa.update(_TABLE).where(mine).values(deleted_at=now))
 
 
-def deleted(connection: Connection, limit: int) -> list[tuple[App, VoiceFile]]:
-    """Files whose deletion was begun and not finished, of every app, the longest waiting first: for the work loop."""
+def deleted(connection: Connection, limit: int, far: Collection[str] = ()) -> list[tuple[App, VoiceFile]]:
+    """Files whose deletion was begun and not finished, of every app, the longest waiting first: for the work loop.
+
+    None in the locations `far`, which other nodes look after.
+    """
     statement = (
         sa.select(*(_TABLE.c[name] for name in _COLUMNS), schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name)
         .join(schema.apps, schema.apps.c.id == _TABLE.c.app)
-        .where(_TABLE.c.deleted_at.is_not(None))
+        .where(_TABLE.c.deleted_at.is_not(None), _TABLE.c.location_id.not_in(far))
         .order_by(_TABLE.c.deleted_at, _TABLE.c.id)
         .limit(limit)
     )

@@ -27,6 +27,8 @@ def place(here: Here, request: Request, answer: Answer, span: tuple[int, int] | 
         return None
     if "range" in request.headers and span is None:  # nginx reads some headers as ranges that are none
         return None
+    if "x-forwarded-for" not in request.headers:  # a peer on the proxies' network, which would get an empty answer
+        return None
     if not request.is_from(settings.trusted_proxies) or any(name in request.headers for name in CONDITIONS):
         return None
     return _name(here, settings.x_accel, answer.kept)

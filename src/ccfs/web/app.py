@@ -12,7 +12,8 @@ from typing import Any
 
 from ccfs.logs import log, log_answer
 from ccfs.model import errors
-from ccfs.web import docs, exports, health, ivr, obs, play, recordings, signed
+from ccfs.store.locations.peer import PATH as PEERS
+from ccfs.web import docs, exports, health, ivr, obs, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
@@ -50,15 +51,18 @@ PAGES: dict[str, Handler] = {
     "/metrics": health.metrics,
     "/docs": docs.page,
     "/openapi.json": docs.openapi,
-    "obs": obs.recording,  # a folder of signed URLs rather than one path
+}
+FOLDERS: dict[str, tuple[str, Handler]] = {  # paths that begin so; their names in metrics and in the log
+    signed_url.FOLDER: ("obs", obs.recording),
+    PEERS: ("peer", peer.file),
 }
 
 
-def _name_of_page(path: str) -> str:
-    """What a path that is no operation's is called in PAGES, in metrics and in the log."""
-    if path.startswith(signed_url.FOLDER):
-        return "obs"
-    return path if path in PAGES and path != "obs" else "other"
+def _page_of(path: str) -> tuple[str, Handler | None]:
+    """What a path that is no operation's is called, and who answers it."""
+    if path in PAGES:
+        return path, PAGES[path]
+    return next((page for folder, page in FOLDERS.items() if path.startswith(folder)), ("other", None))
 
 
 class Web:
@@ -78,7 +82,7 @@ class Web:
         began = time.perf_counter()
         request = read_scope(scope, secrets.token_hex(8))
         operation = self._operations.get(request.path)
-        name = operation.name if operation else _name_of_page(request.path)
+        name = operation.name if operation else _page_of(request.path)[0]
         try:
             status, code, size = await self._respond(request, operation, protocol)
         except ProtocolClosed:
@@ -111,7 +115,7 @@ class Web:
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
     async def _page(self, request: Request) -> Answer:
-        page = PAGES.get(_name_of_page(request.path))
+        _, page = _page_of(request.path)
         if page is None:
             return self._refusal(request, 404)
         if request.method not in READING:

@@ -1,7 +1,7 @@
 """What every handler needs: this process's database, locations, settings, clock, counters. No handler lives here."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -13,9 +13,12 @@ from ccfs.model.errors import Unavailable
 from ccfs.model.tenancy import App
 from ccfs.settings import Settings
 from ccfs.store.db import Database
+from ccfs.store.locations.elsewhere import Elsewhere
+from ccfs.store.locations.opened import Locations
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.web.counters import Counters
+from ccfs.web.readiness import Readiness
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -28,11 +31,14 @@ class Here:
     settings: Settings
     database: Database
     pictures: Pictures
-    locations: Mapping[str, Location]
+    locations: Locations
     home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
     url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
+    elsewhere: Elsewhere
+    peer_keys: Sequence[bytes]  # by which other nodes are known
+    readiness: Readiness
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

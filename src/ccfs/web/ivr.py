@@ -148,8 +148,9 @@ def _audio(data: str, limit: int) -> bytes:
 
 def _hash(here: Here, file: VoiceFile, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
+    kept = file.kept if here.elsewhere.can_be_had(file.kept) else here.elsewhere.find(file.kept) or file.kept
     try:
-        for chunk in here.locations[file.kept.location_id].read(file.kept.key):
+        for chunk in here.locations[kept.location_id].read(kept.key):
             digest.update(chunk)
     except (KeyError, Gone, OSError) as error:
         raise Unavailable from error

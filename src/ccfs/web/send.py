@@ -8,6 +8,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ccfs.logs import log
@@ -31,9 +32,32 @@ Part = tuple[Kept | bytes, int, int]  # a range of a kept file or of bytes at ha
 
 
 async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> tuple[int, int]:
-    """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent."""
+    """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent.
+
+    Files that cannot be had where their rows say are sent from another location that has the same bytes.
+    """
     if isinstance(answer, Plain):
         return _send_plain(request, answer, protocol)
+    try:
+        return await _send_files(here, request, answer, protocol)
+    except Unavailable:
+        other = await asyncio.to_thread(_from_elsewhere, here, answer)
+        if other is None:
+            raise
+        return await _send_files(here, request, other, protocol)
+
+
+def _from_elsewhere(here: Here, answer: KeptFile | KeptZip) -> KeptFile | KeptZip | None:
+    files = []
+    for kept in _files(answer):
+        copy = kept if here.elsewhere.can_be_had(kept) else kept.sha256 and here.elsewhere.find(kept)
+        if not copy:
+            return None
+        files.append(copy)
+    return replace(answer, kept=files[0]) if isinstance(answer, KeptFile) else replace(answer, files=files)
+
+
+async def _send_files(here: Here, request: Request, answer: KeptFile | KeptZip, protocol: Any) -> tuple[int, int]:
     headers = _file_headers(request, answer)
     if request.method in ("GET", "HEAD") and unchanged(request.headers.get("if-none-match"), answer.etag):
         protocol.response_empty(304, headers)

@@ -66,6 +66,7 @@ class Terms:
     host_with_port: bool
     senders: Callable[[], Callable[[int], Sender]]  # asked once for many deliveries: gives the sender of each app
     now: Callable[[], datetime]
+    is_draining: Callable[[], bool] = lambda: False  # whether to claim no more
 
 
 class Crew:
@@ -145,7 +146,7 @@ class Announcer:
             self._wake.clear()
             self._low.clear()
             try:
-                is_busy = self._claim_round()
+                is_busy = not self._terms.is_draining() and self._claim_round()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False

@@ -72,8 +72,9 @@ class Mover:
 
     def sweep(self) -> int:
         """Let strays go whose time has come; how many. What cannot be removed now is tried again later."""
+        far = self.locations.far()
         with self.database.reading() as connection:
-            found = moves.due(connection, self.now(), SWEPT_AT_ONCE)
+            found = moves.due(connection, self.now(), SWEPT_AT_ONCE, far)
         return sum(self._sweep_one(stray) for stray in found if not self.is_stopped())
 
     def _batches(self, source: str, before: datetime) -> Iterator[list[Held]]:

@@ -13,11 +13,11 @@ from ccfs.store.locations.port import Location, Unreachable
 class Locations(Mapping[str, Location]):
     """Every location by id. A row that is added while this process runs is found when it is asked for. For any thread."""
 
-    def __init__(self, database: Database, open_: Callable[[Place], Location], without_row: Place) -> None:
-        """`without_row` is the location that there is before an operator has added any."""
+    def __init__(self, database: Database, node: str, open_: Callable[[Place], Location]) -> None:
+        """`node` is this node's id."""
         self._database = database
+        self._node = node
         self._open = open_
-        self._without_row = without_row
         self._opened: dict[str, Location] = {}
         self._number = -1
         self._places: dict[str, Place] = {}
@@ -40,13 +40,20 @@ class Locations(Mapping[str, Location]):
     def __len__(self) -> int:
         return len(self.places())
 
+    def is_near(self, place: Place) -> bool:
+        """Whether this node itself reads and writes there, rather than ask another node."""
+        return place.is_near(self._node)
+
+    def far(self) -> list[str]:
+        """The ids of all that are not near."""
+        return [place.id for place in self.places().values() if not self.is_near(place)]
+
     def places(self) -> Mapping[str, Place]:
         """The rows as they are now, by id: one look-up by key, and more only after a change."""
         with self._database.reading() as connection:
             number = places.change_number(connection)
             if number != self._number:
-                found = {self._without_row.id: self._without_row} | places.places(connection)
-                self._places, self._number = found, number
+                self._places, self._number = places.places(connection), number
         return self._places
 
 
