@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ccfs.store.locations.peer import Peer
 from ccfs.wire.operations import BASE
 from tests.cast import Member, a_law, fill, keep_recording, path_of
 from tests.deploy.conftest import Site
@@ -121,11 +122,26 @@ def test_no_header_comes_twice_and_none_tells_of_files(sites: dict[str, Site]) -
         assert names.count("accept-ranges") == 1
 
 
+def as_nginx(site: Site) -> Reply:
+    """What a node answers to nginx itself: loopback is trusted, so the test can stand where nginx is."""
+    asked = {"fileName": site.cast.acme.one.file_name}
+    return direct(site).ask("downloadRecordFile", asked, x_forwarded_for="192.0.2.9")
+
+
 def test_nginx_does_send_the_files(sites: dict[str, Site]) -> None:
-    site = sites["x_accel"]
-    handed = direct(site).ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name})
-    assert (handed.status, handed.body) == (200, b"")  # loopback is trusted: here the test itself stands where nginx is
+    handed = as_nginx(sites["x_accel"])
+    assert (handed.status, handed.body) == (200, b"")
     assert handed.headers["x-accel-redirect"].startswith("/ccfs-files/0/")
+
+
+def test_another_node_gets_the_bytes_though_it_be_on_the_proxies_network(sites: dict[str, Site]) -> None:
+    site = sites["x_accel"]
+    recording = site.cast.acme.one
+    peer = Peer(
+        recording.kept.location_id, lambda: f"http://127.0.0.1:{site.nodes[0].port}", site.nodes[0].node._peer_terms
+    )
+    assert b"".join(peer.read(recording.kept.key)) == site.cast.acme.audio[recording.file_name]
+    assert b"".join(peer.read(recording.kept.key, 10, 90)) == site.cast.acme.audio[recording.file_name][10:90]
 
 
 def test_who_is_no_trusted_proxy_gets_the_bytes(tmp_path: Path) -> None:
@@ -139,7 +155,7 @@ def test_who_is_no_trusted_proxy_gets_the_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 def test_nobody_reaches_the_files_from_outside(sites: dict[str, Site], form: str, method: str) -> None:
     site = sites["x_accel"]
-    handed = direct(site).ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name})
+    handed = as_nginx(site)
     place = handed.headers["x-accel-redirect"]
     target = form.format(place.removeprefix("/ccfs-files") if "%63" in form else place)
     for headers in ({}, {"X-Accel-Redirect": place}, {"X-Accel-Mapping": "x"}):
