@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -66,7 +66,7 @@ _TRANSACTION = sa.text("SELECT pg_current_xact_id()::text")
 
 
 def _do(connection: Connection, statement: str) -> None:
-    connection.execute(sa.DDL(statement.replace("%", "%%")))
+    connection.exec_driver_sql(statement)
 
 
 def make_ahead(database: Database, now: datetime) -> None:
@@ -146,7 +146,9 @@ def _forget_rows(database: Database, table: sa.Table, name: str, before: datetim
 def _forget_some(database: Database, table: sa.Table, name: str, app: int, before: datetime, now: datetime) -> int:
     row = "rowid" if database.is_local else "ctid"
     moment = sa.column(MOMENTS[table], schema.Instant)
-    old = sa.select(sa.column(row)).select_from(sa.table(name)).where(sa.column("app") == app, moment < before)
+    old: sa.Select[Any] = (
+        sa.select(sa.column(row)).select_from(sa.table(name)).where(sa.column("app") == app, moment < before)
+    )
     part = sa.table(name, *(sa.column(one.name, one.type) for one in table.columns))
     delete = sa.delete(part).where(sa.column(row).in_(old.limit(AT_ONCE)))
     with database.writing() as connection:

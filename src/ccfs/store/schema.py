@@ -53,7 +53,8 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers r
 def _monthly(table: sa.Table) -> sa.Table:
     """Make the two parts that every monthly table has from the start when the table itself is made."""
     for statement in edges(table.name):
-        sa.event.listen(table, "after_create", sa.DDL(statement).execute_if(dialect="postgresql"))
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
     return table
 
 
