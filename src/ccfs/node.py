@@ -21,8 +21,10 @@ from ccfs.store.upgrade import upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
-from ccfs.work.deliver import Announcer, Sender, Terms
+from ccfs.work import deliver, keeping
+from ccfs.work.deliver import Announcer, Sender
 from ccfs.work.egress import Egress
+from ccfs.work.keeping import Keeper
 from ccfs.work.make import Maker, Workshop
 
 HOME = "0"  # id of the location that takes new bytes
@@ -74,7 +76,7 @@ class Node:
             attempts=set_to.callback_max_attempts,
             is_exponential=set_to.callback_backoff == "exponential",
         )
-        terms = Terms(
+        terms = deliver.Terms(
             schedule=schedule,
             host_with_port=set_to.callback_host_with_port,
             sender_of=self._sender_of,
@@ -87,6 +89,12 @@ class Node:
         """What makes exports; `ready` is called when one is."""
         home = self.locations[HOME]
         return Maker(Workshop(database=self.database, home=home, settings=self.settings, now=now, ready=ready))
+
+    def keeper(self) -> Keeper:
+        """What makes months ahead and lets old ones go."""
+        rows = self.settings.keep_months
+        terms = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows)
+        return Keeper(self.database, self.locations, terms, now)
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:

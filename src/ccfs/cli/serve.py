@@ -61,7 +61,7 @@ def _working(node: Node) -> Iterator[None]:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     announcer = node.announcer()
     makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
-    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
+    loop = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
     announcer.start()
     loop.start()
     for maker in makers:

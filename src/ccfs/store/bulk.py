@@ -23,8 +23,8 @@ class Bulk:
         self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
         self._texts = [number for number, name in enumerate(names) if isinstance(table.c[name].type, sa.Text)]
         self._instants = [number for number, name in enumerate(names) if isinstance(table.c[name].type, Instant)]
-        cells = dict.fromkeys(self._texts, '"%s"') | dict.fromkeys(self._instants, "%s")
-        self._line = ",".join(["%d", *(cells.get(number, "%d") for number in range(len(names)))]) + "\n"
+        cells = ('"%s"' if number in self._texts else "%s" for number in range(len(names)))
+        self._line = ",".join(["%s", *cells]) + "\n"
 
     def add(self, connection: Connection, app: App, rows: Sequence[Any]) -> None:
         """Keep new rows of the app, all or none; raises DBAPIError, for a row that is there already too."""
