@@ -14,6 +14,7 @@ from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import months, schema
 from ccfs.store.bulk import Bulk
+from ccfs.store.db import plan_anew
 
 REACH = timedelta(days=31)  # the rows of one call begin within it of each other
 _TABLE = schema.cdrs
@@ -53,6 +54,7 @@ def _rows(connection: Connection, app: App, question: sa.Select[Any], names: Ite
     values: dict[str, Any] = {"owner": app.id, "names": list(names)}
     if not values["names"]:
         return []
+    plan_anew(connection)
     if moments := list(near or ()):
         question = question.where(_NEAR)
         values["first"], values["last"] = month.clamped(min(moments), -REACH), month.clamped(max(moments), REACH)
