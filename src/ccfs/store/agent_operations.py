@@ -62,7 +62,8 @@ def lasting(
         _TABLE.c.agent_id.in_(list(agents)),
         lasts if since is None else lasts | (_TABLE.c.end > since),
     )
-    return [Span(*row) for row in connection.execute(statement.order_by(_TABLE.c.begin, _TABLE.c.end))]
+    found = (Span(*row) for row in connection.execute(statement))  # for an order, SQLite would read all operations
+    return sorted(found, key=lambda one: (one.begin, one.end is None, one.end or one.begin))
 
 
 def end(connection: Connection, app: App, ends: Sequence[tuple[Span, datetime]]) -> None:

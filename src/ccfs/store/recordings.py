@@ -22,7 +22,7 @@ _FIND = sa.select(*(_TABLE.c[name] for name in (*_PLAIN, *_KEPT))).where(_TABLE.
 _MONTH = _TABLE.c.month == sa.bindparam("month")
 _FIRST_KEPT = _TABLE.c.created_at, _TABLE.c.file_name
 _FILE = sa.select(_TABLE.c.file_name, *(_TABLE.c[name] for name in _KEPT)).where(_TABLE.c.app == sa.bindparam("app"))
-_BY_CALL = _FIND.where(_TABLE.c.call_id == sa.bindparam("call_id")).order_by(_TABLE.c.call_begin, _TABLE.c.file_name)
+_BY_CALL = _FIND.where(_TABLE.c.call_id == sa.bindparam("call_id"))  # for an order, SQLite would read all recordings
 _CALL = Prepared(_BY_CALL)
 _CALL_IN_MONTHS = Prepared(_BY_CALL.where(_TABLE.c.month.between(sa.bindparam("first"), sa.bindparam("last"))))
 
@@ -95,7 +95,8 @@ def by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
     if begun := call_ids_of.begun(call_id):
         first, last = (month.after(month.of(begun), count) for count in (-1, 1))
         rows = _CALL_IN_MONTHS.rows(connection, app=app.id, call_id=call_id, first=first, last=last)
-    return [from_row(row) for row in rows or _CALL.rows(connection, app=app.id, call_id=call_id)]
+    found = map(from_row, rows or _CALL.rows(connection, app=app.id, call_id=call_id))
+    return sorted(found, key=lambda one: (one.call_begin, one.file_name))
 
 
 def source_names(

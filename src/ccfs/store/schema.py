@@ -254,18 +254,10 @@ agent_operations = sa.Table(
     _text("skill_info_sn"),
     sa.PrimaryKeyConstraint("app", "id", "begin"),
     sa.Index(None, "app", "begin"),
+    sa.Index(None, "app", "account_id", "agent_id", "end"),
     postgresql_partition_by="RANGE (begin)",
 )
 _monthly(agent_operations)
-_open_operation = agent_operations.c.end.is_(None)
-sa.Index(
-    "ix_agent_operations_open",
-    agent_operations.c.app,
-    agent_operations.c.account_id,
-    agent_operations.c.agent_id,
-    sqlite_where=_open_operation,
-    postgresql_where=_open_operation,
-)
 agent_skill_changes = sa.Table(
     "agent_skill_changes",
     METADATA,

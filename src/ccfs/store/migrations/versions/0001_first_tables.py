@@ -102,15 +102,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "id", "begin", name=op.f("pk_agent_operations")),
         postgresql_partition_by="RANGE (begin)",
     )
-    op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
     op.create_index(
-        "ix_agent_operations_open",
+        op.f("ix_agent_operations_app_account_id_agent_id_end"),
         "agent_operations",
-        ["app", "account_id", "agent_id"],
+        ["app", "account_id", "agent_id", "end"],
         unique=False,
-        sqlite_where=sa.text('"end" IS NULL'),
-        postgresql_where=sa.text('"end" IS NULL'),
     )
+    op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
     op.create_table(
         "agent_skill_changes",
         sa.Column("app", sa.Integer(), nullable=False),
