@@ -71,8 +71,10 @@ def _take_batch(run: Run, owner: Owner, batch: list[Seen], calls_of: CallsOf, po
     with run.taking_in(owner.app) as connection:
         for one in odd:
             _refuse(connection, run, owner, one, one.oddity, REFUSED)
+        due = {seen for seen, _ in folder.fresh(connection, owner.app, [match.seen for match in with_call])}
         for match, sound_or_not in zip(with_call, sounds, strict=True):
-            _keep(connection, run, owner, match, sound_or_not)
+            if match.seen in due:  # another run may have taken it meanwhile
+                _keep(connection, run, owner, match, sound_or_not)
         for match in orphans:
             _orphan(connection, run, owner, match.seen)
 
