@@ -104,7 +104,8 @@ def place(work: Path) -> Iterator[tuple[Database, str]]:
     sys.path.append(str(ROOT))
     from tests import servers as started
 
-    started.QUICK = ("listen_addresses=", "max_wal_size=4GB", "shared_buffers=512MB")
+    safe = tuple(one for one in started.QUICK if not one.startswith(("fsync", "synchronous", "full_page")))
+    started.QUICK = (*safe, "max_wal_size=4GB", "shared_buffers=512MB")  # type: ignore[assignment]
     with started.postgres() as server, started.database(server) as url:
         database = open_database(url)
         upgrade(database)

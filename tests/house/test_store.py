@@ -9,6 +9,7 @@ from tests.house.source import PACKAGE, python_files, tree_of
 
 # Functions of the whole system, by module and name, each with the reason why it asks for no app.
 SYSTEM_WIDE: dict[str, str] = {
+    "db.plan_anew": "sets how questions are planned; asks none",
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",

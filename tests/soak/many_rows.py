@@ -3,7 +3,7 @@
     python -m tests.soak.many_rows [ROWS [URL]]
 
 A day has DAILY rows in both databases; every fifth row has a recording. Prints one JSON object; ends with 1 if the day costs
-more than a fifth more or less, or a look-up of a name that is there probes other months.
+a fifth more or less.
 """
 
 import json
@@ -116,7 +116,7 @@ def look_ups(database: Database, rows: int) -> dict[str, float]:
             return recordings.by_call(connection, APP, call(number))
         return cdrs.of_calls(connection, APP, [call(number)])
 
-    found = {}
+    found: dict[str, float] = {}
     for what in ("index", "original", "absent", "call", "rows of a call, no date"):
         times = []
         with database.reading() as connection:

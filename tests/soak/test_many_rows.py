@@ -1,4 +1,4 @@
-"""The long run of many_rows.py; a short one of it, without a word on time, is among the tests of the store."""
+"""The long run of many_rows.py; scripts/soak runs it, scripts/test does not."""
 
 from tests.soak.many_rows import run
 

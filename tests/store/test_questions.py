@@ -22,7 +22,6 @@ from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.store import agent_operations, cdrs, intake, months, queue_visits, recordings, schema
 from ccfs.store.agent_operations import Span
-from ccfs.store.bulk import Bulk
 from ccfs.store.db import Database
 from ccfs.store.extract import extract
 from tests.store import given
@@ -55,7 +54,7 @@ def operation(number: int) -> AgentOperation:
 
 def change(number: int) -> AgentSkillChange:
     return AgentSkillChange(
-        id=f"{number:032x}", account_id="100", sub_cc_no=1, vdn=8, agent_id=5, operate_time=NOW + number * SECOND,
+        id=f"{number:032x}", account_id="100", sub_cc_no=1, vdn=8, agent_id="5", operate_time=NOW + number * SECOND,
         operate_id=1, operate_type=1, skill_list="1",
     )  # fmt: skip
 
@@ -218,11 +217,3 @@ def test_a_scan_is_found(filled: tuple[Database, App]) -> None:
     scan = sa.select(schema.cdrs.c.line_key).where(schema.cdrs.c.caller_no == "1")
     (plan,) = plans_of(database, app, lambda connection, _: connection.execute(scan).all())
     assert WHOLE.search(plan)
-
-
-def test_bulk_rows_are_csv_in_which_no_text_is_null() -> None:
-    bulk = Bulk(schema.cdrs, ("account_id", "call_id_num", "begin", "wait_begin", "caller_name"))
-    one = replace(cdr(1), caller_name='a "b"\r\n\\.\n,\t\\N')
-    text = bulk.lines(App(id=3, ak="", name=""), [one, replace(one, caller_name="")]).decode()
-    begin = one.begin.isoformat()
-    assert text == f'3,"100",-1,{begin},,"a ""b""\r\n\\.\n,\t\\N"\n3,"100",-1,{begin},,""\n'

@@ -1,7 +1,7 @@
 """Rows of agent operations and agent skill changes. Whoever asks names the app first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -15,8 +15,8 @@ from ccfs.store.bulk import Bulk
 
 SLACK = timedelta(days=2)  # a line may be read again with another zone
 _TABLE = schema.agent_operations
-_BULK = Bulk(_TABLE, tuple(field.name for field in fields(AgentOperation)))
-_SKILL_BULK = Bulk(schema.agent_skill_changes, tuple(field.name for field in fields(AgentSkillChange)))
+_BULK = Bulk(_TABLE, AgentOperation)
+_SKILL_BULK = Bulk(schema.agent_skill_changes, AgentSkillChange)
 
 
 @dataclass(frozen=True, slots=True)

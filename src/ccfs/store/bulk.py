@@ -1,6 +1,7 @@
 """Many new rows at once: COPY on PostgreSQL, an INSERT with many values on SQLite. No table is named here."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -16,15 +17,15 @@ from ccfs.store.schema import Instant
 class Bulk:
     """Rows of one table, made of nouns whose fields are called as its columns."""
 
-    def __init__(self, table: sa.Table, names: Sequence[str]) -> None:
-        """`names` are the columns beside `app`, at least two."""
+    def __init__(self, table: sa.Table, noun: type) -> None:
+        """`noun` is a dataclass of texts, numbers, and instants, of which only those may be None."""
         self._table = table
-        self._names = names
-        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-        self._texts = [number for number, name in enumerate(names) if isinstance(table.c[name].type, sa.Text)]
-        self._instants = [number for number, name in enumerate(names) if isinstance(table.c[name].type, Instant)]
-        cells = ('"%s"' if number in self._texts else "%s" for number in range(len(names)))
-        self._line = ",".join(["%s", *cells]) + "\n"
+        self._names = [field.name for field in fields(noun)]
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*self._names)
+        self._texts = [number for number, field in enumerate(fields(noun)) if field.type is str]
+        self._instants = [number for number, name in enumerate(self._names) if isinstance(table.c[name].type, Instant)]
+        cells = dict.fromkeys(self._texts, '"%s"') | dict.fromkeys(self._instants, "%s")
+        self._line = ",".join(["%d", *(cells.get(number, "%d") for number in range(len(self._names)))]) + "\n"
 
     def add(self, connection: Connection, app: App, rows: Sequence[Any]) -> None:
         """Keep new rows of the app, all or none; raises DBAPIError, for a row that is there already too."""

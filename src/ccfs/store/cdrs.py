@@ -20,7 +20,7 @@ REACH = timedelta(days=31)  # the rows of one call begin within it of each other
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEY = ("app", "begin", "account_id", "line_key")
-_BULK = Bulk(_TABLE, _FIELDS)
+_BULK = Bulk(_TABLE, Cdr)
 _FIND = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _NEAR = _TABLE.c.begin.between(sa.bindparam("first"), sa.bindparam("last"))
 _OF_CALLS = _FIND.where(_TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
