@@ -3,7 +3,6 @@
 import multiprocessing.connection
 import os
 import secrets
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,22 +12,20 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from ccfs import __version__, logs, settings
+from ccfs import __version__, logs, settings, terms
 from ccfs.model.callback_url import private_hosts
-from ccfs.model.delivery import Schedule
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
 from ccfs.model.place import Place, PlaceKind
 from ccfs.settings import Settings
 from ccfs.store import nodes, places
 from ccfs.store.db import Database, open_database
+from ccfs.store.locations import peer
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.elsewhere import Elsewhere
 from ccfs.store.locations.opened import Home, Locations
-from ccfs.store.locations.peer import Peer
-from ccfs.store.locations.peer import Terms as PeerTerms
 from ccfs.store.locations.port import Location, Unreachable
-from ccfs.store.locations.s3 import S3, Access
+from ccfs.store.locations.s3 import S3
 from ccfs.store.made_once import made_once
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
@@ -38,9 +35,11 @@ from ccfs.web.app import Web
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
 from ccfs.web.readiness import Readiness
-from ccfs.work.deliver import Announcer, Sender, Terms
+from ccfs.work import deliver, keeping
+from ccfs.work.deliver import Announcer, Sender
 from ccfs.work.egress import Egress
 from ccfs.work.heart import Heart
+from ccfs.work.keeping import Keeper
 from ccfs.work.make import Maker, Workshop
 from ccfs.work.move import Mover
 
@@ -142,9 +141,9 @@ class Node:
     def open_location(self, place: Place) -> Location:
         """What keeps bytes there, whether or not the place has a row."""
         if not place.is_near(self.id):
-            return Peer(place.id, lambda: self._address_of(place), self._peer_terms)
+            return peer.Peer(place.id, lambda: self._address_of(place), self.peer_terms)
         if place.kind is PlaceKind.S3:
-            return S3(place, self._s3_access)
+            return S3(place, terms.of_s3(self.settings))
         if place.kind is PlaceKind.DISK:
             return Disk(place.id, Path(place.at)) if place.at else self.disk
         raise Unreachable(f"location {place.id} is of a kind that this release does not know")
@@ -160,19 +159,9 @@ class Node:
         return found.address
 
     @cached_property
-    def _peer_terms(self) -> PeerTerms:
-        set_to = self.settings
-        trust = ssl.create_default_context()
-        if set_to.peer_ca_file:
-            trust.load_verify_locations(set_to.peer_ca_file)
-        return PeerTerms(
-            key=self.peer_keys[0],
-            now=now,
-            connect_seconds=set_to.peer_connect_seconds,
-            read_seconds=set_to.peer_read_seconds,
-            rest_seconds=set_to.peer_rest_seconds,
-            trust=trust,
-        )
+    def peer_terms(self) -> peer.Terms:
+        """How this node asks others for bytes."""
+        return terms.of_peers(self.settings, self.peer_keys[0], now)
 
     @cached_property
     def peer_keys(self) -> tuple[bytes, ...]:
@@ -184,42 +173,21 @@ class Node:
         return self.settings.node_keys or keys_in(self.settings.data)
 
     @cached_property
-    def _s3_access(self) -> Access:
-        set_to = self.settings
-        try:
-            ca = Path(set_to.s3_ca_file).read_bytes() if set_to.s3_ca_file else b""
-        except OSError as error:
-            raise Misuse(f"CCFS_S3_CA_FILE: {error}") from None
-        return Access(
-            access_key=set_to.s3_access_key,
-            secret_key=set_to.s3_secret_key,
-            ca=ca,
-            timeout=timedelta(seconds=set_to.s3_timeout_seconds),
-            retries=set_to.s3_retries,
-        )
-
-    @cached_property
     def pictures(self) -> Pictures:
         """Tenancy as this process sees it."""
         return Pictures(self.database, self.sealer)
 
     def announcer(self, heart: Heart) -> Announcer:
         """What sends callbacks."""
-        set_to = self.settings
-        schedule = Schedule(
-            every=timedelta(seconds=set_to.callback_retry_seconds),
-            attempts=set_to.callback_max_attempts,
-            is_exponential=set_to.callback_backoff == "exponential",
-        )
-        terms = Terms(
-            schedule=schedule,
-            host_with_port=set_to.callback_host_with_port,
+        of_deliveries = deliver.Terms(
+            schedule=terms.of_callbacks(self.settings),
+            host_with_port=self.settings.callback_host_with_port,
             senders=self.senders,
             now=heart.now,
             is_draining=lambda: heart.is_draining,
         )
-        egress = Egress(trusted=Trusted(self.database), trust_all=set_to.ssl_trust_all)
-        return Announcer(self.database, egress, terms)
+        egress = Egress(trusted=Trusted(self.database), trust_all=self.settings.ssl_trust_all)
+        return Announcer(self.database, egress, of_deliveries)
 
     def maker(self, heart: Heart, ready: Callable[[], None]) -> Maker:
         """What makes exports; `ready` is called when one is."""
@@ -244,6 +212,12 @@ class Node:
             is_stopped=is_stopped,
             progress=progress,
         )
+
+    def keeper(self) -> Keeper:
+        """What makes months ahead and lets old ones go."""
+        rows = self.settings.keep_months
+        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows, far=self.locations.far)
+        return Keeper(self.database, self.locations, stay, now)
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:

@@ -182,6 +182,12 @@ class Settings(BaseModel):
     ssl_trust_all: bool = Field(
         default=False, description="Whether certificates of callback receivers go unverified. Dangerous."
     )
+    keep_months: int = Field(
+        default=0, ge=0, le=1200, description="Whole months, beside this one, that rows of calls stay; 0: for ever."
+    )
+    keep_recording_months: int = Field(
+        default=0, ge=0, le=1200, description="The same for recordings, rows and bytes; 0: as `keep_months`."
+    )
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
     )

@@ -138,7 +138,7 @@ def test_another_node_gets_the_bytes_though_it_be_on_the_proxies_network(sites: 
     site = sites["x_accel"]
     recording = site.cast.acme.one
     peer = Peer(
-        recording.kept.location_id, lambda: f"http://127.0.0.1:{site.nodes[0].port}", site.nodes[0].node._peer_terms
+        recording.kept.location_id, lambda: f"http://127.0.0.1:{site.nodes[0].port}", site.nodes[0].node.peer_terms
     )
     assert b"".join(peer.read(recording.kept.key)) == site.cast.acme.audio[recording.file_name]
     assert b"".join(peer.read(recording.kept.key, 10, 90)) == site.cast.acme.audio[recording.file_name][10:90]

@@ -9,6 +9,7 @@ from tests.house.source import PACKAGE, python_files, tree_of
 
 # Functions of the whole system, by module and name, each with the reason why it asks for no app.
 SYSTEM_WIDE: dict[str, str] = {
+    "db.plan_anew": "sets how questions are planned; asks none",
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",
@@ -54,6 +55,10 @@ SYSTEM_WIDE: dict[str, str] = {
     "places.places": "as above",
     "places.change_number": "as above",
     "places.held": "numbers for the operator, over all apps",
+    "months.need": "makes parts of tables; sees no row",
+    "months.leaving_bytes": "tidies up for all",
+    "months.bytes_left": "as above",
+    "months.bytes_stay": "as above",
     "play_tokens.recording_of": "the token itself names the app",
     "play_tokens.forget_expired": "tidies up for all",
     "tenancy.add_app": "the app is not there yet",

@@ -71,7 +71,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     announcer = node.announcer(heart)
     makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
-    loops = [Loop([("beat", heart.beat)], heart.seconds), Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS), moving]
+    tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
     announcer.start()
     for loop in loops:
         loop.start()

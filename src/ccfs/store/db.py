@@ -101,6 +101,16 @@ class Database:
         self.engine.dispose()
 
 
+def plan_anew(connection: Connection) -> None:
+    """Let PostgreSQL plan the rest of this transaction's questions for their very values. A plan that was kept from when a
+    month was new reads all of it when it is full, and asks every month about many names."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_PLAN_ANEW)
+
+
+_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 class Prepared:
     """A question that is asked at every request. SQLite's goes straight to the driver: a third of the time it takes else."""
 

@@ -1,5 +1,6 @@
 """Every table, and nothing else. Instants are UTC. `app` is apps.id: the first column of every index that a tenant asks.
 
+Tables that grow with every call are parted by month on PostgreSQL (store/months.py): their key holds what they are parted by.
 A change here needs a migration in migrations/versions; a test holds the two against each other.
 """
 
@@ -47,6 +48,21 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER key
+
+
+def _monthly(table: sa.Table) -> sa.Table:
+    """Make the two parts that every monthly table has from the start when the table itself is made."""
+    for statement in edges(table.name):
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
+    return table
+
+
+def edges(name: str) -> tuple[str, str]:
+    """PostgreSQL's statements for the parts of rows before 2000 and after 2099, which no month's own part holds."""
+    first, last = ("200001", "210001") if name == "recordings" else ("'2000-01-01 00:00+00'", "'2100-01-01 00:00+00'")
+    part = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
+    return part.format(name, "early", "MINVALUE", first), part.format(name, "late", last, "MAXVALUE")
 
 
 def _app() -> sa.Column[int]:
@@ -182,8 +198,8 @@ address_failures = sa.Table(
 recordings = sa.Table(
     "recordings",
     METADATA,
-    sa.Column("id", BigId, primary_key=True),
     _app(),
+    _number("month"),  # that file_name tells (model/month.py)
     _text("account_id"),
     _text("cc_id"),
     _text("vdn_id"),
@@ -205,16 +221,17 @@ recordings = sa.Table(
     _text("source_sha256"),
     _text("source_name"),
     _instant("created_at"),
-    sa.UniqueConstraint("app", "file_name"),
+    sa.PrimaryKeyConstraint("app", "file_name", "month"),
     sa.Index(None, "app", "original_file_name"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "call_begin"),
     sa.Index(None, "location_id", "created_at"),
+    postgresql_partition_by="RANGE (month)",
 )
+_monthly(recordings)
 cdrs = sa.Table(
     "cdrs",
     METADATA,
-    sa.Column("id", BigId, primary_key=True),
     _app(),
     _text("account_id"),
     _text("cc_id"),
@@ -247,9 +264,11 @@ cdrs = sa.Table(
     _text("switch_leg_id"),
     _text("leg_order"),
     _text("line_key"),
+    sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key"),
     sa.Index(None, "app", "call_id"),
-    sa.Index(None, "app", "begin"),
+    postgresql_partition_by="RANGE (begin)",
 )
+_monthly(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
 sa.Index(
     "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
@@ -278,18 +297,12 @@ agent_operations = sa.Table(
     _text("location_id"),
     _text("logon_sn"),
     _text("skill_info_sn"),
-    sa.PrimaryKeyConstraint("app", "id"),
+    sa.PrimaryKeyConstraint("app", "id", "begin"),
     sa.Index(None, "app", "begin"),
+    sa.Index(None, "app", "account_id", "agent_id", "end"),
+    postgresql_partition_by="RANGE (begin)",
 )
-_open_operation = agent_operations.c.end.is_(None)
-sa.Index(
-    "ix_agent_operations_open",
-    agent_operations.c.app,
-    agent_operations.c.account_id,
-    agent_operations.c.agent_id,
-    sqlite_where=_open_operation,
-    postgresql_where=_open_operation,
-)
+_monthly(agent_operations)
 agent_skill_changes = sa.Table(
     "agent_skill_changes",
     METADATA,
@@ -309,8 +322,18 @@ agent_skill_changes = sa.Table(
     _number("renew_flag"),
     _instant("update_time", required=False),
     _number("month_of_year"),
-    sa.PrimaryKeyConstraint("app", "id"),
+    sa.PrimaryKeyConstraint("app", "id", "operate_time"),
     sa.Index(None, "app", "operate_time"),
+    postgresql_partition_by="RANGE (operate_time)",
+)
+_monthly(agent_skill_changes)
+leaving_bytes = sa.Table(
+    "leaving_bytes",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
 )
 voice_files = sa.Table(
     "voice_files",
@@ -333,7 +356,7 @@ play_tokens = sa.Table(
     METADATA,
     _text("digest", primary_key=True),
     _app(),
-    sa.Column("recording", BigId, sa.ForeignKey("recordings.id", ondelete="CASCADE"), nullable=False),
+    _text("file_name"),  # of the recording
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 devices = sa.Table(
