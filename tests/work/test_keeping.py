@@ -52,8 +52,8 @@ def kept(database: Database, disk: Disk) -> list[Recording]:
     return made
 
 
-def keeper(database: Database, disk: Disk, now: datetime = NOW, **terms: int) -> Keeper:
-    return Keeper(database, {"0": disk}, Terms(**terms), lambda: now)
+def keeper(database: Database, disk: Disk, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> Keeper:
+    return Keeper(database, {"0": disk}, Terms(rows=rows, recordings=recordings), lambda: now)
 
 
 def rows(database: Database) -> set[str]:
@@ -109,3 +109,17 @@ def test_bytes_that_cannot_go_are_due_again_and_hold_up_no_others(
     back = Keeper(database, {"0": disk, "9": disk}, Terms(), lambda: NOW + AGAIN)
     back()
     assert bytes_of(disk, kept) == set(DAYS[:3])
+
+
+@pytest.mark.usefixtures("kept")
+def test_bytes_on_another_nodes_disk_are_left_to_it(database: Database, disk: Disk) -> None:
+    far = Keeper(database, {}, Terms(recordings=1, far=lambda: ["0"]), lambda: NOW)
+    far()
+    with database.reading() as connection:
+        waiting = months.leaving_bytes(connection, NOW, 100)
+    assert waiting
+    assert far.remove_bytes() == 0
+    near = keeper(database, disk, recordings=1)
+    assert near.remove_bytes() == len(waiting)
+    with database.reading() as connection:
+        assert months.leaving_bytes(connection, NOW, 100) == []

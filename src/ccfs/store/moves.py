@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ccfs.model import month
 from ccfs.model.export import State
 from ccfs.model.stray import Held, Holder, Stray
 from ccfs.store import schema
@@ -24,13 +25,18 @@ class _Names:
     """How rows of a table name bytes."""
 
     table: sa.Table
-    row: sa.Column[Any]
+    row: sa.ColumnElement[Any]
     at: sa.Column[Any]
     is_living: sa.ColumnElement[bool]  # others are being deleted: their bytes stay where they are
 
 
 _HOLDERS: Mapping[Holder, _Names] = {
-    Holder.RECORDINGS: _Names(schema.recordings, schema.recordings.c.id, schema.recordings.c.created_at, sa.true()),
+    Holder.RECORDINGS: _Names(
+        schema.recordings,
+        sa.cast(schema.recordings.c.app, sa.Text) + " " + schema.recordings.c.file_name,
+        schema.recordings.c.created_at,
+        sa.true(),
+    ),
     Holder.VOICE_FILES: _Names(
         schema.voice_files,
         schema.voice_files.c.id,
@@ -87,7 +93,7 @@ def switch(
     if connection.execute(sa.update(_STRAYS).where(mine).values(due_at=now, lease="")).rowcount != 1:
         return False
     names = _HOLDERS[held.holder]
-    same = (names.row == held.row) & (names.table.c.location_id == held.kept.location_id)
+    same = _is_row(held.holder, str(held.row)) & (names.table.c.location_id == held.kept.location_id)
     same &= (names.table.c.key == held.kept.key) & (names.table.c.sha256 == held.kept.sha256) & names.is_living
     if connection.execute(sa.update(names.table).where(same).values(location_id=location_id)).rowcount != 1:
         return False
@@ -131,16 +137,25 @@ def hold(connection: Connection, stray: Stray, lease: str, now: datetime, until:
 def is_named(connection: Connection, stray: Stray) -> bool:
     """Whether the stray's row names these very bytes, living or not: a row that is being deleted lets them go itself."""
     names = _HOLDERS[stray.holder]
-    row: int | str = stray.row if stray.holder is Holder.EXPORTS else int(stray.row)
     there = (names.table.c.location_id == stray.location_id) & (names.table.c.key == stray.key)
     if stray.holder is Holder.EXPORTS:
         there &= names.is_living  # the row of an expired one stays
-    return connection.execute(sa.select(names.row).where(names.row == row, there)).first() is not None
+    return connection.execute(sa.select(names.row).where(_is_row(stray.holder, stray.row), there)).first() is not None
 
 
 def forget(connection: Connection, stray: Stray, lease: str) -> None:
     """It is gone, or no stray at all."""
     connection.execute(sa.delete(_STRAYS).where(_at(stray.location_id, stray.key), _STRAYS.c.lease == lease))
+
+
+def _is_row(holder: Holder, row: str) -> sa.ColumnElement[bool]:
+    """The row of that key, found by the table's own index."""
+    names = _HOLDERS[holder]
+    if holder is Holder.RECORDINGS:
+        app, _, name = row.partition(" ")
+        columns = names.table.c
+        return (columns.app == int(app)) & (columns.file_name == name) & (columns.month == month.of_name(name))
+    return names.row == (int(row) if holder is Holder.VOICE_FILES else row)
 
 
 def _at(location_id: str, key: str) -> sa.ColumnElement[bool]:
