@@ -35,6 +35,9 @@ class Settings(BaseModel):
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
+    database_silence_seconds: float = Field(
+        default=10, gt=0, description="How long PostgreSQL may be silent before what a client asked fails."
+    )
     location: str = Field(
         default="",
         pattern=r"^\d{0,9}$",

@@ -5,12 +5,15 @@ through a proxy.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
+from ccfs import settings
 from ccfs.model.recording import Kept
+from ccfs.node import Node
 from ccfs.store import places, tenancy
 from ccfs.store.locations.port import Location
 from tests import servers
@@ -24,13 +27,14 @@ from tests.web.serving import Server
 
 NAMES = ("a", "b", "c")
 BUCKET = "2"  # id of the location; disks are 0, 1 and 3
-IMPATIENT = {  # so that a short test sees a fault begin and end
+IMPATIENT: dict[str, object] = {  # so that a short test sees a fault begin and end
     "peer_connect_seconds": 1,
     "peer_read_seconds": 2,
     "peer_rest_seconds": 1,
     "s3_timeout_seconds": 1,
     "s3_retries": 2,
     "callback_retry_seconds": 1,
+    "database_silence_seconds": 2,
 }
 
 
@@ -60,7 +64,7 @@ class Spread:
 
 
 @contextmanager
-def site(folder: Path, program: str = QUICK, **given: object) -> Iterator[Site]:
+def site(folder: Path, program: str = QUICK, given: dict[str, object] | None = None) -> Iterator[Site]:
     """The site until the block ends, with a cast whose files lie everywhere."""
     with ExitStack() as stack:
         postgres = stack.enter_context(servers.cluster())
@@ -68,9 +72,9 @@ def site(folder: Path, program: str = QUICK, **given: object) -> Iterator[Site]:
         line = stack.enter_context(proxy(postgres.socket))
         there = stack.enter_context(receiver())
         keys = dict(zip(("s3_access_key", "s3_secret_key"), servers.S3_KEYS, strict=True))
-        usual: dict[str, object] = {"trusted_proxies": "127.0.0.1", **keys, **given}
+        usual: dict[str, object] = {"trusted_proxies": "127.0.0.1", **keys, **(given or {})}
         nodes = stack.enter_context(cluster(folder, postgres.url, program, **usual))
-        _start(nodes, line, s3)
+        _start(nodes, folder, line, s3)
         running = [nodes[name] for name in NAMES]
         found = {f"disk of {name}": nodes[name].node.disk for name in NAMES}
         kept_in: dict[str, Location] = {**found, "bucket": nodes["c"].node.locations[BUCKET]}
@@ -87,9 +91,17 @@ def site(folder: Path, program: str = QUICK, **given: object) -> Iterator[Site]:
         )
 
 
-def _start(nodes: Cluster, line: Proxy, s3: Proxy) -> None:
-    first = nodes.start("a")
-    nodes.start("b", database_url=f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/postgres")
-    with first.node.database.writing() as connection:
-        places.add(connection, buckets.place(s3.url, BUCKET))
-    nodes.start("c", location=BUCKET)
+def _start(nodes: Cluster, folder: Path, line: Proxy, s3: Proxy) -> None:
+    """All at once, for each takes seconds; but first their disks get their numbers, in order, and the bucket its."""
+    own: dict[str, dict[str, object]] = {name: {} for name in NAMES}
+    own["b"] = {"database_url": f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/postgres?connect_timeout=2"}
+    own["c"] = {"location": BUCKET}
+    for name in NAMES:
+        node = Node(settings.read({}, data=folder / name, **{**nodes.settings, "node": name}))
+        if name == "c":
+            with node.database.writing() as connection:
+                places.add(connection, buckets.place(s3.url, BUCKET))
+        _ = node.disk
+        node.database.close()
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        list(pool.map(lambda name: nodes.start(name, **own[name]), NAMES))

@@ -26,7 +26,7 @@ MEMBERS = ("acme", "bolt")
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site, in good health."""
-    with site(tmp_path_factory.mktemp("whole"), **IMPATIENT) as found:
+    with site(tmp_path_factory.mktemp("whole"), given=IMPATIENT) as found:
         until(lambda: all(clients(found, found.cast.acme)[name].ask(*is_bound(found)).code == "0" for name in NAMES))
         yield found
 

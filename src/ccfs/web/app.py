@@ -70,6 +70,7 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
+        here.database.patience.seconds = here.settings.database_silence_seconds
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
 
