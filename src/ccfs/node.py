@@ -196,6 +196,7 @@ class Node:
             ca=ca,
             timeout=timedelta(seconds=set_to.s3_timeout_seconds),
             retries=set_to.s3_retries,
+            rest=timedelta(seconds=set_to.s3_rest_seconds),
         )
 
     @cached_property

@@ -58,6 +58,11 @@ class Settings(BaseModel):
         ge=0,
         description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
     )
+    s3_rest_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="How long an S3 service that failed is left alone: what is asked of it fails at once.",
+    )
     tier_to: str = Field(
         default="", pattern=r"^\d{0,9}$", description="Location to which older bytes are moved; empty: they stay."
     )

@@ -33,6 +33,7 @@ IMPATIENT: dict[str, object] = {  # so that a short test sees a fault begin and 
     "peer_rest_seconds": 1,
     "s3_timeout_seconds": 1,
     "s3_retries": 2,
+    "s3_rest_seconds": 1,
     "callback_retry_seconds": 1,
     "database_silence_seconds": 2,
 }

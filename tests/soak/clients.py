@@ -21,7 +21,7 @@ from tests.web.callers import Caller, caller
 from tests.web.office import DAY
 
 PATIENCE_SECONDS = 60.0  # of a client; longer than anything should take
-PAUSE_SECONDS = 0.3  # at most, between two deeds of a client
+PAUSE_SECONDS = 1.0  # at most, between two deeds of a client
 LARGE_SECONDS = 400  # of audio: 3.2 MB
 AGAIN = "0390005"  # the code that invites to try again
 GATEWAY = (502, 503, 504)
@@ -229,7 +229,7 @@ def _sounds(site: Site) -> list[tuple[Recording, bytes]]:
             kept = location.keep(f"{site.cast.acme.app.id}/fire/{number}-{seconds}", [sound])
             name = f"{place.replace(' ', '-')}-{seconds}.V3"
             names = f"/0/1/record/fire/{name}", f"Y:/4/0/fire/{name}"
-            more = {"vdn_id": str(site.cast.acme.vdn), "call_id": str(seconds), "call_begin": BEGIN}
+            more: dict[str, Any] = {"vdn_id": str(site.cast.acme.vdn), "call_id": str(seconds), "call_begin": BEGIN}
             node = site.nodes["a"].node
             found.append((keep_recording(node, site.cast.acme.app, kept, *names, **more), sound))
     return found
