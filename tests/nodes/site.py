@@ -19,10 +19,12 @@ from ccfs.store.locations.port import Location
 from tests import servers
 from tests.cast import Cast, fill
 from tests.deploy.balancing import balancer
-from tests.nodes.cluster import QUICK, Cluster, cluster
+from tests.nodes.cluster import QUICK, Cluster, cluster, until
 from tests.proxies import Proxy, proxy
 from tests.receivers import Receiver, receiver
 from tests.store import buckets
+from tests.web.callers import caller
+from tests.web.office import DAY
 from tests.web.serving import Server
 
 NAMES = ("a", "b", "c")
@@ -51,6 +53,12 @@ class Site:
     there: Receiver
     cast: Cast
     places: dict[str, Location]  # every place that keeps bytes, as its own node sees it
+
+    def await_binding(self) -> None:
+        """Until every node knows the receiver's prefix."""
+        fields = {**DAY, "callBackURL": self.there.url}
+        clients = [caller(self.nodes[name], self.cast.acme) for name in NAMES]
+        until(lambda: all(client.ask("queryBillData", fields).code == "0" for client in clients))
 
 
 class Spread:

@@ -3,7 +3,6 @@ from whichever node answers."""
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,28 +11,15 @@ from ccfs.model.recording import Recording
 from ccfs.wire.operations import BASE, OPERATIONS
 from tests.cast import Member
 from tests.nodes.cluster import until
-from tests.nodes.site import IMPATIENT, NAMES, Site, site
+from tests.nodes.site import NAMES, Site
 from tests.web.callers import Caller, Reply, caller, send
-from tests.web.doors import SOUND, Ask, doors, labels
+from tests.web.doors import SOUND, doors, labels
 from tests.web.office import DAY, DOWNLOADS, opened
 from tests.web.office import NAMES as FILE_NAMES
 
 CHANGING = ("requestPlayVoice", "getRecordFileUrlFromObs", "ivr/upload", "query", "ivr/delete")  # never twice the same
 PASSING = ("x-request-id", "date", "server", "connection", "keep-alive")
 MEMBERS = ("acme", "bolt")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The site, in good health."""
-    with site(tmp_path_factory.mktemp("whole"), given=IMPATIENT) as found:
-        until(lambda: all(clients(found, found.cast.acme)[name].ask(*is_bound(found)).code == "0" for name in NAMES))
-        yield found
-
-
-def is_bound(whole: Site) -> Ask:
-    """An ask that fails as long as a node does not know the receiver's prefix."""
-    return "queryBillData", {**DAY, "callBackURL": whole.there.url}
 
 
 def clients(whole: Site, member: Member) -> dict[str, Caller]:

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.nodes.cluster import QUICK
-from tests.nodes.site import IMPATIENT, NAMES, Site, site
+from tests.nodes.site import IMPATIENT, Site, site
 from tests.proxies import Way
 from tests.soak.clients import Crowd, Deed, Tally, holds, judged
 from tests.web.callers import caller
-from tests.web.office import DAY
 from tests.web.serving import PROGRAM
 
 CYCLE_SECONDS = 40.0  # at most, of calm, fault, calm
@@ -139,20 +138,27 @@ def _missing(site: Site, tally: Tally, heard: dict[str, str]) -> dict[str, int]:
 
 
 def run(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Figures by fault."""
-    names = options.fault or list(FAULTS)
-    given = IMPATIENT if options.quick else {"callback_retry_seconds": 5, "node_dead_seconds": 30}
+    """Figures by fault, on a site of its own."""
+    given: dict[str, object] = {"callback_retry_seconds": 5, "log_requests": "false"}
+    program = PROGRAM
+    if options.quick:
+        given, program = {**given, **IMPATIENT}, QUICK
+    with site(folder, program, given) as here:
+        return run_on(here, options)
+
+
+def run_on(here: Site, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Figures by fault, on a site that is there."""
     found: dict[str, dict[str, Any]] = {}
     tallies: dict[str, Tally] = {}
-    with site(folder, QUICK if options.quick else PROGRAM, {**given, "log_requests": "false"}) as here:
-        _await_binding(here)
-        with _asking(here, options.clients) as crowd:
-            for name in names:
-                found[name] = suffer(here, crowd, FAULTS[name], options.seconds)
-                tallies[name] = crowd.tally
-                print(json.dumps({"fault": name, **found[name]}), flush=True)
-        lost = settle(here, tallies, 30 if options.quick else 300)
-    return {name: {**found[name], **lost[name]} for name in names}
+    here.await_binding()
+    with _asking(here, options.clients) as crowd:
+        for name in options.fault or FAULTS:
+            found[name] = suffer(here, crowd, FAULTS[name], options.seconds)
+            tallies[name] = crowd.tally
+            print(json.dumps({"fault": name, **found[name]}), flush=True)
+    lost = settle(here, tallies, 45 if options.quick else 300)
+    return {name: {**found[name], **lost[name]} for name in found}
 
 
 @contextmanager
@@ -164,14 +170,6 @@ def _asking(site: Site, clients: int) -> Iterator[Crowd]:
         yield crowd
     finally:
         crowd.stop()
-
-
-def _await_binding(site: Site) -> None:
-    """Until every node knows the receiver."""
-    fields = {**DAY, "callBackURL": site.there.url}
-    for name in NAMES:
-        while caller(site.nodes[name], site.cast.acme).ask("queryBillData", fields).code != "0":
-            time.sleep(0.1)
 
 
 def wrongs(found: dict[str, dict[str, Any]]) -> list[str]:
