@@ -107,7 +107,7 @@ def settle(site: Site, tallies: dict[str, Tally], patience: float) -> dict[str, 
     """What was promised while each fault lasted, and is not there; waits so long for callbacks."""
     give_up = time.monotonic() + patience
     asked = {one for tally in tallies.values() for one in tally.exports}
-    while (heard := _heard(site)).keys() < asked and time.monotonic() < give_up:
+    while not asked <= (heard := _heard(site)).keys() and time.monotonic() < give_up:
         time.sleep(0.5)
     return {name: _missing(site, tally, heard) for name, tally in tallies.items()}
 
