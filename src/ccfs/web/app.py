@@ -121,7 +121,7 @@ class Web:
         _, page = _page_of(request.path)
         if page is None:
             return self._refusal(request, 404)
-        if request.method not in READING:
+        if request.method not in READING and not request.path.startswith(PEERS):  # there strangers get one answer only
             return self._refusal(request, 405, READING)
         return await page(self._here, request)
 
