@@ -24,10 +24,11 @@ class Proxy:
     """One proxy in front of one service."""
 
     def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self._target = (parts.hostname or "", parts.port or 0)
+        """`target`: a URL, or the path of a unix socket."""
+        self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
         self.way = Way.PASS
         self.cut_after = 4 << 20  # bytes of a connection's answers
         self.after_cut = Way.BUSY  # what becomes of later connections
@@ -49,7 +50,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         """One connection; its way is chosen anew with every piece that the client sends."""
-        with client, suppress(OSError), socket.create_connection(self._target, 10) as service:
+        with client, suppress(OSError), self._reached() as service:
             threading.Thread(target=self._answer, args=(service, client), daemon=True).start()
             while piece := client.recv(1 << 16):
                 match self.way:
@@ -63,6 +64,14 @@ class Proxy:
                     case _:
                         service.sendall(piece)
             _shut(client, service)
+
+    def _reached(self) -> socket.socket:
+        if not self._target.startswith("/"):
+            parts = urlsplit(self._target)
+            return socket.create_connection((parts.hostname or "", parts.port or 0), 10)
+        service = socket.socket(socket.AF_UNIX)
+        service.connect(self._target)
+        return service
 
     def _answer(self, service: socket.socket, client: socket.socket) -> None:
         sent = 0
@@ -84,7 +93,7 @@ def _shut(*sockets: socket.socket) -> None:
 
 @contextmanager
 def proxy(target: str) -> Iterator[Proxy]:
-    """A proxy in front of a service's URL, for as long as the block lasts."""
+    """A proxy in front of a service's URL or unix socket, for as long as the block lasts."""
     one = Proxy(target)
     try:
         yield one

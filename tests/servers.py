@@ -56,6 +56,7 @@ class Cluster:
         self._command = _as_server([programs / "postgres", "-D", "data", *settings])
         self._server: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+        self.socket = str(home / ".s.PGSQL.5432")
 
     def start(self) -> None:
         """Returns once it answers, a recovery included."""

@@ -152,11 +152,7 @@ class Node:
         """Where the node of a disk is; raises Unreachable."""
         if place.kind is PlaceKind.PEER:
             return place.at
-        with self.database.reading() as connection:
-            found = nodes.find(connection, place.node)
-        if found is None or not found.address:
-            raise Unreachable(f"node {place.node} {'has no address' if found else 'is not there'}")
-        return found.address
+        return nodes.address(self.database, place.node)
 
     @cached_property
     def peer_terms(self) -> peer.Terms:

@@ -35,6 +35,9 @@ class Settings(BaseModel):
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
+    database_silence_seconds: float = Field(
+        default=10, gt=0, description="How long PostgreSQL may be silent before what a client asked fails."
+    )
     location: str = Field(
         default="",
         pattern=r"^\d{0,9}$",
@@ -54,6 +57,11 @@ class Settings(BaseModel):
         default=3,
         ge=0,
         description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
+    )
+    s3_rest_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="How long an S3 service that failed is left alone: what is asked of it fails at once.",
     )
     tier_to: str = Field(
         default="", pattern=r"^\d{0,9}$", description="Location to which older bytes are moved; empty: they stay."

@@ -38,6 +38,7 @@ def of_s3(settings: Settings) -> s3.Access:
         ca=ca,
         timeout=timedelta(seconds=settings.s3_timeout_seconds),
         retries=settings.s3_retries,
+        rest=timedelta(seconds=settings.s3_rest_seconds),
     )
 
 

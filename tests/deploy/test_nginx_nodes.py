@@ -21,20 +21,21 @@ from tests.web.doors import SOUND
 from tests.web.serving import Server, serving
 
 
+@pytest.fixture
+def refused(site: Site, sites: dict[str, Site]) -> str:
+    """An address that sent bad signatures, each time from elsewhere, as it says."""
+    address = "127.0.0.7" if site is sites["plain"] else "127.0.0.8"
+    wrong = replace(site.acme, sk="wrong", source=address)
+    for number in range(6):
+        wrong.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=f"198.51.100.{number}, 127.0.0.1")
+    give_up, right = time.monotonic() + 20, replace(site.acme, source=address)
+    while not all(right.ask("downloadRecord", {"callId": "x"}).status == 403 for _ in range(4)):
+        assert time.monotonic() < give_up  # on PostgreSQL the other node knows of it after a second
+    return address
+
+
 class TestLock:
     """Bad signatures lock the address that nginx saw, whatever the caller says of itself."""
-
-    @pytest.fixture
-    def refused(self, site: Site, sites: dict[str, Site]) -> str:
-        """An address that sent bad signatures, each time from elsewhere, as it says."""
-        address = "127.0.0.7" if site is sites["plain"] else "127.0.0.8"
-        wrong = replace(site.acme, sk="wrong", source=address)
-        for number in range(6):
-            wrong.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=f"198.51.100.{number}, 127.0.0.1")
-        give_up, right = time.monotonic() + 20, replace(site.acme, source=address)
-        while not all(right.ask("downloadRecord", {"callId": "x"}).status == 403 for _ in range(4)):
-            assert time.monotonic() < give_up  # on PostgreSQL the other node knows of it after a second
-        return address
 
     def test_is_on_the_address_that_sent_them(self, site: Site, refused: str) -> None:
         for spoofed in ({}, {"x_forwarded_for": "198.51.100.77"}, {"x_forwarded_for": "127.0.0.1"}):
@@ -46,6 +47,28 @@ class TestLock:
         others = replace(site.acme, source=address)
         assert others.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=refused).code == "0300012"
         assert others.ask("downloadRecord", {"callId": "x"}, x_forwarded_for="198.51.100.0").code == "0300012"
+
+
+class TestRefusal:
+    """Who is refused while there is more to send does not look like a node that died: nginx would leave all alone."""
+
+    @pytest.mark.parametrize(
+        ("method", "target", "status"),
+        [("POST", "/nowhere", 404), ("POST", "/healthz", 405), ("PUT", BASE + "ivr/uploadFile", 405)],
+    )
+    def test_of_much_that_nobody_asked_for_costs_no_node(
+        self, site: Site, method: str, target: str, status: int
+    ) -> None:
+        for _ in range(6):
+            assert send(site.front, method, target, body=bytes(6 << 20)).status == status
+        assert site.acme.ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name}).status == 200
+
+    def test_of_an_upload_from_a_locked_address_costs_no_node(self, site: Site, refused: str) -> None:
+        locked = replace(site.acme, source=refused)
+        for _ in range(6):
+            sound = {"data": "x" * (6 << 20)}
+            assert locked.ask(f"ivr/uploadFile?vdnId={site.cast.acme.vdn}", sound).status == 403
+        assert site.acme.ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name}).status == 200
 
 
 class TestDeath:

@@ -27,11 +27,18 @@ class Cluster:
         common = {"node_keys": Fernet.generate_key().decode(), "node_dead_seconds": DEAD_SECONDS, "lock_failures": 0}
         self.settings: dict[str, object] = {"database_url": url, **common, **given}
         self._servers: dict[str, Server] = {}
+        self._own: dict[str, dict[str, object]] = {}
 
     def __getitem__(self, name: str) -> Server:
-        if name not in self._servers:
-            one = serving(self._folder / name, self._program, node=name, **self.settings)
-            self._servers[name] = self._stack.enter_context(one)
+        return self._servers[name] if name in self._servers else self.start(name)
+
+    def start(self, name: str, **own: object) -> Server:
+        """Start a node with settings of its own; one that was killed, where it stood and as it was."""
+        self._own.setdefault(name, own)
+        port = self._servers[name].port if name in self._servers else 0
+        given = {**self.settings, **self._own[name]}
+        one = serving(self._folder / name, self._program, port, node=name, **given)
+        self._servers[name] = self._stack.enter_context(one)
         return self._servers[name]
 
     def command(self, *arguments: object) -> Done:

@@ -1,15 +1,18 @@
 """S3 locations beyond what every location does: many parts, conditions, URLs for others, and what cannot be had."""
 
 import hashlib
+import time
 import tracemalloc
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from ccfs.store.locations.port import CHUNK, Gone, Unreachable
 from ccfs.store.locations.s3 import PART, S3, _endpoint
+from tests.proxies import Way, proxy
 from tests.store import buckets
 
 KEY = "7/rec/20260504/0123456789abcdef.wav"
@@ -103,3 +106,30 @@ def test_keys_are_not_shown() -> None:
 def test_a_virtual_host_names_the_bucket_once(endpoint: str, expected: str) -> None:
     assert _endpoint(buckets.place(endpoint, is_virtual_hosted=True)) == expected
     assert _endpoint(buckets.place(endpoint)) == endpoint.rstrip("/")
+
+
+@pytest.mark.parametrize("way", [Way.BUSY, Way.SILENT])
+def test_a_service_that_failed_is_left_alone_for_a_while(s3_url: str, way: Way) -> None:
+    rest = 1.0
+    with proxy(s3_url) as between:
+        bucket = S3(buckets.place(between.url), replace(buckets.access(0.3, 0), rest=timedelta(seconds=rest)))
+        bucket.keep(KEY, [b"the call"])
+        between.way = way
+        with pytest.raises(Unreachable):
+            bucket.size(KEY)
+        failed_at, asked = time.monotonic(), between.connections
+        between.way = Way.PASS
+        while time.monotonic() - failed_at < rest / 2:
+            with pytest.raises(Unreachable, match="a moment ago"):
+                bucket.read(KEY)
+        assert between.connections == asked
+        time.sleep(rest)
+        assert b"".join(bucket.read(KEY)) == b"the call"
+
+
+def test_absent_bytes_are_an_answer(s3_url: str) -> None:
+    bucket = S3(buckets.place(s3_url), replace(buckets.access(), rest=timedelta(seconds=60)))
+    for _ in range(2):
+        with pytest.raises(Gone):
+            bucket.size(KEY)
+    bucket.keep(KEY, [b"the call"])

@@ -68,14 +68,17 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, program: str = PROGRAM, **given: object) -> Iterator[Server]:
-    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
+def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) -> Iterator[Server]:
+    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log.
+
+    `port`: for one that is to stand where another one died.
+    """
     data.mkdir(parents=True, exist_ok=True)
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    port = _free_port()
+    port = port or _free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    with log.open("wb") as file:
+    with log.open("ab") as file:
         command = [sys.executable, "-c", program, "serve", "--listen", f"127.0.0.1:{port}"]
         environment = _environment(data, given)
         process = subprocess.Popen(

@@ -53,7 +53,7 @@ def away(tmp_path_factory: pytest.TempPathFactory, s3_url: str) -> Iterator[Away
     """The server, with impatient settings."""
     data = tmp_path_factory.mktemp("bucket")
     keys = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
-    given = {"location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, **keys}
+    given = {"location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, "s3_rest_seconds": 0, **keys}
     with proxy(s3_url) as between:
         node = Node(settings.read({}, data=data))
         with node.database.writing() as connection:

@@ -22,6 +22,7 @@ from ccfs.model.window import Window
 from ccfs.node import now
 from ccfs.store import deliveries, exports, recordings, schema
 from ccfs.store.locations.disk import Disk
+from ccfs.store.locations.port import Unreachable
 from ccfs.store.trusted_certificates import Trusted
 from ccfs.work import deliver, make
 from ccfs.work.make import Maker, Workshop
@@ -56,6 +57,13 @@ class FullDevice(Disk):
             with open("/dev/full", "wb", buffering=0) as device:
                 device.writelines(chunks)
         return super().keep(key, chunks)
+
+
+class AwayDisk(Disk):
+    """A location that removes nothing."""
+
+    def remove(self, key: str) -> None:
+        raise Unreachable("away")
 
 
 @pytest.fixture
@@ -274,3 +282,19 @@ class TestAClockThatIsSetBack:
             assert attempts[1] < attempts[0] - HOUR / 2  # as the clock was
             assert one.failures(number) == ["status 500", "status 500", ""]
             assert len(there.received) == 3
+
+
+def test_an_export_whose_location_is_away_is_let_go_and_tried_again_soon(tmp_path: Path, database_url: str) -> None:
+    with stage(tmp_path, database_url) as one:
+        fill(one)
+        asked = ask(one, "http://127.0.0.1:9/cb")
+        (home := AwayDisk("0", tmp_path / "away"))._root.joinpath(".tmp").rmdir()  # nor can it keep any
+        assert maker(one, home=home).make_one()
+        [row] = rows(one)
+        assert (row.lease, row.error.partition(":")[0]) == ("", "FileNotFoundError")
+        assert row.due_at < now() + 10 * SECOND
+        with one.node.database.reading() as connection:
+            [stray] = connection.execute(
+                sa.select(schema.strays)
+            ).all()  # which is looked for later, if there are bytes
+        assert asked.response_id in stray.key

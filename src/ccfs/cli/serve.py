@@ -26,6 +26,7 @@ from ccfs.work.tidy import tidy
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
+SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
 DRAIN_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
@@ -51,6 +52,7 @@ def serve(
     logs.prepare()
     _sweep(node)
     node.database.is_ready()
+    node.database.patience.seconds = SILENCE_SECONDS
     if demo:
         print(prepare_demo(node, f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"), flush=True)
     if node.settings.workers > 1:

@@ -18,17 +18,26 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ccfs.model.errors import Misuse
+from ccfs.store.silence import Patience, connected
 
 T = TypeVar("T")
 
 BUSY_MS = 60_000  # how long a writer waits for SQLite's write lock
+_LASTING = {  # of PostgreSQL connections, where the URL says nothing else: one whose far side is gone ends in half a minute
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
 
 
 class Database:
     """An engine and its two kinds of transaction."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience: Patience | None = None) -> None:
         self.engine = engine
+        self.patience = patience or Patience()  # with PostgreSQL's silence; SQLite has none
         self.is_local = engine.dialect.name == "sqlite"  # a look-up is then cheaper than a thread switch
         snapshot = {} if self.is_local else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine.execution_options(**snapshot)
@@ -160,7 +169,8 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Database(_sqlite(parsed))
     if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return Database(_postgresql(parsed))
+        patience = Patience()
+        return Database(_postgresql(parsed, patience), patience)
     raise Misuse(f"database_url: {parsed.drivername} is not supported; use a file of sqlite, or postgresql")
 
 
@@ -192,15 +202,17 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, patience: Patience) -> Engine:
     options = f"{_given(url, 'options')} -c timezone=UTC".strip()
+    lasting = {name: int(_given(url, name) or usual) for name, usual in _LASTING.items()}
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=16,
         max_overflow=48,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": int(_given(url, "connect_timeout") or 10), "options": options},
+        connect_args={**lasting, "options": options},
     )
+    event.listen(engine, "do_connect", lambda _dialect, _record, given, named: connected(patience, *given, **named))
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 

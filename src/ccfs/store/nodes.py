@@ -5,10 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
 from ccfs.store import schema
+from ccfs.store.db import Database
+from ccfs.store.locations.port import Unreachable
 from ccfs.store.tenancy import insert_or_ignore
 
 _TABLE = schema.nodes
@@ -50,6 +53,18 @@ def find(connection: Connection, node_id: str) -> Standing | None:
     """The node of that id."""
     row = connection.execute(sa.select(_TABLE).where(_TABLE.c.id == node_id)).one_or_none()
     return _from_row(row) if row else None
+
+
+def address(database: Database, node_id: str) -> str:
+    """The URL at which other nodes reach it; raises Unreachable where the database knows none, or does not answer."""
+    try:
+        with database.reading() as connection:
+            found = find(connection, node_id)
+    except SQLAlchemyError as error:
+        raise Unreachable(f"the database does not say where node {node_id} is") from error
+    if found is None or not found.address:
+        raise Unreachable(f"node {node_id} {'has no address' if found else 'is not there'}")
+    return found.address
 
 
 def listed(connection: Connection) -> list[Standing]:

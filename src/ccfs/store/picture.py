@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
+from ccfs.model.errors import Unavailable
 from ccfs.model.tenancy import AccessKey, Account, Vdn, signing_keys
 from ccfs.store import lockouts, tenancy
 from ccfs.store.db import Database
@@ -53,6 +55,7 @@ class Pictures:
         self._commits = database.watch() if database.is_local else time.monotonic_ns
         self._seen = -1
         self._until = 0.0  # monotonic
+        self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
 
     @property
@@ -65,17 +68,31 @@ class Pictures:
         self._until = 0.0
 
     def latest(self, now: datetime) -> Picture:
-        """The picture, loaded anew if tenancy changed since. For any thread."""
+        """The picture, loaded anew if tenancy changed since. For any thread.
+
+        Raises SQLAlchemyError where the database does not answer, and Unavailable where it just did not answer another
+        thread: one waits for a silent database, not all of them in turn.
+        """
         if not self.is_old:
             return self._picture
+        asked_at = time.monotonic()
         with self._lock:
+            if self._failed_at > asked_at:
+                raise Unavailable
             began = time.monotonic()
-            seen = self._commits()
-            if seen != self._seen:
-                self._picture = self._current(now)
-                self._seen = seen
+            try:
+                self._look(now)
+            except SQLAlchemyError:
+                self._failed_at = time.monotonic()
+                raise
             self._until = began + self._patience
             return self._picture
+
+    def _look(self, now: datetime) -> None:
+        seen = self._commits()
+        if seen != self._seen:
+            self._picture = self._current(now)
+            self._seen = seen
 
     def _current(self, now: datetime) -> Picture:
         number = self._ask(tenancy.change_number)  # first: what changes later is seen at the next look

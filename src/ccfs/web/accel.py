@@ -44,15 +44,12 @@ def headers(usual: list[tuple[str, str]], span: tuple[int, int] | None, place: s
 def _name(here: Here, prefix: str, kept: Kept) -> str | None:
     """prefix/location/key; nginx's location for it leads to the location's folder. Keys are ours and need no escape;
     what does is escaped all the same, for nginx reads a URI."""
-    location = here.locations.get(kept.location_id)
-    if location is None:
-        raise Unavailable
-    path = location.path(kept.key)
-    if path is None:
-        return None
     try:
+        path = here.locations[kept.location_id].path(kept.key)
+        if path is None:
+            return None
         found = os.lstat(path)
-    except OSError as error:
+    except (KeyError, OSError) as error:
         raise Unavailable from error
     if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
         raise Unavailable

@@ -16,7 +16,7 @@ from ccfs.store.locations.peer import PATH as PEERS
 from ccfs.web import docs, exports, health, ivr, obs, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
-from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
+from ccfs.web.request import ProtocolClosed, Request, Scope, drop_body, read_body, read_scope
 from ccfs.web.send import send
 from ccfs.wire import asks, codes, envelope, signed_url
 from ccfs.wire.operations import READING, Operation, paths
@@ -70,6 +70,7 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
+        here.database.patience.seconds = here.settings.database_silence_seconds
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
 
@@ -102,8 +103,10 @@ class Web:
     async def _answer(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Answer, str]:
         try:
             if operation is None:
+                await drop_body(request, protocol, self._body_limit)
                 return await self._page(request), ""
             if request.method not in operation.methods:
+                await drop_body(request, protocol, self._body_limit)
                 return self._refusal(request, 405, operation.methods), ""
             return await self._perform(request, operation, protocol), codes.SUCCESS.code
         except errors.CcfsError as error:
@@ -118,7 +121,7 @@ class Web:
         _, page = _page_of(request.path)
         if page is None:
             return self._refusal(request, 404)
-        if request.method not in READING:
+        if request.method not in READING and not request.path.startswith(PEERS):  # there strangers get one answer only
             return self._refusal(request, 405, READING)
         return await page(self._here, request)
 
@@ -126,8 +129,12 @@ class Web:
         if operation.ask is None:
             return await play.play_voice(self._here, request)
         address = request.address(self._here.settings.trusted_proxies)
-        picture = await self._here.picture()
-        signed.refuse_locked(self._here, picture, address)
+        try:
+            picture = await self._here.picture()
+            signed.refuse_locked(self._here, picture, address)
+        except errors.CcfsError:
+            await drop_body(request, protocol, self._body_limit)
+            raise
         body = await read_body(request, protocol, self._body_limit)
         caller = await signed.caller_of(self._here, picture, request, body, address)
         ask = asks.read(operation.ask, body, flat=operation.flat)

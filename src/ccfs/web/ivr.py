@@ -148,8 +148,8 @@ def _audio(data: str, limit: int) -> bytes:
 
 def _hash(here: Here, file: VoiceFile, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
-    kept = file.kept if here.elsewhere.can_be_had(file.kept) else here.elsewhere.find(file.kept) or file.kept
     try:
+        kept = file.kept if here.elsewhere.can_be_had(file.kept) else here.elsewhere.find(file.kept) or file.kept
         for chunk in here.locations[kept.location_id].read(kept.key):
             digest.update(chunk)
     except (KeyError, Gone, OSError) as error:

@@ -20,9 +20,9 @@ async def file(here: Here, request: Request) -> Answer:
     if not is_good(shown, here.peer_keys, request.method, request.path, range_, here.now()):
         raise Unauthorised("peer")
     location_id, _, key = request.path.removeprefix(PATH).partition("/")
-    if request.method not in READING or location_id in await asyncio.to_thread(here.locations.far):
-        return _refusal(here, request, 404)
     try:
+        if request.method not in READING or location_id in await asyncio.to_thread(here.locations.far):
+            return _refusal(here, request, 404)
         size = await asyncio.to_thread(here.locations[location_id].size, checked(key))
     except (KeyError, BadKey):
         return _refusal(here, request, 404)

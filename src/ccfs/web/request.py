@@ -130,3 +130,15 @@ async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
     if max(size, length) > limit:
         raise TooLarge(f"{limit} bytes")
     return b"".join(pieces)
+
+
+async def drop_body(request: Request, protocol: Any, limit: int) -> None:
+    """Read and drop what nobody wants, to a point. Who is refused in the middle of sending sees a broken connection, and a
+    balancer takes that for a node that died: it would ask none of them any more, for anybody."""
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return
+    size = 0
+    async for piece in protocol:
+        size += len(piece)
+        if size > limit + DROPPED:
+            break

@@ -41,7 +41,10 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
     try:
         return await _send_files(here, request, answer, protocol)
     except Unavailable:
-        other = await asyncio.to_thread(_from_elsewhere, here, answer)
+        try:
+            other = await asyncio.to_thread(_from_elsewhere, here, answer)
+        except OSError:  # nobody can say where else they are
+            other = None
         if other is None:
             raise
         return await _send_files(here, request, other, protocol)
@@ -139,10 +142,10 @@ async def _send_file(
 
 
 def _path(here: Here, kept: Kept) -> str | None:
-    location = here.locations.get(kept.location_id)
-    if location is None:
-        raise Unavailable
-    return location.path(kept.key)
+    try:
+        return here.locations[kept.location_id].path(kept.key)
+    except (KeyError, OSError) as error:
+        raise Unavailable from error
 
 
 def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:

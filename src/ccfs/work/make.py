@@ -4,7 +4,7 @@ it is ready and its delivery is due. A worker that dies leaves it due again when
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,7 +91,8 @@ class Maker:
         try:
             self._finish_one(claimed)
         except Interrupted:
-            shop.home.remove(_key(claimed, claimed.lease))  # nobody else's: the key has our lease
+            with suppress(OSError):  # away: whoever holds the export next removes it
+                shop.home.remove(_key(claimed, claimed.lease))  # nobody else's: the key has our lease
             _give_back(shop, claimed, shop.now(), "interrupted")
         except Exception as error:  # noqa: BLE001 - whatever stops one export must not stop the others
             _failed(shop, claimed, error)
@@ -235,11 +236,13 @@ def _letting_go(shop: Workshop, claimed: Claimed) -> Iterator[Connection]:
 def _remove_files(shop: Workshop, connection: Connection, claimed: Claimed, *leases: str) -> None:
     """What tries with these leases wrote. Only while the row is ours, and before it is let go: it could be ready after all,
     where the answer to a commit was lost; and once it is let go, nobody knows the leases any more. What a dead node wrote
-    to its own disk is noted as a stray: it removes that itself, if it ever comes back."""
+    to its own disk is noted as a stray, which it removes itself if it ever comes back; so is what a location that is away
+    may have: the export must not wait for that."""
     for lease in leases:
-        key, location_id = _key(claimed, lease), lease.partition("-")[2]
-        if location_id in ("", shop.home.location_id):
-            shop.home.remove(key)
-        else:
-            stray = Stray(location_id=location_id, key=key, holder=Holder.EXPORTS, row=claimed.export.response_id)
-            moves.note(connection, stray, shop.now())
+        key, location_id = _key(claimed, lease), lease.partition("-")[2] or shop.home.location_id
+        with suppress(OSError):
+            if location_id == shop.home.location_id:
+                shop.home.remove(key)
+                continue
+        stray = Stray(location_id=location_id, key=key, holder=Holder.EXPORTS, row=claimed.export.response_id)
+        moves.note(connection, stray, shop.now())

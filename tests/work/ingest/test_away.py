@@ -3,6 +3,7 @@ server that is set to do so."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ccfs import settings
 from ccfs.node import Node
@@ -15,7 +16,7 @@ from tests.web.serving import serving
 from tests.work.ingest.given import Place, line, sound, wait_until
 from tests.work.ingest.test_watch import has, watching
 
-KEYS = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
+KEYS: dict[str, Any] = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
 IMPATIENT = {"s3_timeout_seconds": "0.5", "s3_retries": "1", **KEYS}
 
 

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ccfs.model.place import Place
 from ccfs.model.recording import Kept
 from ccfs.store import places
@@ -49,11 +51,14 @@ class Locations(Mapping[str, Location]):
         return [place.id for place in self.places().values() if not self.is_near(place)]
 
     def places(self) -> Mapping[str, Place]:
-        """The rows as they are now, by id: one look-up by key, and more only after a change."""
-        with self._database.reading() as connection:
-            number = places.change_number(connection)
-            if number != self._number:
-                self._places, self._number = places.places(connection), number
+        """The rows as they are now, by id: one look-up by key, and more only after a change. Unreachable without them."""
+        try:
+            with self._database.reading() as connection:
+                number = places.change_number(connection)
+                if number != self._number:
+                    self._places, self._number = places.places(connection), number
+        except SQLAlchemyError as error:
+            raise Unreachable("the database does not say which locations there are") from error
         return self._places
 
 

@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PreconditionError
 from obstore.store import S3Store
 
 from ccfs.model.place import Place
 from ccfs.model.recording import Kept
+from ccfs.store.locations.breaker import Breaker
 from ccfs.store.locations.port import CHUNK, Gone, Tally, Unreachable, checked
 
 PART = 8 << 20  # bytes of one part; at most 10,000 of them make an object
@@ -38,6 +39,7 @@ class Access:
     ca: bytes = b""  # PEM certificates to trust beside the system's
     timeout: timedelta = timedelta(seconds=10)  # to connect, and to wait for more of an answer
     retries: int = 3
+    rest: timedelta = timedelta(0)  # for a service that failed: what is asked meanwhile fails at once
 
 
 class S3:
@@ -47,6 +49,7 @@ class S3:
         """Nothing is sent yet: a service that is away, or keys that are wrong, show at the first use."""
         self.location_id = place.id
         self._is_conditional = place.is_conditional
+        self._breaker = Breaker(access.rest.total_seconds())
         self._store = _store(place, access)
 
     def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
@@ -72,7 +75,7 @@ class S3:
             return iter(())
         options: Any = {"range": {"offset": start} if end is None else (start, end)} if start or end else {}
         try:
-            with _plain(key):
+            with self._asked(key):
                 found = obstore.get(self._store, path, options=options)
         except _BeyondEnd:
             return iter(())
@@ -80,12 +83,12 @@ class S3:
 
     def size(self, key: str) -> int:
         """See the port."""
-        with _plain(checked(key)):
+        with self._asked(checked(key)):
             return int(obstore.head(self._store, key)["size"])
 
     def remove(self, key: str) -> None:
         """See the port."""
-        with _plain(checked(key)):
+        with self._asked(checked(key)):
             obstore.delete(self._store, key)
 
     def path(self, key: str) -> None:
@@ -101,9 +104,25 @@ class S3:
         with _plain(checked(key)):
             return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
 
+    @contextmanager
+    def _asked(self, key: str) -> Iterator[None]:
+        """One question to the service, unless it just gave no answer: then Unreachable at once, and no thread waits."""
+        if not self._breaker.admits():
+            raise Unreachable(f"{key}: the service of location {self.location_id} did not answer a moment ago")
+        try:
+            with _plain(key):
+                yield
+        except _Silent:
+            self._breaker.failed()
+            raise
+        except Exception:
+            self._breaker.worked()
+            raise
+        self._breaker.worked()
+
     def _put(self, path: str, data: bytes) -> None:
         try:
-            with _plain(path):
+            with self._asked(path):
                 obstore.put(self._store, path, data, mode=self._mode(), use_multipart=False)
         except _Taken:
             self._replace(path, data)
@@ -116,7 +135,7 @@ class S3:
     def _replace(self, path: str, data: bytes) -> None:
         """Another try's object, or our own whose answer was lost, is let be if it is the same; else exactly it goes."""
         try:
-            with _plain(path):
+            with self._asked(path):
                 found = obstore.get(self._store, path)
                 if found.meta["size"] == len(data) and found.bytes().to_bytes() == data:
                     return
@@ -153,6 +172,10 @@ class _Source:
             raise
 
 
+class _Silent(Unreachable):
+    """After all tries there was no answer, or none but 5xx."""
+
+
 class _BeyondEnd(Exception):
     """The range begins behind the last byte."""
 
@@ -175,7 +198,7 @@ def _plain(key: str) -> Iterator[None]:
     except BaseError as error:
         if "416" in str(error) and "InvalidRange" in str(error):
             raise _BeyondEnd from None
-        raise Unreachable(_told(error)) from None
+        raise (_Silent if isinstance(error, GenericError) else Unreachable)(_told(error)) from None
 
 
 def _told(error: Exception) -> str:
