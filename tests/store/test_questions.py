@@ -18,9 +18,10 @@ from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.cdr import Cdr
 from ccfs.model.export import Filter, Table
 from ccfs.model.recording import Recording
+from ccfs.model.stray import Held, Holder, Stray
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store import agent_operations, cdrs, intake, months, queue_visits, recordings, schema
+from ccfs.store import agent_operations, cdrs, intake, months, moves, queue_visits, recordings, schema
 from ccfs.store.agent_operations import Span
 from ccfs.store.db import Database
 from ccfs.store.extract import extract
@@ -68,6 +69,15 @@ def recording(number: int) -> Recording:
     return given.recording(number, **names, call_id=call, kept=given.kept(f"1/rec/{number}"))
 
 
+def held(app: App) -> Held:
+    one = recording(5)
+    return Held(holder=Holder.RECORDINGS, row=f"{app.id} {one.file_name}", at=NOW, kept=one.kept)
+
+
+def stray(app: App) -> Stray:
+    return Stray(location_id="0", key=recording(5).kept.key, holder=Holder.RECORDINGS, row=str(held(app).row))
+
+
 def of_a_day(table: Table, **part: str) -> Action:
     window = Window(begin=NOW, end=NOW + 3 * MINUTE)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
@@ -105,6 +115,8 @@ QUESTIONS: dict[str, Action] = {
     "visits of legs": lambda c, app: queue_visits.of_legs(c, app, "100", ["leg-9"]),
     "known files": lambda c, app: intake.known_files(c, app, ["/a/5.wav"]),
     "an awaited recording": lambda c, app: intake.awaited_calls(c, app, "100", ["5.wav"]),
+    "the oldest recordings of a location": lambda c, _app: moves.older(c, Holder.RECORDINGS, "0", NOW, 3),
+    "whether a recording names its bytes": lambda c, app: moves.is_named(c, stray(app)),
     "recordings that are missing": lambda c, app: intake.list_missing(c, app, NOW - timedelta(days=1), NOW),
 }
 
