@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.nodes.cluster import QUICK
-from tests.nodes.site import IMPATIENT, Site, site
+from tests.nodes.site import IMPATIENT, IMPATIENT_WORK, Site, site
 from tests.proxies import Way
 from tests.soak.clients import Crowd, Deed, Tally, holds, judged
 from tests.web.callers import caller
@@ -146,7 +145,7 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     given: dict[str, object] = {"callback_retry_seconds": 5, "log_requests": "false"}
     program = PROGRAM
     if options.quick:
-        given, program = {**given, **IMPATIENT}, QUICK
+        given, program = {**given, **IMPATIENT}, IMPATIENT_WORK
     with site(folder, program, given) as here:
         return run_on(here, options)
 
