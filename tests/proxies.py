@@ -70,7 +70,11 @@ class Proxy:
             parts = urlsplit(self._target)
             return socket.create_connection((parts.hostname or "", parts.port or 0), 10)
         service = socket.socket(socket.AF_UNIX)
-        service.connect(self._target)
+        try:
+            service.connect(self._target)
+        except OSError:
+            service.close()
+            raise
         return service
 
     def _answer(self, service: socket.socket, client: socket.socket) -> None:

@@ -29,6 +29,9 @@ from tests.web.serving import Server
 
 NAMES = ("a", "b", "c")
 BUCKET = "2"  # id of the location; disks are 0, 1 and 3
+IMPATIENT_WORK = (  # and so that it ends in time, for a node whose database is silent waits for that
+    'import importlib; importlib.import_module("ccfs.cli.serve").SILENCE_SECONDS = 3.0;' + QUICK
+)
 IMPATIENT: dict[str, object] = {  # so that a short test sees a fault begin and end
     "peer_connect_seconds": 1,
     "peer_read_seconds": 2,
@@ -73,7 +76,7 @@ class Spread:
 
 
 @contextmanager
-def site(folder: Path, program: str = QUICK, given: dict[str, object] | None = None) -> Iterator[Site]:
+def site(folder: Path, program: str = IMPATIENT_WORK, given: dict[str, object] | None = None) -> Iterator[Site]:
     """The site until the block ends, with a cast whose files lie everywhere."""
     with ExitStack() as stack:
         postgres = stack.enter_context(servers.cluster())
