@@ -112,9 +112,9 @@ def settle(site: Site, tallies: dict[str, Tally], patience: float) -> dict[str, 
 
 
 def _heard(site: Site) -> dict[str, str]:
-    """The file that each callback told of, by responseId."""
+    """The file of calls that each callback told of, by responseId; others may ask for other files at the same time."""
     bodies = [json.loads(one.body)["msgBody"] for one in list(site.there.received)]
-    return {one["responseId"]: one["billFileName"] for one in bodies}
+    return {one["responseId"]: one["billFileName"] for one in bodies if "billFileName" in one}
 
 
 def _missing(site: Site, tally: Tally, heard: dict[str, str]) -> dict[str, int]:
