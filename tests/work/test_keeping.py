@@ -1,9 +1,7 @@
 """Keeping months on both engines: rows go before bytes, what fails is tried again, and without terms all stays."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,30 +9,14 @@ import sqlalchemy as sa
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
 from ccfs.store import months, recordings, schema
-from ccfs.store.db import Database, open_database
+from ccfs.store.db import Database
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import Gone
-from ccfs.store.upgrade import upgrade
 from ccfs.work.keeping import AGAIN, Keeper, Terms
 from tests.store import given
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 DAYS = ("20260503", "20260401", "20260331", "20260228", "20240101")
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database of its own at this release's schema."""
-    database = open_database(database_url)
-    upgrade(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    """The only location."""
-    return Disk("0", tmp_path / "files")
 
 
 @pytest.fixture
