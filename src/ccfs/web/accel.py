@@ -3,13 +3,11 @@
 nginx is given the plain cases, in which it sends what send.py would: a whole file, or the one range that was asked for.
 """
 
-import os
-import stat
 from urllib.parse import quote
 
-from ccfs.model.errors import Unavailable
 from ccfs.model.recording import Kept
 from ccfs.web.answers import Answer, KeptFile
+from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.request import Request
 
@@ -44,13 +42,8 @@ def headers(usual: list[tuple[str, str]], span: tuple[int, int] | None, place: s
 def _name(here: Here, prefix: str, kept: Kept) -> str | None:
     """prefix/location/key; nginx's location for it leads to the location's folder. Keys are ours and need no escape;
     what does is escaped all the same, for nginx reads a URI."""
-    try:
-        path = here.locations[kept.location_id].path(kept.key)
-        if path is None:
-            return None
-        found = os.lstat(path)
-    except (KeyError, OSError) as error:
-        raise Unavailable from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
-        raise Unavailable
+    path = path_of(here, kept)
+    if path is None:
+        return None
+    must_have_its_size(path, kept)
     return f"{prefix}/{quote(kept.location_id, safe='')}/{quote(kept.key)}"

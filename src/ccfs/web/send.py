@@ -6,7 +6,6 @@ the server's own file path wins, and keeps memory flat. The framework's usual ra
 
 import asyncio
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone, Unreachable
 from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
+from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
@@ -128,24 +128,17 @@ def _span(request: Request, answer: KeptFile | KeptZip) -> tuple[int, int] | Non
 async def _send_file(
     here: Here, kept: Kept, protocol: Any, status: int, headers: Headers, start: int, end: int
 ) -> None:
-    path = _path(here, kept)
+    path = path_of(here, kept)
     if path is None:
         return await _stream(here, [(kept, start, end)], protocol, status, headers)
     if end - start <= AT_ONCE:
         protocol.response_bytes(status, headers, _bytes_of(path, kept, start, end))
         return
-    _must_have_its_size(path, kept)
+    must_have_its_size(path, kept)
     if status == 206:
         protocol.response_file_range(status, headers, path, start, end)
     else:
         protocol.response_file(status, headers, path)
-
-
-def _path(here: Here, kept: Kept) -> str | None:
-    try:
-        return here.locations[kept.location_id].path(kept.key)
-    except (KeyError, OSError) as error:
-        raise Unavailable from error
 
 
 def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:
@@ -166,15 +159,6 @@ def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:
     if not is_whole:
         raise Unavailable
     return data
-
-
-def _must_have_its_size(path: str, kept: Kept) -> None:
-    try:
-        found = os.lstat(path)
-    except OSError as error:
-        raise Unavailable from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
-        raise Unavailable
 
 
 async def _send_zip(
