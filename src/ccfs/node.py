@@ -112,6 +112,7 @@ class Node:
                 home=HOME,
                 now=now,
                 counters=Counters(CollectorRegistry()),
+                sealer=self.sealer,
             )
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ccfs.model.call import talk_seconds
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import schema
@@ -55,7 +56,10 @@ def of_legs(connection: Connection, app: App, leg_ids: Iterable[str]) -> list[Ke
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Keep new rows."""
     if rows:
-        values = [dict(zip(_FIELDS, _values(row), strict=True)) | {"app": app.id} for row in rows]
+        values = [
+            dict(zip(_FIELDS, _values(row), strict=True)) | {"app": app.id, "talk_seconds": talk_seconds(row)}
+            for row in rows
+        ]
         connection.execute(sa.insert(_TABLE), values)
 
 
@@ -64,6 +68,10 @@ def change(connection: Connection, app: App, rows: Sequence[KeptCdr]) -> None:
     if rows:
         statement = _CHANGE.where(_TABLE.c.app == app.id).values(
             {name: sa.bindparam(new) for name, new in zip(_FIELDS, _NEW, strict=True)}
+            | {"talk_seconds": sa.bindparam("new_talk")}
         )
-        values = [dict(zip(_NEW, _values(row.cdr), strict=True)) | {"row_id": row.id} for row in rows]
+        values = [
+            dict(zip(_NEW, _values(row.cdr), strict=True)) | {"row_id": row.id, "new_talk": talk_seconds(row.cdr)}
+            for row in rows
+        ]
         connection.execute(statement, values)

@@ -12,6 +12,7 @@ from ccfs.logs import log, log_answer
 from ccfs.model import errors
 from ccfs.web import docs, exports, health, ivr, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
+from ccfs.web.console import door
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
 from ccfs.web.send import send
@@ -61,7 +62,7 @@ class Web:
         began = time.perf_counter()
         request = read_scope(scope, secrets.token_hex(8))
         operation = self._operations.get(request.path)
-        name = operation.name if operation else request.path if request.path in PAGES else "other"
+        name = operation.name if operation else self._page_name(request.path)
         try:
             status, code, size = await self._respond(request, operation, protocol)
         except ProtocolClosed:
@@ -81,7 +82,7 @@ class Web:
     async def _answer(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Answer, str]:
         try:
             if operation is None:
-                return await self._page(request), ""
+                return await self._page(request, protocol), ""
             if request.method not in operation.methods:
                 return self._refusal(request, 405, operation.methods), ""
             return await self._perform(request, operation, protocol), codes.SUCCESS.code
@@ -93,7 +94,12 @@ class Web:
             log().exception("failed", action="request_failed", request=request.id, path=request.path)
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
-    async def _page(self, request: Request) -> Answer:
+    def _page_name(self, path: str) -> str:
+        return path if path in PAGES else "console" if door.leads_to(path) else "other"
+
+    async def _page(self, request: Request, protocol: Any) -> Answer:
+        if self._here.settings.console and door.leads_to(request.path):
+            return await door.visit(self._here, request, protocol)
         page = PAGES.get(request.path)
         if page is None:
             return self._refusal(request, 404)

@@ -15,6 +15,7 @@ from ccfs.settings import Settings
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
+from ccfs.store.sealing import Sealer
 from ccfs.web.counters import Counters
 
 A = TypeVar("A")
@@ -32,6 +33,7 @@ class Here:
     home: str  # id of the location that takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    sealer: Sealer  # of secrets that the console makes
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

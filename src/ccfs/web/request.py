@@ -37,6 +37,13 @@ class Request:
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
     peer: str  # address and port of the other end of the connection
+    scheme: str = "http"  # of the connection: a proxy before us may speak another
+
+    def is_secure(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
+        peer = _address(self.peer.rpartition(":")[0])
+        said = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        return self.scheme == "https" or (said == "https" and peer is not None and _is_within(peer, trusted))
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -92,6 +99,7 @@ def read_scope(scope: Scope, request_id: str) -> Request:
         query=scope.query_string,
         headers=headers,
         peer=scope.client,
+        scheme=scope.scheme,
     )
 
 
