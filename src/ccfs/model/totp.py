@@ -33,7 +33,9 @@ def accepted_step(secret: str, given: str, now: datetime, last: int) -> int | No
 
     Who keeps the step as the next `last` makes each code good once only.
     """
-    current = int(now.timestamp()) // STEP
     given = given.replace(" ", "")
-    matching = [step for step in (current - 1, current, current + 1) if hmac.compare_digest(code(secret, step), given)]
-    return next((step for step in matching if step > last), None) if given.isascii() else None
+    if not (given.isascii() and given.isdecimal()):
+        return None
+    current = int(now.timestamp()) // STEP
+    fits = [step for step in (current - 1, current, current + 1) if hmac.compare_digest(code(secret, step), given)]
+    return next((step for step in fits if step > last), None)

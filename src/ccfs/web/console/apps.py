@@ -18,6 +18,8 @@ LARGEST_VDN = 2**31 - 1
 
 async def index(visit: Visit) -> Answer:
     """Every app that the user administers."""
+    if not visit.who.may_somewhere(Right.ADMINISTER):
+        raise Absent
     return await _page(visit)
 
 

@@ -15,6 +15,8 @@ from ccfs.web.console.visit import Visit
 
 async def index(visit: Visit) -> Answer:
     """The newest exports of an app."""
+    if not visit.who.may_somewhere(Right.EXPORT):
+        raise Absent
     apps = [app for app in await visit.apps() if await visit.reach(Right.EXPORT, app)]
     if not apps:
         return visit.page("exports.html", apps=[], app=None, found=[], told={}, of=store.Condition.ANY)
