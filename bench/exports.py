@@ -86,6 +86,7 @@ ROW = {
     "switch_leg_id": "'PJSIP-' || CAST(n AS text)",
     "leg_order": "''",
     "talk_seconds": "0",
+    "direction": "0",
     "line_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
 }
 

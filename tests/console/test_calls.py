@@ -55,7 +55,9 @@ def test_what_cannot_be_understood_is_said_so(enter: Enter, query: str) -> None:
     assert b'class="problem"' in reply.body
 
 
-@pytest.mark.parametrize("after", ["x", "1.", ".1", "9" * 50, "99999999999999999.9999999999999999999", "-1.-1"])
+@pytest.mark.parametrize(
+    "after", ["x", "1.", "1.1", "9" * 50, "9999999999999999999.9999999999999999999.9999999999999999999", "-1.-1.0"]
+)
 def test_a_broken_place_in_the_list_does_no_harm(enter: Enter, after: str) -> None:
     assert enter("lucy").get(f"/console/calls?after={quote(after)}").status == 200
 

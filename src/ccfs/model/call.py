@@ -33,6 +33,11 @@ def direction_of(call_type: int) -> Direction:
     return next((one for one, types in TYPES.items() if call_type in types), Direction.OUTBOUND)
 
 
+def direction_number(call_type: int) -> int:
+    """The direction of a call type as rows keep it: 0 inbound, 1 outbound, 2 internal."""
+    return list(Direction).index(direction_of(call_type))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call, of its legs."""

@@ -23,8 +23,9 @@ class Order(StrEnum):
 class After:
     """The last result of the page before: where the next one goes on."""
 
-    value: datetime | int  # begin, or seconds of talk
+    begin: datetime
     row: int
+    talk: int = 0  # seconds, where it is sorted by them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

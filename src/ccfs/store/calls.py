@@ -5,13 +5,14 @@ first one does. No question counts further than it was asked to.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.model.agent_operation import AgentOperation
-from ccfs.model.call import TYPES
+from ccfs.model.call import Direction
 from ccfs.model.call_id import call_id
 from ccfs.model.call_search import After, Hit, Order, Search
 from ccfs.model.cdr import Cdr
@@ -26,19 +27,19 @@ _FIELDS = AgentOperation.__dataclass_fields__
 
 def find(connection: Connection, app: App, search: Search) -> list[Hit]:
     """The calls that fit, in the search's order, at most its limit."""
-    leg, key = _LEG.alias("leg"), _key(search.order)
-    first = leg.c[key]
-    asked = sa.select(leg.c.call_id, first, leg.c.id).where(
-        *_fits(leg, app, search), ~_stands_elsewhere(leg, app, search)
-    )
-    descending = search.order is not Order.OLDEST
+    leg = _LEG.alias("leg")
+    key = _key(leg, search.order)
+    told = sa.select(leg.c.call_id, leg.c.begin, leg.c.id, leg.c.talk_seconds)
+    asked = told.where(*_fits(leg, app, search), ~_stands_elsewhere(leg, app, search))
+    is_falling = search.order is not Order.OLDEST
     if search.after is not None:
-        place, last = sa.tuple_(first, leg.c.id), (search.after.value, search.after.row)
-        bound = sa.tuple_(sa.literal(last[0], first.type), sa.literal(last[1], leg.c.id.type))
-        asked = asked.where(place < bound if descending else place > bound)
-    ordered = asked.order_by(first.desc(), leg.c.id.desc()) if descending else asked.order_by(first, leg.c.id)
+        last = {"talk_seconds": search.after.talk, "begin": search.after.begin, "id": search.after.row}
+        bound = sa.tuple_(*(sa.literal(last[column.name], column.type) for column in key))
+        place = sa.tuple_(*key)
+        asked = asked.where(place < bound if is_falling else place > bound)
+    ordered = asked.order_by(*(column.desc() if is_falling else column for column in key))
     rows = connection.execute(ordered.limit(search.limit))
-    return [Hit(call_id=row[0], after=After(value=row[1], row=row[2])) for row in rows]
+    return [Hit(call_id=row[0], after=After(begin=row[1], row=row[2], talk=row[3])) for row in rows]
 
 
 def count(connection: Connection, app: App, search: Search, most: int) -> int:
@@ -91,22 +92,40 @@ def operations(connection: Connection, app: App, accounts: Sequence[str], call: 
     return [AgentOperation(**row._mapping) for row in rows]
 
 
-def _key(order: Order) -> str:
-    return "talk_seconds" if order is Order.LONGEST else "begin"
+def _key(leg: Any, order: Order) -> list[Any]:
+    """What results are sorted by: the last columns of an index, and the row's number."""
+    return [leg.c.talk_seconds, leg.c.begin, leg.c.id] if order is Order.LONGEST else [leg.c.begin, leg.c.id]
 
 
 def _stands_elsewhere(leg: Any, app: App, search: Search) -> sa.ColumnElement[bool]:
     """Whether another leg that fits is the one by which the call stands: the first, of the longest the longest."""
-    other, key = _LEG.alias("other"), _key(search.order)
-    mine, its = sa.tuple_(leg.c[key], leg.c.id), sa.tuple_(other.c[key], other.c.id)
+    other = _LEG.alias("other")
+    mine, its = sa.tuple_(*_key(leg, search.order)), sa.tuple_(*map(_unused, _key(other, search.order)))
     before = its > mine if search.order is Order.LONGEST else its < mine
-    return sa.exists().where(other.c.call_id == leg.c.call_id, before, *_fits(other, app, search, driving=False))
+    return sa.exists().where(other.c.call_id == leg.c.call_id, before, *_fits(other, app, search, is_other=True))
 
 
-def _fits(leg: Any, app: App, search: Search, driving: bool = True) -> list[sa.ColumnElement[bool]]:
-    """The conditions on a leg. Those on texts say that they are not empty, as their indexes do."""
-    own = [leg.c.app == app.id, leg.c.account_id == search.account_id]
-    own += [leg.c.begin >= search.window.begin, leg.c.begin < search.window.end]
+def _walks_by_talk(search: Search) -> bool:
+    """Whether to go through the calls by their length until enough lie in the window, rather than to sort the window."""
+    is_narrowed = search.caller_no or search.callee_no or search.agent_id or search.queue
+    is_wide = search.window.end - search.window.begin > timedelta(days=3)
+    return search.order is Order.LONGEST and is_wide and not is_narrowed
+
+
+def _unused(column: Any) -> Any:
+    """The column so that no index is chosen for it: SQLite, which counts no rows, would choose the wrong one."""
+    return sa.func.coalesce(column, column)
+
+
+def _fits(leg: Any, app: App, search: Search, is_other: bool = False) -> list[sa.ColumnElement[bool]]:
+    """The conditions on a leg. Those on texts say that they are not empty, as their indexes do.
+
+    The other legs of a call, of which there are few, are looked up by the call.
+    """
+    account = _unused(leg.c.account_id) if is_other else leg.c.account_id
+    begin = _unused(leg.c.begin) if is_other or _walks_by_talk(search) else leg.c.begin
+    own = [leg.c.app == app.id, account == search.account_id]
+    own += [begin >= search.window.begin, begin < search.window.end]
     texts = {
         leg.c.caller_no: search.caller_no,
         leg.c.callee_no: search.callee_no,
@@ -117,12 +136,14 @@ def _fits(leg: Any, app: App, search: Search, driving: bool = True) -> list[sa.C
         if text:
             own += [column == text, column != sa.literal_column("''")]
     if search.direction is not None:
-        own.append(leg.c.call_type.in_(TYPES[search.direction]))
+        direction = list(Direction).index(search.direction)
+        own.append((_unused(leg.c.direction) if _walks_by_talk(search) else leg.c.direction) == direction)
+    talk = leg.c.talk_seconds if _walks_by_talk(search) else _unused(leg.c.talk_seconds)
     if search.at_least is not None:
-        own.append(leg.c.talk_seconds >= search.at_least)
+        own.append(talk >= search.at_least)
     if search.at_most is not None:
-        own.append(leg.c.talk_seconds <= search.at_most)
-    if search.is_recorded is not None and driving:  # it is the call's, and so all its legs' alike
+        own.append(talk <= search.at_most)
+    if search.is_recorded is not None and not is_other:  # it is the call's, and so all its legs' alike
         own.append(_is_recorded(leg) if search.is_recorded else ~_is_recorded(leg))
     return own
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.model.call import talk_seconds
+from ccfs.model.call import direction_number, talk_seconds
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import schema
@@ -24,6 +24,7 @@ _BY_LEG = _FIND.where(
     _TABLE.c.switch_leg_id.in_(sa.bindparam("names", expanding=True)),
     _TABLE.c.switch_leg_id != _TABLE.c.switch_call_id,
 )
+_SEARCHED = ("talk_seconds", "direction")  # what people search by, beside a row's own fields
 _CHANGE = sa.update(_TABLE).where(_TABLE.c.id == sa.bindparam("row_id"))
 
 
@@ -37,6 +38,10 @@ class KeptCdr:
 
 def _from_row(row: Sequence[Any]) -> KeptCdr:
     return KeptCdr(row[0], Cdr(**dict(zip(_FIELDS, row[1:], strict=True))))
+
+
+def _searched(row: Cdr) -> dict[str, int]:
+    return dict(zip(_SEARCHED, (talk_seconds(row), direction_number(row.call_type)), strict=True))
 
 
 def of_calls(connection: Connection, app: App, call_ids: Iterable[str]) -> dict[str, list[KeptCdr]]:
@@ -56,10 +61,7 @@ def of_legs(connection: Connection, app: App, leg_ids: Iterable[str]) -> list[Ke
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Keep new rows."""
     if rows:
-        values = [
-            dict(zip(_FIELDS, _values(row), strict=True)) | {"app": app.id, "talk_seconds": talk_seconds(row)}
-            for row in rows
-        ]
+        values = [dict(zip(_FIELDS, _values(row), strict=True)) | {"app": app.id} | _searched(row) for row in rows]
         connection.execute(sa.insert(_TABLE), values)
 
 
@@ -68,10 +70,12 @@ def change(connection: Connection, app: App, rows: Sequence[KeptCdr]) -> None:
     if rows:
         statement = _CHANGE.where(_TABLE.c.app == app.id).values(
             {name: sa.bindparam(new) for name, new in zip(_FIELDS, _NEW, strict=True)}
-            | {"talk_seconds": sa.bindparam("new_talk")}
+            | {name: sa.bindparam(f"new_{name}") for name in _SEARCHED}
         )
         values = [
-            dict(zip(_NEW, _values(row.cdr), strict=True)) | {"row_id": row.id, "new_talk": talk_seconds(row.cdr)}
+            dict(zip(_NEW, _values(row.cdr), strict=True))
+            | {"row_id": row.id}
+            | {f"new_{name}": value for name, value in _searched(row.cdr).items()}
             for row in rows
         ]
         connection.execute(statement, values)

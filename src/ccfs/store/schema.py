@@ -203,11 +203,12 @@ cdrs = sa.Table(
     _text("leg_order"),
     _text("line_key"),
     _number("talk_seconds"),  # of call_begin to call_end: people search and sort by it
+    _number("direction"),  # of call_type, by model/call.py: 0 inbound, 1 outbound, 2 internal
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "begin"),
-    sa.Index(None, "app", "account_id", "begin"),
-    sa.Index(None, "app", "account_id", "call_type", "begin"),
-    sa.Index(None, "app", "account_id", "talk_seconds"),
+    sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
+    sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin"),
+    sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin"),
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
     _told = cdrs.c[_name] != sa.literal_column("''")

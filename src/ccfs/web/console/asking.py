@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from ccfs.model.call import Direction
+from ccfs.model.call import LONGEST_TALK, Direction
 from ccfs.model.call_search import After, Order, Search
 from ccfs.model.window import SECOND, Window, WindowRefused, local, window
 
@@ -67,7 +67,7 @@ def read(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetim
         agent_id=words["agent"],
         queue=words["queue"],
     )
-    return Asked(search=replace(found, after=_after(asked.get("after", ""), found.order)), words=words)
+    return Asked(search=replace(found, after=_after(asked.get("after", ""))), words=words)
 
 
 def number_of(text: str) -> str:
@@ -77,18 +77,16 @@ def number_of(text: str) -> str:
 
 def after_text(after: After) -> str:
     """Where a next page goes on, as its address says it."""
-    value = after.value if isinstance(after.value, int) else (after.value - _EPOCH) // timedelta(microseconds=1)
-    return f"{value}.{after.row}"
+    return f"{(after.begin - _EPOCH) // timedelta(microseconds=1)}.{after.row}.{after.talk}"
 
 
-def _after(text: str, order: Order) -> After | None:
-    value, _, row = text.partition(".")
-    if not (value.isdecimal() and row.isdecimal() and value.isascii() and row.isascii() and len(text) < 40):
+def _after(text: str) -> After | None:
+    parts = text.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in parts):
         return None
-    number = min(int(value), 2**53)
-    return After(
-        value=number if order is Order.LONGEST else _EPOCH + timedelta(microseconds=number), row=int(row) % 2**63
-    )
+    begin, row, talk = map(int, parts)
+    begins = _EPOCH + timedelta(microseconds=min(begin, 2**57))
+    return After(begin=begins, row=min(row, 2**63 - 1), talk=min(talk, LONGEST_TALK))
 
 
 def _window(words: dict[str, str], zone: ZoneInfo, now: datetime) -> Window:

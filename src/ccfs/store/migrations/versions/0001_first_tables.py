@@ -218,18 +218,9 @@ def upgrade() -> None:
         sa.Column("leg_order", sa.Text(), nullable=False),
         sa.Column("line_key", sa.Text(), nullable=False),
         sa.Column("talk_seconds", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cdrs")),
-    )
-    op.create_index(op.f("ix_cdrs_app_account_id_begin"), "cdrs", ["app", "account_id", "begin"], unique=False)
-    op.create_index(
-        op.f("ix_cdrs_app_account_id_call_type_begin"),
-        "cdrs",
-        ["app", "account_id", "call_type", "begin"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_cdrs_app_account_id_talk_seconds"), "cdrs", ["app", "account_id", "talk_seconds"], unique=False
     )
     op.create_index(op.f("ix_cdrs_app_begin"), "cdrs", ["app", "begin"], unique=False)
     op.create_index(op.f("ix_cdrs_app_call_id"), "cdrs", ["app", "call_id"], unique=False)
@@ -249,6 +240,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("agent_id != ''"),
         postgresql_where=sa.text("agent_id != ''"),
     )
+    op.create_index("ix_cdrs_search_begin", "cdrs", ["app", "account_id", "begin", "talk_seconds"], unique=False)
     op.create_index(
         "ix_cdrs_search_callee_no",
         "cdrs",
@@ -273,6 +265,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("current_skill_id != ''"),
         postgresql_where=sa.text("current_skill_id != ''"),
     )
+    op.create_index("ix_cdrs_search_direction", "cdrs", ["app", "account_id", "direction", "begin"], unique=False)
+    op.create_index("ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin"], unique=False)
     op.create_table(
         "console_links",
         sa.Column("digest", sa.Text(), nullable=False),
