@@ -208,7 +208,7 @@ cdrs = sa.Table(
     sa.Index(None, "app", "begin"),
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin"),
-    sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin"),
+    sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
     _told = cdrs.c[_name] != sa.literal_column("''")

@@ -266,7 +266,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("current_skill_id != ''"),
     )
     op.create_index("ix_cdrs_search_direction", "cdrs", ["app", "account_id", "direction", "begin"], unique=False)
-    op.create_index("ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin"], unique=False)
+    op.create_index(
+        "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
+    )
     op.create_table(
         "console_links",
         sa.Column("digest", sa.Text(), nullable=False),
