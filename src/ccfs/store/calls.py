@@ -100,7 +100,7 @@ def operations(connection: Connection, app: App, accounts: Sequence[str], call: 
         & (_OPERATIONS.c.call_id != sa.literal_column("''"))
     )
     asked = sa.select(*(_OPERATIONS.c[name] for name in _FIELDS)).where(mine, _OPERATIONS.c.account_id.in_(accounts))
-    rows = connection.execute(asked.order_by(_OPERATIONS.c.begin, _OPERATIONS.c.id).limit(500))
+    rows = connection.execute(asked.order_by(_Aside(_OPERATIONS.c.begin), _OPERATIONS.c.id).limit(500))
     return [AgentOperation(**row._mapping) for row in rows]
 
 
