@@ -24,7 +24,7 @@ from typing import Any
 
 import _servers as servers
 import sqlalchemy as sa
-from exports import APP, FIRST, ROOT, ROW, analyse, fill, opened
+from _calls import APP, FIRST, ROW, analyse, fill, opened
 from sqlalchemy.engine import Connection
 
 from ccfs.model.call import Direction
@@ -33,6 +33,7 @@ from ccfs.model.window import Window
 from ccfs.store import calls
 from ccfs.store.db import Database
 
+ROOT = Path(__file__).parents[1]
 DAYS = 365
 AGENT = "n % 2 = 1"
 LEG = ROW | {
