@@ -20,6 +20,7 @@ from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
+from ccfs.web.decks import Decks
 from ccfs.web.here import Here
 from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
@@ -113,6 +114,7 @@ class Node:
                 now=now,
                 counters=Counters(CollectorRegistry()),
                 sealer=self.sealer,
+                decks=Decks(self.settings.listen_at_once),
             )
         )
 

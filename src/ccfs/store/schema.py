@@ -510,3 +510,26 @@ audit = sa.Table(
     sa.Index(None, "app", "at"),
     sa.Index(None, "who", "at"),
 )
+marks = sa.Table(
+    "marks",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    sa.Column("recording", BigId, sa.ForeignKey("recordings.id", ondelete="CASCADE"), nullable=False, index=True),
+    _number("at_ms"),
+    _text("text"),
+    _text("who"),
+    _instant("made_at"),
+)
+waveforms = sa.Table(
+    "waveforms",
+    METADATA,
+    _app(),
+    sa.Column("recording", BigId, sa.ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
+    _number("milliseconds"),
+    _number("channels"),
+    sa.Column("levels", sa.LargeBinary, nullable=False),
+    _instant("made_at"),
+    sa.Index(None, "app", "made_at"),
+)

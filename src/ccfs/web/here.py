@@ -17,6 +17,7 @@ from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.store.sealing import Sealer
 from ccfs.web.counters import Counters
+from ccfs.web.decks import Decks
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Here:
     now: Callable[[], datetime]
     counters: Counters
     sealer: Sealer  # of secrets that the console makes
+    decks: Decks
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

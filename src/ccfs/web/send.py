@@ -16,8 +16,9 @@ from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone
-from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
+from ccfs.web.answers import Answer, KeptFile, KeptZip, MadeFile, Plain, disposition
 from ccfs.web.here import Here
+from ccfs.web.made import send_made
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
 
@@ -31,6 +32,8 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
     """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent."""
     if isinstance(answer, Plain):
         return _send_plain(request, answer, protocol)
+    if isinstance(answer, MadeFile):
+        return await send_made(request, answer, protocol)
     headers = _file_headers(request, answer)
     if request.method in ("GET", "HEAD") and unchanged(request.headers.get("if-none-match"), answer.etag):
         protocol.response_empty(304, headers)

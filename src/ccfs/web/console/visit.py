@@ -82,7 +82,8 @@ class Visit:
         if self.request.method == "POST":  # its page is the one of the room
             own = "/".join(self.request.path.split("/")[:3])
         body = render.html(template, self.language, **known | {"own": own} | values)
-        return Plain(body=body, content_type="text/html;charset=UTF-8", status=status, more=render.GUARDS)
+        guards = render.guards(values["nonce"]) if "nonce" in values else render.GUARDS
+        return Plain(body=body, content_type="text/html;charset=UTF-8", status=status, more=guards)
 
     def to(self, path: str, *cookies: str, **asked: str) -> Plain:
         """Elsewhere in the console."""

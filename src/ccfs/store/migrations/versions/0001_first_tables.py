@@ -501,6 +501,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'due'"),
     )
     op.create_table(
+        "marks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("recording", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at_ms", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_marks_app")),
+        sa.ForeignKeyConstraint(["recording"], ["recordings.id"], name=op.f("fk_marks_recording"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_marks")),
+    )
+    op.create_index(op.f("ix_marks_recording"), "marks", ["recording"], unique=False)
+    op.create_table(
         "play_tokens",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -525,6 +540,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_vdns_app")),
         sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id", name=op.f("pk_vdns")),
     )
+    op.create_table(
+        "waveforms",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("channels", sa.Integer(), nullable=False),
+        sa.Column("levels", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_waveforms_app")),
+        sa.ForeignKeyConstraint(
+            ["recording"], ["recordings.id"], name=op.f("fk_waveforms_recording"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("recording", name=op.f("pk_waveforms")),
+    )
+    op.create_index(op.f("ix_waveforms_app_made_at"), "waveforms", ["app", "made_at"], unique=False)
     op.create_table(
         "delivery_attempts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
