@@ -103,7 +103,7 @@
     if (!button) return;
     players.find((one) => one.card.contains(button)).seek(button.dataset.seek / 1000);
   });
-  document.addEventListener("htmx:afterSettle", () => { for (const one of players) one.ticks(); });
+  document.addEventListener("htmx:after:swap", () => { for (const one of players) one.ticks(); });
   document.addEventListener("keydown", (event) => {
     if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, select, textarea, audio, [contenteditable]")) return;
