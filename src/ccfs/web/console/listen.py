@@ -1,6 +1,7 @@
 """Hearing a recording: for the player as it is or made playable, its waveform, and to be saved in several forms."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +25,10 @@ from ccfs.web.recordings import file_of
 
 FIRST = 1 << 17  # bytes of the first piece for the player: 8 s at 8 kHz, so that it can begin at once
 FURTHER = 1 << 20  # bytes of all others; the player asks for the next in time
+ENOUGH = (
+    1 << 16
+)  # bytes that are given once they have taken BRIEFLY, so that a codec that is slow is heard at once, too
+BRIEFLY = 0.1  # seconds
 AGAIN = "2"  # seconds after which one who found every place taken may ask again
 
 Drawn = tuple[int, int, bytes]  # milliseconds, channels, levels of one channel after the other
@@ -70,7 +75,7 @@ async def _made_playable(visit: Visit, recording: Recording, tape: Tape) -> Answ
         return await _made(here, recording, tape, Form.WAV, is_inline=True)
     start, end = span[0], min(span[1], span[0] + (FURTHER if span[0] else FIRST))
     body = await here.decks.piece(lambda is_late: _piece(here, kept, tape, (start, end), is_late))
-    headers.append(("content-range", f"bytes {start}-{end - 1}/{size}"))
+    headers.append(("content-range", f"bytes {start}-{start + len(body) - 1}/{size}"))
     return Plain(body=body, content_type="audio/wav", status=206, more=tuple(headers))
 
 
@@ -144,8 +149,14 @@ def _looked(here: Here, kept: Kept, *, exactly: bool = False) -> Tape:
 
 
 def _piece(here: Here, kept: Kept, tape: Tape, span: tuple[int, int], is_late: IsLate) -> bytes:
+    """The bytes of the span, or as many of them as could be made before long."""
+    body, brief = bytearray(), time.monotonic() + BRIEFLY
     with closing(opened(here, kept)) as source:
-        return b"".join(pcm.wav(source, tape, *span, is_late))
+        for piece in pcm.wav(source, tape, *span, is_late):
+            body += piece
+            if len(body) >= ENOUGH and time.monotonic() > brief:
+                break
+    return bytes(body)
 
 
 def _pieces(here: Here, kept: Kept, tape: Tape, form: Form) -> Iterator[bytes]:

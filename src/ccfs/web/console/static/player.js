@@ -2,6 +2,7 @@
 (() => {
   const nonce = document.currentScript.nonce;
   const players = [...document.querySelectorAll("[data-player]")].map(player);
+  players.reduce((before, one) => before.then(() => draw(one)), Promise.resolve());  // in turn: a call may have many
   let current = players[0];
   for (const hint of document.querySelectorAll(".keys")) hint.hidden = false;
 
@@ -13,17 +14,17 @@
 
   function player(box) {
     const audio = box.querySelector("audio"), time = box.querySelector(".time"), speed = box.querySelector("[data-speed]");
-    const self = { box, audio, card: box.closest("article"), seconds: 0, seek, faster, toggle, ticks, mark };
-    const tell = () => { time.value = `${clock(audio.currentTime)} / ${clock(audio.duration || self.seconds)}`; };
+    const self = { box, audio, tell, card: box.closest("article"), seconds: 0, seek, faster, toggle, ticks, mark };
     box.querySelector(".tools").hidden = false;
     for (const kind of ["timeupdate", "seeking", "durationchange"]) audio.addEventListener(kind, tell);
     audio.addEventListener("play", () => { current = self; wrong(""); });
     audio.addEventListener("error", why);
     speed.addEventListener("change", () => { audio.playbackRate = audio.defaultPlaybackRate = Number(speed.value); });
     box.querySelector("[data-channel]").addEventListener("change", (event) => route(self, event.target.value));
-    draw(self).then(tell);
+    tell();
     return self;
 
+    function tell() { time.value = `${clock(audio.currentTime)} / ${clock(audio.duration || self.seconds)}`; }
     function toggle() { if (audio.paused) audio.play().catch(() => {}); else audio.pause(); }
     function seek(seconds) {
       audio.currentTime = Math.min(Math.max(seconds, 0), audio.duration || self.seconds || seconds);
@@ -81,6 +82,7 @@
     }
     self.box.querySelector("[data-sides]").hidden = !stereo || !window.AudioContext;
     self.ticks();
+    self.tell();
   }
 
   // One channel to both ears. The way through Web Audio is taken only once it is asked for.
