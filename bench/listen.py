@@ -50,7 +50,7 @@ SPEECH = "sine=300:r=8000:d=3600,tremolo=f=3:d=0.9"
 
 def prepare(work: Path) -> dict[str, Path]:
     """An hour in each coding."""
-    files = {}
+    files: dict[str, Path] = {}
     for label, (ending, options) in CODINGS.items():
         files[label] = work / f"{len(files)}.{ending}"
         ffmpeg = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", SPEECH, *options, str(files[label])]
@@ -89,10 +89,10 @@ def fill(data: Path, files: dict[str, Path]) -> str:
 
 
 def ask(
-    port: int, cookie: str, what: str, file: Path, span: str = "", least: int = 0, **more: str
+    port: int, cookie: str, what: str, file: Path, span: str = "", least: int = 0, form: str = ""
 ) -> tuple[float, int]:
     """Seconds until `least` bytes were there, or with 0 all; and the size the answer names."""
-    path = f"/console/{what}?" + urlencode({"in": "BENCH/bench", "name": f"/{file.name}", **more})
+    path = f"/console/{what}?" + urlencode({"in": "BENCH/bench", "name": f"/{file.name}", "as": form})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     began = time.perf_counter()
     connection.request("GET", path, headers={"cookie": cookie} | ({"range": span} if span else {}))
@@ -140,7 +140,7 @@ def first_sounds(port: int, cookie: str, files: dict[str, Path], rounds: int) ->
 def forms(port: int, cookie: str, file: Path, rounds: int) -> list[dict[str, Any]]:
     rows = []
     for form, options in FORMS.items():
-        pairs = [(ask(port, cookie, "download", file, **{"as": form})[0], ffmpeg(file, options)) for _ in range(rounds)]
+        pairs = [(ask(port, cookie, "download", file, form=form)[0], ffmpeg(file, options)) for _ in range(rounds)]
         rows.append(row(f"an hour of GSM as {form}", [one for one, _ in pairs], [other for _, other in pairs], 1, "s"))
     return rows
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import av
 import pytest
+from av.audio.codeccontext import AudioCodecContext
 
 from ccfs.model.recording import Recording
 from tests.cast import path_of
@@ -47,6 +48,7 @@ def seconds_of(data: bytes, form: str = "wav") -> float:
 def decoded(data: bytes, codec: str, rate: int) -> bytes:
     """The samples as FFmpeg gives them in one go."""
     decoder = av.CodecContext.create(codec, "r")
+    assert isinstance(decoder, AudioCodecContext)
     decoder.sample_rate, decoder.layout = rate, "mono"
     return b"".join(bytes(one.planes[0])[: 2 * one.samples] for one in decoder.decode(av.Packet(data)))
 

@@ -72,11 +72,13 @@ def _encoded(
 ) -> Iterator[bytes]:
     tray = _Tray()
     options = {"write_xing": "0"} if container == "mp3" else {}
+    effort = {"compression_level": "7"} if codec == "libmp3lame" else {}  # half the work, and speech sounds the same
     rate = next((one for one in _RATES[codec] if one >= tape.rate), 48_000)
     with av.open(tray, "w", format=container, options=options) as target:
         stream = target.add_stream(codec, rate=rate, layout="mono" if tape.channels == 1 else "stereo")
         assert isinstance(stream, AudioStream)
         stream.bit_rate = bits
+        stream.codec_context.options = effort
         for frame in _frames(source, tape, is_late):
             target.mux(stream.encode(frame))
             if piece := tray.fetch():

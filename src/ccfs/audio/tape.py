@@ -91,6 +91,7 @@ def _blocks_of_wav(head: bytes, size: int) -> Tape | None:
     block, frames = _block(found)
     if not block or frames < 1:
         return None
+    _must_be_a_rate(found.rate)
     end = found.data_offset + found.data_size // block * block
     return Tape(
         format="wav",
@@ -119,6 +120,11 @@ def _block(found: WavFormat) -> tuple[int, int]:
     return 0, 0
 
 
+def _must_be_a_rate(rate: int) -> None:
+    if not 1000 <= rate <= 768_000:
+        raise UnknownAudio(f"{rate} samples per second")
+
+
 def _is_played(found: WavFormat) -> bool:
     """G.711 and PCM of whole sizes; a header that says less or more than there is makes browsers stop or wait."""
     plain = found.tag in (A_LAW, MU_LAW) or (found.tag == PCM and found.bits in (8, 16, 24))
@@ -131,8 +137,9 @@ def _by_ffmpeg(source: BinaryIO, kind: AudioKind, *, exactly: bool) -> Tape:
         codec = stream.codec_context
         rate, channels, name = codec.sample_rate, codec.channels, codec.codec.canonical_name
         seconds = float((stream.duration or 0) * (stream.time_base or 0))
-    if not rate or not channels:
+    if not channels:
         raise UnknownAudio(f"no audio in this {form}")
+    _must_be_a_rate(rate)
     if form != "wav" and (exactly or seconds <= 0):
         source.seek(0)
         seconds = span(source, kind)

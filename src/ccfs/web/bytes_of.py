@@ -20,7 +20,7 @@ def opened(here: Here, kept: Kept) -> BinaryIO:
         location = here.locations[kept.location_id]
         path = location.path(kept.key)
         if path is None:
-            return cast(BinaryIO, io.BufferedReader(_Far(location, kept), _BUFFER))
+            return cast(BinaryIO, io.BufferedReader(FarFile(location, kept), _BUFFER))
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except (KeyError, OSError) as error:
         raise Unavailable from error
@@ -30,8 +30,8 @@ def opened(here: Here, kept: Kept) -> BinaryIO:
     return file
 
 
-class _Far(io.RawIOBase):
-    """Bytes that a location gives by range: read on as long as the reader goes on, asked for anew when it leaps."""
+class FarFile(io.RawIOBase):
+    """Bytes that a location gives by range, unbuffered: read on as long as the reader goes on, asked for anew when it leaps."""
 
     def __init__(self, location: Location, kept: Kept) -> None:
         self._location, self._kept = location, kept
