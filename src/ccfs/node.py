@@ -33,6 +33,7 @@ from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import newest, upgrade
 from ccfs.web.app import Web
 from ccfs.web.counters import Counters
+from ccfs.web.decks import Decks
 from ccfs.web.here import Here
 from ccfs.web.readiness import Readiness
 from ccfs.work import deliver, keeping
@@ -247,6 +248,7 @@ class Node:
                 peer_keys=self.peer_keys,
                 readiness=Readiness(self.database, self.home, self.id),
                 sealer=self.sealer,
+                decks=Decks(self.settings.listen_at_once),
             )
         )
 

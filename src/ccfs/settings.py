@@ -211,6 +211,12 @@ class Settings(BaseModel):
     console_link_seconds: int = Field(
         default=86_400, ge=60, description="How long a link that sets a password of the console is good."
     )
+    listen_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="How many recordings a web process converts at a time to be heard, and as many to be downloaded.",
+    )
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
 
     @property

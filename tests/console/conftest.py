@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ccfs.model.recording import Recording
+from tests.console import tapes
 from tests.console.floor import Floor, furnish
 from tests.console.visitor import Visitor
 from tests.web.serving import Server, serving
@@ -42,3 +44,15 @@ def enter(console: Server, floor: Floor) -> Enter:
 def stranger(console: Server, floor: Floor) -> Visitor:
     """Somebody who is not signed in."""
     return Visitor(server=console)
+
+
+@pytest.fixture(scope="session")
+def heard(console: Server, floor: Floor) -> dict[str, Recording]:
+    """Recordings of one call in every coding, an hour of GSM, and one that is broken; by name."""
+    files = {coding: tapes.tape(coding) for coding in tapes.CODINGS}
+    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
+    kept = {name: tapes.keep(console.node, floor.acme, "acme-account", name, data) for name, data in files.items()}
+    kept["hour"] = tapes.keep(
+        console.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600
+    )
+    return kept

@@ -14,7 +14,22 @@ SAID = re.compile(r"""(?:\bt|translate)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\
 QUOTED = re.compile(r'(?:raise Unclear\(|problem = )"([^"]+)"')
 WORDLESS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 SPOKEN_ATTRIBUTE = re.compile(r'\b(?:aria-label|placeholder|title|alt)="([^"{]*[A-Za-z][^"{]*)"')
-NAMES = {"ccfs", "English", "AK", "VDN", "SHA-256", "Python", "ms", "narrow", "medium"}  # not translated, or not said
+NAMES = {
+    "ccfs",
+    "English",
+    "AK",
+    "VDN",
+    "SHA-256",
+    "Python",
+    "ms",
+    "narrow",
+    "medium",
+    "WAV",
+    "MP3",
+    "Opus",
+    "k",
+    "m",
+}  # not translated, or not said
 
 
 def texts() -> set[str]:

@@ -13,6 +13,7 @@ EVERYTHING = {
     "model",
     "wire",
     "switches",
+    "audio",
     "store",
     "client",
     "web",
@@ -30,9 +31,10 @@ WITHIN: dict[str, set[str]] = {
     "model": set(),
     "wire": {"model"},
     "switches": {"model"},
+    "audio": {"switches", "model"},
     "store": {"model"},
     "client": {"wire", "model"},
-    "web": {"wire", "store", "model", "settings", "logs"},
+    "web": {"wire", "store", "audio", "model", "settings", "logs"},
     "work": {"wire", "store", "switches", "model", "settings", "logs"},
     "settings": {"model"},
     "logs": {"settings"},
@@ -52,6 +54,7 @@ OUTSIDE: dict[str, set[str]] = {
     "model": set(),
     "wire": {"pydantic"},
     "switches": {"av", "numpy"},
+    "audio": {"av", "numpy"},
     "store": {"sqlalchemy", "alembic", "psycopg", "argon2", "cryptography", "obstore"},
     "client": {"httpx2"},
     "web": {"granian", "jinja2", "markupsafe", "prometheus_client", "structlog", *CONNECTION},
@@ -69,7 +72,7 @@ OUTSIDE: dict[str, set[str]] = {
 # Imports inside a function, which hide from a reader: (storey, what is imported), each with its reason.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {}
 
-PURE = {"model", "wire", "switches"}  # the clock and the outer world come to them as arguments
+PURE = {"model", "wire", "switches", "audio"}  # the clock and the outer world come to them as arguments
 CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
 WORLD = {
     "asyncio",

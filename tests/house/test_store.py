@@ -18,6 +18,7 @@ SYSTEM_WIDE: dict[str, str] = {
     "audit.add": "the log is the node's: what concerns no app stands in it, too",
     "audit.entries": "as above; whoever may read some apps' only says which",
     "audit.names": "as above",
+    "marks.forget_gone": "retention is the node's: it lets go what belongs to no recording any more",
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",

@@ -20,6 +20,15 @@ def add(connection: Connection, entry: Entry) -> None:
     connection.execute(sa.insert(_TABLE).values(**values | {"what": entry.what.replace("\0", "")[:LONGEST]}))
 
 
+def is_told(connection: Connection, entry: Entry, since: datetime) -> bool:
+    """Whether the same was done by the same person from the same address since then."""
+    same = [_TABLE.c[name] == getattr(entry, name) for name in ("who", "action", "app", "account_id", "address")]
+    what = _TABLE.c.what == entry.what.replace("\0", "")[:LONGEST]
+    return (
+        connection.execute(sa.select(_TABLE.c.id).where(*same, what, _TABLE.c.at >= since).limit(1)).first() is not None
+    )
+
+
 def entries(connection: Connection, asked: Asked) -> list[tuple[int, Entry]]:
     """The entries that are asked for with their rows' numbers, newest first."""
     fits = [_TABLE.c.at >= asked.begin, _TABLE.c.at < asked.end]

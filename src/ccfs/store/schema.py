@@ -580,3 +580,30 @@ audit = sa.Table(
     sa.Index(None, "app", "at"),
     sa.Index(None, "who", "at"),
 )
+marks = sa.Table(
+    "marks",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("recording"),  # its file_name; both tables have no foreign key, which would hold a month's part fast
+    _number("month"),  # the recording's
+    _number("at_ms"),
+    _text("text"),
+    _text("who"),
+    _instant("made_at"),
+    sa.Index(None, "app", "recording"),
+)
+waveforms = sa.Table(
+    "waveforms",
+    METADATA,
+    _app(),
+    _text("recording"),
+    _number("month"),
+    _number("milliseconds"),
+    _number("channels"),
+    sa.Column("levels", sa.LargeBinary, nullable=False),
+    _instant("made_at"),
+    sa.PrimaryKeyConstraint("app", "recording"),
+    sa.Index(None, "app", "made_at"),
+)

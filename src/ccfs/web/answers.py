@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import Member, Segment, layout, length
+from ccfs.web.decks import Making
 from ccfs.wire.envelope import BINARY_TYPE, JSON_TYPE
 
 _PLAIN = re.compile(r"[A-Za-z0-9._ -]+")
@@ -71,6 +72,17 @@ def zip_of(files: Sequence[tuple[Kept, Member]], name: str) -> KeptZip:
     return KeptZip(segments=segments, files=[kept for kept, _ in files], name=name, etag=f'"{tag.hexdigest()[:32]}"')
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeFile:
+    """A file that is made while it is sent; made.py lets its place go afterwards."""
+
+    making: Making
+    name: str
+    content_type: str
+    size: int | None  # bytes; None: only making it tells
+    is_inline: bool = False
+
+
 def disposition(name: str) -> str:
     """Content-Disposition: attachment; a name beyond plain ASCII stands in its RFC 6266 form, too."""
     base = name.rpartition("/")[2]
@@ -81,4 +93,4 @@ def disposition(name: str) -> str:
     return f'attachment; filename="{plain}"{extended}'
 
 
-Answer = Plain | KeptFile | KeptZip
+Answer = Plain | KeptFile | KeptZip | MadeFile

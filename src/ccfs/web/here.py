@@ -19,6 +19,7 @@ from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.store.sealing import Sealer
 from ccfs.web.counters import Counters
+from ccfs.web.decks import Decks
 from ccfs.web.readiness import Readiness
 
 A = TypeVar("A")
@@ -41,6 +42,7 @@ class Here:
     peer_keys: Sequence[bytes]  # by which other nodes are known
     readiness: Readiness
     sealer: Sealer  # of secrets that the console makes
+    decks: Decks
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

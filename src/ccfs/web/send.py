@@ -17,9 +17,10 @@ from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone, Unreachable
 from ccfs.web import accel
-from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
+from ccfs.web.answers import Answer, KeptFile, KeptZip, MadeFile, Plain, disposition
 from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
+from ccfs.web.made import send_made
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
 
@@ -37,6 +38,8 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
     """
     if isinstance(answer, Plain):
         return _send_plain(request, answer, protocol)
+    if isinstance(answer, MadeFile):
+        return await send_made(request, answer, protocol)
     try:
         return await _send_files(here, request, answer, protocol)
     except Unavailable:

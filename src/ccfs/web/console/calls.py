@@ -1,20 +1,19 @@
-"""Calls: looking for them, one call's page, its recordings to play and to save. Who may see which is said by Visit.place."""
+"""Calls: looking for them, one call's page, what became of it. Who may see which is said by Visit.place."""
 
-from dataclasses import dataclass, replace
+import secrets
+from dataclasses import dataclass
 from functools import partial
 
 from ccfs.model.audit import Action
 from ccfs.model.call import Call, call_of, steps_of
 from ccfs.model.call_search import COUNTED_TO
 from ccfs.model.errors import Absent
-from ccfs.model.recording import Recording
 from ccfs.model.user import Right
 from ccfs.store import calls as store
-from ccfs.store import recordings
-from ccfs.web.answers import Answer, KeptFile
+from ccfs.store import marks
+from ccfs.web.answers import Answer
 from ccfs.web.console import asking, drawing
 from ccfs.web.console.visit import Place, Visit
-from ccfs.web.recordings import file_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,40 +113,15 @@ async def show(visit: Visit) -> Answer:
     await visit.note(Action.CALL_SHOWN, wanted, place)
     return visit.page(
         "call.html",
+        nonce=secrets.token_urlsafe(16),
         place=place,
         call_id=wanted,
         call=call_of(legs) if legs else None,
         rows=drawing.rows(steps_of(legs)),
         tapes=tapes,
         operations=did,
+        marks=await visit.here.ask(lambda connection: marks.of_recordings(connection, app, tapes)),
+        may_remove_all=visit.who.may(Right.ADMINISTER, app.id, place.account.account_id),
         may_listen=visit.who.may(Right.LISTEN, app.id, place.account.account_id),
         may_download=visit.who.may(Right.DOWNLOAD, app.id, place.account.account_id),
     )
-
-
-async def play(visit: Visit) -> Answer:
-    """A recording for the browser's player, ranges and all. Each begin of it is in the log."""
-    place, recording = await _recording(visit, Right.LISTEN)
-    if visit.request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-        await visit.note(Action.RECORDING_PLAYED, recording.file_name, place)
-    return file_to_play(recording)
-
-
-async def download(visit: Visit) -> Answer:
-    """A recording as it is stored, to be saved."""
-    place, recording = await _recording(visit, Right.DOWNLOAD)
-    await visit.note(Action.RECORDING_DOWNLOADED, recording.file_name, place)
-    return file_of(recording)
-
-
-def file_to_play(recording: Recording) -> KeptFile:
-    """What the player is given: for now the stored file, which browsers play where it is a WAV. To transcode, do it here."""
-    return replace(file_of(recording), content_type="audio/wav", is_inline=True)
-
-
-async def _recording(visit: Visit, right: Right) -> tuple[Place, Recording]:
-    place, name = await visit.place(right), visit.asked.get("name", "")
-    found = await visit.here.ask(lambda connection: recordings.by_name(connection, place.app, name))
-    if found is None or found.account_id != place.account.account_id:
-        raise Absent
-    return place, found

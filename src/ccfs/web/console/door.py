@@ -10,7 +10,7 @@ from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
 from ccfs.web.answers import Answer, Plain
-from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in
+from ccfs.web.console import apps, calls, exports, ingest, listen, marks, node, oneself, people, render, signing_in
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
 from ccfs.web.here import Here
@@ -32,8 +32,11 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/"): calls.front,
     ("GET", "/console/calls"): calls.search,
     ("GET", "/console/call"): calls.show,
-    ("GET", "/console/audio"): calls.play,
-    ("GET", "/console/download"): calls.download,
+    ("GET", "/console/audio"): listen.play,
+    ("GET", "/console/waveform"): listen.waveform,
+    ("GET", "/console/download"): listen.download,
+    ("POST", "/console/mark"): marks.add,
+    ("POST", "/console/mark/remove"): marks.remove,
     ("POST", "/console/logout"): signing_in.leave,
     ("GET", "/console/exports"): exports.index,
     ("GET", "/console/export"): exports.show,

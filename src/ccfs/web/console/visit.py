@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from ccfs.web.request import Request
 SESSION: Final = "ccfs_session"
 LANGUAGE: Final = "ccfs_language"
 FRONT: Final = "/console/calls"
+FETCHED_WITHIN: Final = timedelta(hours=1)  # ranges of a file are one look at it
 YEAR: Final = 365 * 24 * 3600  # seconds
 _OWN = re.compile(r"/console(/[a-z]+)*(\?[!-\[\]-~]*)?")  # a path of ours, with any query but a backslash
 
@@ -82,7 +84,8 @@ class Visit:
         if self.request.method == "POST":  # its page is the one of the room
             own = "/".join(self.request.path.split("/")[:3])
         body = render.html(template, self.language, **known | {"own": own} | values)
-        return Plain(body=body, content_type="text/html;charset=UTF-8", status=status, more=render.GUARDS)
+        guards = render.guards(values["nonce"]) if "nonce" in values else render.GUARDS
+        return Plain(body=body, content_type="text/html;charset=UTF-8", status=status, more=guards)
 
     def to(self, path: str, *cookies: str, **asked: str) -> Plain:
         """Elsewhere in the console."""
@@ -100,6 +103,14 @@ class Visit:
         """Put into the log what is done here, before it is done."""
         entry = self.entry(action, what, place, app)
         await self.here.tell(lambda connection: audit.add(connection, entry))
+
+    async def note_piece(self, action: Action, what: str, place: Place) -> None:
+        """Put into the log that a file is fetched: each time from its begin, and of what follows the first in an hour."""
+        if not self.request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+            entry, since = self.entry(action, what, place), self.here.now() - FETCHED_WITHIN
+            if await self.here.ask(lambda connection: audit.is_told(connection, entry, since)):
+                return
+        await self.note(action, what, place)
 
     def entry(self, action: Action, what: str = "", place: Place | None = None, app: App | None = None) -> Entry:
         """What is done here, for the log."""

@@ -405,6 +405,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_table(
+        "marks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("at_ms", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_marks_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_marks")),
+    )
+    op.create_index(op.f("ix_marks_app_recording"), "marks", ["app", "recording"], unique=False)
+    op.create_table(
         "play_tokens",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -542,6 +557,19 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_voice_files_location_id_created_at"), "voice_files", ["location_id", "created_at"], unique=False
     )
+    op.create_table(
+        "waveforms",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("channels", sa.Integer(), nullable=False),
+        sa.Column("levels", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_waveforms_app")),
+        sa.PrimaryKeyConstraint("app", "recording", name=op.f("pk_waveforms")),
+    )
+    op.create_index(op.f("ix_waveforms_app_made_at"), "waveforms", ["app", "made_at"], unique=False)
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,0 +1,115 @@
+"""Files that are hardly sound: whatever a header says, the answer is sound, silence or a reason. Bounded in time and memory."""
+
+import io
+import os
+import random
+import struct
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccfs.audio import forms, levels, pcm
+from ccfs.audio.forms import Form
+from ccfs.audio.pcm import TooLate
+from ccfs.audio.tape import UnknownAudio, look
+from ccfs.model import wav
+from ccfs.model.errors import Unavailable
+from ccfs.model.recording import Kept
+from ccfs.store.locations.disk import Disk
+from ccfs.web.bytes_of import FarFile
+from tests.console import tapes
+
+WHOLE = {"gsm": tapes.gsm(), "speex": tapes.speex(), **{one: tapes.tape(one, 0.5) for one in tapes.CODINGS}}
+
+
+def never() -> bool:
+    return False
+
+
+def heard(data: bytes) -> int | None:
+    """How many bytes its WAV has, which is made; None if it is no sound."""
+    source = io.BytesIO(data)
+    try:
+        tape = look(source, len(data))
+        size = pcm.wav_size(tape)
+        end = min(size, 200_000)
+        assert len(b"".join(pcm.wav(source, tape, 0, end, never))) == end
+        levels.draw(source, tape, never)
+    except UnknownAudio:
+        return None
+    return size
+
+
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_file_with_wrong_bytes_is_sound_or_has_a_reason(name: str, data: st.DataObject) -> None:
+    broken = bytearray(WHOLE[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        broken[data.draw(st.integers(0, min(len(broken) - 1, 120)))] = data.draw(st.integers(0, 255))
+    heard(bytes(broken[: data.draw(st.integers(1, len(broken)))]))
+
+
+@pytest.mark.parametrize("channels", [0, 1, 3, 200, 65535])
+@pytest.mark.parametrize("rate", [0, 1, 7999, 384_000, 4_294_967_295])
+def test_a_header_of_any_channels_and_rate_does_no_harm(channels: int, rate: int) -> None:
+    fmt = struct.pack("<HHIIHH", wav.PCM, channels, rate, 1, 2 * channels % 65536, 16)
+    heard(b"RIFF\xff\xff\0\0WAVEfmt \x10\0\0\0" + fmt + b"data\x10\x27\0\0" + bytes(10_000))
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 96_000])
+@pytest.mark.parametrize(("form", "container"), [(Form.WAV, "wav"), (Form.MP3, "mp3"), (Form.OPUS, "ogg")])
+def test_every_rate_is_had_in_every_form(rate: int, form: Form, container: str) -> None:
+    data = wav.header(tag=wav.PCM, rate=rate, channels=2, bits=16, data_size=4 * rate) + bytes(4 * rate)
+    source = io.BytesIO(data)
+    made = b"".join(forms.made(source, look(source, len(data)), form, never))
+    assert forms.size(look(source, len(data)), form) in (None, len(made))
+    with av.open(io.BytesIO(made), "r", format=container) as found:
+        stream = found.streams.audio[0]
+        assert stream.codec_context.channels == 2
+        lasts = sum(one.samples / one.sample_rate for one in found.decode(stream))
+        assert lasts == pytest.approx(1, abs=0.2)
+
+
+def test_what_takes_too_long_is_given_up() -> None:
+    source = io.BytesIO(WHOLE["gsm"])
+    tape = look(source, len(WHOLE["gsm"]))
+    with pytest.raises(TooLate):
+        levels.draw(source, tape, lambda: True)
+    with pytest.raises(TooLate):
+        list(forms.made(source, tape, Form.MP3, lambda: True))
+
+
+class Away(Disk):
+    """A location that hands bytes over, but no file."""
+
+    def path(self, key: str) -> None:  # type: ignore[override]
+        return None
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> tuple[Away, Kept, bytes]:
+    data = random.Random(1).randbytes(3_000_000)
+    location = Away("0", tmp_path)
+    return location, location.keep("a/b", [data]), data
+
+
+def test_bytes_that_are_no_file_are_read_and_searched_like_one(away: tuple[Away, Kept, bytes]) -> None:
+    location, kept, data = away
+    file, chance = io.BufferedReader(FarFile(location, kept), 4096), random.Random(2)
+    for _ in range(200):
+        at, size = chance.randrange(len(data) + 10), chance.choice((1, 100, 50_000))
+        file.seek(at)
+        assert file.read(size) == data[at : at + size]
+    assert file.seek(-5, os.SEEK_END) == len(data) - 5
+    assert file.read() == data[-5:]
+
+
+def test_bytes_that_are_gone_are_unavailable(away: tuple[Away, Kept, bytes]) -> None:
+    location, kept, _ = away
+    file = io.BufferedReader(FarFile(location, kept), 4096)
+    location.remove("a/b")
+    with pytest.raises(Unavailable):
+        file.read(10)

@@ -1,0 +1,115 @@
+"""Recordings in every coding that a switch leaves or a WAV may hold, made by FFmpeg's own encoders. No test here."""
+
+import io
+import math
+import struct
+from array import array
+from datetime import timedelta
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+
+from ccfs.model import wav
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import App
+from ccfs.node import Node
+from tests.cast import keep_recording
+from tests.console.floor import BEGIN
+
+HERE = Path(__file__).parent
+SECONDS = 6
+GSM_WIDTHS = (6, 6, 5, 5, 4, 4, 3, 3, *((7, 2, 2, 6, *(3,) * 13) * 4))  # bits of a frame's parameters
+HOUR = 1607  # times that `gsm` is to be repeated
+CALL = "1700000099-1"
+LONG_CALL = "1700000099-2"
+
+# name: container, encoder, rate, channels
+CODINGS = {
+    "pcm": ("wav", "pcm_s16le", 8000, 1),
+    "stereo": ("wav", "pcm_s16le", 8000, 2),
+    "float": ("wav", "pcm_f32le", 16000, 2),
+    "alaw": ("wav", "pcm_alaw", 8000, 1),
+    "mulaw": ("wav", "pcm_mulaw", 8000, 1),
+    "g722": ("wav", "adpcm_g722", 16000, 1),
+    "g726": ("wav", "g726", 8000, 1),
+    "ima": ("wav", "adpcm_ima_wav", 8000, 2),
+    "ms": ("wav", "adpcm_ms", 8000, 1),
+    "mp3-in-wav": ("wav", "libmp3lame", 8000, 1),
+    "mp3": ("mp3", "libmp3lame", 16000, 1),
+    "opus": ("ogg", "libopus", 16000, 1),
+}
+MADE_PLAYABLE = {"float", "g722", "g726", "ima", "ms", "mp3-in-wav"}
+
+
+def tape(coding: str, seconds: float = SECONDS) -> bytes:
+    """A sound in one of the codings: it grows from silence, the right channel from loud to silence."""
+    form, codec, rate, channels = CODINGS[coding]
+    target = io.BytesIO()
+    with av.open(target, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate, layout="stereo" if channels == 2 else "mono")
+        assert isinstance(stream, AudioStream)
+        if codec == "g726":
+            stream.bit_rate = 32_000
+        for frame in (_sound(rate, channels, seconds), None):
+            container.mux(stream.encode(frame))
+    return target.getvalue()
+
+
+def _sound(rate: int, channels: int, seconds: float) -> AudioFrame:
+    count = round(rate * seconds)
+    samples = array("h")
+    for number in range(count):
+        left = math.sin(2 * math.pi * 440 * number / rate) * 24_000
+        samples.append(round(left * number / count))
+        if channels == 2:
+            samples.append(round(left * (1 - number / count)))
+    frame = AudioFrame(format="s16", layout="stereo" if channels == 2 else "mono", samples=count)
+    frame.sample_rate = rate
+    frame.planes[0].update(samples.tobytes())
+    return frame
+
+
+def gsm(times: int = 1) -> bytes:
+    """Speech as Asterisk's wav49 has it, so many times 2.24 seconds: GSM 06.10, two frames in a block."""
+    spoken = (HERE.parent / "switches" / "audio" / "order-number.gsm").read_bytes()
+    frames = [spoken[at : at + 33] for at in range(0, 112 * 33, 33)]
+    data = b"".join(_packed(one) for one in zip(frames[::2], frames[1::2], strict=True)) * times
+    fmt = struct.pack("<HHIIHHHH", wav.GSM, 1, 8000, 1625, 65, 0, 2, 320)
+    fact = struct.pack("<4sII", b"fact", 4, len(data) // 65 * 320)
+    body = (
+        b"WAVE" + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + fact + struct.pack("<4sI", b"data", len(data)) + data
+    )
+    return struct.pack("<4sI", b"RIFF", len(body)) + body
+
+
+def _packed(frames: tuple[bytes, bytes]) -> bytes:
+    """Two frames, whose parameters stand high bit first after a signature, as Microsoft packs them: low bit first, without."""
+    found, filled = 0, 0
+    for frame in frames:
+        bits, left = int.from_bytes(frame, "big"), 260
+        for width in GSM_WIDTHS:
+            left -= width
+            found |= (bits >> left & ((1 << width) - 1)) << filled
+            filled += width
+    return found.to_bytes(65, "little")
+
+
+def speex() -> bytes:
+    """The same speech in Speex, made with FFmpeg's libspeex: what is installed with ccfs reads it and cannot write it."""
+    return (HERE / "audio" / "order-number.spx").read_bytes()
+
+
+def keep(
+    node: Node, app: App, account_id: str, name: str, data: bytes, call_id: str = CALL, seconds: int = SECONDS
+) -> Recording:
+    """A recording with these bytes; index name `/0/1/record/tapes/NAME`."""
+    whole = f"/0/1/record/tapes/{name}"
+    more = {
+        "account_id": account_id,
+        "call_id": call_id,
+        "call_begin": BEGIN,
+        "call_end": BEGIN + timedelta(seconds=seconds),
+    }
+    return keep_recording(node, app, data, whole, f"Y:/9/0/20201015/512/{name}", **more)

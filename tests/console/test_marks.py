@@ -1,0 +1,104 @@
+"""Marks at moments of a recording: who adds them, who takes them away, what they may say."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.model.mark import MOST, at_of, time_of
+from ccfs.model.recording import Recording
+from tests.console.conftest import Enter
+from tests.console.floor import NASTY, Floor
+from tests.console.visitor import Visitor
+from tests.web.serving import Server
+
+
+def page_of(visitor: Visitor, floor: Floor, recording: Recording) -> str:
+    return visitor.get("/console/call?" + urlencode({"in": floor.place, "id": recording.call_id})).body.decode()
+
+
+def mark(visitor: Visitor, floor: Floor, recording: Recording, at: str, text: str, **more: str) -> int:
+    asked = urlencode({"in": floor.place, "name": recording.file_name})
+    return visitor.post(f"/console/mark?{asked}", at=at, text=text, **more).status
+
+
+def remove(visitor: Visitor, floor: Floor, recording: Recording, number: str, **more: str) -> int:
+    asked = urlencode({"in": floor.place, "name": recording.file_name})
+    return visitor.post(f"/console/mark/remove?{asked}", mark=number, **more).status
+
+
+def numbers(page: str) -> list[str]:
+    return re.findall(r'name="mark" value="(\d+)"', page)
+
+
+def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
+    enter: Enter, floor: Floor, console: Server
+) -> None:
+    lucy, emil, tape = enter("lucy"), enter("emil"), floor.heard
+    assert mark(lucy, floor, tape, "0:01.5", "Greets the caller") == 303
+    assert mark(emil, floor, tape, "1", "  says\tthe price ") == 303
+    page = page_of(lucy, floor, tape)
+    assert re.findall(r'data-seek="(\d+)">([^<]*)<', page) == [("1000", "0:01"), ("1500", "0:01.5")]
+    assert "Greets the caller" in page
+    assert "says the price" in page
+    [hers], [his] = numbers(page), numbers(page_of(emil, floor, tape))
+    assert (remove(lucy, floor, tape, his), remove(lucy, floor, floor.nasty, hers)) == (404, 404)
+    assert (remove(lucy, floor, tape, hers), remove(lucy, floor, tape, hers)) == (303, 404)
+    assert remove(enter("anna"), floor, tape, his) == 303  # an administrator takes any away
+    with console.node.database.reading() as connection:
+        told = connection.exec_driver_sql("SELECT who, action, what FROM audit WHERE action LIKE 'mark_%' ORDER BY id")
+        name = tape.file_name
+        assert [tuple(row) for row in told] == [
+            ("lucy", "mark_added", f"{name} 0:01.5"),
+            ("emil", "mark_added", f"{name} 0:01"),
+            ("lucy", "mark_removed", f"{name} 0:01.5 of lucy"),
+            ("anna", "mark_removed", f"{name} 0:01 of emil"),
+        ]
+
+
+def test_what_a_mark_says_is_text_and_never_markup(enter: Enter, floor: Floor) -> None:
+    assert mark(enter("lucy"), floor, floor.nasty, "0:02", NASTY) == 303
+    page = page_of(enter("lucy"), floor, floor.nasty)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert NASTY not in page
+
+
+@pytest.mark.parametrize(
+    ("at", "text"), [("x", "a"), ("", "a"), ("-1", "a"), ("25:00:00", "a"), ("1", " "), ("1", "a" * 501)]
+)
+def test_a_mark_that_says_nothing_too_much_or_no_time_is_refused(
+    enter: Enter, floor: Floor, at: str, text: str
+) -> None:
+    assert mark(enter("lucy"), floor, floor.heard, at, text) == 400
+
+
+def test_marks_come_from_our_own_forms_only(enter: Enter, floor: Floor) -> None:
+    lucy = enter("lucy")
+    assert mark(lucy, floor, floor.heard, "0:01", "x", csrf="0" * 64) == 403
+    assert mark(lucy, floor, floor.heard, "0:01", "x", origin="http://evil.example") == 403
+    for number in ("x", "", "9" * 30, "1 or 1=1"):
+        assert remove(lucy, floor, floor.heard, number) == 404
+
+
+def test_a_recording_has_so_many_marks_and_no_more(enter: Enter, floor: Floor, console: Server) -> None:
+    emil, tape = enter("emil"), floor.nasty
+    asked = urlencode({"in": floor.place, "name": tape.file_name})
+    with console.node.database.writing() as connection:
+        for _ in range(MOST):
+            connection.exec_driver_sql(
+                "INSERT INTO marks (app, account_id, recording, month, at_ms, text, who, made_at) "
+                f"SELECT {floor.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
+                "WHERE call_id = '1700000000-4'"
+            )
+    reply = emil.post(f"/console/mark?{asked}", at="1", text="one more")
+    assert (reply.status, b"too many marks" in reply.body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("75", 75_000), ("1:15", 75_000), ("1:01:15.5", 3_675_500), ("0,25", 250), ("24:00:00", 86_400_000), ("1:", None)],
+)
+def test_times_are_read_as_people_write_them(text: str, milliseconds: int | None) -> None:
+    assert at_of(text) == milliseconds
+    if milliseconds is not None and milliseconds % 100 == 0:
+        assert at_of(time_of(milliseconds)) == milliseconds
