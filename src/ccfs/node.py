@@ -23,6 +23,7 @@ from ccfs.web.counters import Counters
 from ccfs.web.here import Here
 from ccfs.work.deliver import Announcer, Sender, Terms
 from ccfs.work.egress import Egress
+from ccfs.work.gather import Desk, Gatherer
 from ccfs.work.make import Maker, Workshop
 
 HOME = "0"  # id of the location that takes new bytes
@@ -87,6 +88,10 @@ class Node:
         """What makes exports; `ready` is called when one is."""
         home = self.locations[HOME]
         return Maker(Workshop(database=self.database, home=home, settings=self.settings, now=now, ready=ready))
+
+    def gatherer(self) -> Gatherer:
+        """What gathers the recordings that people take along."""
+        return Gatherer(Desk(database=self.database, locations=self.locations, settings=self.settings, now=now))
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:

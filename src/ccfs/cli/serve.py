@@ -21,8 +21,10 @@ from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
+from ccfs.work.gather import Gatherer
 from ccfs.work.loop import Loop
-from ccfs.work.tidy import tidy
+from ccfs.work.make import Maker
+from ccfs.work.tidy import forget_selections, tidy
 
 TIDY_SECONDS = 30.0
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
@@ -76,7 +78,8 @@ def _working(node: Node) -> Iterator[None]:
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     announcer = node.announcer()
-    makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
+    makers: list[Maker | Gatherer] = [node.maker(announcer.wake) for _ in range(MAKERS)]
+    makers.append(node.gatherer())
     loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
     announcer.start()
     loop.start()
@@ -106,6 +109,7 @@ def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep)
+    forget_selections(node.database, now() - timedelta(hours=node.settings.take_keep_hours))
 
 
 def _share_metrics(node: Node) -> None:

@@ -10,13 +10,15 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ccfs.logs import log
 from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone
-from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
+from ccfs.web.answers import Answer, Flow, KeptFile, KeptZip, Lines, Plain, disposition
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
@@ -31,6 +33,8 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
     """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent."""
     if isinstance(answer, Plain):
         return _send_plain(request, answer, protocol)
+    if isinstance(answer, Lines):
+        return await _send_lines(request, answer, protocol)
     headers = _file_headers(request, answer)
     if request.method in ("GET", "HEAD") and unchanged(request.headers.get("if-none-match"), answer.etag):
         protocol.response_empty(304, headers)
@@ -52,6 +56,8 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         return status, 0
     if isinstance(answer, KeptZip):
         await _send_zip(here, answer, protocol, status, headers, start, end)
+    elif isinstance(answer, Flow):
+        await _pour(answer.chunks(start, end), end - start, protocol, status, headers)
     else:
         await _send_file(here, answer.kept, protocol, status, headers, start, end)
     return status, end - start
@@ -77,7 +83,35 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
     return answer.status, len(answer.body)
 
 
-def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
+async def _send_lines(request: Request, answer: Lines, protocol: Any) -> tuple[int, int]:
+    headers = [
+        ("content-type", answer.content_type),
+        ("content-disposition", disposition(answer.name)),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("x-request-id", request.id),
+    ]
+    if request.method == "HEAD":
+        protocol.response_empty(200, headers)
+        return 200, 0
+    chunk, size = await _next(answer.chunks), 0
+    async with piped(lambda path: protocol.response_file(200, headers, path)) as write:
+        while chunk:
+            await write(chunk)
+            size += len(chunk)
+            chunk = await _next(answer.chunks)
+    return 200, size
+
+
+async def _next(chunks: Iterator[bytes]) -> bytes:
+    """The next chunk; nothing at the end. Raises Unavailable."""
+    try:
+        return await asyncio.to_thread(next, chunks, b"")
+    except (Gone, OSError, SQLAlchemyError) as error:
+        raise Unavailable from error
+
+
+def _file_headers(request: Request, answer: KeptFile | KeptZip | Flow) -> Headers:
     return [
         ("content-type", answer.content_type),
         ("etag", answer.etag),
@@ -89,7 +123,7 @@ def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
     ]
 
 
-def _span(request: Request, answer: KeptFile | KeptZip) -> tuple[int, int] | None:
+def _span(request: Request, answer: KeptFile | KeptZip | Flow) -> tuple[int, int] | None:
     if request.method == "HEAD" or not still_valid(request.headers.get("if-range"), answer.etag):
         return None
     return wanted(request.headers.get("range"), answer.size)
@@ -156,7 +190,9 @@ async def _send_zip(
     await _stream(here, parts, protocol, status, headers)
 
 
-def _files(answer: KeptFile | KeptZip) -> Sequence[Kept]:
+def _files(answer: KeptFile | KeptZip | Flow) -> Sequence[Kept]:
+    if isinstance(answer, Flow):  # they are looked at one by one
+        return []
     return [answer.kept] if isinstance(answer, KeptFile) else answer.files
 
 
@@ -171,21 +207,25 @@ def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
 
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
     await asyncio.to_thread(_must_be_whole, here, [part for part, _, _ in parts if isinstance(part, Kept)])
-    chunks = _chunks(here, parts)
+    await _pour(_chunks(here, parts), sum(high - low for _, low, high in parts), protocol, status, headers)
+
+
+async def _pour(chunks: Iterator[bytes], size: int, protocol: Any, status: int, headers: Headers) -> None:
+    """Send what comes, `size` bytes; where it stops too early, the connection ends, too."""
     try:
-        if sum(high - low for _, low, high in parts) <= AT_ONCE:
+        if size <= AT_ONCE:
             protocol.response_bytes(status, headers, await asyncio.to_thread(b"".join, chunks))
             return
         first = await asyncio.to_thread(next, chunks)
-    except (Gone, OSError) as error:
+    except (Gone, OSError, SQLAlchemyError) as error:
         raise Unavailable from error
     async with piped(lambda path: protocol.response_file(status, headers, path)) as write:
         await write(first)
         try:
-            while chunk := await asyncio.to_thread(next, chunks, b""):
+            while chunk := await _next(chunks):
                 await write(chunk)
-        except Gone:
-            log().error("a file was lost while it was sent", action="answer_cut")
+        except (Gone, Unavailable) as error:
+            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
             raise ProtocolClosed from None
 
 
