@@ -225,7 +225,7 @@ async def _pour(chunks: Iterator[bytes], size: int, protocol: Any, status: int, 
             while chunk := await _next(chunks):
                 await write(chunk)
         except (Gone, Unavailable) as error:
-            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
+            log().error("a file was lost while it was sent", action="answer_cut", reason=repr(error.__cause__ or error))
             raise ProtocolClosed from None
 
 

@@ -118,9 +118,9 @@ class _Turn:
     def take(self) -> None:
         """List, read through, finish: until it is done or the turn is over."""
         while not self._progress.is_whole:
+            self._list_some()
             if self._is_over():
                 return
-            self._list_some()
         for one in selected.every(self._desk.database, self._claimed.app, self._id, self._progress.checked):
             self._done.append(found := self._looked_at(one))
             self._count(found)
