@@ -1,7 +1,6 @@
 """A server with many recordings, some of them broken, for tests of taking along; and what a person does there. No test here."""
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlencode
 
 from ccfs.model.recording import Recording
 from ccfs.node import Node
@@ -30,6 +28,7 @@ GONE, SHORT, OTHER = 3, 7, 11  # numbers of recordings that are broken
 class Hall:
     """What there is."""
 
+    server: Server
     floor: Floor
     tapes: list[Recording]  # of CALLER, in order of time
 
@@ -39,8 +38,9 @@ class Hall:
         return [tape for number, tape in enumerate(self.tapes) if number not in (GONE, SHORT, OTHER)]
 
 
-def fill(node: Node) -> Hall:
+def fill(server: Server) -> Hall:
     """Calls with a recording of up to 2 MB each, and three whose files are gone, cut short, changed."""
+    node = server.node
     floor = furnish(node)
     tapes = [_taped(node, floor, number) for number in range(CALLS)]
     path_of(node, tapes[GONE].kept).unlink()
@@ -49,7 +49,7 @@ def fill(node: Node) -> Hall:
     with path_of(node, tapes[OTHER].kept).open("r+b") as file:
         file.seek(100)
         file.write(b"other")
-    return Hall(floor=floor, tapes=tapes)
+    return Hall(server=server, floor=floor, tapes=tapes)
 
 
 def _taped(node: Node, floor: Floor, number: int) -> Recording:
@@ -75,10 +75,10 @@ def _taped(node: Node, floor: Floor, number: int) -> Recording:
 
 
 @contextmanager
-def a_hall(data: Path, **settings: object) -> Iterator[tuple[Server, Hall]]:
+def a_hall(data: Path, **settings: object) -> Iterator[Hall]:
     """A server of its own over a filled folder."""
     with serving(data, lock_failures=0, **settings) as server:
-        yield server, fill(server.node)
+        yield fill(server)
 
 
 def ask(visitor: Visitor, place: str, **form: str) -> str:
@@ -110,11 +110,6 @@ def all_of(place: str, **more: str) -> dict[str, str]:
     return {"in": place, "all": "yes", "caller": CALLER, "when": "30", "sort": "oldest", **more}
 
 
-def id_of(query: str) -> str:
-    """The selection's own name."""
-    return re.findall(r"id=([0-9a-f]{32})", query)[0]
-
-
 def kill(server: Server) -> None:
     """All of its processes, as a power cut does."""
     listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
@@ -122,8 +117,3 @@ def kill(server: Server) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     server.process.wait()
-
-
-def query_of(**asked: str) -> str:
-    """A query."""
-    return urlencode(asked)

@@ -8,7 +8,6 @@ import random
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,19 +24,8 @@ READERS = (("unzip", "-tqq"), ("7z", "t", "-bso0"), ("bsdtar", "-tf"))
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Hall]]:
-    with a_hall(tmp_path_factory.mktemp("hall")) as both:
-        yield both
-
-
-@pytest.fixture(scope="module")
-def server(place: tuple[Server, Hall]) -> Server:
-    return place[0]
-
-
-@pytest.fixture(scope="module")
-def hall(place: tuple[Server, Hall]) -> Hall:
-    return place[1]
+def server(hall: Hall) -> Server:
+    return hall.server
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +128,13 @@ def test_curl_resumes_it(server: Server, emil: Visitor, taken: str, whole: bytes
 
 
 def test_a_killed_server_changes_nothing_in_what_comes_after(tmp_path: Path) -> None:
-    with a_hall(tmp_path) as (server, hall):
-        emil = Visitor(server=server)
+    with a_hall(tmp_path) as hall:
+        emil = Visitor(server=hall.server)
         emil.sign_in("emil")
         query = ask(emil, **all_of(hall.floor.place), place=hall.floor.place)
         ready(emil, query)
         expected = fetch(emil, query)
-        first = begun(emil, query, 3_000_000, lambda: kill(server))
+        first = begun(emil, query, 3_000_000, lambda: kill(hall.server))
     with serving(tmp_path, lock_failures=0) as server:
         emil = replace(emil, server=server)
         more = {"range": f"bytes={len(first)}-", "if-range": expected.headers["etag"]}
@@ -216,6 +204,11 @@ def test_what_is_ticked_is_what_is_in_it(emil: Visitor, hall: Hall) -> None:
     ready(emil, query)
     with zipfile.ZipFile(io.BytesIO(fetch(emil, query).body)) as archive:
         assert [row["call_id"] for row in rows(archive, "index.csv")] == ["1700001000-1", "1700001000-2"]
+
+
+def test_nothing_ticked_is_said(emil: Visitor, hall: Hall) -> None:
+    reply = emil.post("/console/takes", **{"in": hall.floor.place, "when": "30"})
+    assert (reply.status, "No call was ticked." in text_of(reply)) == (400, True)
 
 
 def test_it_is_nobody_else_s(server: Server, emil: Visitor, hall: Hall, taken: str) -> None:
