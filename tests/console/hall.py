@@ -75,9 +75,9 @@ def _taped(node: Node, floor: Floor, number: int) -> Recording:
 
 
 @contextmanager
-def a_hall(data: Path, **settings: object) -> Iterator[Hall]:
+def a_hall(data: Path, search_csv_rows: int = 100_000) -> Iterator[Hall]:
     """A server of its own over a filled folder."""
-    with serving(data, lock_failures=0, **settings) as server:
+    with serving(data, lock_failures=0, search_csv_rows=search_csv_rows) as server:
         yield fill(server)
 
 

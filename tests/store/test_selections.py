@@ -92,7 +92,7 @@ def test_the_one_that_is_due_longest_is_held_by_one_worker(database: Database, a
 def test_how_far_it_is_outlives_its_worker(database: Database, app: App, user: int) -> None:
     add(database, app, selection(user))
     progress = Progress(listed=7, bytes=9 << 40, is_whole=True, is_cut=True, checked=3, missing=1, files_end=5 << 40)
-    after = After(begin=NOW, row=2**62, talk=5)
+    after = After(begin=NOW, line='a"b', talk=5)
     with database.writing() as connection:
         assert selections.advance(connection, held_in(connection), progress, after, NOW + MINUTE)
     again = held(database, "second", NOW + 2 * MINUTE)

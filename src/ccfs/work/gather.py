@@ -4,12 +4,10 @@ the zip's bytes are settled, though it lies nowhere. A worker that dies leaves t
 Each turn takes a few seconds, so that a large selection does not keep small ones waiting.
 """
 
-import hashlib
 import secrets
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,13 +16,14 @@ from zoneinfo import ZoneInfo
 from ccfs.logs import log
 from ccfs.model.call_search import After
 from ccfs.model.recording import Kept, Recording
-from ccfs.model.selection import Missing, Taken, name_of
+from ccfs.model.selection import Missing, Taken
 from ccfs.model.selection_zip import head, made
 from ccfs.settings import Settings
 from ccfs.store import calls, selected, selections
 from ccfs.store.db import Database
-from ccfs.store.locations.port import Gone, Location
+from ccfs.store.locations.port import Location
 from ccfs.store.selections import Claimed
+from ccfs.work.reading import Away, Reading
 
 LEASE = timedelta(seconds=60)
 TURN_SECONDS = 10.0
@@ -39,10 +38,6 @@ class Interrupted(Exception):
     """The worker is stopping, or lost its lease: the selection is another one's."""
 
 
-class Away(Exception):
-    """Bytes cannot be reached now; the text says why."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What gathering needs."""
@@ -51,6 +46,8 @@ class Desk:
     locations: Mapping[str, Location]
     settings: Settings
     now: Callable[[], datetime]
+    is_draining: Callable[[], bool] = lambda: False
+    elsewhere: Callable[[Kept], Kept | None] = lambda _kept: None  # a copy, where the bytes of a row cannot be had
 
 
 class Gatherer:
@@ -74,7 +71,7 @@ class Gatherer:
         while not self._stopped.is_set():
             is_busy = False
             try:
-                is_busy = self.go_on()
+                is_busy = not self._desk.is_draining() and self.go_on()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 with suppress(OSError, ValueError):
                     log().warning(
@@ -110,7 +107,8 @@ class _Turn:
     def __init__(self, desk: Desk, claimed: Claimed, is_stopped: Callable[[], bool]) -> None:
         self._desk, self._claimed, self._is_stopped = desk, claimed, is_stopped
         self._progress, self._after = claimed.progress, claimed.after
-        self._kept_at = self._began = time.monotonic()
+        self._reading = Reading(desk.database, claimed.app, desk.locations, desk.elsewhere, self._zone, self._beat)
+        self._kept_at = self._renewed_at = self._began = time.monotonic()
         self._done: list[Taken] = []  # read through, and not kept yet
         self.is_away = False  # whether a recording was left out because its location is away
         self.came_forward = False
@@ -179,9 +177,7 @@ class _Turn:
     def _looked_at(self, one: Taken) -> Taken:
         """The recording with what was found of it."""
         try:
-            return self._read(one)
-        except Gone:
-            return replace(one, missing=Missing.GONE)
+            return self._reading.read(one, self._progress.files_end)
         except Away:
             if self._claimed.attempts < PATIENCE:
                 self._keep()
@@ -189,32 +185,15 @@ class _Turn:
             self.is_away = True
             return replace(one, missing=Missing.AWAY)
 
-    def _read(self, one: Taken) -> Taken:
-        kept = selected.place(self._desk.database, self._claimed.app, one)
-        digest, crc, size, first = hashlib.sha256(), 0, 0, b""
-        for chunk in self._chunks(kept):
-            first = first or chunk[:16]
-            digest.update(chunk)
-            crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-        if (size, crc) != (kept.size, kept.crc32) or kept.sha256 not in ("", digest.hexdigest()):
-            return replace(one, missing=Missing.DIFFERS)
-        name = name_of(one, self._zone, first)
-        read = {"size": size, "sha256": digest.hexdigest(), "crc32": crc, "name": name}
-        return replace(one, **read, at=self._progress.files_end)  # type: ignore[arg-type]
-
-    def _chunks(self, kept: Kept) -> Iterator[bytes]:
-        """The bytes; meanwhile the lease is renewed."""
-        renewed = time.monotonic()
-        try:
-            for chunk in self._desk.locations[kept.location_id].read(kept.key):
-                if self._is_stopped():
+    def _beat(self) -> None:
+        """Called between chunks: the lease is renewed in time, and what is to stop, stops."""
+        if self._is_stopped():
+            raise Interrupted
+        if time.monotonic() - self._renewed_at > LEASE.total_seconds() / 4:
+            self._renewed_at = time.monotonic()
+            with self._desk.database.writing() as connection:
+                if not selections.renew(connection, self._claimed, self._desk.now() + LEASE):
                     raise Interrupted
-                if time.monotonic() - renewed > LEASE.total_seconds() / 4:
-                    self._renew()
-                    renewed = time.monotonic()
-                yield chunk
-        except (KeyError, OSError) as error:
-            raise Away(f"{kept.location_id}: {type(error).__name__}: {error}") from error
 
     def _count(self, one: Taken) -> None:
         done = self._progress
@@ -235,12 +214,8 @@ class _Turn:
             until = desk.now() + LEASE
             if not selections.advance(connection, self._claimed, self._progress, self._after, until):
                 raise Interrupted
-        self._done, self._kept_at, self.came_forward = [], time.monotonic(), True
-
-    def _renew(self) -> None:
-        with self._desk.database.writing() as connection:
-            if not selections.renew(connection, self._claimed, self._desk.now() + LEASE):
-                raise Interrupted
+        self._done, self.came_forward = [], True
+        self._kept_at = self._renewed_at = time.monotonic()
 
     def _finish(self) -> None:
         desk, app, selection = self._desk, self._claimed.app, self._claimed.selection

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from ccfs.model.recording import Kept
 from ccfs.model.selection import Taken
 from ccfs.model.selection_zip import Made, cut, head, tail
 from ccfs.model.tenancy import App
@@ -50,21 +51,39 @@ def _files(here: Here, app: App, shown: Shown, start: int, end: int) -> Iterator
 
 
 def _recording(here: Here, app: App, one: Taken, low: int, high: int) -> Iterator[bytes]:
-    """Its bytes [low, high) from where its row says; where they were moved meanwhile, from there. Raises Gone."""
-    at, tried = low, None
-    while at < high:
-        kept = selected.place(here.database, app, one)
-        if kept == tried or kept.size != one.size or kept.sha256 not in ("", one.sha256):
-            raise Gone(one.file_name)
-        tried, location = kept, here.locations.get(kept.location_id)
+    """Its bytes [low, high). Raises Gone, if need be after some of them, rather than give others."""
+    at = low
+    for kept in _places(here, app, one):
         try:
-            if location is None or location.size(kept.key) != one.size:
+            location = here.locations[kept.location_id]
+            if location.size(kept.key) != one.size:
                 continue
             for chunk in location.read(kept.key, at, high):
                 at += len(chunk)
                 yield chunk
-        except Gone:
+        except (KeyError, Gone, OSError):
             continue
+        if at == high:
+            return
+    raise Gone(one.file_name)
+
+
+def _places(here: Here, app: App, one: Taken) -> Iterator[Kept]:
+    """Where its row says; where it says now, if the bytes were moved meanwhile; where a copy is."""
+    first = _place(here, app, one)
+    yield first
+    again = _place(here, app, one)
+    if again != first:
+        yield again
+    if again.sha256 and (copy := here.elsewhere.find(again)):
+        yield copy
+
+
+def _place(here: Here, app: App, one: Taken) -> Kept:
+    kept = selected.place(here.database, app, one)
+    if kept.size != one.size or kept.sha256 not in ("", one.sha256):
+        raise Gone(one.file_name)
+    return kept
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
