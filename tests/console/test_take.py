@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store import recordings
+from ccfs.model.place import Place, PlaceKind
+from ccfs.store import places, recordings
+from ccfs.store.locations.disk import Disk
 from ccfs.store.schema import recordings as RECORDINGS
 from tests.cast import path_of
+from tests.console.floor import BEGIN
 from tests.console.hall import CALLER, CALLS, GONE, OTHER, SHORT, Hall, a_hall, all_of, ask, fetch, kill, ready
 from tests.console.visitor import Visitor, text_of
 from tests.web.serving import Server, serving
@@ -173,6 +176,22 @@ def test_a_recording_that_is_moved_meanwhile_is_served_from_its_new_place(
         assert recordings.by_name(connection, hall.floor.acme, tape.file_name)
     node.disk.remove(tape.kept.key)
     assert fetch(emil, taken).body == whole
+
+
+def test_a_copy_in_another_location_is_served_where_the_first_is_gone(
+    server: Server, emil: Visitor, hall: Hall, taken: str, whole: bytes, tmp_path: Path
+) -> None:
+    tape, node = hall.tapes[20], server.node
+    file = path_of(node, tape.kept)
+    kept = file.read_bytes()
+    Disk("7", tmp_path).keep(tape.kept.key, [kept])
+    with node.database.writing() as connection:
+        places.add(connection, Place(id="7", kind=PlaceKind.DISK, at=str(tmp_path), created_at=BEGIN))
+    file.unlink()
+    try:
+        assert fetch(emil, taken).body == whole
+    finally:
+        file.write_bytes(kept)
 
 
 @pytest.mark.parametrize("harm", ["gone", "longer", "shorter"])

@@ -6,34 +6,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.call_search import Order, Search
-from ccfs.model.cdr import Cdr
-from ccfs.model.recording import Recording
-from ccfs.model.selection import Missing, Selection, State, Taken, Wanted
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.settings import read
-from ccfs.store import cdrs, recordings, schema, selected, selections, users
-from ccfs.store.db import Database, open_database
+from ccfs.model.recording import Kept
+from ccfs.model.selection import Missing, State
+from ccfs.store import schema, users
+from ccfs.store.db import open_database
 from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.port import Location
 from ccfs.store.selections import Shown
 from ccfs.store.upgrade import upgrade
 from ccfs.work import gather
-from ccfs.work.gather import Desk, Gatherer
 from tests.store import given
 from tests.store.child import ROOT
 from tests.store.given import MINUTE, NOW
+from tests.work.gathering import Room
 
-ACCOUNT = "100"
 CHILD = """
 import sys
 from datetime import UTC, datetime
@@ -54,58 +47,6 @@ desk = gather.Desk(database=open_database(sys.argv[1]), locations={"0": Slow("0"
 print("begun", flush=True)
 gather.Gatherer(desk).go_on()
 """
-
-
-class Room:
-    """Calls with recordings, and somebody who wants them; the clock is set by hand."""
-
-    def __init__(self, database: Database, folder: Path, app: App, user: int) -> None:
-        self.database, self.folder, self.app, self.user = database, folder, app, user
-        self.disk = Disk("0", folder)
-        self.now = NOW + 2000 * MINUTE
-        self.count = 0
-
-    def gatherer(self, locations: Mapping[str, Location] | None = None, **more: Any) -> Gatherer:
-        settings = read({}, data=self.folder, **more)
-        locations = {"0": self.disk} if locations is None else locations
-        return Gatherer(Desk(database=self.database, locations=locations, settings=settings, now=lambda: self.now))
-
-    def ask(self, *calls: str) -> str:
-        """A selection of these calls, or else of all; its id."""
-        self.count += 1
-        window = Window(begin=NOW - MINUTE, end=NOW + 1000 * MINUTE)
-        search = Search(account_id=ACCOUNT, window=window, order=Order.OLDEST)
-        wanted = Wanted(calls=calls) if calls else Wanted(search=search)
-        number = f"{self.count:032x}"
-        with self.database.writing() as connection:
-            one = Selection(
-                id=number, user=self.user, account_id=ACCOUNT, zone="Asia/Shanghai", wanted=wanted, asked_at=self.now
-            )
-            selections.add(connection, self.app, one)
-        return number
-
-    def shown(self, number: str) -> Shown:
-        with self.database.reading() as connection:
-            found = selections.find(connection, self.app, self.user, number)
-        assert found is not None
-        return found
-
-    def list(self, number: str) -> list[Taken]:
-        return list(selected.every(self.database, self.app, number))
-
-    def tape(self, *numbers: int, **more: Any) -> None:
-        """Recordings of calls, with their bytes."""
-        tapes = [self._tape(number, more) for number in numbers]
-        with self.database.writing() as connection:
-            for number, one in zip(numbers, tapes, strict=True):
-                recordings.add(connection, self.app, one, NOW)
-                call = {"call_id": one.call_id, "begin": one.call_begin, "line_key": f"{one.account_id} {number}"}
-                cdrs.add(connection, self.app, [Cdr(account_id=one.account_id, cc_id="1", vdn_id="8", **call)])  # type: ignore[arg-type]
-
-    def _tape(self, number: int, more: dict[str, Any]) -> Recording:
-        kept = self.disk.keep(f"r/{number}", [b"RIFF", str(number).encode() * 50])
-        own = {"call_id": f"{1700000000 + number}-1", "kept": kept, "account_id": ACCOUNT}
-        return given.recording(number, **own | more)
 
 
 @pytest.fixture
@@ -188,6 +129,21 @@ def test_a_location_that_comes_back_is_as_if_it_had_never_been_away(room: Room) 
     room.now += MINUTE
     room.gatherer().go_on()
     assert done(room, asked).progress.missing == 0
+
+
+def test_a_copy_elsewhere_is_as_good(room: Room) -> None:
+    room.tape(1, 2)
+    other = Disk("1", room.folder / "other")
+    other.keep("r/1", room.disk.read("r/1"))
+    for number in (1, 2):
+        room.disk.remove(f"r/{number}")
+    asked = room.ask()
+
+    def copy(kept: Kept) -> Kept | None:
+        return replace(kept, location_id="1") if kept.key == "r/1" else None
+
+    room.gatherer(locations={"0": room.disk, "1": other}, elsewhere=copy).go_on()
+    assert [one.missing for one in room.list(asked)] == [None, Missing.GONE]
 
 
 def test_a_large_one_leaves_small_ones_their_turn(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
