@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,37 +93,55 @@ ROW = {
 }
 
 
-def rows_sql(instant: str, numbers: str) -> str:
+def rows_sql(table: str, row: Mapping[str, str], instant: str, numbers: str, daily: int) -> str:
     """An INSERT of rows; `instant` makes one of {seconds} after the first second."""
     cells = [
-        cell.replace("{", instant + " + n * 2592 / 10000 + ").replace("}", ")") if "{" in cell else cell
-        for cell in ROW.values()
+        cell.replace("{", f"{instant} + n * 86400 / {daily} + ").replace("}", ")") if "{" in cell else cell
+        for cell in row.values()
     ]
-    return f"INSERT INTO cdrs ({', '.join(ROW)}) SELECT {', '.join(cells)} FROM {numbers}"
+    return f"INSERT INTO {table} ({', '.join(row)}) SELECT {', '.join(cells)} FROM {numbers}"
 
 
 def filled(url: str, rows: int) -> Database:
-    """A database with that many rows, made by the database itself."""
+    """A database with that many rows of calls."""
+    database = opened(url)
+    fill(database, "cdrs", ROW, rows)
+    analyse(database)
+    return database
+
+
+def opened(url: str) -> Database:
+    """A new database with the app."""
     database = open_database(url)
     upgrade(database)
+    made = "0" if database.is_local else "now()"
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"
+        )
+    return database
+
+
+def fill(database: Database, table: str, row: Mapping[str, str], rows: int, daily: int = DAILY) -> None:
+    """Rows from FIRST on, so many a day, made by the database itself."""
     if database.is_local:
         numbers = (
             f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {rows - 1}) SELECT n FROM s)"
         )
-        fill = rows_sql(f"1000000 * ({EPOCH}", numbers)
+        statement = rows_sql(table, row, f"1000000 * ({EPOCH}", numbers, daily)
     else:
-        fill = rows_sql(f"to_timestamp({EPOCH}", f"generate_series(0::bigint, {rows - 1}) AS s(n)").replace("%", "%%")
+        numbers = f"generate_series(0::bigint, {rows - 1}) AS s(n)"
+        statement = rows_sql(table, row, f"to_timestamp({EPOCH}", numbers, daily).replace("%", "%%")
     with database.writing() as connection:
-        days = range(rows // DAILY + 1)
-        months.need(connection, schema.cdrs, {month.of(FIRST + day * DAY) for day in days})
-        made = "0" if database.is_local else "now()"
-        connection.exec_driver_sql(
-            f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"
-        )
-        connection.exec_driver_sql(fill)
+        months_of_rows = {month.of(FIRST + day * DAY) for day in range(rows // daily + 1)}
+        months.need(connection, schema.METADATA.tables[table], months_of_rows)
+        connection.exec_driver_sql(statement)
+
+
+def analyse(database: Database) -> None:
+    """Let the planner count."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE" if database.is_local else "VACUUM ANALYZE")
-    return database
 
 
 def make(url: str, window: Window, target: Path) -> dict[str, float]:

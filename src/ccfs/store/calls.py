@@ -180,25 +180,27 @@ def _with_a_plus(aside: _Aside, compiler: Any, **how: Any) -> str:
 
 
 def _fits(app: App, search: Search, of_calls: bool = False) -> list[sa.ColumnElement[bool]]:
-    """The conditions on a leg. Those on texts say that they are not empty, as their indexes do. Legs of calls that are known
-    are looked up by the call, whatever else is asked."""
+    """The conditions on a leg. SQLite is left one index: of the call where calls are known, else of the length where it
+    leads, else of the first text that was given, which are in the order of how much they narrow. Those on texts say that
+    they are not empty, as their indexes do."""
     by_talk = _walks_by_talk(search)
-    keep: Callable[[Any], Any] = _Aside if of_calls else lambda column: column
+    plain: Callable[[Any], Any] = _Aside if of_calls else lambda column: column
     begin = _Aside(_LEG.c.begin) if of_calls or by_talk else _LEG.c.begin
-    own = [_LEG.c.app == app.id, keep(_LEG.c.account_id) == search.account_id]
+    own = [_LEG.c.app == app.id, plain(_LEG.c.account_id) == search.account_id]
     own += [begin >= search.window.begin, begin < search.window.end]
     texts = {
         _LEG.c.caller_no: search.caller_no,
-        _LEG.c.callee_no: search.callee_no,
         _LEG.c.agent_id: search.agent_id,
+        _LEG.c.callee_no: search.callee_no,
         _LEG.c.current_skill_id: search.queue,
     }
     for column, text in texts.items():
         if text:
-            own += [keep(column) == text, column != sa.literal_column("''")]
+            own += [plain(column) == text, column != sa.literal_column("''")]
+            plain = _Aside
     if search.direction is not None:
         direction = list(Direction).index(search.direction)
-        own.append((_Aside(_LEG.c.direction) if of_calls or by_talk else _LEG.c.direction) == direction)
+        own.append((_Aside if by_talk else plain)(_LEG.c.direction) == direction)
     talk = _LEG.c.talk_seconds if by_talk and not of_calls else _Aside(_LEG.c.talk_seconds)
     if search.at_least is not None:
         own.append(talk >= search.at_least)

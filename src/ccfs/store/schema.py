@@ -269,13 +269,13 @@ cdrs = sa.Table(
     sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key"),
     sa.Index(None, "app", "call_id"),
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
-    sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin"),
+    sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
     _told = cdrs.c[_name] != sa.literal_column("''")
-    _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin)
+    _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin, cdrs.c.talk_seconds, cdrs.c.direction)
     sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_told, postgresql_where=_told)
 _monthly(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id

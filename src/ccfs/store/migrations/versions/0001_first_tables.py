@@ -287,7 +287,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_cdrs_search_agent_id",
         "cdrs",
-        ["app", "account_id", "agent_id", "begin"],
+        ["app", "account_id", "agent_id", "begin", "talk_seconds", "direction"],
         unique=False,
         sqlite_where=sa.text("agent_id != ''"),
         postgresql_where=sa.text("agent_id != ''"),
@@ -296,7 +296,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_cdrs_search_callee_no",
         "cdrs",
-        ["app", "account_id", "callee_no", "begin"],
+        ["app", "account_id", "callee_no", "begin", "talk_seconds", "direction"],
         unique=False,
         sqlite_where=sa.text("callee_no != ''"),
         postgresql_where=sa.text("callee_no != ''"),
@@ -304,7 +304,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_cdrs_search_caller_no",
         "cdrs",
-        ["app", "account_id", "caller_no", "begin"],
+        ["app", "account_id", "caller_no", "begin", "talk_seconds", "direction"],
         unique=False,
         sqlite_where=sa.text("caller_no != ''"),
         postgresql_where=sa.text("caller_no != ''"),
@@ -312,12 +312,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_cdrs_search_current_skill_id",
         "cdrs",
-        ["app", "account_id", "current_skill_id", "begin"],
+        ["app", "account_id", "current_skill_id", "begin", "talk_seconds", "direction"],
         unique=False,
         sqlite_where=sa.text("current_skill_id != ''"),
         postgresql_where=sa.text("current_skill_id != ''"),
     )
-    op.create_index("ix_cdrs_search_direction", "cdrs", ["app", "account_id", "direction", "begin"], unique=False)
+    op.create_index(
+        "ix_cdrs_search_direction", "cdrs", ["app", "account_id", "direction", "begin", "talk_seconds"], unique=False
+    )
     op.create_index(
         "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
     )
