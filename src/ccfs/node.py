@@ -39,6 +39,7 @@ from ccfs.web.readiness import Readiness
 from ccfs.work import deliver, keeping
 from ccfs.work.deliver import Announcer, Sender
 from ccfs.work.egress import Egress
+from ccfs.work.gather import Desk, Gatherer
 from ccfs.work.heart import Heart
 from ccfs.work.keeping import Keeper
 from ccfs.work.make import Maker, Workshop
@@ -129,6 +130,11 @@ class Node:
             _ = self.disk  # which is then the first
         return found
 
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """What finds copies of bytes that cannot be had where their rows say."""
+        return Elsewhere(self.locations)
+
     def home_id(self) -> str:
         """The id of `home`; empty where nothing was kept yet, and nothing says where it would be."""
         with self.database.reading() as connection:
@@ -216,6 +222,18 @@ class Node:
         stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows, far=self.locations.far)
         return Keeper(self.database, self.locations, stay, now)
 
+    def gatherer(self, heart: Heart) -> Gatherer:
+        """What gathers the recordings that people take along."""
+        desk = Desk(
+            database=self.database,
+            locations=self.locations,
+            settings=self.settings,
+            now=heart.now,
+            is_draining=lambda: heart.is_draining,
+            elsewhere=self.elsewhere.find,
+        )
+        return Gatherer(desk)
+
     @cached_property
     def _fresh_pictures(self) -> Pictures:
         """Never old: a prefix that was bound just now is bound for the callback that is sent now, too."""
@@ -244,7 +262,7 @@ class Node:
                 now=now,
                 counters=Counters(CollectorRegistry()),
                 url_keys=self.sealer.derived("signed URLs"),
-                elsewhere=Elsewhere(self.locations),
+                elsewhere=self.elsewhere,
                 peer_keys=self.peer_keys,
                 readiness=Readiness(self.database, self.home, self.id),
                 sealer=self.sealer,

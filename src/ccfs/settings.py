@@ -217,6 +217,14 @@ class Settings(BaseModel):
         le=64,
         description="How many recordings a web process converts at a time to be heard, and as many to be downloaded.",
     )
+    take_recordings: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Recordings that may be taken along as one zip."
+    )
+    take_gb: int = Field(default=50, ge=1, description="How large the recordings of one zip may be together, in GB.")
+    take_keep_hours: int = Field(default=24, ge=1, description="How long such a zip can be fetched, in hours.")
+    search_csv_rows: int = Field(
+        default=100_000, ge=1, description="Calls that the CSV of a search of the console has at most."
+    )
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from ccfs.model.recording import Recording
 from tests.console import tapes
 from tests.console.floor import Floor, furnish
+from tests.console.hall import Hall, a_hall
 from tests.console.visitor import Visitor
 from tests.web.serving import Server, serving
 
@@ -38,6 +39,13 @@ def enter(console: Server, floor: Floor) -> Enter:
         return known[name]
 
     return entered
+
+
+@pytest.fixture(scope="session")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+    """Another server, with many recordings; a CSV may have 30 rows there."""
+    with a_hall(tmp_path_factory.mktemp("hall"), search_csv_rows=30) as one:
+        yield one
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.store.db import Database
 
-WHOLE = ("SCAN exports", "SCAN deliveries", "Scan on exports", "Scan on deliveries", "TEMP B-TREE")
+WHOLE = ("SCAN exports", "SCAN deliveries", "Scan on exports", "Scan on deliveries", "SCAN selec", "TEMP B-TREE")
 
 
 def plans(database: Database, action: Callable[[Connection], object]) -> list[str]:

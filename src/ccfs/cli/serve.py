@@ -21,9 +21,11 @@ from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
+from ccfs.work.gather import Gatherer
 from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
-from ccfs.work.tidy import tidy
+from ccfs.work.make import Maker
+from ccfs.work.tidy import forget_selections, tidy
 
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
@@ -87,7 +89,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     announcer = node.announcer(heart)
-    makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    makers: list[Maker | Gatherer] = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    makers.append(node.gatherer(heart))
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
     tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
     loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
@@ -121,6 +124,7 @@ def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
+    forget_selections(node.database, now() - timedelta(hours=node.settings.take_keep_hours))
 
 
 def _sweep(node: Node) -> None:

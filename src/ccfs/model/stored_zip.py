@@ -36,14 +36,14 @@ class Segment:
 def layout(members: Sequence[Member]) -> tuple[Segment, ...]:
     """The zip as segments in order; their sizes add up to the zip's length."""
     segments: list[Segment] = []
-    listed: list[Listed] = []
+    entries: list[Listed] = []
     offset = 0
     for index, member in enumerate(members):
-        head = _local_header(member)
+        head = local_header(member)
         segments += [Segment(head, None, len(head)), Segment(b"", index, member.size)]
-        listed.append(_listed(member, offset))
+        entries.append(listed(member, offset))
         offset += len(head) + member.size
-    tail = ending(listed, offset)
+    tail = ending(entries, offset)
     return (*segments, Segment(tail, None, len(tail)))
 
 
@@ -62,7 +62,8 @@ def pieces(segments: Sequence[Segment], start: int, end: int) -> Iterator[tuple[
         at += segment.size
 
 
-def _local_header(member: Member) -> bytes:
+def local_header(member: Member) -> bytes:
+    """What lies before the member's bytes."""
     name = member.name.encode()
     large = member.size >= MAX32
     size = MAX32 if large else member.size
@@ -71,7 +72,8 @@ def _local_header(member: Member) -> bytes:
     return struct.pack("<4s5H3I2H", b"PK\3\4", *fields, len(name), len(extra)) + name + extra
 
 
-def _listed(member: Member, offset: int) -> Listed:
+def listed(member: Member, offset: int) -> Listed:
+    """What the directory says of the member whose local header lies at `offset`."""
     return Listed(
         name=member.name.encode(),
         flags=_UTF8_NAME,

@@ -38,11 +38,12 @@ def dos_time(moment: datetime) -> tuple[int, int]:
 
 def ending(members: Sequence[Listed], offset: int) -> bytes:
     """All that follows the last member: the directory, which begins at `offset`, and the end records."""
-    directory = b"".join(map(_entry, members))
-    return directory + _end(len(members), len(directory), offset)
+    directory = b"".join(map(entry, members))
+    return directory + end(len(members), len(directory), offset + len(directory))
 
 
-def _entry(one: Listed) -> bytes:
+def entry(one: Listed) -> bytes:
+    """The directory's entry of one member."""
     wide = [value for value in (one.size, one.packed, one.offset) if value >= MAX32]
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     version = VERSION_64 if wide else VERSION
@@ -52,10 +53,11 @@ def _entry(one: Listed) -> bytes:
     return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields, *tail) + one.name + extra
 
 
-def _end(count: int, size: int, offset: int) -> bytes:
-    wide = b""
+def end(count: int, size: int, at: int) -> bytes:
+    """The end records, which lie at `at`, right behind a directory of `count` entries and `size` bytes."""
+    wide, offset = b"", at - size
     if count >= MAX16 or size >= MAX32 or offset >= MAX32:
         record = (44, VERSION_64, VERSION_64, 0, 0, count, count, size, offset)
-        wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", *record) + struct.pack("<4sIQI", b"PK\6\7", 0, offset + size, 1)
+        wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", *record) + struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
     counts = (min(count, MAX16),) * 2
     return wide + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *counts, min(size, MAX32), min(offset, MAX32), 0)

@@ -1,7 +1,7 @@
 """Answers as values: JSON, a kept file, a zip of kept files. How they are sent is send.py's business."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar
@@ -63,6 +63,27 @@ class KeptZip:
         return length(self.segments)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Bytes that are made while they are sent, always the same ones."""
+
+    chunks: Callable[[int, int], Iterator[bytes]]  # of [start, end); made in a thread. Gone where they cannot be had
+    size: int
+    name: str
+    etag: str
+    content_type: str = "application/zip"
+    is_inline: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """A file whose length shows only when it has been made, so that no part of it can be asked for."""
+
+    chunks: Iterator[bytes]  # made in a thread
+    name: str
+    content_type: str
+
+
 def zip_of(files: Sequence[tuple[Kept, Member]], name: str) -> KeptZip:
     """The zip of the files in their order; the same files under the same names give the same bytes and tag."""
     segments = layout([member for _, member in files])
@@ -93,4 +114,4 @@ def disposition(name: str) -> str:
     return f'attachment; filename="{plain}"{extended}'
 
 
-Answer = Plain | KeptFile | KeptZip | MadeFile
+Answer = Plain | KeptFile | KeptZip | MadeFile | Flow | Lines

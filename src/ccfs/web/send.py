@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ccfs.logs import log
 from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
-from ccfs.store.locations.port import Gone, Unreachable
+from ccfs.store.locations.port import Gone
 from ccfs.web import accel
-from ccfs.web.answers import Answer, KeptFile, KeptZip, MadeFile, Plain, disposition
+from ccfs.web.answers import Answer, Flow, KeptFile, KeptZip, Lines, MadeFile, Plain, disposition
 from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.made import send_made
@@ -40,9 +42,13 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         return _send_plain(request, answer, protocol)
     if isinstance(answer, MadeFile):
         return await send_made(request, answer, protocol)
+    if isinstance(answer, Lines):
+        return await _send_lines(request, answer, protocol)
     try:
         return await _send_files(here, request, answer, protocol)
     except Unavailable:
+        if isinstance(answer, Flow):  # it looks elsewhere by itself
+            raise
         try:
             other = await asyncio.to_thread(_from_elsewhere, here, answer)
         except OSError:  # nobody can say where else they are
@@ -62,7 +68,9 @@ def _from_elsewhere(here: Here, answer: KeptFile | KeptZip) -> KeptFile | KeptZi
     return replace(answer, kept=files[0]) if isinstance(answer, KeptFile) else replace(answer, files=files)
 
 
-async def _send_files(here: Here, request: Request, answer: KeptFile | KeptZip, protocol: Any) -> tuple[int, int]:
+async def _send_files(
+    here: Here, request: Request, answer: KeptFile | KeptZip | Flow, protocol: Any
+) -> tuple[int, int]:
     headers = _file_headers(request, answer)
     if request.method in ("GET", "HEAD") and unchanged(request.headers.get("if-none-match"), answer.etag):
         protocol.response_empty(304, headers)
@@ -87,6 +95,8 @@ async def _send_files(here: Here, request: Request, answer: KeptFile | KeptZip, 
         return status, 0
     if isinstance(answer, KeptZip):
         await _send_zip(here, answer, protocol, status, headers, start, end)
+    elif isinstance(answer, Flow):
+        await _pour(answer.chunks(start, end), end - start, protocol, status, headers)
     else:
         await _send_file(here, answer.kept, protocol, status, headers, start, end)
     return status, end - start
@@ -112,7 +122,35 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
     return answer.status, len(answer.body)
 
 
-def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
+async def _send_lines(request: Request, answer: Lines, protocol: Any) -> tuple[int, int]:
+    headers = [
+        ("content-type", answer.content_type),
+        ("content-disposition", disposition(answer.name)),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("x-request-id", request.id),
+    ]
+    if request.method == "HEAD":
+        protocol.response_empty(200, headers)
+        return 200, 0
+    chunk, size = await _next(answer.chunks), 0
+    async with piped(lambda path: protocol.response_file(200, headers, path)) as write:
+        while chunk:
+            await write(chunk)
+            size += len(chunk)
+            chunk = await _next(answer.chunks)
+    return 200, size
+
+
+async def _next(chunks: Iterator[bytes]) -> bytes:
+    """The next chunk; nothing at the end. Raises Unavailable."""
+    try:
+        return await asyncio.to_thread(next, chunks, b"")
+    except (Gone, OSError, SQLAlchemyError) as error:
+        raise Unavailable from error
+
+
+def _file_headers(request: Request, answer: KeptFile | KeptZip | Flow) -> Headers:
     return [
         ("content-type", answer.content_type),
         ("etag", answer.etag),
@@ -124,7 +162,7 @@ def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
     ]
 
 
-def _span(request: Request, answer: KeptFile | KeptZip) -> tuple[int, int] | None:
+def _span(request: Request, answer: KeptFile | KeptZip | Flow) -> tuple[int, int] | None:
     if request.method == "HEAD" or not still_valid(request.headers.get("if-range"), answer.etag):
         return None
     return wanted(request.headers.get("range"), answer.size)
@@ -175,7 +213,9 @@ async def _send_zip(
     await _stream(here, parts, protocol, status, headers)
 
 
-def _files(answer: KeptFile | KeptZip) -> Sequence[Kept]:
+def _files(answer: KeptFile | KeptZip | Flow) -> Sequence[Kept]:
+    if isinstance(answer, Flow):  # they are looked at one by one
+        return []
     return [answer.kept] if isinstance(answer, KeptFile) else answer.files
 
 
@@ -190,24 +230,28 @@ def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
 
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
     files = [part for part, _, _ in parts if isinstance(part, Kept)]
-    is_small = sum(high - low for _, low, high in parts) <= GATHERED
-    if len(files) > 1 or not is_small:  # a small one shows by itself whether it is whole: one question less
+    size = sum(high - low for _, low, high in parts)
+    if len(files) > 1 or size > GATHERED:  # a small one shows by itself whether it is whole: one question less
         await asyncio.to_thread(_must_be_whole, here, files)
-    chunks = _chunks(here, parts)
+    await _pour(_chunks(here, parts), size, protocol, status, headers)
+
+
+async def _pour(chunks: Iterator[bytes], size: int, protocol: Any, status: int, headers: Headers) -> None:
+    """Send what comes, `size` bytes; where it stops too early, the connection ends, too."""
     try:
-        if is_small:
+        if size <= GATHERED:
             protocol.response_bytes(status, headers, await asyncio.to_thread(b"".join, chunks))
             return
         first = await asyncio.to_thread(next, chunks)
-    except (Gone, OSError) as error:
+    except (Gone, OSError, SQLAlchemyError) as error:
         raise Unavailable from error
     async with piped(lambda path: protocol.response_file(status, headers, path)) as write:
         await write(first)
         try:
-            while chunk := await asyncio.to_thread(next, chunks, b""):
+            while chunk := await _next(chunks):
                 await write(chunk)
-        except (Gone, Unreachable) as error:
-            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
+        except (Gone, Unavailable) as error:
+            log().error("a file was lost while it was sent", action="answer_cut", reason=repr(error.__cause__ or error))
             raise ProtocolClosed from None
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ccfs.logs import log
 from ccfs.model.tenancy import App
 from ccfs.model.voice_file import VoiceFile
-from ccfs.store import exports, lockouts, play_tokens, users, voice_files
+from ccfs.store import exports, lockouts, play_tokens, selections, users, voice_files
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 
@@ -44,6 +44,14 @@ def expire_exports(
         with database.writing() as connection:
             exports.expire(connection, app, response_id, kept)
     return len(due)
+
+
+def forget_selections(database: Database, before: datetime) -> None:
+    """Let the lists of selections go that were asked for before an instant, one at a time: they may be long."""
+    count = 1
+    while count:
+        with database.writing() as connection:
+            count = selections.forget_old(connection, before, 1)
 
 
 def finish_deletions(

@@ -70,6 +70,7 @@ async def search(visit: Visit) -> Answer:
         is_narrowed=any(words[name] for name in words if name not in ("when", "sort", "from", "to")),
         periods=asking.PERIODS,
         counted_to=COUNTED_TO,
+        may_download=visit.who.may(Right.DOWNLOAD, place.app.id, place.account.account_id),
     )
 
 

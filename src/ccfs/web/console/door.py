@@ -10,7 +10,21 @@ from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
 from ccfs.web.answers import Answer, Plain
-from ccfs.web.console import apps, calls, exports, ingest, listen, marks, node, oneself, people, render, signing_in
+from ccfs.web.console import (
+    apps,
+    calls,
+    exports,
+    ingest,
+    listen,
+    marks,
+    node,
+    oneself,
+    people,
+    render,
+    signing_in,
+    table,
+    take,
+)
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
 from ccfs.web.here import Here
@@ -31,6 +45,11 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console"): calls.front,
     ("GET", "/console/"): calls.front,
     ("GET", "/console/calls"): calls.search,
+    ("GET", "/console/calls/csv"): table.save,
+    ("GET", "/console/takes"): take.index,
+    ("POST", "/console/takes"): take.ask,
+    ("GET", "/console/take"): take.show,
+    ("GET", "/console/take/zip"): take.save,
     ("GET", "/console/call"): calls.show,
     ("GET", "/console/audio"): listen.play,
     ("GET", "/console/waveform"): listen.waveform,

@@ -1,9 +1,8 @@
 """The log of who did what, for auditors: a page, and the same as CSV."""
 
-import csv
-import io
 from datetime import UTC, datetime, time, timedelta
 
+from ccfs.model import spreadsheet
 from ccfs.model.audit import Action, Asked, Entry
 from ccfs.model.errors import Absent
 from ccfs.model.user import Right
@@ -37,23 +36,15 @@ async def save(visit: Visit) -> Answer:
     await visit.note(Action.AUDIT_TAKEN, visit.request.query)
     found = await visit.here.ask(lambda connection: audit.entries(connection, asked))
     apps = {app.id: app.ak for app in await visit.apps()}
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEAD)
-    writer.writerows([_cell(one) for one in _cells(entry, apps)] for _, entry in found)
+    body = spreadsheet.lines([HEAD, *(_cells(entry, apps) for _, entry in found)])
     name = f"ccfs-log-{visit.here.now():%Y%m%d-%H%M%S}.csv"
     more = (("content-disposition", disposition(name)), *render.GUARDS)
-    return Plain(body=text.getvalue().encode(), content_type="text/csv;charset=UTF-8", more=more)
+    return Plain(body=body, content_type=spreadsheet.TYPE, more=more)
 
 
 def _cells(entry: Entry, apps: dict[int, str]) -> tuple[str, ...]:
     app = apps.get(entry.app or 0, "")
     return (entry.at.isoformat(), entry.who, app, entry.account_id, entry.action, entry.what, entry.address)
-
-
-def _cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _asked(visit: Visit, limit: int = 100) -> Asked:

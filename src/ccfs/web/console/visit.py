@@ -140,8 +140,8 @@ class Visit:
         ]
 
     async def place(self, right: Right) -> Place:
-        """The account that the parameter `in` names; Absent if there is none, or the user has not the right there."""
-        name = self.asked.get("in", "")
+        """The account that `in` names, of the form or the address; Absent if there is none, or the user has not the right there."""
+        name = self.form.get("in") or self.asked.get("in", "")
         found = next((one for one in await self.places(right) if one.name == name), None)
         if found is None:
             raise Absent

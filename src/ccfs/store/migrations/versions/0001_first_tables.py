@@ -499,6 +499,52 @@ def upgrade() -> None:
         sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_refusals_app_file_line_reason")),
     )
     op.create_table(
+        "selections",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("calls", sa.Text(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=False),
+        sa.Column("listed", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
+        sa.Column("is_cut", sa.Boolean(), nullable=False),
+        sa.Column("checked", sa.Integer(), nullable=False),
+        sa.Column("missing", sa.Integer(), nullable=False),
+        sa.Column("files_end", sa.BigInteger(), nullable=False),
+        sa.Column("ready_at", Instant(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("tag", sa.Text(), nullable=True),
+        sa.Column("index_size", sa.BigInteger(), nullable=True),
+        sa.Column("index_crc32", sa.BigInteger(), nullable=True),
+        sa.Column("missing_size", sa.BigInteger(), nullable=True),
+        sa.Column("missing_crc32", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_selections_app")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_selections_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_selections")),
+    )
+    op.create_index(
+        op.f("ix_selections_app_user_id_asked_at"), "selections", ["app", "user_id", "asked_at"], unique=False
+    )
+    op.create_index(op.f("ix_selections_asked_at"), "selections", ["asked_at"], unique=False)
+    op.create_index(
+        "ix_selections_due",
+        "selections",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due'"),
+        postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_table(
         "source_cursors",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
@@ -598,6 +644,34 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_table(
+        "selected_recordings",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=False),
+        sa.Column("caller_no", sa.Text(), nullable=False),
+        sa.Column("callee_no", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("missing", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_selected_recordings_app")),
+        sa.ForeignKeyConstraint(
+            ["selection"], ["selections.id"], name=op.f("fk_selected_recordings_selection"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("selection", "number", name=op.f("pk_selected_recordings")),
+    )
+    op.create_index(
+        op.f("ix_selected_recordings_selection_at"), "selected_recordings", ["selection", "at"], unique=False
     )
     op.create_table(
         "vdns",
