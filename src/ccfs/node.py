@@ -19,6 +19,8 @@ from ccfs.store.sealing import Sealer, keys_in
 from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import upgrade
 from ccfs.web.app import Web
+from ccfs.web.console.provider import Provider
+from ccfs.web.console.provider import Terms as ProviderTerms
 from ccfs.web.counters import Counters
 from ccfs.web.here import Here
 from ccfs.work.deliver import Announcer, Sender, Terms
@@ -101,6 +103,23 @@ class Node:
         key = max(own or keys, key=lambda one: one.id, default=None)
         return Sender(key=key, prefixes=list(callbacks), private_hosts=private_hosts(callbacks))
 
+    def _provider(self) -> Provider | None:
+        """Who proves people by single sign-on, if anybody does."""
+        set_to = self.settings
+        if not (set_to.console and set_to.oidc_issuer):
+            return None
+        home = set_to.console_url.rstrip("/").removesuffix("/console") + "/console"
+        terms = ProviderTerms(
+            issuer=set_to.oidc_issuer,
+            client_id=set_to.oidc_client_id,
+            client_secret=set_to.oidc_client_secret,
+            scopes=set_to.oidc_scopes,
+            back=f"{home}/oidc/back",
+            home=f"{home}/login",
+            authorities=set_to.oidc_ca,
+        )
+        return Provider(terms)
+
     def web(self) -> Web:
         """The RSGI application."""
         return Web(
@@ -113,6 +132,7 @@ class Node:
                 now=now,
                 counters=Counters(CollectorRegistry()),
                 sealer=self.sealer,
+                provider=self._provider(),
             )
         )
 

@@ -7,11 +7,13 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ccfs.model.errors import Misuse
+from ccfs.model.single_sign_on import Rule, rule
 
 PREFIX = "CCFS_"
 
@@ -22,6 +24,12 @@ def _words(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_here)
 
 
 class Settings(BaseModel):
@@ -124,7 +132,63 @@ class Settings(BaseModel):
     console_link_seconds: int = Field(
         default=86_400, ge=60, description="How long a link that sets a password of the console is good."
     )
+    console_url: str = Field(
+        default="", description="Where people reach the console: the server's address, as https://calls.example.com."
+    )
+    password_sign_in: bool = Field(
+        default=True, description="Whether people may sign in to the console by password; `ccfs user reset` always can."
+    )
+    oidc_issuer: str = Field(
+        default="", description="Issuer of an OpenID Connect provider that people sign in with; empty: none."
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls this server.")
+    oidc_client_secret: str = Field(
+        default="", repr=False, description="The secret that it gave this server; empty: a public client, PKCE only."
+    )
+    oidc_scopes: Words = Field(
+        default=("openid", "profile", "email"), description="Scopes that are asked for, by comma or blank."
+    )
+    oidc_name: str = Field(default="single sign-on", description="What people call the provider: the button's text.")
+    oidc_user_claim: str = Field(
+        default="preferred_username",
+        description="The ID token's claim that is somebody's name here, at the first sign-in; later its `sub` counts.",
+    )
+    oidc_roles_claim: str = Field(
+        default="",
+        description="The ID token's claim that gives roles at each sign-in; empty: people and roles are added here.",
+    )
+    oidc_roles: Words = Field(
+        default=(), description="What its values give: value=role, value=role@AK or value=role@AK/account, by comma."
+    )
+    oidc_ca: str = Field(
+        default="",
+        description="File of authorities, PEM, that the provider's certificate may be of; empty: the system's.",
+    )
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Single sign-on needs all of its parts, and passwords may only go where it is."""
+        if not self.oidc_issuer:
+            if not self.password_sign_in:
+                raise ValueError("CCFS_PASSWORD_SIGN_IN=false needs CCFS_OIDC_ISSUER")
+            return self
+        for name, address in (("CCFS_OIDC_ISSUER", self.oidc_issuer), ("CCFS_CONSOLE_URL", self.console_url)):
+            if not _is_safe(address):
+                raise ValueError(f"{name} must be https://…, or http of this machine only")
+        if not self.oidc_client_id or "openid" not in self.oidc_scopes:
+            raise ValueError("CCFS_OIDC_ISSUER needs CCFS_OIDC_CLIENT_ID, and openid in CCFS_OIDC_SCOPES")
+        if bool(self.oidc_roles_claim) != bool(self.oidc_roles):
+            raise ValueError("CCFS_OIDC_ROLES_CLAIM and CCFS_OIDC_ROLES go together")
+        if self.oidc_ca and not Path(self.oidc_ca).is_file():
+            raise ValueError(f"CCFS_OIDC_CA: there is no file {self.oidc_ca}")
+        _ = self.role_rules
+        return self
+
+    @property
+    def role_rules(self) -> tuple[Rule, ...]:
+        """`oidc_roles`, read."""
+        return tuple(rule(text) for text in self.oidc_roles)
 
     @property
     def url(self) -> str:
@@ -149,4 +213,4 @@ def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settin
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise Misuse(f"{name}: {first['msg']}") from None
+        raise Misuse(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None

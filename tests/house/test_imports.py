@@ -39,7 +39,7 @@ OUTSIDE: dict[str, set[str]] = {
     "switches": {"av", "numpy"},
     "store": {"sqlalchemy", "alembic", "psycopg", "cryptography", "argon2"},
     "client": {"httpx2"},
-    "web": {"granian", "jinja2", "markupsafe", "prometheus_client", "structlog", *CONNECTION},
+    "web": {"granian", "httpx2", "jinja2", "joserfc", "markupsafe", "prometheus_client", "structlog", *CONNECTION},
     "work": {"httpcore2", "isal", "structlog", *CONNECTION},
     "settings": {"pydantic"},
     "logs": {"structlog"},

@@ -67,11 +67,14 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, **given: object) -> Iterator[Server]:
-    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log."""
+def serving(data: Path, *, port: int = 0, **given: object) -> Iterator[Server]:
+    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log.
+
+    It listens on a free port, unless one is given.
+    """
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    port, log = _free_port(), data / "web.log"
+    port, log = port or free_port(), data / "web.log"
     with log.open("wb") as file:
         command = [sys.executable, *_COMMAND, f"127.0.0.1:{port}"]
         process = subprocess.Popen(
@@ -98,7 +101,8 @@ def _environment(data: Path, given: dict[str, object]) -> dict[str, str]:
     return {**kept, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback where nobody listens at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

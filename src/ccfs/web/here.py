@@ -16,6 +16,7 @@ from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.store.sealing import Sealer
+from ccfs.web.console.provider import Provider
 from ccfs.web.counters import Counters
 
 A = TypeVar("A")
@@ -34,6 +35,7 @@ class Here:
     now: Callable[[], datetime]
     counters: Counters
     sealer: Sealer  # of secrets that the console makes
+    provider: Provider | None = None  # of single sign-on
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

@@ -51,6 +51,15 @@ class Request:
         pairs = reversed(query_pairs(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The request's cookies; of a repeated name the first."""
+        found: dict[str, str] = {}
+        for part in self.headers.get("cookie", "").replace(",", ";").split(";"):
+            name, _, value = part.strip().partition("=")
+            found.setdefault(name, value)
+        return found
+
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
 

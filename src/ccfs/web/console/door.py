@@ -10,7 +10,7 @@ from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
 from ccfs.web.answers import Answer, Plain
-from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in
+from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in, single_sign_on
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
 from ccfs.web.here import Here
@@ -26,6 +26,9 @@ OPEN: dict[tuple[str, str], Room] = {
     ("GET", "/console/start"): signing_in.ask_password,
     ("POST", "/console/start"): signing_in.set_password,
     ("POST", "/console/language"): signing_in.choose_language,
+    ("GET", "/console/oidc"): single_sign_on.leave,
+    ("GET", "/console/oidc/back"): single_sign_on.come_back,
+    ("GET", "/console/oidc/out"): single_sign_on.farewell,
 }
 ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console"): calls.front,
@@ -131,7 +134,7 @@ def _stranger(here: Here, request: Request) -> Visit:
 async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit:
     """The visit with its user, whose session is noted as used."""
     came, now, set_to = _stranger(here, request), here.now(), here.settings
-    token = cookies(request).get(SESSION, "")
+    token = request.cookies.get(SESSION, "")
     idle, lasts = timedelta(seconds=set_to.session_idle_seconds), timedelta(seconds=set_to.session_seconds)
     user, is_news = await here.ask(lambda connection: sessions.user_of(connection, token, now, idle, lasts))
     if is_news:
@@ -158,18 +161,9 @@ async def _form(request: Request, protocol: Any) -> Mapping[str, str]:
     return {name: value.replace("\0", "") for name, value in pairs}
 
 
-def cookies(request: Request) -> dict[str, str]:
-    """The request's cookies; of a repeated name the first."""
-    found: dict[str, str] = {}
-    for part in request.headers.get("cookie", "").replace(",", ";").split(";"):
-        name, _, value = part.strip().partition("=")
-        found.setdefault(name, value)
-    return found
-
-
 def _language(here: Here, request: Request) -> str:
     """The language that was chosen, else the first one that the browser names and we speak, else the node's."""
-    chosen = cookies(request).get(LANGUAGE, "")
+    chosen = request.cookies.get(LANGUAGE, "")
     if chosen in render.LANGUAGES:
         return chosen
     named = (
@@ -178,4 +172,4 @@ def _language(here: Here, request: Request) -> str:
     return next((one.lower() for one in named if one.lower() in render.LANGUAGES), here.settings.language)
 
 
-__all__ = ["FRONT", "cookies", "leads_to", "visit"]
+__all__ = ["FRONT", "leads_to", "visit"]

@@ -61,6 +61,11 @@ class Visit:
         return hashlib.sha256(f"form {self.token}".encode()).hexdigest() if self.token else ""
 
     @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's cookies; of a repeated name the first."""
+        return self.request.cookies
+
+    @property
     def asked(self) -> Mapping[str, str]:
         """The query's parameters."""
         return self.request.pairs
