@@ -82,7 +82,7 @@ def test_who_is_known_there_and_here_is_let_in(visitor: Visitor, idp: Provider) 
     reply = came(visitor, idp, "sue", "?next=/console/audit")
     assert (reply.status, reply.headers["location"]) == (303, "/console/audit")
     text = visitor.text("/console/audit?who=sue")
-    assert f"sue Signed in {idp.issuer} 127.0.0.1" in text
+    assert f"sue Signed in {idp.issuer} – 127.0.0.1" in text
     assert "Tied a person to the sign-in service sue" in visitor.text("/console/audit")
     assert visitor.cookies["ccfs_departure"] == ""
 

@@ -151,7 +151,7 @@ async def _claims(visit: Visit, provider: Provider, departure: Departure) -> Map
 
 
 async def _let_in(visit: Visit, departure: Departure, claims: Mapping[str, Any]) -> User:
-    """The user who it is; raises Refused, and then nothing was changed."""
+    """The user who it is; raises Refused, and then nothing was changed but roles that are no longer given."""
     subject = f"{_issuer(visit)} {claims['sub']}"
 
     def find(connection: Connection) -> User:
@@ -164,9 +164,12 @@ async def _let_in(visit: Visit, departure: Departure, claims: Mapping[str, Any])
         return _with_roles(connection, visit, user, claims) if visit.here.settings.oidc_roles_claim else user
 
     try:
-        return await visit.here.tell(find)
+        user = await visit.here.tell(find)
     except Misuse as error:
         raise Refused(str(error)) from None
+    if visit.here.settings.oidc_roles_claim and not user.grants:
+        raise Refused(f"{user.name} has no role any more")
+    return user
 
 
 def _tie(connection: Connection, visit: Visit, number: int, found: User | None, subject: str) -> User:
