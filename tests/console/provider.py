@@ -111,9 +111,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _metadata(self) -> dict[str, Any]:
         issuer = self.state.issuer
-        true = {"issuer": issuer, "authorization_endpoint": f"{issuer}/authorize", "token_endpoint": f"{issuer}/token"}
+        true: dict[str, Any] = {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{issuer}/token",
+        }
         true |= {"jwks_uri": f"{issuer}/keys", "end_session_endpoint": f"{issuer}/out"}
-        return true | self.state.lies.get("metadata", {})
+        return {**true, **self.state.lies.get("metadata", {})}
 
     def _authorized(self, asked: dict[str, str], who: str) -> None:
         fit = asked.get("redirect_uri") == self.state.back and asked.get("client_id") == CLIENT

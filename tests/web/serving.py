@@ -67,14 +67,15 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, *, port: int = 0, **given: object) -> Iterator[Server]:
+def serving(data: Path, **given: object) -> Iterator[Server]:
     """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log.
 
-    It listens on a free port, unless one is given.
+    It listens on a free port, unless `port` is given.
     """
+    port = int(str(given.pop("port", 0))) or free_port()
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    port, log = port or free_port(), data / "web.log"
+    log = data / "web.log"
     with log.open("wb") as file:
         command = [sys.executable, *_COMMAND, f"127.0.0.1:{port}"]
         process = subprocess.Popen(

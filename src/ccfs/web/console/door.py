@@ -9,8 +9,22 @@ from urllib.parse import parse_qsl, urlsplit
 from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
+from ccfs.store.certificate_files import LARGEST
 from ccfs.web.answers import Answer, Plain
-from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in, single_sign_on
+from ccfs.web.console import (
+    apps,
+    callbacks,
+    calls,
+    exports,
+    ingest,
+    node,
+    oneself,
+    people,
+    render,
+    signing_in,
+    single_sign_on,
+    uploads,
+)
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
 from ccfs.web.here import Here
@@ -19,6 +33,7 @@ from ccfs.web.request import ProtocolClosed, Request, read_body
 Room = Callable[[Visit], Awaitable[Answer]]
 FORM_LIMIT: Final = 1 << 16  # bytes
 FIELDS: Final = 100
+UPLOADS: Final = {"/console/node/trust": LARGEST + 1}  # bytes of a file that may come with a form
 
 OPEN: dict[tuple[str, str], Room] = {
     ("GET", "/console/login"): signing_in.ask,
@@ -41,12 +56,17 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/exports"): exports.index,
     ("GET", "/console/export"): exports.show,
     ("POST", "/console/export"): exports.retry,
+    ("GET", "/console/callbacks"): callbacks.index,
+    ("GET", "/console/callbacks/again"): callbacks.confirm,
+    ("POST", "/console/callbacks/again"): callbacks.send_again,
     ("GET", "/console/ingest"): ingest.index,
+    ("POST", "/console/ingest/again"): ingest.read_again,
     ("GET", "/console/apps"): apps.index,
     ("POST", "/console/apps/add"): apps.add,
     ("POST", "/console/apps/account"): apps.add_account,
     ("POST", "/console/apps/key"): apps.add_key,
     ("POST", "/console/apps/revoke"): apps.revoke_key,
+    ("POST", "/console/apps/retire"): apps.retire_keys,
     ("GET", "/console/people"): people.index,
     ("POST", "/console/people/add"): people.add,
     ("POST", "/console/people/give"): people.give,
@@ -56,6 +76,8 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/audit"): audit_log.index,
     ("GET", "/console/audit/csv"): audit_log.save,
     ("GET", "/console/node"): node.index,
+    ("POST", "/console/node/trust"): node.trust,
+    ("POST", "/console/node/distrust"): node.distrust,
     ("GET", "/console/me"): oneself.me,
     ("POST", "/console/me/password"): oneself.set_password,
     ("POST", "/console/me/factor"): oneself.begin_factor,
@@ -76,7 +98,7 @@ async def visit(here: Here, request: Request, protocol: Any) -> Answer:
         return found or await _lost(_stranger(here, request))
     came = _stranger(here, request)
     try:
-        came = await _known(here, request, await _form(request, protocol))
+        came = await _known(here, request, *await _form(request, protocol))
         return await _led(came)
     except Absent:
         return await _lost(came)
@@ -131,7 +153,7 @@ def _stranger(here: Here, request: Request) -> Visit:
     return Visit(here=here, request=request, address=address, language=_language(here, request))
 
 
-async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit:
+async def _known(here: Here, request: Request, form: Mapping[str, str], files: Mapping[str, bytes]) -> Visit:
     """The visit with its user, whose session is noted as used."""
     came, now, set_to = _stranger(here, request), here.now(), here.settings
     token = request.cookies.get(SESSION, "")
@@ -147,18 +169,23 @@ async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit
         user=user,
         token=token if user else "",
         form=form,
+        files=files,
     )
 
 
-async def _form(request: Request, protocol: Any) -> Mapping[str, str]:
+async def _form(request: Request, protocol: Any) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """What a form brings: fields, and where one may, files."""
     if request.method != "POST":
-        return {}
-    body = await read_body(request, protocol, FORM_LIMIT)
+        return {}, {}
+    body = await read_body(request, protocol, FORM_LIMIT + UPLOADS.get(request.path, 0))
+    content_type = request.headers.get("content-type", "")
+    if request.path in UPLOADS and uploads.is_upload(content_type):
+        return uploads.read(content_type, body)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
     except ValueError:
         raise TooLarge(f"{FIELDS} fields") from None
-    return {name: value.replace("\0", "") for name, value in pairs}
+    return {name: value.replace("\0", "") for name, value in pairs}, {}
 
 
 def _language(here: Here, request: Request) -> str:

@@ -54,6 +54,7 @@ class Visit:
     user: User | None = None
     token: str = ""  # of the session
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # that came with the form
 
     @property
     def csrf(self) -> str:
