@@ -84,7 +84,7 @@ def ccfs(data: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     """`ccfs serve` on a data folder; its port and process id."""
     port = free_port()
     command = [str(BIN / "ccfs"), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
-    with process(command, data / "serve.log", environment) as child:
+    with process(command, data / f"serve-{port}.log", environment) as child:
         await_answer(f"http://127.0.0.1:{port}/readyz")
         yield port, child.pid
 

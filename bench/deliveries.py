@@ -28,16 +28,13 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
 
-from ccfs import logs
-from ccfs.model.delivery import Schedule
+from ccfs import logs, settings
 from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.tenancy import AccessKey, App
+from ccfs.model.tenancy import App
 from ccfs.model.window import Window
+from ccfs.node import Node
 from ccfs.store import deliveries, exports, schema, tenancy
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
-from ccfs.work.deliver import Announcer, Sender, Terms
-from ccfs.work.egress import Egress
+from ccfs.store.db import Database
 from tests.servers import database, postgres
 
 AIMS = {"sqlite": 300, "postgresql": 1000}
@@ -61,12 +58,13 @@ def receiver() -> Iterator[int]:
             process.join()
 
 
-def prepared(url: str) -> tuple[Database, App]:
-    """A database with an app and the one export that all deliveries are of."""
-    opened = open_database(url)
-    upgrade(opened)
-    with opened.writing() as connection:
+def prepared(url: str, folder: Path, port: int) -> tuple[Node, App]:
+    """A node as it serves, an app with a key and a bound prefix, and the one export that all deliveries are of."""
+    node = Node(settings.read({}, data=folder, database_url=url))
+    with node.database.writing() as connection:
         app = tenancy.add_app(connection, "bench", "BENCH", NOW)
+        tenancy.add_key(connection, app, app.ak, "s" * 32, node.sealer, NOW)
+        tenancy.bind_callback(connection, app, f"http://127.0.0.1:{port}/")
         exports.add(
             connection,
             app,
@@ -81,7 +79,7 @@ def prepared(url: str) -> tuple[Database, App]:
                 asked_at=NOW,
             ),
         )
-    return opened, app
+    return node, app
 
 
 def fill(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
@@ -98,31 +96,25 @@ def fill(opened: Database, app: App, count: int, urls: list[str], due_at: dateti
             connection.execute(sa.insert(schema.deliveries).values(due_at=due_at, created_at=NOW), rows)
 
 
-def announced(opened: Database, app: App, port: int, count: int) -> float:
+def announced(node: Node, app: App, port: int, count: int) -> float:
     """Deliveries/s, from the start of the announcer until the last is recorded."""
-    prefix = f"http://127.0.0.1:{port}/"
-    fill(opened, app, count, [prefix + "cb"], NOW)
-    sender = Sender(key=AccessKey(id=1, app=app, ak=app.ak, sk="s" * 32), prefixes=[prefix], private_hosts=frozenset())
-    terms = Terms(
-        schedule=Schedule(every=timedelta(minutes=10), attempts=144),
-        host_with_port=True,
-        sender_of=lambda app: sender,
-        now=lambda: datetime.now(UTC),
-    )
-    with Egress() as egress:
-        announcer = Announcer(opened, egress, terms)
-        began = time.perf_counter()
-        announcer.start()
-        while _left(opened):
-            time.sleep(0.05)
-        seconds = time.perf_counter() - began
-        announcer.stop(5)
+    fill(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
+    heart = node.heart("")
+    heart.begin()
+    announcer = node.announcer(heart)
+    began = time.perf_counter()
+    announcer.start()
+    while _is_left(node.database):
+        time.sleep(0.05)
+    seconds = time.perf_counter() - began
+    announcer.stop(5)
     return count / seconds
 
 
-def _left(opened: Database) -> int:
+def _is_left(opened: Database) -> bool:
     with opened.reading() as connection:
-        return deliveries.counts(connection).get("due", 0)
+        left = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == sa.literal_column("'due'"))
+        return connection.execute(left.limit(1)).first() is not None
 
 
 def idle_ms(opened: Database, app: App, waiting: int) -> float:
@@ -142,12 +134,12 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     rows = []
     with postgres() as server, database(server) as elephant, receiver() as port:
         for engine, url in (("sqlite", f"sqlite:///{folder}/ccfs.db"), ("postgresql", elephant)):
-            opened, app = prepared(url)
+            node, app = prepared(url, folder / engine, port)
             speeds = []
             for _ in range(options.rounds):
-                speeds.append(announced(opened, app, port, options.count))
-                idle = idle_ms(opened, app, 0)
-            full = idle_ms(opened, app, options.waiting)
+                speeds.append(announced(node, app, port, options.count))
+                idle = idle_ms(node.database, app, 0)
+            full = idle_ms(node.database, app, options.waiting)
             rows.append(
                 {
                     "what": f"ccfs, {engine}",
@@ -157,7 +149,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
                     f"with {options.waiting} waiting": round(full, 2),
                 }
             )
-            opened.close()
+            node.database.close()
         if options.rivals:
             rows += [{**dict.fromkeys(rows[0], ""), **row} for row in rivals(options, server, folder, port)]
     if not options.rivals:

@@ -35,7 +35,7 @@ def prepare(data: Path, files: Path) -> dict[str, str]:
     """One recording of each size in ccfs and in nginx's folder; size -> index name."""
     node = Node(read({}, data=data))
     now = datetime.now(UTC)
-    names = {}
+    names, disk = {}, node.disk
     with node.database.writing() as connection:
         app = tenancy.add_app(connection, "bench", AK, now)
         tenancy.add_key(connection, app, AK, SK, node.sealer, now)
@@ -44,7 +44,7 @@ def prepare(data: Path, files: Path) -> dict[str, str]:
         for number, (label, size) in enumerate(SIZES.items()):
             content = random.Random(size).randbytes(size)
             (files / f"{number}.wav").write_bytes(content)
-            kept = node.disk.keep(f"1/bench/{number}.wav", [content])
+            kept = disk.keep(f"1/bench/{number}.wav", [content])
             names[label] = f"/0/1/record/{AK}/bench/20240101/101/{number}.wav"
             recordings.add(
                 connection,

@@ -30,9 +30,11 @@ from zoneinfo import ZoneInfo
 import _servers as servers
 import psycopg
 
+from ccfs.model import month
 from ccfs.model.export import Filter
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
+from ccfs.store import months, schema
 from ccfs.store.db import Database, open_database
 from ccfs.store.extract import extract, header
 from ccfs.store.extract.clocks import clocks
@@ -112,6 +114,8 @@ def filled(url: str, rows: int) -> Database:
     else:
         fill = rows_sql(f"to_timestamp({EPOCH}", f"generate_series(0::bigint, {rows - 1}) AS s(n)").replace("%", "%%")
     with database.writing() as connection:
+        days = range(rows // DAILY + 1)
+        months.need(connection, schema.cdrs, {month.of(FIRST + day * DAY) for day in days})
         made = "0" if database.is_local else "now()"
         connection.exec_driver_sql(
             f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"

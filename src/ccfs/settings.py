@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ccfs.model.errors import Misuse
-from ccfs.model.single_sign_on import Rule, rule
+from ccfs.model.single_sign_on import Rule, is_safe_address, rule
 
 PREFIX = "CCFS_"
 
@@ -24,12 +23,6 @@ def _words(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
-
-
-def _is_safe(address: str) -> bool:
-    parts = urlsplit(address)
-    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_here)
 
 
 class Settings(BaseModel):
@@ -43,10 +36,74 @@ class Settings(BaseModel):
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
+    database_silence_seconds: float = Field(
+        default=10, gt=0, description="How long PostgreSQL may be silent before what a client asked fails."
+    )
+    location: str = Field(
+        default="",
+        pattern=r"^\d{0,9}$",
+        description="Id of the location that takes this node's new bytes; empty: the disk in `data`.",
+    )
+    s3_access_key: str = Field(
+        default="", repr=False, description="Access key of S3 locations; empty: the usual AWS environment."
+    )
+    s3_secret_key: str = Field(default="", repr=False, description="Its secret key.")
+    s3_ca_file: str = Field(
+        default="", description="File of PEM certificates that S3 services may show, beside those the system trusts."
+    )
+    s3_timeout_seconds: float = Field(
+        default=10, gt=0, description="How long an S3 service may be silent before a try counts as failed."
+    )
+    s3_retries: int = Field(
+        default=3,
+        ge=0,
+        description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
+    )
+    s3_rest_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="How long an S3 service that failed is left alone: what is asked of it fails at once.",
+    )
+    tier_to: str = Field(
+        default="", pattern=r"^\d{0,9}$", description="Location to which older bytes are moved; empty: they stay."
+    )
+    tier_after_days: int = Field(
+        default=30, ge=0, description="How old the bytes in `location` are when they are moved to `tier_to`."
+    )
+    move_grace_seconds: float = Field(
+        default=600,
+        ge=0,
+        description="How long moved bytes stay where they were, too, for downloads under way.",
+    )
     node_keys: Words = Field(
         default=(),
         repr=False,
         description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
+    )
+    node: str = Field(
+        default="",
+        pattern=r"^([0-9A-Za-z][0-9A-Za-z._-]{0,63})?$",
+        description="Name of this node at its first start, kept in the file `node.id` in `data`; empty: a random one.",
+    )
+    node_address: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#@\s]+)?$",
+        description="URL at which other nodes reach this one, without a path; empty: what `--listen` says.",
+    )
+    node_dead_seconds: float = Field(
+        default=30, ge=1, description="Time without a heartbeat after which a node counts as dead."
+    )
+    peer_connect_seconds: float = Field(
+        default=2, gt=0, description="How long another node may take to accept a connection."
+    )
+    peer_read_seconds: float = Field(
+        default=10, gt=0, description="How long another node may be silent before an answer counts as failed."
+    )
+    peer_rest_seconds: float = Field(
+        default=5, ge=0, description="How long a node that failed is left alone: what is asked of it fails at once."
+    )
+    peer_ca_file: str = Field(
+        default="", description="File of PEM certificates that other nodes may show, beside those the system trusts."
     )
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
     workers: int = Field(default=1, ge=1, le=64, description="Web processes of this node.")
@@ -61,6 +118,12 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
     )
+    x_accel: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
+        "empty: off.",
+    )
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )
@@ -68,6 +131,17 @@ class Settings(BaseModel):
         default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB."
     )
     play_token_seconds: int = Field(default=1800, ge=1, description="How long a play token is good.")
+    obs_url_seconds: int = Field(
+        default=28800,
+        ge=1,
+        le=604_800,
+        description="How long a URL of getRecordFileUrlFromObs is good; at most 7 days.",
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        description="Where clients reach this server, e.g. https://ccfs.example.com; empty: as the asker reached it.",
+    )
     ivr_message_folder: str = Field(
         default="record", description="Folder after the VDN in the names of IVR voice messages."
     )
@@ -117,6 +191,12 @@ class Settings(BaseModel):
     ssl_trust_all: bool = Field(
         default=False, description="Whether certificates of callback receivers go unverified. Dangerous."
     )
+    keep_months: int = Field(
+        default=0, ge=0, le=1200, description="Whole months, beside this one, that rows of calls stay; 0: for ever."
+    )
+    keep_recording_months: int = Field(
+        default=0, ge=0, le=1200, description="The same for recordings, rows and bytes; 0: as `keep_months`."
+    )
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
     )
@@ -160,7 +240,7 @@ class Settings(BaseModel):
     oidc_roles: Words = Field(
         default=(), description="What its values give: value=role, value=role@AK or value=role@AK/account, by comma."
     )
-    oidc_ca: str = Field(
+    oidc_ca_file: str = Field(
         default="",
         description="File of authorities, PEM, that the provider's certificate may be of; empty: the system's.",
     )
@@ -174,14 +254,14 @@ class Settings(BaseModel):
                 raise ValueError("CCFS_PASSWORD_SIGN_IN=false needs CCFS_OIDC_ISSUER")
             return self
         for name, address in (("CCFS_OIDC_ISSUER", self.oidc_issuer), ("CCFS_CONSOLE_URL", self.console_url)):
-            if not _is_safe(address):
+            if not is_safe_address(address):
                 raise ValueError(f"{name} must be https://…, or http of this machine only")
         if not self.oidc_client_id or "openid" not in self.oidc_scopes:
             raise ValueError("CCFS_OIDC_ISSUER needs CCFS_OIDC_CLIENT_ID, and openid in CCFS_OIDC_SCOPES")
         if bool(self.oidc_roles_claim) != bool(self.oidc_roles):
             raise ValueError("CCFS_OIDC_ROLES_CLAIM and CCFS_OIDC_ROLES go together")
-        if self.oidc_ca and not Path(self.oidc_ca).is_file():
-            raise ValueError(f"CCFS_OIDC_CA: there is no file {self.oidc_ca}")
+        if self.oidc_ca_file and not Path(self.oidc_ca_file).is_file():
+            raise ValueError(f"CCFS_OIDC_CA_FILE: there is no file {self.oidc_ca_file}")
         _ = self.role_rules
         return self
 

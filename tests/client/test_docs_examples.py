@@ -49,7 +49,7 @@ class Running:
 
 
 @contextmanager
-def python_receiver(folder: Path) -> Iterator[Running]:
+def python_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
     """`SK=… python receiver.py PORT >>callbacks.jsonl`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -57,7 +57,7 @@ def python_receiver(folder: Path) -> Iterator[Running]:
     with (folder / "callbacks.jsonl").open("ab") as kept:
         command = [sys.executable, "receiver.py", str(port)]
         server = subprocess.Popen(
-            command, cwd=folder, env={"SK": SK}, stdin=subprocess.DEVNULL, stdout=kept, stderr=subprocess.DEVNULL
+            command, cwd=folder, env={"SK": sk}, stdin=subprocess.DEVNULL, stdout=kept, stderr=subprocess.DEVNULL
         )
     try:
         until = time.monotonic() + START_SECONDS
@@ -72,14 +72,14 @@ def python_receiver(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def shell_receiver(folder: Path) -> Iterator[Running]:
+def shell_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
     """`SK=… socat TCP-LISTEN:PORT,fork EXEC:'bash receiver.sh'`: a shell for each connection, which it reads and writes."""
     (folder / "receiver.sh").write_text(block("bash", "openssl"))
 
     class Shell(StreamRequestHandler):
         def handle(self) -> None:
             number = self.connection.fileno()
-            environment = {"SK": SK, "PATH": os.environ["PATH"]}
+            environment = {"SK": sk, "PATH": os.environ["PATH"]}
             command = ["bash", "receiver.sh"]
             subprocess.run(
                 command, cwd=folder, env=environment, stdin=number, stdout=number, stderr=subprocess.DEVNULL, check=True

@@ -38,8 +38,12 @@ def idp(ports: tuple[int, int]) -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp: Provider) -> Iterator[Server]:
     """A server with people, some of whom have no password, and single sign-on."""
-    sso = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
-    more = {"console_url": f"http://127.0.0.1:{ports[0]}", "oidc_name": "Example-ID", "lock_failures": 0}
+    sso: dict[str, Any] = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    more: dict[str, Any] = {
+        "console_url": f"http://127.0.0.1:{ports[0]}",
+        "oidc_name": "Example-ID",
+        "lock_failures": 0,
+    }
     with serving(tmp_path_factory.mktemp("house"), port=ports[0], **sso, **more) as one:
         furnish(one.node)
         for name in ("sue", "sam", "dan", "tom"):

@@ -148,7 +148,7 @@ GOOD = {
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=king"}, "value=role"),
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=listener"}, "@AK"),
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=operator@AK1"}, "everywhere"),
-        ({"CCFS_OIDC_CA": "no such file"}, "CCFS_OIDC_CA"),
+        ({"CCFS_OIDC_CA_FILE": "no such file"}, "CCFS_OIDC_CA_FILE"),
         ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_SIGN_IN": "false"}, "CCFS_PASSWORD_SIGN_IN"),
     ],
 )

@@ -9,7 +9,21 @@ import pytest
 
 from tests.house.source import PACKAGE, name_of, python_files, tree_of
 
-EVERYTHING = {"model", "wire", "switches", "store", "client", "web", "work", "settings", "logs", "demo", "node", "cli"}
+EVERYTHING = {
+    "model",
+    "wire",
+    "switches",
+    "store",
+    "client",
+    "web",
+    "work",
+    "settings",
+    "logs",
+    "demo",
+    "terms",
+    "node",
+    "cli",
+}
 
 # storey: what of ccfs it may import beside itself. wire and store never meet; web and work meet in the database only.
 WITHIN: dict[str, set[str]] = {
@@ -22,6 +36,7 @@ WITHIN: dict[str, set[str]] = {
     "work": {"wire", "store", "switches", "model", "settings", "logs"},
     "settings": {"model"},
     "logs": {"settings"},
+    "terms": {"settings", "store", "web", "model"},
     "demo": EVERYTHING - {"web", "node", "cli"},
     "node": EVERYTHING,
     "cli": EVERYTHING,
@@ -37,13 +52,14 @@ OUTSIDE: dict[str, set[str]] = {
     "model": set(),
     "wire": {"pydantic"},
     "switches": {"av", "numpy"},
-    "store": {"sqlalchemy", "alembic", "psycopg", "cryptography", "argon2"},
+    "store": {"sqlalchemy", "alembic", "psycopg", "argon2", "cryptography", "obstore"},
     "client": {"httpx2"},
     "web": {"granian", "httpx2", "jinja2", "joserfc", "markupsafe", "prometheus_client", "structlog", *CONNECTION},
     "work": {"httpcore2", "isal", "structlog", *CONNECTION},
     "settings": {"pydantic"},
     "logs": {"structlog"},
     "demo": {"av", "numpy"},
+    "terms": set(),
     "node": {"granian", "prometheus_client", "structlog"},
     "cli": {"cryptography", "granian", "httpx2", "rich", "structlog", "typer", *CONNECTION},
     "__main__": set(),

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ccfs.store import tenancy
+from ccfs.store import places, tenancy
 from ccfs.store.db import open_database
 from ccfs.store.sealing import Sealer, keys_in
 from ccfs.store.upgrade import upgrade
@@ -62,6 +63,13 @@ def revoke_key(url: str, ak: str, number: str) -> bool:
     with database.writing() as connection:
         tenancy.revoke_key(connection, tenancy.app_by_ak(connection, ak), int(number), datetime.now(UTC))
     return True
+
+
+def claim_disk(url: str) -> str:
+    """The number of a node's disk; each process is a node of its own."""
+    database = open_database(url)
+    with database.writing() as connection:
+        return places.claim_disk(connection, f"node {os.getpid()}", datetime.now(UTC))
 
 
 def node_keys(folder: str) -> list[str]:

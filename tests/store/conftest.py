@@ -12,6 +12,7 @@ from ccfs.store.sealing import Sealer
 from ccfs.store.upgrade import upgrade
 from tests import servers
 from tests.store import given
+from tests.web.serving import Server, serving
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -29,6 +30,13 @@ def _opened(url: str) -> Iterator[Database]:
     upgrade(database)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def peer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real node, whose disks are read from afar."""
+    with serving(tmp_path_factory.mktemp("peer"), lock_failures=0) as server:
+        yield server
 
 
 @pytest.fixture

@@ -208,7 +208,9 @@ class TestEnds:
             assert exports.old_files(connection, NOW, 9) == []
             old = exports.old_files(connection, NOW + SECOND, 9)
         assert old == [(app, export(1).response_id, given.kept("1/a"))]
-        write(database, exports.expire, app, export(1).response_id)
+        write(database, exports.expire, app, export(1).response_id, given.kept("1/moved"))
+        assert file(database, app) == given.kept("1/a")  # was moved meanwhile
+        write(database, exports.expire, app, export(1).response_id, given.kept("1/a"))
         assert file(database, app) is None
         with database.reading() as connection:
             assert exports.counts(connection) == {State.READY: 1, State.EXPIRED: 1}

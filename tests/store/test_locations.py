@@ -1,4 +1,4 @@
-"""What every location does: one suite for all makers. Disk now; whoever makes another adds it to MAKERS."""
+"""What every location does: one suite for all makers; whoever makes another adds it to MAKERS."""
 
 import hashlib
 import zlib
@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from ccfs.model.recording import Kept
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import CHUNK, BadKey, Gone, Location
+from tests.store import buckets, peers
 
-MAKERS: dict[str, Callable[[Path], Location]] = {"disk": lambda folder: Disk("0", folder / "files")}
+Ask = pytest.FixtureRequest
+MAKERS: dict[str, Callable[[Ask, Path], Location]] = {
+    "disk": lambda _, folder: Disk("0", folder / "files"),
+    "s3": lambda ask, _: buckets.s3(ask.getfixturevalue("s3_url")),
+    "peer": lambda ask, folder: peers.of_disk(ask.getfixturevalue("peer_server"), folder / "files"),
+}
 KEY = "7/rec/20260504/0123456789abcdef.wav"
 BAD_KEYS = (
     "",
@@ -53,9 +59,9 @@ BAD_KEYS = (
 
 
 @pytest.fixture(params=MAKERS)
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+def location(request: Ask, tmp_path: Path) -> Location:
     """A location without bytes."""
-    return MAKERS[request.param](tmp_path)
+    return MAKERS[request.param](request, tmp_path)
 
 
 def read(location: Location, key: str = KEY, start: int = 0, end: int | None = None) -> bytes:

@@ -35,8 +35,8 @@ def pictures(database: Database, sealer: Sealer, app: App) -> Pictures:
 
 
 def becomes(pictures: Pictures, is_so: Callable[[Picture], bool]) -> bool:
-    """Whether the picture becomes so: at once where the database is local, within its patience elsewhere."""
-    end = time.monotonic() + (0 if pictures._database.is_local else Pictures.PATIENCE + 0.1)
+    """Whether the picture becomes so within its patience."""
+    end = time.monotonic() + pictures._patience + 0.1
     while not is_so(pictures.latest(NOW)):
         if time.monotonic() >= end:
             return False
@@ -70,9 +70,22 @@ def test_nothing_is_loaded_while_nothing_changes(pictures: Pictures, database: D
     before = pictures.latest(NOW)
     with database.writing() as connection:  # a commit that does not concern tenancy
         connection.execute(sa.text("UPDATE apps SET name = name"))
-    time.sleep(0 if database.is_local else Pictures.PATIENCE)
+    time.sleep(pictures._patience)
+    assert pictures.is_old
     assert pictures.latest(NOW + timedelta(days=1)) is before
+
+
+def test_within_its_patience_a_picture_is_given_without_a_question(database: Database, sealer: Sealer) -> None:
+    pictures = Pictures(database, sealer, patience=60)
+    before = pictures.latest(NOW)
+    asked: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     assert not pictures.is_old
+    assert pictures.latest(NOW) is before
+    assert asked == []
+    pictures.look_again()
+    assert pictures.is_old
+    assert pictures.latest(NOW).number == before.number
 
 
 def test_a_key_that_is_revoked_while_the_picture_is_drawn_does_not_live_on_in_it(

@@ -66,7 +66,11 @@ def test_a_sealed_secret_opens_and_is_sealed_differently_each_time(secret: str) 
     assert sealer.seal(secret) != sealer.seal(secret)
 
 
-@pytest.mark.parametrize("sealed", ["", "nonsense", Fernet(STRANGE).encrypt(b"secret").decode()])
+@pytest.mark.parametrize(
+    "sealed",
+    ["", "nonsense", Fernet(STRANGE).encrypt(b"secret").decode()],
+    ids=["nothing", "nonsense", "by another key"],
+)
 def test_what_none_of_the_keys_sealed_does_not_open(sealed: str) -> None:
     with pytest.raises(Misuse, match="none of the node's keys"):
         Sealer((NEW, OLD)).open(sealed)

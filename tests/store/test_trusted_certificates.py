@@ -1,5 +1,6 @@
 """Rows of trusted certificates on both engines."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from ccfs.model.errors import Misuse
 from ccfs.store import trusted_certificates as store
 from ccfs.store.db import Database
-from ccfs.store.trusted_certificates import TrustedCertificate
+from ccfs.store.trusted_certificates import Trusted, TrustedCertificate
 from tests.store.given import NOW, SECOND
 
 ONE = TrustedCertificate(
@@ -40,3 +41,15 @@ def test_a_removed_certificate_is_gone_and_its_name_free(database: Database) -> 
         with pytest.raises(Misuse, match="no certificate receiver"):
             store.remove_certificate(connection, "receiver")
         store.add_certificate(connection, ONE, NOW)
+
+
+def test_who_sends_knows_of_a_change_within_a_moment(database: Database) -> None:
+    trusted = Trusted(database)
+    before = trusted()
+    with database.writing() as connection:
+        store.add_certificate(connection, ONE, NOW)
+    time.sleep(Trusted.PATIENCE)
+    number, certificates = trusted()
+    assert (before, certificates) == ((0, []), [ONE.der])
+    assert number > 0
+    assert trusted() == (number, [ONE.der])

@@ -75,6 +75,9 @@ def enveloped(msg_body: dict[str, Any]) -> bytes:
     return json.dumps({"request": {"version": "2.0"}, "msgBody": msg_body}, ensure_ascii=False).encode()
 
 
+FLAT = ("getRecordFileUrlFromObs",)  # its body has no envelope
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """A client of today: signs three headers, milliseconds, and an empty query line where there is no query."""
@@ -89,7 +92,8 @@ class Caller:
     def ask(self, operation: str, msg_body: dict[str, Any], **headers: str) -> Reply:
         """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1"; `if_range` means If-Range."""
         extra = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.post(BASE + operation, self.body(msg_body), extra)
+        body = json.dumps(msg_body).encode() if operation in FLAT else self.body(msg_body)
+        return self.post(BASE + operation, body, extra)
 
     def post(self, target: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
         """Send a body, signed, to a path that may have a query."""

@@ -30,6 +30,12 @@ def _period(account_id: str) -> dict[str, Any]:
     return {**times, "accountId": account_id, "callBackURL": CALLBACK}
 
 
+def _of_call(call_id: str) -> dict[str, Any]:
+    """An ask for URLs of one call, on its day in the account's zone."""
+    times = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
+    return {"callId": call_id, **times, "version": "2.0"}
+
+
 def doors(member: Member, *, there: bool) -> dict[str, Ask]:
     """What can be asked for by name of all that the member has; or, by like names, of what it does not have."""
 
@@ -43,6 +49,8 @@ def doors(member: Member, *, there: bool) -> dict[str, Ask]:
         "call": ("downloadRecord", {"callId": member.large.call_id if there else f"1602728799-{member.vdn}999"}),
         "call of two": ("downloadRecord", {"callId": member.two[0].call_id if there else f"9-{member.vdn}"}),
         "name of a call": ("downloadRecord", {"fileName": named(member.two[1].original_file_name)}),
+        "URL": ("getRecordFileUrlFromObs", _of_call(member.large.call_id if there else f"1602728799-{member.vdn}999")),
+        "URLs": ("getRecordFileUrlFromObs", _of_call(member.two[0].call_id if there else f"9-{member.vdn}")),
         "playback": ("requestPlayVoice", {"fileName": named(member.one.original_file_name)}),
         "message": ("downloadIVRRecordFile", {"fileName": named(member.message)}),
         "message, located": ("downloadIVRRecordFile?locationId=0", {"fileName": named(member.message)}),
@@ -65,7 +73,17 @@ def doors(member: Member, *, there: bool) -> dict[str, Ask]:
 def labels() -> list[str]:
     """The doors' names, as far as they are known before there is a cast."""
     return [
-        *("index name", "original name", "large file", "call", "call of two", "name of a call", "playback"),
+        *(
+            "index name",
+            "original name",
+            "large file",
+            "call",
+            "call of two",
+            "name of a call",
+            "URL",
+            "URLs",
+            "playback",
+        ),
         *("message", "message, located", *(f"oiap {n}" for n in range(5))),
         *("voice file", "folder", "upload", "upload by its alias"),
         *(f"file of {operation}" for operation, _, _ in FILES),

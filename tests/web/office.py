@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.model.tenancy import Account, Vdn
-from ccfs.store import tenancy
+from ccfs.store import recordings, tenancy
 from tests.cast import Cast, a_law, fill, keep_recording
 from tests.receivers import Received, Receiver, receiver
 from tests.web.callers import Caller, Reply, caller
@@ -90,7 +90,7 @@ def opened(reply: Reply) -> dict[str, list[str]]:
 
 
 @contextmanager
-def an_office(data: Path, **settings: object) -> Iterator[Office]:
+def an_office(data: Path, **settings: Any) -> Iterator[Office]:
     with receiver() as there, serving(data, lock_failures=0, callback_retry_seconds=1, **settings) as server:
         cast = fill(server.node)
         add_new_york(server, cast)
@@ -109,6 +109,25 @@ def add_new_york(server: Server, cast: Cast) -> None:
         tenancy.add_account(connection, app, Account(account_id=NEW_YORK, zone="America/New_York"), vdn, begin)
     more = {"account_id": NEW_YORK, "call_begin": begin, "call_end": begin + timedelta(minutes=1)}
     keep_recording(server.node, app, a_law(9), FAR, "Y:/77/0/1.V3", **more)
+
+
+CLOCK_CHANGES = {  # recordings in New York about the hours that come twice, and not at all
+    "first": datetime(2020, 11, 1, 5, 30, tzinfo=UTC),
+    "between": datetime(2020, 11, 1, 6, 0, tzinfo=UTC),
+    "second": datetime(2020, 11, 1, 6, 30, tzinfo=UTC),
+    "before": datetime(2021, 3, 14, 6, 59, 59, tzinfo=UTC),
+    "after": datetime(2021, 3, 14, 7, 30, tzinfo=UTC),
+}
+
+
+def add_clock_changes(server: Server, cast: Cast) -> None:
+    """These recordings, where they are not there yet."""
+    with server.node.database.reading() as connection:
+        is_there = recordings.has_file_name(connection, cast.acme.app, "/0/1/record/first/1.V3")
+    for number, (name, begin) in enumerate({} if is_there else CLOCK_CHANGES.items()):
+        more: dict[str, Any] = {"account_id": NEW_YORK, "call_begin": begin, "call_end": begin}
+        names = f"/0/1/record/{name}/1.V3", f"Y:/77/0/{name}.V3"
+        keep_recording(server.node, cast.acme.app, a_law(number + 20), *names, **more)
 
 
 def names_in(lines: list[str]) -> list[str]:

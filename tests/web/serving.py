@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,15 +17,10 @@ import ccfs
 from ccfs import settings
 from ccfs.node import Node
 
-START_SECONDS = 30
+START_SECONDS = 60  # where the machine is busy
 LOG_SECONDS = 5
 DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
-_COMMAND = (
-    "-c",
-    "from ccfs.cli import main; main()",
-    "serve",
-    "--listen",
-)  # works in any environment, installed or not
+PROGRAM = "from ccfs.cli import main; main()"  # works in any environment, installed or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +40,11 @@ class Server:
     def connect(self, timeout: float = 20) -> socket.socket:
         """A fresh connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+    def kill(self) -> None:
+        """All its processes at once, as a machine dies."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def log_text(self) -> str:
         """All that the process wrote."""
@@ -67,19 +68,21 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, **given: object) -> Iterator[Server]:
+def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) -> Iterator[Server]:
     """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log.
 
-    It listens on a free port, unless `port` is given.
+    `port`: for one that is to stand where another one died.
     """
-    port = int(str(given.pop("port", 0))) or free_port()
+    data.mkdir(parents=True, exist_ok=True)
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    log = data / "web.log"
-    with log.open("wb") as file:
-        command = [sys.executable, *_COMMAND, f"127.0.0.1:{port}"]
+    port = port or free_port()
+    log = data / f"web-{port}.log"  # several servers may share a folder
+    with log.open("ab") as file:
+        command = [sys.executable, "-c", program, "serve", "--listen", f"127.0.0.1:{port}"]
+        environment = _environment(data, given)
         process = subprocess.Popen(
-            command, env=_environment(data, given), stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
     server = Server(port=port, node=node, process=process, log=log)
     try:

@@ -3,13 +3,17 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import Connection
 
+from ccfs.node import Node
 from ccfs.store import tenancy
+from ccfs.store.picture import Pictures
 from ccfs.wire.operations import BASE
 from tests.cast import add_app
 from tests.web.callers import Caller, Reply, send
@@ -134,17 +138,25 @@ def test_nobody_else_is_believed(honest: Caller) -> None:
     assert_locked(ask(replace(attacker, headers={"X-Forwarded-For": "203.0.113.200"})))
 
 
+@contextmanager
+def changing(node: Node) -> Iterator[Connection]:
+    """A change that the server has seen when the block is left."""
+    with node.database.writing() as connection:
+        yield connection
+    time.sleep(Pictures.LOCAL_PATIENCE)
+
+
 def test_a_key_is_good_from_when_it_is_added_until_it_is_revoked(honest: Caller) -> None:
     node = honest.server.node
     newcomer = replace(honest, sk="a-second-secret", source="127.0.0.7")
     with node.database.reading() as connection:
         app = tenancy.app_by_ak(connection, honest.ak)
     assert ask(newcomer).status == 401
-    with node.database.writing() as connection:
+    with changing(node) as connection:
         tenancy.add_key(connection, app, app.ak, newcomer.sk, node.sealer, datetime.now(UTC))
     assert ask(newcomer).code == MISSING
     assert ask(replace(honest, source="127.0.0.7")).code == MISSING  # two SKs under one AK
-    with node.database.writing() as connection:
+    with changing(node) as connection:
         newest = max(number for number, _, _ in tenancy.keys(connection, app))
         tenancy.revoke_key(connection, app, newest, datetime.now(UTC))
     assert ask(newcomer).status == 401
@@ -154,11 +166,11 @@ def test_a_key_is_good_from_when_it_is_added_until_it_is_revoked(honest: Caller)
 def test_an_app_may_have_several_aks_and_loses_only_the_one_that_is_revoked(honest: Caller) -> None:
     node = honest.server.node
     second = replace(honest, ak="DOORAK0002", sk="the-secret-of-the-second-ak", source="127.0.0.8")
-    with node.database.writing() as connection:
+    with changing(node) as connection:
         app = tenancy.app_by_ak(connection, honest.ak)
         tenancy.add_key(connection, app, second.ak, second.sk, node.sealer, datetime.now(UTC))
     assert ask(second).code == MISSING
-    with node.database.writing() as connection:
+    with changing(node) as connection:
         number = next(number for number, ak, _ in tenancy.keys(connection, app) if ak == second.ak)
         tenancy.revoke_key(connection, app, number, datetime.now(UTC))
     assert ask(second).status == 401
@@ -169,4 +181,5 @@ def test_a_new_app_is_let_in_at_once(guarded: Server) -> None:
     newcomer = Caller(server=guarded, ak="LATERAK0001", sk=SK, source="127.0.0.10")
     assert ask(newcomer).status == 401
     add_app(guarded.node, "later", SK, 1)
+    time.sleep(Pictures.LOCAL_PATIENCE)
     assert ask(newcomer).code == MISSING

@@ -19,7 +19,19 @@ from tests import servers
 from tests.cast import CALLBACK
 from tests.receivers import OK, Behaviour, Receiver, receiver
 from tests.web.callers import OldCaller, Reply
-from tests.web.office import DAY, DOWNLOADS, FAR, MEMBERS, NAMES, NEW_YORK, Office, an_office, names_in, opened
+from tests.web.office import (
+    DAY,
+    DOWNLOADS,
+    FAR,
+    MEMBERS,
+    NAMES,
+    NEW_YORK,
+    Office,
+    add_clock_changes,
+    an_office,
+    names_in,
+    opened,
+)
 from tests.work.announcing import until
 
 
@@ -67,8 +79,16 @@ class TestTheAnswer:
             (
                 {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 00:00:00", "accountId": NEW_YORK},
                 "0300004",
-                None,
+                "The format of endTime is incorrect.",
             ),
+            (
+                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 23:00:00", "accountId": NEW_YORK},
+                "0300004",
+                "The format of beginTime is incorrect.",
+            ),
+            ({"beginTime": "0000-12-31 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
+            ({"beginTime": "0001-01-01 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
+            ({"endTime": "9999-12-31 24:00:00"}, "0300004", "The format of endTime is incorrect."),
             ({"beginTime": "2020-10-15 23:59:59", "endTime": "2020-10-15 23:59:58"}, "0300013", None),
             ({"endTime": "2020-10-18 00:00:01"}, "0390006", None),
             ({"accountId": "x" * 21}, "0300003", "The length of accountId is too long."),
@@ -176,6 +196,26 @@ class TestTheFile:
         assert names_in(office.rows(**second, accountId=acme.account_id)["record"]) == [acme.one.file_name]
         late = {"beginTime": "2020-10-15 23:59:59", "endTime": "2020-10-15 23:59:59", "accountId": NEW_YORK}
         assert names_in(office.rows(**late)["record"]) == [FAR]
+
+    @pytest.mark.parametrize(
+        ("begin", "end", "found"),
+        [
+            ("2020-11-01 01:30:00", "2020-11-01 01:30:00", ["first", "between", "second"]),  # an hour comes twice
+            ("2020-11-01 01:30:01", "2020-11-01 01:59:59", ["between", "second"]),
+            ("2020-11-01 00:00:00", "2020-11-01 01:29:59", ["first", "between"]),
+            ("2020-11-01 02:00:00", "2020-11-01 03:00:00", []),
+            ("2021-03-14 02:30:00", "2021-03-14 02:30:00", ["after"]),  # an hour never comes: 02:30 is 03:30
+            ("2021-03-14 03:30:00", "2021-03-14 03:30:00", ["after"]),
+            ("2021-03-14 01:59:59", "2021-03-14 03:00:00", ["before"]),
+            ("2021-03-14 02:00:00", "2021-03-14 02:59:59", ["after"]),
+        ],
+    )
+    def test_where_clocks_change_nothing_falls_out(
+        self, office: Office, begin: str, end: str, found: list[str]
+    ) -> None:
+        add_clock_changes(office.caller.server, office.cast)
+        names = names_in(office.rows(beginTime=begin, endTime=end, accountId=NEW_YORK)["record"])
+        assert names == [f"/0/1/record/{name}/1.V3" for name in found]
 
     def test_no_account_is_all_of_the_app_and_none_of_another(self, office: Office) -> None:
         acme = office.cast.acme

@@ -117,7 +117,10 @@ def test_download_record_of_a_call_with_several(manual: Manual) -> None:
     with zipfile.ZipFile(BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         members = {name: archive.read(name) for name in archive.namelist()}
-    assert members == {"1_2022318.V3": SOUNDS[PLAYED], "2_1023394.V3": SOUNDS[DRIVE_NAME]}
+    assert members == {
+        "1_1023394.V3": SOUNDS[DRIVE_NAME],
+        "2_2022318.V3": SOUNDS[PLAYED],
+    }  # they begin together: by name
 
 
 @pytest.mark.parametrize("msg_body", [f'{{"callId":"{CALL}","ccId":2}}', '{"callId":"404299"}', '{"fileName":"X:/4"}'])

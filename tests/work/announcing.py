@@ -115,7 +115,7 @@ class Stage:
         terms = Terms(
             schedule=Schedule(every=every, attempts=attempts),
             host_with_port=True,
-            sender_of=self.node._sender_of,
+            senders=self.node.senders,
             now=clock,
         )
         trusted = Trusted(self.node.database)
@@ -126,6 +126,7 @@ class Stage:
                 yield announcer
             finally:
                 announcer.stop(2)
+                announcer._claiming.join(20)  # its connection ends with it
 
 
 @contextmanager

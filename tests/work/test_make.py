@@ -19,7 +19,7 @@ from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.node import Node
 from ccfs.settings import read
-from ccfs.store import deliveries, exports, recordings, schema
+from ccfs.store import deliveries, exports, moves, recordings, schema
 from ccfs.store.locations.disk import Disk
 from ccfs.work import make
 from ccfs.work.make import LEASE, Maker, Workshop
@@ -216,10 +216,17 @@ def test_what_dead_workers_left_is_removed(shop: Shop) -> None:
         assert claimed
         shop.node.disk.keep(make._key(claimed, lease), [b"whole, but never named"])
         shop.now += LEASE
+    with shop.node.database.writing() as connection:
+        far = exports.claim(connection, shop.now, "0123-7", LEASE)  # of another node, to its own disk
+    shop.now += LEASE
     assert shop.maker().make_one()
     kept = shop.file(export)
     assert kept
     assert shop.files() == {kept.key}
+    with shop.node.database.reading() as connection:
+        strays = [(one.location_id, one.key) for one in moves.due(connection, shop.now, 9)]
+    assert far
+    assert strays == [("7", make._key(far, "0123-7"))]
 
 
 def test_who_lost_its_lease_meanwhile_leaves_nothing(shop: Shop) -> None:

@@ -1,39 +1,21 @@
 """Tidying on both engines: what a crash cut short is finished, and what cannot be finished holds up nothing else."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from ccfs.model.tenancy import App
 from ccfs.model.voice_file import VoiceFile
 from ccfs.store import lockouts, play_tokens, recordings, voice_files
-from ccfs.store.db import Database, open_database
+from ccfs.store.db import Database
 from ccfs.store.locations.disk import Disk
 from ccfs.store.locations.port import Gone
-from ccfs.store.upgrade import upgrade
 from ccfs.work.tidy import BATCH, finish_deletions, tidy
 from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database of its own at this release's schema."""
-    database = open_database(database_url)
-    upgrade(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    """The only location."""
-    return Disk("0", tmp_path / "files")
 
 
 @pytest.fixture

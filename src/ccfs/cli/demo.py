@@ -75,7 +75,7 @@ def _take_day(node: Node, owner: Owner, language: str, seed: int) -> None:
             seed=seed,
         )
         settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # nobody writes to these files any more
-        run = Run(database=node.database, home=node.disk, settings=settled, now=now)
+        run = Run(database=node.database, home=node.home, settings=settled, now=now)
         ingest(run, owner, Asterisk(cdr=day.cdr, queue_log=day.queue_log, recordings=day.recordings))
 
 

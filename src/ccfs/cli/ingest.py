@@ -184,7 +184,7 @@ def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], No
     with Bars(sys.stderr.isatty() and not watching) as bars:
         run = Run(
             database=node.database,
-            home=node.disk,
+            home=node.home,
             settings=node.settings,
             now=now,
             watching=watching,
@@ -193,7 +193,8 @@ def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], No
         )
         try:
             if watching:
-                watch_passes(lambda: one_pass(run), run.tally, run.settings.watch_seconds, stopped)
+                seconds = run.settings.watch_seconds
+                watch_passes(lambda: one_pass(run), run.tally, seconds, stopped, node.is_draining)
             else:
                 one_pass(run)
         except UnreadableLine as error:

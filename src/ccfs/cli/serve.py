@@ -21,14 +21,22 @@ from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
+from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
 
+_ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
+MOVE_SECONDS = 30.0
+SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
-FINISH_SECONDS = 3.0  # for callbacks that are under way at SIGTERM; others are due again when their lease ends
 DRAIN_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
+FINISH_SECONDS = 3.0
+# So long, once the web processes have drained, may callbacks take that are under way. Receivers that are well answer in
+# less. What takes longer (an exchange may last 30 s) is recorded as "cut off: this node stopped" and is due again at once,
+# for another node or the next start; its receiver may hear it twice, under the same id. It is no longer because whoever
+# stops a node kills it before long. If that comes first, no row tells of the attempt, and the lease has to end.
 
 
 def serve(
@@ -44,8 +52,9 @@ def serve(
     host, port = _address(listen)
     node = open_node(data)
     logs.prepare()
-    node.disk.sweep(LEFT_BEHIND_SECONDS)
+    _sweep(node)
     node.database.is_ready()
+    node.database.patience.seconds = SILENCE_SECONDS
     url = f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"
     if demo:
         print(prepare_demo(node, url), flush=True)
@@ -54,7 +63,9 @@ def serve(
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    with _working(node):
+    heart = node.heart("" if host in _ANYWHERE else f"{'https' if tls_cert else 'http'}://{listen}")
+    heart.begin()
+    with _working(node, heart):
         _server(node, host, port, tls_cert, tls_key).serve()
     node.database.close()
 
@@ -71,21 +82,25 @@ def _welcome(node: Node, url: str) -> None:
 
 
 @contextmanager
-def _working(node: Node) -> Iterator[None]:
+def _working(node: Node, heart: Heart) -> Iterator[None]:
     """What takes time, in threads of this process: the web processes are others."""
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
-    announcer = node.announcer()
-    makers = [node.maker(announcer.wake) for _ in range(MAKERS)]
-    loop = Loop([("tidy", lambda: _tidy(node))], TIDY_SECONDS)
+    announcer = node.announcer(heart)
+    makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
+    tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
     announcer.start()
-    loop.start()
+    for loop in loops:
+        loop.start()
     for maker in makers:
         maker.start()
     try:
         yield
     finally:
-        loop.stop()
+        for loop in loops:
+            loop.stop()
         for maker in makers:
             maker.stop()
         announcer.stop(FINISH_SECONDS)
@@ -105,7 +120,33 @@ def _reachable(host: str) -> str:
 def _tidy(node: Node) -> None:
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
-    tidy(node.database, node.locations, now(), lock_period, keep)
+    tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
+
+
+def _sweep(node: Node) -> None:
+    """What killed processes of this node left; a location that is away keeps nobody from serving the others."""
+    for location_id in node.locations:
+        try:
+            node.locations[location_id].sweep(LEFT_BEHIND_SECONDS)
+        except OSError as error:
+            log().warning("not swept", action="sweep_failed", location=location_id, reason=str(error))
+
+
+def _move(node: Node, heart: Heart, loop: Loop) -> None:
+    """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
+    set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
+    mover.sweep()
+    if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
+        return
+    try:
+        moved = mover.move(home, set_to.tier_to, now() - timedelta(days=set_to.tier_after_days))
+    except OSError as error:
+        log().warning("not moved", action="move_failed", reason=str(error))
+        return
+    if moved.files or moved.missing or moved.damaged:
+        log().info("moved", action="moved", files=moved.files, bytes=moved.size, to=set_to.tier_to, left=moved.left)
+    for key in (*moved.missing, *moved.damaged):
+        log().error("bytes are gone or damaged", action="bytes_lost", location=home, key=key)
 
 
 def _share_metrics(node: Node) -> None:

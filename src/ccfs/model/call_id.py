@@ -16,10 +16,13 @@ the callId of the id whose image it is. Call ids that CC-FS itself wrote are cal
 """
 
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
 LONGEST = 25  # the interface's callId is a String(1-25)
+
+_FIRST_SECOND, _LAST_SECOND = 1_000_000_000, 4_000_000_000  # 2001 to 2096
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _COUNTED = re.compile(r"[0-9]+\.[0-9]+")
@@ -52,6 +55,13 @@ def switch_id(call_id: str) -> str | None:
     if _is_uuid_image(call_id):
         return str(UUID(int=int(call_id, 36)))
     return call_id if _is_plain(call_id) else None
+
+
+def begun(call_id: str) -> datetime | None:
+    """When the call began, as its callId tells; None for one of another form than counted, or of no usual time."""
+    is_counted = len(call_id) <= LONGEST and _COUNTED_IMAGE.fullmatch(call_id)
+    seconds = int(call_id.partition("-")[0]) if is_counted else 0
+    return datetime.fromtimestamp(seconds, UTC) if _FIRST_SECOND <= seconds < _LAST_SECOND else None
 
 
 def _is_plain(text: str) -> bool:

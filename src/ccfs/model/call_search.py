@@ -24,7 +24,7 @@ class After:
     """The last result of the page before: where the next one goes on."""
 
     begin: datetime
-    row: int
+    line: str  # the leg's line_key
     talk: int = 0  # seconds, where it is sorted by them
 
 

@@ -14,6 +14,10 @@ class Kept:
     sha256: str  # lower-case hex of the bytes kept
     crc32: int  # of the bytes kept; a zip of known length needs it beforehand
 
+    def is_at(self, other: "Kept") -> bool:
+        """Whether the two are the same bytes at the same place, which must not be removed while either is wanted."""
+        return (self.location_id, self.key) == (other.location_id, other.key)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:

@@ -3,9 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from ccfs.model.user import Role
+
+
+def is_safe_address(address: str) -> bool:
+    """Whether nobody on the way reads what goes there: https, or plain within this machine. No query, no fragment."""
+    parts = urlsplit(address)
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_here)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Who is who: apps, access keys, accounts, VDNs. Pure values; secrets appear in AccessKey only, and never in its repr."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -69,3 +69,9 @@ def asking_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
         return accounts[account_id].zoneinfo
     zones = {account.zone for account in accounts.values()}
     return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)
+
+
+def signing_keys(living: Iterable[AccessKey]) -> dict[int, AccessKey]:
+    """What each app's callbacks are signed with, by app: its newest key under its own AK, or else its newest."""
+    by_rank = sorted(living, key=lambda key: (key.ak == key.app.ak, key.id))
+    return {key.app.id: key for key in by_rank}

@@ -1,6 +1,6 @@
 """Voice files: audio for IVR flows and bots, voice messages, recordings of the intelligent IVR. Pure values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccfs.model.recording import Kept
@@ -14,3 +14,8 @@ class VoiceFile:
     file_name: str  # {drive}:/…, as the interface names it
     kept: Kept
     created_at: datetime
+    first_location_id: str = field(default="", compare=False)  # what its uploader was told; set when the row is kept
+
+    def is_known_at(self, location_id: int | None) -> bool:
+        """Whether a caller who names that location means this file; None names any."""
+        return location_id is None or str(location_id) in (self.kept.location_id, self.first_location_id)

@@ -4,13 +4,18 @@ Each search is bounded by time and walks one index of its account; the call of s
 first one does. No question counts further than it was asked to.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import InternalTraversal
 
+from ccfs.model import month
 from ccfs.model.agent_operation import AgentOperation
 from ccfs.model.call import Direction
 from ccfs.model.call_id import call_id
@@ -23,30 +28,33 @@ from ccfs.store import cdrs, recordings, schema
 _LEG = schema.cdrs
 _OPERATIONS = schema.agent_operations
 _FIELDS = AgentOperation.__dataclass_fields__
+_BY_BEGIN = ("begin", "line_key")
+_KEYS = {  # what results are sorted by: the last columns of an index, then what tells equals apart
+    Order.NEWEST: _BY_BEGIN,
+    Order.OLDEST: _BY_BEGIN,
+    Order.LONGEST: ("talk_seconds", *_BY_BEGIN),
+}
 
 
 def find(connection: Connection, app: App, search: Search) -> list[Hit]:
     """The calls that fit, in the search's order, at most its limit."""
-    leg = _LEG.alias("leg")
-    key = _key(leg, search.order)
-    told = sa.select(leg.c.call_id, leg.c.begin, leg.c.id, leg.c.talk_seconds)
-    asked = told.where(*_fits(leg, app, search), ~_stands_elsewhere(leg, app, search))
-    is_falling = search.order is not Order.OLDEST
-    if search.after is not None:
-        last = {"talk_seconds": search.after.talk, "begin": search.after.begin, "id": search.after.row}
-        bound = sa.tuple_(*(sa.literal(last[column.name], column.type) for column in key))
-        place = sa.tuple_(*key)
-        asked = asked.where(place < bound if is_falling else place > bound)
-    ordered = asked.order_by(*(column.desc() if is_falling else column for column in key))
-    rows = connection.execute(ordered.limit(search.limit))
-    return [Hit(call_id=row[0], after=After(begin=row[1], row=row[2], talk=row[3])) for row in rows]
+    hits: list[Hit] = []
+    for rows in _walk(connection, app, search, 2 * search.limit):
+        stands = _stands(connection, app, search, rows)
+        hits += [_hit(row) for row in rows if stands[row.call_id] == _place(row, search.order)]
+        if len(hits) >= search.limit:
+            break
+    return hits[: search.limit]
 
 
 def count(connection: Connection, app: App, search: Search, most: int) -> int:
     """How many calls fit; `most + 1` if they are more than that."""
-    leg = _LEG.alias("leg")
-    some = sa.select(sa.literal(1)).where(*_fits(leg, app, search), ~_stands_elsewhere(leg, app, search))
-    return int(connection.execute(sa.select(sa.func.count()).select_from(some.limit(most + 1).subquery())).scalar_one())
+    seen: set[str] = set()
+    for rows in _walk(connection, app, replace(search, after=None), 2 * most):
+        seen.update(row.call_id for row in rows)
+        if len(seen) > most:
+            return most + 1
+    return len(seen)
 
 
 def by_any_id(connection: Connection, app: App, accounts: Sequence[str], text: str) -> list[tuple[str, str]]:
@@ -67,7 +75,7 @@ def by_any_id(connection: Connection, app: App, accounts: Sequence[str], text: s
 def legs(connection: Connection, app: App, accounts: Sequence[str], call_ids: Sequence[str]) -> dict[str, list[Cdr]]:
     """The legs of these calls as far as they lie in these accounts, by callId."""
     found = cdrs.of_calls(connection, app, call_ids)
-    mine = {one: [kept.cdr for kept in rows if kept.cdr.account_id in accounts] for one, rows in found.items()}
+    mine = {one: [row for row in rows if row.account_id in accounts] for one, rows in found.items()}
     return {one: rows for one, rows in mine.items() if rows}
 
 
@@ -86,23 +94,61 @@ def recorded(connection: Connection, app: App, accounts: Sequence[str], call_ids
 
 def operations(connection: Connection, app: App, accounts: Sequence[str], call: str) -> list[AgentOperation]:
     """What agents did in a call, in order of time, at most 500."""
-    mine = (_OPERATIONS.c.app == app.id) & (_OPERATIONS.c.call_id == call) & (_OPERATIONS.c.call_id != "")
+    mine = (
+        (_OPERATIONS.c.app == app.id)
+        & (_OPERATIONS.c.call_id == call)
+        & (_OPERATIONS.c.call_id != sa.literal_column("''"))
+    )
     asked = sa.select(*(_OPERATIONS.c[name] for name in _FIELDS)).where(mine, _OPERATIONS.c.account_id.in_(accounts))
-    rows = connection.execute(asked.order_by(_OPERATIONS.c.begin, _OPERATIONS.c.id).limit(500))
+    rows = connection.execute(asked.order_by(_Aside(_OPERATIONS.c.begin), _OPERATIONS.c.id).limit(500))
     return [AgentOperation(**row._mapping) for row in rows]
 
 
-def _key(leg: Any, order: Order) -> list[Any]:
-    """What results are sorted by: the last columns of an index, and the row's number."""
-    return [leg.c.talk_seconds, leg.c.begin, leg.c.id] if order is Order.LONGEST else [leg.c.begin, leg.c.id]
+def _walk(connection: Connection, app: App, search: Search, size: int) -> Iterator[Sequence[Any]]:
+    """The legs that fit, in the search's order, some at a time: along one index, and no further than is taken."""
+    key = [_LEG.c[name] for name in _KEYS[search.order]]
+    is_falling = search.order is not Order.OLDEST
+    asked = sa.select(_LEG.c.call_id, _LEG.c.begin, _LEG.c.line_key, _LEG.c.talk_seconds).where(*_fits(app, search))
+    asked = asked.order_by(*(column.desc() if is_falling else column for column in key)).limit(size)
+    after = search.after
+    while True:
+        bound = _beyond(key, after, is_falling) if after else sa.true()
+        rows = connection.execute(asked.where(bound)).all()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = _hit(rows[-1]).after
 
 
-def _stands_elsewhere(leg: Any, app: App, search: Search) -> sa.ColumnElement[bool]:
-    """Whether another leg that fits is the one by which the call stands: the first, of the longest the longest."""
-    other = _LEG.alias("other")
-    mine, its = sa.tuple_(*_key(leg, search.order)), sa.tuple_(*map(_unused, _key(other, search.order)))
-    before = its > mine if search.order is Order.LONGEST else its < mine
-    return sa.exists().where(other.c.call_id == leg.c.call_id, before, *_fits(other, app, search, is_other=True))
+def _beyond(key: list[Any], after: After, is_falling: bool) -> sa.ColumnElement[bool]:
+    last = {"talk_seconds": after.talk, "begin": after.begin, "line_key": after.line}
+    bound = sa.tuple_(*(sa.literal(last[column.name], column.type) for column in key))
+    place = sa.tuple_(*key)
+    return place < bound if is_falling else place > bound
+
+
+def _stands(connection: Connection, app: App, search: Search, rows: Sequence[Any]) -> dict[str, Any]:
+    """Where each of these legs' calls stands: at the first leg that fits, or at the longest. Its other legs may lie pages away."""
+    first, last = (
+        month.clamped(end(row.begin for row in rows), reach) for end, reach in ((min, -cdrs.REACH), (max, cdrs.REACH))
+    )
+    ids = sorted({row.call_id for row in rows})
+    asked = sa.select(_LEG.c.call_id, _LEG.c.begin, _LEG.c.line_key, _LEG.c.talk_seconds).where(
+        _LEG.c.call_id.in_(ids), _Aside(_LEG.c.begin).between(first, last), *_fits(app, search, of_calls=True)
+    )
+    places: dict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(asked):
+        places[row.call_id].append(_place(row, search.order))
+    return {call: max(found) if search.order is Order.LONGEST else min(found) for call, found in places.items()}
+
+
+def _place(row: Any, order: Order) -> tuple[Any, ...]:
+    return tuple(row._mapping[name] for name in _KEYS[order])
+
+
+def _hit(row: Any) -> Hit:
+    return Hit(call_id=row.call_id, after=After(begin=row.begin, line=row.line_key, talk=row.talk_seconds))
 
 
 def _walks_by_talk(search: Search) -> bool:
@@ -112,44 +158,59 @@ def _walks_by_talk(search: Search) -> bool:
     return search.order is Order.LONGEST and is_wide and not is_narrowed
 
 
-def _unused(column: Any) -> Any:
-    """The column so that no index is chosen for it: SQLite, which counts no rows, would choose the wrong one."""
-    return sa.func.coalesce(column, column)
+class _Aside(sa.ColumnElement[Any]):
+    """A column for which SQLite, which counts no rows, is not to choose an index; PostgreSQL sees the column."""
+
+    inherit_cache = True
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012  as SQLAlchemy reads it
+
+    def __init__(self, column: sa.ColumnElement[Any]) -> None:
+        self.column = column
+        self.type = column.type
 
 
-def _fits(leg: Any, app: App, search: Search, is_other: bool = False) -> list[sa.ColumnElement[bool]]:
-    """The conditions on a leg. Those on texts say that they are not empty, as their indexes do.
+@compiles(_Aside)
+def _as_it_is(aside: _Aside, compiler: Any, **how: Any) -> str:
+    return str(compiler.process(aside.column, **how))
 
-    The other legs of a call, of which there are few, are looked up by the call.
-    """
-    account = _unused(leg.c.account_id) if is_other else leg.c.account_id
-    begin = _unused(leg.c.begin) if is_other or _walks_by_talk(search) else leg.c.begin
-    own = [leg.c.app == app.id, account == search.account_id]
+
+@compiles(_Aside, "sqlite")
+def _with_a_plus(aside: _Aside, compiler: Any, **how: Any) -> str:
+    return f"+{compiler.process(aside.column, **how)}"
+
+
+def _fits(app: App, search: Search, of_calls: bool = False) -> list[sa.ColumnElement[bool]]:
+    """The conditions on a leg. Those on texts say that they are not empty, as their indexes do. Legs of calls that are known
+    are looked up by the call, whatever else is asked."""
+    by_talk = _walks_by_talk(search)
+    keep: Callable[[Any], Any] = _Aside if of_calls else lambda column: column
+    begin = _Aside(_LEG.c.begin) if of_calls or by_talk else _LEG.c.begin
+    own = [_LEG.c.app == app.id, keep(_LEG.c.account_id) == search.account_id]
     own += [begin >= search.window.begin, begin < search.window.end]
     texts = {
-        leg.c.caller_no: search.caller_no,
-        leg.c.callee_no: search.callee_no,
-        leg.c.agent_id: search.agent_id,
-        leg.c.current_skill_id: search.queue,
+        _LEG.c.caller_no: search.caller_no,
+        _LEG.c.callee_no: search.callee_no,
+        _LEG.c.agent_id: search.agent_id,
+        _LEG.c.current_skill_id: search.queue,
     }
     for column, text in texts.items():
         if text:
-            own += [column == text, column != sa.literal_column("''")]
+            own += [keep(column) == text, column != sa.literal_column("''")]
     if search.direction is not None:
         direction = list(Direction).index(search.direction)
-        own.append((_unused(leg.c.direction) if _walks_by_talk(search) else leg.c.direction) == direction)
-    talk = leg.c.talk_seconds if _walks_by_talk(search) else _unused(leg.c.talk_seconds)
+        own.append((_Aside(_LEG.c.direction) if of_calls or by_talk else _LEG.c.direction) == direction)
+    talk = _LEG.c.talk_seconds if by_talk and not of_calls else _Aside(_LEG.c.talk_seconds)
     if search.at_least is not None:
         own.append(talk >= search.at_least)
     if search.at_most is not None:
         own.append(talk <= search.at_most)
-    if search.is_recorded is not None and not is_other:  # it is the call's, and so all its legs' alike
-        own.append(_is_recorded(leg) if search.is_recorded else ~_is_recorded(leg))
+    if search.is_recorded is not None and not of_calls:  # it is the call's, and so all its legs' alike
+        own.append(_is_recorded() if search.is_recorded else ~_is_recorded())
     return own
 
 
-def _is_recorded(leg: Any) -> sa.ColumnElement[bool]:
+def _is_recorded() -> sa.ColumnElement[bool]:
     table = schema.recordings
     return sa.exists().where(
-        table.c.app == leg.c.app, table.c.call_id == leg.c.call_id, table.c.account_id == leg.c.account_id
+        table.c.app == _LEG.c.app, table.c.call_id == _LEG.c.call_id, table.c.account_id == _LEG.c.account_id
     )

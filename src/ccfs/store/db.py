@@ -5,6 +5,7 @@ that two writers queue instead of failing halfway. Every commit is on disk when 
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,22 +18,31 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ccfs.model.errors import Misuse
+from ccfs.store.silence import Patience, connected
 
 T = TypeVar("T")
 
 BUSY_MS = 60_000  # how long a writer waits for SQLite's write lock
+_LASTING = {  # of PostgreSQL connections, where the URL says nothing else: one whose far side is gone ends in half a minute
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
 
 
 class Database:
     """An engine and its two kinds of transaction."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience: Patience | None = None) -> None:
         self.engine = engine
+        self.patience = patience or Patience()  # with PostgreSQL's silence; SQLite has none
         self.is_local = engine.dialect.name == "sqlite"  # a look-up is then cheaper than a thread switch
         snapshot = {} if self.is_local else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
-        self._looker: Connection | None = None
+        self._lookers = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -47,18 +57,31 @@ class Database:
             yield connection
 
     def look_up(self, question: Callable[[Connection], T]) -> T:
-        """The answer of single look-ups on SQLite, each seeing the newest commit; from one thread only.
+        """The answer of single look-ups, each seeing the newest commit.
 
-        It keeps one connection outside any transaction: checking one out and beginning cost more than the look-up.
+        Each thread that asks keeps one connection outside any transaction, so few may: checking one out and beginning
+        cost more than the look-up.
         """
-        if self._looker is None:
-            self._looker = self.engine.connect().execution_options(ccfs_begin="")
+        connection = self._looker()
         try:
-            return question(self._looker)
+            return question(connection)
         except DBAPIError:
-            self._looker.invalidate()
-            self._looker = None
+            connection.invalidate()
+            self.end_look_ups()
             raise
+
+    def end_look_ups(self) -> None:
+        """This thread looks nothing up any more."""
+        if connection := getattr(self._lookers, "connection", None):
+            del self._lookers.connection
+            connection.close()
+
+    def _looker(self) -> Connection:
+        connection: Connection | None = getattr(self._lookers, "connection", None)
+        if connection is None:
+            alone = {"ccfs_begin": ""} if self.is_local else {"isolation_level": "AUTOCOMMIT"}
+            connection = self._lookers.connection = self.engine.connect().execution_options(**alone)
+        return connection
 
     def watch(self) -> Callable[[], int]:
         """A function that tells, in microseconds, a number that changes with each commit to a SQLite database."""
@@ -82,11 +105,19 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close every pooled connection, and the one of `look_up`."""
-        if self._looker is not None:
-            self._looker.close()
-            self._looker = None
+        """Close every pooled connection, and this thread's one of `look_up`."""
+        self.end_look_ups()
         self.engine.dispose()
+
+
+def plan_anew(connection: Connection) -> None:
+    """Let PostgreSQL plan the rest of this transaction's questions for their very values. A plan that was kept from when a
+    month was new reads all of it when it is full, and asks every month about many names."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_PLAN_ANEW)
+
+
+_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 class Prepared:
@@ -138,7 +169,8 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Database(_sqlite(parsed))
     if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return Database(_postgresql(parsed))
+        patience = Patience()
+        return Database(_postgresql(parsed, patience), patience)
     raise Misuse(f"database_url: {parsed.drivername} is not supported; use a file of sqlite, or postgresql")
 
 
@@ -170,15 +202,17 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, patience: Patience) -> Engine:
     options = f"{_given(url, 'options')} -c timezone=UTC".strip()
+    lasting = {name: int(_given(url, name) or usual) for name, usual in _LASTING.items()}
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=16,
         max_overflow=48,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": int(_given(url, "connect_timeout") or 10), "options": options},
+        connect_args={**lasting, "options": options},
     )
+    event.listen(engine, "do_connect", lambda _dialect, _record, given, named: connected(patience, *given, **named))
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 

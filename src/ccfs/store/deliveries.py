@@ -1,13 +1,16 @@
 """Rows of deliveries and their attempts. The row is the job, as with exports; each receiver is claimed for apart, so that
 a slow one delays no other. Whoever lists names the app first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.types import TypeEngine
 
 from ccfs.model.delivery import Delivery, Next, Outcome, State
 from ccfs.model.export import State as ExportState
@@ -64,10 +67,14 @@ def add(connection: Connection, app: App, delivery: Delivery, export: str, recei
 
 def due_receivers(connection: Connection, now: datetime) -> list[str]:
     """Receivers that have something due: one step through the index for each receiver, however many rows wait."""
+    return list(connection.execute(_DUE_RECEIVERS, {"now": now}).scalars())
+
+
+def _due_receivers() -> sa.Select[Any]:
     walk = sa.select(_next_receiver("").label("receiver")).cte("walk", recursive=True)
     walk = walk.union_all(sa.select(_next_receiver(walk.c.receiver)).where(walk.c.receiver.is_not(None)))
-    is_due = sa.exists().where(_DUE, _TABLE.c.receiver == walk.c.receiver, _TABLE.c.due_at <= now)
-    return list(connection.execute(sa.select(walk.c.receiver).where(walk.c.receiver.is_not(None), is_due)).scalars())
+    is_due = sa.exists().where(_DUE, _TABLE.c.receiver == walk.c.receiver, _TABLE.c.due_at <= sa.bindparam("now"))
+    return sa.select(walk.c.receiver).where(walk.c.receiver.is_not(None), is_due)
 
 
 def _next_receiver(after: str | sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
@@ -76,46 +83,90 @@ def _next_receiver(after: str | sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
     return first.order_by(_TABLE.c.receiver).limit(1).scalar_subquery()
 
 
+_DUE_RECEIVERS = _due_receivers()
+
+
 def claim(
     connection: Connection, receiver: str, now: datetime, lease: str, lasts: timedelta, limit: int
 ) -> list[Claimed]:
     """Hold at most `limit` deliveries of the receiver that are due, the longest due first; they are pushed ahead."""
-    due = _DUE & (_TABLE.c.receiver == receiver) & (_TABLE.c.due_at <= now)
-    ids = sa.select(_TABLE.c.id).where(due).order_by(_TABLE.c.due_at).limit(limit).with_for_update(skip_locked=True)
-    found = list(connection.execute(ids).scalars())
-    values = {"due_at": now + lasts, "lease": lease, "claims": _TABLE.c.claims + 1}
-    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(found), due).values(**values).returning(_TABLE.c.id)
-    mine = list(connection.execute(taken).scalars()) if found else []
-    if not mine:
-        return []
-    rows = connection.execute(_WITH_APP.where(_TABLE.c.id.in_(mine)))
+    given = {"from": receiver, "now": now, "until": now + lasts, "by": lease, "most": limit}
+    rows = connection.execute(_CLAIM, given)
     return [Claimed(delivery=_from_row(row), receiver=receiver, claims=row.claims, lease=lease) for row in rows]
+
+
+def _claim() -> ReturningUpdate[Any]:
+    """One question for all of it: claims are made dozens of times a second. What is found is locked until it is held, so it
+    needs no second look; and PostgreSQL, while it has no statistics, would look at all that is due for each that is found."""
+    due = _DUE & (_TABLE.c.receiver == sa.bindparam("from")) & (_TABLE.c.due_at <= sa.bindparam("now"))
+    first = sa.select(_TABLE.c.id).where(due).order_by(_TABLE.c.due_at).limit(sa.bindparam("most", type_=sa.Integer))
+    found = first.with_for_update(skip_locked=True).cte("found")
+    values = {"due_at": sa.bindparam("until"), "lease": sa.bindparam("by"), "claims": _TABLE.c.claims + 1}
+    ak = sa.select(_APPS.c.ak).where(_APPS.c.id == _TABLE.c.app).scalar_subquery().label("ak")
+    mine = sa.update(_TABLE).where(_TABLE.c.id.in_(sa.select(found.c.id)))
+    return mine.values(**values).returning(_TABLE, ak)
+
+
+_CLAIM = _claim()
 
 
 def record(connection: Connection, results: Sequence[tuple[Claimed, Outcome, Next]]) -> int:
     """Write what came of attempts, and what follows; how many were still held. Each attempt leaves its row anyway."""
-    values = {
-        "state": sa.bindparam("then_state"),
-        "due_at": sa.bindparam("then_due_at"),
-        "lease": "",
-        "claims": 0,
-        "attempts": _TABLE.c.attempts + 1,
-        "finished_at": sa.bindparam("finished"),
-    }
-    mine = (_TABLE.c.id == sa.bindparam("held_id")) & (_TABLE.c.lease == sa.bindparam("held_by")) & _DUE
-    given = [
+    if not results:
+        return 0
+    ends = [
         {
             "held_id": claimed.delivery.id,
             "held_by": claimed.lease,
-            "then_state": then.state,
+            "then_state": then.state.value,
             "then_due_at": then.due_at,
             "finished": outcome.at if then.due_at is None else None,
         }
         for claimed, outcome, then in results
     ]
-    held = connection.execute(sa.update(_TABLE).where(mine).values(**values), given).rowcount
-    connection.execute(sa.insert(_ATTEMPTS), [_attempt(*result) for result in results])
+    attempts = [_attempt(*result) for result in results]
+    if connection.dialect.name == "sqlite":  # its driver runs one statement for many rows at the speed of C
+        held = connection.execute(_END, ends).rowcount
+        connection.execute(sa.insert(_ATTEMPTS), attempts)
+    else:
+        held = connection.execute(_END_ALL, _columns(ends)).rowcount
+        connection.execute(_ATTEMPT_ALL, _columns(attempts))
     return held
+
+
+_ENDS: dict[str, TypeEngine[Any]] = {
+    "held_id": sa.Text(),
+    "held_by": sa.Text(),
+    "then_state": sa.Text(),
+    "then_due_at": _TABLE.c.due_at.type,
+    "finished": _TABLE.c.due_at.type,
+}
+_TRIED = {column.name: column.type for column in _ATTEMPTS.c if column is not _ATTEMPTS.c.id}
+
+
+def _end(given: Mapping[str, sa.ColumnElement[Any]]) -> sa.Update:
+    """What changes where a delivery is still held by who tried it."""
+    values = {"state": given["then_state"], "due_at": given["then_due_at"], "finished_at": given["finished"]}
+    mine = (_TABLE.c.id == given["held_id"]) & (_TABLE.c.lease == given["held_by"]) & _DUE
+    counted = {"lease": "", "claims": 0, "attempts": _TABLE.c.attempts + 1}
+    return sa.update(_TABLE).where(mine).values(**values, **counted)
+
+
+def _many(types: Mapping[str, TypeEngine[Any]]) -> sa.TableValuedAlias:
+    """Rows that are given as one PostgreSQL array for each column: one message, however many they are."""
+    arrays = [sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in types.items()]
+    columns = [sa.column(name, kind) for name, kind in types.items()]
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived("given")
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+_END = _end({name: sa.bindparam(name, type_=kind) for name, kind in _ENDS.items()})
+_GIVEN = _many(_ENDS)
+_END_ALL = _end(dict(_GIVEN.c.items()))
+_ATTEMPT_ALL = sa.insert(_ATTEMPTS).from_select(list(_TRIED), sa.select(*_many(_TRIED).c))
 
 
 def listed(connection: Connection, app: App, state: State | None = None, limit: int = 100) -> list[Listed]:
@@ -167,7 +218,7 @@ def _attempt(claimed: Claimed, outcome: Outcome, then: Next) -> dict[str, Any]:
         "milliseconds": outcome.milliseconds,
         "answer": outcome.answer[:1024],
         "failure": outcome.failure,
-        "what_next": then.state,
+        "what_next": then.state.value,
         "next_at": then.due_at,
     }
 

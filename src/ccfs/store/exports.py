@@ -1,7 +1,7 @@
 """Rows of exports. The row is the job: a worker claims it by a conditional write that pushes it ahead, and holds it by a
 lease that only its token can renew or finish. Whoever asks for a file names the app first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
@@ -73,7 +73,7 @@ def ready_file(connection: Connection, app: App, kind: Kind, file_name: str) -> 
     row = connection.execute(
         sa.select(_TABLE).where(mine, _TABLE.c.kind == kind, _TABLE.c.state == State.READY)
     ).one_or_none()
-    return _kept(row) if row else None
+    return kept_of(row) if row else None
 
 
 def claim(connection: Connection, now: datetime, lease: str, lasts: timedelta, last_app: int = 0) -> Claimed | None:
@@ -179,17 +179,20 @@ def put_aside(connection: Connection, claimed: Claimed, error: str) -> bool:
     return connection.execute(_mine(claimed).values(**values)).rowcount == 1
 
 
-def old_files(connection: Connection, before: datetime, limit: int) -> list[tuple[App, str, Kept]]:
-    """Exports that became ready before an instant and still have their file: app, responseId, bytes."""
+def old_files(
+    connection: Connection, before: datetime, limit: int, far: Collection[str] = ()
+) -> list[tuple[App, str, Kept]]:
+    """Exports that became ready before an instant and still have their file: app, responseId, bytes. None in `far`."""
     is_ready = _TABLE.c.state == sa.literal_column("'ready'")  # as the index has it
-    statement = _WITH_APP.where(is_ready, _TABLE.c.ready_at < before)
+    statement = _WITH_APP.where(is_ready, _TABLE.c.ready_at < before, _TABLE.c.location_id.not_in(far))
     rows = connection.execute(statement.order_by(_TABLE.c.ready_at).limit(limit))
-    return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, _kept(row)) for row in rows]
+    return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, kept_of(row)) for row in rows]
 
 
-def expire(connection: Connection, app: App, response_id: str) -> None:
-    """Its file can be fetched no more."""
+def expire(connection: Connection, app: App, response_id: str, gone: Kept) -> None:
+    """Its file can be fetched no more; nothing happens if it was moved meanwhile, and is not the one that is gone."""
     mine = (_TABLE.c.app == app.id) & (_TABLE.c.response_id == response_id)
+    mine &= (_TABLE.c.location_id == gone.location_id) & (_TABLE.c.key == gone.key)
     connection.execute(sa.update(_TABLE).where(mine).values(state=State.EXPIRED))
 
 
@@ -230,7 +233,8 @@ def _listed(row: sa.Row[Any]) -> Listed:
     )
 
 
-def _kept(row: sa.Row[Any]) -> Kept:
+def kept_of(row: sa.Row[Any]) -> Kept:
+    """The bytes that a row names."""
     return Kept(location_id=row.location_id, key=row.key, size=row.size, sha256=row.sha256, crc32=row.crc32)
 
 

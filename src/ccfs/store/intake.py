@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.model.tenancy import App
 from ccfs.store import schema
+from ccfs.store.db import plan_anew
 from ccfs.store.tenancy import insert_or_ignore
 
+_LOCK = 0x63636966  # "ccif": class of the advisory locks that ingest takes, one for each app
 _AT_ONCE = 1000  # names in one question: every database has a limit for parameters
 
 
@@ -67,6 +69,13 @@ def state(connection: Connection) -> State:
     refused = connection.execute(sa.select(sa.func.count()).select_from(schema.refusals)).scalar_one()
     read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
     return State(refused=refused, waiting=waiting - missing, missing=missing, read_at=read_at)
+
+
+def queue_up(connection: Connection, app: App) -> None:
+    """Wait for other transactions that take in calls of the app, and hold up later ones till this one ends."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK, "app": app.id})
+        plan_anew(connection)
 
 
 def cursor(connection: Connection, app: App, path: str) -> Cursor | None:

@@ -19,18 +19,15 @@ def _digest(token: str) -> str:
 
 def add(connection: Connection, app: App, token: str, recording: Recording, expires_at: datetime) -> None:
     """Let the token play the app's recording until `expires_at`."""
-    number = recordings.number_of(connection, app, recording)
-    connection.execute(
-        sa.insert(_TABLE).values(digest=_digest(token), app=app.id, recording=number, expires_at=expires_at)
-    )
+    values = {"digest": _digest(token), "file_name": recording.file_name, "expires_at": expires_at}
+    connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
 
 
 def recording_of(connection: Connection, token: str, now: datetime) -> tuple[App, Recording] | None:
     """What the token plays at `now`; None for a token that is unknown or expired. The token stands for its app."""
     statement = (
-        sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, schema.recordings.c.file_name)
+        sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, _TABLE.c.file_name)
         .join(_TABLE, _TABLE.c.app == schema.apps.c.id)
-        .join(schema.recordings, schema.recordings.c.id == _TABLE.c.recording)
         .where(_TABLE.c.digest == _digest(token), _TABLE.c.expires_at > now)
     )
     row = connection.execute(statement).one_or_none()

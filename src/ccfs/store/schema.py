@@ -1,5 +1,6 @@
 """Every table, and nothing else. Instants are UTC. `app` is apps.id: the first column of every index that a tenant asks.
 
+Tables that grow with every call are parted by month on PostgreSQL (store/months.py): their key holds what they are parted by.
 A change here needs a migration in migrations/versions; a test holds the two against each other.
 """
 
@@ -49,6 +50,21 @@ class Instant(sa.types.TypeDecorator[datetime]):
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER key
 
 
+def _monthly(table: sa.Table) -> sa.Table:
+    """Make the two parts that every monthly table has from the start when the table itself is made."""
+    for statement in edges(table.name):
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
+    return table
+
+
+def edges(name: str) -> tuple[str, str]:
+    """PostgreSQL's statements for the parts of rows before 2000 and after 2099, which no month's own part holds."""
+    first, last = ("200001", "210001") if name == "recordings" else ("'2000-01-01 00:00+00'", "'2100-01-01 00:00+00'")
+    part = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
+    return part.format(name, "early", "MINVALUE", first), part.format(name, "late", last, "MAXVALUE")
+
+
 def _app() -> sa.Column[int]:
     return sa.Column("app", sa.Integer, sa.ForeignKey("apps.id"), nullable=False)
 
@@ -63,6 +79,10 @@ def _number(name: str) -> sa.Column[int]:
 
 def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
     return sa.Column(name, Instant, nullable=not required)
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
 
 
 def _kept() -> tuple[sa.Column[Any], ...]:
@@ -113,7 +133,7 @@ callback_prefixes = sa.Table(
     METADATA,
     _app(),
     _text("prefix"),
-    sa.Column("may_be_private", sa.Boolean, nullable=False),
+    _flag("may_be_private"),
     sa.PrimaryKeyConstraint("app", "prefix"),
 )
 trusted_certificates = sa.Table(
@@ -126,7 +146,47 @@ trusted_certificates = sa.Table(
     _instant("not_after"),
     _instant("created_at"),
 )
+nodes = sa.Table(
+    "nodes",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("folder"),
+    _text("address"),
+    _text("version"),
+    _text("revision"),
+    _text("state"),
+    _instant("started_at"),
+    _instant("heartbeat_at"),
+)
+oldest_code = sa.Table("oldest_code", METADATA, _text("revision", primary_key=True))
 changes = sa.Table("changes", METADATA, _text("name", primary_key=True), _number("number"))
+locations = sa.Table(
+    "locations",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("at"),
+    _text("prefix"),
+    _text("endpoint"),
+    _text("region"),
+    _flag("is_virtual_hosted"),
+    _flag("is_conditional"),
+    _text("node"),
+    _flag("is_read_only"),
+    _flag("is_draining"),
+    _instant("created_at"),
+)
+strays = sa.Table(  # bytes that perhaps no row names: copies under way, and what was left behind by a move
+    "strays",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _text("holder"),
+    _text("row"),
+    _text("lease"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,
@@ -138,8 +198,8 @@ address_failures = sa.Table(
 recordings = sa.Table(
     "recordings",
     METADATA,
-    sa.Column("id", BigId, primary_key=True),
     _app(),
+    _number("month"),  # that file_name tells (model/month.py)
     _text("account_id"),
     _text("cc_id"),
     _text("vdn_id"),
@@ -161,15 +221,17 @@ recordings = sa.Table(
     _text("source_sha256"),
     _text("source_name"),
     _instant("created_at"),
-    sa.UniqueConstraint("app", "file_name"),
+    sa.PrimaryKeyConstraint("app", "file_name", "month"),
     sa.Index(None, "app", "original_file_name"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "call_begin"),
+    sa.Index(None, "location_id", "created_at"),
+    postgresql_partition_by="RANGE (month)",
 )
+_monthly(recordings)
 cdrs = sa.Table(
     "cdrs",
     METADATA,
-    sa.Column("id", BigId, primary_key=True),
     _app(),
     _text("account_id"),
     _text("cc_id"),
@@ -204,16 +266,18 @@ cdrs = sa.Table(
     _text("line_key"),
     _number("talk_seconds"),  # of call_begin to call_end: people search and sort by it
     _number("direction"),  # of call_type, by model/call.py: 0 inbound, 1 outbound, 2 internal
+    sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key"),
     sa.Index(None, "app", "call_id"),
-    sa.Index(None, "app", "begin"),
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
     sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin"),
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
+    postgresql_partition_by="RANGE (begin)",
 )
 for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
     _told = cdrs.c[_name] != sa.literal_column("''")
     _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin)
     sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_told, postgresql_where=_told)
+_monthly(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
 sa.Index(
     "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
@@ -242,17 +306,10 @@ agent_operations = sa.Table(
     _text("location_id"),
     _text("logon_sn"),
     _text("skill_info_sn"),
-    sa.PrimaryKeyConstraint("app", "id"),
+    sa.PrimaryKeyConstraint("app", "id", "begin"),
     sa.Index(None, "app", "begin"),
-)
-_open_operation = agent_operations.c.end.is_(None)
-sa.Index(
-    "ix_agent_operations_open",
-    agent_operations.c.app,
-    agent_operations.c.account_id,
-    agent_operations.c.agent_id,
-    sqlite_where=_open_operation,
-    postgresql_where=_open_operation,
+    sa.Index(None, "app", "account_id", "agent_id", "end"),
+    postgresql_partition_by="RANGE (begin)",
 )
 _of_call = agent_operations.c.call_id != sa.literal_column("''")
 sa.Index(
@@ -262,6 +319,7 @@ sa.Index(
     sqlite_where=_of_call,
     postgresql_where=_of_call,
 )
+_monthly(agent_operations)
 agent_skill_changes = sa.Table(
     "agent_skill_changes",
     METADATA,
@@ -281,8 +339,18 @@ agent_skill_changes = sa.Table(
     _number("renew_flag"),
     _instant("update_time", required=False),
     _number("month_of_year"),
-    sa.PrimaryKeyConstraint("app", "id"),
+    sa.PrimaryKeyConstraint("app", "id", "operate_time"),
     sa.Index(None, "app", "operate_time"),
+    postgresql_partition_by="RANGE (operate_time)",
+)
+_monthly(agent_skill_changes)
+leaving_bytes = sa.Table(
+    "leaving_bytes",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
 )
 voice_files = sa.Table(
     "voice_files",
@@ -293,17 +361,19 @@ voice_files = sa.Table(
     _text("file_name"),
     _text("folder"),
     *_kept(),
+    _text("first_location_id"),
     _instant("created_at"),
     _instant("deleted_at", required=False),
     sa.UniqueConstraint("app", "file_name"),
     sa.Index(None, "app", "folder"),
+    sa.Index(None, "location_id", "created_at"),
 )
 play_tokens = sa.Table(
     "play_tokens",
     METADATA,
     _text("digest", primary_key=True),
     _app(),
-    sa.Column("recording", BigId, sa.ForeignKey("recordings.id", ondelete="CASCADE"), nullable=False),
+    _text("file_name"),  # of the recording
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 devices = sa.Table(

@@ -1,12 +1,13 @@
 """Sealing secrets at rest with the node's keys. A list, so that keys rotate: the first seals, every one opens."""
 
-import os
-import secrets
+import base64
+import hmac
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from ccfs.model.errors import Misuse
+from ccfs.store.made_once import made_once
 
 
 class Sealer:
@@ -20,6 +21,11 @@ class Sealer:
             self._keys = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             raise Misuse("a node key is not a Fernet key (32 bytes in URL-safe base64)") from None
+        self._secrets = [base64.urlsafe_b64decode(key) for key in keys]
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """A key for another purpose from each of the node's keys, in their order; it tells nothing of any other key."""
+        return tuple(hmac.digest(secret, f"ccfs {purpose}".encode(), "sha256") for secret in self._secrets)
 
     def seal(self, secret: str) -> str:
         """The secret, encrypted and authenticated."""
@@ -39,32 +45,4 @@ class Sealer:
 
 def keys_in(folder: Path) -> tuple[str, ...]:
     """The keys of the file `node.keys`, one a line; the file is made with a first key when it is missing."""
-    path = folder / "node.keys"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _make(path)
-    return tuple(path.read_text().split())
-
-
-def _make(path: Path) -> None:
-    """Two processes may start at once: the file appears whole, and the one that comes second keeps the first's.
-
-    It is on disk before anything is sealed with it, for without it no secret opens.
-    """
-    fresh = path.with_suffix(f".{secrets.token_hex(8)}")  # no process id: containers that share a folder share ids, too
-    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(Fernet.generate_key() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    return tuple(made_once(folder / "node.keys", lambda: Fernet.generate_key().decode()).split())

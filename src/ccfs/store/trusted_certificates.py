@@ -3,12 +3,16 @@
 Every change bumps a number in `changes`, by which a process that sends callbacks knows that what it read is old.
 """
 
+import math
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.model.errors import Misuse
 from ccfs.store import schema
@@ -31,19 +35,35 @@ class TrustedCertificate:
 
 
 class Trusted:
-    """What is trusted at the moment, for work/egress: one look-up by key, and more only after a change. For any thread."""
+    """What is trusted at the moment, for work/egress: one look-up by key for all who ask within a moment, and more only
+    after a change. For any thread."""
+
+    PATIENCE = 0.05  # seconds that it may be old
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lock = threading.Lock()
         self._latest: tuple[int, Sequence[bytes]] = (-1, ())
+        self._asked_at = -math.inf
 
     def __call__(self) -> tuple[int, Sequence[bytes]]:
-        """A number that grows with every change, and the certificates in DER."""
+        """A number that grows with every change, and the certificates in DER: as last known, while the database is away."""
+        with self._lock:
+            if time.monotonic() - self._asked_at >= self.PATIENCE:
+                try:
+                    self._latest = self._current()
+                except SQLAlchemyError:
+                    if self._latest[0] < 0:
+                        raise
+                self._asked_at = time.monotonic()
+            return self._latest
+
+    def _current(self) -> tuple[int, Sequence[bytes]]:
         with self._database.reading() as connection:
-            latest, number = self._latest, _number(connection)
-            if number != latest[0]:
-                self._latest = latest = number, [one.der for one in certificates(connection)]
-        return latest
+            number = _number(connection)
+            if number == self._latest[0]:
+                return self._latest
+            return number, [one.der for one in certificates(connection)]
 
 
 def add_certificate(connection: Connection, certificate: TrustedCertificate, now: datetime) -> None:

@@ -1,5 +1,10 @@
-"""Bringing a database to this release's schema, once, however many nodes start together."""
+"""Bringing a database to this release's schema, once, however many nodes start together; and which releases may share one.
 
+Each step names the oldest step whose code works on the schema that it makes (docs/development.md has the rule). The newest
+step's word is kept in the table `oldest_code`, for programs that do not know that step.
+"""
+
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -7,40 +12,65 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from sqlalchemy.engine import Connection
 
 from ccfs.model.errors import Misuse
+from ccfs.store import schema
 from ccfs.store.db import Database
 
 _LOCK = 0x63636673  # "ccfs": the advisory lock that one upgrading node holds on PostgreSQL
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(database: Database) -> None:
+def newest(migrations: Path = MIGRATIONS) -> str:
+    """The newest step that this program knows."""
+    return max(steps(migrations))
+
+
+def upgrade(database: Database, migrations: Path = MIGRATIONS) -> None:
     """Run the migrations that are missing, in one transaction that excludes every other upgrading process.
 
-    Raises Misuse if the database is of a release that this one does not know.
+    A newer database is left as it is. Raises Misuse if it is too new for this program.
     """
-    config = _config()
-    if _is_current(database, config):
-        return
+    with database.reading() as connection:
+        if _is_good(connection, migrations):
+            return
     with database.writing() as connection:  # BEGIN IMMEDIATE is the lock on SQLite
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise Misuse(f"the database is of another, newer release of ccfs: {error}") from None
+        if not _is_good(connection, migrations):  # else another process was first
+            _run(connection, migrations)
 
 
-def _config() -> Config:
+def _is_good(connection: Connection, migrations: Path) -> bool:
+    """Whether this program can work on the database as it is."""
+    there = MigrationContext.configure(connection).get_current_revision()
+    if there is None or there in steps(migrations):
+        return there == newest(migrations)
+    if newest(migrations) >= _oldest_code(connection):
+        return True
+    raise Misuse(f"the database is of another, newer release of ccfs (step {there}), which this one cannot work with")
+
+
+def _run(connection: Connection, migrations: Path) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(migrations))
     config.set_main_option("path_separator", "os")
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.execute(sa.delete(schema.oldest_code))
+    connection.execute(sa.insert(schema.oldest_code).values(revision=steps(migrations)[newest(migrations)]))
 
 
-def _is_current(database: Database, config: Config) -> bool:
-    newest = ScriptDirectory.from_config(config).get_current_head()
-    with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+def _oldest_code(connection: Connection) -> str:
+    """What the newest step said; beyond every step, so that nothing works, where the database does not tell."""
+    if not sa.inspect(connection).has_table(schema.oldest_code.name):
+        return "~"
+    return connection.execute(sa.select(schema.oldest_code.c.revision)).scalar() or "~"
+
+
+@cache
+def steps(migrations: Path = MIGRATIONS) -> dict[str, str]:
+    """Each step, and the oldest one whose code works after it. Steps are numbered, so that they sort."""
+    scripts = ScriptDirectory(str(migrations)).walk_revisions()
+    return {script.revision: script.module.oldest for script in scripts}

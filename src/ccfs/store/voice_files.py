@@ -1,6 +1,6 @@
 """Rows of voice files: uploads, voice messages, intelligent-IVR recordings. By app and outside name, never by path."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from ccfs.store import schema
 from ccfs.store.recordings import values_of
 
 _TABLE = schema.voice_files
-_COLUMNS = ("vdn_id", "file_name", "created_at", "location_id", "key", "size", "sha256", "crc32")
+_COLUMNS = ("vdn_id", "file_name", "created_at", "location_id", "key", "size", "sha256", "crc32", "first_location_id")
 _FIND = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
     _TABLE.c.app == sa.bindparam("app"), _TABLE.c.deleted_at.is_(None)
 )
@@ -29,14 +29,14 @@ def folder_of(name: str) -> str:
 
 def _from_row(row: Sequence[Any]) -> VoiceFile:
     kept = Kept(location_id=row[3], key=row[4], size=row[5], sha256=row[6], crc32=row[7])
-    return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], kept=kept)
+    return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], kept=kept, first_location_id=row[8])
 
 
 def add(connection: Connection, app: App, file: VoiceFile) -> None:
     """Keep a voice file's row; its bytes lie in their location already."""
-    values = {"vdn_id": file.vdn_id, "file_name": file.file_name, "created_at": file.created_at}
-    folder = folder_of(file.file_name)
-    connection.execute(sa.insert(_TABLE).values(**values, **values_of(file.kept), folder=folder, app=app.id))
+    values = values_of(file) | values_of(file.kept) | {"first_location_id": file.kept.location_id}
+    del values["kept"]
+    connection.execute(sa.insert(_TABLE).values(**values, folder=folder_of(file.file_name), app=app.id))
 
 
 def by_name(connection: Connection, app: App, name: str) -> VoiceFile | None:
@@ -60,8 +60,8 @@ def mark_deleted(connection: Connection, app: App, file: VoiceFile, now: datetim
 
 
 def forget(connection: Connection, app: App, file: VoiceFile) -> None:
-    """Drop the row of a deleted file once its bytes are gone."""
-    gone = _TABLE.c.deleted_at.is_not(None)
+    """Drop the row of a deleted file once its bytes are gone; nothing happens if they were moved before it was marked."""
+    gone = _TABLE.c.deleted_at.is_not(None) & (_TABLE.c.location_id == file.kept.location_id)
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, gone))
 
 
@@ -72,12 +72,15 @@ def put_off(connection: Connection, app: App, file: VoiceFile, now: datetime) ->
     connection.execute(sa.update(_TABLE).where(mine).values(deleted_at=now))
 
 
-def deleted(connection: Connection, limit: int) -> list[tuple[App, VoiceFile]]:
-    """Files whose deletion was begun and not finished, of every app, the longest waiting first: for the work loop."""
+def deleted(connection: Connection, limit: int, far: Collection[str] = ()) -> list[tuple[App, VoiceFile]]:
+    """Files whose deletion was begun and not finished, of every app, the longest waiting first: for the work loop.
+
+    None in the locations `far`, which other nodes look after.
+    """
     statement = (
         sa.select(*(_TABLE.c[name] for name in _COLUMNS), schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name)
         .join(schema.apps, schema.apps.c.id == _TABLE.c.app)
-        .where(_TABLE.c.deleted_at.is_not(None))
+        .where(_TABLE.c.deleted_at.is_not(None), _TABLE.c.location_id.not_in(far))
         .order_by(_TABLE.c.deleted_at, _TABLE.c.id)
         .limit(limit)
     )

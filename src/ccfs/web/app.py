@@ -3,27 +3,32 @@
 It speaks RSGI, Granian's own protocol, because only that hands files and ranges to the server (docs/notes/001).
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ccfs.logs import log, log_answer
 from ccfs.model import errors
-from ccfs.web import docs, exports, health, ivr, play, recordings, signed
+from ccfs.store.locations.peer import PATH as PEERS
+from ccfs.web import docs, exports, health, ivr, obs, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.console import door
 from ccfs.web.here import Here
-from ccfs.web.request import ProtocolClosed, Request, Scope, read_body, read_scope
+from ccfs.web.request import ProtocolClosed, Request, Scope, drop_body, read_body, read_scope
 from ccfs.web.send import send
-from ccfs.wire import asks, codes, envelope
+from ccfs.wire import asks, codes, envelope, signed_url
 from ccfs.wire.operations import READING, Operation, paths
 
 SLACK = 1 << 16  # bytes that a JSON body may be longer than its largest field
+THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
 LEFT = 499  # status in metrics and logs of a request whose sender went away: nobody got an answer
 
 Handler = Callable[..., Awaitable[Answer]]
 HANDLERS: dict[str, Handler] = {
+    "getRecordFileUrlFromObs": obs.get_record_file_url_from_obs,
     "queryBillData": exports.query_bill_data,
     "downloadBillFile": exports.download_bill_file,
     "queryAgentOprInfoData": exports.query_agent_opr_info_data,
@@ -47,6 +52,19 @@ PAGES: dict[str, Handler] = {
     "/docs": docs.page,
     "/openapi.json": docs.openapi,
 }
+FOLDERS: dict[str, tuple[str, Handler]] = {  # paths that begin so; their names in metrics and in the log
+    signed_url.FOLDER: ("obs", obs.recording),
+    PEERS: ("peer", peer.file),
+}
+
+
+def _page_of(path: str) -> tuple[str, Handler | None]:
+    """What a path that is no operation's is called, and who answers it."""
+    if path in PAGES:
+        return path, PAGES[path]
+    if door.leads_to(path):
+        return "console", None
+    return next((page for folder, page in FOLDERS.items() if path.startswith(folder)), ("other", None))
 
 
 class Web:
@@ -54,15 +72,20 @@ class Web:
 
     def __init__(self, here: Here) -> None:
         self._here = here
+        here.database.patience.seconds = here.settings.database_silence_seconds
         self._operations = dict(paths())
         self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + SLACK
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server calls this once: as many threads as callers that may wait for a location or a database at once."""
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="wait"))
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer one request."""
         began = time.perf_counter()
         request = read_scope(scope, secrets.token_hex(8))
         operation = self._operations.get(request.path)
-        name = operation.name if operation else self._page_name(request.path)
+        name = operation.name if operation else _page_of(request.path)[0]
         try:
             status, code, size = await self._respond(request, operation, protocol)
         except ProtocolClosed:
@@ -84,6 +107,7 @@ class Web:
             if operation is None:
                 return await self._page(request, protocol), ""
             if request.method not in operation.methods:
+                await drop_body(request, protocol, self._body_limit)
                 return self._refusal(request, 405, operation.methods), ""
             return await self._perform(request, operation, protocol), codes.SUCCESS.code
         except errors.CcfsError as error:
@@ -94,16 +118,14 @@ class Web:
             log().exception("failed", action="request_failed", request=request.id, path=request.path)
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
-    def _page_name(self, path: str) -> str:
-        return path if path in PAGES else "console" if door.leads_to(path) else "other"
-
     async def _page(self, request: Request, protocol: Any) -> Answer:
         if self._here.settings.console and door.leads_to(request.path):
             return await door.visit(self._here, request, protocol)
-        page = PAGES.get(request.path)
+        await drop_body(request, protocol, self._body_limit)
+        _, page = _page_of(request.path)
         if page is None:
             return self._refusal(request, 404)
-        if request.method not in READING:
+        if request.method not in READING and not request.path.startswith(PEERS):  # there strangers get one answer only
             return self._refusal(request, 405, READING)
         return await page(self._here, request)
 
@@ -111,8 +133,12 @@ class Web:
         if operation.ask is None:
             return await play.play_voice(self._here, request)
         address = request.address(self._here.settings.trusted_proxies)
-        picture = await self._here.picture()
-        signed.refuse_locked(self._here, picture, address)
+        try:
+            picture = await self._here.picture()
+            signed.refuse_locked(self._here, picture, address)
+        except errors.CcfsError:
+            await drop_body(request, protocol, self._body_limit)
+            raise
         body = await read_body(request, protocol, self._body_limit)
         caller = await signed.caller_of(self._here, picture, request, body, address)
         ask = asks.read(operation.ask, body, flat=operation.flat)

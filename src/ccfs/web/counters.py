@@ -35,6 +35,13 @@ class Counters:
         self.deliveries = Gauge(
             "ccfs_deliveries", "Callbacks by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
         )
+        self.nodes = Gauge(
+            "ccfs_nodes",
+            "Nodes on the database by state.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self.trusts_all = Gauge(
             "ccfs_ssl_trust_all",
             "1 if receivers' certificates go unverified.",

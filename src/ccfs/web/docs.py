@@ -94,7 +94,8 @@ def _body(operation: Operation) -> dict[str, Any]:
     assert operation.ask is not None
     version = {"type": "object", "required": ["version"], "properties": {"version": {"const": "2.0"}}}
     ask = operation.ask.model_json_schema()
-    return {"type": "object", "required": ["request", "msgBody"], "properties": {"request": version, "msgBody": ask}}
+    whole = {"type": "object", "required": ["request", "msgBody"], "properties": {"request": version, "msgBody": ask}}
+    return {"anyOf": [ask, whole]} if operation.flat else whole
 
 
 def _content(operation: Operation) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """Asking for files and fetching them: CDRs and recording index, agent operations, agent skill changes. Not making them."""
 
 import secrets
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from ccfs.model import errors
 from ccfs.model.callback_url import callback_url, is_bound
 from ccfs.model.export import Export, Filter, Kind, Table
 from ccfs.model.tenancy import asking_zone
-from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, parse, window
 from ccfs.store import exports
 from ccfs.web.answers import Answer, KeptFile, Plain
 from ccfs.web.here import Caller, Here
+from ccfs.web.period import period
 from ccfs.web.request import Request
 from ccfs.wire import asks, envelope
 
@@ -75,7 +74,7 @@ async def _ask(
         response_id=secrets.token_hex(16),
         kind=kind,
         tables=tables,
-        window=_window(ask, zone, here.settings.export_max_days),
+        window=period(ask.beginTime, ask.endTime, zone, days=here.settings.export_max_days),
         filter=wanted,
         callback_url=_callback(caller, ask.callBackURL),
         asked_on=now.astimezone(zone).date(),
@@ -97,25 +96,6 @@ def _zone(caller: Caller, account_id: str) -> ZoneInfo:
         return asking_zone(caller.picture.accounts.get(caller.app.id, {}), account_id)
     except KeyError:
         raise errors.NoAccount from None
-
-
-def _window(ask: asks.QueryAgentOprInfoData, zone: ZoneInfo, days: int) -> Window:
-    begin, end = _time(ask.beginTime, "beginTime"), _time(ask.endTime, "endTime")
-    try:
-        return window(begin, end, zone, days=days)
-    except BeginsAfterEnd:
-        raise errors.BeginAfterEnd from None
-    except TooWide:
-        raise errors.SpanTooWide(str(days)) from None
-    except NotATime:
-        raise errors.WrongFormat("endTime") from None
-
-
-def _time(value: str, name: str) -> datetime:
-    try:
-        return parse(value)
-    except NotATime:
-        raise errors.WrongFormat(name) from None
 
 
 def _callback(caller: Caller, url: str) -> str:

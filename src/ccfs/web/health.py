@@ -1,9 +1,9 @@
 """/healthz, /readyz, /metrics: what a load balancer and a monitoring system ask."""
 
-import asyncio
+import json
 import os
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from ccfs.model.delivery import State as DeliveryState
 from ccfs.model.errors import Unavailable
 from ccfs.model.export import State as ExportState
-from ccfs.store import deliveries, exports, intake
+from ccfs.store import deliveries, exports, intake, nodes
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.here import Here
 from ccfs.web.request import Request
@@ -23,10 +23,10 @@ async def healthz(_here: Here, _request: Request) -> Answer:
 
 
 async def readyz(here: Here, _request: Request) -> Answer:
-    """The process can serve: its database answers."""
-    is_ready = await asyncio.to_thread(here.database.is_ready)
-    body = b'{"status":"ready"}' if is_ready else b'{"status":"database does not answer"}'
-    return Plain(body=body, content_type="application/json", status=200 if is_ready else 503)
+    """The process can serve, and the operator wants it to: 200; else 503 and why not."""
+    hindrance = await here.readiness.hindrance()
+    body = json.dumps({"status": hindrance or "ready"}, separators=(",", ":")).encode()
+    return Plain(body=body, content_type="application/json", status=503 if hindrance else 200)
 
 
 async def metrics(here: Here, _request: Request) -> Answer:
@@ -50,6 +50,9 @@ async def _measure(here: Here, now: datetime) -> None:
         here.counters.exports.labels(state=export).set(made.get(export, 0))
     for delivery in DeliveryState:
         here.counters.deliveries.labels(state=delivery).set(announced.get(delivery, 0))
+    patience = timedelta(seconds=here.settings.node_dead_seconds)
+    for node, count in (await here.ask(lambda connection: nodes.counts(connection, patience))).items():
+        here.counters.nodes.labels(state=node).set(count)
     here.counters.trusts_all.set(int(here.settings.ssl_trust_all))
     if state.read_at:
         here.counters.ingest_lag.set((now - state.read_at).total_seconds())

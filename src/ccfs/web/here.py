@@ -1,7 +1,7 @@
 """What every handler needs: this process's database, locations, settings, clock, counters. No handler lives here."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -13,11 +13,14 @@ from ccfs.model.errors import Unavailable
 from ccfs.model.tenancy import App
 from ccfs.settings import Settings
 from ccfs.store.db import Database
+from ccfs.store.locations.elsewhere import Elsewhere
+from ccfs.store.locations.opened import Locations
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.store.sealing import Sealer
 from ccfs.web.console.provider import Provider
 from ccfs.web.counters import Counters
+from ccfs.web.readiness import Readiness
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -30,10 +33,14 @@ class Here:
     settings: Settings
     database: Database
     pictures: Pictures
-    locations: Mapping[str, Location]
-    home: str  # id of the location that takes new bytes
+    locations: Locations
+    home: Location  # takes new bytes
     now: Callable[[], datetime]
     counters: Counters
+    url_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
+    elsewhere: Elsewhere
+    peer_keys: Sequence[bytes]  # by which other nodes are known
+    readiness: Readiness
     sealer: Sealer  # of secrets that the console makes
     provider: Provider | None = None  # of single sign-on
 

@@ -76,9 +76,8 @@ async def upload_file(here: Here, caller: Caller, request: Request, ask: asks.Iv
     random8 = "".join(secrets.choice(_ALPHANUMERICS) for _ in range(8))
     name = names.upload_name(here.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
     key = f"{caller.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
-    home = here.locations[here.home]
     try:
-        kept = await asyncio.to_thread(home.keep, key, [data])
+        kept = await asyncio.to_thread(here.home.keep, key, [data])
     except OSError as error:
         raise Unavailable from error
     file = VoiceFile(vdn_id=vdn_id, file_name=name, kept=kept, created_at=now)
@@ -115,7 +114,7 @@ async def _find(here: Here, caller: Caller, name: str, vdn: int | None, location
     if not caller.owns_vdn(vdn):
         raise NoFile
     file = await here.ask(lambda connection: voice_files.by_name(connection, caller.app, name))
-    if file is None or location not in (None, int(file.kept.location_id)):
+    if file is None or not file.is_known_at(location):
         raise NoFile
     return file
 
@@ -150,7 +149,8 @@ def _audio(data: str, limit: int) -> bytes:
 def _hash(here: Here, file: VoiceFile, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
     try:
-        for chunk in here.locations[file.kept.location_id].read(file.kept.key):
+        kept = file.kept if here.elsewhere.can_be_had(file.kept) else here.elsewhere.find(file.kept) or file.kept
+        for chunk in here.locations[kept.location_id].read(kept.key):
             digest.update(chunk)
     except (KeyError, Gone, OSError) as error:
         raise Unavailable from error

@@ -6,16 +6,18 @@ The server's own stream takes in memory all that it is given, however slowly the
 
 import asyncio
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ccfs.web.request import ProtocolClosed
 
 OPENING_SECONDS = 5.0  # the server opens the pipe at once or never
 _WAIT_SECONDS = 0.001
+_ROOM = 1 << 18  # bytes that the pipe holds: fewer turns to and fro
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -39,7 +41,10 @@ async def _opened(respond: Callable[[str], None]) -> int:
     try:
         os.mkfifo(path, 0o600)
         respond(path)
-        return await _writing_end(path)
+        descriptor = await _writing_end(path)
+        with suppress(OSError):  # not allowed to everybody; the kernel's own 64 KB do, too
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _ROOM)
+        return descriptor
     finally:
         shutil.rmtree(folder)
 

@@ -37,13 +37,7 @@ class Request:
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
     peer: str  # address and port of the other end of the connection
-    scheme: str = "http"  # of the connection: a proxy before us may speak another
-
-    def is_secure(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
-        """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
-        peer = _address(self.peer.rpartition(":")[0])
-        said = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-        return self.scheme == "https" or (said == "https" and peer is not None and _is_within(peer, trusted))
+    scheme: str = "http"  # of that connection: a proxy before us may speak another
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -59,6 +53,23 @@ class Request:
             name, _, value = part.strip().partition("=")
             found.setdefault(name, value)
         return found
+
+    def is_from(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the other end of the connection is in one of the networks."""
+        address = _address(self.peer.rpartition(":")[0])
+        return address is not None and _is_within(address, trusted)
+
+    def origin(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+        """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
+        return f"{self._scheme(trusted)}://{self.headers.get('host', '')}"
+
+    def is_secure(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
+        return self._scheme(trusted) == "https"
+
+    def _scheme(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+        told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        return told if told in ("http", "https") and self.is_from(trusted) else self.scheme
 
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
@@ -134,3 +145,15 @@ async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
     if max(size, length) > limit:
         raise TooLarge(f"{limit} bytes")
     return b"".join(pieces)
+
+
+async def drop_body(request: Request, protocol: Any, limit: int) -> None:
+    """Read and drop what nobody wants, to a point. Who is refused in the middle of sending sees a broken connection, and a
+    balancer takes that for a node that died: it would ask none of them any more, for anybody."""
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return
+    size = 0
+    async for piece in protocol:
+        size += len(piece)
+        if size > limit + DROPPED:
+            break

@@ -6,8 +6,8 @@ the server's own file path wins, and keeps memory flat. The framework's usual ra
 
 import asyncio
 import os
-import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ccfs.logs import log
@@ -15,22 +15,51 @@ from ccfs.model.errors import Unavailable
 from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import pieces
-from ccfs.store.locations.port import Gone
+from ccfs.store.locations.port import Gone, Unreachable
+from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
+from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
 
 AT_ONCE = 1 << 20  # bytes that are read here rather than by the server
+GATHERED = 2 << 20  # bytes of an answer that is put together here before it is sent; more goes through a pipe
 
 Headers = list[tuple[str, str]]
 Part = tuple[Kept | bytes, int, int]  # a range of a kept file or of bytes at hand
 
 
 async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> tuple[int, int]:
-    """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent."""
+    """Send the answer; the status and the number of bytes of its body. Raises Unavailable before anything is sent.
+
+    Files that cannot be had where their rows say are sent from another location that has the same bytes.
+    """
     if isinstance(answer, Plain):
         return _send_plain(request, answer, protocol)
+    try:
+        return await _send_files(here, request, answer, protocol)
+    except Unavailable:
+        try:
+            other = await asyncio.to_thread(_from_elsewhere, here, answer)
+        except OSError:  # nobody can say where else they are
+            other = None
+        if other is None:
+            raise
+        return await _send_files(here, request, other, protocol)
+
+
+def _from_elsewhere(here: Here, answer: KeptFile | KeptZip) -> KeptFile | KeptZip | None:
+    files = []
+    for kept in _files(answer):
+        copy = kept if here.elsewhere.can_be_had(kept) else kept.sha256 and here.elsewhere.find(kept)
+        if not copy:
+            return None
+        files.append(copy)
+    return replace(answer, kept=files[0]) if isinstance(answer, KeptFile) else replace(answer, files=files)
+
+
+async def _send_files(here: Here, request: Request, answer: KeptFile | KeptZip, protocol: Any) -> tuple[int, int]:
     headers = _file_headers(request, answer)
     if request.method in ("GET", "HEAD") and unchanged(request.headers.get("if-none-match"), answer.etag):
         protocol.response_empty(304, headers)
@@ -42,6 +71,9 @@ async def send(here: Here, request: Request, answer: Answer, protocol: Any) -> t
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
+    if (place := accel.place(here, request, answer, span)) is not None:
+        protocol.response_empty(200, accel.headers(headers, span, place))
+        return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
@@ -98,24 +130,17 @@ def _span(request: Request, answer: KeptFile | KeptZip) -> tuple[int, int] | Non
 async def _send_file(
     here: Here, kept: Kept, protocol: Any, status: int, headers: Headers, start: int, end: int
 ) -> None:
-    path = _path(here, kept)
+    path = path_of(here, kept)
     if path is None:
         return await _stream(here, [(kept, start, end)], protocol, status, headers)
     if end - start <= AT_ONCE:
         protocol.response_bytes(status, headers, _bytes_of(path, kept, start, end))
         return
-    _must_have_its_size(path, kept)
+    must_have_its_size(path, kept)
     if status == 206:
         protocol.response_file_range(status, headers, path, start, end)
     else:
         protocol.response_file(status, headers, path)
-
-
-def _path(here: Here, kept: Kept) -> str | None:
-    location = here.locations.get(kept.location_id)
-    if location is None:
-        raise Unavailable
-    return location.path(kept.key)
 
 
 def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:
@@ -136,15 +161,6 @@ def _bytes_of(path: str, kept: Kept, start: int, end: int) -> bytes:
     if not is_whole:
         raise Unavailable
     return data
-
-
-def _must_have_its_size(path: str, kept: Kept) -> None:
-    try:
-        found = os.lstat(path)
-    except OSError as error:
-        raise Unavailable from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
-        raise Unavailable
 
 
 async def _send_zip(
@@ -170,10 +186,13 @@ def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
 
 
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
-    await asyncio.to_thread(_must_be_whole, here, [part for part, _, _ in parts if isinstance(part, Kept)])
+    files = [part for part, _, _ in parts if isinstance(part, Kept)]
+    is_small = sum(high - low for _, low, high in parts) <= GATHERED
+    if len(files) > 1 or not is_small:  # a small one shows by itself whether it is whole: one question less
+        await asyncio.to_thread(_must_be_whole, here, files)
     chunks = _chunks(here, parts)
     try:
-        if sum(high - low for _, low, high in parts) <= AT_ONCE:
+        if is_small:
             protocol.response_bytes(status, headers, await asyncio.to_thread(b"".join, chunks))
             return
         first = await asyncio.to_thread(next, chunks)
@@ -184,20 +203,23 @@ async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int,
         try:
             while chunk := await asyncio.to_thread(next, chunks, b""):
                 await write(chunk)
-        except Gone:
-            log().error("a file was lost while it was sent", action="answer_cut")
+        except (Gone, Unreachable) as error:
+            log().error("a file was lost while it was sent", action="answer_cut", reason=str(error))
             raise ProtocolClosed from None
 
 
 def _chunks(here: Here, parts: Sequence[Part]) -> Iterator[bytes]:
-    """The parts' bytes; raises Gone where a file ends too early, for what follows must not move up."""
+    """The parts' bytes; raises Gone where a file ends too early or too late, for what follows must not move."""
     for part, low, high in parts:
         if isinstance(part, bytes):
             yield part[low:high]
             continue
         left = high - low
-        for chunk in here.locations[part.location_id].read(part.key, low, high):
+        end = None if high == part.size else high  # so that a longer file shows itself
+        for chunk in here.locations[part.location_id].read(part.key, low, end):
             left -= len(chunk)
+            if left < 0:
+                break
             yield chunk
         if left:
             raise Gone(part.key)

@@ -47,6 +47,7 @@ class Ask(BaseModel):
 
 
 A = TypeVar("A", bound=Ask)
+M = TypeVar("M", bound=BaseModel)
 
 
 class DownloadRecordFile(Ask):
@@ -157,8 +158,20 @@ class DownloadAgentSkillInfoFile(Ask):
     agentSkillInfoFileName: Zip = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
 
 
+Version = Annotated[str, StringConstraints(min_length=1, max_length=32), BeforeValidator(_text)]
+
+
+class GetRecordFileUrlFromObs(Ask):
+    """URLs of the recordings of one call in a period."""
+
+    callId: CallId = Field(description="call id")
+    beginTime: Time = Field(description="yyyy-MM-dd HH:mm:ss, in the account's zone with version, in UTC without")
+    endTime: Time = Field(description="likewise; at most 3 days later")
+    version: Annotated[Version | None, ABSENT] = Field(default=None, description="2.0; none means UTC")
+
+
 class _Request(BaseModel):
-    version: Annotated[str, StringConstraints(min_length=1, max_length=32), BeforeValidator(_text)]
+    version: Version
 
 
 class Envelope(BaseModel, Generic[A]):
@@ -171,19 +184,26 @@ class Envelope(BaseModel, Generic[A]):
 def read(ask: type[A], body: bytes, *, flat: bool = False) -> A:
     """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field.
 
-    `flat`: the ask may stand without its envelope, too, as one page of the manual has it (D0821).
+    `flat`: the ask may stand without its envelope, too, as two pages of the manual have it (D0813, D0821). Where an ask has
+    a version of its own, the envelope's counts as that.
     """
     if body.strip() in (b"", b"null"):
         raise errors.EmptyBody
     try:
         if flat and b'"msgBody"' not in body:
-            return ask.model_validate_json(body)
+            return _of_our_version(ask.model_validate_json(body))
         envelope: Envelope[A] = _enveloped(ask).model_validate_json(body)
     except ValidationError as error:
         raise _error_of(error) from None
-    if envelope.request.version != VERSION:
+    _of_our_version(envelope.request)
+    msg_body: A = envelope.msgBody
+    return msg_body.model_copy(update={"version": VERSION}) if "version" in ask.model_fields else msg_body
+
+
+def _of_our_version(one: M) -> M:
+    if getattr(one, "version", None) not in (None, VERSION):
         raise errors.WrongVersion(VERSION)
-    return envelope.msgBody
+    return one
 
 
 @cache  # pydantic looks a generic model up anew at each use

@@ -13,6 +13,15 @@ JSON_TYPE = "application/json;charset=UTF-8"
 BINARY_TYPE = "Application/Octet-stream;charset=UTF-8"  # capitals as documented
 PLAY_FAILURE_TYPE = "application/octet-stream;charset=UTF-8"  # D0823: playVoice fails with JSON under this type
 
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    410: "Gone",
+}
+
 
 def _dump(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -35,8 +44,7 @@ def failure(error: CcfsError, *, mirror: bool, data: Any, language: str = "en") 
 
 def refusal(status: int, path: str, now_ms: int) -> bytes:
     """The body of an answer that is not 200 (D0836): the shape of Spring Boot's default error."""
-    error = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
-    text = error.get(status, "Internal Server Error")
+    text = _REASONS.get(status, "Internal Server Error")
     return _dump(
         {"timestamp": now_ms, "status": status, "error": text, "message": "No message available", "path": path}
     )

@@ -38,6 +38,15 @@ def _asked(name: str, ask: type[asks.Ask], source: str) -> Operation:
 
 
 OPERATIONS = (
+    Operation(
+        name="getRecordFileUrlFromObs",
+        ask=asks.GetRecordFileUrlFromObs,
+        mirror=False,
+        empty="",
+        binary=False,
+        flat=True,
+        source="D0813",
+    ),
     _asked("queryBillData", asks.QueryBillData, "D0814"),
     Operation(name="downloadBillFile", ask=asks.DownloadBillFile, mirror=True, empty="", binary=True, source="D0815"),
     _asked("queryAgentOprInfoData", asks.QueryAgentOprInfoData, "D0818"),

@@ -19,17 +19,15 @@ from typing import Final
 from isal import isal_zlib
 
 from ccfs.model.export import Table
+from ccfs.model.zip_directory import VERSION, Listed, dos_time, ending
 from ccfs.store.extract import Chunk
 
 MEMBER_BYTES: Final = (1 << 31) - 1  # the longest member; Java counts them in an int
 BLOCK: Final = 1 << 16  # bytes deflated at a time: always the same, for the result depends on it
 LEVEL: Final = 1  # zlib's ratio at four times its speed
 MANIFEST: Final = "manifest.csv"
-_MAX32: Final = 0xFFFFFFFF
-_MAX16: Final = 0xFFFF
 _FLAGS: Final = 0x0808  # name in UTF-8; sizes follow the bytes
 _DEFLATED: Final = 8
-_VERSION, _VERSION_64 = 20, 45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +110,12 @@ class Zip:
         """`modified` is the wall-clock time of all members; `offset` is how many bytes lie before the zip."""
         self.entries: list[Entry] = []
         self._offset = offset
-        self._time = _dos_time(modified)
+        self._time = dos_time(modified)
 
     def member(self, name: str, chunks: Iterable[Chunk], *, hashed: bool = False) -> Iterator[bytes]:
         """A member, whole: it must be read to its end before the next."""
         text = name.encode()
-        local = struct.pack("<4s5H3I2H", b"PK\3\4", _VERSION, _FLAGS, _DEFLATED, *self._time, 0, 0, 0, len(text), 0)
+        local = struct.pack("<4s5H3I2H", b"PK\3\4", VERSION, _FLAGS, _DEFLATED, *self._time, 0, 0, 0, len(text), 0)
         yield local + text
         packing = _Packing(hashed)
         yield from packing.deflated(chunks)
@@ -129,24 +127,19 @@ class Zip:
 
     def end(self) -> bytes:
         """The directory and the end of the zip."""
-        directory = b"".join(self._listed(entry) for entry in self.entries)
-        count, size, offset = len(self.entries), len(directory), self._offset
-        wide = b""
-        if count >= _MAX16 or size >= _MAX32 or offset >= _MAX32:
-            record = (44, _VERSION_64, _VERSION_64, 0, 0, count, count, size, offset)
-            wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", *record)
-            wide += struct.pack("<4sIQI", b"PK\6\7", 0, offset + size, 1)
-        counts = (min(count, _MAX16),) * 2
-        ends = (min(size, _MAX32), min(offset, _MAX32))
-        return directory + wide + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *counts, *ends, 0)
+        return ending([self._listed(entry) for entry in self.entries], self._offset)
 
-    def _listed(self, entry: Entry) -> bytes:
-        name = entry.name.encode()
-        extra = struct.pack("<HHQ", 1, 8, entry.offset) if entry.offset >= _MAX32 else b""
-        version = _VERSION_64 if extra else _VERSION
-        fields = (version, version, _FLAGS, _DEFLATED, *self._time, entry.crc32, entry.packed, entry.size)
-        tail = (len(name), len(extra), 0, 0, 0, 0, min(entry.offset, _MAX32))
-        return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields, *tail) + name + extra
+    def _listed(self, entry: Entry) -> Listed:
+        return Listed(
+            name=entry.name.encode(),
+            flags=_FLAGS,
+            method=_DEFLATED,
+            time=self._time,
+            crc32=entry.crc32,
+            packed=entry.packed,
+            size=entry.size,
+            offset=entry.offset,
+        )
 
 
 class _Packing:
@@ -211,10 +204,3 @@ def _csv(rows: Iterable[Sequence[object]]) -> bytes:
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)
     return file.getvalue().encode()
-
-
-def _dos_time(moment: datetime) -> tuple[int, int]:
-    year = min(max(moment.year, 1980), 2107)
-    return moment.hour << 11 | moment.minute << 5 | moment.second // 2, (
-        year - 1980
-    ) << 9 | moment.month << 5 | moment.day

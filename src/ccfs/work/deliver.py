@@ -27,6 +27,7 @@ THREADS = 256  # at most; they wait for receivers, nearly all of the time
 MOST_CLAIMS = 10  # without one recorded attempt: whoever tries it dies of it
 BATCH = 500  # results in one transaction
 GATHER_SECONDS = 0.02  # so that claims and results come in batches: a transaction costs more than what it holds
+LOW_WATER = 2  # of what was claimed, this part may be under way still when more is claimed before that time
 IDLE_SECONDS = 1.0  # between looks, when nothing is known to be due
 
 Result = tuple[Claimed, Outcome, Next]
@@ -63,28 +64,29 @@ class Terms:
 
     schedule: Schedule
     host_with_port: bool
-    sender_of: Callable[[int], Sender]  # by app
+    senders: Callable[[], Callable[[int], Sender]]  # asked once for many deliveries: gives the sender of each app
     now: Callable[[], datetime]
+    is_draining: Callable[[], bool] = lambda: False  # whether to claim no more
 
 
 class Crew:
     """Daemon threads on demand. Unlike those of a ThreadPoolExecutor nobody waits for them when the process ends: a
     receiver that hangs does not hold up a shutdown."""
 
-    def __init__(self, work: Callable[[Claimed], None]) -> None:
+    def __init__(self, work: Callable[[Claimed, Sender], None]) -> None:
         self._work = work
         self._idle = threading.Semaphore(0)
-        self._given: queue.SimpleQueue[Claimed] = queue.SimpleQueue()
+        self._given: queue.SimpleQueue[tuple[Claimed, Sender]] = queue.SimpleQueue()
 
-    def give(self, claimed: Claimed) -> None:
+    def give(self, claimed: Claimed, sender: Sender) -> None:
         """Let a thread do it, a new one if none is idle."""
-        self._given.put(claimed)
+        self._given.put((claimed, sender))
         if not self._idle.acquire(blocking=False):
             threading.Thread(target=self._run, name="deliver", daemon=True).start()
 
     def _run(self) -> None:
         while True:
-            self._work(self._given.get())
+            self._work(*self._given.get())
             self._idle.release()
 
 
@@ -108,8 +110,10 @@ class Announcer:
         self._pace = Pace(threads)
         self._crew = Crew(self._deliver)
         self._under_way: dict[str, Claimed] = {}
+        self._enough = 0  # under way: as soon as there are no more, more are claimed
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._wake = threading.Event()
+        self._low = threading.Event()
         self._stopped = threading.Event()
         self._claiming = threading.Thread(target=self._claim_all, name="claim", daemon=True)
         self._recording = threading.Thread(target=self._record_all, name="record", daemon=True)
@@ -140,24 +144,26 @@ class Announcer:
     def _claim_all(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
+            self._low.clear()
             try:
-                is_busy = self._claim_round()
+                is_busy = not self._terms.is_draining() and self._claim_round()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=_first_line(error))
                 is_busy = False
             if is_busy:
-                self._stopped.wait(GATHER_SECONDS)
+                self._low.wait(GATHER_SECONDS)
             else:
                 self._wake.wait(self._idle_seconds)
+        self._database.end_look_ups()
 
     def _claim_round(self) -> bool:
         """One look at all receivers; whether anything was claimed."""
         now = self._terms.now()
-        with self._database.reading() as connection:
-            due = deliveries.due_receivers(connection, now)
+        due = self._database.look_up(lambda connection: deliveries.due_receivers(connection, now))
         rooms = self._pace.rooms(sample(due, len(due)))  # no receiver is always the last
         if not rooms:
             return False
+        sender_of = self._terms.senders()
         with self._database.writing() as connection:
             found = [
                 one
@@ -167,26 +173,28 @@ class Announcer:
         for one in found:
             self._pace.began(one.receiver)
             self._under_way[one.delivery.id] = one
-            self._crew.give(one)
+            self._crew.give(one, sender_of(one.delivery.app))
+        self._enough = len(self._under_way) // LOW_WATER
         return bool(found)
 
-    def _deliver(self, claimed: Claimed) -> None:
+    def _deliver(self, claimed: Claimed, sender: Sender) -> None:
         """One attempt. Whatever goes wrong here becomes an outcome: a delivery is never lost with its thread."""
-        outcome = self._attempt(claimed)
+        outcome = self._attempt(claimed, sender)
         then = after(claimed.delivery, outcome, self._terms.schedule, uniform(0.8, 1.2))
         self._results.put((claimed, outcome, then))
         self._under_way.pop(claimed.delivery.id, None)
         self._pace.ended(claimed.receiver, outcome.milliseconds / 1000, is_answered=outcome.status > 0)
         self._wake.set()
+        if len(self._under_way) <= self._enough:
+            self._low.set()
 
-    def _attempt(self, claimed: Claimed) -> Outcome:
+    def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
         delivery, now = claimed.delivery, self._terms.now()
         if claimed.claims > MOST_CLAIMS:
             return Outcome(at=now, failure=f"claimed {claimed.claims} times and never finished")
+        if sender.key is None:
+            return Outcome(at=now, failure="the app has no living access key to sign with")
         try:
-            sender = self._terms.sender_of(delivery.app)
-            if sender.key is None:
-                return Outcome(at=now, failure="the app has no living access key to sign with")
             headers = notices.headers(
                 delivery.url,
                 delivery.body,

@@ -21,6 +21,10 @@ class Loop:
         """Begin, at once."""
         self._thread.start()
 
+    def is_stopped(self) -> bool:
+        """Whether a step that takes long should end early."""
+        return self._stopped.is_set()
+
     def stop(self) -> None:
         """Let the step that runs end, and begin no other."""
         self._stopped.set()

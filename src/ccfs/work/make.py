@@ -4,7 +4,7 @@ it is ready and its delivery is due. A worker that dies leaves it due again when
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,9 +15,10 @@ from ccfs.logs import log
 from ccfs.model.callback_url import callback_url
 from ccfs.model.delivery import Delivery
 from ccfs.model.recording import Kept
+from ccfs.model.stray import Holder, Stray
 from ccfs.model.tenancy import asking_zone
 from ccfs.settings import Settings
-from ccfs.store import deliveries, exports, tenancy
+from ccfs.store import deliveries, exports, moves, tenancy
 from ccfs.store.db import Database
 from ccfs.store.exports import Claimed
 from ccfs.store.extract import extract, header
@@ -44,6 +45,7 @@ class Workshop:
     settings: Settings
     now: Callable[[], datetime]
     ready: Callable[[], None]  # called when a delivery became due
+    is_draining: Callable[[], bool] = lambda: False  # whether to begin no other
 
 
 class Maker:
@@ -67,7 +69,7 @@ class Maker:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                is_busy = self.make_one()
+                is_busy = not self._workshop.is_draining() and self.make_one()
             except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
                 log().warning("not claimed", action="claim_failed", reason=f"{type(error).__name__}: {error}"[:200])
                 is_busy = False
@@ -78,7 +80,8 @@ class Maker:
         """Make the export that is due; whether there was one."""
         shop = self._workshop
         with shop.database.writing() as connection:
-            claimed = exports.claim(connection, shop.now(), secrets.token_hex(8), LEASE, self._last_app)
+            lease = f"{secrets.token_hex(8)}-{shop.home.location_id}"
+            claimed = exports.claim(connection, shop.now(), lease, LEASE, self._last_app)
         if claimed is None:
             return False
         self._last_app = claimed.app.id
@@ -88,7 +91,8 @@ class Maker:
         try:
             self._finish_one(claimed)
         except Interrupted:
-            shop.home.remove(_key(claimed, claimed.lease))  # nobody else's: the key has our lease
+            with suppress(OSError):  # away: whoever holds the export next removes it
+                shop.home.remove(_key(claimed, claimed.lease))  # nobody else's: the key has our lease
             _give_back(shop, claimed, shop.now(), "interrupted")
         except Exception as error:  # noqa: BLE001 - whatever stops one export must not stop the others
             _failed(shop, claimed, error)
@@ -96,8 +100,9 @@ class Maker:
 
     def _finish_one(self, claimed: Claimed) -> None:
         shop, began = self._workshop, self._workshop.now()
-        for lease in claimed.dead_leases:
-            shop.home.remove(_key(claimed, lease))
+        if claimed.dead_leases:
+            with shop.database.writing() as connection:
+                _remove_files(shop, connection, claimed, *claimed.dead_leases)
         with _held(shop, claimed) as still_held:
             kept = self._make(claimed, still_held)
         _finish(shop, claimed, kept)
@@ -209,13 +214,13 @@ def _failed(shop: Workshop, claimed: Claimed, error: Exception) -> None:
 def _give_back(shop: Workshop, claimed: Claimed, due_at: datetime, reason: str) -> None:
     with _letting_go(shop, claimed) as connection:
         if exports.give_back(connection, claimed, due_at, reason):
-            _remove_files(shop, claimed)
+            _remove_files(shop, connection, claimed, claimed.lease, *claimed.dead_leases)
 
 
 def _put_aside(shop: Workshop, claimed: Claimed, reason: str) -> None:
     with _letting_go(shop, claimed) as connection:
         if exports.put_aside(connection, claimed, reason):
-            _remove_files(shop, claimed)
+            _remove_files(shop, connection, claimed, claimed.lease, *claimed.dead_leases)
 
 
 @contextmanager
@@ -228,8 +233,16 @@ def _letting_go(shop: Workshop, claimed: Claimed) -> Iterator[Connection]:
         log().exception("not let go", action="export_failed", export=claimed.export.response_id)
 
 
-def _remove_files(shop: Workshop, claimed: Claimed) -> None:
-    """What this try and dead ones wrote. Only while the row is ours, and before it is let go: it could be ready after all,
-    where the answer to a commit was lost; and once it is let go, nobody knows the leases any more."""
-    for lease in (claimed.lease, *claimed.dead_leases):
-        shop.home.remove(_key(claimed, lease))
+def _remove_files(shop: Workshop, connection: Connection, claimed: Claimed, *leases: str) -> None:
+    """What tries with these leases wrote. Only while the row is ours, and before it is let go: it could be ready after all,
+    where the answer to a commit was lost; and once it is let go, nobody knows the leases any more. What a dead node wrote
+    to its own disk is noted as a stray, which it removes itself if it ever comes back; so is what a location that is away
+    may have: the export must not wait for that."""
+    for lease in leases:
+        key, location_id = _key(claimed, lease), lease.partition("-")[2] or shop.home.location_id
+        with suppress(OSError):
+            if location_id == shop.home.location_id:
+                shop.home.remove(key)
+                continue
+        stray = Stray(location_id=location_id, key=key, holder=Holder.EXPORTS, row=claimed.export.response_id)
+        moves.note(connection, stray, shop.now())

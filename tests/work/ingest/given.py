@@ -112,10 +112,11 @@ class Place:
         """What `ccfs ingest refused` prints for people."""
         return ccfs("ingest", "refused", *arguments, settings=self.environment).out
 
-    def rows(self, table: sa.Table, *columns: str, order: str = "id") -> list[Any]:
+    def rows(self, table: sa.Table, *columns: str, order: str = "") -> list[Any]:
         """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""
         with self.node.database.reading() as connection:
-            found = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(table.c[order]))]
+            by = [table.c[order]] if order else table.primary_key
+            found = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*by))]
         if not columns:
             return found
         return [row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns) for row in found]

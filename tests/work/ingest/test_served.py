@@ -20,9 +20,8 @@ SAMPLES = bytes(range(256)) * 40
 
 @contextmanager
 def served(place: Place) -> Iterator[Server]:
-    with serving(
-        place.folder / "data", lock_failures=0, **({"database_url": place.url} if place.url else {})
-    ) as server:
+    given: dict[str, Any] = {"database_url": place.url} if place.url else {}
+    with serving(place.folder / "data", lock_failures=0, **given) as server:
         yield server
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from time import sleep, time
 from typing import Any
 
-from ccfs.store import schema
+from ccfs.model.node import State
+from ccfs.store import nodes, schema
 from tests.cli.command import ROOT
 from tests.switches.test_ccfs import RECORD_ROW
 from tests.work.ingest.given import AK, FREESWITCH, Place, line, sound, wait_until
@@ -151,6 +152,23 @@ def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(place: Place) ->
         wait_until(lambda: "ingest_failed" in watch.log())
         (place.switch / "away").rename(cdr)
         add(cdr, line("1705311042.119"))
+        wait_until(has(place, cdrs=2))
+        assert watch.stop()["cdrs"] == 2
+
+
+def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(place: Place) -> None:
+    cdr, node = place.leave("Master.csv", line()), place.node
+    node.heart("").begin()
+    with watching(place, "asterisk", "--cdr", cdr) as watch:
+        wait_until(has(place, cdrs=1))
+        with node.database.writing() as connection:
+            nodes.set_state(connection, node.id, State.DRAINING)
+        sleep(0.5)
+        add(cdr, line("1705311042.119"))
+        sleep(1)
+        assert has(place, cdrs=1)()
+        with node.database.writing() as connection:
+            nodes.set_state(connection, node.id, State.ACTIVE)
         wait_until(has(place, cdrs=2))
         assert watch.stop()["cdrs"] == 2
 

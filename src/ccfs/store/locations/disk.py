@@ -77,7 +77,7 @@ class Disk:
         return os.path.join(self._root, checked(key))
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove temporary files that a killed process left; how many."""
+        """See the port: temporary files."""
         limit = time.time() - older_than_seconds
         count = 0
         for path in (self._root / _TEMPORARY).iterdir():

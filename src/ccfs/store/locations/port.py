@@ -20,8 +20,15 @@ class Gone(Exception):
     """The location has no such bytes."""
 
 
+class Unreachable(OSError):
+    """The location cannot give or take bytes now, after all tries; the text says why."""
+
+
 class Location(Protocol):
-    """A place that keeps bytes under keys that we make; never under a name from outside."""
+    """A place that keeps bytes under keys that we make; never under a name from outside.
+
+    Every method may raise Unreachable, in bounded time: the location is away. Disks raise other kinds of OSError, too.
+    """
 
     location_id: str
 
@@ -45,6 +52,10 @@ class Location(Protocol):
         """The file that holds the bytes, for a server that sends files itself; None where there is no file."""
         ...
 
+    def sweep(self, older_than_seconds: float) -> int:
+        """Let go what killed processes left half-written; how many pieces."""
+        ...
+
 
 def checked(key: str) -> str:
     """The key itself; raises BadKey unless it has the shape of the keys that we make."""
@@ -59,16 +70,16 @@ class Tally:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._crc = 0
-        self._size = 0
+        self.size = 0  # bytes so far
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The chunks again, counted."""
         for chunk in chunks:
             self._hash.update(chunk)
             self._crc = zlib.crc32(chunk, self._crc)
-            self._size += len(chunk)
+            self.size += len(chunk)
             yield chunk
 
     def kept(self, location_id: str, key: str) -> Kept:
         """What went through."""
-        return Kept(location_id=location_id, key=key, size=self._size, sha256=self._hash.hexdigest(), crc32=self._crc)
+        return Kept(location_id=location_id, key=key, size=self.size, sha256=self._hash.hexdigest(), crc32=self._crc)

@@ -1,5 +1,6 @@
 """A search as the address of its page says it, and back. Pure: text in, model/call_search.py's values out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -32,6 +33,7 @@ FIELDS: Final = (
 )
 E = TypeVar("E", bound=StrEnum)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AFTER = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9A-Za-z-]{1,64})", re.ASCII)
 
 
 class Unclear(ValueError):
@@ -77,16 +79,15 @@ def number_of(text: str) -> str:
 
 def after_text(after: After) -> str:
     """Where a next page goes on, as its address says it."""
-    return f"{(after.begin - _EPOCH) // timedelta(microseconds=1)}.{after.row}.{after.talk}"
+    return f"{(after.begin - _EPOCH) // timedelta(microseconds=1)}.{after.talk}.{after.line}"
 
 
 def _after(text: str) -> After | None:
-    parts = text.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in parts):
+    found = _AFTER.fullmatch(text)
+    if found is None:
         return None
-    begin, row, talk = map(int, parts)
-    begins = _EPOCH + timedelta(microseconds=min(begin, 2**57))
-    return After(begin=begins, row=min(row, 2**63 - 1), talk=min(talk, LONGEST_TALK))
+    begins = _EPOCH + timedelta(microseconds=min(int(found[1]), 2**57))
+    return After(begin=begins, line=found[3], talk=min(int(found[2]), LONGEST_TALK))
 
 
 def _window(words: dict[str, str], zone: ZoneInfo, now: datetime) -> Window:

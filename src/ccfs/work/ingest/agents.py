@@ -25,13 +25,13 @@ def take_events(connection: Connection, run: Run, owner: Owner, events: Sequence
     """Keep the operations that are new; a lasting one ends where the next one of the same agent begins, in whatever
     order the two come."""
     by_id = {_id(owner, event): event for event in events}
-    known = agent_operations.known(connection, owner.app, by_id)
+    known = agent_operations.known(connection, owner.app, {row_id: event.at for row_id, event in by_id.items()})
     run.tally.known += len(events) - len(by_id) + len(known)
     rows = [_row(owner, row_id, event) for row_id, event in by_id.items() if row_id not in known]
     before = _before(connection, owner, [row for row in rows if row.end is None])
     ends = _ends(before, rows)
     agent_operations.add(connection, owner.app, [replace(row, end=ends.get(row.id, row.end)) for row in rows])
-    agent_operations.end(connection, owner.app, [(one.id, ends[one.id]) for one in before if one.id in ends])
+    agent_operations.end(connection, owner.app, [(one, ends[one.id]) for one in before if one.id in ends])
     run.tally.agent_operations += len(rows)
 
 

@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 from ccfs.model.call_id import call_id
 from ccfs.model.cdr import LAST, Cdr, Device
 from ccfs.store import cdrs, devices, intake, queue_visits, recordings
-from ccfs.store.cdrs import KeptCdr
 from ccfs.store.intake import Awaited
 from ccfs.switches.found import Leg, QueueVisit
 from ccfs.switches.visits import Times, times, told
@@ -23,14 +22,14 @@ from ccfs.work.ingest.context import Owner, Run
 from ccfs.work.ingest.said import ASTERISK, L, Manner
 
 Visits = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
-Kept = Mapping[str, KeptCdr]  # by line_key
+Kept = Mapping[str, Cdr]  # by line_key
 Talks = dict[tuple[str, str], list[tuple[datetime, datetime]]]  # by call and agent
 
 
 def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[L], manner: Manner[L]) -> None:
     """Keep the legs that are new, and make the rows of their calls again."""
     tied = {other for leg in legs for other in manner.tied(leg)}
-    kept = _kept(connection, owner, tied | {leg.switch_call_id for leg in legs}, tied)
+    kept = _kept(connection, owner, tied | {leg.switch_call_id for leg in legs}, tied, [leg.begin for leg in legs])
     fresh = list({leg.line_key: leg for leg in legs if leg.line_key not in kept}.values())
     _make(connection, owner, fresh, kept, manner)
     _await(connection, owner, fresh)
@@ -41,7 +40,8 @@ def take_legs(connection: Connection, run: Run, owner: Owner, legs: Sequence[L],
 def tell_again(connection: Connection, owner: Owner, visits: Visits) -> None:
     """Make rows again whose queue visit became known, or better known, after them."""
     leg_ids = {leg_id for leg_id, _ in visits}
-    _make(connection, owner, [], _kept(connection, owner, leg_ids, leg_ids), ASTERISK)
+    near = [moment for one in visits.values() for moment in (one.entered, one.rang, one.connected, one.left) if moment]
+    _make(connection, owner, [], _kept(connection, owner, leg_ids, leg_ids, near), ASTERISK)
 
 
 def visits_of(connection: Connection, owner: Owner, leg_ids: Iterable[str]) -> dict[tuple[str, str], QueueVisit]:
@@ -70,38 +70,39 @@ def numbered(rows: Iterable[Cdr]) -> list[Cdr]:
     return result
 
 
-def _kept(connection: Connection, owner: Owner, calls: set[str], legs: set[str]) -> dict[str, KeptCdr]:
-    """The account's rows of these calls, and of the calls of these legs, that a switch's lines made; by line."""
+def _kept(
+    connection: Connection, owner: Owner, calls: set[str], legs: set[str], near: Sequence[datetime]
+) -> dict[str, Cdr]:
+    """The account's rows of these calls, and of the calls of these legs, that a switch's lines made around these times; by
+    line."""
     app, mine = owner.app, owner.account.account_id
-    names = {call_id(call) for call in calls}
-    if legs:
-        names |= {row.cdr.call_id for row in cdrs.of_legs(connection, app, legs)}
-    found = (row for rows in cdrs.of_calls(connection, app, names).values() for row in rows)
-    return {row.cdr.line_key: row for row in found if row.cdr.account_id == mine and row.cdr.leg_order}
+    names = {call_id(call) for call in calls} | {row.call_id for row in cdrs.of_legs(connection, app, legs, near)}
+    found = (row for rows in cdrs.of_calls(connection, app, names, near).values() for row in rows)
+    return {row.line_key: row for row in found if row.account_id == mine and row.leg_order}
 
 
 def _make(connection: Connection, owner: Owner, fresh: Sequence[L], kept: Kept, manner: Manner[L]) -> None:
     """Make the rows again, number their calls, and write what is new or changed."""
-    again = [leg for row in kept.values() if (leg := said.leg_of(row.cdr, manner))]
+    again = [leg for row in kept.values() if (leg := said.leg_of(row, manner))]
     texts = {leg.line_key: said.by(leg, manner) for leg in fresh}
     made = _rows(connection, owner, manner.meet([*again, *fresh]), kept, texts)
-    rows = {key: row.cdr for key, row in kept.items()} | {row.line_key: row for row in made}
+    rows = dict(kept) | {row.line_key: row for row in made}
     by_call: dict[str, list[Cdr]] = defaultdict(list)
     for row in rows.values():
         by_call[row.call_id].append(row)
     rows = {row.line_key: row for some in by_call.values() for row in numbered(some)}
     cdrs.add(connection, owner.app, [row for key, row in rows.items() if key not in kept])
-    changed = [KeptCdr(old.id, rows[key]) for key, old in kept.items() if rows[key] != old.cdr]
+    changed = [rows[key] for key, old in kept.items() if rows[key] != old]
     cdrs.change(connection, owner.app, changed)
-    _move(connection, owner, {kept[row.cdr.line_key].cdr.call_id: row.cdr.call_id for row in changed})
+    _move(connection, owner, {kept[row.line_key].call_id: row for row in changed})
 
 
-def _move(connection: Connection, owner: Owner, calls: Mapping[str, str]) -> None:
+def _move(connection: Connection, owner: Owner, calls: Mapping[str, Cdr]) -> None:
     """Recordings go with their call where it was found to be a part of another."""
-    for old, new in calls.items():
-        if old != new:
-            recordings.move(connection, owner.app, owner.account.account_id, old, new)
-            intake.move(connection, owner.app, owner.account.account_id, old, new)
+    for old, row in calls.items():
+        if old != row.call_id:
+            recordings.move(connection, owner.app, owner.account.account_id, old, row.call_id, row.begin)
+            intake.move(connection, owner.app, owner.account.account_id, old, row.call_id)
 
 
 def _rows(connection: Connection, owner: Owner, legs: Sequence[Leg], kept: Kept, texts: Mapping[str, str]) -> list[Cdr]:
@@ -113,16 +114,16 @@ def _rows(connection: Connection, owner: Owner, legs: Sequence[Leg], kept: Kept,
     rows = []
     for leg, spans in known:
         old = kept.get(leg.line_key)
-        order = said.leg_order(leg, said.kept(old.cdr) if old else texts[leg.line_key])
+        order = said.leg_order(leg, said.kept(old) if old else texts[leg.line_key])
         row = _row(owner, leg, spans, numbers, order)
-        rows.append(replace(row, cc_id=old.cdr.cc_id, vdn_id=old.cdr.vdn_id) if old else row)
+        rows.append(replace(row, cc_id=old.cc_id, vdn_id=old.vdn_id) if old else row)
     return rows
 
 
 def _talks(legs: Iterable[Leg], kept: Kept) -> Talks:
     """When agents talked on legs of their own."""
     talks: Talks = defaultdict(list)
-    for row in (one.cdr for one in kept.values()):
+    for row in kept.values():
         if row.device_type == Device.AGENT and row.call_begin and row.call_end and not row.user_wanted_skill_id:
             talks[row.switch_call_id, row.agent_id].append((row.begin, row.call_end))
     for leg in legs:
@@ -200,7 +201,8 @@ def _await(connection: Connection, owner: Owner, legs: Iterable[Leg]) -> None:
         for path in leg.recordings
     ]
     if awaited:
-        here = recordings.source_names(connection, app, account, {one.call_id for one in awaited})
+        calls, times = {one.call_id for one in awaited}, [one.since for one in awaited]
+        here = recordings.source_names(connection, app, account, calls, times)
         intake.await_recordings(connection, app, [one for one in awaited if (one.call_id, one.name) not in here])
 
 

@@ -153,7 +153,7 @@ def _take_index(run: Run, export: CcfsExport, file: Source, source: str, tree: T
         for batch in _batches(ccfs.read(file, name=source, zone_of=zone_of)):
             rows = _sorted_out(export, source, batch)
             found = find_sounds(run, export.app, [row for _, row in rows.recordings], tree)
-            with run.database.writing() as connection:
+            with run.taking_in(export.app) as connection:
                 _keep(connection, run, export.app, source, rows, found)
             done, awaited = done + len(batch), awaited + sum(one.is_awaited for one in found)
             run.progress(source, done, 0)
@@ -222,8 +222,8 @@ def _foreign(export: CcfsExport, found: Taken) -> str:
 
 
 def _take_cdrs(connection: Connection, run: Run, app: App, rows: Sequence[Cdr]) -> None:
-    kept = cdrs.of_calls(connection, app, {row.call_id for row in rows})
-    known = {(one.cdr.account_id, one.cdr.line_key) for found in kept.values() for one in found}
+    kept = cdrs.of_calls(connection, app, {row.call_id for row in rows}, [row.begin for row in rows])
+    known = {(one.account_id, one.line_key) for found in kept.values() for one in found}
     fresh = {(row.account_id, row.line_key): row for row in rows if (row.account_id, row.line_key) not in known}
     cdrs.add(connection, app, list(fresh.values()))
     run.tally.cdrs += len(fresh)
@@ -231,7 +231,7 @@ def _take_cdrs(connection: Connection, run: Run, app: App, rows: Sequence[Cdr]) 
 
 
 def _take_operations(connection: Connection, run: Run, app: App, rows: Sequence[AgentOperation]) -> None:
-    known = agent_operations.known(connection, app, [row.id for row in rows])
+    known = agent_operations.known(connection, app, {row.id: row.begin for row in rows})
     fresh = {row.id: row for row in rows if row.id not in known}
     agent_operations.add(connection, app, list(fresh.values()))
     run.tally.agent_operations += len(fresh)

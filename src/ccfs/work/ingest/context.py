@@ -1,6 +1,7 @@
 """What every step of an ingest run shares: whose it is, where things go, what was done so far. No step lives here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,13 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     progress: Callable[[str, int, int], None] = lambda _what, _done, _whole: None  # what, bytes or files done, of
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the batch at hand
+
+    @contextmanager
+    def taking_in(self, app: App) -> Iterator[Connection]:
+        """A transaction in which nobody else takes in calls of the app: what is new stays new till its end."""
+        with self.database.writing() as connection:
+            intake.queue_up(connection, app)
+            yield connection
 
     def refuse(self, connection: Connection, app: App, refusals: list[Refusal]) -> None:
         """Keep refusals, and list those that are new."""

@@ -74,7 +74,7 @@ def _take_documents(run: Run, owner: Owner, switch: FreeSwitch, batch: list[Seen
     found = [(one, rows) for one in whole if (rows := _document(run, one, owner, switch)) is not None]
     if not found:
         return
-    with run.database.writing() as connection:
+    with run.taking_in(owner.app) as connection:
         for one, rows in found:
             is_refused = any(isinstance(what, UnreadableLine) for _, what in rows)
             folder.note(connection, run, owner.app, one, REFUSED if is_refused else TAKEN)

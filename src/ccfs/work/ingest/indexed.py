@@ -175,7 +175,7 @@ def _take_voice_file(run: Run, app: App, seen: Seen, name: str, vdn_id: int) -> 
             voice_files.add(connection, app, file)
             run.tally.voice_files += 1
             return
-    if there.kept.key != kept.key:
+    if not there.kept.is_at(kept):
         run.home.remove(kept.key)
     if there.kept.sha256 != kept.sha256:
         _refuse(run, app, seen, f"there is another voice file {name}", is_final=True)

@@ -56,7 +56,7 @@ def take(
         if run.is_stopped():
             return
         parsed = parse(batch)
-        with run.database.writing() as connection:
+        with run.taking_in(owner.app) as connection:
             if batch.cursor != known:
                 intake.set_cursor(connection, owner.app, batch.cursor, run.now())
             keep(connection, parsed)

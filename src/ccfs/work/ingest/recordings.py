@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.model.call_id import call_id
+from ccfs.model.call_id import begun, call_id
 from ccfs.model.cdr import Cdr, Device
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
@@ -68,11 +68,13 @@ def _take_batch(run: Run, owner: Owner, batch: list[Seen], calls_of: CallsOf, po
     orphans = [match for match in matches if match.row is None and _is_news(run, match)]
     if not (odd or sounds or orphans):
         return
-    with run.database.writing() as connection:
+    with run.taking_in(owner.app) as connection:
         for one in odd:
             _refuse(connection, run, owner, one, one.oddity, REFUSED)
+        due = {seen for seen, _ in folder.fresh(connection, owner.app, [match.seen for match in with_call])}
         for match, sound_or_not in zip(with_call, sounds, strict=True):
-            _keep(connection, run, owner, match, sound_or_not)
+            if match.seen in due:  # another run may have taken it meanwhile
+                _keep(connection, run, owner, match, sound_or_not)
         for match in orphans:
             _orphan(connection, run, owner, match.seen)
 
@@ -83,17 +85,33 @@ def _matches(connection: Connection, owner: Owner, due: Sequence[tuple[Seen, str
     named = intake.awaited_calls(connection, owner.app, owner.account.account_id, bases.values())
     lines = intake.naming_lines(connection, owner.app, owner.account.account_id, bases.values())
     names = {seen: [*_named(named, bases[seen]), *map(call_id, ids)] for seen, ids in mentioned.items()}
-    of_calls = cdrs.of_calls(connection, owner.app, {name for some in names.values() for name in some})
+    of_calls = _of_calls(connection, owner.app, {name for some in names.values() for name in some})
     of_legs: dict[str, list[Cdr]] = defaultdict(list)
-    for row in cdrs.of_legs(connection, owner.app, {leg for ids in mentioned.values() for leg in ids}):
-        of_legs[row.cdr.switch_leg_id].append(row.cdr)
+    for row in _of_legs(connection, owner.app, {leg for ids in mentioned.values() for leg in ids}):
+        of_legs[row.switch_leg_id].append(row)
     found = []
     for seen, state in due:
-        rows = [row.cdr for name in names[seen] for row in of_calls.get(name, ())]
+        rows = [row for name in names[seen] for row in of_calls.get(name, ())]
         rows += [row for leg in mentioned[seen] for row in of_legs[leg]]
         mine = [row for row in rows if row.account_id == owner.account.account_id]
         found.append(Match(seen, state, _teller(mine, mentioned[seen], lines.get(bases[seen], ""))))
     return found
+
+
+def _of_calls(connection: Connection, app: App, names: set[str]) -> dict[str, list[Cdr]]:
+    """Rows by callId. Ids that tell their time are looked for around it first; what is not there, everywhere."""
+    near = [moment for name in names if (moment := begun(name))]
+    found = cdrs.of_calls(connection, app, {name for name in names if begun(name)}, near)
+    return found | cdrs.of_calls(connection, app, names - found.keys())
+
+
+def _of_legs(connection: Connection, app: App, legs: set[str]) -> list[Cdr]:
+    """Rows of legs. Most legs have none: those that tell their time are looked for around it only."""
+    near = {leg: moment for leg in legs if (moment := begun(call_id(leg)))}
+    return [
+        *cdrs.of_legs(connection, app, near, near.values()),
+        *cdrs.of_legs(connection, app, legs - near.keys()),
+    ]
 
 
 def _named(named: Mapping[str, str], base: str) -> list[str]:
@@ -150,7 +168,7 @@ def _add(connection: Connection, run: Run, owner: Owner, row: Cdr, seen: Seen, f
     """Add the index row, unless the call has this very recording already under another path."""
     same = recordings.by_call(connection, owner.app, row.call_id)
     if any(one.source_sha256 == found.source_sha256 and one.account_id == row.account_id for one in same):
-        if all(one.kept.key != found.kept.key for one in same):
+        if not any(one.kept.is_at(found.kept) for one in same):
             run.home.remove(found.kept.key)
         return
     begin = row.call_begin or row.begin

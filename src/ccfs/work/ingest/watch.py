@@ -8,12 +8,20 @@ from ccfs.switches.found import UnreadableLine
 from ccfs.work.ingest.context import Tally
 
 
-def watch(one_pass: Callable[[], None], tally: Tally, seconds: float, stopped: threading.Event) -> None:
-    """Run passes until `stopped`. A file that is away for a moment, or a database, is no reason to end."""
+def watch(
+    one_pass: Callable[[], None],
+    tally: Tally,
+    seconds: float,
+    stopped: threading.Event,
+    is_draining: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run passes until `stopped`, but none while the node drains. A file or a database that is away for a moment is no
+    reason to end."""
     before = _counts(tally)
     while not stopped.is_set():
         try:
-            one_pass()
+            if not is_draining():
+                one_pass()
         except (OSError, UnreadableLine) as error:
             log().warning("pass failed", action="ingest_failed", reason=str(error))
         except Exception:  # noqa: BLE001  of whatever kind: the next pass may be luckier

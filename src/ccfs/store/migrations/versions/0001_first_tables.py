@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+oldest = "0001"  # step whose code still works on this schema; see docs/development.md
 
 
 def upgrade() -> None:
@@ -52,12 +53,64 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
     )
     op.create_table(
+        "leaving_bytes",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_leaving_bytes")),
+    )
+    op.create_index(op.f("ix_leaving_bytes_due_at"), "leaving_bytes", ["due_at"], unique=False)
+    op.create_table(
+        "locations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("is_virtual_hosted", sa.Boolean(), nullable=False),
+        sa.Column("is_conditional", sa.Boolean(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("is_read_only", sa.Boolean(), nullable=False),
+        sa.Column("is_draining", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
+    )
+    op.create_table(
+        "nodes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("heartbeat_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nodes")),
+    )
+    op.create_table(
+        "oldest_code",
+        sa.Column("revision", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_oldest_code")),
+    )
+    op.create_table(
         "spent_departures",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_spent_departures")),
     )
     op.create_index(op.f("ix_spent_departures_expires_at"), "spent_departures", ["expires_at"], unique=False)
+    op.create_table(
+        "strays",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.Column("lease", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_strays")),
+    )
+    op.create_index(op.f("ix_strays_due_at"), "strays", ["due_at"], unique=False)
     op.create_table(
         "trusted_certificates",
         sa.Column("name", sa.Text(), nullable=False),
@@ -127,7 +180,14 @@ def upgrade() -> None:
         sa.Column("logon_sn", sa.Text(), nullable=False),
         sa.Column("skill_info_sn", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_agent_operations_app")),
-        sa.PrimaryKeyConstraint("app", "id", name=op.f("pk_agent_operations")),
+        sa.PrimaryKeyConstraint("app", "id", "begin", name=op.f("pk_agent_operations")),
+        postgresql_partition_by="RANGE (begin)",
+    )
+    op.create_index(
+        op.f("ix_agent_operations_app_account_id_agent_id_end"),
+        "agent_operations",
+        ["app", "account_id", "agent_id", "end"],
+        unique=False,
     )
     op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
     op.create_index(
@@ -137,14 +197,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("call_id != ''"),
         postgresql_where=sa.text("call_id != ''"),
-    )
-    op.create_index(
-        "ix_agent_operations_open",
-        "agent_operations",
-        ["app", "account_id", "agent_id"],
-        unique=False,
-        sqlite_where=sa.text('"end" IS NULL'),
-        postgresql_where=sa.text('"end" IS NULL'),
     )
     op.create_table(
         "agent_skill_changes",
@@ -165,7 +217,8 @@ def upgrade() -> None:
         sa.Column("update_time", Instant(), nullable=True),
         sa.Column("month_of_year", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_agent_skill_changes_app")),
-        sa.PrimaryKeyConstraint("app", "id", name=op.f("pk_agent_skill_changes")),
+        sa.PrimaryKeyConstraint("app", "id", "operate_time", name=op.f("pk_agent_skill_changes")),
+        postgresql_partition_by="RANGE (operate_time)",
     )
     op.create_index(
         op.f("ix_agent_skill_changes_app_operate_time"), "agent_skill_changes", ["app", "operate_time"], unique=False
@@ -193,7 +246,6 @@ def upgrade() -> None:
     )
     op.create_table(
         "cdrs",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("cc_id", sa.Text(), nullable=False),
@@ -229,9 +281,9 @@ def upgrade() -> None:
         sa.Column("talk_seconds", sa.Integer(), nullable=False),
         sa.Column("direction", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_cdrs")),
+        sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key", name=op.f("pk_cdrs")),
+        postgresql_partition_by="RANGE (begin)",
     )
-    op.create_index(op.f("ix_cdrs_app_begin"), "cdrs", ["app", "begin"], unique=False)
     op.create_index(op.f("ix_cdrs_app_call_id"), "cdrs", ["app", "call_id"], unique=False)
     op.create_index(
         "ix_cdrs_app_other_leg",
@@ -360,6 +412,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_table(
+        "play_tokens",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_play_tokens_app")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_play_tokens")),
+    )
+    op.create_index(op.f("ix_play_tokens_expires_at"), "play_tokens", ["expires_at"], unique=False)
+    op.create_table(
         "queue_visits",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -376,8 +438,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "recordings",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("cc_id", sa.Text(), nullable=False),
         sa.Column("vdn_id", sa.Text(), nullable=False),
@@ -404,13 +466,16 @@ def upgrade() -> None:
         sa.Column("source_name", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_recordings_app")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
-        sa.UniqueConstraint("app", "file_name", name=op.f("uq_recordings_app_file_name")),
+        sa.PrimaryKeyConstraint("app", "file_name", "month", name=op.f("pk_recordings")),
+        postgresql_partition_by="RANGE (month)",
     )
     op.create_index(op.f("ix_recordings_app_call_begin"), "recordings", ["app", "call_begin"], unique=False)
     op.create_index(op.f("ix_recordings_app_call_id"), "recordings", ["app", "call_id"], unique=False)
     op.create_index(
         op.f("ix_recordings_app_original_file_name"), "recordings", ["app", "original_file_name"], unique=False
+    )
+    op.create_index(
+        op.f("ix_recordings_location_id_created_at"), "recordings", ["location_id", "created_at"], unique=False
     )
     op.create_table(
         "refusals",
@@ -473,6 +538,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("crc32", sa.BigInteger(), nullable=False),
+        sa.Column("first_location_id", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("deleted_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_voice_files_app")),
@@ -480,6 +546,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("app", "file_name", name=op.f("uq_voice_files_app_file_name")),
     )
     op.create_index(op.f("ix_voice_files_app_folder"), "voice_files", ["app", "folder"], unique=False)
+    op.create_index(
+        op.f("ix_voice_files_location_id_created_at"), "voice_files", ["location_id", "created_at"], unique=False
+    )
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Text(), nullable=False),
@@ -509,19 +578,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
     )
-    op.create_table(
-        "play_tokens",
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("app", sa.Integer(), nullable=False),
-        sa.Column("recording", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("expires_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_play_tokens_app")),
-        sa.ForeignKeyConstraint(
-            ["recording"], ["recordings.id"], name=op.f("fk_play_tokens_recording"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_play_tokens")),
-    )
-    op.create_index(op.f("ix_play_tokens_expires_at"), "play_tokens", ["expires_at"], unique=False)
     op.create_table(
         "vdns",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -554,3 +610,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
     )
     op.create_index(op.f("ix_delivery_attempts_delivery"), "delivery_attempts", ["delivery"], unique=False)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TABLE agent_operations_early PARTITION OF agent_operations FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00+00')"
+        )
+        op.execute(
+            "CREATE TABLE agent_operations_late PARTITION OF agent_operations FOR VALUES FROM ('2100-01-01 00:00+00') TO (MAXVALUE)"
+        )
+        op.execute(
+            "CREATE TABLE agent_skill_changes_early PARTITION OF agent_skill_changes FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00+00')"
+        )
+        op.execute(
+            "CREATE TABLE agent_skill_changes_late PARTITION OF agent_skill_changes FOR VALUES FROM ('2100-01-01 00:00+00') TO (MAXVALUE)"
+        )
+        op.execute("CREATE TABLE cdrs_early PARTITION OF cdrs FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00+00')")
+        op.execute("CREATE TABLE cdrs_late PARTITION OF cdrs FOR VALUES FROM ('2100-01-01 00:00+00') TO (MAXVALUE)")
+        op.execute("CREATE TABLE recordings_early PARTITION OF recordings FOR VALUES FROM (MINVALUE) TO (200001)")
+        op.execute("CREATE TABLE recordings_late PARTITION OF recordings FOR VALUES FROM (210001) TO (MAXVALUE)")

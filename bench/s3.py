@@ -1,0 +1,98 @@
+"""Signed downloadRecordFile from a bucket against the S3 service's own answers: ratios of requests/s, and memory.
+
+    scripts/bench s3 [--json] [--seconds N] [--rounds N] [--workers N]
+
+Per file size: wrk, 16 connections kept alive, SeaweedFS by presigned URLs and ccfs in front of it in turn, several rounds;
+ccfs checks a signature, looks the recording up and fetches it from the same SeaweedFS at every request. All share the cores.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
+
+import _servers as servers
+import downloads
+
+from ccfs.model.place import Place, PlaceKind
+from ccfs.store.locations.s3 import S3, Access
+from ccfs.wire.operations import BASE
+from tests.servers import S3_KEYS, seaweedfs
+
+BUCKET = "bench"
+
+
+def settings(workers: int) -> dict[str, str]:
+    """The environment of ccfs with its home in the bucket."""
+    keys = dict(zip(("CCFS_S3_ACCESS_KEY", "CCFS_S3_SECRET_KEY"), S3_KEYS, strict=True))
+    return {**keys, "CCFS_LOCATION": "1", "CCFS_MOVE_GRACE_SECONDS": "0", "CCFS_WORKERS": str(workers)}
+
+
+def command(data: Path, *arguments: str) -> None:
+    """One `ccfs location` command."""
+    line = [str(servers.BIN / "ccfs"), "location", *arguments, "--data", str(data)]
+    subprocess.run(line, check=True, env={**os.environ, **settings(1)}, stdout=subprocess.DEVNULL)
+
+
+def presigned(url: str, number: int) -> str:
+    """Where the service itself answers with a file."""
+    place = Place(id="1", kind=PlaceKind.S3, at=BUCKET, endpoint=url, created_at=datetime.now(UTC))
+    return S3(place, Access(access_key=S3_KEYS[0], secret_key=S3_KEYS[1])).presigned(f"1/bench/{number}.wav", 86400)
+
+
+def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str, Any]]:
+    data, files = work / "data", work / "files"
+    data.mkdir()
+    files.mkdir()
+    names = downloads.prepare(data, files)
+    command(data, "add", "1", "--kind", "s3", "--bucket", BUCKET, "--endpoint", url)
+    began = time.perf_counter()
+    command(data, "move", "--from", "0", "--to", "1")
+    print(f"moved in {time.perf_counter() - began:.1f} s, the command's start among them", file=sys.stderr)
+    numbers = {name: number for number, name in enumerate(names.values())}
+    rows = []
+    with servers.ccfs(data, settings(options.workers)) as (port, pid):
+        ours_at = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+        for label, name, header in downloads.kinds(names):
+            lua, theirs_at = downloads.script(work, port, name), presigned(url, numbers[name])
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                theirs.append(servers.wrk(theirs_at, options.seconds, header=header))
+                ours.append(servers.wrk(ours_at, options.seconds, script=lua, header=header))
+            ratio = servers.paired([one["requests"] for one in ours], [one["requests"] for one in theirs])
+            volume = servers.paired([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
+            rows.append(
+                {
+                    "file": label,
+                    "requests/s ccfs:S3": ratio["median"],
+                    "min": ratio["min"],
+                    "max": ratio["max"],
+                    "bytes/s ccfs:S3": volume["median"],
+                    "ccfs requests/s": round(max(one["requests"] for one in ours), 1),
+                    "ccfs MB resident": round(servers.rss_mb(pid)),
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, seaweedfs() as url:
+        rows = measure(options, Path(folder), url)
+    servers.report("signed downloads from S3 against the S3 service", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Rows of nodes: who there is, since when, last heard of when. All instants are the database's, so no node's clock matters."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ccfs.model.errors import Misuse
+from ccfs.model.node import Standing, State
+from ccfs.store import schema
+from ccfs.store.db import Database
+from ccfs.store.locations.port import Unreachable
+from ccfs.store.tenancy import insert_or_ignore
+
+_TABLE = schema.nodes
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock; SQLite's is this machine's."""
+    if connection.dialect.name != "postgresql":
+        return datetime.now(UTC)
+    found: datetime = connection.execute(sa.select(sa.func.clock_timestamp(type_=schema.Instant))).scalar_one()
+    return found
+
+
+def begin(connection: Connection, node: Standing, patience: timedelta) -> None:
+    """Keep the node's row; its state stays what the operator said. Instants of `node` are not looked at.
+
+    Raises Misuse where a node of that id is alive on another data folder: one of the two is named wrongly.
+    """
+    now = database_now(connection)
+    before = find(connection, node.id)
+    if before and before.folder != node.folder and before.is_alive(now, patience):
+        raise Misuse(f"a node {node.id} is alive with another data folder: CCFS_NODE must differ from node to node")
+    values: dict[str, Any] = {"folder": node.folder, "address": node.address, "version": node.version}
+    values |= {"revision": node.revision, "started_at": now, "heartbeat_at": now}
+    fresh = insert_or_ignore(connection, _TABLE).values(id=node.id, state=State.ACTIVE, **values)
+    connection.execute(fresh)  # another process of this node may start at the same moment
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == node.id).values(**values))
+
+
+def beat(connection: Connection, node_id: str) -> tuple[datetime, State | None]:
+    """The node lives: the database's time, and the node's state; None if somebody removed its row."""
+    now = database_now(connection)
+    mine = sa.update(_TABLE).where(_TABLE.c.id == node_id).values(heartbeat_at=now).returning(_TABLE.c.state)
+    state = connection.execute(mine).scalar_one_or_none()
+    return now, State(state) if state else None
+
+
+def find(connection: Connection, node_id: str) -> Standing | None:
+    """The node of that id."""
+    row = connection.execute(sa.select(_TABLE).where(_TABLE.c.id == node_id)).one_or_none()
+    return _from_row(row) if row else None
+
+
+def address(database: Database, node_id: str) -> str:
+    """The URL at which other nodes reach it; raises Unreachable where the database knows none, or does not answer."""
+    try:
+        with database.reading() as connection:
+            found = find(connection, node_id)
+    except SQLAlchemyError as error:
+        raise Unreachable(f"the database does not say where node {node_id} is") from error
+    if found is None or not found.address:
+        raise Unreachable(f"node {node_id} {'has no address' if found else 'is not there'}")
+    return found.address
+
+
+def listed(connection: Connection) -> list[Standing]:
+    """All nodes by id."""
+    return [_from_row(row) for row in connection.execute(sa.select(_TABLE).order_by(_TABLE.c.id))]
+
+
+def set_state(connection: Connection, node_id: str, state: State) -> None:
+    """What the operator wants of a node; raises Misuse if there is none of that id."""
+    changed = sa.update(_TABLE).where(_TABLE.c.id == node_id).values(state=state)
+    if connection.execute(changed).rowcount != 1:
+        raise Misuse(f"there is no node {node_id}")
+
+
+def forget(connection: Connection, node_id: str) -> None:
+    """Let its row go."""
+    connection.execute(sa.delete(_TABLE).where(_TABLE.c.id == node_id))
+
+
+def counts(connection: Connection, patience: timedelta) -> dict[str, int]:
+    """How many nodes are active, draining and dead: for metrics."""
+    now = database_now(connection)
+    found = {"active": 0, "draining": 0, "dead": 0}
+    for node in listed(connection):
+        found[node.state if node.is_alive(now, patience) else "dead"] += 1
+    return found
+
+
+def _from_row(row: sa.Row[Any]) -> Standing:
+    values = dict(row._mapping)
+    return Standing(**{**values, "state": State(values["state"])})

@@ -1,0 +1,46 @@
+"""PostgreSQL connections that do not wait for ever: one on which nothing is heard for too long is closed. No question here.
+
+A line that is cut without a word, or a server that stands still, would hold a thread until the kernel gives up, or for good.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Patience:
+    """One database's; its owner may change it at any time."""
+
+    seconds: float | None = None  # for ever
+
+
+class Bounded(psycopg.Connection[Any]):
+    """A connection of the driver with such a patience for each thing that it waits for."""
+
+    patience = Patience()
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """As the driver waits; raises OperationalError, and is closed, once that took too long."""
+        limit = self.patience.seconds
+        if timeout is not None or limit is None:
+            return super().wait(gen, interval, timeout)
+        until = time.monotonic() + limit
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError:
+            if time.monotonic() >= until:  # nobody knows what it would say later: it is of no use any more
+                self.close()
+            raise
+
+
+def connected(patience: Patience, *arguments: Any, **parameters: Any) -> Bounded:
+    """A new connection, with the arguments of the driver's connect."""
+    found = Bounded.connect(*arguments, **parameters)
+    found.patience = patience
+    return found

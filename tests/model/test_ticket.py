@@ -1,0 +1,55 @@
+"""Tickets between nodes: good for one request, for a minute, by the keys that all nodes share."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ccfs.model.ticket import LIFE, is_good, ticket
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+KEY, NEWER = b"a" * 32, b"b" * 32
+ASKED = ("GET", "/peer/0/7/rec/a.wav", "bytes=0-9")
+SHOWN = ticket(KEY, *ASKED, NOW)
+SECOND = timedelta(seconds=1)
+
+
+def test_a_ticket_is_good_for_its_request() -> None:
+    assert is_good(SHOWN, [KEY], *ASKED, NOW)
+    assert is_good(ticket(KEY, "HEAD", "/peer/0/a", "", NOW), [KEY], "HEAD", "/peer/0/a", "", NOW)
+
+
+def test_any_of_the_keys_is_good() -> None:
+    assert is_good(SHOWN, [NEWER, KEY], *ASKED, NOW)
+    assert not is_good(SHOWN, [NEWER], *ASKED, NOW)
+    assert not is_good(SHOWN, [], *ASKED, NOW)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("HEAD", *ASKED[1:]),
+        ("GET", "/peer/1/7/rec/a.wav", "bytes=0-9"),
+        ("GET", "/peer/0/7/rec/b.wav", "bytes=0-9"),
+        ("GET", "/peer/0/7/rec/a.wav", "bytes=0-10"),
+        ("GET", "/peer/0/7/rec/a.wav", ""),
+        ("GET", "/peer/0/7/rec/a.wav\nbytes=0-9", ""),
+    ],
+)
+def test_it_is_good_for_no_other(asked: tuple[str, str, str]) -> None:
+    assert not is_good(SHOWN, [KEY], *asked, NOW)
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+def test_it_is_good_for_a_minute_either_way(way: int) -> None:
+    assert is_good(SHOWN, [KEY], *ASKED, NOW + way * LIFE)
+    assert not is_good(SHOWN, [KEY], *ASKED, NOW + way * (LIFE + SECOND))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["", "ccfs-peer-1", "ccfs-peer-1  ", SHOWN[:-1], SHOWN + "0", SHOWN.replace("ccfs-peer-1", "ccfs-peer-2")]
+    + [f"ccfs-peer-1 {moment} {'0' * 64}" for moment in ("-1", "１２", "9" * 5000, "nan")]
+    + [SHOWN[:-1] + "é"],
+)
+def test_nonsense_is_not_good(shown: str) -> None:
+    assert not is_good(shown, [KEY], *ASKED, NOW)

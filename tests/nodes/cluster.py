@@ -1,0 +1,73 @@
+"""Several real nodes on one database, each with a data folder of its own. No test here."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+
+from tests.cli.command import Done, ccfs
+from tests.web.callers import send
+from tests.web.serving import PROGRAM, Server, serving
+
+DEAD_SECONDS = 3  # so that a test need not wait long for a node to count as dead
+QUICK = (  # leases of seconds, for the same reason
+    "from datetime import timedelta; from ccfs.work import deliver, make;"
+    "make.LEASE, make.BEAT_SECONDS, deliver.LEASE = timedelta(seconds=2), 0.4, timedelta(seconds=3);" + PROGRAM
+)
+
+
+class Cluster:
+    """Nodes by name; one is started when it is first asked for."""
+
+    def __init__(self, folder: Path, url: str, stack: ExitStack, program: str, given: dict[str, object]) -> None:
+        self._folder, self._stack, self._program = folder, stack, program
+        common = {"node_keys": Fernet.generate_key().decode(), "node_dead_seconds": DEAD_SECONDS, "lock_failures": 0}
+        self.settings: dict[str, object] = {"database_url": url, **common, **given}
+        self._servers: dict[str, Server] = {}
+        self._own: dict[str, dict[str, object]] = {}
+
+    def __getitem__(self, name: str) -> Server:
+        return self._servers[name] if name in self._servers else self.start(name)
+
+    def start(self, name: str, **own: object) -> Server:
+        """Start a node with settings of its own; one that was killed, where it stood and as it was."""
+        self._own.setdefault(name, own)
+        port = self._servers[name].port if name in self._servers else 0
+        given = {**self.settings, **self._own[name]}
+        one = serving(self._folder / name, self._program, port, node=name, **given)
+        self._servers[name] = self._stack.enter_context(one)
+        return self._servers[name]
+
+    def command(self, *arguments: object) -> Done:
+        """A command on a machine of its own, with the same database."""
+        given = {f"CCFS_{name.upper()}": str(value) for name, value in self.settings.items()}
+        return ccfs(*arguments, settings={**given, "CCFS_DATA": str(self._folder / "operator")})
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """What `ccfs node list` tells, by node."""
+        return {one["node"]: one for one in self.command("node", "list", "--json").json["nodes"]}
+
+
+@contextmanager
+def cluster(folder: Path, url: str, program: str = PROGRAM, **given: object) -> Iterator[Cluster]:
+    """Nodes on the database, with these settings; all end with the block."""
+    with ExitStack() as stack:
+        yield Cluster(folder, url, stack, program, given)
+
+
+def readiness(server: Server) -> tuple[int, str]:
+    """What /readyz says."""
+    reply = send(server, "GET", "/readyz")
+    return reply.status, reply.json["status"]
+
+
+def until(is_so: Callable[[], bool], seconds: float = 15) -> float:
+    """Wait until it is so: after how many seconds; fails where it takes longer."""
+    began = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < seconds, "it did not happen in time"
+        time.sleep(0.05)
+    return time.monotonic() - began

@@ -1,0 +1,18 @@
+"""Every fault of tests/soak/faults.py, for a few seconds each: nothing wrong, nothing lost, and soon over."""
+
+from pathlib import Path
+
+from tests.nodes.site import Site
+from tests.soak.faults import FAULTS, options_in, run_on, wrongs
+
+SHORT = ["--quick", "--seconds", "4", "--clients", "10"]
+
+
+def test_no_fault_loses_or_falsifies_anything(whole: Site, tmp_path: Path) -> None:
+    found = run_on(whole, options_in([*SHORT, str(tmp_path)]))
+    print(found)
+    assert wrongs(found) == []
+    assert all(figures["requests"] > figures["failed"] for figures in found.values())
+    assert found.keys() == FAULTS.keys()
+    assert sum(figures["uploads"] for figures in found.values()) > 0
+    assert sum(figures["exports"] for figures in found.values()) > 0

@@ -1,0 +1,115 @@
+"""Nodes in service and out of it: ten that start at once, draining, death, removal; what /readyz and /metrics say."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ccfs.store.db import open_database
+from tests import servers
+from tests.nodes.cluster import DEAD_SECONDS, Cluster, cluster, readiness, until
+from tests.web.callers import send
+from tests.web.serving import PROGRAM, Server
+
+TOGETHER = 10
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
+    """Nodes on a fresh database of each kind."""
+    if request.param == "sqlite":
+        with cluster(tmp_path, f"sqlite:///{tmp_path / 'common.db'}") as found:
+            yield found
+    else:
+        with servers.database(request.getfixturevalue("postgres_url")) as url, cluster(tmp_path, url) as found:
+            yield found
+
+
+def metric(server: Server, name: str) -> float:
+    text = send(server, "GET", "/metrics").body.decode()
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_ten_that_start_at_once_make_the_tables_once(database_url: str, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "CCFS_DATABASE_URL": database_url}
+    command = [sys.executable, "-c", PROGRAM, "serve", "--listen", "127.0.0.1:0"]
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        found = [
+            subprocess.Popen(
+                command,
+                env={**environment, "CCFS_NODE": f"n{number}", "CCFS_DATA": str(tmp_path / str(number))},
+                stderr=file,
+                start_new_session=True,
+            )
+            for number in range(TOGETHER)
+        ]
+    database = open_database(database_url)
+
+    def begun() -> bool:
+        assert all(one.poll() is None for one in found), log.read_text()
+        with database.reading() as connection:
+            return sa.inspect(connection).has_table("nodes") and _count(connection, "nodes") == TOGETHER
+
+    try:
+        until(begun, 60)
+        with database.reading() as connection:
+            assert _count(connection, "alembic_version") == _count(connection, "oldest_code") == 1
+    finally:
+        for one in found:
+            with suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGKILL)
+            one.wait()
+        database.close()
+
+
+def _count(connection: sa.Connection, table: str) -> int:
+    return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def test_nodes_are_listed_drained_resumed_and_forgotten_when_they_are_dead(nodes: Cluster) -> None:
+    a, b = nodes["a"], nodes["b"]
+    found = nodes.listed()
+    assert {name: (one["state"], one["alive"], one["address"]) for name, one in found.items()} == {
+        name: ("active", True, f"http://{server.host}") for name, server in (("a", a), ("b", b))
+    }
+    assert nodes.command("node", "drain", "b", "--json").json == {"node": "b", "state": "draining"}
+    assert (readiness(a), readiness(b)) == ((200, "ready"), (503, "draining"))
+    assert metric(a, 'ccfs_nodes{state="draining"}') == 1
+    nodes.command("node", "resume", "b")
+    assert readiness(b) == (200, "ready")
+    assert "alive: stop it first" in nodes.command("node", "remove", "b").err
+    b.kill()
+    until(lambda: metric(a, 'ccfs_nodes{state="dead"}') == 1, DEAD_SECONDS + 3)
+    assert not nodes.listed()["b"]["alive"]
+    assert nodes.command("node", "remove", "b", "--json").json == {"removed": "b"}
+    assert list(nodes.listed()) == ["a"]
+    assert nodes.command("node", "drain", "b").code == 1
+
+
+def test_a_node_that_is_cut_off_from_its_disk_is_not_ready(nodes: Cluster) -> None:
+    a = nodes["a"]
+    assert readiness(a) == (200, "ready")
+    temporary = a.node.settings.data / "files" / ".tmp"
+    temporary.rmdir()
+    until(lambda: readiness(a) == (503, "home location takes no bytes"))
+    temporary.mkdir()
+    until(lambda: readiness(a) == (200, "ready"))
+
+
+def test_web_processes_end_with_their_node(nodes: Cluster) -> None:
+    a = nodes["a"]
+    a.process.kill()  # alone, as when it runs out of memory
+
+    def is_gone() -> bool:
+        with suppress(OSError), a.connect():
+            return False
+        return True
+
+    until(is_gone)

@@ -1,0 +1,116 @@
+"""Work of a node that is killed goes to another one when its leases end; a node that drains takes none."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ccfs.model.delivery import State as Sent
+from ccfs.model.export import Kind, State
+from ccfs.store import deliveries, exports, tenancy
+from tests import servers
+from tests.cast import Cast, fill
+from tests.nodes.cluster import QUICK, Cluster, cluster, readiness, until
+from tests.receivers import HANGS, OK, receiver
+from tests.web.callers import Reply, caller
+from tests.web.serving import Server
+
+EXPORT_LEASE, DELIVERY_LEASE = 2, 3  # seconds, of cluster.QUICK
+SLACK = 4  # seconds: claims come every second, and the machine may be busy
+DAY = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
+
+
+@pytest.fixture
+def url(postgres_url: str) -> Iterator[str]:
+    """Of a PostgreSQL database."""
+    with servers.database(postgres_url) as one:
+        yield one
+
+
+@pytest.fixture
+def nodes(url: str, tmp_path: Path) -> Iterator[Cluster]:
+    """Nodes with short leases."""
+    with cluster(tmp_path, url, QUICK, callback_retry_seconds=1) as found:
+        yield found
+
+
+def ask(server: Server, cast: Cast, url: str) -> str:
+    """Ask for an export; its responseId."""
+    reply = caller(server, cast.acme).ask("queryBillData", {**DAY, "callBackURL": url})
+    return str(reply.json["resultData"]["responseId"])
+
+
+def made(server: Server) -> dict[str, int]:
+    with server.node.database.reading() as connection:
+        return exports.counts(connection)
+
+
+def sent(server: Server) -> dict[str, int]:
+    with server.node.database.reading() as connection:
+        return deliveries.counts(connection)
+
+
+def bind(server: Server, cast: Cast, prefix: str) -> None:
+    with server.node.database.writing() as connection:
+        tenancy.bind_callback(connection, cast.acme.app, prefix)
+    time.sleep(1.1)  # a picture of tenancy may be so old
+
+
+def download(server: Server, cast: Cast, response_id: str) -> Reply:
+    with server.node.database.reading() as connection:
+        (name,) = connection.exec_driver_sql(f"SELECT file_name FROM exports WHERE response_id = '{response_id}'").one()
+    return caller(server, cast.acme).ask("downloadBillFile", {"billFileName": name})
+
+
+def test_an_export_of_a_killed_node_is_made_by_another(nodes: Cluster, url: str) -> None:
+    a = nodes["a"]
+    cast = fill(a.node)
+    ready = made(a)[State.READY]
+    with psycopg.connect(url.replace("+psycopg", "")) as lock:
+        lock.execute("LOCK TABLE recordings IN ACCESS EXCLUSIVE MODE")  # whoever makes the export waits here
+        response_id = ask(a, cast, "http://127.0.0.1:9/")
+        with a.node.database.engine.connect() as connection:
+            until(lambda: bool(connection.exec_driver_sql("SELECT 1 FROM exports WHERE lease <> ''").all()))
+        b = nodes["b"]
+        a.kill()
+        died_at = time.monotonic()
+    until(lambda: made(b)[State.READY] == ready + 1)
+    took = time.monotonic() - died_at
+    assert took < EXPORT_LEASE + SLACK, took
+    assert download(b, cast, response_id).body.startswith(b"PK")
+    assert Kind.BILL in cast.acme.exports
+
+
+def test_a_callback_of_a_killed_node_is_sent_by_another(nodes: Cluster) -> None:
+    a = nodes["a"]
+    cast = fill(a.node)
+    with receiver(HANGS, OK) as there:
+        bind(a, cast, there.prefix)
+        ask(a, cast, there.url)
+        until(lambda: len(there.received) == 1)
+        b = nodes["b"]
+        a.kill()
+        died_at = time.monotonic()
+        until(lambda: sent(b).get(Sent.DELIVERED) == 1)
+        took = time.monotonic() - died_at
+        assert took < DELIVERY_LEASE + SLACK, took
+        assert there.received[0].headers["webhook-id"] == there.received[1].headers["webhook-id"]
+
+
+def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(nodes: Cluster) -> None:
+    a = nodes["a"]
+    cast = fill(a.node)
+    with receiver() as there:
+        bind(a, cast, there.prefix)
+        nodes.command("node", "drain", "a")
+        until(lambda: readiness(a) == (503, "draining"))
+        time.sleep(1.5)  # a beat passes
+        ready = made(a)[State.READY]
+        response_id = ask(a, cast, there.url)
+        time.sleep(1.5)
+        assert made(a)[State.READY] == ready
+        b = nodes["b"]
+        until(lambda: sent(b).get(Sent.DELIVERED) == 1)
+        assert download(a, cast, response_id).body == download(b, cast, response_id).body

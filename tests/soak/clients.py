@@ -1,0 +1,235 @@
+"""Clients of a site under fire: each does one deed after the other and knows what a right answer is. No fault lives here."""
+
+import base64
+import http.client
+import json
+import random
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+from ccfs.model.recording import Recording
+from ccfs.wire.operations import BASE
+from tests.cast import BEGIN, a_law, keep_recording
+from tests.nodes.site import Site
+from tests.web.callers import Caller, caller
+from tests.web.office import DAY
+
+PATIENCE_SECONDS = 60.0  # of a client; longer than anything should take
+PAUSE_SECONDS = 1.0  # at most, between two deeds of a client
+LARGE_SECONDS = 400  # of audio: 3.2 MB
+AGAIN = "0390005"  # the code that invites to try again
+GATEWAY = (502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One request, and how its answer is judged."""
+
+    operation: str
+    fields: dict[str, Any]
+    whole: bytes = b""  # the right body; empty: `is_right` knows
+    is_right: Callable[[bytes], bool] = bool
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What came of requests while one fault lasted. For any thread."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)  # of failures
+    succeeded_at: float = field(default_factory=time.monotonic)
+    failed_at: float = 0.0  # the last time
+    outage: float = 0.0  # longest time without a success
+    slowest: float = 0.0
+    exports: list[str] = field(default_factory=list)
+    uploads: list[tuple[str, bytes]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, outcome: str, code: str, seconds: float) -> None:
+        """One more request."""
+        with self.lock:
+            now = time.monotonic()
+            self.counts[outcome] += 1
+            self.slowest = max(self.slowest, seconds)
+            if outcome == "good":
+                self.outage, self.succeeded_at = max(self.outage, now - self.succeeded_at), now
+            else:
+                self.codes[code] += 1
+                self.failed_at = now
+
+    def close(self) -> None:
+        """The fault is over: what is silent now counts until now."""
+        self.outage = max(self.outage, time.monotonic() - self.succeeded_at)
+
+
+class Crowd:
+    """Clients of one app that ask until they are told to stop; their deeds go to whichever tally is set."""
+
+    def __init__(self, site: Site, number: int) -> None:
+        self._site, self._client = site, caller(site.front, site.cast.acme)
+        self.tally = Tally()
+        self._all_uploads: list[tuple[str, bytes]] = []
+        self._sounds = list(_sounds(site))
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(one,), daemon=True) for one in range(number)]
+
+    def start(self) -> None:
+        """All begin."""
+        for one in self._threads:
+            one.start()
+
+    def stop(self) -> None:
+        """All end what they are at."""
+        self._stopped.set()
+        for one in self._threads:
+            one.join(2 * PATIENCE_SECONDS)
+            assert not one.is_alive()
+
+    def change(self) -> Tally:
+        """A fresh tally from now on."""
+        self.tally = Tally()
+        return self.tally
+
+    def _ask(self, number: int) -> None:
+        chance = random.Random(number)
+        while not self._stopped.wait(chance.uniform(0, PAUSE_SECONDS)):
+            getattr(self, chance.choices(list(DEEDS), list(DEEDS.values()))[0])(chance)
+
+    def _done(self, deed: Deed) -> bytes:
+        """The body of a right answer; empty where there was none."""
+        tally, began = self.tally, time.monotonic()
+        outcome, code, body = judged(self._client, deed)
+        tally.note(outcome, code, time.monotonic() - began)
+        return body if outcome == "good" else b""
+
+    def whole(self, chance: random.Random) -> None:
+        """A recording, whole."""
+        recording, sound = chance.choice(self._sounds)
+        self._done(Deed(operation="downloadRecordFile", fields={"fileName": recording.file_name}, whole=sound))
+
+    def range(self, chance: random.Random) -> None:
+        """A part of a recording, as a player asks for it."""
+        recording, sound = chance.choice(self._sounds)
+        start = chance.randrange(len(sound))
+        end = min(len(sound), start + chance.choice((1, 1000, 65_536, 1_500_000)))
+        wanted = {"range": f"bytes={start}-{end - 1}"}
+        fields = {"fileName": recording.file_name}
+        self._done(Deed(operation="downloadRecordFile", fields=fields, whole=sound[start:end], headers=wanted))
+
+    def call(self, chance: random.Random) -> None:
+        """A call whose recordings lie in all places: a zip."""
+        size = chance.choice(("1", str(LARGE_SECONDS)))
+        sounds = {sound for recording, sound in self._sounds if recording.call_id == size}
+        self._done(Deed(operation="downloadRecord", fields={"callId": size}, is_right=lambda body: holds(body, sounds)))
+
+    def upload(self, chance: random.Random) -> None:
+        """A voice file, which must be there from then on."""
+        sound, tally = a_law(chance.randrange(256), chance.choice((1, 3, 40))), self.tally
+        fields = {"data": base64.b64encode(sound).decode()}
+        target = f"ivr/uploadFile?vdnId={self._site.cast.acme.vdn}"
+        if body := self._done(Deed(operation=target, fields=fields, is_right=_is_success)):
+            kept = (json.loads(body)["resultData"]["fileName"], sound)
+            tally.uploads.append(kept)
+            self._all_uploads.append(kept)
+
+    def again(self, chance: random.Random) -> None:
+        """A voice file that somebody uploaded before."""
+        if self._all_uploads:
+            name, sound = chance.choice(self._all_uploads)
+            self._done(Deed(operation="ivr/downloadFile", fields={"filePath": name}, whole=sound))
+
+    def export(self, _chance: random.Random) -> None:
+        """An export, which must be announced."""
+        fields, tally = {**DAY, "callBackURL": self._site.there.url}, self.tally
+        if body := self._done(Deed(operation="queryBillData", fields=fields, is_right=_is_success)):
+            tally.exports.append(json.loads(body)["resultData"]["responseId"])
+
+
+DEEDS = {"whole": 30, "range": 30, "call": 5, "upload": 8, "again": 10, "export": 3}  # of 86
+
+
+def judged(client: Caller, deed: Deed) -> tuple[str, str, bytes]:
+    """What came of it, the code of a failure, and the body.
+
+    "good", "clean" (told before the first byte, and how), "cut" (a body that is short by its length), "hung", "odd" (a
+    code or status that tells of no fault), "wrong" (bytes that are not the right ones).
+    """
+    target, headers = BASE + deed.operation, {**deed.headers}
+    data = client.body(deed.fields)
+    connection = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request("POST", target, data, {**client.signed(target, data), **headers})
+        response = connection.getresponse()
+    except TimeoutError:
+        return "hung", "no answer", b""
+    except (OSError, http.client.HTTPException) as error:
+        return "clean", type(error).__name__, b""
+    else:
+        return _read(response, deed)
+    finally:
+        connection.close()
+
+
+def _read(response: http.client.HTTPResponse, deed: Deed) -> tuple[str, str, bytes]:
+    try:
+        body = response.read()
+    except http.client.IncompleteRead as error:
+        is_right = not deed.whole or deed.whole.startswith(error.partial)
+        return "cut" if is_right else "wrong", "short body", b""
+    except TimeoutError:
+        return "hung", "no more of a body", b""
+    except OSError as error:
+        return "cut", type(error).__name__, b""
+    if response.status in GATEWAY:
+        return "clean", str(response.status), b""
+    if response.status not in (200, 206):
+        return "odd", str(response.status), b""
+    if body == deed.whole if deed.whole else deed.is_right(body):
+        return "good", "", body
+    code = _code(body)
+    return ("clean" if code == AGAIN else "odd", code, b"") if code else ("wrong", "bytes", b"")
+
+
+def _code(body: bytes) -> str:
+    """The code of a failure; empty where the body is none."""
+    try:
+        return str(json.loads(body)["resultCode"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _is_success(body: bytes) -> bool:
+    return _code(body) == "0"
+
+
+def holds(body: bytes, sounds: set[bytes] | None = None) -> bool:
+    """Whether the body is a zip, whole, of these members, where they are given."""
+    try:
+        with zipfile.ZipFile(BytesIO(body)) as archive:
+            if archive.testzip() is not None or not archive.namelist():
+                return False
+            return sounds is None or {archive.read(name) for name in archive.namelist()} == sounds
+    except zipfile.BadZipFile:
+        return False
+
+
+def _sounds(site: Site) -> list[tuple[Recording, bytes]]:
+    """Recordings in every place: a short and a long one, each of the call that is named by its seconds."""
+    found = []
+    for number, (place, location) in enumerate(site.places.items()):
+        for seconds in (1, LARGE_SECONDS):
+            sound = a_law(200 + number, seconds)
+            kept = location.keep(f"{site.cast.acme.app.id}/fire/{number}-{seconds}", [sound])
+            name = f"{place.replace(' ', '-')}-{seconds}.V3"
+            names = f"/0/1/record/fire/{name}", f"Y:/4/0/fire/{name}"
+            more: dict[str, Any] = {"vdn_id": str(site.cast.acme.vdn), "call_id": str(seconds), "call_begin": BEGIN}
+            node = site.nodes["a"].node
+            found.append((keep_recording(node, site.cast.acme.app, kept, *names, **more), sound))
+    return found

@@ -1,0 +1,182 @@
+"""Ten million CDR rows on PostgreSQL: a day's export out of them against one out of a tenth, look-ups by name, bytes a row.
+
+    python -m tests.soak.many_rows [ROWS [URL]]
+
+A day has DAILY rows in both databases; every fifth row has a recording. Prints one JSON object; ends with 1 if the day costs
+a fifth more or less.
+"""
+
+import json
+import random
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import Connection
+
+from ccfs.model import month
+from ccfs.model.export import Filter
+from ccfs.model.tenancy import App
+from ccfs.model.window import Window
+from ccfs.store import cdrs, months, recordings, schema
+from ccfs.store.db import Database, open_database
+from ccfs.store.extract import extract
+from ccfs.store.upgrade import upgrade
+from tests import servers
+
+APP = App(id=1, ak="SOAKAK0001", name="soak")
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+DAILY = 20_000
+DAY = timedelta(days=1)
+ROUNDS, LOOKS = 15, 400
+LEAST, MOST = 0.8, 1.2  # of the ratio of a day's exports
+
+_AT = f"TIMESTAMPTZ '2024-01-01 00:00+00' + n * INTERVAL '1 day' / {DAILY}"
+_ID = f"({int(FIRST.timestamp())} + n * 86400 / {DAILY}) || '-' || n"
+_CDR = {
+    "app": "1", "account_id": "'100'", "cc_id": "'1'", "vdn_id": "'8'", "call_id": _ID, "call_id_num": "-1",
+    "agent_id": "(1000 + n % 400)::text", "caller_no": "'0207946' || (1000 + n % 9000)", "callee_no": "'600'",
+    "begin": _AT, "wait_begin": _AT, "wait_end": f"{_AT} + INTERVAL '9 s'", "ack_begin": f"{_AT} + INTERVAL '9 s'",
+    "ack_end": f"{_AT} + INTERVAL '12 s'", "call_begin": f"{_AT} + INTERVAL '12 s'", "call_end": f"{_AT} + INTERVAL '180 s'",
+    "device_type": "2", "device_no": "1000 + n % 400", "call_type": "0", "release_cause": "16", "pre_device_type": "1",
+    "pre_device_no": "7", "leave_reason": "0", "media_type": "5", "sub_media_type": "0", "user_wanted_skill_id": "'support'",
+    "current_skill_id": "'support'", "caller_name": "''", "switch_call_id": f"replace({_ID}, '-', '.')",
+    "switch_leg_id": f"replace({_ID}, '-', '.')", "leg_order": "'00000001704067200.000' || chr(9)", "line_key": "md5(n::text)",
+}  # fmt: skip
+_DATED = f"to_char(({_AT}) AT TIME ZONE 'UTC', 'YYYYMMDD') || '/' || (1000 + n % 400) || '/' || n"
+_RECORDING = {
+    "app": "1", "month": f"to_char(({_AT}) AT TIME ZONE 'UTC', 'YYYYMM')::int", "account_id": "'100'", "cc_id": "'1'",
+    "vdn_id": "'8'", "agent_id": "(1000 + n % 400)::text", "call_id": _ID, "caller_no": "'0207946' || (1000 + n % 9000)",
+    "callee_no": "'600'", "call_begin": _AT, "call_end": f"{_AT} + INTERVAL '168 s'",
+    "file_name": f"'/0/1/record/SOAKAK0001/100/' || {_DATED} || '.wav'", "original_file_name": f"'Y:/8/0/' || {_DATED} || '.V3'",
+    "call_type": "0", "media_type": "5", "task_status": "0", "task_result": "''", "user_wanted_skill_id": "'support'",
+    "current_skill_id": "'support'", "location_id": "'0'", "key": "'1/recordings/20240101/' || md5(n::text) || '.wav'",
+    "size": "1344044", "sha256": "md5(n::text) || md5(n::text)", "crc32": "n", "source_sha256": "md5(n::text) || md5(n::text)",
+    "source_name": f"replace({_ID}, '-', '.') || '.wav'", "created_at": _AT,
+}  # fmt: skip
+
+
+def fill(url: str, rows: int) -> Database:
+    """A database with that many CDRs, made by itself, and analysed."""
+    database = open_database(url)
+    upgrade(database)
+    days = -(-rows // DAILY)
+    used = {month.of(FIRST + day * DAY) for day in range(days)}
+    with database.writing() as connection:
+        connection.exec_driver_sql(f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'soak', now())")
+        for table in (schema.cdrs, schema.recordings):
+            months.need(connection, table, used)
+    for table, cells, step in ((schema.cdrs, _CDR, 1), (schema.recordings, _RECORDING, 5)):
+        names = ", ".join(f'"{name}"' for name in cells)
+        for start in range(0, rows, 500_000):
+            numbers = f"generate_series({start}::bigint, {min(start + 500_000, rows) - 1}, {step}) AS s(n)"
+            text = f"INSERT INTO {table.name} ({names}) SELECT {', '.join(cells.values())} FROM {numbers}"
+            with database.writing() as connection:
+                connection.exec_driver_sql(text.replace("%", "%%"))
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    return database
+
+
+def a_day(database: Database, day: int) -> float:
+    """Seconds to extract that day."""
+    window = Window(begin=FIRST + day * DAY, end=FIRST + (day + 1) * DAY)
+    zones = {"100": ZoneInfo("Asia/Shanghai")}
+    begin = time.perf_counter()
+    with database.reading() as connection:
+        chunks = extract(connection, APP, "call", window, Filter(), zones, with_tail=True)
+        assert sum(chunk.rows for chunk in chunks) == DAILY
+    return time.perf_counter() - begin
+
+
+def name_of(number: int, form: str) -> str:
+    """A recording's index name or original name."""
+    day = FIRST + number // DAILY * DAY
+    dated = f"{day:%Y%m%d}/{1000 + number % 400}/{number}"
+    return f"/0/1/record/SOAKAK0001/100/{dated}.wav" if form == "index" else f"Y:/8/0/{dated}.V3"
+
+
+def look_ups(database: Database, rows: int) -> dict[str, float]:
+    """Median microseconds of look-ups, warm: by both names, by a name that is not there, by callId, of rows by callId."""
+    chance = random.Random(7)
+
+    def call(number: int) -> str:
+        return f"{int(FIRST.timestamp()) + number * 86400 // DAILY}-{number}"
+
+    def asked(connection: Connection, what: str, number: int) -> object:
+        if what in ("index", "original"):
+            return recordings.file_by_name(connection, APP, name_of(number, what))
+        if what == "absent":
+            return recordings.file_by_name(connection, APP, name_of(number, "original") + "x") is None
+        if what == "call":
+            return recordings.by_call(connection, APP, call(number))
+        return cdrs.of_calls(connection, APP, [call(number)])
+
+    found: dict[str, float] = {}
+    for what in ("index", "original", "absent", "call", "rows of a call, no date"):
+        times = []
+        with database.reading() as connection:
+            for _ in range(LOOKS):
+                number = chance.randrange(rows // 5) * 5
+                begin = time.perf_counter()
+                assert asked(connection, what, number), (what, number)
+                times.append(time.perf_counter() - begin)
+        found[what] = round(median(times[LOOKS // 4 :]) * 1e6)
+    return found
+
+
+def sizes(database: Database) -> dict[str, dict[str, int]]:
+    """Bytes a row of the table and of each of its indexes."""
+    question = (
+        "SELECT r.relname, sum(pg_table_size(p.oid)) / {0}, sum(pg_indexes_size(p.oid)) / {0} FROM pg_class r"
+        " JOIN pg_inherits i ON i.inhparent = r.oid JOIN pg_class p ON p.oid = i.inhrelid WHERE r.relname = '{1}' GROUP BY 1"
+    )
+    found = {}
+    with database.reading() as connection:
+        for name in ("cdrs", "recordings"):
+            count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
+            _, table, indexes = connection.exec_driver_sql(question.format(count, name)).one()
+            found[name] = {"rows": count, "table": round(table), "indexes": round(indexes)}
+    return found
+
+
+def run(rows: int, server: str) -> dict[str, Any]:
+    """All figures. The two databases are asked in turn."""
+    with ExitStack() as stack:
+        urls = [stack.enter_context(servers.database(server)) for _ in range(2)]
+        filling = time.monotonic()
+        small, large = fill(urls[0], rows // 10), fill(urls[1], rows)
+        seconds = time.monotonic() - filling
+        day = rows // 10 // DAILY // 2
+        pairs = [(a_day(small, day), a_day(large, day)) for _ in range(ROUNDS)][3:]
+        ratio = median(b / a for a, b in pairs)
+        looks = [look_ups(small, rows // 10), look_ups(large, rows)]
+        found = {
+            "rows": rows,
+            "filled_in_seconds": round(seconds),
+            "day_ms": [round(median(one) * 1e3) for one in zip(*pairs, strict=True)],
+            "day_of_all_to_day_of_a_tenth": round(ratio, 3),
+            "look_ups_us": {what: [one[what] for one in looks] for what in looks[0]},
+            "bytes_a_row": sizes(large),
+            "is_good": LEAST <= ratio <= MOST,
+        }
+        for database in (small, large):
+            database.close()
+    return found
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    with ExitStack() as stack:
+        server = sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(servers.postgres())
+        found = run(rows, server)
+    print(json.dumps(found))
+    sys.exit(not found["is_good"])
+
+
+if __name__ == "__main__":
+    main()

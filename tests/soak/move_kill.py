@@ -1,0 +1,142 @@
+"""Kills movers at random moments while they move files to and fro between a disk and a bucket, two side by side.
+
+    python -m tests.soak.move_kill FOLDER S3_URL [--files N] [--kills N] [--seed N] [--url URL]
+
+tests/work/test_move_kill.py runs a short one. Each round starts two movers (processes of their own, short leases, no grace)
+and kills one at a random moment; the other ends by itself, and sometimes is killed, too. After each round every row must
+name bytes that are whole; at the end, once the leases are over, no bytes may lie about that no row names. Prints one JSON
+object; ends with 1 where anything is not as it must be.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ccfs import settings
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import App
+from ccfs.node import Node
+from ccfs.store import places, recordings
+from tests.cli.command import ROOT
+from tests.servers import S3_KEYS
+from tests.store import buckets, given
+
+LEASE = 1.5  # seconds
+SIZES = (0, 10, 60_000, 900_000, 9 << 20)  # the last one in parts
+MOVER = (
+    "import sys; from datetime import timedelta; from ccfs.work import move;"
+    f"move.LEASE = move.SWEEP_LEASE = timedelta(seconds={LEASE}); move.BATCH = 4;"
+    "from ccfs.cli import main; main()"
+)
+
+
+class Yard:
+    """A node with a disk "0" and a bucket "1", and recordings whose bytes tell what they are."""
+
+    def __init__(self, folder: Path, s3_url: str, url: str) -> None:
+        ak, sk = S3_KEYS
+        given_ = {"database_url": url, "s3_access_key": ak, "s3_secret_key": sk, "move_grace_seconds": 0}
+        self.folder, self.bucket = folder, buckets.place(s3_url)
+        self.node = Node(settings.read({}, data=folder, **given_))
+        self.environment = {f"CCFS_{name.upper()}": str(value) for name, value in given_.items()}
+        self.environment |= {"CCFS_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
+        with self.node.database.writing() as connection:
+            places.add(connection, self.bucket)
+            self.app: App = given.app(connection)
+
+    def fill(self, count: int, chance: random.Random) -> None:
+        """So many recordings on the disk."""
+        for number in range(count):
+            one = given.recording(number)
+            data = hashlib.shake_128(number.to_bytes(8)).digest(chance.choice(SIZES))
+            kept = self.node.disk.keep(one.kept.key, [data])
+            with self.node.database.writing() as connection:
+                recordings.add(connection, self.app, replace(one, kept=kept), given.NOW)
+
+    def start(self, source: str, target: str) -> subprocess.Popen[bytes]:
+        """A mover."""
+        command = [sys.executable, "-c", MOVER, "location", "move", "--from", source, "--to", target, "--json"]
+        with open(self.folder / "movers.log", "ab") as log:
+            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def wrong(self) -> list[str]:
+        """Keys of rows whose bytes are not whole where the row says."""
+        with self.node.database.reading() as connection:
+            rows = recordings.newest(connection, self.app, 1_000_000)
+        return [one.kept.key for one in rows if not self._is_whole(one)]
+
+    def lying_about(self) -> int:
+        """How many bytes there are that no row names."""
+        with self.node.database.reading() as connection:
+            rows = recordings.newest(connection, self.app, 1_000_000)
+        named = {(one.kept.location_id, one.kept.key) for one in rows}
+        files = self.folder / "files"
+        on_disk = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
+        found = {("0", key) for key in on_disk if not key.startswith(".tmp/")}
+        return len((found | {("1", key) for key in buckets.keys(self.bucket)}) - named)
+
+    def _is_whole(self, one: Recording) -> bool:
+        try:
+            data = b"".join(self.node.locations[one.kept.location_id].read(one.kept.key))
+        except Exception:  # noqa: BLE001  of whatever kind: they are not to be had
+            return False
+        return hashlib.sha256(data).hexdigest() == one.kept.sha256
+
+
+def run(folder: Path, s3_url: str, files: int, kills: int, seed: int, url: str = "") -> dict[str, Any]:
+    """What was found."""
+    chance = random.Random(seed)
+    yard = Yard(folder, s3_url, url)
+    yard.fill(files, chance)
+    ways, killed, wrong = [("0", "1"), ("1", "0")], 0, 0
+    while killed < kills:
+        source, target = ways[chance.random() < 0.5]
+        movers = [yard.start(source, target), yard.start(source, target)]
+        time.sleep(chance.uniform(0.3, 5))
+        for mover in movers[: chance.choice((1, 1, 2))]:
+            killed += mover.poll() is None
+            mover.send_signal(signal.SIGKILL)
+        for mover in movers:
+            mover.wait(120)
+        wrong += len(yard.wrong())
+    for _ in range(4):  # what is left is done once the leases are over, and swept
+        time.sleep(LEASE)
+        yard.start("0", "1").wait(300)
+    with yard.node.database.reading() as connection:
+        moved = sum(one.kept.location_id == "1" for one in recordings.newest(connection, yard.app, files))
+    result: dict[str, Any] = {"files": files, "kills": killed, "wrong": wrong + len(yard.wrong())}
+    result |= {"not_moved": files - moved, "lying_about": yard.lying_about()}
+    yard.node.database.close()
+    return result
+
+
+def is_good(found: dict[str, Any]) -> bool:
+    """Whether nothing was lost, and nothing is left."""
+    return not (found["wrong"] or found["not_moved"] or found["lying_about"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("s3_url")
+    parser.add_argument("--files", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--url", default="")
+    options = parser.parse_args()
+    found = run(options.folder, options.s3_url, options.files, options.kills, options.seed, options.url)
+    print(json.dumps(found))
+    sys.exit(0 if is_good(found) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""A PostgreSQL that says nothing, behind a line that takes everything: who asks is told so in bounded time, and together."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from ccfs.model.errors import Unavailable
+from ccfs.store.db import Database, open_database
+from ccfs.store.locations.opened import Locations
+from ccfs.store.locations.port import Unreachable
+from ccfs.store.picture import Pictures
+from ccfs.store.sealing import Sealer, keys_in
+from ccfs.store.upgrade import upgrade
+from tests import servers
+from tests.proxies import Proxy, Way, proxy
+from tests.store.given import NOW
+
+PATIENCE = 1.0  # seconds
+CONNECT = 2  # seconds to connect, the least that the driver takes
+ASKERS = 20
+
+
+@pytest.fixture
+def line(postgres_url: str) -> Iterator[Proxy]:
+    """What lies between us and the server."""
+    with proxy(f"{make_url(postgres_url).query['host']}/.s.PGSQL.5432") as found:
+        yield found
+
+
+@pytest.fixture
+def database(postgres_url: str, line: Proxy) -> Iterator[Database]:
+    """A database behind the line, known to answer."""
+    with servers.database(postgres_url) as url:
+        name = make_url(url).database
+        found = open_database(f"postgresql://postgres@127.0.0.1:{line.port}/{name}?connect_timeout={CONNECT}")
+        upgrade(found)
+        found.patience.seconds = PATIENCE
+        yield found
+        found.close()
+
+
+def test_what_is_asked_fails_in_time_and_works_again_afterwards(database: Database, line: Proxy) -> None:
+    line.way = Way.SILENT
+    began = time.monotonic()
+    assert not database.is_ready()
+    assert PATIENCE <= time.monotonic() - began < PATIENCE + CONNECT + 2
+    line.way = Way.PASS
+    assert database.is_ready()
+
+
+def test_a_transaction_in_the_middle_fails_in_time(database: Database, line: Proxy) -> None:
+    began = time.monotonic()
+    with database.engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        line.way = Way.SILENT
+        with pytest.raises(OperationalError):
+            connection.execute(sa.text("SELECT 1"))
+    assert time.monotonic() - began < PATIENCE + 2
+    line.way = Way.PASS
+    assert database.is_ready()
+
+
+def test_what_takes_long_and_may_is_waited_for(database: Database) -> None:
+    database.patience.seconds = None
+    with database.reading() as connection:
+        assert connection.execute(sa.text(f"SELECT 1 FROM pg_sleep({2 * PATIENCE})")).scalar_one() == 1
+
+
+def test_all_who_want_the_picture_wait_at_the_same_time(database: Database, line: Proxy, tmp_path: Path) -> None:
+    pictures = Pictures(database, Sealer(keys_in(tmp_path)))
+    pictures.latest(NOW)
+    pictures.look_again()
+    line.way = Way.SILENT
+
+    def ask(_number: int) -> None:
+        with pytest.raises((SQLAlchemyError, Unavailable)):
+            pictures.latest(NOW)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(ASKERS) as pool:
+        list(pool.map(ask, range(ASKERS)))
+    assert time.monotonic() - began < 2 * (PATIENCE + CONNECT) + 2
+    line.way = Way.PASS
+    assert pictures.latest(NOW).keys == {}
+
+
+def test_locations_are_unreachable_without_their_rows(database: Database, line: Proxy) -> None:
+    line.way = Way.SILENT
+    with pytest.raises(Unreachable, match="database"):
+        Locations(database, "a", lambda place: pytest.fail(place.id)).places()

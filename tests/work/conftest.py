@@ -1,0 +1,25 @@
+"""What tests of work on rows and bytes stand on: a database and a location. No test lives here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ccfs.store.db import Database, open_database
+from ccfs.store.locations.disk import Disk
+from ccfs.store.upgrade import upgrade
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of its own at this release's schema."""
+    database = open_database(database_url)
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    """The only location."""
+    return Disk("0", tmp_path / "files")
