@@ -17,7 +17,7 @@ from tests.console.visitor import PASSWORD
 from tests.web.serving import Server
 
 RESPONSE = "5" * 32
-PAGES = ("calls", "exports", "ingest", "apps", "people", "audit", "node", "me")
+PAGES = ("calls", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,10 @@ class Action(StrEnum):
     CERTIFICATE_REMOVED = auto()
     DELIVERIES_RETRIED = auto()
     INGEST_RETRIED = auto()
+    NODE_DRAINED = auto()
+    NODE_RESUMED = auto()
+    LOCATION_DRAINED = auto()
+    LOCATION_RESUMED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

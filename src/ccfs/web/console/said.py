@@ -97,6 +97,10 @@ ACTIONS: Final = {
     Action.CERTIFICATE_REMOVED: "Trusted a certificate no longer",
     Action.DELIVERIES_RETRIED: "Sent all callbacks of a receiver again",
     Action.INGEST_RETRIED: "Had ingest read a file again",
+    Action.NODE_DRAINED: "Drained a node",
+    Action.NODE_RESUMED: "Let a node work again",
+    Action.LOCATION_DRAINED: "Drained a location",
+    Action.LOCATION_RESUMED: "Let a location take bytes again",
 }
 TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, ROLES, ROLES_MEAN, ACTIONS)
 
