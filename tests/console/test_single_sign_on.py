@@ -287,6 +287,17 @@ def test_signing_out_offers_to_sign_out_there_too(visitor: Visitor, idp: Provide
     assert visitor.get("/console/oidc/out").headers["location"].startswith(f"{idp.issuer}/out?client_id={CLIENT}&")
 
 
+def test_the_provider_s_secret_is_on_no_page_and_in_no_log(visitor: Visitor, idp: Provider) -> None:
+    visitor.sign_in("olga")
+    page = visitor.text("/console/node")
+    assert "CCFS_OIDC_CLIENT_SECRET •••" in page
+    assert SECRET not in page
+    came(Visitor(server=visitor.server), idp, "sue")
+    log = visitor.server.log_text()
+    assert SECRET not in log
+    assert "code=" not in log
+
+
 def test_a_provider_that_says_it_is_another_is_not_believed(idp: Provider) -> None:
     terms = Terms(issuer=idp.issuer, client_id=CLIENT, client_secret=SECRET, scopes=("openid",), back="b", home="h")
     for metadata in ({"issuer": "https://evil.example"}, {"jwks_uri": None}, {"token_endpoint": "file:///etc/passwd"}):

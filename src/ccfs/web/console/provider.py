@@ -1,12 +1,13 @@
 """An OpenID Connect provider: what it says of itself, its keys, an ID token for a code, and whether that proves anything.
 
-Synchronous: whoever asks does so in a thread. The browser's part, and who may come in, are single_sign_on.py's.
+Synchronous: whoever asks does so in one of its threads. The browser's part, and who may come in, are single_sign_on.py's.
 """
 
 import ssl
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
@@ -24,6 +25,8 @@ from joserfc.jwt import Claims, JWTClaimsRegistry
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY: Final = 60  # seconds by which two clocks may differ
 KEPT: Final = 3600.0  # seconds for which what it says of itself is believed
+PAUSE: Final = 3.0  # seconds for which one that was away is not asked again: nobody makes us wait by asking often
+THREADS: Final = 4  # for all that asks it: one that hangs must not keep other work waiting
 LARGEST: Final = 1 << 20  # bytes of an answer
 PATIENCE: Final = httpx2.Timeout(10.0, connect=5.0)
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -57,7 +60,9 @@ class Provider:
         self._terms = terms
         trusted = ssl.create_default_context(cafile=terms.authorities or None)
         self._http = httpx2.Client(verify=trusted, timeout=PATIENCE, trust_env=False)  # follows no redirect
+        self.threads = ThreadPoolExecutor(THREADS, "provider")
         self._lock = Lock()
+        self._was_away = float("-inf")
         self._said: tuple[float, Mapping[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
 
@@ -148,7 +153,13 @@ class Provider:
     def _metadata(self) -> Mapping[str, Any]:
         with self._lock:
             if self._said is None or time.monotonic() > self._said[0] + KEPT:
-                self._said = time.monotonic(), self._discovered()
+                if time.monotonic() < self._was_away + PAUSE:
+                    raise Away("it was away a moment ago")
+                try:
+                    self._said = time.monotonic(), self._discovered()
+                except Away:
+                    self._was_away = time.monotonic()
+                    raise
             return self._said[1]
 
     def _discovered(self) -> Mapping[str, Any]:

@@ -5,10 +5,10 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy.engine import Connection
 
@@ -23,6 +23,8 @@ from ccfs.web.console import signing_in
 from ccfs.web.console.provider import Away, NotProven, Provider
 from ccfs.web.console.visit import Visit, own_path
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 DEPARTURE: Final = "ccfs_departure"
 LASTS: Final = timedelta(minutes=10)  # time to sign in there
 LONGEST: Final = 4096  # characters of a code
@@ -58,7 +60,7 @@ async def leave(visit: Visit) -> Answer:
     )
     try:
         parts = departure.state, departure.nonce, departure.verifier
-        there = await asyncio.to_thread(provider.departure, *parts)
+        there = await _asked(provider, provider.departure, *parts)
     except Away as error:
         return _is_away(visit, error, departure.after)
     sealed = visit.here.sealer.seal(json.dumps(asdict(departure)))
@@ -94,7 +96,8 @@ async def come_back(visit: Visit) -> Answer:
 async def farewell(visit: Visit) -> Answer:
     """To the provider's own page for signing out, if it has one."""
     try:
-        there = await asyncio.to_thread(_provider(visit).farewell)
+        provider = _provider(visit)
+        there = await _asked(provider, provider.farewell)
     except Away as error:
         return _is_away(visit, error, "")
     return visit.to(there or "/console/login")
@@ -120,6 +123,11 @@ def _provider(visit: Visit) -> Provider:
     return visit.here.provider
 
 
+async def _asked(provider: Provider, question: Callable[[*Ts], T], *parts: *Ts) -> T:
+    """The answer of the provider, for which a thread of its own waits."""
+    return await asyncio.get_running_loop().run_in_executor(provider.threads, question, *parts)
+
+
 def _issuer(visit: Visit) -> str:
     return visit.here.settings.oidc_issuer
 
@@ -139,12 +147,12 @@ async def _claims(visit: Visit, provider: Provider, departure: Departure) -> Map
     until = datetime.fromtimestamp(departure.until, UTC)
     if not await visit.here.tell(lambda connection: departures.spend(connection, departure.state, until)):
         raise NotProven("this return was used already")
-    if not await asyncio.to_thread(provider.is_issuer, visit.asked.get("iss")):
+    if not await _asked(provider, provider.is_issuer, visit.asked.get("iss")):
         raise NotProven("it comes from another issuer")
     code, now = visit.asked.get("code", ""), int(visit.here.now().timestamp())
     if "error" in visit.asked or not 0 < len(code) <= LONGEST:
         raise NotProven(f"no code: {visit.asked.get('error', '')[:60]!r}")
-    claims = await asyncio.to_thread(provider.proven, code, departure.verifier, departure.nonce, now)
+    claims = await _asked(provider, provider.proven, code, departure.verifier, departure.nonce, now)
     if len(claims["sub"]) > LONGEST_SUBJECT:
         raise NotProven("ID token: sub")
     return claims
