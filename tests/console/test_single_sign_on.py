@@ -1,81 +1,20 @@
 """Signing in by an OpenID Connect provider, a real one that lies on demand: who gets in, and what gets nobody in."""
 
 import re
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from html import unescape
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from ccfs.model.user import Grant, Role
-from ccfs.store import users
 from ccfs.web.console.provider import Away, Terms
 from ccfs.web.console.provider import Provider as OurProvider
 from tests.cli.command import ccfs
-from tests.console.floor import furnish
-from tests.console.provider import CLIENT, SECRET, Provider, provider
+from tests.console.arriving import came, departed, is_in
+from tests.console.provider import CLIENT, SECRET, Provider
 from tests.console.visitor import Visitor, text_of
 from tests.web.callers import Reply
-from tests.web.serving import Server, free_port, serving
 
 BEGIN_AGAIN = "Begin again."
-
-
-@pytest.fixture(scope="module")
-def ports() -> tuple[int, int]:
-    return free_port(), free_port()
-
-
-@pytest.fixture(scope="module")
-def idp(ports: tuple[int, int]) -> Iterator[Provider]:
-    with provider(ports[1], f"http://127.0.0.1:{ports[0]}/console/oidc/back") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp: Provider) -> Iterator[Server]:
-    """A server with people, some of whom have no password, and single sign-on."""
-    sso: dict[str, Any] = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
-    more: dict[str, Any] = {
-        "console_url": f"http://127.0.0.1:{ports[0]}",
-        "oidc_name": "Example-ID",
-        "lock_failures": 0,
-    }
-    with serving(tmp_path_factory.mktemp("house"), port=ports[0], **sso, **more) as one:
-        furnish(one.node)
-        for name in ("sue", "sam", "dan", "tom"):
-            _person(one, name)
-        yield one
-
-
-@pytest.fixture
-def visitor(house: Server, idp: Provider) -> Visitor:
-    idp.lie()
-    return Visitor(server=house)
-
-
-def _person(server: Server, name: str) -> None:
-    with server.node.database.writing() as connection:
-        users.grant(connection, users.add(connection, name, "", datetime.now(UTC)), Grant(role=Role.AUDITOR))
-
-
-def departed(visitor: Visitor, query: str = "") -> str:
-    """Where the provider's page is, for a browser that has left for it."""
-    reply = visitor.get(f"/console/oidc{query}")
-    assert reply.status == 303, text_of(reply)
-    return reply.headers["location"]
-
-
-def came(visitor: Visitor, idp: Provider, who: str, query: str = "") -> Reply:
-    """Leave, sign in there, and come back."""
-    return visitor.get(idp.return_of(departed(visitor, query), who))
-
-
-def is_in(visitor: Visitor) -> bool:
-    return visitor.get("/console/me").status == 200
 
 
 def test_who_is_known_there_and_here_is_let_in(visitor: Visitor, idp: Provider) -> None:
@@ -205,50 +144,6 @@ def test_a_code_that_was_used_or_is_another_browser_s_signs_nobody_in(visitor: V
     assert (with_code_of(used).status, is_in(visitor)) == (401, False)
     theirs = idp.return_of(departed(other), "sam")  # never used, but PKCE ties it to the browser that left for it
     assert (with_code_of(theirs).status, is_in(visitor)) == (401, False)
-
-
-NOW = int(time.time())
-LIES: dict[str, dict[str, Any]] = {
-    "another nonce": {"claims": {"nonce": "x"}},
-    "no nonce": {"claims": {"nonce": None}},
-    "a nonce that is a list": {"claims": {"nonce": ["x"]}},
-    "for another client": {"claims": {"aud": "another"}},
-    "for nobody": {"claims": {"aud": None}},
-    "for two without saying for whom": {"claims": {"aud": [CLIENT, "another"]}},
-    "for two and meant for the other": {"claims": {"aud": [CLIENT, "another"], "azp": "another"}},
-    "of another issuer": {"claims": {"iss": "https://evil.example"}},
-    "of an issuer with a slash": {"claims": {"iss": "http://127.0.0.1/"}},
-    "of no issuer": {"claims": {"iss": None}},
-    "expired": {"claims": {"exp": NOW - 120}},
-    "without end": {"claims": {"exp": None}},
-    "with an end that is a text": {"claims": {"exp": "tomorrow"}},
-    "made tomorrow": {"claims": {"iat": NOW + 86_400}},
-    "good from tomorrow": {"claims": {"nbf": NOW + 86_400}},
-    "of nobody": {"claims": {"sub": None}},
-    "of an empty subject": {"claims": {"sub": ""}},
-    "of a subject that is a number": {"claims": {"sub": 1}},
-    "of a subject without end": {"claims": {"sub": "x" * 1000}},
-    "unsigned": {"signed": "none"},
-    "signed by the public key as a secret": {"signed": "by the public key"},
-    "signed by another key under its name": {"signed": "by another key"},
-    "signed by a key that nobody knows": {"signed": "by a key that nobody knows"},
-    "signed by the key within": {"signed": "by a key within"},
-    "from another issuer's page": {"back": {"iss": "https://evil.example"}},
-    "with an error": {"back": {"error": "access_denied"}},
-    "with no code": {"back": {"code": ""}},
-    "with a code without end": {"back": {"code": "x" * 5000}},
-}
-
-
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_signs_nobody_in(visitor: Visitor, idp: Provider, lie: str) -> None:
-    idp.lie(**LIES[lie])
-    reply = came(visitor, idp, "sue")
-    assert (reply.status, "ccfs_session=" in reply.headers.get("set-cookie", "")) == (401, False)
-    assert BEGIN_AGAIN in text_of(reply)
-    assert not is_in(visitor)
-    idp.lie()
-    assert came(visitor, idp, "sue").status == 303
 
 
 def test_a_key_that_is_new_is_looked_for(visitor: Visitor, idp: Provider) -> None:
