@@ -32,6 +32,7 @@ from ccfs.store.sealing import Sealer, keys_in
 from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import newest, upgrade
 from ccfs.web.app import Web
+from ccfs.web.console.provider import Provider
 from ccfs.web.counters import Counters
 from ccfs.web.decks import Decks
 from ccfs.web.here import Here
@@ -252,6 +253,7 @@ class Node:
 
     def web(self) -> Web:
         """The RSGI application."""
+        agreed = terms.of_provider(self.settings)
         return Web(
             Here(
                 settings=self.settings,
@@ -267,6 +269,7 @@ class Node:
                 readiness=Readiness(self.database, self.home, self.id),
                 sealer=self.sealer,
                 decks=Decks(self.settings.listen_at_once),
+                provider=Provider(agreed) if agreed else None,
             )
         )
 

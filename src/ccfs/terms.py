@@ -1,4 +1,5 @@
-"""Settings become the terms on which others are dealt with: peers, S3 services, receivers of callbacks. Nothing is opened here."""
+"""Settings become the terms on which others are dealt with: peers, S3 services, receivers of
+callbacks, the provider of single sign-on. Nothing is opened here."""
 
 import ssl
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from ccfs.model.delivery import Schedule
 from ccfs.model.errors import Misuse
 from ccfs.settings import Settings
 from ccfs.store.locations import peer, s3
+from ccfs.web.console import provider
 
 
 def of_peers(settings: Settings, key: bytes, now: Callable[[], datetime]) -> peer.Terms:
@@ -48,4 +50,20 @@ def of_callbacks(settings: Settings) -> Schedule:
         every=timedelta(seconds=settings.callback_retry_seconds),
         attempts=settings.callback_max_attempts,
         is_exponential=settings.callback_backoff == "exponential",
+    )
+
+
+def of_provider(settings: Settings) -> provider.Terms | None:
+    """What was agreed with the provider of single sign-on; None where there is none."""
+    if not (settings.console and settings.oidc_issuer):
+        return None
+    home = settings.console_url.rstrip("/").removesuffix("/console") + "/console"
+    return provider.Terms(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        scopes=settings.oidc_scopes,
+        back=f"{home}/oidc/back",
+        home=f"{home}/login",
+        authorities=settings.oidc_ca_file,
     )

@@ -1,15 +1,21 @@
-"""One real server for the console's tests, with a floor of calls and people; and visitors who are signed in."""
+"""Real servers for the console's tests: one with a floor of calls and people, one with single sign-on and its provider; and
+visitors."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from ccfs.model.recording import Recording
+from ccfs.model.user import Grant, Role
+from ccfs.store import users
 from tests.console import tapes
 from tests.console.floor import Floor, furnish
 from tests.console.hall import Hall, a_hall
+from tests.console.provider import CLIENT, SECRET, Provider, provider
 from tests.console.visitor import Visitor
-from tests.web.serving import Server, serving
+from tests.web.serving import Server, free_port, serving
 
 Enter = Callable[[str], Visitor]
 
@@ -64,3 +70,44 @@ def heard(console: Server, floor: Floor) -> dict[str, Recording]:
         console.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600
     )
     return kept
+
+
+@pytest.fixture(scope="session")
+def ports() -> tuple[int, int]:
+    """Of the server with single sign-on, and of its provider: each must know the other's."""
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="session")
+def idp(ports: tuple[int, int]) -> Iterator[Provider]:
+    """The provider."""
+    with provider(ports[1], f"http://127.0.0.1:{ports[0]}/console/oidc/back") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp: Provider) -> Iterator[Server]:
+    """A server with people, some of whom have no password, and single sign-on."""
+    sso: dict[str, Any] = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    more: dict[str, Any] = {
+        "console_url": f"http://127.0.0.1:{ports[0]}",
+        "oidc_name": "Example-ID",
+        "lock_failures": 0,
+    }
+    with serving(tmp_path_factory.mktemp("house"), port=ports[0], **sso, **more) as one:
+        furnish(one.node)
+        for name in ("sue", "sam", "dan", "tom"):
+            _person(one, name)
+        yield one
+
+
+@pytest.fixture
+def visitor(house: Server, idp: Provider) -> Visitor:
+    """A browser at that server; the provider tells the truth."""
+    idp.lie()
+    return Visitor(server=house)
+
+
+def _person(server: Server, name: str) -> None:
+    with server.node.database.writing() as connection:
+        users.grant(connection, users.add(connection, name, "", datetime.now(UTC)), Grant(role=Role.AUDITOR))

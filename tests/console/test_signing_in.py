@@ -115,7 +115,7 @@ def test_signing_out_ends_the_session_at_the_server(stranger: Visitor) -> None:
     stranger.sign_in("lucy")
     kept = dict(stranger.cookies)
     reply = stranger.post("/console/logout")
-    assert reply.headers["location"] == "/console/login"
+    assert reply.headers["location"] == "/console/login?left=yes"
     assert "Max-Age=0" in reply.headers["set-cookie"]
     assert Visitor(server=stranger.server, cookies=kept).get("/console/calls").status == 303
 

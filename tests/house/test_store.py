@@ -8,7 +8,21 @@ import pytest
 from tests.house.source import PACKAGE, python_files, tree_of
 
 USERS = (
-    *("add", "add_link", "by_id", "by_name", "everybody", "forget_links", "grant", "has_operator", "link", "revoke"),
+    *(
+        "add",
+        "add_link",
+        "bind",
+        "by_id",
+        "by_name",
+        "by_subject",
+        "unbind",
+        "everybody",
+        "forget_links",
+        "grant",
+        "has_operator",
+        "link",
+        "revoke",
+    ),
     *("secrets_of", "set_disabled", "set_password", "set_second_factor", "use_link", "use_step"),
 )
 
@@ -23,6 +37,8 @@ SYSTEM_WIDE: dict[str, str] = {
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",
     "deliveries.counts": "numbers for metrics, over all apps",
+    "departures.forget_old": "who comes back from the sign-in service may see several apps",
+    "departures.spend": "as above",
     "exports.claim": "workers serve all apps; what they claim names its app",
     "exports.renew": "writes what was claimed",
     "exports.finish": "as above",

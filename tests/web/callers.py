@@ -51,7 +51,9 @@ def send(
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
-        found = {name.lower(): value for name, value in response.getheaders()}
+        found: dict[str, str] = {}
+        for name, value in response.getheaders():
+            found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
         return Reply(status=response.status, headers=found, body=response.read())
     finally:
         connection.close()

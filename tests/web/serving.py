@@ -76,7 +76,7 @@ def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) 
     data.mkdir(parents=True, exist_ok=True)
     node = Node(settings.read({}, data=data, **given))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
-    port = port or _free_port()
+    port = port or free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
     with log.open("ab") as file:
         command = [sys.executable, "-c", program, "serve", "--listen", f"127.0.0.1:{port}"]
@@ -105,7 +105,8 @@ def _environment(data: Path, given: dict[str, object]) -> dict[str, str]:
     return {**kept, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback where nobody listens at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -1,24 +1,19 @@
 """ccfs trust: certificates that callback receivers may show, besides those of public authorities."""
 
-import ssl
-from collections.abc import Iterable, Iterator
-from datetime import UTC
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from ccfs.cli import key_stores
 from ccfs.cli.common import AsJson, DataFolder, open_node, show
 from ccfs.model.errors import Misuse
 from ccfs.node import now
+from ccfs.store import certificate_files
 from ccfs.store import trusted_certificates as store
 from ccfs.store.trusted_certificates import TrustedCertificate
 
-LARGEST = 512 << 10  # bytes, as the manual has it
 LARGEST_STORE = 8 << 20  # bytes; that of a JDK itself has 0.2 MB
 
 trust = typer.Typer(help="Trusted certificates of callback receivers.", no_args_is_help=True)
@@ -35,7 +30,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Trust a certificate, from the next callback on. Of several in one PEM file, the others become NAME-2, NAME-3, …"""
-    added = list(_described_by(name, file, _certificates(file)))
+    added = _certificates(name, file)
     with open_node(data).database.writing() as connection:
         for certificate in added:
             store.add_certificate(connection, certificate, now())
@@ -97,28 +92,15 @@ def _read(file: Path, largest: int, limit: str) -> bytes:
     return data
 
 
-def _certificates(file: Path) -> list[x509.Certificate]:
+def _certificates(name: str, file: Path) -> list[TrustedCertificate]:
     """The certificates of a PEM or DER file."""
-    data = _read(file, LARGEST, "512 KB")
+    data = _read(file, certificate_files.LARGEST, "512 KB")
     if key_stores.is_java_store(data):
         raise Misuse(f"{file} is a Java key store; `ccfs trust import` takes it")
     try:
-        pem = b"-----BEGIN " in data
-        return x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
-    except ValueError:
-        raise Misuse(f"{file} is not a certificate in PEM or DER") from None
-
-
-def _described_by(name: str, file: Path, certificates: Iterable[x509.Certificate]) -> Iterator[TrustedCertificate]:
-    """What is to be trusted; Misuse where one of them should not be."""
-    for number, certificate in enumerate(certificates, 1):
-        try:
-            trusted = _trusted(name if number == 1 else f"{name}-{number}", certificate)
-        except ValueError:
-            raise Misuse(f"{file} is a certificate that OpenSSL refuses") from None
-        if trusted.not_after <= now():
-            raise Misuse(f"{file} expired on {trusted.not_after:%Y-%m-%d}: {trusted.subject}")
-        yield trusted
+        return certificate_files.read(data, name, now())
+    except Misuse as error:
+        raise Misuse(f"{file} {error}") from None
 
 
 def _of_store(file: Path, password: str | None) -> Iterator[TrustedCertificate]:
@@ -128,28 +110,12 @@ def _of_store(file: Path, password: str | None) -> Iterator[TrustedCertificate]:
         if not found:
             raise Misuse("it holds no trusted certificate")
         for alias, certificate in found:
-            trusted = _trusted(alias, certificate)
-            yield trusted if alias else _trusted(trusted.sha256[:16], certificate)
+            trusted = certificate_files.described(alias, certificate)
+            yield trusted if alias else certificate_files.described(trusted.sha256[:16], certificate)
     except Misuse as error:
         raise Misuse(f"{file}: {error}") from None
     except ValueError:
         raise Misuse(f"{file}: a certificate in it is damaged") from None
-
-
-def _trusted(name: str, certificate: x509.Certificate) -> TrustedCertificate:
-    """ValueError where a callback could not use it, or it cannot be described."""
-    der = certificate.public_bytes(Encoding.DER)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
-    except ssl.SSLError as error:
-        raise ValueError(name) from error
-    return TrustedCertificate(
-        name=name,
-        der=der,
-        sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        subject=certificate.subject.rfc4514_string(),
-        not_after=certificate.not_valid_after_utc.astimezone(UTC),
-    )
 
 
 def _reason_against(one: TrustedCertificate, there: list[TrustedCertificate]) -> str:

@@ -115,11 +115,13 @@ def reset(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a link that sets a new password; the second factor is off from now on."""
+    """Print a link that sets a new password and signs in once, even where passwords are off; the second factor is off from now
+    on, and single sign-on must be tied anew."""
     node = open_node(data)
     user = _user(node, name)
     with node.database.writing() as connection:
         store.set_second_factor(connection, user, "")
+        store.unbind(connection, user)
     link = link_for(node, user, url)
     show({"name": name, "link": link}, as_json, f"{name} sets a password at\n{link}")
 

@@ -37,9 +37,18 @@ class Action(StrEnum):
     USER_DISABLED = auto()
     USER_ENABLED = auto()
     USER_RESET = auto()
+    USER_BOUND = auto()
     ROLE_GIVEN = auto()
     ROLE_TAKEN = auto()
     AUDIT_TAKEN = auto()
+    CERTIFICATE_ADDED = auto()
+    CERTIFICATE_REMOVED = auto()
+    DELIVERIES_RETRIED = auto()
+    INGEST_RETRIED = auto()
+    NODE_DRAINED = auto()
+    NODE_RESUMED = auto()
+    LOCATION_DRAINED = auto()
+    LOCATION_RESUMED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

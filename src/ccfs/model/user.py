@@ -63,6 +63,7 @@ class User:
     name: str
     grants: tuple[Grant, ...] = field(default=())
     has_second_factor: bool = False
+    is_tied: bool = False  # to somebody whom the sign-in service knows
     is_disabled: bool = False
 
     def may(self, right: Right, app: int | None, account_id: str = "") -> bool:

@@ -106,6 +106,21 @@ def set_cursor(connection: Connection, app: App, cursor: Cursor, now: datetime) 
     connection.execute(sa.update(table).where(mine).values(**values))
 
 
+def read_again(connection: Connection, app: App, file: str) -> tuple[bool, int]:
+    """Let the next pass read a file of the app from its begin, in whatever account. Whether it can; and how many refusals were
+    forgotten, for what is refused again is a row again. Where it cannot, nothing is forgotten."""
+    table, files, refusals = schema.source_cursors, schema.source_files, schema.refusals
+    paths = connection.execute(sa.select(table.c.path).where(table.c.app == app.id)).scalars()
+    mine = [path for path in paths if path == file or path.endswith(f":{file}")]
+    count = connection.execute(sa.delete(table).where(table.c.app == app.id, table.c.path.in_(mine))).rowcount
+    refused = (files.c.app == app.id) & (files.c.path == file) & (files.c.state == "refused")
+    count += connection.execute(sa.delete(files).where(refused)).rowcount
+    if not count:
+        return False, 0
+    forgotten = sa.delete(refusals).where(refusals.c.app == app.id, refusals.c.file == file)
+    return True, connection.execute(forgotten).rowcount
+
+
 def refuse(connection: Connection, app: App, refusals: list[Refusal], now: datetime) -> list[Refusal]:
     """Keep refusals; those that are new."""
     fresh = list({(one.file, one.line, one.reason): one for one in refusals}.values())

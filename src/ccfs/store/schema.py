@@ -540,6 +540,7 @@ users = sa.Table(
     sa.Column("totp_step", sa.BigInteger, nullable=False),
     _instant("created_at"),
     _instant("disabled_at", required=False),
+    sa.Column("subject", sa.Text, unique=True),  # who this is to the sign-in service: its issuer and "sub"
 )
 user_roles = sa.Table(
     "user_roles",
@@ -564,6 +565,12 @@ console_links = sa.Table(
     _text("digest", primary_key=True),
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
     _instant("expires_at"),
+)
+spent_departures = sa.Table(
+    "spent_departures",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 audit = sa.Table(
     "audit",

@@ -45,6 +45,23 @@ def by_name(connection: Connection, name: str) -> User | None:
     return found[0] if found else None
 
 
+def by_subject(connection: Connection, subject: str) -> User | None:
+    """The user whom the sign-in service knows so, disabled or not."""
+    found = _users(connection, _TABLE.c.subject == subject)
+    return found[0] if found else None
+
+
+def bind(connection: Connection, user: User, subject: str) -> bool:
+    """Note who the user is to the sign-in service, from now on; False if the user is somebody else there already."""
+    mine = sa.update(_TABLE).where(_TABLE.c.id == user.id, _TABLE.c.subject.is_(None))
+    return connection.execute(mine.values(subject=subject)).rowcount == 1
+
+
+def unbind(connection: Connection, user: User) -> None:
+    """Forget who the user is to the sign-in service: the next one who comes with the name is."""
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(subject=None))
+
+
 def by_id(connection: Connection, number: int) -> User | None:
     """The user of that number, disabled or not."""
     found = _users(connection, _TABLE.c.id == number)
@@ -149,5 +166,6 @@ def _user(row: sa.Row[Any], grants: tuple[Grant, ...]) -> User:
         name=row.name,
         grants=grants,
         has_second_factor=bool(row.sealed_totp),
+        is_tied=row.subject is not None,
         is_disabled=row.disabled_at is not None,
     )

@@ -45,6 +45,15 @@ class Request:
         pairs = reversed(query_pairs(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The request's cookies; of a repeated name the first."""
+        found: dict[str, str] = {}
+        for part in self.headers.get("cookie", "").replace(",", ";").split(";"):
+            name, _, value = part.strip().partition("=")
+            found.setdefault(name, value)
+        return found
+
     def is_from(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
         """Whether the other end of the connection is in one of the networks."""
         address = _address(self.peer.rpartition(":")[0])

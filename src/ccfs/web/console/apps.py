@@ -70,6 +70,25 @@ async def add_key(visit: Visit) -> Answer:
     return await _page(visit, secret=(app.ak, sk))
 
 
+async def retire_keys(visit: Visit) -> Answer:
+    """All keys of an app that are older than one of its living keys work no more: its rotation is over."""
+    app, number = await _mine(visit), visit.form.get("than", "")
+    if visit.form.get("sure") != "yes":
+        return await _page(visit, 400, visit.translate("Say that no client uses the older keys any more."))
+
+    def change(connection: Connection) -> None:
+        living = [key for key, _, _ in tenancy.keys(connection, app)]
+        if number not in map(str, living):
+            raise Absent
+        for key in (one for one in living if one < int(number)):
+            tenancy.revoke_key(connection, app, key, visit.here.now())
+            audit.add(connection, visit.entry(Action.KEY_REVOKED, f"{app.ak} {key}", app=app))
+
+    await visit.here.tell(change)
+    visit.here.pictures.look_again()
+    return visit.to("/console/apps")
+
+
 async def revoke_key(visit: Visit) -> Answer:
     """A key works no more."""
     app, number = await _mine(visit), visit.form.get("key", "")

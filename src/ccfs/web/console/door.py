@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
+from ccfs.store.certificate_files import LARGEST
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.console import (
     apps,
+    callbacks,
     calls,
     exports,
     ingest,
@@ -20,10 +22,13 @@ from ccfs.web.console import (
     node,
     oneself,
     people,
+    places,
     render,
     signing_in,
+    single_sign_on,
     table,
     take,
+    uploads,
 )
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
@@ -33,6 +38,7 @@ from ccfs.web.request import ProtocolClosed, Request, read_body
 Room = Callable[[Visit], Awaitable[Answer]]
 FORM_LIMIT: Final = 1 << 16  # bytes
 FIELDS: Final = 100
+UPLOADS: Final = {"/console/node/trust": LARGEST + 1}  # bytes of a file that may come with a form
 
 OPEN: dict[tuple[str, str], Room] = {
     ("GET", "/console/login"): signing_in.ask,
@@ -40,6 +46,9 @@ OPEN: dict[tuple[str, str], Room] = {
     ("GET", "/console/start"): signing_in.ask_password,
     ("POST", "/console/start"): signing_in.set_password,
     ("POST", "/console/language"): signing_in.choose_language,
+    ("GET", "/console/oidc"): single_sign_on.leave,
+    ("GET", "/console/oidc/back"): single_sign_on.come_back,
+    ("GET", "/console/oidc/out"): single_sign_on.farewell,
 }
 ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console"): calls.front,
@@ -60,12 +69,17 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/exports"): exports.index,
     ("GET", "/console/export"): exports.show,
     ("POST", "/console/export"): exports.retry,
+    ("GET", "/console/callbacks"): callbacks.index,
+    ("GET", "/console/callbacks/again"): callbacks.confirm,
+    ("POST", "/console/callbacks/again"): callbacks.send_again,
     ("GET", "/console/ingest"): ingest.index,
+    ("POST", "/console/ingest/again"): ingest.read_again,
     ("GET", "/console/apps"): apps.index,
     ("POST", "/console/apps/add"): apps.add,
     ("POST", "/console/apps/account"): apps.add_account,
     ("POST", "/console/apps/key"): apps.add_key,
     ("POST", "/console/apps/revoke"): apps.revoke_key,
+    ("POST", "/console/apps/retire"): apps.retire_keys,
     ("GET", "/console/people"): people.index,
     ("POST", "/console/people/add"): people.add,
     ("POST", "/console/people/give"): people.give,
@@ -75,6 +89,11 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/audit"): audit_log.index,
     ("GET", "/console/audit/csv"): audit_log.save,
     ("GET", "/console/node"): node.index,
+    ("GET", "/console/places"): places.index,
+    ("POST", "/console/places/node"): places.set_node,
+    ("POST", "/console/places/location"): places.set_location,
+    ("POST", "/console/node/trust"): node.trust,
+    ("POST", "/console/node/distrust"): node.distrust,
     ("GET", "/console/me"): oneself.me,
     ("POST", "/console/me/password"): oneself.set_password,
     ("POST", "/console/me/factor"): oneself.begin_factor,
@@ -95,7 +114,7 @@ async def visit(here: Here, request: Request, protocol: Any) -> Answer:
         return found or await _lost(_stranger(here, request))
     came = _stranger(here, request)
     try:
-        came = await _known(here, request, await _form(request, protocol))
+        came = await _known(here, request, *await _form(request, protocol))
         return await _led(came)
     except Absent:
         return await _lost(came)
@@ -150,10 +169,10 @@ def _stranger(here: Here, request: Request) -> Visit:
     return Visit(here=here, request=request, address=address, language=_language(here, request))
 
 
-async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit:
+async def _known(here: Here, request: Request, form: Mapping[str, str], files: Mapping[str, bytes]) -> Visit:
     """The visit with its user, whose session is noted as used."""
     came, now, set_to = _stranger(here, request), here.now(), here.settings
-    token = cookies(request).get(SESSION, "")
+    token = request.cookies.get(SESSION, "")
     idle, lasts = timedelta(seconds=set_to.session_idle_seconds), timedelta(seconds=set_to.session_seconds)
     user, is_news = await here.ask(lambda connection: sessions.user_of(connection, token, now, idle, lasts))
     if is_news:
@@ -166,32 +185,28 @@ async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit
         user=user,
         token=token if user else "",
         form=form,
+        files=files,
     )
 
 
-async def _form(request: Request, protocol: Any) -> Mapping[str, str]:
+async def _form(request: Request, protocol: Any) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """What a form brings: fields, and where one may, files."""
     if request.method != "POST":
-        return {}
-    body = await read_body(request, protocol, FORM_LIMIT)
+        return {}, {}
+    body = await read_body(request, protocol, FORM_LIMIT + UPLOADS.get(request.path, 0))
+    content_type = request.headers.get("content-type", "")
+    if request.path in UPLOADS and uploads.is_upload(content_type):
+        return uploads.read(content_type, body)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
     except ValueError:
         raise TooLarge(f"{FIELDS} fields") from None
-    return {name: value.replace("\0", "") for name, value in pairs}
-
-
-def cookies(request: Request) -> dict[str, str]:
-    """The request's cookies; of a repeated name the first."""
-    found: dict[str, str] = {}
-    for part in request.headers.get("cookie", "").replace(",", ";").split(";"):
-        name, _, value = part.strip().partition("=")
-        found.setdefault(name, value)
-    return found
+    return {name: value.replace("\0", "") for name, value in pairs}, {}
 
 
 def _language(here: Here, request: Request) -> str:
     """The language that was chosen, else the first one that the browser names and we speak, else the node's."""
-    chosen = cookies(request).get(LANGUAGE, "")
+    chosen = request.cookies.get(LANGUAGE, "")
     if chosen in render.LANGUAGES:
         return chosen
     named = (
@@ -200,4 +215,4 @@ def _language(here: Here, request: Request) -> str:
     return next((one.lower() for one in named if one.lower() in render.LANGUAGES), here.settings.language)
 
 
-__all__ = ["FRONT", "cookies", "leads_to", "visit"]
+__all__ = ["FRONT", "leads_to", "visit"]

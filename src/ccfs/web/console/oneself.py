@@ -10,6 +10,7 @@ from ccfs.model.audit import Action
 from ccfs.model.user import password_is_fit
 from ccfs.store import audit, passwords, sessions, users
 from ccfs.web.answers import Answer, Plain
+from ccfs.web.console.single_sign_on import tie_word
 from ccfs.web.console.visit import SESSION, Visit
 
 
@@ -22,7 +23,11 @@ async def _page(visit: Visit, status: int = 200, problem: str = "", secret: str 
     apps = {app.id: app for app in await visit.apps()}
     uri = totp.uri(secret, visit.who.name) if secret else ""
     done = visit.asked.get("done", "")
-    return visit.page("me.html", status, apps=apps, problem=problem, secret=secret, uri=uri, done=done)
+    known = {"sso": visit.here.settings.oidc_name if visit.here.provider else "", "tie": tie_word(visit)}
+    passwords = visit.here.settings.password_sign_in
+    return visit.page(
+        "me.html", status, apps=apps, problem=problem, secret=secret, uri=uri, done=done, passwords=passwords, **known
+    )
 
 
 async def _knows_password(visit: Visit) -> bool:

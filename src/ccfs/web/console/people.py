@@ -30,6 +30,7 @@ async def _page(visit: Visit, status: int = 200, problem: str = "", link: tuple[
         roles=list(Role),
         problem=problem,
         link=link,
+        passwords=visit.here.settings.password_sign_in,
     )
 
 
@@ -48,25 +49,38 @@ async def add(visit: Visit) -> Answer:
             return False
         user = users.add(connection, name, "", visit.here.now())
         users.grant(connection, user, given)
-        _link(connection, visit, token, user)
+        if visit.here.settings.password_sign_in:
+            _link(connection, visit, token, user)
         audit.add(connection, visit.entry(Action.USER_ADDED, f"{name} {given.role}"))
         return True
 
     if not await visit.here.tell(change):
         return await _page(visit, 400, visit.translate("The name {name} is taken.", name=name))
+    if not visit.here.settings.password_sign_in:
+        return visit.to("/console/people")
     return await _page(visit, link=(name, f"/console/start?link={token}"))
 
 
 async def reset(visit: Visit) -> Answer:
-    """A link that sets another password; the second factor is off from then on."""
+    """A link that sets another password; the second factor is off from then on, and so is being tied to the sign-in service.
+
+    Where nobody signs in by password, the password goes, too: who comes from the service with that name is the person.
+    """
     user, token = await _person(visit), secrets.token_urlsafe(24)
+    has_link = visit.here.settings.password_sign_in
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, user, "")
-        _link(connection, visit, token, user)
+        users.unbind(connection, user)
+        if has_link:
+            _link(connection, visit, token, user)
+        else:
+            users.set_password(connection, user, "")
         audit.add(connection, visit.entry(Action.USER_RESET, user.name))
 
     await visit.here.tell(change)
+    if not has_link:
+        return visit.to("/console/people")
     return await _page(visit, link=(user.name, f"/console/start?link={token}"))
 
 

@@ -95,9 +95,18 @@ ACTIONS: Final = {
     Action.USER_DISABLED: "Disabled a person",
     Action.USER_ENABLED: "Enabled a person",
     Action.USER_RESET: "Made a link to set a password",
+    Action.USER_BOUND: "Tied a person to the sign-in service",
     Action.ROLE_GIVEN: "Gave a role",
     Action.ROLE_TAKEN: "Took a role",
     Action.AUDIT_TAKEN: "Took the log as CSV",
+    Action.CERTIFICATE_ADDED: "Trusted a certificate",
+    Action.CERTIFICATE_REMOVED: "Trusted a certificate no longer",
+    Action.DELIVERIES_RETRIED: "Sent all callbacks of a receiver again",
+    Action.INGEST_RETRIED: "Had ingest read a file again",
+    Action.NODE_DRAINED: "Drained a node",
+    Action.NODE_RESUMED: "Let a node work again",
+    Action.LOCATION_DRAINED: "Drained a location",
+    Action.LOCATION_RESUMED: "Let a location take bytes again",
 }
 TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, ROLES, ROLES_MEAN, ACTIONS)
 

@@ -20,24 +20,29 @@ async def ask(visit: Visit) -> Answer:
     """The page that asks who is there."""
     if visit.user is not None:
         return visit.to(FRONT)
-    return _form(visit, own_path(visit.asked.get("next", "")))
+    return form(visit, own_path(visit.asked.get("next", "")))
 
 
-def _form(visit: Visit, after: str, status: int = 200, problem: str = "", name: str = "") -> Plain:
-    return visit.page("login.html", status, after=after, problem=problem, name=name)
+def form(visit: Visit, after: str, status: int = 200, problem: str = "", name: str = "", **more: str) -> Plain:
+    """The page that asks who is there; `after` is shown then."""
+    set_to, is_left = visit.here.settings, visit.asked.get("left") == "yes"
+    known = {"sso": set_to.oidc_name if set_to.oidc_issuer else "", "passwords": set_to.password_sign_in}
+    return visit.page("login.html", status, after=after, problem=problem, name=name, is_left=is_left, **known, **more)
 
 
 async def enter(visit: Visit) -> Answer:
     """A new session for who gives a name, its password, and its code if it has a second factor."""
+    if not visit.here.settings.password_sign_in:
+        raise Absent
     name, after = visit.form.get("name", "").strip().lower()[:100], own_path(visit.form.get("next", ""))
-    if await _is_locked(visit, name):
-        return _form(visit, after, 429, visit.translate("Too many attempts. Try again in a few minutes."), name)
+    if await is_locked(visit, name):
+        return form(visit, after, 429, visit.translate("Too many attempts. Try again in a few minutes."), name)
     user = await visit.here.ask(lambda connection: users.by_name(connection, name))
     if not await _proves(visit, user):
-        await _count(visit, name)
-        return _form(visit, after, 401, visit.translate("Name, password or code is wrong."), name)
+        await count(visit, name, name)
+        return form(visit, after, 401, visit.translate("Name, password or code is wrong."), name)
     assert user is not None
-    return visit.to(after, await _begun(visit, user))
+    return visit.to(after, await begun(visit, user))
 
 
 async def _proves(visit: Visit, user: User | None) -> bool:
@@ -55,8 +60,11 @@ async def _proves(visit: Visit, user: User | None) -> bool:
     return step is not None and await visit.here.tell(lambda connection: users.use_step(connection, user, step))
 
 
-async def _begun(visit: Visit, user: User) -> str:
-    """The cookie of a new session; the one before it, if any, ends: what was known of it is good for nothing."""
+async def begun(visit: Visit, user: User, by: str = "") -> str:
+    """The cookie of a new session; the one before it, if any, ends: what was known of it is good for nothing.
+
+    `by` is the service that proved who it is, for the log.
+    """
     token, now, set_to = secrets.token_urlsafe(32), visit.here.now(), visit.here.settings
     entry = Visit(here=visit.here, request=visit.request, address=visit.address, language=visit.language, user=user)
 
@@ -65,27 +73,29 @@ async def _begun(visit: Visit, user: User) -> str:
         sessions.forget_old(connection, now, idle, lasts)
         sessions.end(connection, visit.token)
         sessions.begin(connection, user, token, now)
-        audit.add(connection, entry.entry(Action.SIGNED_IN))
+        audit.add(connection, entry.entry(Action.SIGNED_IN, by))
 
     await visit.here.tell(begin)
     return visit.cookie(SESSION, token, set_to.session_seconds)
 
 
-def _locks(visit: Visit, name: str) -> tuple[str, str]:
+def _locks(visit: Visit, name: str) -> tuple[str, ...]:
     """Under which names failures count: apart from bad signatures, so that neither locks out the other."""
-    return f"console {visit.address}", f"user {name}"
+    return (f"console {visit.address}", *([f"user {name}"] if name else []))
 
 
-async def _is_locked(visit: Visit, name: str) -> bool:
+async def is_locked(visit: Visit, name: str = "") -> bool:
+    """Whether too many attempts failed, of the address or of that name."""
     picture, now = await visit.here.picture(), visit.here.now()
     return any(picture.locked.get(lock, now) > now for lock in _locks(visit, name))
 
 
-async def _count(visit: Visit, name: str) -> None:
+async def count(visit: Visit, what: str, name: str = "") -> None:
+    """Note that an attempt failed, against the address and the name."""
     set_to, now = visit.here.settings, visit.here.now()
 
     def count(connection: Connection) -> None:
-        audit.add(connection, visit.entry(Action.SIGN_IN_FAILED, name))
+        audit.add(connection, visit.entry(Action.SIGN_IN_FAILED, what))
         for lock in _locks(visit, name) if set_to.lock_failures else ():
             lockouts.count_failure(
                 connection,
@@ -108,7 +118,7 @@ async def leave(visit: Visit) -> Answer:
         audit.add(connection, visit.entry(Action.SIGNED_OUT))
 
     await visit.here.tell(end)
-    return visit.to("/console/login", visit.cookie(SESSION, "", 0))
+    return visit.to("/console/login", visit.cookie(SESSION, "", 0), left="yes")
 
 
 async def ask_password(visit: Visit) -> Answer:
@@ -141,7 +151,7 @@ async def set_password(visit: Visit) -> Answer:
     made = await visit.here.tell(lambda connection: _owned(connection, visit, token, user, name or "", kept))
     if made is None:
         raise Absent
-    return visit.to(FRONT, await _begun(visit, made))
+    return visit.to(FRONT, await begun(visit, made))
 
 
 def _owned(connection: Connection, visit: Visit, token: str, user: User | None, name: str, kept: str) -> User | None:

@@ -56,11 +56,17 @@ class Visit:
     user: User | None = None
     token: str = ""  # of the session
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # that came with the form
 
     @property
     def csrf(self) -> str:
         """What a form of this session must bring back; it tells nothing of the session's token."""
         return hashlib.sha256(f"form {self.token}".encode()).hexdigest() if self.token else ""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The request's cookies; of a repeated name the first."""
+        return self.request.cookies
 
     @property
     def asked(self) -> Mapping[str, str]:

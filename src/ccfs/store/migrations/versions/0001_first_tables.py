@@ -94,6 +94,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("revision", name=op.f("pk_oldest_code")),
     )
     op.create_table(
+        "spent_departures",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_spent_departures")),
+    )
+    op.create_index(op.f("ix_spent_departures_expires_at"), "spent_departures", ["expires_at"], unique=False)
+    op.create_table(
         "strays",
         sa.Column("location_id", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -123,8 +130,10 @@ def upgrade() -> None:
         sa.Column("totp_step", sa.BigInteger(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("disabled_at", Instant(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
+        sa.UniqueConstraint("subject", name=op.f("uq_users_subject")),
     )
     op.create_table(
         "access_keys",

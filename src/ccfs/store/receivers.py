@@ -1,0 +1,74 @@
+"""Rows of deliveries by who receives them: how many were given up, and sending all of a receiver's again. Both name the app."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.model.delivery import State
+from ccfs.model.export import State as ExportState
+from ccfs.model.tenancy import App
+from ccfs.store import schema
+
+_TABLE = schema.deliveries
+_EXPORTS = schema.exports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Who is called back, and how that goes."""
+
+    name: str  # scheme, host and port
+    delivered: int
+    waiting: int
+    given_up: int
+    again: int  # of those given up: they can be sent again, for their file is still there
+    last: datetime | None  # when one was delivered or given up
+
+
+def receivers(connection: Connection, app: App, accounts: Sequence[str]) -> list[Receiver]:
+    """Whom the app's exports of these accounts are announced to, by name."""
+
+    def count(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count(sa.case((which, 1)))
+
+    columns = (
+        count(_TABLE.c.state == State.DELIVERED).label("delivered"),
+        count(_TABLE.c.state == State.DUE).label("waiting"),
+        count(_TABLE.c.state == State.DEAD).label("given_up"),
+        count((_TABLE.c.state == State.DEAD) & (_EXPORTS.c.state != ExportState.EXPIRED)).label("again"),
+        sa.func.max(_TABLE.c.finished_at).label("last"),
+    )
+    asked = sa.select(_TABLE.c.receiver.label("name"), *columns).join(
+        _EXPORTS, _EXPORTS.c.response_id == _TABLE.c.export
+    )
+    mine = asked.where(_TABLE.c.app == app.id, _EXPORTS.c.account_id.in_(accounts))
+    rows = connection.execute(mine.group_by(_TABLE.c.receiver).order_by(_TABLE.c.receiver))
+    return [Receiver(**row._mapping) for row in rows]
+
+
+def count_again(connection: Connection, app: App, accounts: Sequence[str], receiver: str, prefix: str = "") -> int:
+    """How many callbacks of the receiver were given up and can be sent again: those whose URL begins so."""
+    asked = sa.select(sa.func.count()).select_from(_TABLE)
+    return int(connection.execute(asked.where(_which(app, accounts, receiver, prefix))).scalar_one())
+
+
+def send_again(
+    connection: Connection, app: App, accounts: Sequence[str], receiver: str, prefix: str, now: datetime
+) -> int:
+    """Let these be tried again now, from their first attempt on; how many."""
+    values = {"state": State.DUE, "due_at": now, "lease": "", "claims": 0, "attempts": 0, "finished_at": None}
+    return connection.execute(
+        sa.update(_TABLE).where(_which(app, accounts, receiver, prefix)).values(**values)
+    ).rowcount
+
+
+def _which(app: App, accounts: Sequence[str], receiver: str, prefix: str) -> sa.ColumnElement[bool]:
+    """Those given up whose file is there; a prefix is compared letter by letter, which LIKE does not do on SQLite."""
+    theirs = _EXPORTS.c.account_id.in_(accounts) & (_EXPORTS.c.state != ExportState.EXPIRED)
+    is_there = sa.exists().where(_EXPORTS.c.response_id == _TABLE.c.export, theirs)
+    begins = sa.func.substr(_TABLE.c.url, 1, len(prefix)) == prefix
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.receiver == receiver) & (_TABLE.c.state == State.DEAD)
+    return mine & is_there & begins

@@ -1,0 +1,225 @@
+"""An OpenID Connect provider: what it says of itself, its keys, an ID token for a code, and whether that proves anything.
+
+Synchronous: whoever asks does so in one of its threads. The browser's part, and who may come in, are single_sign_on.py's.
+"""
+
+import ssl
+import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from json import loads
+from threading import Lock
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx2
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+from joserfc.jwt import Claims, JWTClaimsRegistry
+
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
+LEEWAY: Final = 60  # seconds by which two clocks may differ
+KEPT: Final = 3600.0  # seconds for which what it says of itself is believed
+PAUSE: Final = 3.0  # seconds for which one that was away is not asked again: nobody makes us wait by asking often
+THREADS: Final = 4  # for all that asks it: one that hangs must not keep other work waiting
+LARGEST: Final = 1 << 20  # bytes of an answer
+PATIENCE: Final = httpx2.Timeout(10.0, connect=5.0)
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+class Away(Exception):
+    """The provider cannot be reached, or does not say what it must; the text says why, for the log."""
+
+
+class NotProven(Exception):
+    """What came back proves nobody; the text says why, for the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the operator and the provider agreed upon."""
+
+    issuer: str
+    client_id: str
+    client_secret: str  # empty: a public client, which proves itself by PKCE alone
+    scopes: tuple[str, ...]
+    back: str  # the address that the provider sends people back to
+    home: str  # the address that it sends them to when they signed out there
+    authorities: str = ""  # file of certificates, PEM; empty: the system's
+
+
+class Provider:
+    """One provider as a web process knows it. For any thread."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        trusted = ssl.create_default_context(cafile=terms.authorities or None)
+        self._http = httpx2.Client(verify=trusted, timeout=PATIENCE, trust_env=False)  # follows no redirect
+        self.threads = ThreadPoolExecutor(THREADS, "provider")
+        self._lock = Lock()
+        self._was_away = float("-inf")
+        self._said: tuple[float, Mapping[str, Any]] | None = None
+        self._keys: tuple[float, KeySet] | None = None
+
+    def departure(self, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser goes to sign in; raises Away."""
+        challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        asked = {
+            "response_type": "code",
+            "client_id": self._terms.client_id,
+            "redirect_uri": self._terms.back,
+            "scope": " ".join(self._terms.scopes),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        return _with(self._metadata()["authorization_endpoint"], asked)
+
+    def farewell(self) -> str:
+        """Where the browser goes to sign out there, too; empty if the provider has no such place. Raises Away."""
+        there = self._metadata().get("end_session_endpoint")
+        asked = {"client_id": self._terms.client_id, "post_logout_redirect_uri": self._terms.home}
+        return _with(there, asked) if isinstance(there, str) and self._is_fit(there) else ""
+
+    def is_issuer(self, said: str | None) -> bool:
+        """Whether the `iss` that came back with a code, if any, is the provider (RFC 9207). Raises Away."""
+        must = self._metadata().get("authorization_response_iss_parameter_supported") is True
+        return said == self._terms.issuer or (said is None and not must)
+
+    def proven(self, code: str, verifier: str, nonce: str, now: int) -> Claims:
+        """The claims that a code is good for, of which `sub` is a text; raises NotProven, Away.
+
+        `now` is in seconds since 1970.
+        """
+        token = self._exchanged(code, verifier).get("id_token")
+        if not isinstance(token, str):
+            raise NotProven("no ID token")
+        try:
+            claims = self._verified(token)
+            self._registry(now).validate(claims)
+        except (JoseError, ValueError) as error:
+            raise NotProven(f"ID token: {error}") from None
+        audience = claims["aud"]
+        if claims.get("azp", self._terms.client_id) != self._terms.client_id:
+            raise NotProven("ID token: azp")
+        if isinstance(audience, list) and len(audience) > 1 and "azp" not in claims:
+            raise NotProven("ID token: several aud, no azp")
+        if not compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
+            raise NotProven("ID token: nonce")
+        return claims
+
+    def _registry(self, now: int) -> JWTClaimsRegistry:
+        return JWTClaimsRegistry(
+            now,
+            LEEWAY,
+            iss={"essential": True, "value": self._terms.issuer},
+            aud={"essential": True, "value": self._terms.client_id},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            nonce={"essential": True},
+        )
+
+    def _verified(self, token: str) -> Claims:
+        """The claims, if a key of the provider signed them; a key that is not known yet is looked for once more."""
+        try:
+            return jwt.decode(token, self._key_set(), ALGORITHMS).claims
+        except InvalidKeyIdError:
+            return jwt.decode(token, self._key_set(anew=True), ALGORITHMS).claims
+
+    def _exchanged(self, code: str, verifier: str) -> Mapping[str, Any]:
+        said, terms = self._metadata(), self._terms
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": terms.back, "code_verifier": verifier}
+        known = said.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        headers = {"accept": "application/json"}
+        if terms.client_secret and "client_secret_basic" in known:
+            pair = f"{quote(terms.client_id, safe='')}:{quote(terms.client_secret, safe='')}"
+            headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": terms.client_id} | (
+                {"client_secret": terms.client_secret} if terms.client_secret else {}
+            )
+        status, answer = self._asked(said["token_endpoint"], form, headers)
+        if status != 200:
+            raise NotProven(f"the code was refused: {status} {answer.get('error', '')!s:.60}")
+        return answer
+
+    def _metadata(self) -> Mapping[str, Any]:
+        with self._lock:
+            if self._said is None or time.monotonic() > self._said[0] + KEPT:
+                if time.monotonic() < self._was_away + PAUSE:
+                    raise Away("it was away a moment ago")
+                try:
+                    self._said = time.monotonic(), self._discovered()
+                except Away:
+                    self._was_away = time.monotonic()
+                    raise
+            return self._said[1]
+
+    def _discovered(self) -> Mapping[str, Any]:
+        status, said = self._asked(f"{self._terms.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if status != 200:
+            raise Away(f"discovery: {status}")
+        if said.get("issuer") != self._terms.issuer:
+            raise Away(f"discovery: the issuer is {said.get('issuer')!s:.200}")
+        for name in _ENDPOINTS:
+            if not self._is_fit(said.get(name)):
+                raise Away(f"discovery: {name} is missing, or not https")
+        return said
+
+    def _key_set(self, *, anew: bool = False) -> KeySet:
+        address = self._metadata()["jwks_uri"]
+        with self._lock:
+            if anew or self._keys is None or time.monotonic() > self._keys[0] + KEPT:
+                status, found = self._asked(address)
+                if status != 200:
+                    raise Away(f"keys: {status}")
+                self._keys = time.monotonic(), _public_keys(found)
+            return self._keys[1]
+
+    def _asked(
+        self, address: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Status and JSON object of an answer, {} where it is none; raises Away."""
+        body = bytearray()
+        try:
+            method = "GET" if form is None else "POST"
+            with self._http.stream(method, address, data=form, headers=headers) as answer:
+                for piece in answer.iter_bytes():
+                    body += piece
+                    if len(body) > LARGEST:
+                        raise Away("the answer is too large")
+            found = loads(body)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise Away(f"{type(error).__name__}: {error}") from None
+        except ValueError:
+            found = {}
+        return answer.status_code, found if isinstance(found, dict) else {}
+
+    def _is_fit(self, address: object) -> bool:
+        """Whether an endpoint is as safe as the issuer itself: https, or plain where the issuer is."""
+        if not isinstance(address, str):
+            return False
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.scheme in ("https", urlsplit(self._terms.issuer).scheme)
+
+
+def _public_keys(found: Mapping[str, Any]) -> KeySet:
+    """The keys that ID tokens may be signed with: no shared secret, whatever the set holds."""
+    keys = found.get("keys")
+    fit = [one for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
+    fit = [one for one in fit if one.get("kty") in ("RSA", "EC") and one.get("use", "sig") == "sig"]
+    try:
+        return KeySet.import_key_set({"keys": fit})
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise Away(f"keys: {error}") from None
+
+
+def _with(address: str, asked: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"

@@ -1,0 +1,195 @@
+"""Running a node by pages: callbacks of a receiver sent again, keys rotated, certificates trusted, files read again."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.model.delivery import Delivery
+from ccfs.model.export import Kind
+from ccfs.store import deliveries
+from tests.cast import keep_export
+from tests.certificates import identity
+from tests.cli.command import ccfs
+from tests.console.conftest import Enter
+from tests.console.floor import Floor
+from tests.console.visitor import Visitor
+from tests.web.callers import Caller, Reply
+from tests.web.serving import Server
+
+DEAD = "http://dead.example:80"
+
+
+def at(path: str, **asked: str) -> str:
+    return f"/console/{path}?{urlencode(asked)}"
+
+
+@pytest.fixture
+def given_up(console: Server, floor: Floor) -> Iterator[None]:
+    """Five callbacks that were given up: four to one receiver, of which one has lost its file, one to another."""
+    paths = ["a/1", "a/2", "b/1", "gone", "A/1"]
+    now = datetime.now(UTC)
+    for number, path in enumerate(paths):
+        response = f"{number:032x}"
+        keep_export(console.node, floor.acme, b"zip", Kind.BILL, response)
+        sent = Delivery(
+            id=response, app=floor.acme.id, ak=floor.acme.ak, url=f"{DEAD}/{path}", body=b"{}", created_at=now
+        )
+        with console.node.database.writing() as connection:
+            deliveries.add(connection, floor.acme, sent, response, DEAD, now + timedelta(days=1))
+    _sql(console, f"UPDATE deliveries SET state = 'dead', due_at = NULL WHERE receiver = '{DEAD}'")
+    _sql(console, f"UPDATE exports SET state = 'expired' WHERE response_id = '{3:032x}'")
+    yield
+    _sql(console, f"DELETE FROM deliveries WHERE receiver = '{DEAD}'")
+    for number in range(len(paths)):
+        _sql(console, f"DELETE FROM exports WHERE response_id = '{number:032x}'")
+
+
+def _sql(console: Server, text: str) -> None:
+    with console.node.database.writing() as connection:
+        connection.exec_driver_sql(text)
+
+
+def _states(console: Server) -> dict[str, str]:
+    with console.node.database.reading() as connection:
+        found = connection.exec_driver_sql(f"SELECT url, state FROM deliveries WHERE receiver = '{DEAD}'").all()
+    return {url.removeprefix(f"{DEAD}/"): state for url, state in found}
+
+
+def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
+    enter: Enter, console: Server, floor: Floor, given_up: None
+) -> None:
+    emil, app = enter("emil"), floor.acme.ak
+    assert f"{DEAD} 0 0 5" in emil.text(at("callbacks", app=app))
+    assert "4 callbacks that were given up" in emil.text(at("callbacks/again", app=app, receiver=DEAD))
+    assert "2 callbacks" in emil.text(at("callbacks/again", app=app, receiver=DEAD, prefix=f"{DEAD}/a/"))
+    assert set(_states(console).values()) == {"dead"}  # asking changes nothing
+    reply = emil.post("/console/callbacks/again", app=app, receiver=DEAD, prefix=f"{DEAD}/a/")
+    assert "2 callbacks are due again" in emil.text(reply.headers["location"])
+    assert {url for url, state in _states(console).items() if state != "dead"} == {"a/1", "a/2"}
+    emil.post("/console/callbacks/again", app=app, receiver=DEAD, prefix="")
+    assert {url for url, state in _states(console).items() if state == "dead"} == {"gone"}
+    assert f"Sent all callbacks of a receiver again {DEAD}/a/ acme" in enter("olga").text("/console/audit")
+
+
+def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
+    enter: Enter, console: Server, floor: Floor, given_up: None
+) -> None:
+    for name, app in (("lucy", floor.acme.ak), ("basil", floor.acme.ak), ("emil", floor.bolt.ak)):
+        assert enter(name).get(at("callbacks", app=app)).status == 404
+        assert enter(name).get(at("callbacks/again", app=app, receiver=DEAD)).status == 404
+        assert enter(name).post("/console/callbacks/again", app=app, receiver=DEAD).status == 404
+    assert enter("emil").post("/console/callbacks/again", app=floor.acme.ak, receiver="http://other:80").status == 404
+    assert set(_states(console).values()) == {"dead"}
+
+
+def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(enter: Enter, floor: Floor) -> None:
+    olga = enter("olga")
+    page = olga.post("/console/apps/add", name="turning").body.decode()
+    ak = re.findall(r'<dd class="mono">(AK[0-9A-F]{18})<', page)[0]
+    old = re.findall(r'id="sk">([\w-]{43})<', page)[0]
+    new = re.findall(r'id="sk">([\w-]{43})<', olga.post("/console/apps/key", app=ak).body.decode())[0]
+    page = olga.get("/console/apps").body.decode()
+    than = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="than" value="(\d+)"', page)
+    assert len(than) == 1
+
+    def works(sk: str) -> bool:
+        caller = Caller(server=olga.server, ak=ak, sk=sk)
+        return caller.ask("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
+
+    assert (works(old), works(new)) == (True, True)
+    assert olga.post("/console/apps/retire", app=ak, than=than[0]).status == 400
+    assert olga.post("/console/apps/retire", app=ak, than="999999", sure="yes").status == 404
+    assert olga.post("/console/apps/retire", app=ak, than=than[0], sure="yes").status == 303
+    assert (works(old), works(new)) == (False, True)
+    assert new not in olga.get("/console/apps").body.decode()
+    assert f"Revoked a key {ak}" in olga.text("/console/audit")
+
+
+def upload(visitor: Visitor, name: str, data: bytes, csrf: str | None = None) -> Reply:
+    """The form with a file, as browsers send it."""
+    fields = {"csrf": visitor.csrf if csrf is None else csrf, "name": name}
+    parts = [
+        f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}'.encode() for field, value in fields.items()
+    ]
+    file = b'Content-Disposition: form-data; name="file"; filename="a.pem"\r\nContent-Type: x\r\n\r\n'
+    body = b"".join(b"--x0x\r\n" + part + b"\r\n" for part in [*parts, file + data]) + b"--x0x--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=x0x", "origin": f"http://{visitor.server.host}"}
+    return visitor._sent("POST", "/console/node/trust", headers, body)
+
+
+def test_certificates_come_and_go(enter: Enter) -> None:
+    olga = enter("olga")
+    one, other = identity("one.example"), identity("other.example", ends=timedelta(days=9))
+    assert upload(olga, "pem", one.pem).status == 303
+    assert upload(olga, "der", other.der).status == 303
+    text = olga.text("/console/node")
+    assert "CN=one.example" in text
+    assert re.search(r"der CN=other.example [\d-]+ [\d:]+ in 8 days", text)
+    assert olga.post("/console/node/distrust", name="pem").status == 303
+    assert olga.post("/console/node/distrust", name="pem").status == 404
+    assert "CN=one.example" not in olga.text("/console/node")
+    log = olga.text("/console/audit")
+    assert "Trusted a certificate pem" in log
+    assert "Trusted a certificate no longer pem" in log
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "no certificate", "expired", "too large", "far too large", "taken", "nameless"]
+)
+def test_what_is_no_certificate_is_refused_with_the_reason(enter: Enter, what: str) -> None:
+    olga, good = enter("olga"), identity("good.example").pem
+    upload(olga, "taken", good)
+    data = {
+        "nothing": b"",
+        "no certificate": b"-----BEGIN nonsense\r\n\0",
+        "expired": identity("old.example", ends=timedelta(days=-1)).pem,
+        "too large": good + b"\n" * (512 << 10),
+        "far too large": good + b"\n" * (2 << 20),
+    }.get(what, good)
+    reply = upload(olga, "" if what == "nameless" else what, data)
+    assert reply.status == 400
+    assert b'class="problem"' in reply.body
+    assert f">{what}<" not in olga.get("/console/node").body.decode() or what == "taken"
+
+
+def test_certificates_are_the_operator_s_and_come_by_our_own_form_only(enter: Enter) -> None:
+    pem = identity("evil.example").pem
+    for name in ("lucy", "anna", "audrey"):
+        assert upload(enter(name), "evil", pem).status == 404
+        assert enter(name).post("/console/node/distrust", name="x").status == 404
+    assert upload(enter("olga"), "evil", pem, csrf="x").status == 403
+    assert "evil" not in enter("olga").text("/console/node")
+
+
+def test_a_file_is_read_again_and_nothing_comes_twice(
+    enter: Enter, console: Server, floor: Floor, tmp_path: Path
+) -> None:
+    olga, data, cdr = enter("olga"), console.node.settings.data, tmp_path / "Master.csv"
+    good = '"","0123","600","ctx","x","SIP/a-1","SIP/b-1","Dial","x","2024-01-15 10:00:00","2024-01-15 10:00:05",'
+    good += '"2024-01-15 10:01:00",60,55,"ANSWERED","DOCUMENTATION","1705312800.{}",""\n'
+    cdr.write_text(good.format(1) + "half a li<script>ne\n" + good.format(2))
+    command = ("ingest", "asterisk", "--app", floor.bolt.ak, "--account", "bolt-account", "--vdn", "8", "--cdr", cdr)
+    run = (*command, "--data", data, "--json")
+    first = ccfs(*run).json
+    assert (first["cdrs"], first["refused_count"]) == (2, 1)
+    page = olga.get("/console/ingest").body.decode()
+    assert "half a li&lt;script&gt;ne" in page
+    cdr.write_text(good.format(1) + good.format(3) + good.format(2))  # the operator has mended the line in its place
+    assert "Behind" in olga.text("/console/ingest")
+    assert olga.post("/console/ingest/again", app=floor.bolt.ak, file=str(cdr)).headers["location"].endswith("done=yes")
+    assert "half a li" not in olga.text("/console/ingest")
+    second = ccfs(*run).json
+    assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 2, 0)
+    assert olga.post("/console/ingest/again", app=floor.bolt.ak, file=str(cdr)).status == 303
+    assert {name: ccfs(*run).json[name] for name in ("cdrs", "refused_count")} == {"cdrs": 0, "refused_count": 0}
+    assert f"Had ingest read a file again {cdr}" in olga.text("/console/audit")
+
+
+def test_only_what_was_read_can_be_read_again(enter: Enter, floor: Floor) -> None:
+    assert enter("olga").post("/console/ingest/again", app=floor.bolt.ak, file="/etc/passwd").status == 400
+    for name in ("anna", "lucy"):
+        assert enter(name).post("/console/ingest/again", app=floor.acme.ak, file="x").status == 404

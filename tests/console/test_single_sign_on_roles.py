@@ -1,0 +1,176 @@
+"""Single sign-on as settings shape it: roles from a claim, no passwords, a provider that is away, wrong settings."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from ccfs.model.errors import Misuse
+from ccfs.model.single_sign_on import rules_for, user_name
+from ccfs.settings import read
+from tests.cli.command import ccfs
+from tests.console.floor import Floor, furnish
+from tests.console.provider import CLIENT, SECRET, Provider, provider
+from tests.console.visitor import PASSWORD, Visitor, text_of
+from tests.web.callers import Reply
+from tests.web.serving import Server, free_port, serving
+
+
+@pytest.fixture(scope="module")
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="module")
+def idp(ports: tuple[int, int]) -> Iterator[Provider]:
+    with provider(ports[1], f"http://127.0.0.1:{ports[0]}/console/oidc/back") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp: Provider) -> Iterator[Server]:
+    """A server where the provider says who is what, and nobody has a password."""
+    sso = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    sso |= {"oidc_roles_claim": "realm.groups", "console_url": f"http://127.0.0.1:{ports[0]}/"}
+    sso |= {"oidc_roles": "ops=operator, Call%20Team=listener@ACMEAK0001/acme-account, calls=exporter@BOLTAK0001"}
+    sso |= {"password_sign_in": "false", "lock_failures": "0"}
+    with serving(tmp_path_factory.mktemp("roles"), port=ports[0], **sso) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def floor(house: Server) -> Floor:
+    return furnish(house.node)
+
+
+def came(house: Server, idp: Provider, who: str, *groups: str) -> tuple[Visitor, Reply]:
+    """Somebody of these groups signs in."""
+    idp.lie(claims={"realm": {"groups": list(groups)}})
+    visitor = Visitor(server=house)
+    return visitor, visitor.get(idp.return_of(visitor.get("/console/oidc").headers["location"], who))
+
+
+def test_groups_are_roles_and_are_looked_at_each_time(house: Server, idp: Provider, floor: Floor) -> None:
+    rita, reply = came(house, idp, "rita", "Call Team", "others")
+    assert reply.status == 303
+    assert rita.get("/console/calls").status == 200
+    assert rita.get("/console/exports").status == 404
+    again, _ = came(house, idp, "rita", "calls")
+    assert again.get("/console/exports").status == 200
+    assert "0888" in again.text("/console/calls")
+    assert "02079460001" not in rita.text("/console/calls")  # the session before, too
+    _, refused = came(house, idp, "rita", "others")
+    assert refused.status == 403
+    assert rita.get("/console/calls").status == 404  # and no session keeps what is no longer given
+
+
+def test_a_stranger_without_a_role_is_not_even_added(house: Server, idp: Provider, floor: Floor) -> None:
+    _, reply = came(house, idp, "nina", "others")
+    assert reply.status == 403
+    listed = ccfs("user", "list", "--data", house.node.settings.data, "--json").json["users"]
+    assert "nina" not in {one["name"] for one in listed}
+
+
+def test_a_group_gives_nobody_the_name_of_who_has_a_password(house: Server, idp: Provider, floor: Floor) -> None:
+    assert came(house, idp, "lucy", "ops")[1].status == 403
+
+
+def test_who_gives_and_takes_roles_is_in_the_log(house: Server, idp: Provider, floor: Floor) -> None:
+    came(house, idp, "otto", "Call Team")
+    otto, _ = came(house, idp, "otto", "ops")
+    text = otto.text("/console/audit")
+    for told in ("Added a person otto", "Gave a role otto operator", "Took a role otto listener acme-account"):
+        assert told in text
+
+
+def test_where_passwords_are_off_no_password_signs_in(house: Server, floor: Floor) -> None:
+    visitor = Visitor(server=house)
+    page = visitor.get("/console/login").body.decode()
+    assert 'href="/console/oidc' in page
+    assert "password" not in page
+    assert visitor.sign_in("olga").status == 404
+    assert "set-cookie" not in visitor.sign_in("olga").headers
+
+
+def test_the_emergency_link_of_the_machine_signs_in_all_the_same(house: Server, floor: Floor) -> None:
+    made = ccfs("user", "reset", "olga", "--data", house.node.settings.data, "--json").json
+    olga, token = Visitor(server=house), made["link"].partition("=")[2]
+    assert olga.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 303
+    assert "Operator" in olga.text("/console/me")
+    assert "Second factor" not in olga.text("/console/me")
+    assert Visitor(server=house).sign_in("olga").status == 404
+
+
+def test_where_passwords_are_off_people_are_added_and_reset_without_links(
+    house: Server, idp: Provider, floor: Floor
+) -> None:
+    otto, _ = came(house, idp, "otto", "ops")
+    assert otto.post("/console/people/add", name="pia", role="auditor", where="").status == 303
+    assert otto.post("/console/people/reset", user="emil").status == 303
+    emil, reply = came(house, idp, "emil", "Call Team")  # his password is gone, so the name is his to come by
+    assert reply.status == 303
+    with house.node.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM console_links WHERE user_id IS NOT NULL").scalar() == 0
+    assert "emil" in emil.text("/console/me")
+
+
+def test_a_provider_that_is_away_is_told_of_and_passwords_work(tmp_path_factory: pytest.TempPathFactory) -> None:
+    port = free_port()
+    sso = {"oidc_issuer": f"http://127.0.0.1:{free_port()}", "oidc_client_id": "x", "oidc_name": "Example-ID"}
+    with serving(tmp_path_factory.mktemp("away"), port=port, console_url=f"http://127.0.0.1:{port}", **sso) as server:
+        furnish(server.node)
+        visitor = Visitor(server=server)
+        reply = visitor.get("/console/oidc?next=/console/audit")
+        assert (reply.status, "The sign-in service (Example-ID) cannot be reached" in text_of(reply)) == (503, True)
+        assert 'value="/console/audit"' in reply.body.decode()
+        assert visitor.sign_in("lucy").status == 303
+        assert server.logged("sign_in_service_away")["reason"].startswith("ConnectError")
+
+
+GOOD = {
+    "CCFS_OIDC_ISSUER": "https://id.example.com/realm",
+    "CCFS_OIDC_CLIENT_ID": "ccfs",
+    "CCFS_CONSOLE_URL": "https://calls.example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"CCFS_OIDC_ISSUER": "http://id.example.com"}, "CCFS_OIDC_ISSUER"),
+        ({"CCFS_OIDC_ISSUER": "https://id.example.com?x=1"}, "CCFS_OIDC_ISSUER"),
+        ({"CCFS_CONSOLE_URL": ""}, "CCFS_CONSOLE_URL"),
+        ({"CCFS_CONSOLE_URL": "http://calls.example.com"}, "CCFS_CONSOLE_URL"),
+        ({"CCFS_OIDC_CLIENT_ID": ""}, "CCFS_OIDC_CLIENT_ID"),
+        ({"CCFS_OIDC_SCOPES": "profile"}, "openid"),
+        ({"CCFS_OIDC_ROLES_CLAIM": "groups"}, "CCFS_OIDC_ROLES"),
+        ({"CCFS_OIDC_ROLES": "x=operator"}, "CCFS_OIDC_ROLES_CLAIM"),
+        ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=king"}, "value=role"),
+        ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=listener"}, "@AK"),
+        ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=operator@AK1"}, "everywhere"),
+        ({"CCFS_OIDC_CA_FILE": "no such file"}, "CCFS_OIDC_CA_FILE"),
+        ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_SIGN_IN": "false"}, "CCFS_PASSWORD_SIGN_IN"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(wrong: dict[str, str], told: str) -> None:
+    read(GOOD)
+    with pytest.raises(Misuse, match=re.escape(told)):
+        read(GOOD | wrong)
+
+
+def test_an_address_that_is_not_verified_is_nobody_s_name() -> None:
+    claims = {"email": "ann@example.com", "deep": {"name": "ann"}, "a.b": "c"}
+    assert user_name(claims, "email") == ""
+    assert user_name(claims | {"email_verified": "true"}, "email") == ""
+    assert user_name(claims | {"email_verified": True}, "email") == "ann@example.com"
+    assert [user_name(claims, name) for name in ("deep.name", "a.b", "deep", "deep.x.y", "none")] == [
+        "ann",
+        "c",
+        "",
+        "",
+        "",
+    ]
+    rules = read(GOOD | {"CCFS_OIDC_ROLES_CLAIM": "g", "CCFS_OIDC_ROLES": "x=operator"}).role_rules
+    assert [bool(rules_for(rules, {"g": value}, "g")) for value in ("x", ["x"], ["y"], [["x"]], None, "xx")] == [
+        True, True, False, False, False, False
+    ]  # fmt: skip
