@@ -123,6 +123,12 @@ class Settings(BaseModel):
         description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
         "empty: off.",
     )
+    x_accel_s3: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="Internal nginx location that fetches files from S3, e.g. /ccfs-s3, to which answers to trusted proxies "
+        "lead; empty: off.",
+    )
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )

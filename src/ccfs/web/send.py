@@ -18,7 +18,7 @@ from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone, Unreachable
 from ccfs.web import accel
 from ccfs.web.answers import Answer, KeptFile, KeptZip, Plain, disposition
-from ccfs.web.files import must_have_its_size, path_of
+from ccfs.web.files import must_be_whole, must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
@@ -72,15 +72,15 @@ async def _send_files(here: Here, request: Request, answer: KeptFile | KeptZip, 
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
-    if (place := accel.place(here, request, answer, span)) is not None:
-        protocol.response_empty(200, accel.headers(headers, span, place))
+    if (handed := await accel.headers(here, request, answer, span, headers)) is not None:
+        protocol.response_empty(200, handed)
         return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
     status = 206 if span else 200
     if request.method == "HEAD" or start == end:
-        await asyncio.to_thread(_must_be_whole, here, _files(answer))
+        await asyncio.to_thread(must_be_whole, here, _files(answer))
         protocol.response_empty(status, headers)
         return status, 0
     if isinstance(answer, KeptZip):
@@ -174,20 +174,11 @@ def _files(answer: KeptFile | KeptZip) -> Sequence[Kept]:
     return [answer.kept] if isinstance(answer, KeptFile) else answer.files
 
 
-def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
-    """An answer with a hole must fail before its first byte, as JSON, not in its middle."""
-    try:
-        if any(here.locations[kept.location_id].size(kept.key) != kept.size for kept in files):
-            raise Unavailable
-    except (KeyError, Gone, OSError) as error:
-        raise Unavailable from error
-
-
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
     files = [part for part, _, _ in parts if isinstance(part, Kept)]
     is_small = sum(high - low for _, low, high in parts) <= GATHERED
     if len(files) > 1 or not is_small:  # a small one shows by itself whether it is whole: one question less
-        await asyncio.to_thread(_must_be_whole, here, files)
+        await asyncio.to_thread(must_be_whole, here, files)
     chunks = _chunks(here, parts)
     try:
         if is_small:
