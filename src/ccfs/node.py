@@ -62,7 +62,7 @@ class Node:
     def database(self) -> Database:
         """The database, at this release's schema."""
         database = open_database(self.settings.url)
-        upgrade(database)
+        upgrade(database, patience=self.patience)
         return database
 
     @cached_property

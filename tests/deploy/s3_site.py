@@ -19,7 +19,7 @@ from tests.store import buckets
 from tests.web.callers import Caller, caller
 from tests.web.serving import Server, serving
 
-HANDED = {"trusted_proxies": "127.0.0.1", "x_accel": "/ccfs-files", "x_accel_s3": "/ccfs-s3"}
+HANDED: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": "/ccfs-files", "x_accel_s3": "/ccfs-s3"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ SYSTEM_WIDE: dict[str, str] = {
     "nodes.beat": "as above",
     "nodes.find": "as above",
     "nodes.listed": "as above",
+    "nodes.living_before": "as above",
     "nodes.set_state": "as above",
     "nodes.forget": "as above",
     "nodes.counts": "as above",
