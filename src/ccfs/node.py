@@ -212,8 +212,8 @@ class Node:
     def keeper(self) -> Keeper:
         """What makes months ahead and lets old ones go."""
         rows = self.settings.keep_months
-        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows, far=self.locations.far)
-        return Keeper(self.database, self.locations, stay, now)
+        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows)
+        return Keeper(self.database, stay, now)
 
     @cached_property
     def _fresh_pictures(self) -> Pictures:

@@ -118,7 +118,7 @@ def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(fresh: Database
     beating = threading.Thread(target=go_on)
     beating.start()
     try:
-        with pytest.raises(Misuse, match="while older nodes live: north-2$"):
+        with pytest.raises(Misuse, match=r"while older nodes live: north-2$"):
             upgrade(fresh, later(tmp_path, "new", (BREAKS, "0002")), PATIENCE)
     finally:
         stopped.set()

@@ -73,7 +73,7 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     announcer = node.announcer(heart)
     makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
-    tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
+    tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)
     loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
     announcer.start()
     for loop in loops:
@@ -101,7 +101,8 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _tidy(node: Node) -> None:
+def _tidy(node: Node, loop: Loop) -> None:
+    node.mover(loop.is_stopped).sweep()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
@@ -117,9 +118,8 @@ def _sweep(node: Node) -> None:
 
 
 def _move(node: Node, heart: Heart, loop: Loop) -> None:
-    """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
+    """Older bytes go to the location that is set for them, if one is."""
     set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
-    mover.sweep()
     if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
         return
     try:
