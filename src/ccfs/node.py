@@ -199,12 +199,12 @@ class Node:
 
     def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
         """What moves bytes between locations."""
-        grace = timedelta(seconds=self.settings.move_grace_seconds)
         return Mover(
             database=self.database,
             locations=self.locations,
             now=now,
-            grace=grace,
+            grace=timedelta(seconds=self.settings.move_grace_seconds),
+            url_grace=timedelta(seconds=self.settings.obs_url_seconds),
             is_stopped=is_stopped,
             progress=progress,
         )

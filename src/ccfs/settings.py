@@ -72,7 +72,8 @@ class Settings(BaseModel):
     move_grace_seconds: float = Field(
         default=600,
         ge=0,
-        description="How long moved bytes stay where they were, too, for downloads under way.",
+        description="How long moved bytes stay where they were, too, for downloads under way; in S3 at least "
+        "`obs_url_seconds`.",
     )
     node_keys: Words = Field(
         default=(),

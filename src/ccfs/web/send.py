@@ -202,13 +202,31 @@ def _chunks(here: Here, parts: Sequence[Part]) -> Iterator[bytes]:
     for part, low, high in parts:
         if isinstance(part, bytes):
             yield part[low:high]
-            continue
-        left = high - low
-        end = None if high == part.size else high  # so that a longer file shows itself
-        for chunk in here.locations[part.location_id].read(part.key, low, end):
-            left -= len(chunk)
-            if left < 0:
-                break
+        else:
+            yield from _with_copy(here, part, low, high)
+
+
+def _with_copy(here: Here, kept: Kept, low: int, high: int) -> Iterator[bytes]:
+    """A file's bytes; one that is lost on the way, for it was moved meanwhile, goes on from a copy if there is one."""
+    at = low
+    try:
+        for chunk in _exactly(here, kept, low, high):
+            at += len(chunk)
             yield chunk
-        if left:
-            raise Gone(part.key)
+    except (Gone, OSError):
+        copy = here.elsewhere.find(kept) if kept.sha256 else None
+        if copy is None:
+            raise
+        yield from _exactly(here, copy, at, high)
+
+
+def _exactly(here: Here, kept: Kept, low: int, high: int) -> Iterator[bytes]:
+    left = high - low
+    end = None if high == kept.size else high  # so that a longer file shows itself
+    for chunk in here.locations[kept.location_id].read(kept.key, low, end):
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
+        raise Gone(kept.key)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from ccfs.logs import log
+from ccfs.model.place import PlaceKind
 from ccfs.model.stray import Held, Holder, Stray
 from ccfs.store import moves
 from ccfs.store.db import Database
@@ -55,6 +56,7 @@ class Mover:
     locations: Locations
     now: Callable[[], datetime]
     grace: timedelta  # how long originals stay, for downloads under way
+    url_grace: timedelta = timedelta(0)  # the same in S3, to which URLs lead that were given away
     is_stopped: Callable[[], bool] = lambda: False
     progress: Callable[[int], None] = lambda _done: None  # called with the rows that were looked at
 
@@ -124,12 +126,14 @@ class Mover:
         return copy
 
     def _switch(self, held: list[Held], outcomes: list[_Outcome], target: str, lease: str, done: Moved) -> None:
-        now = self.now()
+        now, places = self.now(), self.locations.places()
         with self.database.writing() as connection:
             for one, outcome in zip(held, outcomes, strict=True):
+                is_s3 = places[one.kept.location_id].kind is PlaceKind.S3
+                leaves_at = now + (max(self.grace, self.url_grace) if is_s3 else self.grace)
                 if outcome is not _Outcome.COPIED:
                     moves.give_back(connection, one, target, lease, now)
-                elif not moves.switch(connection, one, target, lease, now, now + self.grace):
+                elif not moves.switch(connection, one, target, lease, now, leaves_at):
                     outcome = _Outcome.LEFT
                 _count(done, one, outcome)
 
