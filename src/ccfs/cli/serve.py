@@ -26,6 +26,7 @@ from ccfs.work.tidy import tidy
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
 SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
@@ -50,7 +51,6 @@ def serve(
     host, port = _address(listen)
     node = open_node(data)
     logs.prepare()
-    _sweep(node)
     node.database.is_ready()
     node.database.patience.seconds = SILENCE_SECONDS
     if demo:
@@ -74,7 +74,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
     tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)
-    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
+    sweeping = Loop([("sweep", lambda: _sweep(node))], SWEEP_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, sweeping]
     announcer.start()
     for loop in loops:
         loop.start()
