@@ -1,9 +1,9 @@
 """`ccfs location`: what an operator sees when locations are added, listed, drained, and bytes are moved between them."""
 
-from collections.abc import time
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import Iterator
 import pytest
 
 from ccfs import settings
