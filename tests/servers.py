@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ _WEED = (
 )
 _WEED_SMALL = ("-master.volumeSizeLimitMB=256", "-volume.max=20", "-volume.preStopSeconds=0", "-master.telemetry=false")
 _WEED_QUICK = ("-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms")
+_UNVERIFIED = ssl._create_unverified_context()  # whether a server of our own is there, whatever it shows
 
 
 class ServerMissing(RuntimeError):
@@ -168,8 +170,11 @@ def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 @contextmanager
-def seaweedfs() -> Iterator[str]:
-    """A real S3 service on loopback, which makes a bucket at the first PUT and knows S3_KEYS: its URL."""
+def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Iterator[str]:
+    """A real S3 service on loopback, which makes a bucket at the first PUT and knows S3_KEYS: its URL.
+
+    With the PEM files of a certificate for localhost and its key it speaks TLS.
+    """
     home = Path(tempfile.mkdtemp(prefix="ccfs-s3-", dir="/tmp"))
     try:
         identity = {"name": "tests", "credentials": [dict(zip(("accessKey", "secretKey"), S3_KEYS, strict=True))]}
@@ -178,11 +183,14 @@ def seaweedfs() -> Iterator[str]:
         parts = [part + grpc for part in ("master", "volume", "filer", "s3") for grpc in (".port", ".port.grpc")]
         ports = dict(zip(parts, free_ports(len(parts)), strict=True))
         options = [*_WEED, *_WEED_SMALL, *_WEED_QUICK, *(f"-{name}={port}" for name, port in ports.items())]
+        url = f"http://127.0.0.1:{ports['s3.port']}"
+        if certificate and key:
+            url = f"https://localhost:{ports['s3.port']}"
+            options += [f"-s3.cert.file={certificate}", f"-s3.key.file={key}"]
         command = [_weed(), "server", f"-dir={home}", f"-s3.config={home}/s3.json", *options]
         with (home / "log").open("wb") as log:
             dying = ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)]  # with the tests, if they are killed
             server = subprocess.Popen(dying, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        url = f"http://127.0.0.1:{ports['s3.port']}"
         try:
             _await_http(server, f"{url}/healthz", home / "log")
             yield url
@@ -212,7 +220,7 @@ def _weed() -> Path:
 def _await_http(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     give_up = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < give_up:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=2):
+        with suppress(OSError), urllib.request.urlopen(url, timeout=2, context=_UNVERIFIED):
             return
         time.sleep(0.05)
     raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')}")

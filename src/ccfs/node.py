@@ -65,7 +65,7 @@ class Node:
     def database(self) -> Database:
         """The database, at this release's schema."""
         database = open_database(self.settings.url)
-        upgrade(database)
+        upgrade(database, patience=self.patience)
         return database
 
     @cached_property
@@ -207,12 +207,12 @@ class Node:
 
     def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
         """What moves bytes between locations."""
-        grace = timedelta(seconds=self.settings.move_grace_seconds)
         return Mover(
             database=self.database,
             locations=self.locations,
             now=now,
-            grace=grace,
+            grace=timedelta(seconds=self.settings.move_grace_seconds),
+            url_grace=timedelta(seconds=self.settings.obs_url_seconds),
             is_stopped=is_stopped,
             progress=progress,
         )
@@ -220,8 +220,8 @@ class Node:
     def keeper(self) -> Keeper:
         """What makes months ahead and lets old ones go."""
         rows = self.settings.keep_months
-        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows, far=self.locations.far)
-        return Keeper(self.database, self.locations, stay, now)
+        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows)
+        return Keeper(self.database, stay, now)
 
     def gatherer(self, heart: Heart) -> Gatherer:
         """What gathers the recordings that people take along."""

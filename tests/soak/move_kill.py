@@ -2,7 +2,7 @@
 
     python -m tests.soak.move_kill FOLDER S3_URL [--files N] [--kills N] [--seed N] [--url URL]
 
-tests/work/test_move_kill.py runs a short one. Each round starts two movers (processes of their own, short leases, no grace)
+tests/work/test_move_kill.py runs a short one. Each round starts two movers (processes of their own, short leases, next to no grace)
 and kills one at a random moment; the other ends by itself, and sometimes is killed, too. After each round every row must
 name bytes that are whole; at the end, once the leases are over, no bytes may lie about that no row names. Prints one JSON
 object; ends with 1 where anything is not as it must be.
@@ -44,7 +44,8 @@ class Yard:
 
     def __init__(self, folder: Path, s3_url: str, url: str) -> None:
         ak, sk = S3_KEYS
-        given_ = {"database_url": url, "s3_access_key": ak, "s3_secret_key": sk, "move_grace_seconds": 0}
+        given_: dict[str, Any] = {"database_url": url, "s3_access_key": ak, "s3_secret_key": sk}
+        given_ |= {"move_grace_seconds": 0, "obs_url_seconds": 1}
         self.folder, self.bucket = folder, buckets.place(s3_url)
         self.node = Node(settings.read({}, data=folder, **given_))
         self.environment = {f"CCFS_{name.upper()}": str(value) for name, value in given_.items()}

@@ -14,7 +14,7 @@ from ccfs.model.agent_operation import AgentOperation
 from ccfs.model.cdr import Cdr
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
-from ccfs.store import agent_operations, cdrs, months, recordings, schema
+from ccfs.store import agent_operations, cdrs, months, moves, recordings, schema
 from ccfs.store.db import Database, open_database
 from ccfs.store.upgrade import upgrade
 from tests.store import given
@@ -147,11 +147,12 @@ def test_months_before_the_first_kept_one_go_whole_and_no_others(database: Datab
     assert left(database) == [[202403, 202404], [202403] * 2 + [202404] * 2, [202403, 202404], []]
     with database.writing() as connection:
         assert not parts(connection, schema.cdrs) & {"cdrs_p202401", "cdrs_p202402"}
-        due = months.leaving_bytes(connection, NOW, 100)
+        due = moves.due(connection, NOW, 100)
         gone = {("0", f"1/rec/{day}/1") for day in ("20240115", "20240215", "19980415", "x0", "x1", "x4")}
-        assert set(due) == gone
-        months.bytes_left(connection, due)
-        assert months.leaving_bytes(connection, NOW, 100) == []
+        assert {(one.location_id, one.key) for one in due} == gone
+        assert not any(moves.is_named(connection, one) for one in due)
+        recordings.add(connection, app, dated("20240115", call_begin=datetime(2024, 1, 15, tzinfo=UTC)), NOW)
+        assert [one.key for one in due if moves.is_named(connection, one)] == ["1/rec/20240115/1"]  # it is back
         cdrs.add(connection, app, [cdr(datetime(2024, 1, 15, tzinfo=UTC))])  # an old file is taken in again
     assert left(database)[0] == [202401, 202403, 202404]
 
@@ -181,6 +182,6 @@ def test_a_month_that_was_detached_by_a_process_that_died_is_dropped_by_the_next
     months.forget(database, schema.recordings, 202402, NOW)
     with database.reading() as connection:
         assert parts(connection, schema.recordings) & {"recordings_p202401"} == set()
-        keys = {key for _, key in months.leaving_bytes(connection, NOW, 100)}
+        keys = {one.key for one in moves.due(connection, NOW, 100)}
     assert "1/rec/20240115/1" in keys
     assert min(left(database)[1]) == 202402

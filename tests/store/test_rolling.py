@@ -6,12 +6,17 @@ The next release is made up: a copy of the migrations with further steps. Of the
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from ccfs.model.errors import Misuse
+from ccfs.model.node import Standing
+from ccfs.store import nodes
 from ccfs.store.db import Database, open_database
 from ccfs.store.upgrade import MIGRATIONS, newest, upgrade
 from ccfs.wire.operations import BASE
@@ -87,6 +92,56 @@ def test_the_newest_step_says_which_code_may_live(fresh: Database, tmp_path: Pat
     upgrade(fresh, first)
     with pytest.raises(Misuse, match="step 0003"):
         upgrade(fresh)
+
+
+PATIENCE = timedelta(seconds=2)
+
+
+def live(database: Database, name: str, code: str) -> None:
+    """A node of that code says that it lives."""
+    at = datetime.now(UTC)
+    node = Standing(id=name, folder=name, address="", version="1", revision=code, started_at=at, heartbeat_at=at)
+    with database.writing() as connection:
+        nodes.begin(connection, node, PATIENCE)
+
+
+def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(fresh: Database, tmp_path: Path) -> None:
+    """It is refused, and nothing is changed."""
+    upgrade(fresh)
+    stopped = threading.Event()
+
+    def go_on() -> None:
+        while not stopped.wait(0.3):
+            live(fresh, "north-2", NOW)
+
+    live(fresh, "north-2", NOW)
+    beating = threading.Thread(target=go_on)
+    beating.start()
+    try:
+        with pytest.raises(Misuse, match=r"while older nodes live: north-2$"):
+            upgrade(fresh, later(tmp_path, "new", (BREAKS, "0002")), PATIENCE)
+    finally:
+        stopped.set()
+        beating.join()
+    assert revision(fresh) == NOW
+
+
+def test_a_step_that_breaks_waits_until_a_node_that_ended_counts_as_dead(fresh: Database, tmp_path: Path) -> None:
+    upgrade(fresh)
+    live(fresh, "north-1", "0002")  # of this release: it is no hindrance
+    live(fresh, "north-2", NOW)
+    began, new = time.monotonic(), later(tmp_path, "new", (BREAKS, "0002"))
+    upgrade(fresh, new, PATIENCE)
+    assert PATIENCE.total_seconds() * 0.9 < time.monotonic() - began < 10
+    assert revision(fresh) == newest(new)
+
+
+def test_a_step_that_adds_waits_for_nobody(fresh: Database, tmp_path: Path) -> None:
+    upgrade(fresh)
+    live(fresh, "north-2", NOW)
+    began = time.monotonic()
+    upgrade(fresh, later(tmp_path, "new", (ADDS, NOW)), timedelta(minutes=1))
+    assert time.monotonic() - began < 10
 
 
 def test_a_database_that_does_not_tell_is_refused(fresh: Database) -> None:

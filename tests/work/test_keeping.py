@@ -1,4 +1,4 @@
-"""Keeping months on both engines: rows go before bytes, what fails is tried again, and without terms all stays."""
+"""Keeping months on both engines: rows go before bytes, which are strays then, and without terms all stays."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,16 +6,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ccfs.model.place import Place, PlaceKind
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
-from ccfs.store import months, recordings, schema
+from ccfs.store import places, recordings, schema
 from ccfs.store.db import Database
 from ccfs.store.locations.disk import Disk
+from ccfs.store.locations.opened import Locations
 from ccfs.store.locations.port import Gone
-from ccfs.work.keeping import AGAIN, Keeper, Terms
+from ccfs.work.keeping import Keeper, Terms
+from ccfs.work.move import SWEEP_LEASE, SWEPT_AT_ONCE, Mover
 from tests.store import given
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
+APP = App(id=1, ak="AK-acme", name="acme")
+DISK = Place(id="0", kind=PlaceKind.DISK, at="", created_at=NOW)
 DAYS = ("20260503", "20260401", "20260331", "20260228", "20240101")
 
 
@@ -24,6 +29,7 @@ def kept(database: Database, disk: Disk) -> list[Recording]:
     """A recording with its bytes of each of the days."""
     made = []
     with database.writing() as connection:
+        places.add(connection, DISK)
         app = given.app(connection)
         for number, day in enumerate(DAYS):
             moment = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC)
@@ -34,8 +40,14 @@ def kept(database: Database, disk: Disk) -> list[Recording]:
     return made
 
 
-def keeper(database: Database, disk: Disk, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> Keeper:
-    return Keeper(database, {"0": disk}, Terms(rows=rows, recordings=recordings), lambda: now)
+def keeper(database: Database, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> Keeper:
+    return Keeper(database, Terms(rows=rows, recordings=recordings), lambda: now)
+
+
+def swept(database: Database, disk: Disk, now: datetime = NOW, node: str = "a", there: tuple[str, ...] = ("0",)) -> int:
+    """How many strays a node lets go, which has these locations on its disk."""
+    locations = Locations(database, node, lambda place: dict.fromkeys(there, disk)[place.id])
+    return Mover(database=database, locations=locations, now=lambda: now, grace=timedelta(0)).sweep()
 
 
 def rows(database: Database) -> set[str]:
@@ -54,26 +66,51 @@ def bytes_of(disk: Disk, kept: list[Recording]) -> set[str]:
 
 
 def test_without_terms_everything_stays(database: Database, disk: Disk, kept: list[Recording]) -> None:
-    keeper(database, disk)()
+    keeper(database)()
+    assert swept(database, disk) == 0
     assert rows(database) == bytes_of(disk, kept) == set(DAYS)
 
 
 def test_so_many_whole_months_stay_beside_this_one(database: Database, disk: Disk, kept: list[Recording]) -> None:
-    keeper(database, disk, recordings=2)()
+    keeper(database, recordings=2)()
+    assert bytes_of(disk, kept) == set(DAYS)  # rows go first
+    assert swept(database, disk) == 2
     assert rows(database) == bytes_of(disk, kept) == set(DAYS[:3])
-    keeper(database, disk, rows=1)()
+    keeper(database, rows=1)()
     assert rows(database) == set(DAYS[:3])  # recordings have a term of their own
 
 
-def test_it_looks_once_an_hour(database: Database, disk: Disk, kept: list[Recording]) -> None:
-    times = iter([NOW, NOW, NOW + timedelta(minutes=40), NOW + timedelta(minutes=40)])
-    step = Keeper(database, {"0": disk}, Terms(recordings=2), lambda: next(times))
+def test_it_looks_once_an_hour(database: Database, kept: list[Recording]) -> None:
+    times = iter([NOW, NOW + timedelta(minutes=40)])
+    step = Keeper(database, Terms(recordings=2), lambda: next(times))
     step()
     with database.writing() as connection:
-        app = App(id=1, ak="AK-acme", name="acme")
-        recordings.add(connection, app, replace(kept[-1], file_name=kept[-1].file_name + "x"), NOW)
+        recordings.add(connection, APP, replace(kept[-1], file_name=kept[-1].file_name + "x"), NOW)
     step()
     assert rows(database) == {*DAYS[:3], DAYS[-1]}
+
+
+def test_bytes_of_a_recording_that_came_back_meanwhile_stay(
+    database: Database, disk: Disk, kept: list[Recording]
+) -> None:
+    keeper(database, recordings=2)()
+    with database.writing() as connection:
+        recordings.add(connection, APP, kept[-1], NOW)  # its old index was taken in again
+    assert swept(database, disk) == 1
+    assert rows(database) == bytes_of(disk, kept) == {*DAYS[:3], DAYS[-1]}
+
+
+def test_many_go_at_once(database: Database, disk: Disk) -> None:
+    count = SWEPT_AT_ONCE + 10
+    with database.writing() as connection:
+        app = given.app(connection)
+        for number in range(count):
+            name, moment = f"/0/1/record/AK/100/20240101/5/{number}.wav", datetime(2024, 1, 1, tzinfo=UTC)
+            one = given.recording(number, file_name=name, call_begin=moment, kept=given.kept(f"1/rec/{number}"))
+            recordings.add(connection, app, one, NOW)
+        places.add(connection, DISK)
+    keeper(database, recordings=2)()
+    assert swept(database, disk) == count
 
 
 def test_bytes_that_cannot_go_are_due_again_and_hold_up_no_others(
@@ -83,25 +120,20 @@ def test_bytes_that_cannot_go_are_due_again_and_hold_up_no_others(
         table = schema.recordings
         lost = sa.update(table).where(table.c.file_name == kept[-1].file_name).values(location_id="9")
         connection.execute(lost)
-    keeper(database, disk, recordings=2)()
+    keeper(database, recordings=2)()
+    assert swept(database, disk) == 1
     assert bytes_of(disk, kept) == {*DAYS[:3], DAYS[-1]}
-    with database.reading() as connection:
-        assert months.leaving_bytes(connection, NOW, 9) == []
-        assert months.leaving_bytes(connection, NOW + AGAIN, 9) == [("9", kept[-1].kept.key)]
-    back = Keeper(database, {"0": disk, "9": disk}, Terms(), lambda: NOW + AGAIN)
-    back()
+    with database.writing() as connection:
+        places.add(connection, replace(DISK, id="9"))
+    assert swept(database, disk, there=("0", "9")) == 0  # not yet
+    assert swept(database, disk, NOW + SWEEP_LEASE, there=("0", "9")) == 1
     assert bytes_of(disk, kept) == set(DAYS[:3])
 
 
 @pytest.mark.usefixtures("kept")
 def test_bytes_on_another_nodes_disk_are_left_to_it(database: Database, disk: Disk) -> None:
-    far = Keeper(database, {}, Terms(recordings=1, far=lambda: ["0"]), lambda: NOW)
-    far()
-    with database.reading() as connection:
-        waiting = months.leaving_bytes(connection, NOW, 100)
-    assert waiting
-    assert far.remove_bytes() == 0
-    near = keeper(database, disk, recordings=1)
-    assert near.remove_bytes() == len(waiting)
-    with database.reading() as connection:
-        assert months.leaving_bytes(connection, NOW, 100) == []
+    with database.writing() as connection:
+        places.change(connection, "0", node="b")
+    keeper(database, recordings=1)()
+    assert swept(database, disk, node="a") == 0
+    assert swept(database, disk, node="b") == 3

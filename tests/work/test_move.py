@@ -1,6 +1,7 @@
 """Moving bytes between a disk and a bucket, on both engines: never a row without bytes, and in the end no bytes without a
 row, whoever else works at it, and wherever it was cut short."""
 
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -100,6 +101,23 @@ def test_what_is_moved_is_served_from_there_and_leaves_later(yard: Yard) -> None
     assert yard.on_disk() == set()
     assert buckets.keys(yard.bucket) == set(yard.named())
     assert yard.mover().sweep() == 0
+
+
+def test_what_leaves_a_bucket_stays_as_long_as_urls_to_it_are_good(yard: Yard) -> None:
+    yard.keep(1)
+    [key] = yard.named()
+    yard.mover().move("0", "1", yard.now)
+    yard.now += GRACE
+    yard.mover().sweep()
+    url, urls = yard.s3.presigned(key, 600), timedelta(hours=8)
+    assert replace(yard.mover(), url_grace=urls).move("1", "0", yard.now).files == 1
+    yard.now += urls - SECOND
+    assert yard.mover().sweep() == 0
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        assert answer.read() == b"sound0"
+    yard.now += SECOND
+    assert yard.mover().sweep() == 1
+    yard.assert_whole(at="0")
 
 
 def test_only_what_is_older_is_moved(yard: Yard) -> None:

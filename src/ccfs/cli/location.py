@@ -4,6 +4,7 @@ import secrets
 import signal
 import sys
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from ccfs.model.errors import Misuse
 from ccfs.model.place import Place, PlaceKind
 from ccfs.node import Node, now
 from ccfs.store import moves, places
+from ccfs.store.locations.port import Gone
 from ccfs.store.places import Held
 from ccfs.work.move import Moved
 
@@ -175,11 +177,14 @@ def _try_out(node: Node, place: Place) -> None:
     """Keep, read and remove a few bytes; a location to be read only is merely asked."""
     there, key = node.open_location(place), f"probe/{secrets.token_hex(16)}"
     try:
-        if not place.is_read_only:
-            there.keep(key, [key.encode()])
-            if b"".join(there.read(key)) != key.encode():
-                raise Misuse(f"location {place.id} does not give back what it was given")
-        there.remove(key) if not place.is_read_only else there.sweep(0)
+        if place.is_read_only:
+            with suppress(Gone):
+                there.size(key)
+            return
+        there.keep(key, [key.encode()])
+        if b"".join(there.read(key)) != key.encode():
+            raise Misuse(f"location {place.id} does not give back what it was given")
+        there.remove(key)
     except OSError as error:
         raise Misuse(f"location {place.id} does not work: {error}") from None
 

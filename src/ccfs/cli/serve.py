@@ -30,6 +30,7 @@ from ccfs.work.tidy import forget_selections, tidy
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
 SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
@@ -54,7 +55,6 @@ def serve(
     host, port = _address(listen)
     node = open_node(data)
     logs.prepare()
-    _sweep(node)
     node.database.is_ready()
     node.database.patience.seconds = SILENCE_SECONDS
     url = f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"
@@ -92,8 +92,9 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     makers: list[Maker | Gatherer] = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     makers.append(node.gatherer(heart))
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
-    tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
-    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
+    tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)
+    sweeping = Loop([("sweep", lambda: _sweep(node))], SWEEP_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, sweeping]
     announcer.start()
     for loop in loops:
         loop.start()
@@ -120,7 +121,8 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _tidy(node: Node) -> None:
+def _tidy(node: Node, loop: Loop) -> None:
+    node.mover(loop.is_stopped).sweep()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
@@ -137,9 +139,8 @@ def _sweep(node: Node) -> None:
 
 
 def _move(node: Node, heart: Heart, loop: Loop) -> None:
-    """Older bytes go to the location that is set for them, if one is; originals and copies that nobody names go, too."""
+    """Older bytes go to the location that is set for them, if one is."""
     set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
-    mover.sweep()
     if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
         return
     try:

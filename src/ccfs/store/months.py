@@ -5,7 +5,7 @@ forbid it: who adds rows says their months first (`need`). Rows before 2000 and 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -15,8 +15,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from ccfs.model import month
+from ccfs.model.stray import Holder
 from ccfs.store import schema
 from ccfs.store.db import Database
+from ccfs.store.tenancy import insert_or_ignore
 
 MOMENTS: Final = {  # monthly tables, and the instant in each that tells a row's age
     schema.cdrs: "begin",
@@ -34,6 +36,10 @@ _PARTS = sa.text(
     "SELECT c.relname, COALESCE(i.inhdetachpending, false) AS is_leaving, i.inhrelid IS NULL AS is_gone"
     " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
     " WHERE c.relkind = 'r' AND c.relname ~ :pattern AND pg_table_is_visible(c.oid) ORDER BY c.relname"
+)
+_LEAVING = (  # the strays that all recordings of a part leave
+    "INSERT INTO strays (location_id, key, holder, row, lease, due_at)"
+    " SELECT location_id, key, 'recordings', app || ' ' || file_name, '', CAST(:now AS timestamptz)"
 )
 
 
@@ -78,7 +84,7 @@ def make_ahead(database: Database, now: datetime) -> None:
 
 
 def forget(database: Database, table: sa.Table, first_kept: int, now: datetime) -> None:
-    """Let the table's rows go that are of earlier months; the bytes of recordings are due to leave then.
+    """Let the table's rows go that are of earlier months; the bytes of recordings are strays then.
 
     It may be cut short at any point, and goes on when it is called again. A month that somebody reads stays till then.
     """
@@ -128,9 +134,7 @@ def _drop_gone(database: Database, connection: Connection, table: sa.Table, now:
     for name in (one.relname for one in gone if one.is_gone and re.fullmatch(r"[a-z0-9_]+", one.relname)):
         with database.writing() as writing:
             if table is schema.recordings:
-                columns = f"SELECT DISTINCT location_id, key, CAST(:now AS timestamptz) FROM {name}"
-                into = "INSERT INTO leaving_bytes (location_id, key, due_at)"
-                writing.execute(sa.text(f"{into} {columns} ON CONFLICT DO NOTHING"), {"now": now})
+                writing.execute(sa.text(f"{_LEAVING} FROM {name} ON CONFLICT DO NOTHING"), {"now": now})
             _do(writing, f"DROP TABLE {name}")
 
 
@@ -154,33 +158,18 @@ def _forget_some(database: Database, table: sa.Table, name: str, app: int, befor
     with database.writing() as connection:
         if table is not schema.recordings:
             return connection.execute(delete).rowcount
-        keys = connection.execute(delete.returning(part.c.location_id, part.c.key)).all()
-        if keys:
-            values = [{"location_id": location, "key": key, "due_at": now} for location, key in set(map(tuple, keys))]
-            connection.execute(sa.insert(schema.leaving_bytes), values)
-        return len(keys)
-
-
-def leaving_bytes(
-    connection: Connection, now: datetime, limit: int, far: Collection[str] = ()
-) -> list[tuple[str, str]]:
-    """Location and key of bytes whose recordings are forgotten, those first that are due longest; none of `far` locations."""
-    table = schema.leaving_bytes
-    near = table.c.location_id.not_in(list(far))
-    due = sa.select(table.c.location_id, table.c.key).where(table.c.due_at <= now, near)
-    return [(row[0], row[1]) for row in connection.execute(due.order_by(table.c.due_at).limit(limit))]
-
-
-def bytes_left(connection: Connection, gone: Iterable[tuple[str, str]]) -> None:
-    """These bytes are gone."""
-    table = schema.leaving_bytes
-    mine = (table.c.location_id == sa.bindparam("at")) & (table.c.key == sa.bindparam("of"))
-    if values := [{"at": location, "of": key} for location, key in gone]:
-        connection.execute(sa.delete(table).where(mine), values)
-
-
-def bytes_stay(connection: Connection, location_id: str, key: str, due_at: datetime) -> None:
-    """They could not be removed; they are due again then."""
-    table = schema.leaving_bytes
-    mine = (table.c.location_id == location_id) & (table.c.key == key)
-    connection.execute(sa.update(table).where(mine).values(due_at=due_at))
+        named = connection.execute(delete.returning(part.c.location_id, part.c.key, part.c.app, part.c.file_name)).all()
+        strays = [
+            {
+                "location_id": at,
+                "key": key,
+                "holder": Holder.RECORDINGS,
+                "row": f"{app} {name}",
+                "lease": "",
+                "due_at": now,
+            }
+            for at, key, app, name in named
+        ]
+        if strays:
+            connection.execute(insert_or_ignore(connection, schema.strays), strays)
+        return len(named)

@@ -1,6 +1,7 @@
 """Rows of moves between locations. Bytes come before the row that names them and go after it, so each copy is noted as a
-stray before it is made, and each original when its row names the copy. A stray is held by a lease; when that ends, it is
-due: whoever sweeps looks whether the row names it, and lets it go if not. For the whole system: a move knows no app."""
+stray before it is made, and each original when its row names the copy; so are bytes whose row goes by age. A stray is held
+by a lease; when that ends, it is due: whoever sweeps looks whether the row names it, and lets it go if not. For the whole
+system: a move knows no app."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -72,6 +72,16 @@ def listed(connection: Connection) -> list[Standing]:
     return [_from_row(row) for row in connection.execute(sa.select(_TABLE).order_by(_TABLE.c.id))]
 
 
+def living_before(connection: Connection, revision: str, patience: timedelta) -> list[str]:
+    """The ids of nodes that live and whose program is older than that step of the schema.
+
+    It asks for no more columns than there were in the first release: the database may be of an older one than this program.
+    """
+    heard = database_now(connection) - patience
+    older = sa.select(_TABLE.c.id).where(_TABLE.c.revision < revision, _TABLE.c.heartbeat_at > heard)
+    return list(connection.execute(older.order_by(_TABLE.c.id)).scalars())
+
+
 def set_state(connection: Connection, node_id: str, state: State) -> None:
     """What the operator wants of a node; raises Misuse if there is none of that id."""
     changed = sa.update(_TABLE).where(_TABLE.c.id == node_id).values(state=state)

@@ -176,7 +176,7 @@ locations = sa.Table(
     _flag("is_draining"),
     _instant("created_at"),
 )
-strays = sa.Table(  # bytes that perhaps no row names: copies under way, and what was left behind by a move
+strays = sa.Table(  # bytes that perhaps no row names: copies under way, and what a move or a row left behind
     "strays",
     METADATA,
     _text("location_id"),
@@ -344,14 +344,6 @@ agent_skill_changes = sa.Table(
     postgresql_partition_by="RANGE (operate_time)",
 )
 _monthly(agent_skill_changes)
-leaving_bytes = sa.Table(
-    "leaving_bytes",
-    METADATA,
-    _text("location_id"),
-    _text("key"),
-    sa.Column("due_at", Instant, nullable=False, index=True),
-    sa.PrimaryKeyConstraint("location_id", "key"),
-)
 voice_files = sa.Table(
     "voice_files",
     METADATA,

@@ -1,9 +1,12 @@
 """Bringing a database to this release's schema, once, however many nodes start together; and which releases may share one.
 
 Each step names the oldest step whose code works on the schema that it makes (docs/development.md has the rule). The newest
-step's word is kept in the table `oldest_code`, for programs that do not know that step.
+step's word is kept in the table `oldest_code`, for programs that do not know that step. Steps that living nodes cannot work
+with are not taken.
 """
 
+import time
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +18,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from ccfs.model.errors import Misuse
-from ccfs.store import schema
+from ccfs.store import nodes, schema
 from ccfs.store.db import Database
 
 _LOCK = 0x63636673  # "ccfs": the advisory lock that one upgrading node holds on PostgreSQL
+_LOOK_SECONDS = 0.5  # between two looks whether older nodes still live
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class _Inhabited(Exception):
+    """Nodes live, or did a moment ago, that could not work with what the steps make; the text names them."""
 
 
 def newest(migrations: Path = MIGRATIONS) -> str:
@@ -27,11 +35,25 @@ def newest(migrations: Path = MIGRATIONS) -> str:
     return max(steps(migrations))
 
 
-def upgrade(database: Database, migrations: Path = MIGRATIONS) -> None:
+def upgrade(database: Database, migrations: Path = MIGRATIONS, patience: timedelta = timedelta(0)) -> None:
     """Run the migrations that are missing, in one transaction that excludes every other upgrading process.
 
-    A newer database is left as it is. Raises Misuse if it is too new for this program.
+    A newer database is left as it is. Raises Misuse if it is too new for this program, or if nodes go on living, of which
+    something was heard within `patience`, whose code the migrations would break; nodes that just ended are waited for.
     """
+    give_up = time.monotonic() + patience.total_seconds() + 2 * _LOOK_SECONDS
+    while True:
+        try:
+            return _upgrade(database, migrations, patience)
+        except _Inhabited as error:
+            if time.monotonic() > give_up:
+                raise Misuse(
+                    f"the database cannot be brought to this release while older nodes live: {error}"
+                ) from None
+        time.sleep(_LOOK_SECONDS)
+
+
+def _upgrade(database: Database, migrations: Path, patience: timedelta) -> None:
     with database.reading() as connection:
         if _is_good(connection, migrations):
             return
@@ -39,7 +61,16 @@ def upgrade(database: Database, migrations: Path = MIGRATIONS) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if not _is_good(connection, migrations):  # else another process was first
+            _must_be_free(connection, steps(migrations)[newest(migrations)], patience)
             _run(connection, migrations)
+
+
+def _must_be_free(connection: Connection, oldest: str, patience: timedelta) -> None:
+    """Raises _Inhabited while nodes live whose code is older than that step."""
+    if sa.inspect(connection).has_table(schema.nodes.name):
+        found = nodes.living_before(connection, oldest, patience)
+        if found:
+            raise _Inhabited(", ".join(found))
 
 
 def _is_good(connection: Connection, migrations: Path) -> bool:

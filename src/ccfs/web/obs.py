@@ -1,7 +1,6 @@
 """getRecordFileUrlFromObs: URLs that give a call's recordings for a while; and answering those that are our own."""
 
 import asyncio
-from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from ccfs.model.errors import NoData, Unavailable
@@ -10,6 +9,7 @@ from ccfs.model.tenancy import App, asking_zone
 from ccfs.model.window import Window
 from ccfs.store import recordings
 from ccfs.web.answers import Answer, Plain
+from ccfs.web.files import Presigning
 from ccfs.web.here import Caller, Here
 from ccfs.web.period import period
 from ccfs.web.recordings import file_of
@@ -19,15 +19,6 @@ from ccfs.wire.asks import GetRecordFileUrlFromObs
 
 DAYS = 3  # longest period (D0813)
 UTC = ZoneInfo("UTC")
-
-
-@runtime_checkable
-class Presigning(Protocol):
-    """A location whose store gives the bytes by itself to whoever has a URL."""
-
-    def presigned(self, key: str, seconds: int) -> str:
-        """A URL that is good for so long."""
-        ...
 
 
 async def get_record_file_url_from_obs(

@@ -20,7 +20,7 @@ from ccfs.model.stored_zip import pieces
 from ccfs.store.locations.port import Gone
 from ccfs.web import accel
 from ccfs.web.answers import Answer, Flow, KeptFile, KeptZip, Lines, MadeFile, Plain, disposition
-from ccfs.web.files import must_have_its_size, path_of
+from ccfs.web.files import must_be_whole, must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.made import send_made
 from ccfs.web.pipe import piped
@@ -82,15 +82,15 @@ async def _send_files(
         protocol.response_empty(416, headers)
         return 416, 0
     start, end = span or (0, answer.size)
-    if (place := accel.place(here, request, answer, span)) is not None:
-        protocol.response_empty(200, accel.headers(headers, span, place))
+    if (handed := await accel.headers(here, request, answer, span, headers)) is not None:
+        protocol.response_empty(200, handed)
         return 206 if span else 200, end - start
     headers.append(("content-length", str(end - start)))
     if span:
         headers.append(("content-range", f"bytes {start}-{end - 1}/{answer.size}"))
     status = 206 if span else 200
     if request.method == "HEAD" or start == end:
-        await asyncio.to_thread(_must_be_whole, here, _files(answer))
+        await asyncio.to_thread(must_be_whole, here, _files(answer))
         protocol.response_empty(status, headers)
         return status, 0
     if isinstance(answer, KeptZip):
@@ -219,20 +219,11 @@ def _files(answer: KeptFile | KeptZip | Flow) -> Sequence[Kept]:
     return [answer.kept] if isinstance(answer, KeptFile) else answer.files
 
 
-def _must_be_whole(here: Here, files: Sequence[Kept]) -> None:
-    """An answer with a hole must fail before its first byte, as JSON, not in its middle."""
-    try:
-        if any(here.locations[kept.location_id].size(kept.key) != kept.size for kept in files):
-            raise Unavailable
-    except (KeyError, Gone, OSError) as error:
-        raise Unavailable from error
-
-
 async def _stream(here: Here, parts: Sequence[Part], protocol: Any, status: int, headers: Headers) -> None:
     files = [part for part, _, _ in parts if isinstance(part, Kept)]
     size = sum(high - low for _, low, high in parts)
     if len(files) > 1 or size > GATHERED:  # a small one shows by itself whether it is whole: one question less
-        await asyncio.to_thread(_must_be_whole, here, files)
+        await asyncio.to_thread(must_be_whole, here, files)
     await _pour(_chunks(here, parts), size, protocol, status, headers)
 
 
@@ -260,13 +251,31 @@ def _chunks(here: Here, parts: Sequence[Part]) -> Iterator[bytes]:
     for part, low, high in parts:
         if isinstance(part, bytes):
             yield part[low:high]
-            continue
-        left = high - low
-        end = None if high == part.size else high  # so that a longer file shows itself
-        for chunk in here.locations[part.location_id].read(part.key, low, end):
-            left -= len(chunk)
-            if left < 0:
-                break
+        else:
+            yield from _with_copy(here, part, low, high)
+
+
+def _with_copy(here: Here, kept: Kept, low: int, high: int) -> Iterator[bytes]:
+    """A file's bytes; one that is lost on the way, for it was moved meanwhile, goes on from a copy if there is one."""
+    at = low
+    try:
+        for chunk in _exactly(here, kept, low, high):
+            at += len(chunk)
             yield chunk
-        if left:
-            raise Gone(part.key)
+    except (Gone, OSError):
+        copy = here.elsewhere.find(kept) if kept.sha256 else None
+        if copy is None:
+            raise
+        yield from _exactly(here, copy, at, high)
+
+
+def _exactly(here: Here, kept: Kept, low: int, high: int) -> Iterator[bytes]:
+    left = high - low
+    end = None if high == kept.size else high  # so that a longer file shows itself
+    for chunk in here.locations[kept.location_id].read(kept.key, low, end):
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
+        raise Gone(kept.key)

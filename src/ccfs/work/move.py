@@ -1,5 +1,5 @@
 """Moving bytes between locations: copied, read back, the row switched by a conditional write, and only later the original
-removed. A process that dies at any point leaves strays whose lease ends, never a row without bytes; several may work at
+removed, as other strays are. A process that dies at any point leaves strays whose lease ends, never a row without bytes; several may work at
 once. How rows and strays hang together: store/moves.py."""
 
 import hashlib
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from ccfs.logs import log
+from ccfs.model.place import PlaceKind
 from ccfs.model.stray import Held, Holder, Stray
 from ccfs.store import moves
 from ccfs.store.db import Database
@@ -20,8 +21,9 @@ from ccfs.store.locations.port import Gone, Location
 BATCH = 16  # files whose rows are written in one transaction
 THREADS = 4  # files copied side by side: most of the time goes into waiting
 LEASE = timedelta(hours=1)  # of a copy; longer than one batch takes
-SWEEP_LEASE = timedelta(minutes=10)  # of a stray that is looked after; what fails is tried again then
-SWEPT_AT_ONCE = 100
+SWEEP_LEASE = timedelta(minutes=10)  # of strays that are looked after; what fails is tried again then
+SWEPT_AT_ONCE = 500  # strays that are held in one transaction
+SWEEP_LONGEST = timedelta(seconds=10)  # of one sweep: other steps of the loop wait
 
 
 class Stopped(Exception):
@@ -54,6 +56,7 @@ class Mover:
     locations: Locations
     now: Callable[[], datetime]
     grace: timedelta  # how long originals stay, for downloads under way
+    url_grace: timedelta = timedelta(0)  # the same in S3, to which URLs lead that were given away
     is_stopped: Callable[[], bool] = lambda: False
     progress: Callable[[int], None] = lambda _done: None  # called with the rows that were looked at
 
@@ -71,11 +74,16 @@ class Mover:
         return done
 
     def sweep(self) -> int:
-        """Let strays go whose time has come; how many. What cannot be removed now is tried again later."""
-        far = self.locations.far()
-        with self.database.reading() as connection:
-            found = moves.due(connection, self.now(), SWEPT_AT_ONCE, far)
-        return sum(self._sweep_one(stray) for stray in found if not self.is_stopped())
+        """Let strays go whose time has come; how many. What cannot be removed now is tried again later; what is left after
+        SWEEP_LONGEST, too."""
+        began, gone = self.now(), 0
+        with ThreadPoolExecutor(THREADS) as pool:
+            while not self.is_stopped():
+                held, went = self._sweep_batch(pool)
+                gone += went
+                if held < SWEPT_AT_ONCE or self.now() - began >= SWEEP_LONGEST:
+                    break
+        return gone
 
     def _batches(self, source: str, before: datetime) -> Iterator[list[Held]]:
         for holder in Holder:
@@ -118,12 +126,14 @@ class Mover:
         return copy
 
     def _switch(self, held: list[Held], outcomes: list[_Outcome], target: str, lease: str, done: Moved) -> None:
-        now = self.now()
+        now, places = self.now(), self.locations.places()
         with self.database.writing() as connection:
             for one, outcome in zip(held, outcomes, strict=True):
+                is_s3 = places[one.kept.location_id].kind is PlaceKind.S3
+                leaves_at = now + (max(self.grace, self.url_grace) if is_s3 else self.grace)
                 if outcome is not _Outcome.COPIED:
                     moves.give_back(connection, one, target, lease, now)
-                elif not moves.switch(connection, one, target, lease, now, now + self.grace):
+                elif not moves.switch(connection, one, target, lease, now, leaves_at):
                     outcome = _Outcome.LEFT
                 _count(done, one, outcome)
 
@@ -133,22 +143,32 @@ class Mover:
                 raise Stopped
             yield chunk
 
-    def _sweep_one(self, stray: Stray) -> bool:
-        lease, now = secrets.token_hex(8), self.now()
+    def _sweep_batch(self, pool: Executor) -> tuple[int, int]:
+        """How many strays were due here, and how many of them are gone."""
+        lease, now, far = secrets.token_hex(8), self.now(), self.locations.far()
         with self.database.writing() as connection:
-            if not moves.hold(connection, stray, lease, now, now + SWEEP_LEASE):
-                return False
-            is_named = moves.is_named(connection, stray)
-        if not is_named:
-            try:
-                self.locations[stray.location_id].remove(stray.key)
-            except (KeyError, OSError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                log().warning("stray not removed", action="stray_stays", location=stray.location_id, reason=reason)
-                return False
+            due = moves.due(connection, now, SWEPT_AT_ONCE, far)
+            held = [stray for stray in due if moves.hold(connection, stray, lease, now, now + SWEEP_LEASE)]
+            unnamed = [stray for stray in held if not moves.is_named(connection, stray)]
+        went = pool.map(lambda one: self._is_removed(one, now + SWEEP_LEASE / 2), unnamed)
+        stays = {stray for stray, is_gone in zip(unnamed, went, strict=True) if not is_gone}
         with self.database.writing() as connection:
-            moves.forget(connection, stray, lease)
-        return not is_named
+            for stray in held:
+                if stray not in stays:
+                    moves.forget(connection, stray, lease)
+        return len(held), len(unnamed) - len(stays)
+
+    def _is_removed(self, stray: Stray, until: datetime) -> bool:
+        """Whether its bytes are gone. After `until` nothing is removed: when the lease ends, somebody may copy there."""
+        if self.is_stopped() or self.now() >= until:
+            return False
+        try:
+            self.locations[stray.location_id].remove(stray.key)
+        except Exception as error:  # noqa: BLE001  of whatever kind: the strays behind this one must not wait for it
+            reason = f"{type(error).__name__}: {error}"
+            log().warning("stray not removed", action="stray_stays", location=stray.location_id, reason=reason)
+            return False
+        return True
 
 
 def _count(done: Moved, one: Held, outcome: _Outcome) -> None:

@@ -6,6 +6,7 @@ mixes two objects. Every wait is bounded, and the service's checksums are asked 
 """
 
 import re
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from obstore.store import S3Store
 
 from ccfs.model.place import Place
 from ccfs.model.recording import Kept
+from ccfs.store.locations import unfinished
 from ccfs.store.locations.breaker import Breaker
 from ccfs.store.locations.port import CHUNK, Gone, Tally, Unreachable, checked
 
@@ -48,6 +50,7 @@ class S3:
     def __init__(self, place: Place, access: Access) -> None:
         """Nothing is sent yet: a service that is away, or keys that are wrong, show at the first use."""
         self.location_id = place.id
+        self._place, self._access = place, access
         self._is_conditional = place.is_conditional
         self._breaker = Breaker(access.rest.total_seconds())
         self._store = _store(place, access)
@@ -96,8 +99,12 @@ class S3:
         checked(key)
 
     def sweep(self, older_than_seconds: float) -> int:
-        """See the port: parts of unfinished uploads are the bucket's lifecycle rule's; docs/storage.md has it."""
-        return 0
+        """See the port: uploads that were not finished within a day. Without keys of its own, as by a role, it sweeps nothing;
+        the bucket's lifecycle rule does (docs/storage.md)."""
+        door = _door(self._place, self._access)
+        if self._place.is_read_only or not door.access_key:
+            return 0
+        return unfinished.abort(door, self._place, timedelta(seconds=older_than_seconds))
 
     def presigned(self, key: str, seconds: int) -> str:
         """A URL that lets anybody read the bytes for a while, from the service itself; whether they are there shows then."""
@@ -245,6 +252,26 @@ def _store(place: Place, access: Access) -> S3Store:
     retry: Any = {"max_retries": access.retries, "retry_timeout": 2 * access.timeout, "backoff": backoff}
     options: Any = {"config": config, "client_options": client, "retry_config": retry}
     return S3Store(place.at, prefix=place.prefix or None, **options)
+
+
+def _door(place: Place, access: Access) -> unfinished.Door:
+    """The bucket, for what obstore cannot ask."""
+    region = place.region or "us-east-1"
+    endpoint = _endpoint(place) if place.endpoint else f"https://s3.{region}.amazonaws.com"
+    is_named = place.endpoint and place.is_virtual_hosted
+    trust = ssl.create_default_context()
+    if access.ca:
+        trust.load_verify_locations(cadata=access.ca.decode("ascii", "ignore"))
+    access_key, secret_key, token = unfinished.keys(access.access_key, access.secret_key)
+    return unfinished.Door(
+        url=endpoint if is_named else f"{endpoint}/{place.at}",
+        region=region,
+        access_key=access_key,
+        secret_key=secret_key,
+        token=token,
+        timeout=access.timeout,
+        trust=trust,
+    )
 
 
 def _endpoint(place: Place) -> str:

@@ -53,14 +53,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
     )
     op.create_table(
-        "leaving_bytes",
-        sa.Column("location_id", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("due_at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_leaving_bytes")),
-    )
-    op.create_index(op.f("ix_leaving_bytes_due_at"), "leaving_bytes", ["due_at"], unique=False)
-    op.create_table(
         "locations",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),

@@ -1,0 +1,82 @@
+"""Every question of tests/store/questions.py, of a million rows in one month: its plan, and how long it takes, on both engines.
+
+    python -m tests.soak.many_questions [ROWS [URL]]
+
+Prints one JSON object: for each engine the microseconds of each question, half of the time and 95 of 100 times at most, warm
+and with its rollback, and the plans that read a table from end to end. Ends with 1 if there are any.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ccfs.model.tenancy import App
+from ccfs.store.db import Database, open_database
+from ccfs.store.upgrade import upgrade
+from tests import servers
+from tests.store.questions import MAY_WALK, QUESTIONS, WHOLE, Action, fill, plans_of
+
+ROUNDS = 200
+
+
+def times(database: Database, app: App, action: Action) -> list[int]:
+    """Median and 95th percentile in microseconds; the first tenth of the rounds does not count."""
+    found = []
+    for _ in range(ROUNDS):
+        with database.engine.connect() as connection:
+            begin = time.perf_counter()
+            action(connection, app)
+            connection.rollback()
+            found.append((time.perf_counter() - begin) * 1e6)
+    cuts = quantiles(found[ROUNDS // 10 :], n=20)
+    return [round(cuts[9]), round(cuts[18])]
+
+
+def run(url: str, rows: int) -> dict[str, Any]:
+    """The figures of one engine, in an empty database."""
+    database = open_database(url)
+    upgrade(database)
+    begun = time.monotonic()
+    app = fill(database, rows)
+    filled = round(time.monotonic() - begun)
+    plans = {what: plans_of(database, app, action) for what, action in QUESTIONS.items()}
+    scans = {
+        what: [plan for plan in found if WHOLE.search(plan)] for what, found in plans.items() if what not in MAY_WALK
+    }
+    figures = {what: times(database, app, action) for what, action in QUESTIONS.items()}
+    database.close()
+    scans = {what: found for what, found in scans.items() if found}
+    return {"rows": rows, "filled_in_seconds": filled, "p50_p95_us": figures, "scans": scans}
+
+
+@contextmanager
+def _engines(server: str) -> Iterator[dict[str, str]]:
+    with TemporaryDirectory() as folder, servers.database(server) as url:
+        yield {"sqlite": f"sqlite:///{Path(folder, 'ccfs.db')}", "postgresql": url}
+
+
+def both(rows: int, server: str) -> dict[str, Any]:
+    """The figures of both engines, on that PostgreSQL."""
+    with _engines(server) as urls:
+        return {name: run(url, rows) for name, url in urls.items()}
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    if len(sys.argv) > 2:
+        found = both(rows, sys.argv[2])
+    else:
+        with servers.postgres() as server:
+            found = both(rows, server)
+    print(json.dumps(found))
+    sys.exit(any(one["scans"] for one in found.values()))
+
+
+if __name__ == "__main__":
+    main()

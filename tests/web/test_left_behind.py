@@ -1,0 +1,35 @@
+"""What killed processes left half-written: a server removes it once it is old, whichever location is away."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ccfs import settings
+from ccfs.node import Node
+from ccfs.store import places
+from tests.store import buckets
+from tests.web.serving import serving
+
+HOURS = 2 * 3600
+SECONDS = 15
+
+
+def test_old_temporary_files_go_soon_after_the_start_and_young_ones_stay(tmp_path: Path) -> None:
+    node = Node(settings.read({}, data=tmp_path))
+    left, young = (tmp_path / "files" / ".tmp" / name for name in ("left", "young"))
+    assert node.disk.location_id == "0"
+    with node.database.writing() as connection:
+        places.add(connection, buckets.place("http://127.0.0.1:1"))
+    node.database.close()
+    for path in (left, young):
+        path.write_bytes(b"half of it")
+    os.utime(left, times=(time.time() - HOURS, time.time() - HOURS))
+    given: dict[str, Any] = {"s3_access_key": "AK", "s3_secret_key": "SK", "s3_timeout_seconds": 1}
+    with serving(tmp_path, **given) as server:
+        assert server.logged("sweep_failed", location="1")
+        give_up = time.monotonic() + SECONDS
+        while left.exists() and time.monotonic() < give_up:
+            time.sleep(0.05)
+        assert not left.exists()
+        assert young.exists()
