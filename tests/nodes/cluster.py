@@ -64,7 +64,7 @@ def readiness(server: Server) -> tuple[int, str]:
     return reply.status, reply.json["status"]
 
 
-def until(is_so: Callable[[], bool], seconds: float = 15) -> float:
+def until(is_so: Callable[[], bool], seconds: float = 90) -> float:
     """Wait until it is so: after how many seconds; fails where it takes longer."""
     began = time.monotonic()
     while not is_so():

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -36,6 +35,7 @@ import sqlalchemy as sa
 from ccfs.client import Session
 from ccfs.store import recordings, schema, tenancy
 from tests.cli.command import ROOT
+from tests.ports import free_port
 from tests.store.given import recording
 from tests.work.ingest.given import ACCOUNT, AK, SK, Place
 
@@ -80,11 +80,6 @@ def listen(book: Path, port: int) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", port), Heard)
     server.daemon_threads = True
     server.serve_forever()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Nodes:

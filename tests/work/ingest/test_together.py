@@ -22,7 +22,7 @@ def at_once(place: Place, *runs: list[str]) -> list[Any]:
         subprocess.Popen([*program, *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for run in runs
     ]
-    ends = [(child, *child.communicate(timeout=60)) for child in children]
+    ends = [(child, *child.communicate(timeout=180)) for child in children]
     assert [err for child, _, err in ends if child.returncode] == []
     return [json.loads(out) for _, out, _ in ends]
 
