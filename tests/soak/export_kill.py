@@ -105,8 +105,9 @@ class Nodes:
 
     def await_both(self) -> None:
         """Both answer."""
+        give_up = time.monotonic() + 180
         for port in self.ports:
-            while True:
+            while time.monotonic() < give_up:
                 with suppress(httpx2.HTTPError):
                     if httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200:
                         break
@@ -170,7 +171,7 @@ def under_fire(nodes: Nodes, place: Place, url: str, options: argparse.Namespace
     askers = [threading.Thread(target=ask, args=arguments, daemon=True) for _ in range(ASKERS)]
     for one in askers:
         one.start()
-    give_up = time.monotonic() + 60 + options.exports
+    give_up = time.monotonic() + 300 + options.exports
     while any(one.is_alive() for one in askers) or states(place)["due"] or kills < options.kills:
         if time.monotonic() > give_up:
             break

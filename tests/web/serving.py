@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import ccfs
 from ccfs import settings
 from ccfs.node import Node
 from tests.ports import free_port
+from tests.web.forks import Fork, Process
 
 START_SECONDS = 180  # where the machine is busy
 LOG_SECONDS = 30
@@ -30,7 +30,7 @@ class Server:
 
     port: int
     node: Node
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -79,12 +79,7 @@ def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) 
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
     port = port or free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    with log.open("ab") as file:
-        command = [sys.executable, "-c", program, "serve", "--listen", f"127.0.0.1:{port}"]
-        environment = _environment(data, given)
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-        )
+    process = Fork(program, ["serve", "--listen", f"127.0.0.1:{port}"], _environment(data, given), log)
     server = Server(port=port, node=node, process=process, log=log)
     try:
         _await(server)
