@@ -87,6 +87,8 @@ ROW = {
     "switch_call_id": "'PJSIP-' || CAST(n / 2 AS text)",
     "switch_leg_id": "'PJSIP-' || CAST(n AS text)",
     "leg_order": "''",
+    "talk_seconds": "0",
+    "direction": "0",
     "line_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
 }
 

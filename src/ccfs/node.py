@@ -246,6 +246,7 @@ class Node:
                 elsewhere=Elsewhere(self.locations),
                 peer_keys=self.peer_keys,
                 readiness=Readiness(self.database, self.home, self.id),
+                sealer=self.sealer,
             )
         )
 

@@ -203,6 +203,14 @@ class Settings(BaseModel):
         default=2.0, ge=0, description="How long a switch's file must be unchanged before it counts as complete."
     )
     watch_seconds: float = Field(default=5.0, gt=0, description="How often `--watch` looks again.")
+    console: bool = Field(default=True, description="Whether the console is served at `/console`.")
+    session_idle_seconds: int = Field(
+        default=3600, ge=60, description="How long a session of the console lasts while nobody uses it."
+    )
+    session_seconds: int = Field(default=43_200, ge=60, description="How long a session of the console lasts at most.")
+    console_link_seconds: int = Field(
+        default=86_400, ge=60, description="How long a link that sets a password of the console is good."
+    )
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
 
     @property

@@ -7,9 +7,17 @@ import pytest
 
 from tests.house.source import PACKAGE, python_files, tree_of
 
+USERS = (
+    *("add", "add_link", "by_id", "by_name", "everybody", "forget_links", "grant", "has_operator", "link", "revoke"),
+    *("secrets_of", "set_disabled", "set_password", "set_second_factor", "use_link", "use_step"),
+)
+
 # Functions of the whole system, by module and name, each with the reason why it asks for no app.
 SYSTEM_WIDE: dict[str, str] = {
     "db.plan_anew": "sets how questions are planned; asks none",
+    "audit.add": "the log is the node's: what concerns no app stands in it, too",
+    "audit.entries": "as above; whoever may read some apps' only says which",
+    "audit.names": "as above",
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",
@@ -61,6 +69,11 @@ SYSTEM_WIDE: dict[str, str] = {
     "months.bytes_stay": "as above",
     "play_tokens.recording_of": "the token itself names the app",
     "play_tokens.forget_expired": "tidies up for all",
+    "sessions.begin": "a user may see several apps",
+    "sessions.end": "as above",
+    "sessions.forget_old": "as above",
+    "sessions.seen": "as above",
+    "sessions.user_of": "as above",
     "tenancy.add_app": "the app is not there yet",
     "tenancy.apps": "the operator's list",
     "tenancy.app_by_ak": "finds the app",
@@ -72,6 +85,10 @@ SYSTEM_WIDE: dict[str, str] = {
     "trusted_certificates.add_certificate": "the operator trusts for the whole system",
     "trusted_certificates.certificates": "as above",
     "trusted_certificates.remove_certificate": "as above",
+    **dict.fromkeys(
+        (f"users.{name}" for name in USERS),
+        "a user may see several apps: what of them is said by the user's grants",
+    ),
     "voice_files.deleted": "tidies up for all",
 }
 

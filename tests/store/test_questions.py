@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.call import Direction
+from ccfs.model.call_search import Order, Search
 from ccfs.model.cdr import Cdr
 from ccfs.model.export import Filter, Table
 from ccfs.model.recording import Recording
 from ccfs.model.stray import Held, Holder, Stray
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store import agent_operations, cdrs, intake, months, moves, queue_visits, recordings, schema
+from ccfs.store import agent_operations, calls, cdrs, intake, months, moves, queue_visits, recordings, schema
 from ccfs.store.agent_operations import Span
 from ccfs.store.db import Database
 from ccfs.store.extract import extract
@@ -29,7 +31,7 @@ from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
 
 ROWS = 12_000  # of each table, all of one month: enough for a planner to prefer an index
-LARGE = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings"
+LARGE = "leg|other|cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings"
 WHOLE = re.compile(
     rf"Seq Scan on ({LARGE})(_p\d+)?\b|SCAN ({LARGE})\b|SEARCH ({LARGE}) USING (COVERING )?INDEX \S+ \(app=\?\)"
 )
@@ -84,7 +86,25 @@ def of_a_day(table: Table, **part: str) -> Action:
     return lambda connection, app: list(extract(connection, app, table, window, Filter(**part), zones, with_tail=True))
 
 
+def search(**part: Any) -> Action:
+    wanted = Search(account_id="100", window=Window(begin=NOW, end=NOW + 40 * timedelta(days=1)), **part)
+    return lambda connection, app: (calls.find(connection, app, wanted), calls.count(connection, app, wanted, 100))
+
+
 QUESTIONS: dict[str, Action] = {
+    "search": search(),
+    "search from the oldest": search(order=Order.OLDEST),
+    "search for the longest": search(order=Order.LONGEST),
+    "search for a caller": search(caller_no="1"),
+    "search for a callee": search(callee_no="1"),
+    "search for an agent": search(agent_id="1"),
+    "search for a queue": search(queue="1"),
+    "search for a direction": search(direction=Direction.OUTBOUND),
+    "search for what was recorded": search(is_recorded=True),
+    "a call by any id": lambda c, app: calls.by_any_id(c, app, ["100"], "1777800001-1"),
+    "legs of calls": lambda c, app: calls.legs(c, app, ["100"], ["1777800001-1"]),
+    "how many recordings calls have": lambda c, app: calls.recorded(c, app, ["100"], ["1777800001-1"]),
+    "operations in a call": lambda c, app: calls.operations(c, app, ["100"], "1777800001-1"),
     "export of calls": of_a_day("call"),
     "export of an agent's calls": of_a_day("call", agent_id="5"),
     "export of a call": of_a_day("call", call_id="1777800001-1"),
@@ -225,6 +245,6 @@ def test_no_index_of_these_tables_is_without_a_question(filled: tuple[Database, 
 
 def test_a_scan_is_found(filled: tuple[Database, App]) -> None:
     database, app = filled
-    scan = sa.select(schema.cdrs.c.line_key).where(schema.cdrs.c.caller_no == "1")
+    scan = sa.select(schema.cdrs.c.line_key).where(schema.cdrs.c.caller_name == "1")
     (plan,) = plans_of(database, app, lambda connection, _: connection.execute(scan).all())
     assert WHOLE.search(plan)

@@ -10,13 +10,15 @@ from pathlib import Path
 from ccfs.demo.switch import leave_day
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import Account, App, Vdn
+from ccfs.model.user import Grant, Role
 from ccfs.node import Node, now
-from ccfs.store import play_tokens, recordings, tenancy
+from ccfs.store import passwords, play_tokens, recordings, tenancy, users
 from ccfs.wire.operations import BASE
 from ccfs.work.ingest.asterisk import Asterisk, ingest
 from ccfs.work.ingest.context import Owner, Run
 
 NAME = "demo"
+PERSON = "demo"  # who may sign in to the console
 CALLS = 40  # of each account
 ACCOUNTS = (
     (Account(account_id="demo-london", zone="Europe/London"), Vdn(vdn_id=1, cc_id=1, account_id="demo-london"), "en"),
@@ -30,7 +32,8 @@ def prepare_demo(node: Node, url: str) -> str:
         app = next((one for one in tenancy.apps(connection) if one.name == NAME), None)
     if app is not None:
         again = f"{sys.argv[0]} app key add --app {app.ak} --data {node.settings.data}"
-        return f"\nThe demo's app is {app.ak}. Its SK was shown once; another one:\n  {again}\n{_play(node, app, url)}"
+        said = f"\nThe demo's app is {app.ak}. Its SK was shown once; another one:\n  {again}\n{_play(node, app, url)}"
+        return f"{said}\nThe console is at {url}/console; a new password: {sys.argv[0]} user reset {PERSON}\n"
     ak, sk = "DEMO" + secrets.token_hex(6).upper(), secrets.token_urlsafe(32)
     app = _add_app(node, ak, sk)
     for seed, (account, vdn, language) in enumerate(ACCOUNTS):
@@ -38,7 +41,17 @@ def prepare_demo(node: Node, url: str) -> str:
     ask = json.dumps({"callId": _example(node, app).call_id})
     call = f"{sys.argv[0]} call downloadRecord '{ask}' --url {url} --ak {ak} --sk {sk} -o call.wav"
     keys = f"\nThe demo's app (its SK is shown this once):\n  AK {ak}\n  SK {sk}\n"
-    return f"{keys}\nDownload a call's recording:\n  {call}\n{_play(node, app, url)}"
+    return f"{keys}{_person(node, url)}\nDownload a call's recording:\n  {call}\n{_play(node, app, url)}"
+
+
+def _person(node: Node, url: str) -> str:
+    """An operator of the console, and how to sign in."""
+    password = secrets.token_urlsafe(9)
+    with node.database.writing() as connection:
+        user = users.by_name(connection, PERSON) or users.add(connection, PERSON, "", now())
+        users.set_password(connection, user, passwords.hashed(password))
+        users.grant(connection, user, Grant(role=Role.OPERATOR))
+    return f"\nThe console, with search and player (the password is shown this once):\n  {url}/console  {PERSON}  {password}\n"
 
 
 def _add_app(node: Node, ak: str, sk: str) -> App:

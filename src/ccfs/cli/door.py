@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from ccfs import __version__
-from ccfs.cli import call, deliveries, ingest, location, nodes, serve, tenancy, trust
+from ccfs.cli import call, deliveries, ingest, location, nodes, serve, tenancy, trust, users
 from ccfs.cli.common import DataFolder
 from ccfs.model.errors import CcfsError
 
@@ -28,6 +28,7 @@ app.add_typer(location.location, name="location")
 app.add_typer(ingest.ingest, name="ingest")
 app.add_typer(deliveries.deliveries, name="deliveries")
 app.add_typer(nodes.nodes, name="node")
+app.add_typer(users.users, name="user")
 app.command("call")(call.call)
 
 

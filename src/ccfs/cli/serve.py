@@ -16,9 +16,11 @@ from granian.server.mp import MPServer
 from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
 from ccfs.cli.demo import prepare_demo
+from ccfs.cli.users import link_for
 from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
+from ccfs.store import users
 from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
@@ -53,8 +55,11 @@ def serve(
     _sweep(node)
     node.database.is_ready()
     node.database.patience.seconds = SILENCE_SECONDS
+    url = f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"
     if demo:
-        print(prepare_demo(node, f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"), flush=True)
+        print(prepare_demo(node, url), flush=True)
+    elif node.settings.console:
+        _welcome(node, url)
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
@@ -63,6 +68,17 @@ def serve(
     with _working(node, heart):
         _server(node, host, port, tls_cert, tls_key).serve()
     node.database.close()
+
+
+def _welcome(node: Node, url: str) -> None:
+    """Who starts a node that has no operator gets a link that makes one."""
+    with node.database.reading() as connection:
+        is_there = users.has_operator(connection)
+    if not is_there:
+        print(
+            f"\nThe console has nobody yet. Make its first operator, once, at\n  {link_for(node, None, url)}\n",
+            flush=True,
+        )
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 import secrets
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from ccfs.cli.common import AppKey, AsJson, DataFolder, open_node, show
 from ccfs.model.callback_url import callback_url
-from ccfs.model.tenancy import DEFAULT_ZONE, Account, Vdn
+from ccfs.model.tenancy import DEFAULT_ZONE, Account, Vdn, is_account_id, is_zone
 from ccfs.node import now
 from ccfs.store import tenancy
 
@@ -150,14 +149,10 @@ def add_account(
 
 
 def _check_account(account: str, zone: str | None) -> None:
-    if not (
-        0 < len(account) <= 20 and account.isascii() and account.isprintable() and not set(account) & set('/\\," ')
-    ):
+    if not is_account_id(account):
         raise typer.BadParameter("an account id is 1 to 20 ASCII characters without blank, comma, quote and slash")
-    try:
-        ZoneInfo(DEFAULT_ZONE if zone is None else zone)
-    except (KeyError, ValueError, OSError):  # unknown, no name of a zone, a folder of zones
-        raise typer.BadParameter(f"{zone} is not an IANA time zone") from None
+    if zone is not None and not is_zone(zone):
+        raise typer.BadParameter(f"{zone} is not an IANA time zone")
 
 
 @accounts.command("list")

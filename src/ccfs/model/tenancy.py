@@ -48,6 +48,20 @@ class Vdn:
     account_id: str
 
 
+def is_account_id(text: str) -> bool:
+    """Whether a text can name an account: 1 to 20 ASCII characters without blank, comma, quote and slash."""
+    return 0 < len(text) <= 20 and text.isascii() and text.isprintable() and not set(text) & set('/\\," ')
+
+
+def is_zone(name: str) -> bool:
+    """Whether it is an IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name of a zone, a folder of zones
+        return False
+    return True
+
+
 def asking_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
     """The zone of an app's question: the account's, if it names one; else the one that all its accounts share, or the
     default. Raises KeyError for an account that is not there."""

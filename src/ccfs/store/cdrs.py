@@ -1,7 +1,7 @@
 """Rows of call detail records. Whoever asks names the app first."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.model import month
+from ccfs.model.call import direction_number, talk_seconds
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import months, schema
@@ -20,7 +21,11 @@ REACH = timedelta(days=31)  # the rows of one call begin within it of each other
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEY = ("app", "begin", "account_id", "line_key")
-_BULK = Bulk(_TABLE, Cdr)
+_SEARCHED: dict[str, Callable[[Cdr], int]] = {  # what people search by, beside a row's own fields
+    "talk_seconds": talk_seconds,
+    "direction": lambda row: direction_number(row.call_type),
+}
+_BULK = Bulk(_TABLE, Cdr, _SEARCHED)
 _FIND = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _NEAR = _TABLE.c.begin.between(sa.bindparam("first"), sa.bindparam("last"))
 _OF_CALLS = _FIND.where(_TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
@@ -31,7 +36,7 @@ _BY_LEG = _FIND.where(
 _CHANGE = (
     sa.update(_TABLE)
     .where(*(_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY))
-    .values({name: sa.bindparam(f"new_{name}") for name in _FIELDS if name not in _KEY})
+    .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCHED) if name not in _KEY})
 )
 
 Near = Iterable[datetime] | None  # instants around which rows are looked for; none: at any time
@@ -71,5 +76,6 @@ def change(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Write rows of the app anew: a later leg numbers the earlier ones, a queue log tells more of them. A row keeps its
     begin, account and line."""
     if rows:
-        values = [{f"new_{name}": getattr(row, name) for name in _FIELDS} | {"new_app": app.id} for row in rows]
-        connection.execute(_CHANGE, values)
+        names = (*_FIELDS, *_SEARCHED)
+        values = [dict(zip(names, _BULK.values(row), strict=True)) | {"app": app.id} for row in rows]
+        connection.execute(_CHANGE, [{f"new_{name}": value for name, value in one.items()} for one in values])

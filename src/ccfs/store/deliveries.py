@@ -185,6 +185,12 @@ def shown(connection: Connection, app: App, delivery_id: str) -> Listed | None:
     return _listed(row, tuple(_outcome(found) for found in connection.execute(statement)))
 
 
+def of_exports(connection: Connection, app: App, exports: Sequence[str]) -> dict[str, Listed]:
+    """The app's callback of each of these exports that has one: the newest, without its attempts."""
+    asked = _WITH_APP.where(_TABLE.c.app == app.id, _TABLE.c.export.in_(exports)).order_by(_TABLE.c.created_at)
+    return {row.export: _listed(row) for row in connection.execute(asked)}
+
+
 def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: datetime) -> int:
     """Let deliveries of the app be tried again now, from their first attempt on; how many. Those apart whose file is gone:
     they would announce what cannot be fetched."""

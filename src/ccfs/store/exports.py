@@ -4,6 +4,7 @@ lease that only its token can renew or finish. Whoever asks for a file names the
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,14 @@ _APPS = schema.apps
 _CALLBACKS = schema.deliveries
 _DUE = _TABLE.c.state == sa.literal_column("'due'")  # as the index has it: for a parameter it would not be used
 _WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
+
+
+class Condition(StrEnum):
+    """Which exports somebody looks for."""
+
+    ANY = auto()
+    FAILED = auto()  # put aside
+    UNTOLD = auto()  # made, but their callback was given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,39 @@ def _claim_of(connection: Connection, app: int, now: datetime, lease: str, lasts
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An export as people look at it."""
+
+    export: Export
+    state: State
+    attempts: int
+    error: str
+    size: int  # bytes of the file; 0 where there is none
+    ready_at: datetime | None
+
+
+def listed(
+    connection: Connection, app: App, accounts: Sequence[str], of: Condition = Condition.ANY, limit: int = 100
+) -> list[Listed]:
+    """The app's exports of these accounts, newest first; those that ask for any account are of the account ""."""
+    theirs = _CALLBACKS.c.export == _TABLE.c.response_id
+    is_of = {
+        Condition.ANY: sa.true(),
+        Condition.FAILED: _TABLE.c.state == State.FAILED,
+        Condition.UNTOLD: sa.exists().where(_CALLBACKS.c.app == app.id, theirs, _CALLBACKS.c.state == "dead"),
+    }[of]
+    asked = sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.account_id.in_(accounts), is_of)
+    return [_listed(row) for row in connection.execute(asked.order_by(_TABLE.c.asked_at.desc()).limit(limit))]
+
+
+def shown(connection: Connection, app: App, response_id: str) -> Listed | None:
+    """One export of the app."""
+    asked = sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.response_id == response_id)
+    row = connection.execute(asked).one_or_none()
+    return _listed(row) if row else None
+
+
 def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
     """Hold it longer; False if it is no longer held: somebody else makes it now."""
     return connection.execute(_mine(claimed).values(due_at=until)).rowcount == 1
@@ -160,9 +202,11 @@ def failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
     return [(_from_row(row), row.error) for row in rows]
 
 
-def retry(connection: Connection, app: App, now: datetime) -> int:
-    """Let the app's exports that were put aside be tried again now; how many."""
+def retry(connection: Connection, app: App, now: datetime, response_id: str = "") -> int:
+    """Let the app's exports that were put aside, or one of them, be tried again now; how many."""
     aside = (_TABLE.c.app == app.id) & (_TABLE.c.state == State.FAILED)
+    if response_id:
+        aside &= _TABLE.c.response_id == response_id
     values = {"state": State.DUE, "due_at": now, "lease": "", "attempts": 0}
     return connection.execute(sa.update(_TABLE).where(aside).values(**values)).rowcount
 
@@ -176,6 +220,17 @@ def counts(connection: Connection) -> dict[str, int]:
 def _mine(claimed: Claimed) -> sa.Update:
     lease = " ".join((claimed.lease, *claimed.dead_leases))
     return sa.update(_TABLE).where(_TABLE.c.response_id == claimed.export.response_id, _DUE, _TABLE.c.lease == lease)
+
+
+def _listed(row: sa.Row[Any]) -> Listed:
+    return Listed(
+        export=_from_row(row),
+        state=State(row.state),
+        attempts=row.attempts,
+        error=row.error,
+        size=row.size or 0,
+        ready_at=row.ready_at,
+    )
 
 
 def kept_of(row: sa.Row[Any]) -> Kept:

@@ -85,6 +85,18 @@ def cursor(connection: Connection, app: App, path: str) -> Cursor | None:
     return Cursor(path=path, first_line=row.first_line, offset=row.offset, line=row.line) if row else None
 
 
+def cursors(connection: Connection, app: App, limit: int = 200) -> list[tuple[Cursor, datetime]]:
+    """How far each of the app's files was read, and when; the one read last comes first."""
+    table = schema.source_cursors
+    rows = connection.execute(
+        sa.select(table).where(table.c.app == app.id).order_by(table.c.read_at.desc()).limit(limit)
+    )
+    return [
+        (Cursor(path=row.path, first_line=row.first_line, offset=row.offset, line=row.line), row.read_at)
+        for row in rows
+    ]
+
+
 def set_cursor(connection: Connection, app: App, cursor: Cursor, now: datetime) -> None:
     """Remember how far the app's file was read, in the transaction that holds what was read."""
     table = schema.source_cursors

@@ -264,10 +264,19 @@ cdrs = sa.Table(
     _text("switch_leg_id"),
     _text("leg_order"),
     _text("line_key"),
+    _number("talk_seconds"),  # of call_begin to call_end: people search and sort by it
+    _number("direction"),  # of call_type, by model/call.py: 0 inbound, 1 outbound, 2 internal
     sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key"),
     sa.Index(None, "app", "call_id"),
+    sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
+    sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin"),
+    sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
+for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
+    _told = cdrs.c[_name] != sa.literal_column("''")
+    _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin)
+    sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_told, postgresql_where=_told)
 _monthly(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
 sa.Index(
@@ -301,6 +310,14 @@ agent_operations = sa.Table(
     sa.Index(None, "app", "begin"),
     sa.Index(None, "app", "account_id", "agent_id", "end"),
     postgresql_partition_by="RANGE (begin)",
+)
+_of_call = agent_operations.c.call_id != sa.literal_column("''")
+sa.Index(
+    "ix_agent_operations_call",
+    agent_operations.c.app,
+    agent_operations.c.call_id,
+    sqlite_where=_of_call,
+    postgresql_where=_of_call,
 )
 _monthly(agent_operations)
 agent_skill_changes = sa.Table(
@@ -464,6 +481,7 @@ exports = sa.Table(
     sa.Column("crc32", sa.BigInteger),
     _instant("ready_at", required=False),
     sa.UniqueConstraint("app", "file_name"),
+    sa.Index(None, "app", "asked_at"),
 )
 _export_waits = exports.c.state == "due"
 sa.Index("ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_waits, postgresql_where=_export_waits)
@@ -486,6 +504,7 @@ deliveries = sa.Table(
     _instant("created_at"),
     _instant("finished_at", required=False),
     sa.Index(None, "app", "created_at"),
+    sa.Index(None, "app", "export"),
 )
 _delivery_waits = deliveries.c.state == "due"
 sa.Index(
@@ -510,4 +529,54 @@ delivery_attempts = sa.Table(
     _text("what_next"),
     _instant("next_at", required=False),
     sa.Index(None, "delivery"),
+)
+users = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("name", unique=True),
+    _text("password"),
+    _text("sealed_totp"),
+    sa.Column("totp_step", sa.BigInteger, nullable=False),
+    _instant("created_at"),
+    _instant("disabled_at", required=False),
+)
+user_roles = sa.Table(
+    "user_roles",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _text("role"),
+    sa.Column("app", sa.Integer, sa.ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
+    _text("account_id"),
+)
+console_sessions = sa.Table(
+    "console_sessions",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _instant("created_at"),
+    sa.Column("seen_at", Instant, nullable=False, index=True),
+)
+console_links = sa.Table(
+    "console_links",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
+    _instant("expires_at"),
+)
+audit = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _instant("at"),
+    _text("who"),
+    sa.Column("app", sa.Integer, nullable=True),
+    _text("account_id"),
+    _text("action"),
+    _text("what"),
+    _text("address"),
+    sa.Index(None, "at"),
+    sa.Index(None, "app", "at"),
+    sa.Index(None, "who", "at"),
 )

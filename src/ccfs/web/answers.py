@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar
 from urllib.parse import quote
 
 from ccfs.model.recording import Kept
 from ccfs.model.stored_zip import Member, Segment, layout, length
-from ccfs.wire.envelope import JSON_TYPE
+from ccfs.wire.envelope import BINARY_TYPE, JSON_TYPE
 
 _PLAIN = re.compile(r"[A-Za-z0-9._ -]+")
 
@@ -21,6 +22,7 @@ class Plain:
     content_type: str = JSON_TYPE
     status: int = 200
     allow: str = ""  # the methods that a 405 must name
+    more: tuple[tuple[str, str], ...] = ()  # further headers, which come in the place of usual ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class KeptFile:
 
     kept: Kept
     name: str
+    content_type: str = BINARY_TYPE
+    is_inline: bool = False  # whether a browser may show or play it, rather than save it
 
     @property
     def size(self) -> int:
@@ -49,6 +53,8 @@ class KeptZip:
     files: Sequence[Kept]
     name: str
     etag: str
+    content_type: ClassVar[str] = BINARY_TYPE
+    is_inline: ClassVar[bool] = False
 
     @property
     def size(self) -> int:

@@ -15,6 +15,7 @@ from ccfs.model import errors
 from ccfs.store.locations.peer import PATH as PEERS
 from ccfs.web import docs, exports, health, ivr, obs, peer, play, recordings, signed
 from ccfs.web.answers import Answer, Plain
+from ccfs.web.console import door
 from ccfs.web.here import Here
 from ccfs.web.request import ProtocolClosed, Request, Scope, drop_body, read_body, read_scope
 from ccfs.web.send import send
@@ -44,7 +45,6 @@ HANDLERS: dict[str, Handler] = {
     "ivr/getFileHash": ivr.get_file_hash,
     "ivr/deleteFile": ivr.delete_file,
 }
-THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
 PAGES: dict[str, Handler] = {
     "/healthz": health.healthz,
     "/readyz": health.readyz,
@@ -62,6 +62,8 @@ def _page_of(path: str) -> tuple[str, Handler | None]:
     """What a path that is no operation's is called, and who answers it."""
     if path in PAGES:
         return path, PAGES[path]
+    if door.leads_to(path):
+        return "console", None
     return next((page for folder, page in FOLDERS.items() if path.startswith(folder)), ("other", None))
 
 
@@ -103,8 +105,7 @@ class Web:
     async def _answer(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Answer, str]:
         try:
             if operation is None:
-                await drop_body(request, protocol, self._body_limit)
-                return await self._page(request), ""
+                return await self._page(request, protocol), ""
             if request.method not in operation.methods:
                 await drop_body(request, protocol, self._body_limit)
                 return self._refusal(request, 405, operation.methods), ""
@@ -117,7 +118,10 @@ class Web:
             log().exception("failed", action="request_failed", request=request.id, path=request.path)
             return self._failure(request, operation, errors.CcfsError()), codes.CODES[errors.CcfsError].code
 
-    async def _page(self, request: Request) -> Answer:
+    async def _page(self, request: Request, protocol: Any) -> Answer:
+        if self._here.settings.console and door.leads_to(request.path):
+            return await door.visit(self._here, request, protocol)
+        await drop_body(request, protocol, self._body_limit)
         _, page = _page_of(request.path)
         if page is None:
             return self._refusal(request, 404)

@@ -17,6 +17,7 @@ from ccfs.store.locations.elsewhere import Elsewhere
 from ccfs.store.locations.opened import Locations
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
+from ccfs.store.sealing import Sealer
 from ccfs.web.counters import Counters
 from ccfs.web.readiness import Readiness
 
@@ -39,6 +40,7 @@ class Here:
     elsewhere: Elsewhere
     peer_keys: Sequence[bytes]  # by which other nodes are known
     readiness: Readiness
+    sealer: Sealer  # of secrets that the console makes
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

@@ -37,7 +37,7 @@ class Request:
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
     peer: str  # address and port of the other end of the connection
-    scheme: str = "http"  # of that connection
+    scheme: str = "http"  # of that connection: a proxy before us may speak another
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -52,9 +52,15 @@ class Request:
 
     def origin(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
+        return f"{self._scheme(trusted)}://{self.headers.get('host', '')}"
+
+    def is_secure(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+        """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
+        return self._scheme(trusted) == "https"
+
+    def _scheme(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-        scheme = told if told in ("http", "https") and self.is_from(trusted) else self.scheme
-        return f"{scheme}://{self.headers.get('host', '')}"
+        return told if told in ("http", "https") and self.is_from(trusted) else self.scheme
 
     def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.

@@ -22,7 +22,6 @@ from ccfs.web.files import must_have_its_size, path_of
 from ccfs.web.here import Here
 from ccfs.web.pipe import piped
 from ccfs.web.request import ProtocolClosed, Request
-from ccfs.wire.envelope import BINARY_TYPE
 
 AT_ONCE = 1 << 20  # bytes that are read here rather than by the server
 GATHERED = 2 << 20  # bytes of an answer that is put together here before it is sent; more goes through a pipe
@@ -100,6 +99,9 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
     ]
     if answer.allow:
         headers.append(("allow", answer.allow))
+    if answer.more:
+        given = {name for name, _ in answer.more}
+        headers = [(name, value) for name, value in headers if name not in given] + list(answer.more)
     if request.method == "HEAD":
         protocol.response_empty(answer.status, headers)
         return answer.status, 0
@@ -109,10 +111,10 @@ def _send_plain(request: Request, answer: Plain, protocol: Any) -> tuple[int, in
 
 def _file_headers(request: Request, answer: KeptFile | KeptZip) -> Headers:
     return [
-        ("content-type", BINARY_TYPE),
+        ("content-type", answer.content_type),
         ("etag", answer.etag),
         ("accept-ranges", "bytes"),
-        ("content-disposition", disposition(answer.name)),
+        ("content-disposition", "inline" if answer.is_inline else disposition(answer.name)),
         ("cache-control", "private, no-cache"),  # a proxy must not keep a call; a player may ask again by its tag
         ("x-content-type-options", "nosniff"),
         ("x-request-id", request.id),

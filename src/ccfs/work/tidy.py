@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ccfs.logs import log
 from ccfs.model.tenancy import App
 from ccfs.model.voice_file import VoiceFile
-from ccfs.store import exports, lockouts, play_tokens, voice_files
+from ccfs.store import exports, lockouts, play_tokens, users, voice_files
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 
@@ -28,6 +28,7 @@ def tidy(
     with database.writing() as connection:
         play_tokens.forget_expired(connection, now)
         lockouts.forget_old(connection, now, lock_period)
+        users.forget_links(connection, now)
     finish_deletions(database, locations, now, far)
     expire_exports(database, locations, now - keep, far)
 

@@ -32,6 +32,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("ak", name=op.f("uq_apps_ak")),
     )
     op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=True),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    op.create_index(op.f("ix_audit_app_at"), "audit", ["app", "at"], unique=False)
+    op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
+    op.create_index(op.f("ix_audit_who_at"), "audit", ["who", "at"], unique=False)
+    op.create_table(
         "changes",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -100,6 +115,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_trusted_certificates")),
     )
     op.create_table(
+        "users",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=False),
+        sa.Column("sealed_totp", sa.Text(), nullable=False),
+        sa.Column("totp_step", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("disabled_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sa.UniqueConstraint("name", name=op.f("uq_users_name")),
+    )
+    op.create_table(
         "access_keys",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -154,6 +181,14 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_agent_operations_app_begin"), "agent_operations", ["app", "begin"], unique=False)
+    op.create_index(
+        "ix_agent_operations_call",
+        "agent_operations",
+        ["app", "call_id"],
+        unique=False,
+        sqlite_where=sa.text("call_id != ''"),
+        postgresql_where=sa.text("call_id != ''"),
+    )
     op.create_table(
         "agent_skill_changes",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -234,6 +269,8 @@ def upgrade() -> None:
         sa.Column("switch_leg_id", sa.Text(), nullable=False),
         sa.Column("leg_order", sa.Text(), nullable=False),
         sa.Column("line_key", sa.Text(), nullable=False),
+        sa.Column("talk_seconds", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_cdrs_app")),
         sa.PrimaryKeyConstraint("app", "begin", "account_id", "line_key", name=op.f("pk_cdrs")),
         postgresql_partition_by="RANGE (begin)",
@@ -247,6 +284,64 @@ def upgrade() -> None:
         sqlite_where=sa.text("switch_leg_id != switch_call_id"),
         postgresql_where=sa.text("switch_leg_id != switch_call_id"),
     )
+    op.create_index(
+        "ix_cdrs_search_agent_id",
+        "cdrs",
+        ["app", "account_id", "agent_id", "begin"],
+        unique=False,
+        sqlite_where=sa.text("agent_id != ''"),
+        postgresql_where=sa.text("agent_id != ''"),
+    )
+    op.create_index("ix_cdrs_search_begin", "cdrs", ["app", "account_id", "begin", "talk_seconds"], unique=False)
+    op.create_index(
+        "ix_cdrs_search_callee_no",
+        "cdrs",
+        ["app", "account_id", "callee_no", "begin"],
+        unique=False,
+        sqlite_where=sa.text("callee_no != ''"),
+        postgresql_where=sa.text("callee_no != ''"),
+    )
+    op.create_index(
+        "ix_cdrs_search_caller_no",
+        "cdrs",
+        ["app", "account_id", "caller_no", "begin"],
+        unique=False,
+        sqlite_where=sa.text("caller_no != ''"),
+        postgresql_where=sa.text("caller_no != ''"),
+    )
+    op.create_index(
+        "ix_cdrs_search_current_skill_id",
+        "cdrs",
+        ["app", "account_id", "current_skill_id", "begin"],
+        unique=False,
+        sqlite_where=sa.text("current_skill_id != ''"),
+        postgresql_where=sa.text("current_skill_id != ''"),
+    )
+    op.create_index("ix_cdrs_search_direction", "cdrs", ["app", "account_id", "direction", "begin"], unique=False)
+    op.create_index(
+        "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
+    )
+    op.create_table(
+        "console_links",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_console_links_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_links")),
+    )
+    op.create_table(
+        "console_sessions",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_console_sessions_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_sessions")),
+    )
+    op.create_index(op.f("ix_console_sessions_seen_at"), "console_sessions", ["seen_at"], unique=False)
+    op.create_index(op.f("ix_console_sessions_user_id"), "console_sessions", ["user_id"], unique=False)
     op.create_table(
         "devices",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -290,6 +385,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("response_id", name=op.f("pk_exports")),
         sa.UniqueConstraint("app", "file_name", name=op.f("uq_exports_app_file_name")),
     )
+    op.create_index(op.f("ix_exports_app_asked_at"), "exports", ["app", "asked_at"], unique=False)
     op.create_index(
         "ix_exports_due",
         "exports",
@@ -410,6 +506,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_source_files_app_state"), "source_files", ["app", "state"], unique=False)
     op.create_table(
+        "user_roles",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=True),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_user_roles_app"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_roles")),
+    )
+    op.create_index(op.f("ix_user_roles_user_id"), "user_roles", ["user_id"], unique=False)
+    op.create_table(
         "voice_files",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),
@@ -452,6 +560,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     op.create_index(op.f("ix_deliveries_app_created_at"), "deliveries", ["app", "created_at"], unique=False)
+    op.create_index(op.f("ix_deliveries_app_export"), "deliveries", ["app", "export"], unique=False)
     op.create_index(
         "ix_deliveries_due",
         "deliveries",

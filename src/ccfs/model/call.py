@@ -1,0 +1,167 @@
+"""A call as people look at it: its legs (CDR rows) taken together, as a line of a list and as a line of time. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from typing import Final
+
+from ccfs.model.cdr import LAST, CallType, Cdr, Device
+
+
+class Direction(StrEnum):
+    """Where a call came from, as far as the interface's many call types tell."""
+
+    INBOUND = auto()
+    OUTBOUND = auto()
+    INTERNAL = auto()
+
+
+INBOUND_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)
+INTERNAL_TYPES: Final = (int(CallType.INTERNAL), 51, 52, 53)
+LONGEST_TALK: Final = 2**31 - 1  # seconds: what a column holds
+OUTBOUND_TYPES: Final = (2, 3, 4, *range(7, 13), 14, 16, 18, 20, 22, 23, 31, 34, 35, *range(40, 46))
+TYPES: Final[dict[Direction, tuple[int, ...]]] = {
+    Direction.INBOUND: INBOUND_TYPES,
+    Direction.OUTBOUND: OUTBOUND_TYPES,
+    Direction.INTERNAL: INTERNAL_TYPES,
+}
+
+
+def direction_of(call_type: int) -> Direction:
+    """The direction of a call type; one that is on no list counts as outbound, as most of the interface's are."""
+    return next((one for one, types in TYPES.items() if call_type in types), Direction.OUTBOUND)
+
+
+def direction_number(call_type: int) -> int:
+    """The direction of a call type as rows keep it: 0 inbound, 1 outbound, 2 internal."""
+    return list(Direction).index(direction_of(call_type))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, of its legs."""
+
+    call_id: str
+    switch_call_id: str
+    account_id: str
+    begin: datetime
+    end: datetime
+    caller_no: str
+    caller_name: str
+    callee_no: str
+    direction: Direction
+    agents: tuple[str, ...]  # in the order in which they had the call
+    queues: tuple[str, ...]
+    talk: timedelta  # with agents; of a call without, between the parties
+    wait: timedelta
+    is_answered: bool
+    leave_reason: int  # of the last leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of a leg."""
+
+    kind: str  # wait, ring, talk, or stay: what the row does not tell more of
+    begin: datetime
+    end: datetime
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A leg as a row of the line of time."""
+
+    device: Device
+    name: str  # of the queue or agent; else the device's number
+    spans: tuple[Span, ...]
+    leave_reason: int
+    release_cause: int | None  # only the last leg's means something
+    switch_leg_id: str
+    begin: datetime
+    end: datetime
+
+
+def in_order(legs: Iterable[Cdr]) -> list[Cdr]:
+    """A call's rows as they are numbered: the last one, -1, last."""
+    return sorted(legs, key=lambda leg: (leg.call_id_num == LAST, leg.call_id_num, leg.begin))
+
+
+def end_of(leg: Cdr) -> datetime:
+    """The last instant that a leg tells of."""
+    told = (leg.begin, leg.wait_begin, leg.wait_end, leg.ack_begin, leg.ack_end, leg.call_begin, leg.call_end)
+    return max(moment for moment in told if moment is not None)
+
+
+def talk_seconds(leg: Cdr) -> int:
+    """Whole seconds of talk in a leg; 0 where there was none."""
+    if leg.call_begin is None or leg.call_end is None:
+        return 0
+    return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), LONGEST_TALK)
+
+
+def call_of(legs: Sequence[Cdr]) -> Call:
+    """The call of its legs, of which there is at least one."""
+    ordered = in_order(legs)
+    first, last = ordered[0], ordered[-1]
+    with_agents = [leg for leg in ordered if leg.device_type == Device.AGENT] or ordered
+    return Call(
+        call_id=first.call_id,
+        switch_call_id=first.switch_call_id,
+        account_id=first.account_id,
+        begin=min(leg.begin for leg in ordered),
+        end=max(map(end_of, ordered)),
+        caller_no=first.caller_no,
+        caller_name=first.caller_name,
+        callee_no=first.callee_no,
+        direction=direction_of(first.call_type),
+        agents=_named(leg.agent_id for leg in ordered),
+        queues=_named(leg.current_skill_id for leg in ordered),
+        talk=timedelta(seconds=sum(map(talk_seconds, with_agents))),
+        wait=sum((_length(leg.wait_begin, leg.wait_end) for leg in ordered), timedelta()),
+        is_answered=any(talk_seconds(leg) for leg in with_agents),
+        leave_reason=last.leave_reason,
+    )
+
+
+def steps_of(legs: Sequence[Cdr]) -> list[Step]:
+    """The legs as rows of the line of time, in order."""
+    return [_step(leg) for leg in in_order(legs)]
+
+
+def _step(leg: Cdr) -> Step:
+    device = Device(leg.device_type) if leg.device_type in set(Device) else Device.NONE
+    names = {Device.QUEUE: leg.current_skill_id, Device.AGENT: leg.agent_id}
+    spans = tuple(
+        Span(kind=kind, begin=begin, end=end)
+        for kind, begin, end in (
+            ("wait", leg.wait_begin, leg.wait_end),
+            ("ring", leg.ack_begin, leg.ack_end),
+            ("talk", leg.call_begin, leg.call_end),
+        )
+        if begin and end and end > begin
+    )
+    end = end_of(leg)
+    return Step(
+        device=device,
+        name=names.get(device) or (str(leg.device_no) if leg.device_no else ""),
+        spans=spans or (Span(kind="stay", begin=leg.begin, end=end),),
+        leave_reason=leg.leave_reason,
+        release_cause=leg.release_cause if leg.call_id_num == LAST else None,
+        switch_leg_id=leg.switch_leg_id,
+        begin=leg.begin,
+        end=end,
+    )
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _length(begin: datetime | None, end: datetime | None) -> timedelta:
+    return max(end - begin, timedelta()) if begin and end else timedelta()

@@ -1,0 +1,181 @@
+"""The console's door: who comes in, that a change comes from our own page, and which visitor's file it is for."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from ccfs.logs import log
+from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
+from ccfs.store import sessions
+from ccfs.web.answers import Answer, Plain
+from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in
+from ccfs.web.console import log as audit_log
+from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
+from ccfs.web.here import Here
+from ccfs.web.request import ProtocolClosed, Request, read_body
+
+Room = Callable[[Visit], Awaitable[Answer]]
+FORM_LIMIT: Final = 1 << 16  # bytes
+FIELDS: Final = 100
+
+OPEN: dict[tuple[str, str], Room] = {
+    ("GET", "/console/login"): signing_in.ask,
+    ("POST", "/console/login"): signing_in.enter,
+    ("GET", "/console/start"): signing_in.ask_password,
+    ("POST", "/console/start"): signing_in.set_password,
+    ("POST", "/console/language"): signing_in.choose_language,
+}
+ROOMS: dict[tuple[str, str], Room] = {
+    ("GET", "/console"): calls.front,
+    ("GET", "/console/"): calls.front,
+    ("GET", "/console/calls"): calls.search,
+    ("GET", "/console/call"): calls.show,
+    ("GET", "/console/audio"): calls.play,
+    ("GET", "/console/download"): calls.download,
+    ("POST", "/console/logout"): signing_in.leave,
+    ("GET", "/console/exports"): exports.index,
+    ("GET", "/console/export"): exports.show,
+    ("POST", "/console/export"): exports.retry,
+    ("GET", "/console/ingest"): ingest.index,
+    ("GET", "/console/apps"): apps.index,
+    ("POST", "/console/apps/add"): apps.add,
+    ("POST", "/console/apps/account"): apps.add_account,
+    ("POST", "/console/apps/key"): apps.add_key,
+    ("POST", "/console/apps/revoke"): apps.revoke_key,
+    ("GET", "/console/people"): people.index,
+    ("POST", "/console/people/add"): people.add,
+    ("POST", "/console/people/give"): people.give,
+    ("POST", "/console/people/take"): people.take,
+    ("POST", "/console/people/disable"): people.disable,
+    ("POST", "/console/people/reset"): people.reset,
+    ("GET", "/console/audit"): audit_log.index,
+    ("GET", "/console/audit/csv"): audit_log.save,
+    ("GET", "/console/node"): node.index,
+    ("GET", "/console/me"): oneself.me,
+    ("POST", "/console/me/password"): oneself.set_password,
+    ("POST", "/console/me/factor"): oneself.begin_factor,
+    ("POST", "/console/me/factor/set"): oneself.set_factor,
+    ("POST", "/console/me/factor/end"): oneself.end_factor,
+}
+
+
+def leads_to(path: str) -> bool:
+    """Whether a path is the console's."""
+    return path == "/console" or path.startswith("/console/")
+
+
+async def visit(here: Here, request: Request, protocol: Any) -> Answer:
+    """The answer to a request to the console; what goes wrong is a page, too."""
+    if request.path.startswith(render.STATIC):
+        found = render.static(request.path)
+        return found or await _lost(_stranger(here, request))
+    came = _stranger(here, request)
+    try:
+        came = await _known(here, request, await _form(request, protocol))
+        return await _led(came)
+    except Absent:
+        return await _lost(came)
+    except Unavailable:
+        return came.page("wrong.html", 503, what="unavailable", reason="")
+    except (Misuse, BadAsk) as error:
+        return came.page("wrong.html", 400, what="refused", reason=str(error))
+    except ProtocolClosed:
+        raise
+    except Exception:  # noqa: BLE001  of whatever kind: people get a page, and the log the reason
+        log().exception("failed", action="request_failed", request=request.id, path=request.path)
+        return came.page("wrong.html", 500, what="unavailable", reason="")
+
+
+async def _led(came: Visit) -> Answer:
+    method = "GET" if came.request.method == "HEAD" else came.request.method
+    step = (method, came.request.path)
+    room = OPEN.get(step) or ROOMS.get(step)
+    if method == "POST" and not _is_from_here(came, is_open=step in OPEN):
+        return came.page("wrong.html", 403, what="stale", reason="")
+    if room is None or (step not in OPEN and came.user is None):
+        return await _turned_away(came, room)
+    return await room(came)
+
+
+async def _turned_away(came: Visit, room: Room | None) -> Answer:
+    """Who is not signed in learns nothing of what there is; a page that was asked for is shown after signing in."""
+    if came.user is not None:
+        raise Absent
+    if room is None or came.request.method == "POST" or came.request.path in ("/console", "/console/"):
+        return came.to("/console/login")
+    query = f"?{came.request.query}" if came.request.query else ""
+    return came.to("/console/login", next=came.request.path + query)
+
+
+async def _lost(came: Visit) -> Plain:
+    return came.page("wrong.html", 404, what="absent", reason="")
+
+
+def _is_from_here(came: Visit, *, is_open: bool) -> bool:
+    """Whether a change comes from a page of ours: by the browser's word, and by what only our page knows."""
+    origin = came.request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != came.request.headers.get("host"):
+        return False
+    return is_open or (
+        bool(came.csrf) and secrets.compare_digest(came.csrf.encode(), came.form.get("csrf", "").encode())
+    )
+
+
+def _stranger(here: Here, request: Request) -> Visit:
+    address = request.address(here.settings.trusted_proxies)
+    return Visit(here=here, request=request, address=address, language=_language(here, request))
+
+
+async def _known(here: Here, request: Request, form: Mapping[str, str]) -> Visit:
+    """The visit with its user, whose session is noted as used."""
+    came, now, set_to = _stranger(here, request), here.now(), here.settings
+    token = cookies(request).get(SESSION, "")
+    idle, lasts = timedelta(seconds=set_to.session_idle_seconds), timedelta(seconds=set_to.session_seconds)
+    user, is_news = await here.ask(lambda connection: sessions.user_of(connection, token, now, idle, lasts))
+    if is_news:
+        await here.tell(lambda connection: sessions.seen(connection, token, now))
+    return Visit(
+        here=here,
+        request=request,
+        address=came.address,
+        language=came.language,
+        user=user,
+        token=token if user else "",
+        form=form,
+    )
+
+
+async def _form(request: Request, protocol: Any) -> Mapping[str, str]:
+    if request.method != "POST":
+        return {}
+    body = await read_body(request, protocol, FORM_LIMIT)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
+    except ValueError:
+        raise TooLarge(f"{FIELDS} fields") from None
+    return {name: value.replace("\0", "") for name, value in pairs}
+
+
+def cookies(request: Request) -> dict[str, str]:
+    """The request's cookies; of a repeated name the first."""
+    found: dict[str, str] = {}
+    for part in request.headers.get("cookie", "").replace(",", ";").split(";"):
+        name, _, value = part.strip().partition("=")
+        found.setdefault(name, value)
+    return found
+
+
+def _language(here: Here, request: Request) -> str:
+    """The language that was chosen, else the first one that the browser names and we speak, else the node's."""
+    chosen = cookies(request).get(LANGUAGE, "")
+    if chosen in render.LANGUAGES:
+        return chosen
+    named = (
+        one.partition(";")[0].strip().partition("-")[0] for one in request.headers.get("accept-language", "").split(",")
+    )
+    return next((one.lower() for one in named if one.lower() in render.LANGUAGES), here.settings.language)
+
+
+__all__ = ["FRONT", "cookies", "leads_to", "visit"]

@@ -1,0 +1,140 @@
+"""Pages from templates, and the files beside them. What stands on a page is its visitor's business."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ccfs import __version__
+from ccfs.web.answers import Plain
+from ccfs.web.console import said
+
+HERE = Path(__file__).parent
+STATIC = "/console/static/"
+LANGUAGES = ("en", "zh")
+TYPES = {
+    ".css": "text/css;charset=UTF-8",
+    ".js": "text/javascript;charset=UTF-8",
+    ".svg": "image/svg+xml",
+    ".LICENSE": "text/plain;charset=UTF-8",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+GUARDS = (
+    ("content-security-policy", POLICY),
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
+)
+
+
+@cache
+def words(language: str) -> Mapping[str, str]:
+    """The catalogue of a language, by the English text; English needs none."""
+    if language == "en":
+        return {}
+    found: dict[str, str] = json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def translator(language: str) -> Callable[..., str]:
+    """What makes a text of the console, said in English, one of that language; {names} are filled in afterwards."""
+    known = words(language)
+
+    def translate(text: str, **values: object) -> str:
+        said = known.get(text, text)
+        return said.format(**values) if values else said
+
+    return translate
+
+
+@cache
+def _environment() -> Environment:
+    loader = FileSystemLoader(HERE / "templates")
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {"clock": clock, "moment": moment, "lasts": length, "size": size}
+    made.globals |= {"version": __version__, "asset": asset, "said": said, "UTC": UTC}
+    return made
+
+
+def html(template: str, language: str, **values: Any) -> bytes:
+    """A page."""
+    page = _environment().get_template(template)
+    return page.render(t=translator(language), language=language, **values).encode("utf-8", "replace")
+
+
+def moment(instant: datetime | None, zone: tzinfo) -> Markup | str:
+    """A date and time in a zone, as <time>."""
+    if instant is None:
+        return "–"
+    there = instant.astimezone(zone)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S}</time>').format(there.isoformat(), there)
+
+
+def clock(instant: datetime | None, zone: tzinfo) -> Markup | str:
+    """A time of day in a zone, as <time>."""
+    if instant is None:
+        return "–"
+    there = instant.astimezone(zone)
+    return Markup('<time datetime="{}">{:%H:%M:%S}</time>').format(there.isoformat(), there)
+
+
+def length(lasts: timedelta) -> str:
+    """How long, as minutes:seconds or hours:minutes:seconds."""
+    minutes, seconds = divmod(int(lasts.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def size(number: int) -> str:
+    """A number of bytes for people."""
+    amount = float(number)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GB"
+
+
+@cache
+def _static(name: str) -> tuple[bytes, str] | None:
+    path = HERE / "static" / name
+    kind = next((kind for ending, kind in TYPES.items() if name.endswith(ending)), None)
+    return (path.read_bytes(), kind) if kind and path.is_file() else None
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(path.name for path in (HERE / "static").iterdir())
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file beside the pages; it changes with the file, so that browsers may keep it."""
+    return f"{STATIC}{name}?{sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
+
+
+def static(path: str) -> Plain | None:
+    """A file beside the pages; None if there is none of that name."""
+    name = path.removeprefix(STATIC)
+    found = _static(name) if name in _names() else None
+    if found is None:
+        return None
+    kept = ("cache-control", "public, max-age=31536000, immutable")
+    return Plain(body=found[0], content_type=found[1], more=(kept, *GUARDS))

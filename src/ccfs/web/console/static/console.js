@@ -1,0 +1,23 @@
+// What HTML alone does not do: search when a choice is made, keep preset and exact times apart, copy a secret.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-search]");
+  if (!form) return;
+  const { when, from, to } = form.elements;
+  if (event.target === from || event.target === to) { when.value = "other"; return; }
+  if (event.target === when && when.value === "other") {
+    form.querySelector("details").open = true;
+    from.focus();
+    return;
+  }
+  if (event.target === when) from.value = to.value = "";
+  if (event.target.matches("select")) form.requestSubmit();
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
+    .then(() => { button.textContent = button.dataset.copied; });
+});
+document.addEventListener("play", (event) => {
+  for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
+}, true);

@@ -1,0 +1,140 @@
+"""A call centre for the console's tests: the cast's two apps with calls of yesterday, and people of every role. No test here."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from ccfs.model.agent_operation import AgentOperation, Operation
+from ccfs.model.cdr import Cdr, Device, LeaveReason
+from ccfs.model.recording import Recording
+from ccfs.model.tenancy import Account, App, Vdn
+from ccfs.model.user import Grant, Role
+from ccfs.node import Node
+from ccfs.store import agent_operations, cdrs, passwords, tenancy, users
+from tests.cast import a_law, add_app, keep_recording
+from tests.console.visitor import PASSWORD
+
+BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+NASTY_FILE = '/0/1/record/x/acme-account/20201015/512/a"b\r\nset-cookie: x=1;<script>é.V3'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What there is."""
+
+    acme: App
+    bolt: App
+    heard: Recording  # of acme's first call
+    other: Recording  # of the same app's other account
+    foreign: Recording  # of the other app
+    nasty: Recording
+
+    @property
+    def place(self) -> str:
+        """Acme's first account as addresses say it."""
+        return f"{self.acme.ak}/acme-account"
+
+
+def leg(account_id: str, call_id: str, minutes: int = 0, **more: object) -> Cdr:
+    """A leg of a call that began some minutes after BEGIN, answered by an agent."""
+    begin = BEGIN + timedelta(minutes=minutes)
+    usual = Cdr(
+        account_id=account_id,
+        cc_id="1",
+        vdn_id="1",
+        call_id=call_id,
+        agent_id="512",
+        caller_no="02079460001",
+        callee_no="600",
+        begin=begin,
+        wait_begin=begin,
+        wait_end=begin + timedelta(seconds=20),
+        ack_begin=begin + timedelta(seconds=20),
+        ack_end=begin + timedelta(seconds=25),
+        call_begin=begin + timedelta(seconds=25),
+        call_end=begin + timedelta(seconds=145),
+        device_type=Device.AGENT,
+        current_skill_id="sales",
+        release_cause=16,
+        switch_call_id=call_id.replace("-", "."),
+        switch_leg_id=f"{call_id}-leg",
+        line_key=hashlib.md5(f"{account_id} {call_id} {minutes}".encode()).hexdigest(),
+    )
+    return replace(usual, **more)  # type: ignore[arg-type]
+
+
+def furnish(node: Node) -> Floor:
+    """Two apps, one with two accounts; calls, recordings, people."""
+    acme, bolt = add_app(node, "acme", "x" * 32, 4), add_app(node, "bolt", "y" * 32, 8)
+    with node.database.writing() as connection:
+        vdn = Vdn(vdn_id=5, cc_id=1, account_id="acme-other")
+        tenancy.add_account(connection, acme, Account(account_id="acme-other", zone="Europe/London"), vdn, BEGIN)
+        cdrs.add(connection, acme, _calls())
+        cdrs.add(connection, acme, [leg("acme-other", "1700000000-7", caller_no="0777")])
+        cdrs.add(connection, bolt, [leg("bolt-account", "1700000000-1", caller_no="0888")])
+        did = AgentOperation(
+            id="1",
+            account_id="acme-account",
+            agent_id="512",
+            call_id="1700000000-1",
+            begin=BEGIN,
+            end=BEGIN + timedelta(minutes=2),
+            op_type=Operation.AFTER_CALL,
+            vdn_id="4",
+            cc_id="1",
+        )
+        agent_operations.add(connection, acme, [did])
+    _people(node, acme, bolt)
+    return Floor(
+        acme=acme,
+        bolt=bolt,
+        heard=_taped(node, acme, "acme-account", "1700000000-1", "/0/1/record/x/heard.wav", 1),
+        other=_taped(node, acme, "acme-other", "1700000000-7", "/0/1/record/x/other.wav", 2),
+        foreign=_taped(node, bolt, "bolt-account", "1700000000-1", "/0/1/record/x/foreign.wav", 3),
+        nasty=_taped(node, acme, "acme-account", "1700000000-4", NASTY_FILE, 4),
+    )
+
+
+def _calls() -> list[Cdr]:
+    queue = {"device_type": Device.QUEUE, "agent_id": "", "call_begin": None, "call_end": None, "call_id_num": 1}
+    return [
+        leg("acme-account", "1700000000-1"),
+        leg("acme-account", "1700000000-2", 10, **queue),
+        leg("acme-account", "1700000000-2", 11, agent_id="513"),
+        leg(
+            "acme-account",
+            "1700000000-3",
+            20,
+            agent_id="",
+            caller_no="0123",
+            call_begin=None,
+            call_end=None,
+            leave_reason=LeaveReason.QUEUE_CANCELLED,
+            device_type=Device.QUEUE,
+        ),
+        leg("acme-account", "1700000000-4", 30, caller_name=NASTY, call_type=7, callee_no="0999"),
+    ]
+
+
+def _taped(node: Node, app: App, account_id: str, call_id: str, name: str, seed: int) -> Recording:
+    more = {"account_id": account_id, "call_id": call_id, "call_begin": BEGIN, "call_end": BEGIN + timedelta(minutes=2)}
+    return keep_recording(node, app, a_law(seed, 3), name, f"Y:/{seed}/0/20201015/512/{seed}.V3", **more)
+
+
+def _people(node: Node, acme: App, bolt: App) -> None:
+    roles = {
+        "olga": Grant(role=Role.OPERATOR),
+        "lucy": Grant(role=Role.LISTENER, app=acme.id, account_id="acme-account"),
+        "emil": Grant(role=Role.EXPORTER, app=acme.id),
+        "anna": Grant(role=Role.ADMINISTRATOR, app=acme.id),
+        "audrey": Grant(role=Role.AUDITOR),
+        "basil": Grant(role=Role.LISTENER, app=bolt.id),
+        "nick": None,
+    }
+    kept = passwords.hashed(PASSWORD)
+    with node.database.writing() as connection:
+        for name, grant in roles.items():
+            user = users.add(connection, name, kept, BEGIN)
+            if grant:
+                users.grant(connection, user, grant)

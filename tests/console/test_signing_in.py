@@ -1,0 +1,226 @@
+"""Signing in: who gets a session, what its cookie is like, how it ends; links, second factor, lock-out."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ccfs.model import totp
+from ccfs.model.user import Grant, Role
+from ccfs.store import passwords, users
+from tests.cli.command import ccfs
+from tests.console.visitor import PASSWORD, Visitor, text_of
+from tests.web.serving import Server, serving
+
+WRONG = "Name, password or code is wrong."
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with nobody yet, behind a proxy, where failures lock."""
+    with serving(tmp_path_factory.mktemp("strict"), lock_failures=3, trusted_proxies="127.0.0.0/8") as one:
+        yield one
+
+
+def _person(server: Server, name: str) -> str:
+    with server.node.database.writing() as connection:
+        user = users.add(connection, name, passwords.hashed(PASSWORD), datetime.now(UTC))
+        users.grant(connection, user, Grant(role=Role.AUDITOR))
+    return name
+
+
+def test_nobody_gets_a_page_without_signing_in(stranger: Visitor) -> None:
+    for path in ("/console", "/console/calls", "/console/audit", "/console/audio?in=x&name=y", "/console/nothing"):
+        reply = stranger.get(path)
+        assert (reply.status, reply.body) == (303, b"")
+        assert reply.headers["location"].startswith("/console/login")
+
+
+def test_the_page_that_was_asked_for_is_shown_after_signing_in(stranger: Visitor) -> None:
+    there = stranger.get("/console/call?in=a%2Fb&id=1").headers["location"]
+    assert there == "/console/login?next=%2Fconsole%2Fcall%3Fin%3Da%252Fb%26id%3D1"
+    assert 'value="/console/call?in=a%2Fb&amp;id=1"' in stranger.get(there).body.decode()
+    assert (
+        stranger.sign_in("lucy", next="/console/call?in=a%2Fb&id=1").headers["location"]
+        == "/console/call?in=a%2Fb&id=1"
+    )
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/console\\..\\x",
+        "/console/../x",
+        "javascript:alert(1)",
+        "/console/calls\r\nset-cookie: x=1",
+        "/console/calls?a=\r\nx",
+        "/consolex",
+        " /console",
+        "/console/call?\\",
+    ],
+)
+def test_signing_in_leads_nowhere_else(stranger: Visitor, elsewhere: str) -> None:
+    reply = stranger.sign_in("lucy", next=elsewhere)
+    assert (reply.status, reply.headers["location"]) == (303, "/console/calls")
+    assert "x=1" not in reply.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("lucy", "another password"), ("lucy", ""), ("nobody", PASSWORD), ("", ""), ("lucy' or 1=1 --", PASSWORD)],
+)
+def test_who_does_not_know_the_password_stays_outside(stranger: Visitor, name: str, password: str) -> None:
+    reply = stranger.sign_in(name, password)
+    assert reply.status == 401
+    assert WRONG in text_of(reply)
+    assert "set-cookie" not in reply.headers
+
+
+def test_the_cookie_is_for_this_server_s_console_only(stranger: Visitor) -> None:
+    cookie = stranger.sign_in("lucy").headers["set-cookie"]
+    assert re.fullmatch(
+        r"ccfs_session=[\w-]{43}; Path=/console; HttpOnly; SameSite=Lax; Max-Age=43200", cookie
+    )  # no Secure: the connection is plain
+
+
+def test_behind_a_proxy_that_speaks_tls_the_cookie_is_secure(strict: Server) -> None:
+    name, visitor = _person(strict, "proxied"), Visitor(server=strict)
+    origin = {"origin": f"https://{strict.host}", "x-forwarded-proto": "https"}
+    body = f"name={name}&password={PASSWORD.replace(' ', '+')}".encode()
+    assert visitor._sent("POST", "/console/login", origin, body).headers["set-cookie"].endswith("; Secure")
+
+
+def test_a_session_that_somebody_planted_is_not_the_one_that_signs_in(stranger: Visitor) -> None:
+    stranger.cookies["ccfs_session"] = planted = "planted-by-somebody-else"
+    stranger.sign_in("lucy")
+    assert stranger.cookies["ccfs_session"] != planted
+    other = Visitor(server=stranger.server, cookies={"ccfs_session": planted})
+    assert other.get("/console/calls").status == 303
+
+
+def test_signing_in_anew_ends_the_session_before(stranger: Visitor) -> None:
+    stranger.sign_in("lucy")
+    before = Visitor(server=stranger.server, cookies=dict(stranger.cookies))
+    stranger.sign_in("lucy")
+    assert stranger.get("/console/calls").status == 200
+    assert before.get("/console/calls").status == 303
+
+
+def test_signing_out_ends_the_session_at_the_server(stranger: Visitor) -> None:
+    stranger.sign_in("lucy")
+    kept = dict(stranger.cookies)
+    reply = stranger.post("/console/logout")
+    assert reply.headers["location"] == "/console/login"
+    assert "Max-Age=0" in reply.headers["set-cookie"]
+    assert Visitor(server=stranger.server, cookies=kept).get("/console/calls").status == 303
+
+
+def test_only_digests_of_sessions_are_kept(stranger: Visitor) -> None:
+    stranger.sign_in("lucy")
+    with stranger.server.node.database.reading() as connection:
+        digests = connection.exec_driver_sql("SELECT digest FROM console_sessions").scalars().all()
+    assert digests
+    assert stranger.cookies["ccfs_session"] not in digests
+    assert all(
+        Visitor(server=stranger.server, cookies={"ccfs_session": one}).get("/console").status == 303 for one in digests
+    )
+
+
+def _aged(visitor: Visitor, column: str, age: timedelta) -> None:
+    mine, microseconds = users.digest(visitor.cookies["ccfs_session"]), int(age.total_seconds() * 1e6)
+    with visitor.server.node.database.writing() as connection:
+        aged = f"UPDATE console_sessions SET {column} = {column} - {microseconds} WHERE digest = '{mine}'"
+        connection.exec_driver_sql(aged)
+
+
+@pytest.mark.parametrize(("column", "age"), [("seen_at", timedelta(hours=1)), ("created_at", timedelta(hours=12))])
+def test_a_session_ends_when_nobody_used_it_and_at_last(stranger: Visitor, column: str, age: timedelta) -> None:
+    stranger.sign_in("lucy")
+    _aged(stranger, column, age - timedelta(minutes=1))
+    assert stranger.get("/console/me").status == 200
+    _aged(stranger, column, age)
+    assert stranger.get("/console/me").status == 303
+
+
+def test_a_disabled_person_is_out_at_once_and_stays_out(stranger: Visitor) -> None:
+    data = stranger.server.node.settings.data
+    stranger.sign_in(_person(stranger.server, "odd"))
+    assert ccfs("user", "disable", "odd", "--data", data).code == 0
+    assert stranger.get("/console/me").status == 303
+    assert stranger.sign_in("odd").status == 401
+    assert ccfs("user", "disable", "odd", "--enable", "--data", data).code == 0
+    assert stranger.sign_in("odd").status == 303
+
+
+def test_the_first_start_prints_a_link_that_makes_one_operator_once(strict: Server) -> None:
+    link = re.search(r"http://\S+(/console/start\?link=\S+)", strict.log_text())
+    assert link
+    visitor = Visitor(server=strict)
+    assert "Welcome to ccfs" in visitor.text(link[1])
+    token = link[1].partition("=")[2]
+    form = {"link": token, "name": "Olga", "password": PASSWORD, "again": PASSWORD}
+    assert visitor.post("/console/start", **form | {"password": "short", "again": "short"}).status == 400
+    assert visitor.post("/console/start", **form | {"again": "another password"}).status == 400
+    assert visitor.post("/console/start", **form).status == 303
+    assert "Operator" in visitor.text("/console/me")
+    assert visitor.post("/console/start", **form | {"name": "eve"}).status == 404
+    assert Visitor(server=strict).get(link[1]).status == 404
+
+
+def test_too_many_wrong_passwords_lock_the_name_and_the_address(strict: Server) -> None:
+    name = _person(strict, "guessed")
+    visitor, elsewhere = Visitor(server=strict, source="127.0.0.3"), Visitor(server=strict, source="127.0.0.2")
+    assert [visitor.sign_in(name, "wrong password").status for _ in range(4)] == [401, 401, 401, 429]
+    assert elsewhere.sign_in(name).status == 429  # the name, wherever it comes from
+    assert visitor.sign_in("somebody").status == 429  # the address, whoever it says it is
+    assert elsewhere.sign_in("somebody", "wrong password").status == 401
+
+
+def test_the_link_of_a_person_sets_the_password_once(stranger: Visitor) -> None:
+    data = stranger.server.node.settings.data
+    made = ccfs("user", "add", "ben", "--role", "auditor", "--data", data, "--json").json
+    token = made["link"].partition("=")[2]
+    assert "ben" in stranger.text(f"/console/start?link={token}")
+    assert stranger.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 303
+    assert "Auditor" in stranger.text("/console/me")
+    assert stranger.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 404
+    listed = {one["name"]: one["roles"] for one in ccfs("user", "list", "--data", data, "--json").json["users"]}
+    assert listed["ben"] == [{"role": "auditor", "app": None, "account": None}]
+
+
+def test_a_second_factor_is_asked_for_and_its_code_is_good_once(stranger: Visitor) -> None:
+    name = _person(stranger.server, "careful")
+    stranger.sign_in(name)
+    secret = re.search(r'id="secret">([A-Z2-7]{32})<', stranger.post("/console/me/factor").body.decode())
+    assert secret
+    code = _code(secret[1], 0)
+    assert stranger.post("/console/me/factor/set", secret=secret[1], code="000000").status == 400
+    assert stranger.post("/console/me/factor/set", secret=secret[1], code=code).status == 303
+    fresh = Visitor(server=stranger.server)
+    assert fresh.sign_in(name).status == 401
+    assert fresh.sign_in(name, code=code).status == 401  # it was used to set it up
+    assert fresh.sign_in(name, code=_code(secret[1], 1)).status == 303
+    assert fresh.sign_in(name, code=_code(secret[1], 1)).status == 401
+    with stranger.server.node.database.reading() as connection:
+        assert secret[1] not in str(connection.exec_driver_sql("SELECT sealed_totp FROM users").scalars().all())
+
+
+def _code(secret: str, later: int) -> str:
+    return totp.code(secret, int(time.time()) // totp.STEP + later)
+
+
+def test_another_password_ends_the_other_sessions(stranger: Visitor) -> None:
+    name, there = _person(stranger.server, "changing"), Visitor(server=stranger.server)
+    stranger.sign_in(name)
+    there.sign_in(name)
+    new = {"new": "quite another password", "again": "quite another password"}
+    assert stranger.post("/console/me/password", password="not the present one", **new).status == 400
+    assert stranger.post("/console/me/password", password=PASSWORD, **new).status == 303
+    assert stranger.get("/console/me").status == 200
+    assert there.get("/console/me").status == 303
+    assert there.sign_in(name).status == 401
