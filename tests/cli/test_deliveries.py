@@ -120,16 +120,16 @@ def test_a_server_that_is_told_to_end_waits_for_no_receiver_that_hangs(tmp_path:
     with receiver(HANGS, OK) as there:
         with serving(tmp_path, lock_failures=0) as server:
             number = ask(server, there)
-            until(lambda: len(there.received) == 1, 15)
+            until(lambda: len(there.received) == 1)
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
-            server.process.wait(15)
+            server.process.wait(60)
             took = time.monotonic() - began
-        assert took < 10
+        assert took < 14  # an exchange may last 30
         assert server.process.returncode == 0
         print(f"ended {took:.1f} s after SIGTERM, a receiver hanging")
         with serving(tmp_path, lock_failures=0) as server:
-            until(lambda: len(there.received) == 2, 15)
+            until(lambda: len(there.received) == 2)
             done = ccfs("deliveries", "show", "--app", AK, number, "--json", settings={"CCFS_DATA": str(tmp_path)})
             until(lambda: server.log_lines("delivery_attempted") != [])
     assert [one.headers["webhook-id"] for one in there.received] == [number, number]

@@ -23,11 +23,12 @@ from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.window import Window
 from ccfs.wire import notices
 from ccfs.work.egress import Egress
+from tests.ports import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
 AK, SK = "TESTAK0001", "TestSecretKey0001"
 ID = "9239cb50a8384bb0ab503441bf089446"
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def block(language: str, holding: str) -> str:
@@ -51,8 +52,7 @@ class Running:
 @contextmanager
 def python_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
     """`SK=… python receiver.py PORT >>callbacks.jsonl`."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "receiver.py").write_text(block("python", "ThreadingHTTPServer"))
     with (folder / "callbacks.jsonl").open("ab") as kept:
         command = [sys.executable, "receiver.py", str(port)]

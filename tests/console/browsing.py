@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+PATIENCE = 90_000  # milliseconds, where the machine is busy
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # Without preload: axe would put the styles of a shadow root into a document of its own, which our policy forbids.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "preload": False}
@@ -25,6 +26,7 @@ def browser() -> Iterator[Browser]:
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         raise BrowserMissing("Chromium is missing: run scripts/test as root, or install the package chromium")
+    expect.set_options(timeout=PATIENCE)
     flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=flags)
@@ -39,6 +41,7 @@ def page(browser: Browser, *, refusal: str = "nothing", **options: Any) -> Itera
     """A page of a browser that nobody used yet; at the end, nothing may have gone wrong in it but that refusal."""
     usual: Mapping[str, Any] = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"}
     context = browser.new_context(**{**usual, **options})
+    context.set_default_timeout(PATIENCE)
     opened, wrong = context.new_page(), []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)

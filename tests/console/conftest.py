@@ -15,7 +15,8 @@ from tests.console.floor import Floor, furnish
 from tests.console.hall import Hall, a_hall
 from tests.console.provider import CLIENT, SECRET, Provider, provider
 from tests.console.visitor import Visitor
-from tests.web.serving import Server, free_port, serving
+from tests.ports import free_port
+from tests.web.serving import Server, serving
 
 Enter = Callable[[str], Visitor]
 

@@ -9,7 +9,8 @@ from tests.console.browsing import browser, page, violations
 from tests.console.floor import furnish
 from tests.console.provider import CLIENT, SECRET, provider
 from tests.console.visitor import PASSWORD
-from tests.web.serving import Server, free_port, serving
+from tests.ports import free_port
+from tests.web.serving import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from tests.cli.command import ccfs
 from tests.console.floor import Floor, furnish
 from tests.console.provider import CLIENT, SECRET, Provider, provider
 from tests.console.visitor import PASSWORD, Visitor, text_of
+from tests.ports import free_port
 from tests.web.callers import Reply
-from tests.web.serving import Server, free_port, serving
+from tests.web.serving import Server, serving
 
 
 @pytest.fixture(scope="module")

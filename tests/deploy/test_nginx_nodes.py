@@ -28,7 +28,7 @@ def refused(site: Site, sites: dict[str, Site]) -> str:
     wrong = replace(site.acme, sk="wrong", source=address)
     for number in range(6):
         wrong.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=f"198.51.100.{number}, 127.0.0.1")
-    give_up, right = time.monotonic() + 20, replace(site.acme, source=address)
+    give_up, right = time.monotonic() + 60, replace(site.acme, source=address)
     while not all(right.ask("downloadRecord", {"callId": "x"}).status == 403 for _ in range(4)):
         assert time.monotonic() < give_up  # on PostgreSQL the other node knows of it after a second
     return address
@@ -122,7 +122,7 @@ def dying() -> Iterator[tuple[int, list[bytes]]]:
     """A node that reads a request and dies before it answers; its port, and what it heard."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(60)
 
         def hear() -> None:
             connection, _ = listener.accept()

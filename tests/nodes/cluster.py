@@ -41,6 +41,11 @@ class Cluster:
         self._servers[name] = self._stack.enter_context(one)
         return self._servers[name]
 
+    def end(self) -> None:
+        """Tell all at once that they are to end: one after the other takes longer."""
+        for one in self._servers.values():
+            one.process.terminate()
+
     def command(self, *arguments: object) -> Done:
         """A command on a machine of its own, with the same database."""
         given = {f"CCFS_{name.upper()}": str(value) for name, value in self.settings.items()}
@@ -55,7 +60,11 @@ class Cluster:
 def cluster(folder: Path, url: str, program: str = PROGRAM, **given: object) -> Iterator[Cluster]:
     """Nodes on the database, with these settings; all end with the block."""
     with ExitStack() as stack:
-        yield Cluster(folder, url, stack, program, given)
+        found = Cluster(folder, url, stack, program, given)
+        try:
+            yield found
+        finally:
+            found.end()
 
 
 def readiness(server: Server) -> tuple[int, str]:
@@ -64,7 +73,7 @@ def readiness(server: Server) -> tuple[int, str]:
     return reply.status, reply.json["status"]
 
 
-def until(is_so: Callable[[], bool], seconds: float = 15) -> float:
+def until(is_so: Callable[[], bool], seconds: float = 90) -> float:
     """Wait until it is so: after how many seconds; fails where it takes longer."""
     began = time.monotonic()
     while not is_so():

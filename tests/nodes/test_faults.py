@@ -6,12 +6,13 @@ from tests.nodes.site import Site
 from tests.soak.faults import FAULTS, options_in, run_on, wrongs
 
 SHORT = ["--quick", "--seconds", "4", "--clients", "10"]
+BUSY_BOUND_SECONDS = 60.0  # the machine may have other work
 
 
 def test_no_fault_loses_or_falsifies_anything(whole: Site, tmp_path: Path) -> None:
     found = run_on(whole, options_in([*SHORT, str(tmp_path)]))
     print(found)
-    assert wrongs(found) == []
+    assert wrongs(found, BUSY_BOUND_SECONDS) == []
     assert all(figures["requests"] > figures["failed"] for figures in found.values())
     assert found.keys() == FAULTS.keys()
     assert sum(figures["uploads"] for figures in found.values()) > 0

@@ -51,12 +51,17 @@ def keep_on(folder: Path, seed: int) -> None:
 
 def killed(folder: Path, chance: random.Random) -> None:
     """Start a child and kill it at a random moment of its life."""
+    begun, begins = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            os.write(begins, b"!")
             keep_on(folder, chance.getrandbits(60))
         finally:
             os._exit(3)  # keep_on does not end by itself
+    os.read(begun, 1)
+    for end in (begun, begins):
+        os.close(end)
     time.sleep(chance.uniform(0, LONGEST))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -36,6 +35,7 @@ import sqlalchemy as sa
 from ccfs.client import Session
 from ccfs.store import recordings, schema, tenancy
 from tests.cli.command import ROOT
+from tests.ports import free_port
 from tests.store.given import recording
 from tests.work.ingest.given import ACCOUNT, AK, SK, Place
 
@@ -82,11 +82,6 @@ def listen(book: Path, port: int) -> None:
     server.serve_forever()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class Nodes:
     """Two nodes on one database and one folder, each on a port of its own."""
 
@@ -110,8 +105,9 @@ class Nodes:
 
     def await_both(self) -> None:
         """Both answer."""
+        give_up = time.monotonic() + 180
         for port in self.ports:
-            while True:
+            while time.monotonic() < give_up:
                 with suppress(httpx2.HTTPError):
                     if httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200:
                         break
@@ -175,7 +171,7 @@ def under_fire(nodes: Nodes, place: Place, url: str, options: argparse.Namespace
     askers = [threading.Thread(target=ask, args=arguments, daemon=True) for _ in range(ASKERS)]
     for one in askers:
         one.start()
-    give_up = time.monotonic() + 60 + options.exports
+    give_up = time.monotonic() + 300 + options.exports
     while any(one.is_alive() for one in askers) or states(place)["due"] or kills < options.kills:
         if time.monotonic() > give_up:
             break

@@ -26,7 +26,7 @@ from ccfs.demo.switch import leave_day
 from ccfs.store import schema
 from tests.work.ingest.given import OLD, Place, many_lines, sound
 
-CALLS, LINES, RECORDINGS = 24, 2500, 120  # of the day; more lines than one transaction takes
+CALLS, LINES, RECORDINGS = 24, 2100, 80  # of the day; more lines than one transaction takes
 PASSING = ("id", "created_at", "read_at", "seen_at", "refused_at", "missing_at")  # what may differ between two runs
 KEPT = (
     "cdrs",

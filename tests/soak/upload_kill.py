@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ import httpx2
 from ccfs.client import Session
 from ccfs.model import wav
 from tests.cli.command import ROOT
+from tests.ports import free_port
 from tests.work.ingest.given import AK, SK, VDN, Place
 
 THREADS = 8
@@ -78,8 +78,7 @@ def upload(url: str, ledger: Ledger, seed: int) -> None:
 @contextmanager
 def server(place: Place) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A server as the leader of a process group of its own: its URL and the leader."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-c", "from ccfs.cli import main; main()", "serve", "--listen", address]
     given = {**place.environment, "CCFS_LOG_REQUESTS": "false", "CCFS_WORKERS": "2", "CCFS_LOCK_FAILURES": "0"}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **given}
@@ -94,7 +93,7 @@ def server(place: Place) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 180
     while process.poll() is None and time.monotonic() < give_up:
         try:
             if httpx2.get(url, trust_env=False).status_code == 200:

@@ -20,8 +20,8 @@ def place(url: str, location_id: str = "1", **more: Any) -> Place:
     return Place(id=location_id, kind=PlaceKind.S3, created_at=NOW, **usual | more)
 
 
-def access(seconds: float = 5, retries: int = 2) -> Access:
-    """Keys that the service knows, and short patience."""
+def access(seconds: float = 30, retries: int = 2) -> Access:
+    """Keys that the service knows, and patience."""
     ak, sk = S3_KEYS
     return Access(access_key=ak, secret_key=sk, timeout=timedelta(seconds=seconds), retries=retries)
 

@@ -18,8 +18,8 @@ _numbers = count(100)  # of locations
 
 
 def terms(key: bytes, **more: Any) -> Terms:
-    """Short patience."""
-    usual: dict[str, Any] = {"connect_seconds": 1.0, "read_seconds": 1.0, "rest_seconds": 0.3}
+    """Much patience, where the machine is busy."""
+    usual: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "rest_seconds": 0.3}
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     return Terms(**{"key": key, "now": clock, "trust": ssl.create_default_context(), **usual, **more})
 

@@ -15,7 +15,7 @@ from ccfs.store.db import BUSY_MS, Database, open_database
 from tests.store import given
 from tests.store.child import together
 
-SOON = 1.0  # seconds; far less than a writer would wait for another
+SOON = BUSY_MS / 3000  # seconds; far less than a writer would wait for another
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_MS}
 
 

@@ -3,7 +3,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from statistics import median
 from threading import Barrier
 from typing import Any
 
@@ -221,7 +220,7 @@ def milliseconds(database: Database) -> float:
         with database.reading() as connection:
             look(connection)
         times.append(time.perf_counter() - began)
-    return median(times) * 1000
+    return min(times) * 1000  # of the one that nothing else held up
 
 
 def copy(database: Database, count: int) -> None:

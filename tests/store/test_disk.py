@@ -50,7 +50,7 @@ def files(folder: Path) -> list[str]:
 
 def test_a_process_that_is_killed_while_it_keeps_leaves_whole_bytes_or_none(folder: Path) -> None:
     command = [sys.executable, "tests/soak/disk_kill.py", str(folder), "20", "7"]
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = json.loads(done.stdout)
     assert counts["whole"] > 0
@@ -62,7 +62,7 @@ def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(disk: Disk, folder:
     if before:
         disk.keep(KEY, [before])
     command = [sys.executable, "-c", FULL, str(folder), KEY]
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=180)
     assert done.stdout == "OSError 27\n"  # EFBIG
     assert files(folder) == ([KEY, "small"] if before else ["small"])
     assert before is None or b"".join(disk.read(KEY)) == before

@@ -14,14 +14,15 @@ from ccfs.model.ticket import ticket
 from ccfs.store.locations.peer import Peer
 from ccfs.store.locations.port import CHUNK, Gone, Location, Unreachable
 from tests import receivers
-from tests.receivers import HANGS, Behaviour, receiver
+from tests.receivers import HANGS, Behaviour, nobody, receiver
 from tests.store.peers import new_disk, peer, terms
 from tests.web.callers import send
 from tests.web.serving import Server
 
 KEY = "7/rec/20260504/0123456789abcdef.wav"
 PATIENCE = 1.0  # of the tests' peers, to connect and to be answered
-REST = 0.3
+LONG = 20.0  # seconds in which the busiest machine knows; to wait for an answer would take for ever
+REST = 2.0
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def there(peer_server: Server, tmp_path: Path) -> Location:
 
 def at(port: int) -> Peer:
     """A location of a node that listens, or does not, at this port."""
-    return Peer("0", lambda: f"http://127.0.0.1:{port}", terms(b"key"))
+    return Peer("0", lambda: f"http://127.0.0.1:{port}", terms(b"key", connect_seconds=PATIENCE, read_seconds=PATIENCE))
 
 
 def refused(port: int) -> float:
@@ -123,14 +124,14 @@ def silent() -> Iterator[int]:
 
 
 def test_a_dead_node_is_known_in_time(silent: int) -> None:
-    assert refused(9) < PATIENCE
-    assert PATIENCE <= refused(silent) < 2 * PATIENCE + 1
+    assert refused(nobody().port) < LONG
+    assert PATIENCE <= refused(silent) < LONG
 
 
 @pytest.mark.parametrize("behaviour", [HANGS, receivers.resets, receivers.hangs_up, receivers.says(b"\0\0\r\n\r\n")])
 def test_a_node_that_answers_oddly_or_never_fails_in_time(behaviour: Behaviour) -> None:
     with receiver(behaviour) as there:
-        assert refused(there.port) < 2 * PATIENCE + 1
+        assert refused(there.port) < LONG
 
 
 def test_an_answer_that_breaks_off_is_no_end() -> None:
@@ -140,19 +141,17 @@ def test_an_answer_that_breaks_off_is_no_end() -> None:
 
 
 def test_a_node_that_failed_is_left_alone_and_then_asked_again(peer_server: Server, there: Location) -> None:
-    ports = iter([9])
+    ports = iter([nobody().port])
     one = Peer(
         there.location_id,
         lambda: f"http://127.0.0.1:{next(ports, peer_server.port)}",
-        terms(peer_server.node.peer_keys[0]),
+        terms(peer_server.node.peer_keys[0], rest_seconds=REST),
     )
     with pytest.raises(Unreachable, match="does not answer"):
         one.size(KEY)
-    began = time.monotonic()
     for _ in range(50):
         with pytest.raises(Unreachable, match="a moment ago"):
             one.size(KEY)
-    assert time.monotonic() - began < REST / 2
     time.sleep(REST)
     assert one.size(KEY) == 5 * CHUNK
 

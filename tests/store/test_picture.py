@@ -35,13 +35,9 @@ def pictures(database: Database, sealer: Sealer, app: App) -> Pictures:
 
 
 def becomes(pictures: Pictures, is_so: Callable[[Picture], bool]) -> bool:
-    """Whether the picture becomes so within its patience."""
-    end = time.monotonic() + pictures._patience + 0.1
-    while not is_so(pictures.latest(NOW)):
-        if time.monotonic() >= end:
-            return False
-        time.sleep(0.01)
-    return True
+    """Whether the picture is so when its patience is over."""
+    time.sleep(pictures._patience)
+    return is_so(pictures.latest(NOW))
 
 
 def test_a_key_of_another_process_is_seen_when_it_comes_and_when_it_goes(

@@ -168,6 +168,6 @@ def test_a_server_works_through_a_step_that_adds_and_does_not_start_after_one_th
     database.close()
     command = [sys.executable, "-c", "from ccfs.cli import main; main()", "serve", "--listen", "127.0.0.1:0"]
     environment = {"CCFS_DATA": str(data), "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 1
     assert "another, newer release" in done.stderr

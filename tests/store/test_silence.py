@@ -20,10 +20,12 @@ from ccfs.store.upgrade import upgrade
 from tests import servers
 from tests.proxies import Proxy, Way, proxy
 from tests.store.given import NOW
+from tests.work.announcing import until
 
 PATIENCE = 1.0  # seconds
 CONNECT = 2  # seconds to connect, the least that the driver takes
-ASKERS = 20
+ASKERS = 40
+LONG = 20.0  # seconds in which the busiest machine is through: to wait for the server would take for ever
 
 
 @pytest.fixture
@@ -49,9 +51,9 @@ def test_what_is_asked_fails_in_time_and_works_again_afterwards(database: Databa
     line.way = Way.SILENT
     began = time.monotonic()
     assert not database.is_ready()
-    assert PATIENCE <= time.monotonic() - began < PATIENCE + CONNECT + 2
+    assert PATIENCE <= time.monotonic() - began < LONG
     line.way = Way.PASS
-    assert database.is_ready()
+    until(database.is_ready)
 
 
 def test_a_transaction_in_the_middle_fails_in_time(database: Database, line: Proxy) -> None:
@@ -61,9 +63,9 @@ def test_a_transaction_in_the_middle_fails_in_time(database: Database, line: Pro
         line.way = Way.SILENT
         with pytest.raises(OperationalError):
             connection.execute(sa.text("SELECT 1"))
-    assert time.monotonic() - began < PATIENCE + 2
+    assert time.monotonic() - began < LONG
     line.way = Way.PASS
-    assert database.is_ready()
+    until(database.is_ready)
 
 
 def test_what_takes_long_and_may_is_waited_for(database: Database) -> None:
@@ -85,7 +87,7 @@ def test_all_who_want_the_picture_wait_at_the_same_time(database: Database, line
     began = time.monotonic()
     with ThreadPoolExecutor(ASKERS) as pool:
         list(pool.map(ask, range(ASKERS)))
-    assert time.monotonic() - began < 2 * (PATIENCE + CONNECT) + 2
+    assert time.monotonic() - began < LONG < ASKERS * PATIENCE  # as one, and not in turn
     line.way = Way.PASS
     assert pictures.latest(NOW).keys == {}
 

@@ -47,7 +47,7 @@ def send(
     source: str = "127.0.0.1",
 ) -> Reply:
     """One request on a connection of its own, from an address of loopback."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20, source_address=(source, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60, source_address=(source, 0))
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -59,7 +59,7 @@ def send(
         connection.close()
 
 
-def raw(server: Server, data: bytes, wait: float = 20) -> bytes:
+def raw(server: Server, data: bytes, wait: float = 60) -> bytes:
     """All that comes back for these bytes until the server closes the connection, or says nothing for `wait` seconds."""
     with server.connect(wait) as connection:
         connection.sendall(data)

@@ -63,7 +63,7 @@ class Office:
 
     def callback(self, response_id: str) -> Received:
         """The callback of a request; waits for it."""
-        until(lambda: any(response_id.encode() in one.body for one in self.there.received), 15)
+        until(lambda: any(response_id.encode() in one.body for one in self.there.received))
         return next(one for one in self.there.received if response_id.encode() in one.body)
 
     def fetch(self, operation: str, name: str, **headers: str) -> Reply:

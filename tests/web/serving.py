@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +15,11 @@ from typing import Any
 import ccfs
 from ccfs import settings
 from ccfs.node import Node
+from tests.ports import free_port
+from tests.web.forks import Fork, Process
 
-START_SECONDS = 60  # where the machine is busy
-LOG_SECONDS = 5
+START_SECONDS = 180  # where the machine is busy
+LOG_SECONDS = 30
 DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
 PROGRAM = "from ccfs.cli import main; main()"  # works in any environment, installed or not
 
@@ -29,7 +30,7 @@ class Server:
 
     port: int
     node: Node
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -37,7 +38,7 @@ class Server:
         """The Host header of honest clients."""
         return f"127.0.0.1:{self.port}"
 
-    def connect(self, timeout: float = 20) -> socket.socket:
+    def connect(self, timeout: float = 60) -> socket.socket:
         """A fresh connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
@@ -78,12 +79,7 @@ def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) 
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
     port = port or free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    with log.open("ab") as file:
-        command = [sys.executable, "-c", program, "serve", "--listen", f"127.0.0.1:{port}"]
-        environment = _environment(data, given)
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-        )
+    process = Fork(program, ["serve", "--listen", f"127.0.0.1:{port}"], _environment(data, given), log)
     server = Server(port=port, node=node, process=process, log=log)
     try:
         _await(server)
@@ -103,12 +99,6 @@ def _environment(data: Path, given: dict[str, object]) -> dict[str, str]:
     chosen = {settings.PREFIX + name.upper(): str(value) for name, value in given.items()}
     source = str(Path(ccfs.__file__).parents[1])
     return {**kept, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
-
-
-def free_port() -> int:
-    """A port of loopback where nobody listens at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _await(server: Server) -> None:

@@ -64,7 +64,7 @@ def test_large_uploads_at_once_leave_time_for_others(acme: Caller, cast: Cast) -
     began = time.monotonic()
     for _ in range(20):
         assert acme.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name}).status == 200
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     for thread in threads:
         thread.join()
     assert codes == ["0"] * 4

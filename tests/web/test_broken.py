@@ -158,6 +158,11 @@ def slowly(caller: Caller, call: str) -> socket.socket:
     return connection
 
 
+def await_first_byte(connection: socket.socket) -> None:
+    """The answer has begun: more of it than buffers hold is still to be sent."""
+    assert connection.recv(1, socket.MSG_PEEK)
+
+
 def received(connection: socket.socket) -> tuple[int, int]:
     """How many bytes of the body were promised, and how many came."""
     head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
@@ -180,6 +185,7 @@ def test_a_large_zip_for_a_slow_reader_is_not_held_in_memory(wreck: Wreck) -> No
     enormous(wreck, "slow")
     before = memory(wreck.caller.server)
     with slowly(wreck.caller, "slow") as connection:
+        await_first_byte(connection)
         time.sleep(0.7)  # enough to read all of it from the disk
         assert memory(wreck.caller.server) - before < 40
         promised, size = received(connection)
@@ -189,7 +195,7 @@ def test_a_large_zip_for_a_slow_reader_is_not_held_in_memory(wreck: Wreck) -> No
 def test_a_member_that_goes_while_it_is_sent_cuts_the_answer_short(wreck: Wreck) -> None:
     recordings = enormous(wreck, "cut")
     with slowly(wreck.caller, "cut") as connection:
-        time.sleep(0.3)
+        await_first_byte(connection)
         os.truncate(wreck.path(recordings[-1]), 100)
         promised, size = received(connection)
     assert size < promised  # so that the reader knows

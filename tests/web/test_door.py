@@ -21,7 +21,7 @@ from tests.web.serving import Server, serving
 
 SK = "the-secret-of-the-door-000000000"
 FAILURES = 3
-LOCK_SECONDS = 2
+LOCK_SECONDS = 5  # longer than a test needs to find itself locked
 PROXY = "127.0.0.9"  # the one that is believed
 MISSING = "0300012"  # the signature was good: there is only no such call
 
@@ -61,23 +61,23 @@ def assert_locked(reply: Reply) -> None:
     expected = '{"timestamp":(\\d{13}),"status":403,"error":"Forbidden","message":"No message available","path":"%s"}'
     match = re.fullmatch(expected % path, reply.body.decode())
     assert match
-    assert abs(int(match[1]) / 1000 - time.time()) < 10
+    assert abs(int(match[1]) / 1000 - time.time()) < 60
     assert reply.status == 403
 
 
 def test_an_address_that_fails_too_often_is_locked_alone_and_for_a_while(honest: Caller) -> None:
     attacker, other = replace(honest, source="127.0.0.2"), replace(honest, source="127.0.0.3")
-    lock(attacker)
     began = time.monotonic()
+    lock(attacker)
     assert_locked(ask(bad(attacker)))
     assert_locked(ask(attacker))  # even a good signature
     assert_locked(send(attacker.server, "POST", BASE + "downloadRecord", source="127.0.0.2"))
     assert ask(other).code == MISSING
     while (reply := ask(attacker)).status == 403:
-        assert time.monotonic() - began < LOCK_SECONDS + 2
+        assert time.monotonic() - began < LOCK_SECONDS + 30
         time.sleep(0.1)
     assert reply.code == MISSING
-    assert time.monotonic() - began > LOCK_SECONDS - 0.5
+    assert time.monotonic() - began > LOCK_SECONDS
 
 
 def test_a_few_failures_lock_nobody(honest: Caller) -> None:

@@ -36,7 +36,7 @@ class Far:
         return str(self.caller.ask("getRecordFileUrlFromObs", {"callId": CALL, **DAY}).json["resultData"]["url"])
 
 
-@pytest.fixture(scope="module", params=[600, 1], ids=["long", "short"])
+@pytest.fixture(scope="module", params=[600, 4], ids=["long", "short"])
 def far(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     """Such a server, whose URLs are good for so many seconds."""
     data: Path = tmp_path_factory.mktemp("far")
@@ -91,12 +91,12 @@ class TestPresigned:
         assert send(far.caller.server, "HEAD", target).status == 200
 
 
-@pytest.mark.parametrize("far", [1], indirect=True)
+@pytest.mark.parametrize("far", [4], indirect=True)  # the service counts whole seconds
 def test_a_presigned_url_ends(far: Far) -> None:
     url = far.url()
     assert fetched(url) == (200, SOUND)
     began = time.monotonic()
     while fetched(url)[0] == 200:
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         time.sleep(0.2)
     assert fetched(url)[0] == 403

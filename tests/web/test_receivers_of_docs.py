@@ -31,7 +31,7 @@ def test_a_receiver_of_the_page_hears_of_every_kind_of_file(
         ask = {"callBackURL": f"http://127.0.0.1:{running.port}/ready?tenant=1&token=a%2Fb"}
         until(lambda: office.ask(**ask).code == "0")
         replies = {operation: office.ask(operation, **ask) for operation in DOWNLOADS}
-        until(lambda: len(running.kept) == 1 + len(replies), 20)
+        until(lambda: len(running.kept) == 1 + len(replies))
         told = {one["msgBody"]["responseId"]: one["msgBody"] for one in running.kept}
     for operation, reply in replies.items():
         number = reply.json["resultData"]["responseId"]
@@ -58,5 +58,5 @@ def test_one_with_another_key_takes_nothing(office: Office, tmp_path: Path) -> N
         ask = {"callBackURL": f"http://127.0.0.1:{running.port}/"}
         until(lambda: office.ask(**ask).code == "0")
         number = office.ask(**ask).json["resultData"]["responseId"]
-        until(lambda: failures(office, number)[:1] == ["status 401"], 20)
+        until(lambda: failures(office, number)[:1] == ["status 401"])
         assert running.kept == []

@@ -9,6 +9,7 @@ import select
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,7 @@ from tests.store import buckets
 from tests.web.callers import Reply, send
 from tests.web.office import FAR, Office, an_office, names_in
 
-LONGEST = (
-    9.0  # seconds until a failure is told: tries of a second each, within two, on a machine that has other work, too
-)
+LONGEST = 25.0  # seconds until a failure is told: tries of a second each, within two, on a machine that is busy
 FAILURES = [Way.REFUSE, Way.SILENT, Way.BUSY]
 BIG = 12 << 20  # bytes
 
@@ -130,10 +129,11 @@ def test_a_service_that_fails_is_told_before_the_first_byte(
 ) -> None:
     acme, began = away.office.cast.acme, time.monotonic()
     way(failure)
-    for recording in (acme.one, acme.large):
-        reply = away.ask("downloadRecordFile", {"fileName": recording.file_name}, **headers)
-        assert (reply.status, reply.code) == (200, "0390005")
-    assert time.monotonic() - began < 2 * LONGEST
+    with ThreadPoolExecutor(2) as pool:
+        names = [{"fileName": recording.file_name} for recording in (acme.one, acme.large)]
+        replies = list(pool.map(lambda name: away.ask("downloadRecordFile", name, **headers), names))
+    assert [(reply.status, reply.code) for reply in replies] == [(200, "0390005")] * 2
+    assert time.monotonic() - began < LONGEST
     way(Way.PASS)
     assert away.ask("downloadRecordFile", {"fileName": acme.one.file_name}).body == acme.audio[acme.one.file_name]
 

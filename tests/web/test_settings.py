@@ -31,7 +31,7 @@ def unusual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         download_path_rule="/bots/%VDNNO%/in;/prompts/%VDNNO%",
         ivr_message_folder="message",
         file_hash="md5",
-        play_token_seconds=1,
+        play_token_seconds=3,
         log_requests=False,
     ) as one:
         yield one
@@ -130,7 +130,7 @@ def test_a_token_ends_when_the_setting_says(acme: Caller, member: Member) -> Non
     assert send(acme.server, "GET", play).body == member.audio[member.one.file_name]
     began = time.monotonic()
     while (reply := send(acme.server, "GET", play)).body.startswith(b"RIFF"):
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
         time.sleep(0.1)
     assert json.loads(reply.body) == {"resultData": None, "resultCode": "010107", "resultDesc": "token无效或已过期。"}
 

@@ -24,8 +24,9 @@ from ccfs.work.sockets import Limits, Resolve, system_resolve
 
 AK, SK = "ACMEAK0001", "the-secret-of-acme-000000000000"
 _OTHERS = (schema.callback_prefixes, schema.trusted_certificates)
-QUICK = Limits(connect=0.5, send=0.5, receive=0.5, whole=1.0)
+PATIENT = Limits(connect=60, send=60, receive=60, whole=90)
 EVERY = timedelta(seconds=0.3)
+LONG = 90.0  # seconds until a test gives up: far more than anything takes where the machine is busy
 
 
 @dataclass(kw_only=True)
@@ -97,9 +98,9 @@ class Stage:
         """Why each attempt failed; empty for the one that did not."""
         return [outcome.failure for outcome, _ in self.shown(delivery_id).attempts]
 
-    def delivered(self, *ids: str, within: float = 10) -> None:
+    def delivered(self, *ids: str) -> None:
         """Wait until these are."""
-        until(lambda: all(self.shown(one).state is State.DELIVERED for one in ids), within)
+        until(lambda: all(self.shown(one).state is State.DELIVERED for one in ids))
 
     @contextmanager
     def announcing(
@@ -107,11 +108,11 @@ class Stage:
         *,
         attempts: int = 3,
         every: timedelta = EVERY,
-        limits: Limits = QUICK,
+        limits: Limits = PATIENT,
         resolve: Resolve = system_resolve,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Iterator[Announcer]:
-        """An announcer of this node, with little patience; stopped as a node stops it."""
+        """An announcer of this node that repeats soon; stopped as a node stops it."""
         terms = Terms(
             schedule=Schedule(every=every, attempts=attempts),
             host_with_port=True,
@@ -154,7 +155,7 @@ def exported(number: int, url: str) -> Export:
     )
 
 
-def until(is_so: Callable[[], bool], seconds: float = 10) -> None:
+def until(is_so: Callable[[], bool], seconds: float = LONG) -> None:
     """Wait until it is so; fails where it takes longer."""
     give_up = time.monotonic() + seconds
     while not is_so():

@@ -13,7 +13,7 @@ from tests import receivers
 from tests.certificates import DAY, identity
 from tests.receivers import Receiver, receiver, says
 
-QUICK = Limits(connect=0.4, send=0.4, receive=0.4, whole=1.0)
+IMPATIENT = Limits(connect=0.4)
 BODY = b'{"request":{"version":"2.0"}}'
 
 
@@ -24,8 +24,8 @@ def to(*addresses: str) -> Callable[[str, int], Sequence[str]]:
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    """One with little patience."""
-    with Egress(limits=QUICK) as egress:
+    """One as a node has it."""
+    with Egress() as egress:
         yield egress
 
 
@@ -45,21 +45,21 @@ class TestWhereItMayGo:
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"])
     def test_a_bound_name_that_leads_inside_is_refused_before_anything_is_opened(self, address: str) -> None:
-        with Egress(limits=QUICK, resolve=to(address)) as egress, receiver() as there:
+        with Egress(resolve=to(address)) as egress, receiver() as there:
             prefix = there.under("rebound.example")
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
         assert (outcome.failure, outcome.address) == ("address not allowed", "")
         assert there.connections == 0
 
     def test_a_name_bound_as_private_may_lead_inside_but_to_no_metadata(self) -> None:
-        with Egress(limits=QUICK, resolve=to("169.254.169.254", "127.0.0.1")) as egress, receiver() as there:
+        with Egress(resolve=to("169.254.169.254", "127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
             assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
             assert there.received[0].headers["host"] == f"callbacks.internal:{there.port}"
 
     def test_an_open_connection_inside_is_no_use_to_an_app_that_may_not_go_there(self) -> None:
-        with Egress(limits=QUICK, resolve=to("127.0.0.1")) as egress, receiver() as there:
+        with Egress(resolve=to("127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
             ours = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
             theirs = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
@@ -71,7 +71,7 @@ class TestWhereItMayGo:
             assert egress.post(prefix, {}, BODY, allowed_prefixes=[prefix]).failure == ""
 
     def test_the_next_address_is_tried_where_one_refuses(self) -> None:
-        with Egress(limits=QUICK, resolve=to("127.0.0.2", "127.0.0.1")) as egress, receiver() as there:
+        with Egress(resolve=to("127.0.0.2", "127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("two.internal"), {f"two.internal:{there.port}"}
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
         assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
@@ -87,11 +87,11 @@ class TestWhereItMayGo:
 
     def test_a_name_that_takes_for_ever(self) -> None:
         ever = threading.Event()
-        with Egress(limits=QUICK, resolve=lambda host, port: [str(ever.wait(5))]) as egress:
+        with Egress(limits=IMPATIENT, resolve=lambda host, port: [str(ever.wait(60))]) as egress:
             outcome = egress.post("http://slow.example/", {}, BODY, allowed_prefixes=["http://slow.example/"])
         ever.set()
         assert outcome.failure == "timeout while connecting"
-        assert outcome.milliseconds < 500
+        assert outcome.milliseconds < 20_000  # the name takes longer
 
 
 AUTHORITY = identity("Test CA", is_authority=True)
@@ -162,6 +162,6 @@ class TestWhomItTrusts:
         with receiver(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as there:
             there.scheme = "https"
             assert post(egress, there).failure == "tls: wrong version number"
-        with receiver(receivers.HANGS) as there:
+        with receiver(receivers.HANGS) as there, Egress(limits=IMPATIENT) as hasty:
             there.scheme = "https"
-            assert post(egress, there).failure == "timeout while connecting"
+            assert post(hasty, there).failure == "timeout while connecting"

@@ -151,13 +151,13 @@ def test_postgresql_that_stops_and_starts_again_loses_nothing(tmp_path: Path) ->
         known = trusted()
         with one.announcing(attempts=50), making(one):
             for heard, how in ((8, signal.SIGINT), (20, signal.SIGQUIT)):
-                until(partial(has_heard, there, heard), 30)
+                until(partial(has_heard, there, heard))
                 server.stop(how)
                 time.sleep(0.5)
                 assert trusted() == known  # a callback that is under way does not fail for want of it
                 server.start()
             began = time.monotonic()
-            until(lambda: is_all_announced(one, len(asked)), 90)
+            until(lambda: is_all_announced(one, len(asked)))
         ids = [got.headers["webhook-id"] for got in there.received]
         print(f"all announced {time.monotonic() - began:.1f} s later; {len(ids) - len(asked)} callbacks came twice")
         assert set(ids) == asked
@@ -211,7 +211,7 @@ def test_a_full_disk_holds_exports_up_and_loses_none(
                     until(lambda: {row.error for row in rows(one)} == {NO_SPACE})
                 (small / "filler").unlink(missing_ok=True)
                 home.is_full = False
-                until(lambda: is_all_announced(one, len(asked)), 60)
+                until(lambda: is_all_announced(one, len(asked)))
             assert sorted(got.headers["webhook-id"] for got in there.received) == sorted(asked)
             assert_whole(one)
 

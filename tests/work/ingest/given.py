@@ -208,7 +208,7 @@ def sound(seed: int, seconds: int = 1) -> bytes:
     return wav.header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
 
 
-def wait_until(condition: Any, seconds: float = 30) -> None:
+def wait_until(condition: Any, seconds: float = 90) -> None:
     """Returns once it is true; fails if that takes too long."""
     give_up = time.monotonic() + seconds
     while not condition():

@@ -2,9 +2,6 @@
 
 import csv
 import io
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,7 +11,7 @@ import pytest
 
 from ccfs.demo.switch import leave_day
 from ccfs.store import schema
-from tests.cli.command import ROOT
+from tests.cli.command import together
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
 from tests.work.ingest.given import FREESWITCH, OLD, Place, line, sound
 
@@ -198,10 +195,7 @@ def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_place:
     for number in range(40):
         each_place.record(f"1705311042.{number}.wav", sound(number))
     command = each_place.command("asterisk", "--cdr", cdr, "--queue-log", each_place.leave("queue_log", log))
-    program = [sys.executable, "-c", "from ccfs.cli import main; main()", *command]
-    environment = {"PYTHONPATH": str(ROOT / "src"), **each_place.environment}
-    runs = [subprocess.Popen(program, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
-    added = [json.loads(run.communicate()[0]) for run in runs]
+    added = [done.json for done in together([command] * 2, settings=each_place.environment)]
     assert [sum(one[name] for one in added) for name in ("cdrs", "recordings", "agent_operations")] == [600, 40, 50]
     check = each_place.check()
     assert check.pop("whole") == 40

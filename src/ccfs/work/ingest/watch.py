@@ -17,10 +17,13 @@ def watch(
 ) -> None:
     """Run passes until `stopped`, but none while the node drains. A file or a database that is away for a moment is no
     reason to end."""
-    before = _counts(tally)
+    before, rests = _counts(tally), False
     while not stopped.is_set():
         try:
-            if not is_draining():
+            if rests != is_draining():
+                rests = not rests
+                log().info("drains" if rests else "works", action="node_state")
+            if not rests:
                 one_pass()
         except (OSError, UnreadableLine) as error:
             log().warning("pass failed", action="ingest_failed", reason=str(error))
