@@ -21,6 +21,7 @@ from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
+from ccfs.work.count import count
 from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
 from ccfs.work.tidy import tidy
@@ -28,6 +29,7 @@ from ccfs.work.tidy import tidy
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
+COUNT_SECONDS = 5
 SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
@@ -90,7 +92,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     makers = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
     tidying = Loop([("tidy", lambda: _tidy(node)), ("keep", node.keeper())], TIDY_SECONDS)
-    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving]
+    counting = Loop([("count", lambda: count(node.database, now, counting.is_stopped))], COUNT_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, counting]
     announcer.start()
     for loop in loops:
         loop.start()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ccfs.logs import log
 from ccfs.model import month
-from ccfs.store import months, schema
+from ccfs.store import call_counts, months, schema, tenancy
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 
@@ -56,6 +56,11 @@ class Keeper:
         for table in months.MOMENTS:
             if count := self._terms.of(table.name):
                 months.forget(self._database, table, month.after(month.of(now), -count), now)
+        if self._terms.rows:
+            before = month.begin(month.after(month.of(now), -self._terms.rows))
+            with self._database.writing() as connection:
+                for app in tenancy.apps(connection):
+                    call_counts.forget(connection, app, before)
 
     def remove_bytes(self) -> int:
         """Remove bytes of recordings that are forgotten, BATCH at most; how many were due. What lies on another node's disk

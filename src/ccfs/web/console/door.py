@@ -10,7 +10,7 @@ from ccfs.logs import log
 from ccfs.model.errors import Absent, BadAsk, Misuse, TooLarge, Unavailable
 from ccfs.store import sessions
 from ccfs.web.answers import Answer, Plain
-from ccfs.web.console import apps, calls, exports, ingest, node, oneself, people, render, signing_in
+from ccfs.web.console import apps, calls, exports, figures, ingest, node, oneself, people, render, signing_in
 from ccfs.web.console import log as audit_log
 from ccfs.web.console.visit import FRONT, LANGUAGE, SESSION, Visit
 from ccfs.web.here import Here
@@ -32,6 +32,7 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/"): calls.front,
     ("GET", "/console/calls"): calls.search,
     ("GET", "/console/call"): calls.show,
+    ("GET", "/console/figures"): figures.index,
     ("GET", "/console/audio"): calls.play,
     ("GET", "/console/download"): calls.download,
     ("POST", "/console/logout"): signing_in.leave,

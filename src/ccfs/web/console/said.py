@@ -77,6 +77,7 @@ ACTIONS: Final = {
     Action.SECOND_FACTOR_ENDED: "Turned off the second factor",
     Action.CALLS_SEARCHED: "Searched calls",
     Action.CALL_SHOWN: "Looked at a call",
+    Action.FIGURES_SHOWN: "Looked at figures",
     Action.RECORDING_PLAYED: "Played a recording",
     Action.RECORDING_DOWNLOADED: "Downloaded a recording",
     Action.DELIVERY_RETRIED: "Sent a callback again",
