@@ -17,7 +17,7 @@ from tests.console.visitor import PASSWORD
 from tests.web.serving import Server
 
 RESPONSE = "5" * 32
-PAGES = ("calls", "exports", "ingest", "apps", "people", "audit", "node", "me")
+PAGES = ("calls", "figures", "exports", "ingest", "apps", "people", "audit", "node", "me")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_no_page_shuts_anybody_out(
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
         call, export = f"call?in={floor.place}&id=1700000000-1", f"export?app={floor.acme.ak}&id={RESPONSE}"
-        for path in (*PAGES, call, export, "calls?caller=1"):
+        for path in (*PAGES, call, export, "calls?caller=1", "figures?from=2001-01-01&to=2001-01-02"):
             view.goto(address(console, path))
             found[path] = violations(view)
             wide = view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
