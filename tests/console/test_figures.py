@@ -41,7 +41,7 @@ def test_the_page_tells_what_the_search_would_find(
     counted(lucy, "/console/figures")
     text = lucy.text(f"/console/figures?in={floor.place}{query}")
     assert f"Calls {calls} Answered {answered}" in text
-    assert "Half waited at most 0:20" in text
+    assert "Median wait 0:20" in text
 
 
 def test_hours_without_calls_are_there_too_and_lead_nowhere(enter: Enter, floor: Floor) -> None:

@@ -1,11 +1,12 @@
 """Rows of how much sound came to each location in each month (UTC) and is there still: counted now and then, over all apps.
 
-What was moved or let go since is seen at the next counting: within ANEW, for the present month within SOON.
+What came since is seen within SOON, what was moved or let go within ANEW.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +17,7 @@ from ccfs.store.tenancy import insert_or_ignore
 
 ANEW = timedelta(days=1)
 SOON = timedelta(minutes=10)
+A_FILE = timedelta(milliseconds=1)  # so much longer than none it may be
 _TABLE = schema.kept_sizes
 _TAPES = schema.recordings
 
@@ -30,19 +32,31 @@ class KeptSize:
 
 def due(connection: Connection, now: datetime) -> tuple[str, int] | None:
     """A location and month to be counted (again); None: nothing."""
-    this = month.of(now)
-    known = {(row.location_id, row.month): row.counted_at for row in connection.execute(sa.select(_TABLE))}
+    rows = connection.execute(sa.select(_TABLE)).all()
     for location in connection.execute(sa.select(schema.locations.c.id).order_by(schema.locations.c.id)).scalars():
-        oldest = sa.select(sa.func.min(_TAPES.c.created_at)).where(_TAPES.c.location_id == location)
-        first = connection.execute(oldest).scalar()
-        known_first = min((one for at, one in known if at == location), default=this)
-        number = min(month.of(first), known_first) if first else known_first
-        while number <= this:
-            counted = known.get((location, number))
-            if counted is None or now - counted >= (SOON if number == this else ANEW):
+        known = {row.month: row for row in rows if row.location_id == location}
+        first, newest = _ends(connection, location)
+        number = min(month.of(first or now), *known, month.of(now))
+        while number <= month.of(now):
+            row = known.get(number)
+            if row is None or now - row.counted_at >= ANEW or _has_grown(row, newest, now):
                 return location, number
             number = month.after(number)
     return None
+
+
+def _ends(connection: Connection, location_id: str) -> tuple[datetime | None, datetime | None]:
+    """When the first and the last recording came to a location that are there."""
+    came = _TAPES.c.created_at
+    ends = (sa.select(end(came)).where(_TAPES.c.location_id == location_id) for end in (sa.func.min, sa.func.max))
+    first, newest = (connection.execute(one).scalar() for one in ends)
+    return first, newest
+
+
+def _has_grown(row: Any, newest: datetime | None, now: datetime) -> bool:
+    """Whether something came since; the more there is, the longer it waits to be counted anew."""
+    is_new = newest is not None and month.of(newest) == row.month and newest > row.counted_at
+    return is_new and now - row.counted_at >= min(SOON, row.files * A_FILE)
 
 
 def count(connection: Connection, location_id: str, number: int) -> KeptSize:

@@ -165,7 +165,7 @@ _WAITS = Kind(
     _waited,
     charts.seconds,
     lambda visit, counts: visit.translate(
-        "half waited at most {half}, nine of ten {most}",
+        "median wait {half}, 90% at most {most}",
         half=render.length(timedelta(seconds=counts.waited(0.5) or 0)),
         most=render.length(timedelta(seconds=counts.waited(0.9) or 0)),
     ),

@@ -36,8 +36,8 @@ LEAVE_REASONS: Final = {
     89: "Caller hung up before an answer",
 }
 OPERATIONS: Final = {
-    0: "Signed out",
-    1: "Signed in",
+    0: "Logged off",
+    1: "Logged on",
     2: "Idle",
     3: "Set busy",
     4: "Talking",
