@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from ccfs.model import month
 from ccfs.model.audit import Action
 from ccfs.model.call import Direction
 from ccfs.model.call_count import Counts, total
@@ -81,7 +82,7 @@ async def index(visit: Visit) -> Answer:
         name_of=name_of,
         count_of=lambda number: f"{number:,g}",
         duration=partial(duration, visit),
-        size_of=render.size,
+        size_of=lambda size: render.size(size).replace(".0 ", " "),
         kept=await _kept(visit),
     )
 
@@ -193,12 +194,13 @@ async def _kept(visit: Visit) -> Kept | None:
     if not visit.who.may(Right.OPERATE, None):
         return None
     found = await visit.here.ask(kept_sizes.read)
-    months = [(f"{number // 100}-{number % 100:02}", sizes) for number, sizes in found.items()]
+    year = [month.after(month.of(visit.here.now()), -back) for back in range(12)] if found else []
+    months = [(f"{one // 100}-{one % 100:02}", found.get(one, {})) for one in sorted({*found, *year})]
     locations = sorted({location for _, sizes in months for location in sizes})
     colours = {location: f"l{place % COLOURS}" for place, location in enumerate(locations)}
     values = [
         Value(
-            says=f"{name}: " + ", ".join(f"{location} {render.size(one.size)}" for location, one in sizes.items()),
+            says=f"{name}: " + (", ".join(f"{at} {render.size(one.size)}" for at, one in sizes.items()) or "–"),
             amounts=[(colours[location], sizes[location].size) for location in locations if location in sizes],
             mark=name,
         )
