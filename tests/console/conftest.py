@@ -1,5 +1,5 @@
 """Real servers for the console's tests: one with a floor of calls and people, one with single sign-on and its provider; and
-visitors."""
+visitors. On SQLite; for files of BOTH, whose pages ask the large tables or keep sessions, the first on PostgreSQL as well."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ import pytest
 from ccfs.model.recording import Recording
 from ccfs.model.user import Grant, Role
 from ccfs.store import users
+from tests import servers
 from tests.console import tapes
 from tests.console.floor import Floor, furnish
 from tests.console.hall import Hall, a_hall
@@ -21,11 +22,29 @@ from tests.web.serving import Server, serving
 Enter = Callable[[str], Visitor]
 
 
+BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The engines on which a test of the console runs."""
+    if "console" in metafunc.fixturenames:
+        is_for_both = metafunc.module.__name__.rpartition(".")[2] in BOTH
+        metafunc.parametrize("console", ["sqlite", "postgresql"] if is_for_both else ["sqlite"], indirect=True)
+
+
 @pytest.fixture(scope="session")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def console(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server where failures lock nobody out: all tests share one address."""
-    with serving(tmp_path_factory.mktemp("console"), lock_failures=0) as one:
-        yield one
+    folder = tmp_path_factory.mktemp("console")
+    if request.param == "sqlite":
+        with serving(folder, lock_failures=0) as one:
+            yield one
+    else:
+        with (
+            servers.database(request.getfixturevalue("postgres_url")) as url,
+            serving(folder, lock_failures=0, database_url=url) as one,
+        ):
+            yield one
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ THEIRS: dict[Step, str | Callable[[Floor], Asked]] = {
     ("GET", "/console/call"): lambda floor: place(floor) | {"id": "1700000000-1"},
     ("GET", "/console/audio"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
     ("GET", "/console/download"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
+    ("GET", "/console/figures"): place,
     ("GET", "/console/waveform"): lambda floor: place(floor) | {"name": floor.foreign.file_name},
     ("POST", "/console/mark"): lambda floor: place(floor) | {"name": floor.foreign.file_name, "at": "1", "text": "x"},
     ("POST", "/console/mark/remove"): lambda floor: place(floor) | {"name": floor.foreign.file_name, "mark": "1"},

@@ -17,7 +17,7 @@ from tests.console.visitor import PASSWORD
 from tests.web.serving import Server
 
 RESPONSE = "5" * 32
-PAGES = ("calls", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
+PAGES = ("calls", "figures", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +110,8 @@ def test_no_page_shuts_anybody_out(
         view.wait_for_url("**/calls")
         call, export = f"call?in={floor.place}&id=1700000000-1", f"export?app={floor.acme.ak}&id={RESPONSE}"
         again = f"callbacks/again?app={floor.acme.ak}&receiver=http://127.0.0.1:9"
-        callbacks = (f"callbacks?app={floor.acme.ak}", again)
-        for path in (*PAGES, call, export, "calls?caller=1", *callbacks):
+        more = (f"callbacks?app={floor.acme.ak}", again, "figures?from=2001-01-01&to=2001-01-02")
+        for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(address(console, path))
             found[path] = violations(view)
             wide = view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -8,12 +8,12 @@ from tests.console.conftest import Enter
 from tests.console.floor import Floor
 from tests.console.visitor import text_of
 
-FRONT = {"calls", "exports", "ingest", "apps", "people", "audit", "node"}
+FRONT = {"calls", "figures", "exports", "ingest", "apps", "people", "audit", "node"}
 MAY_OPEN = {
     "olga": FRONT,
-    "anna": {"calls", "exports", "apps"},
-    "emil": {"calls", "exports"},
-    "lucy": {"calls"},
+    "anna": {"calls", "figures", "exports", "apps"},
+    "emil": {"calls", "figures", "exports"},
+    "lucy": {"calls", "figures"},
     "audrey": {"audit"},
     "nick": set(),
 }
@@ -38,7 +38,7 @@ def test_a_role_opens_its_own_pages_and_its_menu_shows_no_other(enter: Enter, na
 
 def test_a_page_that_is_not_one_s_own_looks_like_one_that_is_not_there(enter: Enter) -> None:
     lucy = enter("lucy")
-    for page in FRONT - {"calls"}:
+    for page in FRONT - {"calls", "figures"}:
         there, nowhere = lucy.get(f"/console/{page}"), lucy.get("/console/nothing")
         assert (there.status, text_of(there)) == (nowhere.status, text_of(nowhere))
         assert there.status == 404

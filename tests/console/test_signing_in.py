@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from ccfs.model import totp
 from ccfs.model.user import Grant, Role
-from ccfs.store import passwords, users
-from tests.cli.command import ccfs
+from ccfs.store import passwords, schema, users
+from tests.cli.command import Done, ccfs
 from tests.console.visitor import PASSWORD, Visitor, text_of
 from tests.web.serving import Server, serving
 
@@ -131,11 +132,20 @@ def test_only_digests_of_sessions_are_kept(stranger: Visitor) -> None:
     )
 
 
+def _user(visitor: Visitor, *arguments: str) -> Done:
+    """`ccfs user …` on the visitor's server's machine."""
+    set_to = visitor.server.node.settings
+    database = {"CCFS_DATABASE_URL": set_to.database_url} if set_to.database_url else {}
+    return ccfs("user", *arguments, settings={"CCFS_DATA": str(set_to.data), **database})
+
+
 def _aged(visitor: Visitor, column: str, age: timedelta) -> None:
-    mine, microseconds = users.digest(visitor.cookies["ccfs_session"]), int(age.total_seconds() * 1e6)
+    """The session began, or was used, so much earlier."""
+    table = schema.console_sessions
+    mine = table.c.digest == users.digest(visitor.cookies["ccfs_session"])
     with visitor.server.node.database.writing() as connection:
-        aged = f"UPDATE console_sessions SET {column} = {column} - {microseconds} WHERE digest = '{mine}'"
-        connection.exec_driver_sql(aged)
+        at = connection.execute(sa.select(table.c[column]).where(mine)).scalar_one()
+        connection.execute(sa.update(table).where(mine).values({column: at - age}))
 
 
 @pytest.mark.parametrize(("column", "age"), [("seen_at", timedelta(hours=1)), ("created_at", timedelta(hours=12))])
@@ -148,12 +158,11 @@ def test_a_session_ends_when_nobody_used_it_and_at_last(stranger: Visitor, colum
 
 
 def test_a_disabled_person_is_out_at_once_and_stays_out(stranger: Visitor) -> None:
-    data = stranger.server.node.settings.data
     stranger.sign_in(_person(stranger.server, "odd"))
-    assert ccfs("user", "disable", "odd", "--data", data).code == 0
+    assert _user(stranger, "disable", "odd").code == 0
     assert stranger.get("/console/me").status == 303
     assert stranger.sign_in("odd").status == 401
-    assert ccfs("user", "disable", "odd", "--enable", "--data", data).code == 0
+    assert _user(stranger, "disable", "odd", "--enable").code == 0
     assert stranger.sign_in("odd").status == 303
 
 
@@ -182,14 +191,13 @@ def test_too_many_wrong_passwords_lock_the_name_and_the_address(strict: Server) 
 
 
 def test_the_link_of_a_person_sets_the_password_once(stranger: Visitor) -> None:
-    data = stranger.server.node.settings.data
-    made = ccfs("user", "add", "ben", "--role", "auditor", "--data", data, "--json").json
+    made = _user(stranger, "add", "ben", "--role", "auditor", "--json").json
     token = made["link"].partition("=")[2]
     assert "ben" in stranger.text(f"/console/start?link={token}")
     assert stranger.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 303
     assert "Auditor" in stranger.text("/console/me")
     assert stranger.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 404
-    listed = {one["name"]: one["roles"] for one in ccfs("user", "list", "--data", data, "--json").json["users"]}
+    listed = {one["name"]: one["roles"] for one in _user(stranger, "list", "--json").json["users"]}
     assert listed["ben"] == [{"role": "auditor", "app": None, "account": None}]
 
 

@@ -33,6 +33,11 @@ SYSTEM_WIDE: dict[str, str] = {
     "audit.entries": "as above; whoever may read some apps' only says which",
     "audit.names": "as above",
     "marks.forget_gone": "retention is the node's: it lets go what belongs to no recording any more",
+    "call_counts.old": "workers count for all apps; what they find names its app",
+    **dict.fromkeys(
+        ("kept_sizes.due", "kept_sizes.count", "kept_sizes.keep", "kept_sizes.read"),
+        "numbers for the operator, over all apps",
+    ),
     "deliveries.due_receivers": "workers serve all apps; what they claim names its app",
     "deliveries.claim": "as above",
     "deliveries.record": "writes what was claimed",

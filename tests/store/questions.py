@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.call import Direction
+from ccfs.model.call_count import QUARTER, quarter
 from ccfs.model.call_search import Order, Search
 from ccfs.model.cdr import Cdr
 from ccfs.model.export import Filter, Table
@@ -22,7 +23,19 @@ from ccfs.model.recording import Recording
 from ccfs.model.stray import Held, Holder, Stray
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store import agent_operations, calls, cdrs, intake, months, moves, queue_visits, recordings, schema
+from ccfs.store import (
+    agent_operations,
+    call_counts,
+    calls,
+    cdrs,
+    intake,
+    kept_sizes,
+    months,
+    moves,
+    queue_visits,
+    recordings,
+    schema,
+)
 from ccfs.store.agent_operations import Span
 from ccfs.store.db import Database
 from ccfs.store.extract import extract
@@ -30,12 +43,15 @@ from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
 
 BATCH = 20_000  # rows of one transaction
-LARGE = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings"
+LARGE = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts"
 WHOLE = re.compile(
     rf"Seq Scan on ({LARGE})(_p\d+)?\b|SCAN ({LARGE})\b|SEARCH ({LARGE}) USING (COVERING )?INDEX \S+ \(app=\?\)"
 )
 DAY = timedelta(days=1)
-MAY_WALK = {"the newest recordings"}  # in the order of the index, to a limit
+MAY_WALK = {
+    *("the newest recordings", "what is to be counted"),  # in the order of the index, to a limit
+    "sizes of a month",  # all of a month is what it asks for
+}
 Action = Callable[[Connection, App], object]
 
 
@@ -87,6 +103,10 @@ def stray(app: App) -> Stray:
     return Stray(location_id="0", key=recording(5).kept.key, holder=Holder.RECORDINGS, row=str(held(app).row))
 
 
+def an_hour(app: App) -> call_counts.Old:
+    return call_counts.Old(app=app, account_id="100", told={quarter(NOW): 1, quarter(NOW) + QUARTER: 1})
+
+
 def of_a_day(table: Table, **part: str) -> Action:
     window = Window(begin=NOW, end=NOW + 3 * MINUTE)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
@@ -112,6 +132,12 @@ QUESTIONS: dict[str, Action] = {
     "legs of calls": lambda c, app: calls.legs(c, app, ["100"], ["1777800001-1"]),
     "how many recordings calls have": lambda c, app: calls.recorded(c, app, ["100"], ["1777800001-1"]),
     "operations in a call": lambda c, app: calls.operations(c, app, ["100"], "1777800001-1"),
+    "what is to be counted": lambda c, _app: call_counts.old(c),
+    "calls to be counted": lambda c, app: call_counts.count(c, app, "100", [quarter(NOW), quarter(NOW + 5 * MINUTE)]),
+    "counts to be kept": lambda c, app: call_counts.keep(c, app, an_hour(app), {}),
+    "counts of a day": lambda c, app: call_counts.read(c, app, "100", Window(begin=NOW, end=NOW + timedelta(days=1))),
+    "a month's sizes that are due": lambda c, _app: kept_sizes.due(c, NOW),
+    "sizes of a month": lambda c, _app: kept_sizes.count(c, "0", 202605),
     "export of calls": of_a_day("call"),
     "export of an agent's calls": of_a_day("call", agent_id="5"),
     "export of a call": of_a_day("call", call_id="1777800001-1"),
@@ -184,6 +210,7 @@ def _fill_the_rest(connection: Connection, app: App, numbers: range) -> None:
         for number in numbers
     ]
     intake.await_recordings(connection, app, awaited)
+    call_counts.changed(connection, app, [replace(cdr(0), begin=NOW + number * QUARTER) for number in numbers])
     visits = [
         queue_visits.KeptVisit(
             switch_leg_id=f"leg-{number}",

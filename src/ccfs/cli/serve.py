@@ -21,6 +21,7 @@ from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
+from ccfs.work.count import count
 from ccfs.work.gather import Gatherer
 from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
@@ -31,6 +32,7 @@ _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
 MOVE_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
+COUNT_SECONDS = 5
 SILENCE_SECONDS = 300.0  # of the database, after which work gives up what it does: more than any one question takes
 LEFT_BEHIND_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
 MAKERS = 2  # exports made side by side
@@ -94,7 +96,8 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
     tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)
     sweeping = Loop([("sweep", lambda: _sweep(node))], SWEEP_SECONDS)
-    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, sweeping]
+    counting = Loop([("count", lambda: count(node.database, now, counting.is_stopped))], COUNT_SECONDS)
+    loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, sweeping, counting]
     announcer.start()
     for loop in loops:
         loop.start()

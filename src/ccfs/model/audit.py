@@ -19,6 +19,7 @@ class Action(StrEnum):
     SECOND_FACTOR_ENDED = auto()
     CALLS_SEARCHED = auto()
     CALL_SHOWN = auto()
+    FIGURES_SHOWN = auto()
     RECORDING_PLAYED = auto()
     RECORDING_DOWNLOADED = auto()
     WAVEFORM_SHOWN = auto()

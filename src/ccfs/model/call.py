@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from ccfs.model.cdr import LAST, CallType, Cdr, Device
 
@@ -19,6 +19,7 @@ class Direction(StrEnum):
 
 INBOUND_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)
 INTERNAL_TYPES: Final = (int(CallType.INTERNAL), 51, 52, 53)
+SPREAD: Final = timedelta(days=31)  # the legs of one call begin within it of each other
 LONGEST_TALK: Final = 2**31 - 1  # seconds: what a column holds
 OUTBOUND_TYPES: Final = (2, 3, 4, *range(7, 13), 14, 16, 18, 20, 22, 23, 31, 34, 35, *range(40, 46))
 TYPES: Final[dict[Direction, tuple[int, ...]]] = {
@@ -36,6 +37,30 @@ def direction_of(call_type: int) -> Direction:
 def direction_number(call_type: int) -> int:
     """The direction of a call type as rows keep it: 0 inbound, 1 outbound, 2 internal."""
     return list(Direction).index(direction_of(call_type))
+
+
+class Timed(Protocol):
+    """What is read of a leg to tell how its call went: a Cdr has it, and so has a row of these columns."""
+
+    @property
+    def call_id_num(self) -> int: ...
+    @property
+    def call_type(self) -> int: ...
+    @property
+    def device_type(self) -> int: ...
+    @property
+    def begin(self) -> datetime: ...
+    @property
+    def wait_begin(self) -> datetime | None: ...
+    @property
+    def wait_end(self) -> datetime | None: ...
+    @property
+    def call_begin(self) -> datetime | None: ...
+    @property
+    def call_end(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=Timed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +112,7 @@ class Step:
     end: datetime
 
 
-def in_order(legs: Iterable[Cdr]) -> list[Cdr]:
+def in_order(legs: Iterable[T]) -> list[T]:
     """A call's rows as they are numbered: the last one, -1, last."""
     return sorted(legs, key=lambda leg: (leg.call_id_num == LAST, leg.call_id_num, leg.begin))
 
@@ -98,18 +123,35 @@ def end_of(leg: Cdr) -> datetime:
     return max(moment for moment in told if moment is not None)
 
 
-def talk_seconds(leg: Cdr) -> int:
+def talk_seconds(leg: Timed) -> int:
     """Whole seconds of talk in a leg; 0 where there was none."""
     if leg.call_begin is None or leg.call_end is None:
         return 0
     return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), LONGEST_TALK)
 
 
+def talk_of(legs: Sequence[Timed]) -> int:
+    """Whole seconds of talk in a call: with agents; in a call without, between the parties. 0: it was not answered."""
+    return sum(map(talk_seconds, [leg for leg in legs if leg.device_type == Device.AGENT] or legs))
+
+
+def wait_of(legs: Iterable[Timed]) -> timedelta:
+    """How long a call waited: legs that waited at the same time, as when two phones ring one after the other while the
+    caller is in a queue, tell of the same wait."""
+    spans = sorted((leg.wait_begin, leg.wait_end) for leg in legs if leg.wait_begin and leg.wait_end)
+    whole, until = timedelta(), None
+    for begin, end in spans:
+        begin = max(begin, until) if until else begin
+        if end > begin:
+            whole, until = whole + (end - begin), end
+    return whole
+
+
 def call_of(legs: Sequence[Cdr]) -> Call:
     """The call of its legs, of which there is at least one."""
     ordered = in_order(legs)
     first, last = ordered[0], ordered[-1]
-    with_agents = [leg for leg in ordered if leg.device_type == Device.AGENT] or ordered
+    talk = talk_of(ordered)
     return Call(
         call_id=first.call_id,
         switch_call_id=first.switch_call_id,
@@ -122,9 +164,9 @@ def call_of(legs: Sequence[Cdr]) -> Call:
         direction=direction_of(first.call_type),
         agents=_named(leg.agent_id for leg in ordered),
         queues=_named(leg.current_skill_id for leg in ordered),
-        talk=timedelta(seconds=sum(map(talk_seconds, with_agents))),
-        wait=sum((_length(leg.wait_begin, leg.wait_end) for leg in ordered), timedelta()),
-        is_answered=any(talk_seconds(leg) for leg in with_agents),
+        talk=timedelta(seconds=talk),
+        wait=wait_of(ordered),
+        is_answered=talk > 0,
         leave_reason=last.leave_reason,
     )
 
@@ -161,7 +203,3 @@ def _step(leg: Cdr) -> Step:
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-def _length(begin: datetime | None, end: datetime | None) -> timedelta:
-    return max(end - begin, timedelta()) if begin and end else timedelta()

@@ -12,8 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.visitors import InternalTraversal
 
 from ccfs.model import month
 from ccfs.model.agent_operation import AgentOperation
@@ -24,6 +22,7 @@ from ccfs.model.cdr import Cdr
 from ccfs.model.recording import Recording
 from ccfs.model.tenancy import App
 from ccfs.store import cdrs, recordings, schema
+from ccfs.store.aside import Aside
 
 _LEG = schema.cdrs
 _OPERATIONS = schema.agent_operations
@@ -100,7 +99,7 @@ def operations(connection: Connection, app: App, accounts: Sequence[str], call: 
         & (_OPERATIONS.c.call_id != sa.literal_column("''"))
     )
     asked = sa.select(*(_OPERATIONS.c[name] for name in _FIELDS)).where(mine, _OPERATIONS.c.account_id.in_(accounts))
-    rows = connection.execute(asked.order_by(_Aside(_OPERATIONS.c.begin), _OPERATIONS.c.id).limit(500))
+    rows = connection.execute(asked.order_by(Aside(_OPERATIONS.c.begin), _OPERATIONS.c.id).limit(500))
     return [AgentOperation(**row._mapping) for row in rows]
 
 
@@ -135,7 +134,7 @@ def _stands(connection: Connection, app: App, search: Search, rows: Sequence[Any
     )
     ids = sorted({row.call_id for row in rows})
     asked = sa.select(_LEG.c.call_id, _LEG.c.begin, _LEG.c.line_key, _LEG.c.talk_seconds).where(
-        _LEG.c.call_id.in_(ids), _Aside(_LEG.c.begin).between(first, last), *_fits(app, search, of_calls=True)
+        _LEG.c.call_id.in_(ids), Aside(_LEG.c.begin).between(first, last), *_fits(app, search, of_calls=True)
     )
     places: dict[str, list[Any]] = defaultdict(list)
     for row in connection.execute(asked):
@@ -158,34 +157,13 @@ def _walks_by_talk(search: Search) -> bool:
     return search.order is Order.LONGEST and is_wide and not is_narrowed
 
 
-class _Aside(sa.ColumnElement[Any]):
-    """A column for which SQLite, which counts no rows, is not to choose an index; PostgreSQL sees the column."""
-
-    inherit_cache = True
-    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012  as SQLAlchemy reads it
-
-    def __init__(self, column: sa.ColumnElement[Any]) -> None:
-        self.column = column
-        self.type = column.type
-
-
-@compiles(_Aside)
-def _as_it_is(aside: _Aside, compiler: Any, **how: Any) -> str:
-    return str(compiler.process(aside.column, **how))
-
-
-@compiles(_Aside, "sqlite")
-def _with_a_plus(aside: _Aside, compiler: Any, **how: Any) -> str:
-    return f"+{compiler.process(aside.column, **how)}"
-
-
 def _fits(app: App, search: Search, of_calls: bool = False) -> list[sa.ColumnElement[bool]]:
     """The conditions on a leg. SQLite is left one index: of the call where calls are known, else of the length where it
     leads, else of the first text that was given, which are in the order of how much they narrow. Those on texts say that
     they are not empty, as their indexes do."""
     by_talk = _walks_by_talk(search)
-    plain: Callable[[Any], Any] = _Aside if of_calls else lambda column: column
-    begin = _Aside(_LEG.c.begin) if of_calls or by_talk else _LEG.c.begin
+    plain: Callable[[Any], Any] = Aside if of_calls else lambda column: column
+    begin = Aside(_LEG.c.begin) if of_calls or by_talk else _LEG.c.begin
     own = [_LEG.c.app == app.id, plain(_LEG.c.account_id) == search.account_id]
     own += [begin >= search.window.begin, begin < search.window.end]
     texts = {
@@ -197,11 +175,11 @@ def _fits(app: App, search: Search, of_calls: bool = False) -> list[sa.ColumnEle
     for column, text in texts.items():
         if text:
             own += [plain(column) == text, column != sa.literal_column("''")]
-            plain = _Aside
+            plain = Aside
     if search.direction is not None:
         direction = list(Direction).index(search.direction)
-        own.append((_Aside if by_talk else plain)(_LEG.c.direction) == direction)
-    talk = _LEG.c.talk_seconds if by_talk and not of_calls else _Aside(_LEG.c.talk_seconds)
+        own.append((Aside if by_talk else plain)(_LEG.c.direction) == direction)
+    talk = _LEG.c.talk_seconds if by_talk and not of_calls else Aside(_LEG.c.talk_seconds)
     if search.at_least is not None:
         own.append(talk >= search.at_least)
     if search.at_most is not None:

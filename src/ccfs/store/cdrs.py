@@ -3,21 +3,21 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.model import month
-from ccfs.model.call import direction_number, talk_seconds
+from ccfs.model.call import SPREAD, direction_number, talk_seconds
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
-from ccfs.store import months, schema
+from ccfs.store import call_counts, months, schema
 from ccfs.store.bulk import Bulk
 from ccfs.store.db import plan_anew
 
-REACH = timedelta(days=31)  # the rows of one call begin within it of each other
+REACH = SPREAD
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEY = ("app", "begin", "account_id", "line_key")
@@ -70,6 +70,7 @@ def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
     """Keep new rows."""
     months.need(connection, _TABLE, {month.of(row.begin) for row in rows})
     _BULK.add(connection, app, rows)
+    call_counts.changed(connection, app, rows)
 
 
 def change(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
@@ -79,3 +80,4 @@ def change(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
         names = (*_FIELDS, *_SEARCHED)
         values = [dict(zip(names, _BULK.values(row), strict=True)) | {"app": app.id} for row in rows]
         connection.execute(_CHANGE, [{f"new_{name}": value for name, value in one.items()} for one in values])
+        call_counts.changed(connection, app, rows)

@@ -225,7 +225,7 @@ recordings = sa.Table(
     sa.Index(None, "app", "original_file_name"),
     sa.Index(None, "app", "call_id"),
     sa.Index(None, "app", "call_begin"),
-    sa.Index(None, "location_id", "created_at"),
+    sa.Index(None, "location_id", "created_at", "size"),
     postgresql_partition_by="RANGE (month)",
 )
 _monthly(recordings)
@@ -281,6 +281,29 @@ _monthly(cdrs)
 _other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
 sa.Index(
     "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
+)
+call_counts = sa.Table(  # how an account's calls of a quarter of an hour went, for pictures (store/call_counts.py)
+    "call_counts",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _instant("begin"),
+    sa.Column("told", sa.BigInteger, nullable=False),  # grows with each change of the rows
+    sa.Column("counted", sa.BigInteger, nullable=False),  # what `told` was when they were counted
+    _text("counts"),
+    sa.PrimaryKeyConstraint("app", "account_id", "begin"),
+)
+_is_old = call_counts.c.told != call_counts.c.counted
+sa.Index("ix_call_counts_old", call_counts.c.begin, sqlite_where=_is_old, postgresql_where=_is_old)
+kept_sizes = sa.Table(  # what came to a location in a month and is there still, for pictures (store/kept_sizes.py)
+    "kept_sizes",
+    METADATA,
+    _text("location_id"),
+    _number("month"),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _instant("counted_at"),
+    sa.PrimaryKeyConstraint("location_id", "month"),
 )
 agent_operations = sa.Table(
     "agent_operations",

@@ -52,6 +52,10 @@ class Here:
             return _available(self.database.look_up, question)
         return await asyncio.to_thread(_available, self._read, question)
 
+    async def ask_long(self, question: Callable[[Connection], T]) -> T:
+        """The answer of a look-up of many rows: another thread asks, whatever the database."""
+        return await asyncio.to_thread(_available, self._read, question)
+
     async def tell(self, change: Callable[[Connection], T]) -> T:
         """The answer of a change, committed. It waits for the disk, so another thread does it."""
         return await asyncio.to_thread(_available, self._write, change)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ccfs.model import month
-from ccfs.store import marks, months, schema
+from ccfs.store import call_counts, marks, months, schema, tenancy
 from ccfs.store.db import Database
 
 EVERY = timedelta(hours=1)  # looks for months to make and to let go
@@ -46,6 +46,11 @@ class Keeper:
         for table in months.MOMENTS:
             if count := self._terms.of(table.name):
                 months.forget(self._database, table, month.after(month.of(now), -count), now)
+        if self._terms.rows:
+            before = month.begin(month.after(month.of(now), -self._terms.rows))
+            with self._database.writing() as connection:
+                for app in tenancy.apps(connection):
+                    call_counts.forget(connection, app, before)
         if self._terms.recordings:
             with self._database.writing() as connection:
                 marks.forget_gone(connection)

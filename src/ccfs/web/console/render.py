@@ -76,6 +76,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= {"clock": clock, "moment": moment, "lasts": length, "size": size, "at": time_of}
+    made.filters |= {"minute": minute, "field": field, "seconds": seconds}
     made.globals |= {"version": __version__, "asset": asset, "said": said, "UTC": UTC}
     return made
 
@@ -109,14 +110,29 @@ def length(lasts: timedelta) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def size(number: int) -> str:
+def seconds(lasts: int) -> str:
+    """A number of seconds, likewise."""
+    return length(timedelta(seconds=lasts))
+
+
+def minute(there: datetime) -> Markup:
+    """A date and time of its own zone to the minute, as <time>."""
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}</time>').format(there.isoformat(), there)
+
+
+def field(there: datetime) -> str:
+    """A date and time as the fields of forms say it."""
+    return f"{there:%Y-%m-%dT%H:%M}"
+
+
+def size(number: float) -> str:
     """A number of bytes for people."""
     amount = float(number)
-    for unit in ("B", "KB", "MB"):
+    for unit in ("B", "KB", "MB", "GB"):
         if amount < 1024:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
-    return f"{amount:.1f} GB"
+    return f"{amount:.1f} TB"
 
 
 @cache

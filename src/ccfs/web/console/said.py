@@ -36,8 +36,8 @@ LEAVE_REASONS: Final = {
     89: "Caller hung up before an answer",
 }
 OPERATIONS: Final = {
-    0: "Signed out",
-    1: "Signed in",
+    0: "Logged off",
+    1: "Logged on",
     2: "Idle",
     3: "Set busy",
     4: "Talking",
@@ -77,6 +77,7 @@ ACTIONS: Final = {
     Action.SECOND_FACTOR_ENDED: "Turned off the second factor",
     Action.CALLS_SEARCHED: "Searched calls",
     Action.CALL_SHOWN: "Looked at a call",
+    Action.FIGURES_SHOWN: "Looked at figures",
     Action.RECORDING_PLAYED: "Played a recording",
     Action.RECORDING_DOWNLOADED: "Downloaded a recording",
     Action.WAVEFORM_SHOWN: "Looked at a waveform",

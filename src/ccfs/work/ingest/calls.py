@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.model.call_id import call_id
 from ccfs.model.cdr import LAST, Cdr, Device
-from ccfs.store import cdrs, devices, intake, queue_visits, recordings
+from ccfs.store import call_counts, cdrs, devices, intake, queue_visits, recordings
 from ccfs.store.intake import Awaited
 from ccfs.switches.found import Leg, QueueVisit
 from ccfs.switches.visits import Times, times, told
@@ -94,6 +94,7 @@ def _make(connection: Connection, owner: Owner, fresh: Sequence[L], kept: Kept, 
     cdrs.add(connection, owner.app, [row for key, row in rows.items() if key not in kept])
     changed = [rows[key] for key, old in kept.items() if rows[key] != old]
     cdrs.change(connection, owner.app, changed)
+    call_counts.changed(connection, owner.app, kept.values())  # a call counts where its first leg is
     _move(connection, owner, {kept[row.line_key].call_id: row for row in changed})
 
 

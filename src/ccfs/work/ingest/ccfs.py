@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.store import agent_operations, cdrs
+from ccfs.store import agent_operations, call_counts, cdrs
 from ccfs.store.intake import Refusal
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexedRecording, Taken
@@ -226,6 +226,8 @@ def _take_cdrs(connection: Connection, run: Run, app: App, rows: Sequence[Cdr]) 
     known = {(one.account_id, one.line_key) for found in kept.values() for one in found}
     fresh = {(row.account_id, row.line_key): row for row in rows if (row.account_id, row.line_key) not in known}
     cdrs.add(connection, app, list(fresh.values()))
+    if fresh:
+        call_counts.changed(connection, app, [one for found in kept.values() for one in found])
     run.tally.cdrs += len(fresh)
     run.tally.known += len(rows) - len(fresh)
 

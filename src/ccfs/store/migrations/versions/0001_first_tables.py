@@ -53,6 +53,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_changes")),
     )
     op.create_table(
+        "kept_sizes",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("files", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("counted_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "month", name=op.f("pk_kept_sizes")),
+    )
+    op.create_table(
         "locations",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -228,6 +237,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "account_id", "name", name=op.f("pk_awaited_recordings")),
     )
     op.create_index(op.f("ix_awaited_recordings_app_since"), "awaited_recordings", ["app", "since"], unique=False)
+    op.create_table(
+        "call_counts",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=False),
+        sa.Column("counted", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_call_counts_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "begin", name=op.f("pk_call_counts")),
+    )
+    op.create_index(
+        "ix_call_counts_old",
+        "call_counts",
+        ["begin"],
+        unique=False,
+        sqlite_where=sa.text("told != counted"),
+        postgresql_where=sa.text("told != counted"),
+    )
     op.create_table(
         "callback_prefixes",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -484,7 +512,10 @@ def upgrade() -> None:
         op.f("ix_recordings_app_original_file_name"), "recordings", ["app", "original_file_name"], unique=False
     )
     op.create_index(
-        op.f("ix_recordings_location_id_created_at"), "recordings", ["location_id", "created_at"], unique=False
+        op.f("ix_recordings_location_id_created_at_size"),
+        "recordings",
+        ["location_id", "created_at", "size"],
+        unique=False,
     )
     op.create_table(
         "refusals",

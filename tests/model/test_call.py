@@ -1,0 +1,49 @@
+"""How a call went, of its legs: how long it waited, whether somebody answered."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ccfs.model.call import call_of, wait_of
+from ccfs.model.cdr import Cdr, Device
+
+BEGIN = datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
+def leg(wait: tuple[int, int] | None = None, talk: tuple[int, int] | None = None, **more: object) -> Cdr:
+    """A leg that waited and talked from one second to another."""
+    times = dict(zip(("wait_begin", "wait_end"), at(wait), strict=True)) | dict(
+        zip(("call_begin", "call_end"), at(talk), strict=True)
+    )
+    usual = {"account_id": "100", "cc_id": "1", "vdn_id": "8", "call_id": "c", "begin": BEGIN, "line_key": "1"}
+    return Cdr(**usual | times | more)  # type: ignore[arg-type]
+
+
+def at(seconds: tuple[int, int] | None) -> tuple[datetime | None, datetime | None]:
+    """The two instants."""
+    return tuple(BEGIN + timedelta(seconds=one) for one in seconds) if seconds else (None, None)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("waits", "seconds"),
+    [
+        ([], 0),
+        ([None], 0),
+        ([(0, 20)], 20),
+        ([(0, 20), (30, 35)], 25),
+        ([(0, 20), (0, 45)], 45),  # the queue's wait, told again by the second phone that rang
+        ([(0, 45), (10, 20), None], 45),
+        ([(10, 30), (0, 20)], 30),
+        ([(20, 10)], 0),
+    ],
+)
+def test_a_call_waits_no_longer_than_its_caller(waits: list[tuple[int, int] | None], seconds: int) -> None:
+    assert wait_of([leg(one) for one in waits]) == timedelta(seconds=seconds)
+
+
+def test_a_call_is_answered_where_an_agent_talked_if_it_came_to_one() -> None:
+    menu = leg(talk=(0, 60), device_type=Device.FLOW, call_id_num=1)
+    in_vain, heard = leg(device_type=Device.AGENT), leg(talk=(60, 90), device_type=Device.AGENT)
+    assert call_of([menu]).is_answered
+    assert not call_of([menu, in_vain]).is_answered
+    assert call_of([menu, heard]).talk == timedelta(seconds=30)
