@@ -32,6 +32,7 @@ SYSTEM_WIDE: dict[str, str] = {
     "audit.add": "the log is the node's: what concerns no app stands in it, too",
     "audit.entries": "as above; whoever may read some apps' only says which",
     "audit.names": "as above",
+    "audit.is_told": "as above; the entry that it looks for names its app",
     "marks.forget_gone": "retention is the node's: it lets go what belongs to no recording any more",
     "call_counts.old": "workers count for all apps; what they find names its app",
     **dict.fromkeys(

@@ -1,32 +1,15 @@
-"""Settings: one table of name, default and sentence. Read from CCFS_<NAME>; unknown CCFS_ names are refused.
+"""Settings of the node: where rows and bytes lie, clients, callbacks, ingest, logs. What people set of the console is not here."""
 
-docs/settings.md repeats this table; a test holds the two against each other.
-"""
-
-import os
-from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from ccfs.model.errors import Misuse
-from ccfs.model.single_sign_on import Rule, is_safe_address, rule
-
-PREFIX = "CCFS_"
+from ccfs.settings.words import Networks, Words
 
 
-def _words(value: object) -> object:
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
-
-
-class Settings(BaseModel):
-    """All that an operator can set."""
+class NodeSettings(BaseModel):
+    """The node's part of all settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -211,107 +194,9 @@ class Settings(BaseModel):
         default=2.0, ge=0, description="How long a switch's file must be unchanged before it counts as complete."
     )
     watch_seconds: float = Field(default=5.0, gt=0, description="How often `--watch` looks again.")
-    console: bool = Field(default=True, description="Whether the console is served at `/console`.")
-    session_idle_seconds: int = Field(
-        default=3600, ge=60, description="How long a session of the console lasts while nobody uses it."
-    )
-    session_seconds: int = Field(default=43_200, ge=60, description="How long a session of the console lasts at most.")
-    console_link_seconds: int = Field(
-        default=86_400, ge=60, description="How long a link that sets a password of the console is good."
-    )
-    listen_at_once: int = Field(
-        default=4,
-        ge=1,
-        le=64,
-        description="How many recordings a web process converts at a time to be heard, and as many to be downloaded.",
-    )
-    take_recordings: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="Recordings that may be taken along as one zip."
-    )
-    take_gb: int = Field(default=50, ge=1, description="How large the recordings of one zip may be together, in GB.")
-    take_keep_hours: int = Field(default=24, ge=1, description="How long such a zip can be fetched, in hours.")
-    search_csv_rows: int = Field(
-        default=100_000, ge=1, description="Calls that the CSV of a search of the console has at most."
-    )
-    console_url: str = Field(
-        default="", description="Where people reach the console: the server's address, as https://calls.example.com."
-    )
-    password_sign_in: bool = Field(
-        default=True, description="Whether people may sign in to the console by password; `ccfs user reset` always can."
-    )
-    oidc_issuer: str = Field(
-        default="", description="Issuer of an OpenID Connect provider that people sign in with; empty: none."
-    )
-    oidc_client_id: str = Field(default="", description="What the provider calls this server.")
-    oidc_client_secret: str = Field(
-        default="", repr=False, description="The secret that it gave this server; empty: a public client, PKCE only."
-    )
-    oidc_scopes: Words = Field(
-        default=("openid", "profile", "email"), description="Scopes that are asked for, by comma or blank."
-    )
-    oidc_name: str = Field(default="single sign-on", description="What people call the provider: the button's text.")
-    oidc_user_claim: str = Field(
-        default="preferred_username",
-        description="The ID token's claim that is somebody's name here, at the first sign-in; later its `sub` counts.",
-    )
-    oidc_roles_claim: str = Field(
-        default="",
-        description="The ID token's claim that gives roles at each sign-in; empty: people and roles are added here.",
-    )
-    oidc_roles: Words = Field(
-        default=(), description="What its values give: value=role, value=role@AK or value=role@AK/account, by comma."
-    )
-    oidc_ca_file: str = Field(
-        default="",
-        description="File of authorities, PEM, that the provider's certificate may be of; empty: the system's.",
-    )
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        """Single sign-on needs all of its parts, and passwords may only go where it is."""
-        if not self.oidc_issuer:
-            if not self.password_sign_in:
-                raise ValueError("CCFS_PASSWORD_SIGN_IN=false needs CCFS_OIDC_ISSUER")
-            return self
-        for name, address in (("CCFS_OIDC_ISSUER", self.oidc_issuer), ("CCFS_CONSOLE_URL", self.console_url)):
-            if not is_safe_address(address):
-                raise ValueError(f"{name} must be https://…, or http of this machine only")
-        if not self.oidc_client_id or "openid" not in self.oidc_scopes:
-            raise ValueError("CCFS_OIDC_ISSUER needs CCFS_OIDC_CLIENT_ID, and openid in CCFS_OIDC_SCOPES")
-        if bool(self.oidc_roles_claim) != bool(self.oidc_roles):
-            raise ValueError("CCFS_OIDC_ROLES_CLAIM and CCFS_OIDC_ROLES go together")
-        if self.oidc_ca_file and not Path(self.oidc_ca_file).is_file():
-            raise ValueError(f"CCFS_OIDC_CA_FILE: there is no file {self.oidc_ca_file}")
-        _ = self.role_rules
-        return self
-
-    @property
-    def role_rules(self) -> tuple[Rule, ...]:
-        """`oidc_roles`, read."""
-        return tuple(rule(text) for text in self.oidc_roles)
 
     @property
     def url(self) -> str:
         """The database's URL, made from `data` where none is set."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'ccfs.db'}"
-
-
-def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
-    """The settings in the environment, and those given; raises Misuse that names the wrong or unknown one.
-
-    An empty variable counts as absent, as compose files and systemd units leave them.
-    """
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise Misuse(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
-    found: dict[str, object] = {
-        name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name in known and value
-    }
-    try:
-        return Settings.model_validate(found | {name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise Misuse(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
