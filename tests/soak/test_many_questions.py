@@ -4,6 +4,6 @@ from tests.soak.many_questions import both
 
 
 def test_no_question_reads_a_million_rows(postgres_url: str) -> None:
-    found = both(1_000_000, postgres_url)
-    print(found)
-    assert not any(one["scans"] for one in found.values())
+    for found in both(1_000_000, postgres_url):
+        print(found)
+        assert not found["scans"]

@@ -52,6 +52,8 @@ MAY_WALK = {
     *("the newest recordings", "what is to be counted"),  # in the order of the index, to a limit
     "sizes of a month",  # all of a month is what it asks for
 }
+MAY_WALK = {"the newest recordings"}  # in the order of the index, to a limit
+SPAN = re.compile(r"\(app=\? AND (begin|call_begin|operate_time)[<>]")  # all of an app's rows in a span of time
 Action = Callable[[Connection, App], object]
 
 
@@ -237,6 +239,11 @@ def plans_of(database: Database, app: App, action: Action) -> list[str]:
         ]
         connection.rollback()
     return plans
+
+
+def reads_much(what: str, plan: str) -> bool:
+    """Whether it reads a table from end to end; or, if it is not asked for one, a span of time."""
+    return what not in MAY_WALK and bool(WHOLE.search(plan) or ("export" not in what and SPAN.search(plan)))
 
 
 def _asked_of_sqlite(connection: Connection, app: App, action: Action) -> list[tuple[str, str, Any]]:
