@@ -91,10 +91,13 @@ def _make(connection: Connection, owner: Owner, fresh: Sequence[L], kept: Kept, 
     for row in rows.values():
         by_call[row.call_id].append(row)
     rows = {row.line_key: row for some in by_call.values() for row in numbered(some)}
-    cdrs.add(connection, owner.app, [row for key, row in rows.items() if key not in kept])
+    new = [row for key, row in rows.items() if key not in kept]
     changed = [rows[key] for key, old in kept.items() if rows[key] != old]
+    cdrs.add(connection, owner.app, new)
     cdrs.change(connection, owner.app, changed)
-    call_counts.changed(connection, owner.app, kept.values())  # a call counts where its first leg is
+    other = {row.call_id for row in new} | {one.call_id for row in changed for one in (row, kept[row.line_key])}
+    beside = [row for row in kept.values() if row.call_id in other]  # a call counts where its first leg is
+    call_counts.changed(connection, owner.app, beside)
     _move(connection, owner, {kept[row.line_key].call_id: row for row in changed})
 
 
