@@ -28,8 +28,7 @@ _SEARCHED: dict[str, Callable[[Cdr], int]] = {  # what people search by, beside 
 _BULK = Bulk(_TABLE, Cdr, _SEARCHED)
 _FIND = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _FIRST, _LAST = (sa.bindparam(name, type_=schema.Instant) for name in ("first", "last"))
-_NEAR = _TABLE.c.begin.between(_FIRST, _LAST)  # by which PostgreSQL leaves out the other months
-_NEAR_OF_SQLITE = sa.literal_column("+begin", schema.Instant).between(_FIRST, _LAST)  # "+": not by the index of begin
+_NEAR = Aside(_TABLE.c.begin).between(_FIRST, _LAST)  # by which PostgreSQL leaves out the other months
 _OF_CALLS = _FIND.where(_TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
 _BY_LEG = _FIND.where(
     _TABLE.c.switch_leg_id.in_(sa.bindparam("names", expanding=True)),
@@ -63,7 +62,7 @@ def _rows(connection: Connection, app: App, question: sa.Select[Any], names: Ite
         return []
     plan_anew(connection)
     if moments := list(near or ()):
-        question = question.where(_NEAR_OF_SQLITE if connection.dialect.name == "sqlite" else _NEAR)
+        question = question.where(_NEAR)
         values["first"], values["last"] = month.clamped(min(moments), -REACH), month.clamped(max(moments), REACH)
     return [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(question, values)]
 
