@@ -14,6 +14,7 @@ from ccfs.model.call import SPREAD, direction_number, talk_seconds
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import App
 from ccfs.store import call_counts, months, schema
+from ccfs.store.aside import Aside
 from ccfs.store.bulk import Bulk
 from ccfs.store.db import plan_anew
 
