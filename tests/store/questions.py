@@ -52,7 +52,6 @@ MAY_WALK = {
     *("the newest recordings", "what is to be counted"),  # in the order of the index, to a limit
     "sizes of a month",  # all of a month is what it asks for
 }
-MAY_WALK = {"the newest recordings"}  # in the order of the index, to a limit
 SPAN = re.compile(r"\(app=\? AND (begin|call_begin|operate_time)[<>]")  # all of an app's rows in a span of time
 Action = Callable[[Connection, App], object]
 
