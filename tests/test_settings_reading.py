@@ -112,6 +112,6 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_secrets_do_not_show_in_the_settings_repr() -> None:
-    shown = repr(Settings(node_keys=("a-node-key",), database_url="postgresql://u:password@h/d"))
+    shown = repr(Settings(node_keys=("a-node-key",), database_url="postgresql://u:hidden-word@h/d"))
     assert "a-node-key" not in shown
-    assert "password" not in shown
+    assert "hidden-word" not in shown

@@ -113,3 +113,8 @@ def test_bytes_that_are_gone_are_unavailable(away: tuple[Away, Kept, bytes]) -> 
     location.remove("a/b")
     with pytest.raises(Unavailable):
         file.read(10)
+
+
+def test_a_wav_of_a_codec_that_nobody_knows_has_a_reason() -> None:
+    fmt = struct.pack("<HHIIHH", 0x4242, 1, 8000, 8000, 1, 8)
+    assert heard(b"RIFF\xff\xff\0\0WAVEfmt \x10\0\0\0" + fmt + b"data\x10\x27\0\0" + bytes(10_000)) is None

@@ -75,9 +75,10 @@ def opened(source: BinaryIO, form: str) -> Iterator[tuple[InputContainer, AudioS
     source.seek(0)
     try:
         with av.open(source, "r", format=form, metadata_errors="replace") as container:
-            if not container.streams.audio:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.codec_context is None:  # none where FFmpeg knows no such codec
                 raise UnknownAudio(f"no audio in this {form}")
-            yield container, container.streams.audio[0]
+            yield container, stream
     except (av.FFmpegError, ValueError) as error:
         raise UnknownAudio(f"broken {form}: {error}") from error
 

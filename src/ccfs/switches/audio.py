@@ -258,9 +258,10 @@ def _audio_stream(source: BinaryIO, kind: AudioKind) -> Iterator[tuple[InputCont
     """An MP3 or Ogg file's first audio stream; whatever goes wrong within is UnknownAudio."""
     try:
         with av.open(source, "r", format=kind.coding.value, metadata_errors="replace") as container:
-            if not container.streams.audio:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.codec_context is None:  # none where FFmpeg knows no such codec
                 raise UnknownAudio(f"no audio in this {kind.coding}")
-            yield container, container.streams.audio[0]
+            yield container, stream
     except av.FFmpegError as error:
         raise UnknownAudio(f"broken {kind.coding}: {error.strerror}") from error
 
