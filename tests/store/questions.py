@@ -204,8 +204,8 @@ def _values(one: Recording, app: App) -> dict[str, Any]:
 
 def _fill_the_rest(connection: Connection, app: App, numbers: range) -> None:
     agent_operations.add_skill_changes(connection, app, [change(number) for number in numbers])
-    for number in numbers:
-        intake.note_file(connection, app, f"/a/{number}.wav", 1, 1, "taken", "", NOW)
+    taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "taken", "reason": "", "seen_at": NOW}
+    connection.execute(sa.insert(schema.source_files), [{**taken, "path": f"/a/{number}.wav"} for number in numbers])
     awaited = [
         intake.Awaited(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)
         for number in numbers
