@@ -23,20 +23,22 @@ Enter = Callable[[str], Visitor]
 
 
 BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
+APART = {"test_hostile_text"}  # whose rows others must not meet
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The engines on which a test of the console runs."""
     if "console" in metafunc.fixturenames:
-        is_for_both = metafunc.module.__name__.rpartition(".")[2] in BOTH
-        metafunc.parametrize("console", ["sqlite", "postgresql"] if is_for_both else ["sqlite"], indirect=True)
+        name = metafunc.module.__name__.rpartition(".")[2]
+        usual = ["sqlite, a server of its own"] if name in APART else ["sqlite"]
+        metafunc.parametrize("console", ["sqlite", "postgresql"] if name in BOTH else usual, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def console(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server where failures lock nobody out: all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
-    if request.param == "sqlite":
+    if request.param.startswith("sqlite"):
         with serving(folder, lock_failures=0) as one:
             yield one
     else:
