@@ -23,14 +23,20 @@ Enter = Callable[[str], Visitor]
 
 
 BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
-APART = {"test_hostile_text"}  # whose rows others must not meet
+APART = {
+    "test_browser",
+    "test_hostile_text",
+    "test_listening",
+    "test_marks",
+    "test_player",
+}  # who must not meet others' rows
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The engines on which a test of the console runs."""
     if "console" in metafunc.fixturenames:
         name = metafunc.module.__name__.rpartition(".")[2]
-        usual = ["sqlite, a server of its own"] if name in APART else ["sqlite"]
+        usual = [f"sqlite of {name}"] if name in APART else ["sqlite"]
         metafunc.parametrize("console", ["sqlite", "postgresql"] if name in BOTH else usual, indirect=True)
 
 
