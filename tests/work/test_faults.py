@@ -232,11 +232,11 @@ class TestAClockThatIsSetBack:
                     kept = super().keep(key, chunks)
                     clock.ahead = -HOUR  # its lease is renewed until an hour ago
                     until(lambda: rows(one)[0].due_at < now())
-                    assert maker(one).make_one()
+                    assert maker(one).do_one()
                     return kept
 
             export = ask(one, "https://cb.example.com/x")
-            assert maker(one, clock, Slow("0", one.node.disk._root)).make_one()
+            assert maker(one, clock, Slow("0", one.node.disk._root)).do_one()
             assert [row.state for row in rows(one)] == ["ready"]
             with one.node.database.reading() as connection:
                 assert [found.export for found in deliveries.listed(connection, one.app)] == [export.response_id]
@@ -251,15 +251,15 @@ class TestAClockThatIsSetBack:
             worker = maker(one, clock)
             before = ask(one, "https://cb.example.com/x", clock())
             clock.ahead = -HOUR
-            assert not worker.make_one()
+            assert not worker.do_one()
             after = ask(one, "https://cb.example.com/x", clock())
-            assert worker.make_one()
+            assert worker.do_one()
             assert {row.response_id: row.state for row in rows(one)} == {
                 before.response_id: "due",
                 after.response_id: "ready",
             }
             clock.ahead = timedelta()
-            assert worker.make_one()
+            assert worker.do_one()
             assert_whole(one)
 
     def test_a_callback_under_way_is_recorded_and_its_repeat_waits_as_long(
@@ -289,7 +289,7 @@ def test_an_export_whose_location_is_away_is_let_go_and_tried_again_soon(tmp_pat
         fill(one)
         asked = ask(one, "http://127.0.0.1:9/cb")
         (home := AwayDisk("0", tmp_path / "away"))._root.joinpath(".tmp").rmdir()  # nor can it keep any
-        assert maker(one, home=home).make_one()
+        assert maker(one, home=home).do_one()
         [row] = rows(one)
         assert (row.lease, row.error.partition(":")[0]) == ("", "FileNotFoundError")
         assert row.due_at < now() + 10 * SECOND

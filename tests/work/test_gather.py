@@ -45,7 +45,7 @@ now = datetime.fromisoformat(sys.argv[3])
 settings = read({}, data=Path(sys.argv[2]))
 desk = gather.Desk(database=open_database(sys.argv[1]), locations={"0": Slow("0", Path(sys.argv[2]))}, settings=settings, now=lambda: now)
 print("begun", flush=True)
-gather.Gatherer(desk).go_on()
+gather.Gatherer(desk).do_one()
 """
 
 
@@ -72,11 +72,11 @@ def test_everything_that_a_search_finds_is_listed_in_its_order(room: Room, monke
     room.tape(*range(1, 61))
     room.tape(61, account_id="other")
     asked = room.ask()
-    assert room.gatherer().go_on()
+    assert room.gatherer().do_one()
     progress = done(room, asked).progress
     assert (progress.listed, progress.checked, progress.missing) == (60, 60, 0)
     assert [one.file_name for one in room.list(asked)] == [given.recording(n).file_name for n in range(1, 61)]
-    assert not room.gatherer().go_on()
+    assert not room.gatherer().do_one()
 
 
 def test_what_cannot_be_taken_is_named_with_the_reason(room: Room) -> None:
@@ -87,7 +87,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(room: Room) -> None:
         wrong = schema.recordings.update().where(schema.recordings.c.key == "r/4")
         connection.execute(wrong.values(crc32=schema.recordings.c.crc32 + 1))
     asked = room.ask()
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     assert [one.missing for one in room.list(asked)] == [None, Missing.GONE, Missing.DIFFERS, Missing.DIFFERS, None]
     assert done(room, asked).progress.missing == 3
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_taken_is_named_with_the_reason(room: Room) -> None:
 def test_no_more_is_listed_than_the_settings_allow(room: Room, most: int) -> None:
     room.tape(*range(1, 6))
     asked = room.ask()
-    room.gatherer(take_recordings=most).go_on()
+    room.gatherer(take_recordings=most).do_one()
     assert (done(room, asked).progress.listed, done(room, asked).progress.is_cut) == (most, most < 5)
 
 
@@ -105,7 +105,7 @@ def test_no_more_bytes_are_listed_than_the_settings_allow(room: Room) -> None:
     with room.database.writing() as connection:
         connection.execute(schema.recordings.update().values(size=400 << 20))
     asked = room.ask()
-    room.gatherer(take_gb=1).go_on()
+    room.gatherer(take_gb=1).do_one()
     assert (room.shown(asked).progress.listed, room.shown(asked).progress.is_cut) == (2, True)
 
 
@@ -113,11 +113,11 @@ def test_a_location_that_is_away_is_waited_for_and_then_named(room: Room) -> Non
     room.tape(1, 2)
     asked = room.ask()
     for _ in range(gather.PATIENCE - 1):
-        assert room.gatherer(locations={}).go_on()
-        assert not room.gatherer(locations={}).go_on()  # not at once
+        assert room.gatherer(locations={}).do_one()
+        assert not room.gatherer(locations={}).do_one()  # not at once
         assert room.shown(asked).state is State.DUE
         room.now += MINUTE
-    assert room.gatherer(locations={}).go_on()
+    assert room.gatherer(locations={}).do_one()
     assert [one.missing for one in room.list(asked)] == [Missing.AWAY, Missing.AWAY]
     done(room, asked)
 
@@ -125,9 +125,9 @@ def test_a_location_that_is_away_is_waited_for_and_then_named(room: Room) -> Non
 def test_a_location_that_comes_back_is_as_if_it_had_never_been_away(room: Room) -> None:
     room.tape(1)
     asked = room.ask()
-    room.gatherer(locations={}).go_on()
+    room.gatherer(locations={}).do_one()
     room.now += MINUTE
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     assert done(room, asked).progress.missing == 0
 
 
@@ -142,7 +142,7 @@ def test_a_copy_elsewhere_is_as_good(room: Room) -> None:
     def copy(kept: Kept) -> Kept | None:
         return replace(kept, location_id="1") if kept.key == "r/1" else None
 
-    room.gatherer(locations={"0": room.disk, "1": other}, elsewhere=copy).go_on()
+    room.gatherer(locations={"0": room.disk, "1": other}, elsewhere=copy).do_one()
     assert [one.missing for one in room.list(asked)] == [None, Missing.GONE]
 
 
@@ -150,19 +150,19 @@ def test_a_large_one_leaves_small_ones_their_turn(room: Room, monkeypatch: pytes
     monkeypatch.setattr(gather, "TURN_SECONDS", 0.0)
     room.tape(*range(1, 31))
     large = room.ask()
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     room.now += timedelta(seconds=1)
     small = room.ask("1700000003-1")
     turns = 0
     while room.shown(small).state is State.DUE:
         room.now += timedelta(seconds=1)
-        assert room.gatherer().go_on()
+        assert room.gatherer().do_one()
         turns += 1
         assert turns < 10
     assert room.shown(large).state is State.DUE
     while room.shown(large).state is State.DUE:
         room.now += timedelta(seconds=1)
-        room.gatherer().go_on()
+        room.gatherer().do_one()
         turns += 1
         assert turns < 100
     assert [one.number for one in room.list(large)] == list(range(1, 31))
@@ -171,13 +171,13 @@ def test_a_large_one_leaves_small_ones_their_turn(room: Room, monkeypatch: pytes
 def test_a_killed_worker_s_part_is_kept_and_the_zip_is_the_same(room: Room) -> None:
     room.tape(*range(1, 101))
     undisturbed = room.ask()
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     asked, kills = room.ask(), []
     for _ in range(3):
         kills.append(killed_while_gathering(room, asked))
         room.now += 2 * MINUTE  # its lease ends
     assert 0 < kills[0] < kills[1] < kills[2] < 100
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     ends = [room.shown(one).progress for one in (undisturbed, asked)]
     assert ends[0] == ends[1]
     assert room.list(undisturbed) == room.list(asked)
@@ -215,7 +215,7 @@ def test_a_worker_that_is_told_to_stop_hands_it_back(room: Room) -> None:
     with room.database.reading() as connection:
         row = connection.execute(sa.select(schema.selections.c.lease, schema.selections.c.due_at)).one()
     assert row.lease == ""
-    assert room.gatherer().go_on()
+    assert room.gatherer().do_one()
     done(room, asked)
 
 
@@ -229,15 +229,15 @@ def test_what_fails_again_and_again_is_put_aside(room: Room) -> None:
 
     worker = room.gatherer(locations={"0": Broken("0", room.folder)}, export_attempts=3)
     for _ in range(3):
-        assert worker.go_on()
+        assert worker.do_one()
         room.now += timedelta(hours=1)
     assert room.shown(asked).state is State.FAILED
-    assert not worker.go_on()
+    assert not worker.do_one()
 
 
 def test_a_selection_of_nothing_is_ready_and_empty(room: Room) -> None:
     asked = room.ask("1700000000-99")
-    room.gatherer().go_on()
+    room.gatherer().do_one()
     made = done(room, asked).made
     assert made is not None
     assert made.size > 0

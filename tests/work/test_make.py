@@ -150,7 +150,7 @@ class FullDisk(Disk):
 def test_ready_and_due_come_together(shop: Shop) -> None:
     export = shop.ask()
     assert shop.file(export) is None
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     kept = shop.file(export)
     assert kept
     assert shop.announced() == [export.response_id]
@@ -159,22 +159,22 @@ def test_ready_and_due_come_together(shop: Shop) -> None:
     with zipfile.ZipFile(shop.node.disk.path(kept.key)) as archive:
         assert archive.testzip() is None
         assert [archive.read(name).count(b"\n") for name in archive.namelist()] == [1, ROWS + 1]
-    assert not shop.maker().make_one()
+    assert not shop.maker().do_one()
 
 
 def test_a_full_disk_is_tried_again_later_and_later_until_there_is_room(shop: Shop) -> None:
     export = shop.ask()
     full, waits = shop.maker(FullDisk("0", shop.node.settings.data / "files")), []
     for _ in range(3):
-        assert full.make_one()
-        assert not full.make_one()  # not at once
+        assert full.do_one()
+        assert not full.do_one()  # not at once
         assert shop.row().error == "OSError: [Errno 27] File too large"
         waits.append(shop.row().due_at - shop.now)
         assert shop.files() == set()
         shop.now = shop.row().due_at
     assert waits == [2 * SECOND, 4 * SECOND, 8 * SECOND]
     assert shop.announced() == []
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     assert shop.file(export)
     assert shop.announced() == [export.response_id]
 
@@ -183,18 +183,18 @@ def test_what_fails_too_often_is_put_aside_and_holds_up_nothing(shop: Shop) -> N
     shop.ask()
     full = shop.maker(FullDisk("0", shop.node.settings.data / "files"), export_attempts=2)
     for _ in range(2):
-        assert full.make_one()
+        assert full.do_one()
         shop.now += MINUTE
     assert shop.row().state == "failed"
     with shop.node.database.reading() as connection:
         ((aside, error),) = exports.failed(connection, shop.app)
     assert error == "OSError: [Errno 27] File too large"
     later = shop.ask()
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     assert shop.file(later)
     with shop.node.database.writing() as connection:
         assert exports.retry(connection, shop.app, shop.now) == 1
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     assert shop.file(aside)
 
 
@@ -204,7 +204,7 @@ def test_an_export_that_its_workers_die_of_is_put_aside(shop: Shop) -> None:
         with shop.node.database.writing() as connection:
             assert exports.claim(connection, shop.now, "dead", LEASE)
         shop.now += LEASE
-    assert shop.maker(export_attempts=2).make_one()
+    assert shop.maker(export_attempts=2).do_one()
     assert (shop.row().state, shop.row().error) == ("failed", "claimed 3 times and never finished")
 
 
@@ -219,7 +219,7 @@ def test_what_dead_workers_left_is_removed(shop: Shop) -> None:
     with shop.node.database.writing() as connection:
         far = exports.claim(connection, shop.now, "0123-7", LEASE)  # of another node, to its own disk
     shop.now += LEASE
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     kept = shop.file(export)
     assert kept
     assert shop.files() == {kept.key}
@@ -236,10 +236,10 @@ def test_who_lost_its_lease_meanwhile_leaves_nothing(shop: Shop) -> None:
         def keep(self, key: str, chunks: Any) -> Kept:
             kept = super().keep(key, chunks)
             shop.now += 2 * LEASE  # and another one takes it
-            assert shop.maker().make_one()
+            assert shop.maker().do_one()
             return kept
 
-    assert shop.maker(Slow("0", shop.node.settings.data / "files")).make_one()
+    assert shop.maker(Slow("0", shop.node.settings.data / "files")).do_one()
     kept = shop.file(export)
     assert kept
     assert shop.files() == {kept.key}
@@ -267,7 +267,7 @@ def test_stopping_hands_back_at_once(shop: Shop) -> None:
     maker.stop()
     assert shop.row().due_at == shop.now
     assert shop.files() == set()
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     assert shop.file(export)
 
 
@@ -294,5 +294,5 @@ def test_an_export_of_the_last_days_of_the_calendar_is_made(shop: Shop) -> None:
     last = datetime.fromisoformat("9999-12-31T15:00:00+00:00")
     with shop.node.database.writing() as connection:
         connection.execute(sa.update(schema.exports).values(begin=last, end=last + timedelta(hours=1)))
-    assert shop.maker().make_one()
+    assert shop.maker().do_one()
     assert shop.file(export), shop.row().error

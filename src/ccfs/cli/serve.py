@@ -22,11 +22,10 @@ from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
 from ccfs.store import users
 from ccfs.work.count import count
-from ccfs.work.gather import Gatherer
 from ccfs.work.heart import Heart
 from ccfs.work.loop import Loop
-from ccfs.work.make import Maker
 from ccfs.work.tidy import forget_selections, tidy
+from ccfs.work.worker import Worker
 
 _ANYWHERE = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
 TIDY_SECONDS = 30.0
@@ -91,7 +90,7 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
     announcer = node.announcer(heart)
-    makers: list[Maker | Gatherer] = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
+    makers: list[Worker] = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
     makers.append(node.gatherer(heart))
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
     tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)

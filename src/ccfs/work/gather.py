@@ -5,10 +5,8 @@ Each turn takes a few seconds, so that a large selection does not keep small one
 """
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,18 +22,14 @@ from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 from ccfs.store.selections import Claimed
 from ccfs.work.reading import Away, Reading
+from ccfs.work.worker import Interrupted, Worker
 
 LEASE = timedelta(seconds=60)
 TURN_SECONDS = 10.0
 KEPT_SECONDS = 1.0  # how often what was done is kept, and the lease renewed
-IDLE_SECONDS = 0.5
 CALLS = 200  # looked up at a time
 WAIT = timedelta(seconds=2)  # after a failure, times the attempts
 PATIENCE = 3  # claims after which a recording whose location is away counts as missing
-
-
-class Interrupted(Exception):
-    """The worker is stopping, or lost its lease: the selection is another one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,37 +44,18 @@ class Desk:
     elsewhere: Callable[[Kept], Kept | None] = lambda _kept: None  # a copy, where the bytes of a row cannot be had
 
 
-class Gatherer:
+class Gatherer(Worker):
     """Goes on with one selection after the other for as long as it runs; several may run on one database."""
 
+    NAME = "gather"
+    IDLE_SECONDS = 0.5
+    FAILURE = ("not gathered", "gather_failed")
+
     def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.is_draining)
         self._desk = desk
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gather", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, patience_seconds: float = 5.0) -> None:
-        """Begin no other; what is under way is handed back."""
-        self._stopped.set()
-        self._thread.join(patience_seconds)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            is_busy = False
-            try:
-                is_busy = not self._desk.is_draining() and self.go_on()
-            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
-                with suppress(OSError, ValueError):
-                    log().warning(
-                        "not gathered", action="gather_failed", reason=f"{type(error).__name__}: {error}"[:200]
-                    )
-            if not is_busy:
-                self._stopped.wait(IDLE_SECONDS)
-
-    def go_on(self) -> bool:
+    def do_one(self) -> bool:
         """A turn of the selection that is due; whether there was one."""
         desk = self._desk
         with desk.database.writing() as connection:

@@ -25,15 +25,11 @@ from ccfs.store.extract import extract, header
 from ccfs.store.locations.port import Location
 from ccfs.wire import notices
 from ccfs.work.archive import Layout, Part, write_zip
+from ccfs.work.worker import Interrupted, Worker
 
 LEASE = timedelta(seconds=60)
 BEAT_SECONDS = 15.0  # how often a lease is renewed
-IDLE_SECONDS = 0.3
 FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds between tries; doubled each time
-
-
-class Interrupted(Exception):
-    """The worker is stopping, or lost its lease: the export is another one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,35 +44,19 @@ class Workshop:
     is_draining: Callable[[], bool] = lambda: False  # whether to begin no other
 
 
-class Maker:
+class Maker(Worker):
     """Makes one export after the other for as long as it runs; several may run on one database."""
 
+    NAME = "make"
+    IDLE_SECONDS = 0.3
+    FAILURE = ("not claimed", "claim_failed")
+
     def __init__(self, workshop: Workshop) -> None:
+        super().__init__(workshop.is_draining)
         self._workshop = workshop
         self._last_app = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="make", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, patience_seconds: float = 5.0) -> None:
-        """Begin no other; what is under way is handed back. What does not end in time is due when its lease ends."""
-        self._stopped.set()
-        self._thread.join(patience_seconds)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                is_busy = not self._workshop.is_draining() and self.make_one()
-            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
-                log().warning("not claimed", action="claim_failed", reason=f"{type(error).__name__}: {error}"[:200])
-                is_busy = False
-            if not is_busy:
-                self._stopped.wait(IDLE_SECONDS)
-
-    def make_one(self) -> bool:
+    def do_one(self) -> bool:
         """Make the export that is due; whether there was one."""
         shop = self._workshop
         with shop.database.writing() as connection:
