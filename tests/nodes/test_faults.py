@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.nodes.site import Site
 from tests.soak.faults import FAULTS, options_in, run_on, wrongs
 
-SHORT = ["--quick", "--seconds", "4", "--clients", "10"]
+SHORT = ["--quick", "--seconds", "2", "--clients", "10"]
 BUSY_BOUND_SECONDS = 60.0  # the machine may have other work
 
 

@@ -1,10 +1,11 @@
 """Passwords as argon2id hashes. Nothing else: whose they are is users.py's business."""
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)  # about 30 ms and 32 MB on a small core
-_NOBODYS = _HASHER.hash("nobody has this one")
 
 
 def hashed(password: str) -> str:
@@ -15,6 +16,11 @@ def hashed(password: str) -> str:
 def is_right(kept: str, password: str) -> bool:
     """Whether a password is the kept one's. An empty `kept`, of nobody or of one without, takes as long and is never right."""
     try:
-        return _HASHER.verify(kept or _NOBODYS, password) and bool(kept)
+        return _HASHER.verify(kept or _nobodys(), password) and bool(kept)
     except (VerifyMismatchError, InvalidHashError):
         return False
+
+
+@cache
+def _nobodys() -> str:
+    return _HASHER.hash("nobody has this one")

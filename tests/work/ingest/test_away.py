@@ -18,7 +18,10 @@ from tests.work.ingest.test_watch import has, watching
 
 KEYS: dict[str, Any] = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
 IMPATIENT = {"s3_timeout_seconds": "5", "s3_retries": "1", **KEYS}
-OFTEN = f'import importlib; importlib.import_module("ccfs.cli.serve").MOVE_SECONDS = 1.0; {PROGRAM}'
+OFTEN = (
+    "import importlib; serve = importlib.import_module('ccfs.cli.serve'); serve.MOVE_SECONDS = serve.TIDY_SECONDS = 1.0; "
+    f"{PROGRAM}"
+)
 
 
 def test_a_watch_waits_for_a_bucket_that_is_away(place: Place, s3_url: str) -> None:
