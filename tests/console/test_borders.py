@@ -48,6 +48,7 @@ THEIRS: dict[Step, str | Callable[[Floor], Asked]] = {
     ("GET", "/console/takes"): "lists one's own; who may not download anywhere is tried by test_take",
     ("POST", "/console/takes"): lambda floor: place(floor) | {"call.1700000000-1": "on"},
     ("GET", "/console/take"): lambda floor: place(floor) | {"id": "c" * 32},
+    ("POST", "/console/take"): lambda floor: place(floor) | {"id": "c" * 32},
     ("GET", "/console/take/zip"): lambda floor: place(floor) | {"id": "c" * 32},
     ("POST", "/console/logout"): OWN,
     ("GET", "/console/exports"): app,

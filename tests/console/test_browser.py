@@ -46,6 +46,7 @@ def sign_in(server: Server, page: Page, name: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name=name)).to_be_visible()
+    page.wait_for_load_state("load")  # a choice made before its script is there searches nothing yet
 
 
 def test_from_signing_in_to_hearing_a_call(chromium: Browser, console: Server, floor: Floor) -> None:

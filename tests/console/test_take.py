@@ -55,6 +55,12 @@ def rows(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"), newline="")))
 
 
+def heard(zipped: bytes) -> list[bytes]:
+    """The recordings in a zip."""
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        return [archive.read(name) for name in archive.namelist() if not name.endswith(".csv")]
+
+
 def test_the_zip_holds_every_recording_that_is_whole_and_names_the_others(hall: Hall, whole: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
@@ -242,6 +248,25 @@ def test_it_is_nobody_else_s(server: Server, emil: Visitor, hall: Hall, taken: s
     number = taken.partition("id=")[2]
     for other in (f"{hall.floor.acme.ak}/acme-other", f"{hall.floor.bolt.ak}/bolt-account", "x/y"):
         assert emil.get(f"/console/take/zip?in={other}&id={number}").status == 404
+
+
+def test_its_maker_alone_deletes_it_and_the_recordings_stay(server: Server, emil: Visitor, hall: Hall) -> None:
+    query = ask(emil, hall.floor.place, **{"call.1": "1700000000-1"})
+    assert "Delete this zip" in ready(emil, query)
+    for name in ("lucy", "olga", "anna"):
+        visitor = Visitor(server=server)
+        visitor.sign_in(name)
+        assert visitor.post(f"/console/take?{query}").status == 404
+    assert emil.post(f"/console/take?{query}", csrf="x").status == 403
+    before = heard(fetch(emil, query).body)
+    assert emil.post(f"/console/take?{query}").headers["location"] == "/console/takes"
+    assert [emil.get(f"/console/{page}?{query}").status for page in ("take", "take/zip")] == [404, 404]
+    assert emil.post(f"/console/take?{query}").status == 404
+    ready(emil, again := ask(emil, hall.floor.place, **{"call.1": "1700000000-1"}))
+    assert heard(fetch(emil, again).body) == before != []
+    with server.node.database.reading() as connection:
+        told = connection.exec_driver_sql("SELECT who, what FROM audit WHERE action = 'selection_dropped'").all()
+    assert [tuple(row) for row in told] == [("emil", query.partition("id=")[2])]
 
 
 def test_only_calls_of_the_account_come_along(emil: Visitor, hall: Hall) -> None:

@@ -6,6 +6,7 @@ from string import Formatter
 
 import pytest
 
+from ccfs.settings import Settings
 from ccfs.web.console import asking, render, said
 
 HERE = Path(render.__file__).parent
@@ -35,6 +36,7 @@ NAMES = {
 def texts() -> set[str]:
     """Every English text that the console may say."""
     found = {text for table in said.TABLES for text in table.values()} | set(asking.PERIODS.values())
+    found |= {field.description or "" for field in Settings.model_fields.values()}
     for file in (*TEMPLATES, *HERE.glob("*.py")):
         source = file.read_text(encoding="utf-8")
         found |= {one or other for one, other in SAID.findall(source)}

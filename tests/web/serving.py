@@ -21,6 +21,7 @@ from tests.web.forks import Fork, Process
 START_SECONDS = 180  # where the machine is busy
 LOG_SECONDS = 30
 DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
+PATIENT = {"s3_timeout_seconds": 20, "s3_retries": 20}  # the test's own node: only the server is to be impatient
 PROGRAM = "from ccfs.cli import main; main()"  # works in any environment, installed or not
 
 
@@ -75,7 +76,7 @@ def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) 
     `port`: for one that is to stand where another one died.
     """
     data.mkdir(parents=True, exist_ok=True)
-    node = Node(settings.read({}, data=data, **given))
+    node = Node(settings.read({}, data=data, **given | (PATIENT if "s3_timeout_seconds" in given else {})))
     _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
     port = port or free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder

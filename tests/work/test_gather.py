@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from ccfs.model.recording import Kept
 from ccfs.model.selection import Missing, State
-from ccfs.store import schema, users
+from ccfs.store import schema, selections, users
 from ccfs.store.db import open_database
 from ccfs.store.locations.disk import Disk
 from ccfs.store.selections import Shown
@@ -217,6 +218,26 @@ def test_a_worker_that_is_told_to_stop_hands_it_back(room: Room) -> None:
     assert row.lease == ""
     assert room.gatherer().do_one()
     done(room, asked)
+
+
+def test_one_that_is_dropped_meanwhile_is_let_go_and_costs_the_next_nothing(room: Room) -> None:
+    room.tape(1, 2, 3)
+    dropped, asked = room.ask(), room.ask()
+
+    class Dropping(Disk):
+        def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+            with room.database.writing() as connection:
+                selections.drop(connection, room.app, room.user, dropped)
+            return super().read(key, start, end)
+
+    worker = room.gatherer(locations={"0": Dropping("0", room.folder)})
+    with structlog.testing.capture_logs() as lines:
+        while worker.do_one():
+            pass
+    assert [line for line in lines if line["log_level"] in ("warning", "error")] == []
+    with room.database.reading() as connection:
+        assert selections.find(connection, room.app, room.user, dropped) is None
+    assert done(room, asked).progress.checked == 3
 
 
 def test_what_fails_again_and_again_is_put_aside(room: Room) -> None:

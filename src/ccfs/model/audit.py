@@ -28,6 +28,7 @@ class Action(StrEnum):
     CALLS_TAKEN = auto()
     SELECTION_ASKED = auto()
     SELECTION_TAKEN = auto()
+    SELECTION_DROPPED = auto()
     DELIVERY_RETRIED = auto()
     EXPORT_RETRIED = auto()
     APP_ADDED = auto()

@@ -136,6 +136,12 @@ def put_aside(connection: Connection, claimed: Claimed, error: str) -> bool:
     return connection.execute(_held(claimed).values(**values)).rowcount == 1
 
 
+def drop(connection: Connection, app: App, user: int, number: str) -> bool:
+    """Let one of a user's selections go, with its list; whoever gathers it holds it no longer. False if there is none."""
+    own = sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.user_id == user, _TABLE.c.id == number)
+    return connection.execute(own).rowcount == 1
+
+
 def forget_old(connection: Connection, before: datetime, limit: int) -> int:
     """Let selections go, with their lists, that were asked for before an instant; how many."""
     old = sa.select(_TABLE.c.id).where(_TABLE.c.asked_at < before).order_by(_TABLE.c.asked_at).limit(limit)

@@ -184,11 +184,11 @@ class _Turn:
             return
         desk, app = self._desk, self._claimed.app
         with desk.database.writing() as connection:
-            selected.add(connection, app, self._id, listed or [])
-            selected.found(connection, app, self._id, self._done)
             until = desk.now() + LEASE
             if not selections.advance(connection, self._claimed, self._progress, self._after, until):
-                raise Interrupted
+                raise Interrupted  # another one's, or dropped: then there is nothing to list anything for
+            selected.add(connection, app, self._id, listed or [])
+            selected.found(connection, app, self._id, self._done)
         self._done, self.came_forward = [], True
         self._kept_at = self._renewed_at = time.monotonic()
 

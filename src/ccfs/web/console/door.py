@@ -59,6 +59,7 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("GET", "/console/takes"): take.index,
     ("POST", "/console/takes"): take.ask,
     ("GET", "/console/take"): take.show,
+    ("POST", "/console/take"): take.drop,
     ("GET", "/console/take/zip"): take.save,
     ("GET", "/console/call"): calls.show,
     ("GET", "/console/audio"): listen.play,

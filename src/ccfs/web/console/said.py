@@ -86,6 +86,7 @@ ACTIONS: Final = {
     Action.CALLS_TAKEN: "Took calls as CSV",
     Action.SELECTION_ASKED: "Asked for recordings as a zip",
     Action.SELECTION_TAKEN: "Downloaded recordings as a zip",
+    Action.SELECTION_DROPPED: "Deleted a zip of recordings",
     Action.DELIVERY_RETRIED: "Sent a callback again",
     Action.EXPORT_RETRIED: "Had an export made again",
     Action.APP_ADDED: "Added an app",

@@ -98,6 +98,19 @@ async def show(visit: Visit) -> Answer:
     )
 
 
+async def drop(visit: Visit) -> Answer:
+    """Nobody can fetch it any more; the recordings stay."""
+    place, shown = await _own(visit)
+    number = shown.selection.id
+
+    def change(connection: Connection) -> None:
+        if store.drop(connection, place.app, visit.who.id, number):
+            audit.add(connection, visit.entry(Action.SELECTION_DROPPED, number, place))
+
+    await visit.here.tell(change)
+    return visit.to("/console/takes")
+
+
 async def save(visit: Visit) -> Answer:
     """The zip, or a range of it; it is in the log."""
     place, shown = await _own(visit)
