@@ -17,7 +17,7 @@ from tests.deploy.balancing import Service, balancer, write_pem
 from tests.proxies import Proxy, proxy
 from tests.store import buckets
 from tests.web.callers import Caller, caller
-from tests.web.serving import Server, serving
+from tests.web.serving import PATIENT, Server, serving
 
 HANDED: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": "/ccfs-files", "x_accel_s3": "/ccfs-s3"}
 
@@ -61,7 +61,7 @@ def bucket_site(folder: Path) -> Iterator[Bucket]:
         certificate, key = write_pem(folder, identity("localhost"))
         url = stack.enter_context(servers.seaweedfs(certificate, key))
         given = _given(certificate)
-        patient = given | {"s3_timeout_seconds": 20, "s3_retries": 20}  # with a service that has only just begun
+        patient = given | PATIENT  # with a service that has only just begun
         made = Node(settings.read({}, data=folder / "data", **patient))
         with made.database.writing() as connection:
             places.add(connection, buckets.place(url))
