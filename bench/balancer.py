@@ -3,13 +3,15 @@ nginx and further nodes cost or bring on the same cores.
 
     scripts/bench balancer [--json] [--seconds N] [--rounds N]
 
-First table: wrk, 16 connections kept alive, in turn against nginx that serves the files unsigned, and against nginx
-before one node that checks signatures and hands the files over. Second table: the same 50 KB download from a node
+First table: wrk, 16 connections kept alive, in turn against nginx that serves the files unsigned, against nginx before one
+node that checks signatures and hands the files over, and, for what can be reached at all, against nginx before an empty
+program on the same server that hands the same file over unasked. None of them writes a line per request. Second table: the same 50 KB download from a node
 directly, and through nginx with one, two and three nodes, without X-Accel. All share the machine's cores with wrk.
 """
 
 import argparse
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -65,24 +67,38 @@ def front(nodes: Sequence[int], work: Path, files: Path) -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def empty(work: Path) -> Iterator[int]:
+    """A program on ccfs's server that reads a request's body and hands over the file of the same name; its port."""
+    port = servers.free_port()
+    command = [sys.executable, str(Path(__file__).parent / "_empty.py"), str(port)]
+    with servers.process(command, work / "empty.log"):
+        servers.await_answer(f"http://127.0.0.1:{port}/readyz")
+        yield port
+
+
 def handed_over(options: argparse.Namespace, work: Path, data: Path, names: dict[str, str]) -> list[dict[str, Any]]:
     """Signed downloads that nginx sends against the same files from plain nginx."""
     rows = []
-    settings = BEHIND_NGINX | {"CCFS_X_ACCEL": "/ccfs-files"}
+    settings = BEHIND_NGINX | {"CCFS_X_ACCEL": "/ccfs-files", "CCFS_LOG_REQUESTS": "false"}
     with (
         servers.nginx(work / "files", work, 1) as rival,
         servers.ccfs(data, settings) as (node, _),
         front([node], work / "x_accel", data / "files") as port,
+        empty(work) as nobody,
+        front([nobody], work / "x_accel_empty", data / "files") as least,
     ):
         for label, size, header, aim in (*CASES, RANGES):
             script = downloads.script(work, port, names[size])
             plain = f"http://127.0.0.1:{rival}/{names[size].rpartition('/')[2]}"
-            ours, theirs = [], []
+            ours, theirs, bound = [], [], []
             for _ in range(options.rounds):
                 theirs.append(servers.wrk(plain, options.seconds, header=header)["requests"])
                 ours.append(_signed(port, script, options, header))
+                bound.append(_signed(least, script, options, header))
             ratio = servers.paired(ours, theirs)
             row = {"file": label, "requests/s X-Accel:nginx": ratio["median"], "min": ratio["min"], "max": ratio["max"]}
+            row |= {"empty program:nginx": servers.paired(bound, theirs)["median"]}
             rows.append(row | {"requests/s": round(max(ours)), "aim": aim})
     return rows
 

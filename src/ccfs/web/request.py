@@ -1,6 +1,6 @@
 """One request as handlers see it: made from the server's scope, its body read to a limit. No rule of CC-FS lives here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -12,6 +12,7 @@ from ccfs.model.errors import TooLarge
 from ccfs.wire.sign import query_pairs
 
 ProtocolClosed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client has left
+Networks = tuple[IPv4Network | IPv6Network, ...]
 DROPPED = 64 << 20  # bytes beyond the limit that are read before the answer
 
 
@@ -54,24 +55,24 @@ class Request:
             found.setdefault(name, value)
         return found
 
-    def is_from(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    def is_from(self, trusted: Networks) -> bool:
         """Whether the other end of the connection is in one of the networks."""
         address = _address(self.peer.rpartition(":")[0])
         return address is not None and _is_within(address, trusted)
 
-    def origin(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    def origin(self, trusted: Networks) -> str:
         """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
         return f"{self._scheme(trusted)}://{self.headers.get('host', '')}"
 
-    def is_secure(self, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    def is_secure(self, trusted: Networks) -> bool:
         """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
         return self._scheme(trusted) == "https"
 
-    def _scheme(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    def _scheme(self, trusted: Networks) -> str:
         told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
         return told if told in ("http", "https") and self.is_from(trusted) else self.scheme
 
-    def address(self, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    def address(self, trusted: Networks) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
@@ -101,7 +102,8 @@ def _counted(address: IPv4Address | IPv6Address) -> str:
     return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
-def _is_within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+@lru_cache(4096)
+def _is_within(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
