@@ -3,9 +3,11 @@
     scripts/bench search [--json] [--calls N] [--engine sqlite|postgresql] [--seconds N] [--folder DIR]
 
 The calls, two legs each, four in five recorded, lie in one account and one year. Every combination of the seven filters is
-asked with each order for a day, a month and the year, in random turn with random values, until the seconds are over. The
-rival is the same page as people write it, one SELECT that groups the legs that fit by call; it is asked beside every
-twentieth search, and its time over ours is the ratio.
+asked with each order for a day, a month and the year, in random turn with random values, until the seconds are over. A page is
+the first answer: as much as was found in the time that a search may take. Where that cut it short, it is asked on, as the console does, until the
+page is full or the search at its end: "whole" is all of that together. The rival is the same page as people write it, one
+SELECT that groups the legs that fit by call; it is asked beside every twentieth search, and its time over that of ours, whole,
+is the ratio.
 """
 
 import argparse
@@ -14,9 +16,9 @@ import random
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -28,27 +30,39 @@ from _calls import APP, FIRST, ROW, analyse, fill, opened
 from sqlalchemy.engine import Connection
 
 from ccfs.model.call import Direction
-from ccfs.model.call_search import Order, Search
+from ccfs.model.call_search import COUNTED_TO, Order, Search
 from ccfs.model.window import Window
-from ccfs.store import calls
+from ccfs.settings import read
+from ccfs.store import call_search as calls
+from ccfs.store import schema
 from ccfs.store.db import Database
+from ccfs.web.console.calls import ON
 
 ROOT = Path(__file__).parents[1]
 DAYS = 365
 AGENT = "n % 2 = 1"
+
+
+def _any(number: str, factor: int, count: int) -> str:
+    """One of so many values, as a hash of a number: those of one factor tell nothing of those of another."""
+    return f"CAST({number} AS bigint) * {factor} % 2147483647 / 1009 % {count}"
+
+
 LEG = ROW | {
-    "agent_id": f"CASE WHEN {AGENT} THEN CAST(n * 104729 % 500 AS text) ELSE '' END",
-    "caller_no": "'0207' || CAST(n / 2 * 1299709 % 200000 AS text)",
-    "callee_no": "'60' || CAST(n / 2 * 15485863 % 50 AS text)",
-    "current_skill_id": "'q' || CAST(n / 2 * 67867967 % 20 AS text)",
-    "talk_seconds": f"CASE WHEN {AGENT} THEN n * 32452843 % 600 ELSE 0 END",
-    "direction": "CASE WHEN n / 2 * 49979687 % 10 < 7 THEN 0 WHEN n / 2 * 49979687 % 1000 < 995 THEN 1 ELSE 2 END",
+    "agent_id": f"CASE WHEN {AGENT} THEN CAST({_any('n', 1299709, 500)} AS text) ELSE '' END",
+    "caller_no": f"'0207' || CAST({_any('n / 2', 179424673, 200_000)} AS text)",
+    "callee_no": f"'60' || CAST({_any('n / 2', 15485863, 50)} AS text)",
+    "current_skill_id": f"'q' || CAST({_any('n / 2', 67867967, 20)} AS text)",
+    "talk_seconds": f"CASE WHEN {AGENT} THEN {_any('n', 32452843, 600)} ELSE 0 END",
+    "direction": "CASE WHEN {0} < 700 THEN 0 WHEN {0} < 995 THEN 1 ELSE 2 END".replace(
+        "{0}", _any("n / 2", 49979687, 1000)
+    ),
 }
 CALL = ROW["call_id"].replace("n / 8", "n / 4").replace("n / 2", "n")
 TAPE = {
     "app": "1",
     "account_id": "'100'",
-    "call_id": f"CASE WHEN n % 5 = 0 THEN 'x' || CAST(n AS text) ELSE {CALL} END",
+    "call_id": f"CASE WHEN {_any('n', 86028121, 5)} = 0 THEN 'x' || CAST(n AS text) ELSE {CALL} END",
     "file_name": "'/f/' || CAST(n AS text)",
     "original_file_name": "'Y' || CAST(n AS text)",
     "call_begin": "{0}",
@@ -74,6 +88,7 @@ FILTERS: list[Callable[[], dict[str, Any]]] = [
     lambda: {"is_recorded": random.random() < 0.5},
 ]
 WIDTHS = (1, 30, DAYS)
+QUICKLY = read({}).search_ms / 1000
 
 
 def searches() -> Iterator[Search]:
@@ -92,42 +107,86 @@ def searches() -> Iterator[Search]:
 
 def as_people_write_it(connection: Connection, search: Search) -> object:
     """The page by one SELECT: the calls of all legs that fit, sorted, the first fifty."""
-    talk, begin = sa.func.max(calls._LEG.c.talk_seconds), sa.func.min(calls._LEG.c.begin)
+    leg = schema.cdrs.c
+    talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
     order = {Order.NEWEST: begin.desc(), Order.OLDEST: begin, Order.LONGEST: talk.desc()}[search.order]
-    asked = sa.select(calls._LEG.c.call_id).where(*calls._fits(APP, search)).group_by(calls._LEG.c.call_id)
+    fits = [leg.app == APP.id, leg.account_id == "100", leg.begin >= search.window.begin, leg.begin < search.window.end]
+    equal = {leg.caller_no: search.caller_no, leg.callee_no: search.callee_no, leg.agent_id: search.agent_id}
+    fits += [column == text for column, text in (equal | {leg.current_skill_id: search.queue}).items() if text]
+    if search.direction is not None:
+        fits.append(leg.direction == list(Direction).index(search.direction))
+    fits += [] if search.at_least is None else [leg.talk_seconds >= search.at_least]
+    fits += [] if search.at_most is None else [leg.talk_seconds <= search.at_most]
+    if search.is_recorded is not None:
+        tape = schema.recordings.c
+        there = sa.exists().where(tape.app == leg.app, tape.call_id == leg.call_id, tape.account_id == leg.account_id)
+        fits.append(there if search.is_recorded else ~there)
+    asked = sa.select(leg.call_id).where(*fits).group_by(leg.call_id)
     return connection.execute(asked.order_by(order).limit(search.limit)).all()
 
 
-def milliseconds(database: Database, question: Callable[[Connection], object]) -> float:
-    with database.reading() as connection:
-        begin = time.perf_counter()
-        question(connection)
-        return (time.perf_counter() - begin) * 1e3
+@contextmanager
+def milliseconds(into: list[float]) -> Iterator[None]:
+    """How long the block takes, added to a list."""
+    begin = time.perf_counter()
+    yield
+    into.append((time.perf_counter() - begin) * 1e3)
+
+
+class Times:
+    """Milliseconds of one width's searches."""
+
+    def __init__(self) -> None:
+        self.page: list[float] = []
+        self.whole: list[float] = []
+        self.count: list[float] = []
+        self.ratio: list[float] = []
+        self.cut = 0
+
+    def take(self, connection: Connection, search: Search) -> None:
+        """One search: its page, its count, and the rest of the page where it was cut short."""
+        with milliseconds(self.page):
+            found = calls.find(connection, APP, search, QUICKLY, may_sort=False)
+        with milliseconds(self.count):
+            calls.count(connection, APP, search, COUNTED_TO, QUICKLY)
+        self.cut += found.is_cut
+        left, whole = search.limit - len(found.hits), [self.page[-1]]
+        while found.is_cut and left > 0:
+            with milliseconds(whole):
+                found = calls.find(connection, APP, replace(search, after=found.after, limit=left), ON)
+            left -= len(found.hits)
+        self.whole.append(sum(whole))
+
+    def take_rival(self, connection: Connection, search: Search) -> None:
+        """The same page by the rival, after ours."""
+        theirs: list[float] = []
+        with milliseconds(theirs):
+            as_people_write_it(connection, search)
+        self.ratio.append(theirs[0] / self.whole[-1])
+
+    def row(self) -> dict[str, float]:
+        """What to tell of them."""
+        told = _told("page", self.page) | {"% cut short": round(100 * self.cut / len(self.page), 1)}
+        told |= _told("whole", self.whole) | _told("count", self.count)
+        return told | {"rival:ours": round(median(self.ratio), 1), "max ratio": round(max(self.ratio))}
 
 
 def measured(database: Database, seconds: float, slow: float) -> list[dict[str, Any]]:
-    """A row for each width: of the page, of the count, and of the rival over the page."""
-    page, count, ratio = defaultdict(list), defaultdict(list), defaultdict(list)
+    """A row for each width."""
+    times = {days: Times() for days in WIDTHS}
     until = time.monotonic() + seconds
     for number, search in enumerate(searches()):
-        days = (search.window.end - search.window.begin).days
-        took = milliseconds(database, lambda connection, search=search: calls.find(connection, APP, search))  # type: ignore[misc]
-        counted = milliseconds(database, lambda connection, search=search: calls.count(connection, APP, search, 1000))  # type: ignore[misc]
-        if max(took, counted) > slow:
-            print(f"{took:.0f} ms, count {counted:.0f} ms: {days} days {search}", file=sys.stderr)
-        page[days].append(took)
-        count[days].append(counted)
+        taken = times[(search.window.end - search.window.begin).days]
+        with database.reading() as connection:
+            taken.take(connection, search)
+        if max(taken.page[-1], taken.count[-1]) > slow:
+            print(f"{taken.page[-1]:.0f} ms, count {taken.count[-1]:.0f} ms: {search}", file=sys.stderr)
         if number % 20 == 0:
-            theirs = milliseconds(database, lambda connection, search=search: as_people_write_it(connection, search))  # type: ignore[misc]
-            ratio[days].append(theirs / took)
+            with database.reading() as connection:
+                taken.take_rival(connection, search)
         if time.monotonic() > until:
             break
-    return [
-        {"days": days, "searches": len(page[days])}
-        | _told("page", page[days]) | _told("count", count[days])
-        | {"rival:ours": round(median(ratio[days]), 1), "max ratio": round(max(ratio[days]))}
-        for days in WIDTHS
-    ]  # fmt: skip
+    return [{"days": days, "searches": len(taken.page)} | taken.row() for days, taken in times.items()]
 
 
 def _told(what: str, values: list[float]) -> dict[str, float]:

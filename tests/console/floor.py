@@ -16,7 +16,7 @@ from tests.console.visitor import PASSWORD
 
 BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-NASTY_FILE = '/0/1/record/x/acme-account/20201015/512/a"b\r\nset-cookie: x=1;<script>é.V3'
+NASTY_FILE = '/0/1/record/x/acme-account/undated/512/a"b\r\nset-cookie: x=1;<script>é.V3'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,11 @@ def plans(database: Database, action: Callable[[Connection], object]) -> list[st
         sa.event.listen(connection, "before_cursor_execute", listen)
         action(connection)
         sa.event.remove(connection, "before_cursor_execute", listen)
-        rows = [connection.exec_driver_sql(f"{word} {statement}", values) for statement, values in asked]
+        rows = [
+            connection.exec_driver_sql(f"{word} {statement}", values)
+            for statement, values in asked
+            if not statement.startswith("SET ")
+        ]
         texts = ["\n".join(str(row[-1]) for row in plan) for plan in rows]
         connection.rollback()
     return texts

@@ -53,3 +53,20 @@ class Hit:
 
     call_id: str
     after: After
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One page of a search."""
+
+    hits: list[Hit]
+    after: After | None = None  # where the next page goes on; None: the search is at its end
+    is_cut: bool = False  # there may be more than these before that: the search had looked long enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many calls were counted, and whether they are all."""
+
+    number: int
+    is_whole: bool

@@ -33,6 +33,11 @@ class ConsoleSettings(BaseModel):
     )
     take_gb: int = Field(default=50, ge=1, description="How large the recordings of one zip may be together, in GB.")
     take_keep_hours: int = Field(default=24, ge=1, description="How long such a zip can be fetched, in hours.")
+    search_ms: int = Field(
+        default=50,
+        ge=0,
+        description="Milliseconds after which a search of the console shows what it has found so far, and goes on when asked.",
+    )
     search_csv_rows: int = Field(
         default=100_000, ge=1, description="Calls that the CSV of a search of the console has at most."
     )

@@ -17,7 +17,7 @@ from ccfs.model.recording import Kept, Recording
 from ccfs.model.selection import Missing, Taken
 from ccfs.model.selection_zip import head, made
 from ccfs.settings import Settings
-from ccfs.store import calls, selected, selections
+from ccfs.store import call_search, calls, selected, selections
 from ccfs.store.db import Database
 from ccfs.store.locations.port import Location
 from ccfs.store.selections import Claimed
@@ -28,6 +28,7 @@ LEASE = timedelta(seconds=60)
 TURN_SECONDS = 10.0
 KEPT_SECONDS = 1.0  # how often what was done is kept, and the lease renewed
 CALLS = 200  # looked up at a time
+SEARCH = 1.0  # seconds that they may be looked for before what was found is kept
 WAIT = timedelta(seconds=2)  # after a failure, times the attempts
 PATIENCE = 3  # claims after which a recording whose location is away counts as missing
 
@@ -144,9 +145,8 @@ class _Turn:
             ids = list(wanted.calls)
             if wanted.search:
                 search = replace(wanted.search, account_id=account, after=self._after, limit=CALLS)
-                hits = calls.find(connection, app, search)
-                ids = [hit.call_id for hit in hits]
-                after = hits[-1].after if len(hits) == CALLS else None
+                found = call_search.find(connection, app, search, SEARCH)
+                ids, after = [hit.call_id for hit in found.hits], found.after
             return [tape for one in ids for tape in calls.taped(connection, app, [account], one)], after
 
     def _looked_at(self, one: Taken) -> Taken:

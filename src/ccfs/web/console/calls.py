@@ -3,17 +3,22 @@
 import secrets
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlencode
+
+from sqlalchemy.engine import Connection
 
 from ccfs.model.audit import Action
 from ccfs.model.call import Call, call_of, steps_of
-from ccfs.model.call_search import COUNTED_TO
+from ccfs.model.call_search import COUNTED_TO, After, Count, Search
 from ccfs.model.errors import Absent
 from ccfs.model.user import Right
+from ccfs.store import call_search, marks
 from ccfs.store import calls as store
-from ccfs.store import marks
 from ccfs.web.answers import Answer
 from ccfs.web.console import asking, drawing
 from ccfs.web.console.visit import Place, Visit
+
+ON = 1.0  # seconds of patience of who searches on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +35,12 @@ class Results:
     """What a search found, as far as one page shows it."""
 
     lines: list[Line]
-    count: int  # COUNTED_TO + 1: more than that
-    after: str  # where the next page goes on; empty: there is none
+    count: Count
+    after: After | None  # where the next page goes on
+    is_cut: bool  # there may be more before that: it was looked for long enough
+
+
+NOTHING = Results(lines=[], count=Count(number=0, is_whole=True), after=None, is_cut=False)
 
 
 async def front(visit: Visit) -> Answer:
@@ -51,7 +60,7 @@ async def search(visit: Visit) -> Answer:
     if wanted := visit.asked.get("id", "").strip():
         return await _by_id(visit, places, wanted)
     place = await visit.place(Right.FIND) if "in" in visit.asked else places[0]
-    problem, asked, found = "", None, Results(lines=[], count=0, after="")
+    problem, asked, found = "", None, NOTHING
     try:
         asked = asking.read(visit.asked, place.account.account_id, place.zone, visit.here.now())
         found = await _found(visit, place, asked)
@@ -69,24 +78,36 @@ async def search(visit: Visit) -> Answer:
         problem=problem,
         is_narrowed=any(words[name] for name in words if name not in ("when", "sort", "from", "to")),
         periods=asking.PERIODS,
-        counted_to=COUNTED_TO,
+        further=_further(place, asked, found) if asked and found.after else "",
         may_download=visit.who.may(Right.DOWNLOAD, place.app.id, place.account.account_id),
     )
 
 
+def _further(place: Place, asked: asking.Asked, found: Results) -> str:
+    """The address of the page that goes on behind these results."""
+    words = {"after": asking.after_text(found.after) if found.after else "", "on": "yes" if found.is_cut else ""}
+    return f"/console/calls?{urlencode({'in': place.name})}&{asked.query(**words)}"
+
+
 async def _found(visit: Visit, place: Place, asked: asking.Asked) -> Results:
-    search, app, mine = asked.search, place.app, [place.account.account_id]
-    hits = await visit.here.ask(lambda connection: store.find(connection, app, search))
-    ids = [hit.call_id for hit in hits]
-    legs = await visit.here.ask(lambda connection: store.legs(connection, app, mine, ids))
-    taped = await visit.here.ask(lambda connection: store.recorded(connection, app, mine, ids))
-    count = 0
-    if search.after is None:
-        count = await visit.here.ask(lambda connection: store.count(connection, app, search, COUNTED_TO))
+    question = partial(_results, place=place, search=asked.search, quickly=visit.here.settings.search_ms / 1000)
+    found = await visit.here.ask_long(partial(question, is_on="on" in visit.asked))
+    if asked.search.after is None:
         await visit.note(Action.CALLS_SEARCHED, asked.query(), place)
+    return found
+
+
+def _results(connection: Connection, place: Place, search: Search, quickly: float, is_on: bool) -> Results:
+    app, mine = place.app, [place.account.account_id]
+    found = call_search.find(connection, app, search, ON if is_on else quickly, may_sort=is_on)
+    ids = [hit.call_id for hit in found.hits]
+    legs = store.legs(connection, app, mine, ids)
+    taped = store.recorded(connection, app, mine, ids)
+    count = NOTHING.count
+    if ids and search.after is None:
+        count = call_search.count(connection, app, search, COUNTED_TO, quickly)
     lines = [Line(place=place, call=call_of(legs[one]), recordings=taped.get(one, 0)) for one in ids if one in legs]
-    after = asking.after_text(hits[-1].after) if len(hits) == search.limit else ""
-    return Results(lines=lines, count=count, after=after)
+    return Results(lines=lines, count=count, after=found.after, is_cut=found.is_cut)
 
 
 async def _by_id(visit: Visit, places: list[Place], wanted: str) -> Answer:

@@ -12,6 +12,7 @@ from ccfs.model.audit import Action
 from ccfs.model.call import Call, call_of
 from ccfs.model.call_search import Search
 from ccfs.model.user import Right
+from ccfs.store import call_search
 from ccfs.store import calls as store
 from ccfs.web.answers import Answer, Lines
 from ccfs.web.console import asking
@@ -19,6 +20,7 @@ from ccfs.web.console.visit import Place, Visit
 from ccfs.web.here import Here
 
 AT_ONCE: Final = 200  # calls looked up at a time
+PATIENCE: Final = 1.0  # seconds that they may be looked for before what was found is sent
 HEAD: Final = (
     *("call_id", "begin", "end", "utc_offset", "direction", "caller", "caller_name", "callee", "queues", "agents"),
     *("answered", "wait_seconds", "talk_seconds", "leave_reason", "recordings"),
@@ -45,7 +47,8 @@ def _chunks(here: Here, place: Place, search: Search, translate: Callable[..., s
     try:
         while True:
             rows, search = _some(here, place, search)
-            yield spreadsheet.lines(rows[:left])
+            if rows:  # an empty chunk would be the end
+                yield spreadsheet.lines(rows[:left])
             left -= len(rows)
             if left < 0 or (left == 0 and search.after):
                 yield spreadsheet.lines([[translate("More calls were found than one file may have; it ends here.")]])
@@ -61,12 +64,12 @@ def _some(here: Here, place: Place, search: Search) -> tuple[list[tuple[str, ...
     """The next calls as rows, and the search that goes on behind them; without `after` where it is at its end."""
     mine = [place.account.account_id]
     with here.database.reading() as connection:
-        hits = store.find(connection, place.app, search)
-        ids = [hit.call_id for hit in hits]
+        found = call_search.find(connection, place.app, search, PATIENCE)
+        ids = [hit.call_id for hit in found.hits]
         legs = store.legs(connection, place.app, mine, ids)
         taped = store.recorded(connection, place.app, mine, ids)
     rows = [_row(place, call_of(legs[one]), taped.get(one, 0)) for one in ids if one in legs]
-    return rows, replace(search, after=hits[-1].after if len(hits) == search.limit else None)
+    return rows, replace(search, after=found.after)
 
 
 def _row(place: Place, call: Call, recordings: int) -> tuple[str, ...]:
