@@ -78,6 +78,7 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("store", "ccfs.store"): "Alembic, where a step is missing",
     ("store", "ccfs.store.extract"): "psycopg, where the database is PostgreSQL",
     ("store", "ccfs.store.silence"): "the same",
+    ("web", "jinja2"): "templates, once somebody opens the console",
     ("web", "ccfs.web.console"): "codecs and numpy, once somebody listens",
 }
 

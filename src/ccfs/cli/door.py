@@ -1,5 +1,6 @@
 """The door: the tree of commands, and what becomes of errors. 0 done, 1 failed, 2 wrong use."""
 
+import gc
 import os
 import sys
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from ccfs import __version__
 from ccfs.cli.common import DataFolder
 from ccfs.model.errors import CcfsError
 
-COMMANDS = ("serve", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user", "call")
+COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user")
 
 
 class _Tree(typer.core.TyperGroup):
@@ -25,6 +26,7 @@ class _Tree(typer.core.TyperGroup):
         """The command of that name; for one that is none, all are made: Typer looks for one that is meant."""
         for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
             self.commands.setdefault(name, _made(name))
+        gc.freeze()  # what was imported is no garbage: to look for some at the end takes longer than most commands
         return self.commands.get(cmd_name)
 
 

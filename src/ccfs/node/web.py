@@ -1,5 +1,6 @@
 """A web process: its RSGI application from a node's parts, and its end. The process of the node itself is cli/serve.py's."""
 
+import gc
 import multiprocessing.connection
 import os
 import threading
@@ -24,6 +25,7 @@ def web() -> Web:
     """What each web process of Granian makes first; its settings are in the environment."""
     logs.prepare()
     _end_with_parent()
+    gc.freeze()  # what was imported is no garbage: no search for some looks at it again, while somebody waits or at the end
     return application(Node(settings.read()))
 
 
