@@ -33,6 +33,7 @@ from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.node import Node
+from ccfs.node import work as parts
 from ccfs.store import deliveries, exports, schema, tenancy
 from ccfs.store.db import Database
 from tests.servers import database, postgres
@@ -99,9 +100,9 @@ def fill(opened: Database, app: App, count: int, urls: list[str], due_at: dateti
 def announced(node: Node, app: App, port: int, count: int) -> float:
     """Deliveries/s, from the start of the announcer until the last is recorded."""
     fill(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
-    heart = node.heart("")
+    heart = parts.heart(node, "")
     heart.begin()
-    announcer = node.announcer(heart)
+    announcer = parts.announcer(node, heart)
     began = time.perf_counter()
     announcer.start()
     while _is_left(node.database):

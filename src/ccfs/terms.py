@@ -10,7 +10,7 @@ from ccfs.model.delivery import Schedule
 from ccfs.model.errors import Misuse
 from ccfs.settings import Settings
 from ccfs.store.locations import peer, s3
-from ccfs.web.console import provider
+from ccfs.web.console import agreed
 
 
 def of_peers(settings: Settings, key: bytes, now: Callable[[], datetime]) -> peer.Terms:
@@ -53,12 +53,12 @@ def of_callbacks(settings: Settings) -> Schedule:
     )
 
 
-def of_provider(settings: Settings) -> provider.Terms | None:
+def of_provider(settings: Settings) -> agreed.Terms | None:
     """What was agreed with the provider of single sign-on; None where there is none."""
     if not (settings.console and settings.oidc_issuer):
         return None
     home = settings.console_url.rstrip("/").removesuffix("/console") + "/console"
-    return provider.Terms(
+    return agreed.Terms(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret,

@@ -17,8 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ccfs.cli import main
+from ccfs.cli import call, deliveries, ingest, location, main, nodes, serve, tenancy, trust, users
+from ccfs.store import migrating
 
+IMPORTED = (call, deliveries, ingest, location, nodes, serve, tenancy, trust, users, migrating)  # once for all forks
 ROOT = Path(__file__).parents[2]
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from ccfs.web.console.provider import Away, Terms
+from ccfs.web.console.agreed import Away, Terms
 from ccfs.web.console.provider import Provider as OurProvider
 from tests.cli.command import ccfs
 from tests.console.arriving import came, departed, is_in

@@ -70,7 +70,17 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 # Imports inside a function, which hide from a reader: (storey, what is imported), each with its reason.
-INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {}
+# They are there for what a process starts without: every command, every web process and every test's server pays for imports.
+INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
+    ("cli", "ccfs.cli"): "a command's file is imported when that command is asked for",
+    ("cli", "ccfs.cli.demo"): "a demo's day of calls takes codecs and numpy",
+    ("node", "ccfs.web.console.provider"): "an HTTP client and JOSE, where there is single sign-on",
+    ("store", "ccfs.store"): "Alembic, where a step is missing",
+    ("store", "ccfs.store.extract"): "psycopg, where the database is PostgreSQL",
+    ("store", "ccfs.store.silence"): "the same",
+    ("web", "jinja2"): "templates, once somebody opens the console",
+    ("web", "ccfs.web.console"): "codecs and numpy, once somebody listens",
+}
 
 PURE = {"model", "wire", "switches", "audio"}  # the clock and the outer world come to them as arguments
 CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}

@@ -56,6 +56,7 @@ SYSTEM_WIDE: dict[str, str] = {
     "lockouts.count_failure": "an address is locked before it is known who asks",
     "lockouts.locked": "as above",
     "lockouts.forget_old": "as above",
+    "migrating.run": "makes the tables",
     "nodes.database_now": "a clock",
     "nodes.begin": "nodes serve all apps",
     "nodes.beat": "as above",

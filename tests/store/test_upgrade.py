@@ -8,13 +8,14 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ccfs.store import months
 from ccfs.store.db import Database, open_database
 from ccfs.store.schema import METADATA
-from ccfs.store.upgrade import upgrade
+from ccfs.store.upgrade import MIGRATIONS, newest, upgrade
 from tests import servers
 from tests.store import given
 from tests.store.child import together
@@ -120,6 +121,13 @@ def test_a_table_that_differs_is_found(fresh: Database, created: Database) -> No
     with fresh.writing() as connection:
         connection.execute(sa.text("DROP INDEX ix_recordings_app_call_id"))
     assert described(fresh) != described(created)
+
+
+def test_files_of_steps_are_called_after_them() -> None:
+    scripts = [*ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    assert scripts
+    assert [Path(one.path).stem.partition("_")[0] for one in scripts] == [one.revision for one in scripts]
+    assert newest() == scripts[0].revision
 
 
 def test_a_second_upgrade_changes_nothing(fresh: Database) -> None:

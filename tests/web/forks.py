@@ -19,8 +19,8 @@ from threading import Lock
 from types import ModuleType
 from typing import Any, Protocol
 
-import ccfs.cli
-import ccfs.node
+import ccfs.cli.serve
+import ccfs.node.web
 
 ROOT = Path(__file__).parents[2]
 _lock = Lock()  # one asks at a time

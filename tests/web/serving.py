@@ -109,5 +109,5 @@ def _await(server: Server) -> None:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             if connection.recv(15).startswith(b"HTTP/1.1 200"):
                 return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise RuntimeError(f"the server did not start:\n{server.log_text()}")

@@ -15,6 +15,7 @@ from ccfs.model.export import Export, Filter, Kind
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
 from ccfs.node import Node, now
+from ccfs.node.work import senders
 from ccfs.store import deliveries, exports, schema, tenancy
 from ccfs.store.deliveries import Listed
 from ccfs.store.trusted_certificates import Trusted
@@ -116,7 +117,7 @@ class Stage:
         terms = Terms(
             schedule=Schedule(every=every, attempts=attempts),
             host_with_port=True,
-            senders=self.node.senders,
+            senders=senders(self.node),
             now=clock,
         )
         trusted = Trusted(self.node.database)

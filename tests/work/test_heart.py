@@ -10,6 +10,7 @@ from ccfs import settings
 from ccfs.model.errors import Misuse
 from ccfs.model.node import State
 from ccfs.node import Node
+from ccfs.node.work import heart as heart_of
 from ccfs.store import nodes
 from ccfs.work.heart import Heart
 
@@ -29,7 +30,7 @@ def state_of(node: Node) -> State | None:
 
 
 def test_it_beats_and_is_made_anew_where_it_was_removed(node: Node) -> None:
-    heart = node.heart("http://192.0.2.1:8480")
+    heart = heart_of(node, "http://192.0.2.1:8480")
     heart.begin()
     with node.database.writing() as connection:
         nodes.forget(connection, "one")
@@ -39,7 +40,7 @@ def test_it_beats_and_is_made_anew_where_it_was_removed(node: Node) -> None:
 
 
 def test_it_hears_that_it_is_drained_and_resumed(node: Node) -> None:
-    heart = node.heart("")
+    heart = heart_of(node, "")
     heart.begin()
     for state in (State.DRAINING, State.ACTIVE):
         with node.database.writing() as connection:
@@ -50,7 +51,7 @@ def test_it_hears_that_it_is_drained_and_resumed(node: Node) -> None:
 
 @pytest.mark.parametrize("wrong", [timedelta(hours=-3), timedelta(minutes=2)])
 def test_a_wrong_clock_does_not_matter(node: Node, wrong: timedelta) -> None:
-    right = node.heart("")
+    right = heart_of(node, "")
     heart = Heart(node.database, right._node, node.patience, lambda: datetime.now(UTC) + wrong)
     heart.begin()
     right.begin()
@@ -60,9 +61,9 @@ def test_a_wrong_clock_does_not_matter(node: Node, wrong: timedelta) -> None:
 
 def test_the_same_name_on_another_data_folder_does_not_begin(node: Node, tmp_path: Path) -> None:
     other = Node(settings.read({}, data=tmp_path / "two", database_url=node.settings.url, node="one"))
-    node.heart("").begin()
+    heart_of(node, "").begin()
     with pytest.raises(Misuse, match="CCFS_NODE must differ"):
-        other.heart("").begin()
+        heart_of(other, "").begin()
     other.database.close()
 
 

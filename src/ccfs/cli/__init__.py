@@ -1,5 +1,11 @@
 """The command line: one file per group of commands. What a command does lives in the packages below, not here."""
 
-from ccfs.cli.door import main
+
+def main() -> None:
+    """The entry point of the program `ccfs`."""
+    from ccfs.cli import door  # a web process runs the program's file again, and needs no command
+
+    door.main()
+
 
 __all__ = ["main"]

@@ -1,35 +1,89 @@
 """The door: the tree of commands, and what becomes of errors. 0 done, 1 failed, 2 wrong use."""
 
+import gc
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
 from ccfs import __version__
-from ccfs.cli import call, deliveries, ingest, location, nodes, serve, tenancy, trust, users
 from ccfs.cli.common import DataFolder
 from ccfs.model.errors import CcfsError
 
+COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user")
+
+
+class _Tree(typer.core.TyperGroup):
+    """The commands by name. The file of each is imported when it is asked for: all of them take a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the help."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; for one that is none, all are made: Typer looks for one that is meant."""
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            self.commands.setdefault(name, _made(name))
+        gc.freeze()  # what was imported is no garbage: to look for some at the end takes longer than most commands
+        return self.commands.get(cmd_name)
+
+
+def _made(name: str) -> Any:
+    branch = typer.Typer()
+    _grow(branch, name)
+    return typer.main.get_group(branch).commands[name]
+
+
+def _grow(branch: typer.Typer, name: str) -> None:
+    match name:
+        case "serve":
+            from ccfs.cli import serve
+
+            branch.command(name)(serve.serve)
+        case "app" | "account" | "callback":
+            from ccfs.cli import tenancy
+
+            branch.add_typer(tenancy.GROUPS[name], name=name)
+        case "trust":
+            from ccfs.cli import trust
+
+            branch.add_typer(trust.trust, name=name)
+        case "location":
+            from ccfs.cli import location
+
+            branch.add_typer(location.location, name=name)
+        case "ingest":
+            from ccfs.cli import ingest
+
+            branch.add_typer(ingest.ingest, name=name)
+        case "deliveries":
+            from ccfs.cli import deliveries
+
+            branch.add_typer(deliveries.deliveries, name=name)
+        case "node":
+            from ccfs.cli import nodes
+
+            branch.add_typer(nodes.nodes, name=name)
+        case "user":
+            from ccfs.cli import users
+
+            branch.add_typer(users.users, name=name)
+        case "call":
+            from ccfs.cli import call
+
+            branch.command(name)(call.call)
+
+
 app = typer.Typer(
     name="ccfs",
+    cls=_Tree,
     help="Contact-centre file service, wire-compatible with CC-FS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("serve")(serve.serve)
-app.add_typer(tenancy.apps, name="app")
-app.add_typer(tenancy.accounts, name="account")
-app.add_typer(tenancy.callbacks, name="callback")
-app.add_typer(trust.trust, name="trust")
-app.add_typer(location.location, name="location")
-app.add_typer(ingest.ingest, name="ingest")
-app.add_typer(deliveries.deliveries, name="deliveries")
-app.add_typer(nodes.nodes, name="node")
-app.add_typer(users.users, name="user")
-app.command("call")(call.call)
 
 
 def _version(wanted: bool) -> None:

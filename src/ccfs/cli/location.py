@@ -18,6 +18,7 @@ from ccfs.cli.progress import Bars
 from ccfs.model.errors import Misuse
 from ccfs.model.place import Place, PlaceKind
 from ccfs.node import Node, now
+from ccfs.node import work as parts
 from ccfs.store import moves, places
 from ccfs.store.locations.port import Gone
 from ccfs.store.places import Held
@@ -145,7 +146,7 @@ def move(
     with node.database.reading() as connection:
         whole = moves.count_older(connection, source, before)
     with Bars(sys.stderr.isatty()) as bars:
-        mover = node.mover(stopped.is_set, lambda done: bars.progress(f"{source} to {target}", done, whole))
+        mover = parts.mover(node, stopped.is_set, lambda done: bars.progress(f"{source} to {target}", done, whole))
         moved = mover.move(source, target, before)
         mover.sweep()
     show(_told(moved, was_stopped=stopped.is_set()), as_json, _text(node, moved, source))

@@ -15,11 +15,11 @@ from granian.server.mp import MPServer
 
 from ccfs import logs
 from ccfs.cli.common import DataFolder, open_node
-from ccfs.cli.demo import prepare_demo
 from ccfs.cli.users import link_for
 from ccfs.logs import log
 from ccfs.model.errors import Misuse
 from ccfs.node import Node, now
+from ccfs.node import work as parts
 from ccfs.store import users
 from ccfs.work.count import count
 from ccfs.work.heart import Heart
@@ -60,13 +60,15 @@ def serve(
     node.database.patience.seconds = SILENCE_SECONDS
     url = f"{'https' if tls_cert else 'http'}://{_reachable(host)}:{port}"
     if demo:
+        from ccfs.cli.demo import prepare_demo  # speaks and takes calls in, with codecs that serving needs not
+
         print(prepare_demo(node, url), flush=True)
     elif node.settings.console:
         _welcome(node, url)
     if node.settings.workers > 1:
         _share_metrics(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    heart = node.heart("" if host in _ANYWHERE else f"{'https' if tls_cert else 'http'}://{listen}")
+    heart = parts.heart(node, "" if host in _ANYWHERE else f"{'https' if tls_cert else 'http'}://{listen}")
     heart.begin()
     with _working(node, heart):
         _server(node, host, port, tls_cert, tls_key).serve()
@@ -89,11 +91,11 @@ def _working(node: Node, heart: Heart) -> Iterator[None]:
     """What takes time, in threads of this process: the web processes are others."""
     if node.settings.ssl_trust_all:
         log().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
-    announcer = node.announcer(heart)
-    makers: list[Worker] = [node.maker(heart, announcer.wake) for _ in range(MAKERS)]
-    makers.append(node.gatherer(heart))
+    announcer = parts.announcer(node, heart)
+    makers: list[Worker] = [parts.maker(node, heart, announcer.wake) for _ in range(MAKERS)]
+    makers.append(parts.gatherer(node, heart))
     moving = Loop([("move", lambda: _move(node, heart, moving))], MOVE_SECONDS)
-    tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", node.keeper())], TIDY_SECONDS)
+    tidying = Loop([("tidy", lambda: _tidy(node, tidying)), ("keep", parts.keeper(node))], TIDY_SECONDS)
     sweeping = Loop([("sweep", lambda: _sweep(node))], SWEEP_SECONDS)
     counting = Loop([("count", lambda: count(node.database, now, counting.is_stopped))], COUNT_SECONDS)
     loops = [Loop([("beat", heart.beat)], heart.seconds), tidying, moving, sweeping, counting]
@@ -124,7 +126,7 @@ def _reachable(host: str) -> str:
 
 
 def _tidy(node: Node, loop: Loop) -> None:
-    node.mover(loop.is_stopped).sweep()
+    parts.mover(node, loop.is_stopped).sweep()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     keep = timedelta(days=node.settings.export_keep_days)
     tidy(node.database, node.locations, now(), lock_period, keep, node.locations.far())
@@ -142,7 +144,7 @@ def _sweep(node: Node) -> None:
 
 def _move(node: Node, heart: Heart, loop: Loop) -> None:
     """Older bytes go to the location that is set for them, if one is."""
-    set_to, home, mover = node.settings, node.home.location_id, node.mover(loop.is_stopped)
+    set_to, home, mover = node.settings, node.home.location_id, parts.mover(node, loop.is_stopped)
     if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
         return
     try:
@@ -170,7 +172,7 @@ def _server(node: Node, host: str, port: int, cert: Path | None, key: Path | Non
         raise Misuse(f"there is no file {cert if not cert.is_file() else key}")
     print(f"ccfs listens on {_reachable(host)}:{port}", file=sys.stderr, flush=True)
     return MPServer(
-        "ccfs.node:web",
+        "ccfs.node.web:web",
         address=host,
         port=port,
         interface=Interfaces.RSGI,

@@ -16,6 +16,7 @@ keys = typer.Typer(help="Access keys of an app: add the new one, change the clie
 accounts = typer.Typer(help="Enterprises and their VDNs.", no_args_is_help=True)
 callbacks = typer.Typer(help="Where callbacks may go.", no_args_is_help=True)
 apps.add_typer(keys, name="key")
+GROUPS = {"app": apps, "account": accounts, "callback": callbacks}
 
 LARGEST_VDN = 2**31 - 1  # an int of the interface
 

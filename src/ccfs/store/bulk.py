@@ -5,7 +5,6 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -47,12 +46,13 @@ class Bulk:
         columns = ", ".join(f'"{name}"' for name in ("app", *self._names))
         statement: Any = f"COPY {self._table.name} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
         driver: Any = connection.connection.driver_connection
+        failure: Any = connection.dialect.loaded_dbapi.Error
         try:
             with driver.cursor() as cursor, cursor.copy(statement) as copy:
                 for start in range(0, len(rows), 256):
                     copy.write(self.lines(app, rows[start : start + 256]))
-        except psycopg.Error as error:
-            raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+        except failure as error:
+            raise DBAPIError.instance(statement, None, error, failure, dialect=connection.dialect) from error
 
     def lines(self, app: App, rows: Iterable[Any]) -> bytes:
         """The rows as COPY reads them: every text quoted, so that none is taken for NULL; an instant that is none is empty."""

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ccfs.model.errors import Misuse
-from ccfs.store.silence import Patience, connected
+from ccfs.store.patience import Patience
 
 T = TypeVar("T")
 
@@ -203,6 +203,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(url: URL, patience: Patience) -> Engine:
+    from ccfs.store.silence import connected  # brings the driver, which SQLite needs not
+
     options = f"{_given(url, 'options')} -c timezone=UTC".strip()
     lasting = {name: int(_given(url, name) or usual) for name, usual in _LASTING.items()}
     engine = sa.create_engine(

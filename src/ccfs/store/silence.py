@@ -4,20 +4,14 @@ A line that is cut without a word, or a server that stands still, would hold a t
 """
 
 import time
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 
+from ccfs.store.patience import Patience
+
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Patience:
-    """One database's; its owner may change it at any time."""
-
-    seconds: float | None = None  # for ever
 
 
 class Bounded(psycopg.Connection[Any]):

@@ -11,10 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from ccfs.model.errors import Misuse
@@ -23,6 +19,7 @@ from ccfs.store.db import Database
 
 _LOCK = 0x63636673  # "ccfs": the advisory lock that one upgrading node holds on PostgreSQL
 _LOOK_SECONDS = 0.5  # between two looks whether older nodes still live
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()))
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,7 +29,7 @@ class _Inhabited(Exception):
 
 def newest(migrations: Path = MIGRATIONS) -> str:
     """The newest step that this program knows."""
-    return max(steps(migrations))
+    return max(_steps(migrations))
 
 
 def upgrade(database: Database, migrations: Path = MIGRATIONS, patience: timedelta = timedelta(0)) -> None:
@@ -61,8 +58,15 @@ def _upgrade(database: Database, migrations: Path, patience: timedelta) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if not _is_good(connection, migrations):  # else another process was first
-            _must_be_free(connection, steps(migrations)[newest(migrations)], patience)
-            _run(connection, migrations)
+            _take_steps(connection, migrations, patience)
+
+
+def _take_steps(connection: Connection, migrations: Path, patience: timedelta) -> None:
+    from ccfs.store import migrating  # brings Alembic, which nearly every start can do without
+
+    oldest = migrating.oldest_code(migrations, newest(migrations))
+    _must_be_free(connection, oldest, patience)
+    migrating.run(connection, migrations, oldest)
 
 
 def _must_be_free(connection: Connection, oldest: str, patience: timedelta) -> None:
@@ -75,22 +79,19 @@ def _must_be_free(connection: Connection, oldest: str, patience: timedelta) -> N
 
 def _is_good(connection: Connection, migrations: Path) -> bool:
     """Whether this program can work on the database as it is."""
-    there = MigrationContext.configure(connection).get_current_revision()
-    if there is None or there in steps(migrations):
+    there = _step(connection)
+    if there is None or there in _steps(migrations):
         return there == newest(migrations)
     if newest(migrations) >= _oldest_code(connection):
         return True
     raise Misuse(f"the database is of another, newer release of ccfs (step {there}), which this one cannot work with")
 
 
-def _run(connection: Connection, migrations: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.execute(sa.delete(schema.oldest_code))
-    connection.execute(sa.insert(schema.oldest_code).values(revision=steps(migrations)[newest(migrations)]))
+def _step(connection: Connection) -> str | None:
+    """The step that the database is at, in the table that Alembic keeps; None where there is none yet."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
 
 
 def _oldest_code(connection: Connection) -> str:
@@ -101,7 +102,6 @@ def _oldest_code(connection: Connection) -> str:
 
 
 @cache
-def steps(migrations: Path = MIGRATIONS) -> dict[str, str]:
-    """Each step, and the oldest one whose code works after it. Steps are numbered, so that they sort."""
-    scripts = ScriptDirectory(str(migrations)).walk_revisions()
-    return {script.revision: script.module.oldest for script in scripts}
+def _steps(migrations: Path) -> frozenset[str]:
+    """Every step that is there: files are called after theirs. Steps are numbered, so that they sort."""
+    return frozenset(file.stem.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py"))

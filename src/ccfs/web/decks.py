@@ -8,9 +8,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ccfs.audio.tape import Tape
+if TYPE_CHECKING:
+    from ccfs.audio.tape import Tape
 
 T = TypeVar("T")
 IsLate = Callable[[], bool]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,10 +18,12 @@ from ccfs.store.locations.opened import Locations
 from ccfs.store.locations.port import Location
 from ccfs.store.picture import Picture, Pictures
 from ccfs.store.sealing import Sealer
-from ccfs.web.console.provider import Provider
 from ccfs.web.counters import Counters
 from ccfs.web.decks import Decks
 from ccfs.web.readiness import Readiness
+
+if TYPE_CHECKING:
+    from ccfs.web.console.provider import Provider
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -44,7 +46,7 @@ class Here:
     readiness: Readiness
     sealer: Sealer  # of secrets that the console makes
     decks: Decks
-    provider: Provider | None = None  # of single sign-on
+    provider: "Provider | None" = None  # of single sign-on
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""

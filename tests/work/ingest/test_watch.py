@@ -11,6 +11,7 @@ from time import sleep, time
 from typing import Any
 
 from ccfs.model.node import State
+from ccfs.node.work import heart
 from ccfs.store import nodes, schema
 from tests.cli.command import ROOT
 from tests.switches.test_ccfs import RECORD_ROW
@@ -159,7 +160,7 @@ def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(place: Place) ->
 
 def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(place: Place) -> None:
     cdr, node = place.leave("Master.csv", line()), place.node
-    node.heart("").begin()
+    heart(node, "").begin()
     with watching(place, "asterisk", "--cdr", cdr) as watch:
         wait_until(has(place, cdrs=1))
         with node.database.writing() as connection:

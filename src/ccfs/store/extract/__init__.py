@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.model.export import Filter, Table
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store.extract import postgresql, sqlite
+from ccfs.store.extract import sqlite
 from ccfs.store.extract.chunk import Chunk
 from ccfs.store.extract.clocks import clocks
 from ccfs.store.extract.columns import SOURCES
@@ -54,5 +54,9 @@ def extract(
         filter=filter,
         clocks=clocks(chosen, window),
     )
-    engine = postgresql if connection.dialect.name == "postgresql" else sqlite
-    yield from engine.chunks(connection, question)
+    if connection.dialect.name == "postgresql":
+        from ccfs.store.extract import postgresql  # brings the driver, which SQLite needs not
+
+        yield from postgresql.chunks(connection, question)
+    else:
+        yield from sqlite.chunks(connection, question)

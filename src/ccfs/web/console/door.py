@@ -1,5 +1,6 @@
 """The console's door: who comes in, that a change comes from our own page, and which visitor's file it is for."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -18,7 +19,6 @@ from ccfs.web.console import (
     exports,
     figures,
     ingest,
-    listen,
     marks,
     node,
     oneself,
@@ -41,6 +41,18 @@ FORM_LIMIT: Final = 1 << 16  # bytes
 FIELDS: Final = 100
 UPLOADS: Final = {"/console/node/trust": LARGEST + 1}  # bytes of a file that may come with a form
 
+
+async def _listen(came: Visit) -> Answer:
+    rooms = await asyncio.to_thread(_listening)
+    return await rooms[came.request.path](came)
+
+
+def _listening() -> Mapping[str, Room]:
+    from ccfs.web.console import listen  # brings PyAV and numpy, a fifth of a start: once somebody listens
+
+    return listen.ROOMS
+
+
 OPEN: dict[tuple[str, str], Room] = {
     ("GET", "/console/login"): signing_in.ask,
     ("POST", "/console/login"): signing_in.enter,
@@ -62,9 +74,9 @@ ROOMS: dict[tuple[str, str], Room] = {
     ("POST", "/console/take"): take.drop,
     ("GET", "/console/take/zip"): take.save,
     ("GET", "/console/call"): calls.show,
-    ("GET", "/console/audio"): listen.play,
-    ("GET", "/console/waveform"): listen.waveform,
-    ("GET", "/console/download"): listen.download,
+    ("GET", "/console/audio"): _listen,
+    ("GET", "/console/waveform"): _listen,
+    ("GET", "/console/download"): _listen,
     ("POST", "/console/mark"): marks.add,
     ("POST", "/console/mark/remove"): marks.remove,
     ("GET", "/console/figures"): figures.index,

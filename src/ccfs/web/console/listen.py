@@ -1,4 +1,7 @@
-"""Hearing a recording: for the player as it is or made playable, its waveform, and to be saved in several forms."""
+"""Hearing a recording: for the player as it is or made playable, its waveform, and to be saved in several forms.
+
+door.py imports this when somebody first listens: the codecs take time and memory that most processes never need.
+"""
 
 import json
 import time
@@ -15,10 +18,10 @@ from ccfs.model.errors import Absent
 from ccfs.model.ranges import Unsatisfiable, still_valid, wanted
 from ccfs.model.recording import Kept, Recording
 from ccfs.model.user import Right
-from ccfs.store import recordings, waveforms
+from ccfs.store import waveforms
 from ccfs.web.answers import Answer, MadeFile, Plain
 from ccfs.web.bytes_of import opened
-from ccfs.web.console.visit import Place, Visit
+from ccfs.web.console.visit import Visit
 from ccfs.web.decks import Busy, IsLate
 from ccfs.web.here import Here
 from ccfs.web.recordings import file_of
@@ -34,18 +37,9 @@ AGAIN = "2"  # seconds after which one who found every place taken may ask again
 Drawn = tuple[int, int, bytes]  # milliseconds, channels, levels of one channel after the other
 
 
-async def recording_of(visit: Visit, right: Right) -> tuple[Place, Recording]:
-    """What the address names; Absent if there is no such recording, or the user has not the right there."""
-    place, name = await visit.place(right), visit.asked.get("name", "")
-    found = await visit.here.ask(lambda connection: recordings.by_name(connection, place.app, name))
-    if found is None or found.account_id != place.account.account_id:
-        raise Absent
-    return place, found
-
-
 async def play(visit: Visit) -> Answer:
     """A recording for the browser's player, ranges and all. It is in the log."""
-    place, recording = await recording_of(visit, Right.LISTEN)
+    place, recording = await visit.recording(Right.LISTEN)
     await visit.note_piece(Action.RECORDING_PLAYED, recording.file_name, place)
     as_it_is = replace(file_of(recording), content_type="audio/wav", is_inline=True)
     try:
@@ -80,7 +74,7 @@ async def _made_playable(visit: Visit, recording: Recording, tape: Tape) -> Answ
 
 async def waveform(visit: Visit) -> Answer:
     """The recording's length and levels, drawn once; no levels where it cannot be read."""
-    place, recording = await recording_of(visit, Right.LISTEN)
+    place, recording = await visit.recording(Right.LISTEN)
     await visit.note(Action.WAVEFORM_SHOWN, recording.file_name, place)
     here, app = visit.here, place.app
     drawn = await here.ask(lambda connection: waveforms.found(connection, app, recording))
@@ -102,7 +96,7 @@ async def waveform(visit: Visit) -> Answer:
 
 async def download(visit: Visit) -> Answer:
     """A recording to be saved: as it is stored, or in the form that `as` names. Either is in the log."""
-    place, recording = await recording_of(visit, Right.DOWNLOAD)
+    place, recording = await visit.recording(Right.DOWNLOAD)
     asked = visit.asked.get("as", "")
     if asked not in ("", *Form):
         raise Absent
@@ -177,3 +171,6 @@ def _busy(visit: Visit) -> Plain:
     return Plain(
         body=text.encode(), content_type="text/plain;charset=UTF-8", status=503, more=(("retry-after", AGAIN),)
     )
+
+
+ROOMS = {"/console/audio": play, "/console/waveform": waveform, "/console/download": download}

@@ -9,13 +9,12 @@ from ccfs.model.recording import Recording
 from ccfs.model.user import Right
 from ccfs.store import audit, marks
 from ccfs.web.answers import Answer
-from ccfs.web.console.listen import recording_of
 from ccfs.web.console.visit import Place, Visit
 
 
 async def add(visit: Visit) -> Answer:
     """A mark, then the call's page."""
-    place, recording = await recording_of(visit, Right.LISTEN)
+    place, recording = await visit.recording(Right.LISTEN)
     at, text = at_of(visit.form.get("at", "")), text_of(visit.form.get("text", ""))
     if at is None:
         return _refused(visit, visit.translate("Say the moment as minutes and seconds, such as 1:30."))
@@ -34,7 +33,7 @@ async def add(visit: Visit) -> Answer:
 
 async def remove(visit: Visit) -> Answer:
     """A mark goes. What is somebody else's is not there, but for an administrator of the account."""
-    place, recording = await recording_of(visit, Right.LISTEN)
+    place, recording = await visit.recording(Right.LISTEN)
     asked = visit.form.get("mark", "")
     if not asked.isdecimal() or len(asked) > 18:
         raise Absent

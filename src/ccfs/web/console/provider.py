@@ -8,7 +8,6 @@ import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from json import loads
@@ -22,6 +21,8 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import Claims, JWTClaimsRegistry
 
+from ccfs.web.console.agreed import Away, NotProven, Terms
+
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY: Final = 60  # seconds by which two clocks may differ
 KEPT: Final = 3600.0  # seconds for which what it says of itself is believed
@@ -30,27 +31,6 @@ THREADS: Final = 4  # for all that asks it: one that hangs must not keep other w
 LARGEST: Final = 1 << 20  # bytes of an answer
 PATIENCE: Final = httpx2.Timeout(10.0, connect=5.0)
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class Away(Exception):
-    """The provider cannot be reached, or does not say what it must; the text says why, for the log."""
-
-
-class NotProven(Exception):
-    """What came back proves nobody; the text says why, for the log."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the operator and the provider agreed upon."""
-
-    issuer: str
-    client_id: str
-    client_secret: str  # empty: a public client, which proves itself by PKCE alone
-    scopes: tuple[str, ...]
-    back: str  # the address that the provider sends people back to
-    home: str  # the address that it sends them to when they signed out there
-    authorities: str = ""  # file of certificates, PEM; empty: the system's
 
 
 class Provider:

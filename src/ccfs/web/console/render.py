@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ccfs import __version__
 from ccfs.model.mark import time_of
 from ccfs.web.answers import Plain
 from ccfs.web.console import said
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 STATIC = "/console/static/"
@@ -65,7 +67,9 @@ def translator(language: str) -> Callable[..., str]:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # for the first page: not every process shows one
+
     loader = FileSystemLoader(HERE / "templates")
     made = Environment(
         loader=loader,

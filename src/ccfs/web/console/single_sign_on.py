@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy.engine import Connection
 
@@ -20,8 +20,11 @@ from ccfs.model.user import Grant, User, clean_name
 from ccfs.store import audit, departures, tenancy, users
 from ccfs.web.answers import Answer, Plain
 from ccfs.web.console import signing_in
-from ccfs.web.console.provider import Away, NotProven, Provider
+from ccfs.web.console.agreed import Away, NotProven
 from ccfs.web.console.visit import Visit, own_path
+
+if TYPE_CHECKING:
+    from ccfs.web.console.provider import Provider
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -117,13 +120,13 @@ def _tied(visit: Visit) -> int:
     return visit.user.id
 
 
-def _provider(visit: Visit) -> Provider:
+def _provider(visit: Visit) -> "Provider":
     if visit.here.provider is None:
         raise Absent
     return visit.here.provider
 
 
-async def _asked(provider: Provider, question: Callable[[*Ts], T], *parts: *Ts) -> T:
+async def _asked(provider: "Provider", question: Callable[[*Ts], T], *parts: *Ts) -> T:
     """The answer of the provider, for which a thread of its own waits."""
     return await asyncio.get_running_loop().run_in_executor(provider.threads, question, *parts)
 
@@ -142,7 +145,7 @@ def _departure(visit: Visit) -> Departure | None:
     return found if is_its and found.until > visit.here.now().timestamp() else None
 
 
-async def _claims(visit: Visit, provider: Provider, departure: Departure) -> Mapping[str, Any]:
+async def _claims(visit: Visit, provider: "Provider", departure: Departure) -> Mapping[str, Any]:
     """What the provider claims of who came back; raises NotProven, Away."""
     until = datetime.fromtimestamp(departure.until, UTC)
     if not await visit.here.tell(lambda connection: departures.spend(connection, departure.state, until)):

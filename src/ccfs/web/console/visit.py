@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from ccfs.model.audit import Action, Entry
 from ccfs.model.errors import Absent
+from ccfs.model.recording import Recording
 from ccfs.model.tenancy import Account, App
 from ccfs.model.user import Right, User
-from ccfs.store import audit, tenancy
+from ccfs.store import audit, recordings, tenancy
 from ccfs.web.answers import Plain
 from ccfs.web.console import render
 from ccfs.web.here import Here
@@ -152,6 +153,14 @@ class Visit:
         if found is None:
             raise Absent
         return found
+
+    async def recording(self, right: Right) -> tuple[Place, Recording]:
+        """What the address names; Absent if there is no such recording, or the user has not the right there."""
+        place, name = await self.place(right), self.asked.get("name", "")
+        found = await self.here.ask(lambda connection: recordings.by_name(connection, place.app, name))
+        if found is None or found.account_id != place.account.account_id:
+            raise Absent
+        return place, found
 
     async def app(self, right: Right, ak: str) -> App:
         """The app of an AK; Absent if there is none, or the user has the right in none of its accounts."""

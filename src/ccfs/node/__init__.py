@@ -1,19 +1,13 @@
-"""Composition by hand, in one place: settings become a database, locations, a clock, a web application, a work loop."""
+"""Composition by hand, in one place: settings become a database, locations, a clock. What only web processes have is made in
+web.py, what takes time in work.py, so that no process imports the parts of another."""
 
-import multiprocessing.connection
-import os
 import secrets
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
-from ccfs import __version__, logs, settings, terms
-from ccfs.model.callback_url import private_hosts
+from ccfs import __version__, terms
 from ccfs.model.errors import Misuse
 from ccfs.model.node import Standing, State
 from ccfs.model.place import Place, PlaceKind
@@ -29,22 +23,7 @@ from ccfs.store.locations.s3 import S3
 from ccfs.store.made_once import made_once
 from ccfs.store.picture import Pictures
 from ccfs.store.sealing import Sealer, keys_in
-from ccfs.store.trusted_certificates import Trusted
 from ccfs.store.upgrade import newest, upgrade
-from ccfs.web.app import Web
-from ccfs.web.console.provider import Provider
-from ccfs.web.counters import Counters
-from ccfs.web.decks import Decks
-from ccfs.web.here import Here
-from ccfs.web.readiness import Readiness
-from ccfs.work import deliver, keeping
-from ccfs.work.deliver import Announcer, Sender
-from ccfs.work.egress import Egress
-from ccfs.work.gather import Desk, Gatherer
-from ccfs.work.heart import Heart
-from ccfs.work.keeping import Keeper
-from ccfs.work.make import Maker, Workshop
-from ccfs.work.move import Mover
 
 FIRST = "0"  # the location that there is before an operator adds any: a node's disk
 ALONE = "local"  # name of a node that shares its database with no other
@@ -95,9 +74,9 @@ class Node:
             found = nodes.find(connection, self.id)
         return found is not None and found.state is State.DRAINING
 
-    def heart(self, address: str) -> Heart:
-        """What tells the others that this node lives, and reaches them at `address`."""
-        standing = Standing(
+    def standing(self, address: str) -> Standing:
+        """What this process tells the other nodes: that it lives since now, and is reached at `address`."""
+        return Standing(
             id=self.id,
             folder=self._name[1] if self.settings.database_url else "",
             address=self.settings.node_address or address,
@@ -106,7 +85,6 @@ class Node:
             started_at=now(),
             heartbeat_at=now(),
         )
-        return Heart(self.database, standing, self.patience, now)
 
     @cached_property
     def sealer(self) -> Sealer:
@@ -180,114 +158,3 @@ class Node:
     def pictures(self) -> Pictures:
         """Tenancy as this process sees it."""
         return Pictures(self.database, self.sealer)
-
-    def announcer(self, heart: Heart) -> Announcer:
-        """What sends callbacks."""
-        of_deliveries = deliver.Terms(
-            schedule=terms.of_callbacks(self.settings),
-            host_with_port=self.settings.callback_host_with_port,
-            senders=self.senders,
-            now=heart.now,
-            is_draining=lambda: heart.is_draining,
-        )
-        egress = Egress(trusted=Trusted(self.database), trust_all=self.settings.ssl_trust_all)
-        return Announcer(self.database, egress, of_deliveries)
-
-    def maker(self, heart: Heart, ready: Callable[[], None]) -> Maker:
-        """What makes exports; `ready` is called when one is."""
-        shop = Workshop(
-            database=self.database,
-            home=self.home,
-            settings=self.settings,
-            now=heart.now,
-            ready=ready,
-            is_draining=lambda: heart.is_draining,
-        )
-        return Maker(shop)
-
-    def mover(self, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None) -> Mover:
-        """What moves bytes between locations."""
-        return Mover(
-            database=self.database,
-            locations=self.locations,
-            now=now,
-            grace=timedelta(seconds=self.settings.move_grace_seconds),
-            url_grace=timedelta(seconds=self.settings.obs_url_seconds),
-            is_stopped=is_stopped,
-            progress=progress,
-        )
-
-    def keeper(self) -> Keeper:
-        """What makes months ahead and lets old ones go."""
-        rows = self.settings.keep_months
-        stay = keeping.Terms(rows=rows, recordings=self.settings.keep_recording_months or rows)
-        return Keeper(self.database, stay, now)
-
-    def gatherer(self, heart: Heart) -> Gatherer:
-        """What gathers the recordings that people take along."""
-        desk = Desk(
-            database=self.database,
-            locations=self.locations,
-            settings=self.settings,
-            now=heart.now,
-            is_draining=lambda: heart.is_draining,
-            elsewhere=self.elsewhere.find,
-        )
-        return Gatherer(desk)
-
-    @cached_property
-    def _fresh_pictures(self) -> Pictures:
-        """Never old: a prefix that was bound just now is bound for the callback that is sent now, too."""
-        return Pictures(self.database, self.sealer, patience=0, by_one_thread=True)
-
-    def senders(self) -> Callable[[int], Sender]:
-        """What tells, by app, who announces for it at this moment."""
-        picture = self._fresh_pictures.latest(now())
-
-        def sender_of(app: int) -> Sender:
-            bound = picture.callbacks.get(app, {})
-            key = picture.signing.get(app)
-            return Sender(key=key, prefixes=list(bound), private_hosts=private_hosts(bound))
-
-        return sender_of
-
-    def web(self) -> Web:
-        """The RSGI application."""
-        agreed = terms.of_provider(self.settings)
-        return Web(
-            Here(
-                settings=self.settings,
-                database=self.database,
-                pictures=self.pictures,
-                locations=self.locations,
-                home=self.home,
-                now=now,
-                counters=Counters(CollectorRegistry()),
-                url_keys=self.sealer.derived("signed URLs"),
-                elsewhere=self.elsewhere,
-                peer_keys=self.peer_keys,
-                readiness=Readiness(self.database, self.home, self.id),
-                sealer=self.sealer,
-                decks=Decks(self.settings.listen_at_once),
-                provider=Provider(agreed) if agreed else None,
-            )
-        )
-
-
-def web() -> Web:
-    """What each web process of Granian makes first; its settings are in the environment."""
-    logs.prepare()
-    _end_with_parent()
-    return Node(settings.read()).web()
-
-
-def _end_with_parent() -> None:
-    """A web process whose node was killed does not serve on by itself: nobody would tell it to drain or end."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            multiprocessing.connection.wait([parent.sentinel])
-            os._exit(1)
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()
