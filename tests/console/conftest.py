@@ -25,6 +25,7 @@ Enter = Callable[[str], Visitor]
 BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
 APART = {
     "test_browser",
+    "test_firefox",
     "test_hostile_text",
     "test_listening",
     "test_marks",
