@@ -93,7 +93,8 @@ def stranger(console: Server, floor: Floor) -> Visitor:
 def heard(console: Server, floor: Floor) -> dict[str, Recording]:
     """Recordings of one call in every coding, an hour of GSM, and one that is broken; by name."""
     files = {coding: tapes.tape(coding) for coding in tapes.CODINGS}
-    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
+    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "unended": tapes.unended()}
+    files |= {"broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
     kept = {name: tapes.keep(console.node, floor.acme, "acme-account", name, data) for name, data in files.items()}
     kept["hour"] = tapes.keep(
         console.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600

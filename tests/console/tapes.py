@@ -103,6 +103,14 @@ def _packed(frames: tuple[bytes, bytes]) -> bytes:
     return found.to_bytes(65, "little")
 
 
+def unended() -> bytes:
+    """PCM in a WAV that never learnt how long it became."""
+    data = bytearray(tape("pcm"))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = b"\xff" * 4
+    return bytes(data)
+
+
 def speex() -> bytes:
     """The same speech in Speex, made with FFmpeg's libspeex: what is installed with ccfs reads it and cannot write it."""
     return (HERE / "audio" / "order-number.spx").read_bytes()
