@@ -25,6 +25,7 @@ Enter = Callable[[str], Visitor]
 BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
 APART = {
     "test_browser",
+    "test_firefox",
     "test_hostile_text",
     "test_listening",
     "test_marks",
@@ -92,7 +93,8 @@ def stranger(console: Server, floor: Floor) -> Visitor:
 def heard(console: Server, floor: Floor) -> dict[str, Recording]:
     """Recordings of one call in every coding, an hour of GSM, and one that is broken; by name."""
     files = {coding: tapes.tape(coding) for coding in tapes.CODINGS}
-    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
+    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "unended": tapes.unended()}
+    files |= {"broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
     kept = {name: tapes.keep(console.node, floor.acme, "acme-account", name, data) for name, data in files.items()}
     kept["hour"] = tapes.keep(
         console.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600

@@ -39,6 +39,10 @@ CODINGS = {
     "mp3-in-wav": ("wav", "libmp3lame", 8000, 1),
     "mp3": ("mp3", "libmp3lame", 16000, 1),
     "opus": ("ogg", "libopus", 16000, 1),
+    "vorbis": ("ogg", "vorbis", 16000, 2),
+    "flac": ("ogg", "flac", 8000, 1),
+    "pcm-8": ("wav", "pcm_u8", 8000, 1),
+    "pcm-24": ("wav", "pcm_s24le", 16000, 2),
 }
 MADE_PLAYABLE = {"float", "g722", "g726", "ima", "ms", "mp3-in-wav"}
 
@@ -48,12 +52,15 @@ def tape(coding: str, seconds: float = SECONDS) -> bytes:
     form, codec, rate, channels = CODINGS[coding]
     target = io.BytesIO()
     with av.open(target, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate, layout="stereo" if channels == 2 else "mono")
+        layout = "stereo" if channels == 2 else "mono"
+        stream = container.add_stream(codec, rate=rate, layout=layout, options={"strict": "experimental"})
         assert isinstance(stream, AudioStream)
         if codec == "g726":
             stream.bit_rate = 32_000
-        for frame in (_sound(rate, channels, seconds), None):
-            container.mux(stream.encode(frame))
+        stream.codec_context.open()  # which tells the size of its frames
+        cut = av.AudioResampler(stream.format, layout, rate, stream.frame_size)
+        for frame in [*cut.resample(_sound(rate, channels, seconds)), *cut.resample(None), None]:
+            container.mux([packet for packet in stream.encode(frame) if packet.size])  # FLAC's last one is empty
     return target.getvalue()
 
 
@@ -66,7 +73,7 @@ def _sound(rate: int, channels: int, seconds: float) -> AudioFrame:
         if channels == 2:
             samples.append(round(left * (1 - number / count)))
     frame = AudioFrame(format="s16", layout="stereo" if channels == 2 else "mono", samples=count)
-    frame.sample_rate = rate
+    frame.sample_rate, frame.pts = rate, 0
     frame.planes[0].update(samples.tobytes())
     return frame
 
@@ -94,6 +101,14 @@ def _packed(frames: tuple[bytes, bytes]) -> bytes:
             found |= (bits >> left & ((1 << width) - 1)) << filled
             filled += width
     return found.to_bytes(65, "little")
+
+
+def unended() -> bytes:
+    """PCM in a WAV that never learnt how long it became."""
+    data = bytearray(tape("pcm"))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = b"\xff" * 4
+    return bytes(data)
 
 
 def speex() -> bytes:

@@ -1,6 +1,5 @@
-"""What people do, in a real browser: sign in, search, open a call, play it, send a callback again. And whom it shuts out."""
+"""The pages in a real browser: whom they shut out, by keyboard and without scripts, too. What people do there is in test_flows."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -49,45 +48,6 @@ def sign_in(server: Server, page: Page, name: str) -> None:
     page.wait_for_load_state("load")  # a choice made before its script is there searches nothing yet
 
 
-def test_from_signing_in_to_hearing_a_call(chromium: Browser, console: Server, floor: Floor) -> None:
-    with page(chromium) as view:
-        sign_in(console, view, "emil")
-        view.get_by_label("Account").select_option(floor.place)
-        expect(view.get_by_text("4 calls")).to_be_visible()
-        view.get_by_label("Agent").fill("512")
-        view.get_by_label("Recording").select_option("yes")
-        expect(view.get_by_text("2 calls")).to_be_visible()
-        assert "recorded=yes" in view.url  # the search is its address
-        view.reload()
-        called = view.get_by_role("cell", name="600", exact=True)
-        view.get_by_role("row").filter(has=called).get_by_role("link").click()
-        view.locator("audio").evaluate("player => player.play()")
-        give_up = time.monotonic() + 60
-        while view.locator("audio").evaluate("player => player.currentTime") < 0.3:
-            assert time.monotonic() < give_up, "it does not play"
-            time.sleep(0.05)
-        with view.expect_download() as saved:
-            view.get_by_role("link", name="Download").click()
-        assert saved.value.suggested_filename == "heard.wav"
-        assert saved.value.path().stat().st_size == floor.heard.kept.size
-
-
-def test_a_callback_is_sent_again(chromium: Browser, console: Server, told: None) -> None:
-    _given_up(console)
-    with page(chromium) as view:
-        sign_in(console, view, "emil")
-        view.get_by_role("link", name="Exports").click()
-        view.get_by_role("link", name="Callback given up").click()
-        view.locator("tbody a").first.click()
-        expect(view.get_by_text("Given up")).to_be_visible()
-        view.get_by_role("button", name="Send it again").click()
-        expect(view.get_by_text("It is due again.")).to_be_visible()
-    with console.node.database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT who, what FROM audit WHERE action = 'delivery_retried'").all() == [
-            ("emil", RESPONSE)
-        ]
-
-
 def _given_up(console: Server) -> None:
     """The announcer has tried it by now, or is about to: it is dead, whatever came of that."""
     later = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1e6)
@@ -102,6 +62,7 @@ def test_no_page_shuts_anybody_out(
     chromium: Browser, console: Server, floor: Floor, told: None, look: tuple[str, int, str]
 ) -> None:
     scheme, width, language = look
+    _given_up(console)
     with page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
         view.goto(address(console, "login"))
         found = {"login": violations(view)}

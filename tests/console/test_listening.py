@@ -19,7 +19,7 @@ from tests.console.floor import Floor, furnish
 from tests.console.visitor import Visitor, text_of
 from tests.web.serving import Server, serving
 
-MADE_PLAYABLE = sorted({*tapes.MADE_PLAYABLE, "gsm", "speex"})
+MADE_PLAYABLE = sorted({*tapes.MADE_PLAYABLE, "gsm", "speex", "unended"})
 SEEKS_EXACTLY = ["float", "g722", "gsm", "ima", "ms"]
 
 

@@ -15,7 +15,7 @@ from tests.console.floor import Floor
 from tests.console.visitor import Visitor
 from tests.web.serving import Server
 
-PLAYED = [*tapes.CODINGS, "gsm", "speex"]
+PLAYED = [*tapes.CODINGS, "gsm", "speex", "unended"]
 SPEAKING = "audio => audio.currentTime > 0.2 && !audio.error"
 DRAWN = """wave => [...wave.firstElementChild.shadowRoot.querySelectorAll('canvas')].some(
     canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(value => value))"""

@@ -1,0 +1,126 @@
+"""Debian's Firefox, without a window, for tests of what people see and hear: driven by Marionette, its own protocol of one JSON
+message after the other, for Playwright drives only a Firefox that it has patched itself. No expectation lives here."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+START_SECONDS = 90  # where the machine is busy
+PROGRAMS = ("firefox-esr", "firefox")
+PREFERENCES = {
+    "marionette.port": 0,  # any that is free; it is told in a file of the profile
+    "media.autoplay.default": 0,  # sound without a click
+    "media.cubeb.backend": "alsa",  # whose sound goes where SOUND says
+    "intl.accept_languages": "en-GB",
+    "app.normandy.enabled": False,
+    "app.update.enabled": False,
+    "browser.region.network.url": "",
+    "browser.safebrowsing.downloads.remote.enabled": False,
+    "browser.search.update": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.update.enabled": False,
+    "media.gmp-manager.updateEnabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,",
+    "toolkit.telemetry.enabled": False,
+}
+# Without any device Firefox calls every sound an error. This one swallows sound as fast as it comes: an hour goes by in a minute.
+SOUND = "pcm.!default { type null }\nctl.!default { type null }\n"
+
+
+class FirefoxMissing(RuntimeError):
+    """No Firefox is on this machine; the text says how to get one."""
+
+
+class FirefoxRefused(RuntimeError):
+    """Firefox did not do what it was told; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firefox:
+    """A browser with one window."""
+
+    wire: socket.socket
+    heard: BinaryIO
+
+    def go(self, url: str) -> None:
+        """To a page, until it is loaded."""
+        self.tell("WebDriver:Navigate", url=url)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What a function's body returns within the page; of a promise, what it leads to."""
+        return self.tell("WebDriver:ExecuteScript", script=script, args=arguments)["value"]
+
+    def until(self, script: str, *arguments: object, seconds: float = 30) -> Any:
+        """The same, as soon as it is true."""
+        give_up = time.monotonic() + seconds
+        while not (found := self.run(script, *arguments)):
+            if time.monotonic() > give_up:
+                raise FirefoxRefused(f"for {seconds:.0f} s it was not so: {script} {arguments}")
+            time.sleep(0.03)
+        return found
+
+    def tell(self, command: str, **parameters: object) -> Any:
+        """One command and its answer."""
+        body = json.dumps([0, 1, command, parameters]).encode()
+        self.wire.sendall(b"%d:%s" % (len(body), body))
+        _, _, wrong, answer = self.hear()
+        if wrong:
+            raise FirefoxRefused(f"{command}: {wrong['error']}: {wrong['message']}")
+        return answer
+
+    def hear(self) -> Any:
+        """The next message."""
+        size = bytearray()
+        while (byte := self.heard.read(1)) != b":":
+            if not byte:
+                raise FirefoxRefused("Firefox hung up")
+            size += byte
+        return json.loads(self.heard.read(int(size)))
+
+
+@contextmanager
+def firefox(home: Path) -> Iterator[Firefox]:
+    """A browser that nobody used yet, over an empty folder; raises FirefoxMissing."""
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    if program is None:
+        raise FirefoxMissing("Firefox is missing: run scripts/test as root, or install the package firefox-esr")
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()]
+    (home / "user.js").write_text("".join(lines))
+    (home / ".asoundrc").write_text(SOUND)
+    command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(home)]
+    with (home / "log").open("wb") as log:
+        environment = {**os.environ, "HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1"}
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        with socket.create_connection(("127.0.0.1", _port(process, home)), 60) as wire, wire.makefile("rb") as heard:
+            one = Firefox(wire=wire, heard=heard)
+            one.hear()  # it greets
+            one.tell("WebDriver:NewSession")
+            yield one
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _port(process: subprocess.Popen[bytes], home: Path) -> int:
+    """Where it listens; waits for that."""
+    give_up = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError, ValueError):
+            return int((home / "MarionetteActivePort").read_text())
+        time.sleep(0.05)
+    raise FirefoxRefused(f"it did not start:\n{(home / 'log').read_text(errors='replace')}")

@@ -1,0 +1,220 @@
+"""Everything that people come for, in Chromium, with the demo's day of calls, on both engines: signing in, finding, hearing, saving,
+exports and their callbacks, keys; and that a listener of one account comes to nothing of the other."""
+
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests import servers
+from tests.console import tapes
+from tests.console.browsing import browser, page
+from tests.console.demo_site import LONDON, SHANGHAI, Site, a_site
+from tests.console.test_borders import LEADING
+from tests.console.visitor import PASSWORD
+from tests.web.callers import Caller
+from tests.web.office import opened
+
+AGENT = "1003"
+CALLS = ("GET", "/console/calls")
+Answer = list[object]  # status, text
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data: Path = tmp_path_factory.mktemp("site")
+    if request.param == "sqlite":
+        with a_site(data) as one:
+            yield one
+    else:
+        with servers.database(request.getfixturevalue("postgres_url")) as url, a_site(data, database_url=url) as one:
+            yield one
+
+
+def sign_in(site: Site, view: Page, name: str, password: str = PASSWORD) -> None:
+    view.goto(site.address("login"))
+    view.get_by_label("Name").fill(name)
+    view.get_by_label("Password").fill(password)
+    view.keyboard.press("Enter")
+    expect(view.get_by_role("link", name=name)).to_be_visible()
+    view.wait_for_load_state("load")  # a choice made before its script is there searches nothing yet
+
+
+def until(view: Page, question: str, seconds: float = 60) -> None:
+    """Wait until a question about the page's player is answered with yes."""
+    give_up = time.monotonic() + seconds
+    while not view.locator("audio").first.evaluate(question):
+        assert time.monotonic() < give_up, question
+        time.sleep(0.03)
+
+
+def test_a_call_is_searched_played_and_saved(chromium: Browser, site: Site) -> None:
+    ((recorded,),) = site.rows(
+        "SELECT count(DISTINCT c.call_id) FROM cdrs c JOIN recordings r ON r.call_id = c.call_id"
+        f" WHERE c.account_id = '{SHANGHAI}' AND c.agent_id = '{AGENT}'"
+    )
+    with page(chromium) as view:
+        sign_in(site, view, "demo", site.password)
+        view.get_by_label("Account").select_option(site.place(SHANGHAI))
+        expect(view.get_by_text("41 calls")).to_be_visible()
+        view.get_by_label("Agent").fill(AGENT)
+        view.get_by_label("Recording").select_option("yes")
+        expect(view.locator(".count")).to_contain_text(f"{recorded} calls")
+        assert "recorded=yes" in view.url  # the search is its address
+        view.reload()
+        view.locator("tbody a").first.click()
+        expect(view.locator(".wave").first).to_have_class("wave drawn")
+        view.locator("audio").first.evaluate("audio => audio.play()")
+        until(view, "audio => audio.currentTime > 0.3 && !audio.error")
+        with view.expect_download() as saved:
+            view.get_by_role("link", name="Download").first.click()
+        sizes = {size for (size,) in site.rows("SELECT size FROM recordings")}
+        assert saved.value.path().stat().st_size in sizes
+
+
+def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, site: Site) -> None:
+    answers: list[Response] = []
+    with page(chromium) as view:
+        sign_in(site, view, "lucy")
+        view.on("response", lambda answer: answers.append(answer) if "/console/audio" in answer.url else None)
+        view.goto(site.address("call?" + urlencode({"in": site.place(LONDON), "id": tapes.LONG_CALL})))
+        expect(view.locator(".wave")).to_have_class("wave drawn")
+        view.locator("audio").evaluate("audio => audio.play()")
+        until(view, "audio => audio.currentTime > 0.2")
+        box = view.locator(".wave").bounding_box()
+        assert box
+        view.locator(".wave").click(position={"x": box["width"] / 2, "y": 20})
+        until(view, "audio => Math.abs(audio.currentTime - 1800) < 30 && !audio.seeking")
+        at = view.locator("audio").evaluate("audio => audio.currentTime")
+        until(view, f"audio => audio.currentTime > {at} + 0.2")
+        begins = [int(answer.headers["content-range"].split()[1].partition("-")[0]) for answer in answers]
+    assert {answer.status for answer in answers} == {206}
+    assert max(begins) == pytest.approx(1800 * 16_000, rel=0.05)
+
+
+def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, site: Site) -> None:
+    with page(chromium) as view:
+        sign_in(site, view, "emil")
+        view.goto(site.address(f"calls?in={site.place(SHANGHAI)}"))
+        with view.expect_download() as saved:
+            view.get_by_role("link", name="Calls as CSV").click()
+        assert saved.value.path().read_bytes().count(b"\r\n") == 42
+        view.get_by_role("button", name="All that was found").click()
+        with view.expect_download() as saved:
+            view.get_by_role("link", name="Download").click()
+        with zipfile.ZipFile(saved.value.path()) as archive:
+            assert archive.testzip() is None
+            ((kept,),) = site.rows(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
+            assert len(archive.namelist()) == kept + 2  # index.csv and missing.csv
+
+
+def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, site: Site) -> None:
+    today = datetime.now(ZoneInfo("Europe/London"))
+    days = {"beginTime": f"{today - timedelta(days=2):%Y-%m-%d 00:00:00}", "endTime": f"{today:%Y-%m-%d 00:00:00}"}
+    reply = site.client.ask("queryBillData", {"accountId": LONDON, "callBackURL": site.hears.url, **days})
+    assert reply.code == "0", reply.body
+    with page(chromium) as view:
+        sign_in(site, view, "emil")
+        view.goto(site.address(f"export?app={site.app.ak}&id={reply.json['resultData']['responseId']}"))
+        give_up = time.monotonic() + 90
+        while not view.get_by_text("Given up").is_visible() and time.monotonic() < give_up:
+            view.reload()
+        view.get_by_role("link", name="Exports").first.click()
+        view.get_by_role("link", name="Callback given up").click()
+        view.locator("tbody a").first.click()
+        expect(view.get_by_text("Ready")).to_be_visible()
+        view.get_by_role("button", name="Send it again").click()
+        expect(view.get_by_text("It is due again.")).to_be_visible()
+        while not view.get_by_text("Delivered").is_visible() and time.monotonic() < give_up:
+            view.reload()
+        expect(view.get_by_text("Delivered")).to_be_visible()
+        name = view.locator("dl.facts div").filter(has_text="File name").locator("dd").inner_text()
+    assert len(site.hears.received) == 2
+    lines = opened(site.client.ask("downloadBillFile", {"billFileName": name}))["call"]
+    assert len(lines) > 40
+    assert site.rows("SELECT who FROM audit WHERE action = 'delivery_retried'") == [("emil",)]
+
+
+def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, site: Site) -> None:
+    def works(sk: str) -> bool:
+        return Caller(server=site.server, ak=ak, sk=sk).ask("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
+
+    with page(chromium) as view:
+        sign_in(site, view, "demo", site.password)
+        view.get_by_role("link", name="Apps").click()
+        view.get_by_label("Name").fill("turning")
+        view.get_by_role("button", name="Add", exact=True).last.click()
+        ak, old = view.locator("dd.mono").first.inner_text(), view.locator("#sk").inner_text()
+        card = view.get_by_role("region", name="turning")
+        card.get_by_role("button", name="Rotate the key").click()
+        expect(view.locator("#sk")).not_to_have_text(old)
+        new = view.locator("#sk").inner_text()
+        assert (works(old), works(new)) == (True, True)
+        card.get_by_label("No client uses the older ones any more").check()
+        card.get_by_role("button", name="Revoke the older").click()
+        expect(card.get_by_role("button", name="Revoke the older")).to_have_count(0)
+        assert (works(old), works(new)) == (False, True)
+
+
+def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, site: Site) -> None:
+    with page(chromium) as view:
+        view.goto(site.address(f"calls?in={site.place(LONDON)}"))
+        view.get_by_role("link", name="Sign in by Example-ID").click()
+        view.get_by_label("Who").fill("sue")
+        view.get_by_role("button", name="Continue").click()
+        view.wait_for_url("**/console/calls?**")
+        expect(view.get_by_text("41 calls")).to_be_visible()
+        view.get_by_role("button", name="Sign out").click()
+        view.get_by_role("link", name="Sign out of Example-ID, too").click()
+        expect(view.get_by_text("Signed out there")).to_be_visible()
+        view.goto(site.address("calls"))
+        expect(view.get_by_role("link", name="Sign in by Example-ID")).to_be_visible()
+
+
+def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Browser, site: Site) -> None:
+    ((name, call),) = site.rows(f"SELECT file_name, call_id FROM recordings WHERE account_id = '{SHANGHAI}' LIMIT 1")
+    what = {"in": site.place(SHANGHAI), "app": site.app.ak, "id": call, "name": name, "at": "1", "text": "x"}
+    rooms = [step for step, _ in LEADING if step != CALLS]  # where an id is looked for in all that one may see
+    with page(chromium, refusal="status of 404") as view:
+        sign_in(site, view, "lucy")
+        nothing, *found = fetched(view, [("GET", "/console/nothing"), *rooms], what)
+        assert nothing[0] == 404
+        assert {step for step, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
+        assert fetched(view, [CALLS], {"in": what["in"]}) == [nothing]
+        view.goto(site.address(f"calls?id={call}"))
+        expect(view.get_by_text("No call goes by this id")).to_be_visible()
+        assert SHANGHAI not in view.content()
+    with page(chromium) as view:  # it is all there, for others
+        sign_in(site, view, "emil")
+        there = [("GET", f"/console/{path}") for path in ("calls", "call", "audio", "waveform", "download", "figures")]
+        assert {status for status, _ in fetched(view, there, what)} == {200}
+
+
+def fetched(view: Page, rooms: list[tuple[str, str]], what: dict[str, object]) -> list[Answer]:
+    """What the browser gets there, by links or by its own page's forms."""
+    found: list[Answer] = view.evaluate(
+        """async ([rooms, what]) => {
+            const own = document.querySelector("[name=csrf]").value, found = [];
+            for (const [method, path] of rooms) {
+                const words = new URLSearchParams(method == "GET" ? what : {...what, csrf: own});
+                const answer = await (method == "GET" ? fetch(`${path}?${words}`) : fetch(path, {method, body: words}));
+                const text = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+                found.push([answer.status, text?.textContent]);
+            }
+            return found;
+        }""",
+        [rooms, what],
+    )
+    return found
