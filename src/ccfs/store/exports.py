@@ -217,6 +217,14 @@ def counts(connection: Connection) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
+def oldest_due(connection: Connection) -> datetime | None:
+    """When the oldest of the exports that are still to be made was asked for, over all apps: for metrics."""
+    asked = sa.select(
+        sa.func.min(_TABLE.c.asked_at), sa.func.count()
+    )  # counted, too: for min() alone, SQLite would walk
+    return connection.execute(asked.where(_DUE)).scalar()  # an index on asked_at, past all that is ready
+
+
 def _mine(claimed: Claimed) -> sa.Update:
     lease = " ".join((claimed.lease, *claimed.dead_leases))
     return sa.update(_TABLE).where(_TABLE.c.response_id == claimed.export.response_id, _DUE, _TABLE.c.lease == lease)
