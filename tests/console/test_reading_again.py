@@ -191,7 +191,7 @@ def test_an_index_of_ccfs_is_read_again_in_its_zip_too(switch: Switch, is_packed
 def test_a_recording_without_a_call_is_tried_by_every_pass(switch: Switch) -> None:
     switch.cdr.write_text(GOOD.format(1))
     (switch.folder / "audio").mkdir()
-    orphan = switch.folder / "audio" / "1700000000.1.wav"
+    orphan = switch.folder / "audio" / "1600000000.1.wav"
     orphan.write_bytes(sound(1))
     os.utime(orphan, (OLD, OLD))  # longer ago than a call is waited for
     broken = switch.folder / "audio" / "1705312800.1.wav"
