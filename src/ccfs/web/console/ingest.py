@@ -79,7 +79,7 @@ async def _page(visit: Visit, status: int = 200, problem: str = "") -> Plain:
     here = visit.here
     state = await here.ask(intake.state)
     taken = [await here.ask(lambda connection, app=app: _taken(connection, app)) for app in await visit.apps()]  # type: ignore[misc]
-    await asyncio.to_thread(lambda: [_look(one, here.database.is_local) for one in taken])
+    await asyncio.to_thread(_look, taken, here.database.is_local)
     return visit.page(
         "ingest.html",
         status,
@@ -133,10 +133,11 @@ def _taken(connection: Connection, app: App) -> Taken:
     )
 
 
-def _look(taken: Taken, is_ours: bool) -> None:
+def _look(taken: list[Taken], is_ours: bool) -> None:
     """Where the files are. The disk is asked, so not in the loop."""
-    for refused in {file_of(one.file) for _, one, _ in taken.refused}:
-        taken.lie[refused] = whereabouts.of(refused, is_ours=is_ours)
-    for cursor in taken.cursors:
-        file = file_of_cursor(cursor)
-        taken.lie[file] = whereabouts.of(file, cursor.begun_at, is_ours=is_ours)
+    for one in taken:
+        for file in {file_of(refusal.file) for _, refusal, _ in one.refused}:
+            one.lie[file] = whereabouts.of(file, is_ours=is_ours)
+        for cursor in one.cursors:
+            file = file_of_cursor(cursor)
+            one.lie[file] = whereabouts.of(file, cursor.begun_at, is_ours=is_ours)

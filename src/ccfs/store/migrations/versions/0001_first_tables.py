@@ -426,6 +426,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'due'"),
     )
     op.create_index(
+        "ix_exports_failed",
+        "exports",
+        ["app", "asked_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state = 'failed'"),
+    )
+    op.create_index(
         "ix_exports_ready",
         "exports",
         ["ready_at"],
@@ -530,6 +538,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refusals")),
         sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_refusals_app_file_line_reason")),
     )
+    op.create_index(op.f("ix_refusals_app_id"), "refusals", ["app", "id"], unique=False)
     op.create_table(
         "selections",
         sa.Column("id", sa.Text(), nullable=False),
@@ -670,6 +679,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_deliveries_app_created_at"), "deliveries", ["app", "created_at"], unique=False)
     op.create_index(op.f("ix_deliveries_app_export"), "deliveries", ["app", "export"], unique=False)
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["app", "receiver"],
+        unique=False,
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
+    )
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
