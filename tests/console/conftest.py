@@ -22,7 +22,7 @@ from tests.web.serving import Server, serving
 Enter = Callable[[str], Visitor]
 
 
-BOTH = {"test_calls", "test_figures", "test_roles", "test_signing_in"}
+BOTH = {"test_calls", "test_figures", "test_reading_again", "test_roles", "test_running", "test_signing_in"}
 APART = {
     "test_browser",
     "test_firefox",

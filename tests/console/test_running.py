@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -13,7 +12,6 @@ from ccfs.model.export import Kind
 from ccfs.store import deliveries
 from tests.cast import keep_export
 from tests.certificates import identity
-from tests.cli.command import ccfs
 from tests.console.conftest import Enter
 from tests.console.floor import Floor
 from tests.console.visitor import Visitor
@@ -163,33 +161,3 @@ def test_certificates_are_the_operator_s_and_come_by_our_own_form_only(enter: En
         assert enter(name).post("/console/node/distrust", name="x").status == 404
     assert upload(enter("olga"), "evil", pem, csrf="x").status == 403
     assert "evil" not in enter("olga").text("/console/node")
-
-
-def test_a_file_is_read_again_and_nothing_comes_twice(
-    enter: Enter, console: Server, floor: Floor, tmp_path: Path
-) -> None:
-    olga, data, cdr = enter("olga"), console.node.settings.data, tmp_path / "Master.csv"
-    good = '"","0123","600","ctx","x","SIP/a-1","SIP/b-1","Dial","x","2024-01-15 10:00:00","2024-01-15 10:00:05",'
-    good += '"2024-01-15 10:01:00",60,55,"ANSWERED","DOCUMENTATION","1705312800.{}",""\n'
-    cdr.write_text(good.format(1) + "half a li<script>ne\n" + good.format(2))
-    command = ("ingest", "asterisk", "--app", floor.bolt.ak, "--account", "bolt-account", "--vdn", "8", "--cdr", cdr)
-    run = (*command, "--data", data, "--json")
-    first = ccfs(*run).json
-    assert (first["cdrs"], first["refused_count"]) == (2, 1)
-    page = olga.get("/console/ingest").body.decode()
-    assert "half a li&lt;script&gt;ne" in page
-    cdr.write_text(good.format(1) + good.format(3) + good.format(2))  # the operator has mended the line in its place
-    assert "Behind" in olga.text("/console/ingest")
-    assert olga.post("/console/ingest/again", app=floor.bolt.ak, file=str(cdr)).headers["location"].endswith("done=yes")
-    assert "half a li" not in olga.text("/console/ingest")
-    second = ccfs(*run).json
-    assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 2, 0)
-    assert olga.post("/console/ingest/again", app=floor.bolt.ak, file=str(cdr)).status == 303
-    assert {name: ccfs(*run).json[name] for name in ("cdrs", "refused_count")} == {"cdrs": 0, "refused_count": 0}
-    assert f"Had ingest read a file again {cdr}" in olga.text("/console/audit")
-
-
-def test_only_what_was_read_can_be_read_again(enter: Enter, floor: Floor) -> None:
-    assert enter("olga").post("/console/ingest/again", app=floor.bolt.ak, file="/etc/passwd").status == 400
-    for name in ("anna", "lucy"):
-        assert enter(name).post("/console/ingest/again", app=floor.acme.ak, file="x").status == 404

@@ -40,19 +40,23 @@ from ccfs.store import (
 from ccfs.store.agent_operations import Span
 from ccfs.store.db import Database
 from ccfs.store.extract import extract
-from tests.store import given
+from tests.store import given, page_questions
 from tests.store.given import MINUTE, NOW, SECOND
 
 BATCH = 20_000  # rows of one transaction
-LARGE = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts"
+LARGE = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts|"
+LARGE += page_questions.TABLES
 WHOLE = re.compile(
-    rf"Seq Scan on ({LARGE})(_p\d+)?\b|SCAN ({LARGE})\b|SEARCH ({LARGE}) USING (COVERING )?INDEX \S+ \(app=\?\)"
+    rf"Seq Scan on ({LARGE})(_p\d+)?\b|SCAN ({LARGE})\b|SEARCH ({LARGE}) USING (COVERING )?INDEX (?!{page_questions.FEW})\S+ \(app=\?\)"
 )
 DAY = timedelta(days=1)
 MAY_WALK = {
     *("the newest recordings", "what is to be counted"),  # in the order of the index, to a limit
     "sizes of a month",  # all of a month is what it asks for
+    *page_questions.IN_ORDER,
+    *page_questions.WHOLLY,
 }
+SORTS = re.compile(r"USE TEMP B-TREE FOR ORDER BY|(?<!Incremental )Sort  ")
 SPAN = re.compile(r"\(app=\? AND (begin|call_begin|operate_time)[<>]")  # all of an app's rows in a span of time
 Action = Callable[[Connection, App], object]
 
@@ -175,6 +179,7 @@ QUESTIONS: dict[str, Action] = {
     "an awaited recording": lambda c, app: intake.awaited_calls(c, app, "100", ["5.wav"]),
     "the oldest recordings of a location": lambda c, _app: moves.older(c, Holder.RECORDINGS, "0", NOW, 3),
     "whether a recording names its bytes": lambda c, app: moves.is_named(c, stray(app)),
+    **page_questions.QUESTIONS,
     "recordings that are missing": lambda c, app: intake.list_missing(c, app, NOW - timedelta(days=1), NOW),
 }
 
@@ -193,7 +198,9 @@ def fill(database: Database, rows: int) -> App:
             connection.execute(sa.insert(schema.recordings), [_values(recording(number), app) for number in numbers])
     for start in range(0, max(500, rows // 4), BATCH):
         with database.writing() as connection:
-            _fill_the_rest(connection, app, range(start, min(start + BATCH, max(500, rows // 4))))
+            numbers = range(start, min(start + BATCH, max(500, rows // 4)))
+            _fill_the_rest(connection, app, numbers)
+            page_questions.fill(connection, app, numbers)
     if not database.is_local:  # nobody analyses SQLite's tables
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
@@ -246,7 +253,10 @@ def plans_of(database: Database, app: App, action: Action) -> list[str]:
 
 def reads_much(what: str, plan: str) -> bool:
     """Whether it reads a table from end to end; or, if it is not asked for one, a span of time. A search asks for one: it goes
-    through its window by stretches, which are as wide as can be looked through quickly."""
+    through its window by stretches, as wide as can be looked through quickly. What goes to a limit in the order of an index
+    may not sort."""
+    if what in page_questions.IN_ORDER:
+        return bool(SORTS.search(plan))
     is_of_time = "export" in what or what.startswith("search")
     return what not in MAY_WALK and bool(WHOLE.search(plan) or (not is_of_time and SPAN.search(plan)))
 

@@ -162,6 +162,22 @@ class TestFairness:
         add(database, other, export(20), export(21))
         assert [held(database).app for _ in range(6)] == [app, other, app, other, app, app]
 
+    def test_metrics_know_since_when_somebody_waits(self, database: Database, app: App, other: App) -> None:
+        add(database, app, export(1), export(2))
+        add(database, other, export(3))
+        assert write(database, exports.finish, held(database), given.kept("1/a"), NOW)
+        with database.reading() as connection:
+            assert exports.counts(connection) == {"due": 2, "ready": 1}
+            assert exports.oldest_due(connection) == min(export(number).asked_at for number in (2, 3))
+
+    def test_the_oldest_is_found_among_those_that_wait(self, database: Database, app: App) -> None:
+        with database.writing() as connection:
+            many(connection, app, 3000)
+            ready = sa.update(schema.exports).where(schema.exports.c.response_id != export(7).response_id)
+            connection.execute(ready.values(state="ready", due_at=None, ready_at=NOW))
+        plan = plans(database, exports.oldest_due)[-1]
+        assert "ix_exports_due" in plan, plan
+
     def test_a_claim_reads_the_index_and_not_the_table(self, database: Database, app: App) -> None:
         with database.writing() as connection:
             many(connection, app, 5000)

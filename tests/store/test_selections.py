@@ -175,6 +175,33 @@ def test_claiming_and_finding_a_place_read_an_index(database: Database, app: App
         assert not [plan for plan in plans(database, question) if reads_all(plan)]
 
 
+def test_metrics_count_them_over_all_apps_and_know_since_when_somebody_waits(
+    database: Database, app: App, other: App, user: int
+) -> None:
+    with database.reading() as connection:
+        assert (selections.counts(connection), selections.oldest_due(connection)) == ({}, None)
+    add(database, app, *(selection(user, number) for number in (1, 2, 3)))
+    add(database, other, selection(user, 4), selection(user, 5))
+    done, failed, given_back = (held(database, lease) for lease in "abc")
+    with database.writing() as connection:
+        assert selections.finish(connection, done, MADE, NOW)
+        assert selections.put_aside(connection, failed, "x")
+        assert selections.give_back(connection, given_back, NOW + 9 * MINUTE, "x", 1)
+    with database.reading() as connection:
+        assert selections.counts(connection) == {"due": 3, "ready": 1, "failed": 1}
+        assert selections.oldest_due(connection) == selection(user, 3).asked_at  # though it is due last
+
+
+def test_the_oldest_is_found_among_those_that_wait(database: Database, app: App, user: int) -> None:
+    add(database, app, *(selection(user, number) for number in range(3000)))
+    with database.writing() as connection:
+        ready = sa.update(schema.selections).where(schema.selections.c.id != f"{2999:032x}")
+        connection.execute(ready.values(state=State.READY, due_at=None))
+    plan = plans(database, selections.oldest_due)[-1]
+    assert "ix_selections_due" in plan, plan
+    assert "asked_at" not in plan, plan
+
+
 def test_a_search_and_its_place_survive_as_text(database: Database, app: App, user: int) -> None:
     plain = replace(SEARCH, direction=None, at_least=None, is_recorded=None, order=Order.NEWEST)
     add(database, app, selection(user, wanted=Wanted(search=plain)))

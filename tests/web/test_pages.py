@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ccfs.model.selection import Selection, Wanted
+from ccfs.store import schema, selections, tenancy, users
 from ccfs.wire.codes import CODES
 from ccfs.wire.operations import BASE, OPERATIONS
 from tests import servers
@@ -109,6 +111,26 @@ def test_refusals_are_counted_by_reason(watched: Server, member: Member) -> None
         for reason in ("no signature", "malformed", "signature", "unknown key", "clock", "locked")
     }
     assert found == {"no signature": 1, "malformed": 1, "signature": 3, "unknown key": 1, "clock": 1, "locked": 1}
+
+
+def test_what_waits_to_be_made_is_counted_and_so_is_since_when(watched: Server, member: Member) -> None:
+    node, now = watched.node, datetime.now(UTC)
+    with node.database.writing() as connection:
+        user = users.add(connection, "emil", "", now)
+        for number, state in enumerate(("due", "due", "ready", "failed")):
+            asked_at = now - timedelta(minutes=5 - number)
+            wanted = Selection(
+                id=f"{number:032x}", user=user.id, account_id="x", zone="UTC", wanted=Wanted(), asked_at=asked_at
+            )
+            selections.add(connection, tenancy.app_by_ak(connection, member.ak), wanted)
+            table = schema.selections
+            later = {"state": state, "due_at": now + HOUR}  # no worker takes it up
+            connection.execute(table.update().where(table.c.id == wanted.id).values(**later))
+    found = metrics(watched)
+    states = {state: found[f'ccfs_selections{{state="{state}"}}'] for state in ("due", "ready", "failed")}
+    assert states == {"due": 2, "ready": 1, "failed": 1}
+    assert 300 <= found['ccfs_oldest_due_seconds{of="selections"}'] < 330
+    assert found['ccfs_oldest_due_seconds{of="exports"}'] == 0
 
 
 def test_no_metric_names_a_file_or_a_caller(watched: Server, member: Member) -> None:

@@ -187,8 +187,11 @@ def shown(connection: Connection, app: App, delivery_id: str) -> Listed | None:
 
 def of_exports(connection: Connection, app: App, exports: Sequence[str]) -> dict[str, Listed]:
     """The app's callback of each of these exports that has one: the newest, without its attempts."""
-    asked = _WITH_APP.where(_TABLE.c.app == app.id, _TABLE.c.export.in_(exports)).order_by(_TABLE.c.created_at)
-    return {row.export: _listed(row) for row in connection.execute(asked)}
+    asked = _WITH_APP.where(_TABLE.c.app == app.id, _TABLE.c.export.in_(exports))
+    found = sorted(
+        connection.execute(asked), key=lambda row: row.created_at
+    )  # asked to, SQLite would walk all of the app's
+    return {row.export: _listed(row) for row in found}
 
 
 def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: datetime) -> int:

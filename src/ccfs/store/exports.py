@@ -21,6 +21,7 @@ _TABLE = schema.exports
 _APPS = schema.apps
 _CALLBACKS = schema.deliveries
 _DUE = _TABLE.c.state == sa.literal_column("'due'")  # as the index has it: for a parameter it would not be used
+_FAILED = _TABLE.c.state == sa.literal_column("'failed'")  # as above
 _WITH_APP = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
 
 
@@ -142,8 +143,10 @@ def listed(
     theirs = _CALLBACKS.c.export == _TABLE.c.response_id
     is_of = {
         Condition.ANY: sa.true(),
-        Condition.FAILED: _TABLE.c.state == State.FAILED,
-        Condition.UNTOLD: sa.exists().where(_CALLBACKS.c.app == app.id, theirs, _CALLBACKS.c.state == "dead"),
+        Condition.FAILED: _FAILED,
+        Condition.UNTOLD: sa.exists().where(
+            _CALLBACKS.c.app == app.id, theirs, _CALLBACKS.c.state == sa.literal_column("'dead'")
+        ),
     }[of]
     asked = sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.account_id.in_(accounts), is_of)
     return [_listed(row) for row in connection.execute(asked.order_by(_TABLE.c.asked_at.desc()).limit(limit))]
@@ -198,13 +201,13 @@ def expire(connection: Connection, app: App, response_id: str, gone: Kept) -> No
 
 def failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
     """The app's exports that were put aside, with the error."""
-    rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.state == State.FAILED))
+    rows = connection.execute(sa.select(_TABLE).where(_TABLE.c.app == app.id, _FAILED))
     return [(_from_row(row), row.error) for row in rows]
 
 
 def retry(connection: Connection, app: App, now: datetime, response_id: str = "") -> int:
     """Let the app's exports that were put aside, or one of them, be tried again now; how many."""
-    aside = (_TABLE.c.app == app.id) & (_TABLE.c.state == State.FAILED)
+    aside = (_TABLE.c.app == app.id) & _FAILED
     if response_id:
         aside &= _TABLE.c.response_id == response_id
     values = {"state": State.DUE, "due_at": now, "lease": "", "attempts": 0}
@@ -215,6 +218,14 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many exports are in each state, over all apps: for metrics."""
     rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
     return {str(row[0]): int(row[1]) for row in rows}
+
+
+def oldest_due(connection: Connection) -> datetime | None:
+    """When the oldest of the exports that are still to be made was asked for, over all apps: for metrics."""
+    asked = sa.select(
+        sa.func.min(_TABLE.c.asked_at), sa.func.count()
+    )  # counted, too: for min() alone, SQLite would walk
+    return connection.execute(asked.where(_DUE)).scalar()  # an index on asked_at, past all that is ready
 
 
 def _mine(claimed: Claimed) -> sa.Update:

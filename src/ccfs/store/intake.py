@@ -1,12 +1,14 @@
 """Rows of ingest: cursors in a switch's files, files taken, recordings awaited, what was refused and why."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ccfs.model.source import AGAIN
 from ccfs.model.tenancy import App
 from ccfs.store import schema
 from ccfs.store.db import plan_anew
@@ -34,6 +36,14 @@ class Cursor:
     first_line: str  # what was read is known by: digest of its first and last bytes; another one: the file is another
     offset: int  # bytes
     line: int  # lines before the offset
+    begun_at: datetime | None = field(
+        default=None, compare=False
+    )  # when it was last written to before it was first read
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether somebody wants it read again, with what was rotated since it was first read."""
+        return self.first_line == AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,7 @@ class Awaited:
     line_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
 
 
-_AWAITED = tuple(field.name for field in fields(Awaited))
+_AWAITED = tuple(one.name for one in fields(Awaited))
 
 
 def state(connection: Connection) -> State:
@@ -82,7 +92,7 @@ def cursor(connection: Connection, app: App, path: str) -> Cursor | None:
     """How far the app's file was read."""
     table = schema.source_cursors
     row = connection.execute(sa.select(table).where(table.c.app == app.id, table.c.path == path)).one_or_none()
-    return Cursor(path=path, first_line=row.first_line, offset=row.offset, line=row.line) if row else None
+    return _cursor(row) if row else None
 
 
 def cursors(connection: Connection, app: App, limit: int = 200) -> list[tuple[Cursor, datetime]]:
@@ -91,34 +101,21 @@ def cursors(connection: Connection, app: App, limit: int = 200) -> list[tuple[Cu
     rows = connection.execute(
         sa.select(table).where(table.c.app == app.id).order_by(table.c.read_at.desc()).limit(limit)
     )
-    return [
-        (Cursor(path=row.path, first_line=row.first_line, offset=row.offset, line=row.line), row.read_at)
-        for row in rows
-    ]
+    return [(_cursor(row), row.read_at) for row in rows]
 
 
 def set_cursor(connection: Connection, app: App, cursor: Cursor, now: datetime) -> None:
     """Remember how far the app's file was read, in the transaction that holds what was read."""
     table = schema.source_cursors
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "read_at": now}
-    connection.execute(insert_or_ignore(connection, table).values(app=app.id, path=cursor.path, **values))
+    fresh = {"app": app.id, "path": cursor.path, "begun_at": cursor.begun_at or now, **values}
+    connection.execute(insert_or_ignore(connection, table).values(**fresh))
     mine = (table.c.app == app.id) & (table.c.path == cursor.path)
     connection.execute(sa.update(table).where(mine).values(**values))
 
 
-def read_again(connection: Connection, app: App, file: str) -> tuple[bool, int]:
-    """Let the next pass read a file of the app from its begin, in whatever account. Whether it can; and how many refusals were
-    forgotten, for what is refused again is a row again. Where it cannot, nothing is forgotten."""
-    table, files, refusals = schema.source_cursors, schema.source_files, schema.refusals
-    paths = connection.execute(sa.select(table.c.path).where(table.c.app == app.id)).scalars()
-    mine = [path for path in paths if path == file or path.endswith(f":{file}")]
-    count = connection.execute(sa.delete(table).where(table.c.app == app.id, table.c.path.in_(mine))).rowcount
-    refused = (files.c.app == app.id) & (files.c.path == file) & (files.c.state == "refused")
-    count += connection.execute(sa.delete(files).where(refused)).rowcount
-    if not count:
-        return False, 0
-    forgotten = sa.delete(refusals).where(refusals.c.app == app.id, refusals.c.file == file)
-    return True, connection.execute(forgotten).rowcount
+def _cursor(row: sa.Row[Any]) -> Cursor:
+    return Cursor(**{one.name: getattr(row, one.name) for one in fields(Cursor)})
 
 
 def refuse(connection: Connection, app: App, refusals: list[Refusal], now: datetime) -> list[Refusal]:

@@ -14,6 +14,7 @@ from ccfs.store import schema
 
 _TABLE = schema.deliveries
 _EXPORTS = schema.exports
+_DEAD = _TABLE.c.state == sa.literal_column("'dead'")  # as the index has it: for a parameter it would not be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,5 +71,5 @@ def _which(app: App, accounts: Sequence[str], receiver: str, prefix: str) -> sa.
     theirs = _EXPORTS.c.account_id.in_(accounts) & (_EXPORTS.c.state != ExportState.EXPIRED)
     is_there = sa.exists().where(_EXPORTS.c.response_id == _TABLE.c.export, theirs)
     begins = sa.func.substr(_TABLE.c.url, 1, len(prefix)) == prefix
-    mine = (_TABLE.c.app == app.id) & (_TABLE.c.receiver == receiver) & (_TABLE.c.state == State.DEAD)
+    mine = (_TABLE.c.app == app.id) & (_TABLE.c.receiver == receiver) & _DEAD
     return mine & is_there & begins

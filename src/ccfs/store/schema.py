@@ -425,6 +425,7 @@ source_cursors = sa.Table(
     _text("first_line"),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("line", sa.BigInteger, nullable=False),
+    _instant("begun_at"),
     _instant("read_at"),
     sa.PrimaryKeyConstraint("app", "path"),
 )
@@ -465,6 +466,7 @@ refusals = sa.Table(
     sa.Column("raw", sa.LargeBinary, nullable=False),
     _instant("refused_at"),
     sa.UniqueConstraint("app", "file", "line", "reason"),
+    sa.Index(None, "app", "id"),
 )
 exports = sa.Table(
     "exports",
@@ -502,6 +504,14 @@ _export_waits = exports.c.state == "due"
 sa.Index("ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_waits, postgresql_where=_export_waits)
 _export_kept = exports.c.state == "ready"
 sa.Index("ix_exports_ready", exports.c.ready_at, sqlite_where=_export_kept, postgresql_where=_export_kept)
+_export_failed = exports.c.state == "failed"
+sa.Index(
+    "ix_exports_failed",
+    exports.c.app,
+    exports.c.asked_at,
+    sqlite_where=_export_failed,
+    postgresql_where=_export_failed,
+)
 deliveries = sa.Table(
     "deliveries",
     METADATA,
@@ -528,6 +538,14 @@ sa.Index(
     deliveries.c.due_at,
     sqlite_where=_delivery_waits,
     postgresql_where=_delivery_waits,
+)
+_delivery_dead = deliveries.c.state == "dead"
+sa.Index(
+    "ix_deliveries_dead",
+    deliveries.c.app,
+    deliveries.c.receiver,
+    sqlite_where=_delivery_dead,
+    postgresql_where=_delivery_dead,
 )
 delivery_attempts = sa.Table(
     "delivery_attempts",

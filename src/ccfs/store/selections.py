@@ -148,6 +148,20 @@ def forget_old(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.id.in_(old.scalar_subquery()))).rowcount
 
 
+def counts(connection: Connection) -> dict[str, int]:
+    """How many selections are in each state, over all apps: for metrics."""
+    rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
+    return {str(row[0]): int(row[1]) for row in rows}
+
+
+def oldest_due(connection: Connection) -> datetime | None:
+    """When the oldest of the selections that are still to be made was asked for, over all apps: for metrics."""
+    asked = sa.select(
+        sa.func.min(_TABLE.c.asked_at), sa.func.count()
+    )  # counted, too: for min() alone, SQLite would walk
+    return connection.execute(asked.where(_DUE)).scalar()  # an index on asked_at, past all that is ready
+
+
 def _held(claimed: Claimed) -> sa.Update:
     return sa.update(_TABLE).where(_TABLE.c.id == claimed.selection.id, _DUE, _TABLE.c.lease == claimed.lease)
 

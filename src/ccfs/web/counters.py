@@ -32,6 +32,16 @@ class Counters:
         self.exports = Gauge(
             "ccfs_exports", "Exports by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
         )
+        self.selections = Gauge(
+            "ccfs_selections", "Selections by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
+        )
+        self.oldest_due = Gauge(
+            "ccfs_oldest_due_seconds",
+            "Since the oldest that is still to be made was asked for.",
+            ["of"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self.deliveries = Gauge(
             "ccfs_deliveries", "Callbacks by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
         )

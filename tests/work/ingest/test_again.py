@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from ccfs.demo.switch import leave_day
-from ccfs.store import schema
+from ccfs.node import now
+from ccfs.store import rereading, schema, tenancy
+from ccfs.work.ingest.ccfs import CcfsExport
+from ccfs.work.ingest.ccfs import ingest as take_in
+from ccfs.work.ingest.context import Run
 from tests.cli.command import together
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
-from tests.work.ingest.given import FREESWITCH, OLD, Place, line, sound
+from tests.work.ingest.given import AK, FREESWITCH, OLD, Place, line, sound
 
 ADDED = ("cdrs", "recordings", "agent_operations", "skill_changes", "voice_files", "refused_count")
 LINES = [line(f"1705311042.{number}", sequence=number) for number in range(5)]
@@ -200,3 +204,23 @@ def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_place:
     check = each_place.check()
     assert check.pop("whole") == 40
     assert not any(check.values())
+
+
+def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_place: Place) -> None:
+    file = each_place.leave("call.csv", f"{CALL_ROW}\n{CALL_ROW.replace('acme', 'elsewhere')}\n")
+    node = each_place.node
+    with node.database.reading() as connection:
+        app = tenancy.app_by_ak(connection, AK)
+        accounts, vdns = tenancy.accounts(connection, app), tenancy.vdns(connection, app)
+    by_id = {vdn.vdn_id: vdn for vdn in vdns}
+    export = CcfsExport(app=app, accounts=accounts, vdns=by_id, sources=[file], recordings=None)
+    run = Run(database=node.database, home=node.home, settings=node.settings, now=now, watching=True)
+
+    def passed() -> tuple[int, int, int]:
+        take_in(run, export)
+        return run.tally.cdrs, run.tally.known, run.tally.refused_count
+
+    assert [passed(), passed()] == [(1, 0, 1), (1, 0, 1)]  # it is as it was, so the second leaves it alone
+    with node.database.writing() as connection:
+        assert rereading.ask(connection, app, str(file), now()) == (True, 1)
+    assert [passed(), passed()] == [(1, 1, 2), (1, 1, 2)]

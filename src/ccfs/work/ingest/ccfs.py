@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.cdr import Cdr
 from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.store import agent_operations, call_counts, cdrs
+from ccfs.store import agent_operations, call_counts, cdrs, rereading
 from ccfs.store.intake import Refusal
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexedRecording, Taken
@@ -64,33 +64,44 @@ class _Damaged(Exception):
 def ingest(run: Run, export: CcfsExport) -> None:
     """One pass. Raises OSError if what is named cannot be opened."""
     tree = Tree.of(export.recordings) if export.recordings else None
+    with run.database.reading() as connection:
+        wanted = {path for path, _ in rereading.asked(connection, export.app)}
     for source in export.sources:
         for seen in folder.walk(source, run.warn) if source.is_dir() else [folder.look(source)]:
             if run.is_stopped():
                 return
             if source == seen.path or seen.path.suffix.lower() in (".csv", ".zip"):
-                _take_source(run, export, seen, tree)
+                _take_source(run, export, seen, tree, is_wanted=folder.name_of(seen.path) in wanted)
     if tree is not None:
         take_voice_files(run, export.app, export.vdns, tree)
         list_missing(run, export.app)
 
 
-def _take_source(run: Run, export: CcfsExport, seen: Seen, tree: Tree | None) -> None:
+def _take_source(run: Run, export: CcfsExport, seen: Seen, tree: Tree | None, *, is_wanted: bool) -> None:
     source = folder.name_of(seen.path)
-    if seen in export.done:
+    if seen in export.done and not is_wanted:
         return
     if seen.oddity:
         _refuse(run, export, source, seen.oddity)
-    elif folder.settled(run, seen):
-        try:
-            file = open(seen.path, "rb")  # noqa: SIM115  closed below; only this error is the file's
-        except OSError as error:
-            run.warn(f"{source} cannot be read: {error.strerror}")
-            return
-        take = _take_zip if seen.path.suffix.lower() == ".zip" else _take_index
-        with file:
-            if take(run, export, file, source, tree) and run.watching:
-                export.done.add(seen)
+    elif not folder.settled(run, seen) or not _take_file(run, export, seen, source, tree):
+        return
+    if is_wanted:
+        with run.database.writing() as connection:
+            rereading.was_read(connection, export.app, source)
+
+
+def _take_file(run: Run, export: CcfsExport, seen: Seen, source: str, tree: Tree | None) -> bool:
+    """Whether it could be opened."""
+    try:
+        file = open(seen.path, "rb")  # noqa: SIM115  closed below; only this error is the file's
+    except OSError as error:
+        run.warn(f"{source} cannot be read: {error.strerror}")
+        return False
+    take = _take_zip if seen.path.suffix.lower() == ".zip" else _take_index
+    with file:
+        if take(run, export, file, source, tree) and run.watching:
+            export.done.add(seen)
+    return True
 
 
 def _take_zip(run: Run, export: CcfsExport, file: BinaryIO, source: str, tree: Tree | None) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from ccfs.model.source import AGAIN
 from ccfs.model.tenancy import App
 from ccfs.store import intake
 from ccfs.work.ingest.context import Run
@@ -87,7 +88,7 @@ def batches(files: Iterator[Seen], size: int = BATCH) -> Iterator[list[Seen]]:
 
 
 def fresh(connection: Connection, app: App, batch: list[Seen]) -> list[tuple[Seen, str]]:
-    """Those that are new, changed, or had no CDR last time; each with its state if it is unchanged, else ""."""
+    """Those that are new, changed, wanted again, or had no CDR last time; each with its state if it is tried again, else ""."""
     known = intake.known_files(connection, app, [name_of(one.path) for one in batch])
     found = []
     for one in batch:
@@ -96,6 +97,8 @@ def fresh(connection: Connection, app: App, batch: list[Seen]) -> list[tuple[See
             found.append((one, ""))
         elif state in (ORPHAN, LISTED):
             found.append((one, state))
+        elif state == AGAIN:
+            found.append((one, ""))
     return found
 
 

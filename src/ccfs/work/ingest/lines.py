@@ -5,16 +5,17 @@ one that has grown. What the old file still holds after a rotation is read first
 """
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from sqlalchemy.engine import Connection
 
+from ccfs.model.source import is_rotated
 from ccfs.store import intake
 from ccfs.store.intake import Cursor, Refusal
 from ccfs.switches.found import UnreadableLine
@@ -23,7 +24,6 @@ from ccfs.work.ingest.context import Owner, Run
 
 BATCH = 2000  # lines
 LONGEST = 1 << 17  # bytes of a line that are kept in memory; parsers refuse shorter ones already
-_NUMBERED = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _MARKED = 1024  # bytes at either end of what was read that it is known by
 
 T = TypeVar("T")
@@ -51,7 +51,8 @@ def take(
         _wait_settled(path, run.settings.settle_seconds)
     source = f"{owner.account.account_id}:{folder.name_of(path)}"
     with run.database.reading() as connection:
-        known = intake.cursor(connection, owner.app, source) or Cursor(path=source, first_line="", offset=0, line=0)
+        known = intake.cursor(connection, owner.app, source) or _first(source, path)
+    is_asked_again = known.is_asked_again
     for batch in batches(path, known, whole_tail=not run.watching):
         if run.is_stopped():
             return
@@ -60,8 +61,11 @@ def take(
             if batch.cursor != known:
                 intake.set_cursor(connection, owner.app, batch.cursor, run.now())
             keep(connection, parsed)
-        known = batch.cursor
+        known, is_asked_again = batch.cursor, False
         run.progress(path.name, batch.cursor.offset, batch.size)
+    if is_asked_again:  # there was not a line in it
+        with run.taking_in(owner.app) as connection:
+            intake.set_cursor(connection, owner.app, replace(known, first_line=""), run.now())
 
 
 def read_each(batch: Batch, read: Callable[[bytes], T | None]) -> tuple[list[T], list[Refusal]]:
@@ -83,7 +87,7 @@ def batches(path: Path, known: Cursor, *, whole_tail: bool) -> Iterator[Batch]:
     """The lines after the cursor. A last line without its newline comes only if `whole_tail`: it may still be written,
     so the cursor stays before it."""
     with open(path, "rb") as file:
-        if not _is_read(file, known):
+        if known.is_asked_again or not _is_read(file, known):
             for rotated in _rotated(path, known):
                 with open(rotated, "rb") as old:
                     if not _is_read(old, known):
@@ -109,6 +113,11 @@ def sample(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
                 _line(file)
             found += [raw for raw in (_line(file)[0] for _ in range(lines)) if raw]
     return found
+
+
+def _first(source: str, path: Path) -> Cursor:
+    written = int(min(max(path.stat().st_mtime, 0), 4e9))  # a time stamp may be anything
+    return Cursor(path=source, first_line="", offset=0, line=0, begun_at=datetime.fromtimestamp(written, UTC))
 
 
 def _rest(file: BinaryIO, known: Cursor, path: Path, *, whole_tail: bool) -> Iterator[Batch]:
@@ -138,18 +147,18 @@ def _is_read(file: BinaryIO, known: Cursor) -> bool:
 
 def _rotated(path: Path, known: Cursor) -> list[Path]:
     """The file that was read up to the cursor, under its new name (Master.csv.1, Master.csv-20240115), and those that were
-    rotated after it, in order of time; nothing if it is not there."""
-    names = [one for one in path.parent.iterdir() if _is_rotated(one.name, path.name) and one.is_file()]
+    rotated after it, in order of time; nothing if it is not there. If somebody wants them again: all that were ever read, which are those that
+    are not older than the file was when it was first read."""
+    names = [one for one in path.parent.iterdir() if is_rotated(one.name, path.name) and one.is_file()]
     files = sorted(names, key=lambda one: (one.stat().st_mtime_ns, one.name))
+    if known.is_asked_again:
+        since = known.begun_at.timestamp() if known.begun_at else 0.0
+        return [one for one in files if one.stat().st_mtime >= since]
     for place, one in enumerate(files):
         with open(one, "rb") as file:
             if _is_read(file, known):
                 return files[place:]
     return []
-
-
-def _is_rotated(name: str, base: str) -> bool:
-    return name.startswith(base) and _NUMBERED.fullmatch(name[len(base) :]) is not None
 
 
 def _mark(file: BinaryIO, offset: int) -> str:

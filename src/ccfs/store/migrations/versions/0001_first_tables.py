@@ -426,6 +426,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'due'"),
     )
     op.create_index(
+        "ix_exports_failed",
+        "exports",
+        ["app", "asked_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state = 'failed'"),
+    )
+    op.create_index(
         "ix_exports_ready",
         "exports",
         ["ready_at"],
@@ -530,6 +538,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refusals")),
         sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_refusals_app_file_line_reason")),
     )
+    op.create_index(op.f("ix_refusals_app_id"), "refusals", ["app", "id"], unique=False)
     op.create_table(
         "selections",
         sa.Column("id", sa.Text(), nullable=False),
@@ -583,6 +592,7 @@ def upgrade() -> None:
         sa.Column("first_line", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("begun_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_source_cursors_app")),
         sa.PrimaryKeyConstraint("app", "path", name=op.f("pk_source_cursors")),
@@ -669,6 +679,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_deliveries_app_created_at"), "deliveries", ["app", "created_at"], unique=False)
     op.create_index(op.f("ix_deliveries_app_export"), "deliveries", ["app", "export"], unique=False)
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["app", "receiver"],
+        unique=False,
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
+    )
     op.create_index(
         "ix_deliveries_due",
         "deliveries",

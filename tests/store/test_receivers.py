@@ -1,0 +1,92 @@
+"""Callbacks by who receives them, on both engines: how they stand, and sending again all that a receiver missed."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from ccfs.model.delivery import Delivery
+from ccfs.model.export import Filter
+from ccfs.model.tenancy import App
+from ccfs.store import deliveries, exports, receivers, schema
+from ccfs.store.db import Database
+from ccfs.store.receivers import Receiver
+from tests.store.given import MINUTE, NOW, SECOND
+from tests.store.test_exports import export
+
+A, B = "http://a.example:80", "http://b.example:80"
+ALL = ["100", "200", ""]
+
+
+def add(database: Database, app: App, number: int, path: str, state: str, *, at: str = A, account: str = "100") -> None:
+    """An export of that number with its callback."""
+    made = export(number, filter=Filter(account_id=account))
+    sent = Delivery(id=f"{number:032x}", app=app.id, ak=app.ak, url=f"{at}{path}", body=b"{}", created_at=NOW)
+    table = schema.deliveries
+    done = None if state == "due" else NOW + number * SECOND
+    values = {"state": state, "due_at": None if done else NOW, "finished_at": done, "attempts": 3, "claims": 1}
+    with database.writing() as connection:
+        exports.add(connection, app, made)
+        deliveries.add(connection, app, sent, made.response_id, at, NOW)
+        connection.execute(sa.update(table).where(table.c.id == sent.id).values(**values))
+
+
+@pytest.fixture
+def known(database: Database, app: App, other: App) -> None:
+    """Two receivers of the app, and one of another's."""
+    for number, (path, state) in enumerate([("/x/1", "dead"), ("/x/2", "dead"), ("/X/3", "dead"), ("/y", "due")], 1):
+        add(database, app, number, path, state)
+    add(database, app, 5, "/x/5", "delivered")
+    add(database, app, 7, "/x/7", "dead", account="200")
+    add(database, app, 8, "/b", "delivered", at=B, account="")
+    add(database, other, 9, "/x/9", "dead")
+
+
+def states(database: Database) -> dict[int, str]:
+    with database.reading() as connection:
+        rows = connection.execute(sa.select(schema.deliveries.c.id, schema.deliveries.c.state))
+        return {int(row.id, 16): row.state for row in rows}
+
+
+def test_receivers_are_told_by_name_with_how_they_stand(database: Database, app: App, known: None) -> None:
+    with database.reading() as connection:
+        found = receivers.receivers(connection, app, ALL)
+        assert found == [
+            Receiver(name=A, delivered=1, waiting=1, given_up=4, again=4, last=NOW + 7 * SECOND),
+            Receiver(name=B, delivered=1, waiting=0, given_up=0, again=0, last=NOW + 8 * SECOND),
+        ]
+        [theirs] = receivers.receivers(connection, app, ["200"])
+        assert (theirs.given_up, theirs.waiting, theirs.last) == (1, 0, NOW + 7 * SECOND)
+        assert receivers.receivers(connection, app, []) == []
+
+
+def test_what_lost_its_file_was_given_up_and_cannot_be_sent_again(database: Database, app: App, known: None) -> None:
+    table = schema.exports
+    with database.writing() as connection:
+        connection.execute(sa.update(table).where(table.c.response_id == f"{1:032x}").values(state="expired"))
+        assert [(one.given_up, one.again) for one in receivers.receivers(connection, app, ["100"])] == [(3, 2)]
+        assert receivers.count_again(connection, app, ["100"], A) == 2
+        assert receivers.send_again(connection, app, ["100"], A, "", NOW) == 2
+    assert states(database)[1] == "dead"
+
+
+def test_a_prefix_is_compared_letter_by_letter(database: Database, app: App, known: None) -> None:
+    with database.reading() as connection:
+        counts = {prefix: receivers.count_again(connection, app, ALL, A, A + prefix) for prefix in ("/x", "/X", "/%")}
+        assert counts == {"/x": 3, "/X": 1, "/%": 0}
+        assert receivers.count_again(connection, app, ALL, A, "/x") == 0  # a URL begins with its scheme
+        assert receivers.count_again(connection, app, ALL, B) == 0
+
+
+def test_all_of_one_receiver_s_are_due_again_from_their_first_attempt_on(
+    database: Database, app: App, known: None
+) -> None:
+    later = NOW + timedelta(days=1)
+    with database.writing() as connection:
+        assert receivers.send_again(connection, app, ["100"], A, f"{A}/x", later) == 2
+        assert deliveries.due_receivers(connection, later - SECOND) == [A]
+        claimed = deliveries.claim(connection, A, later, "x", MINUTE, 9)
+    assert {int(one.delivery.id, 16) for one in claimed} == {1, 2, 4}
+    assert {one.delivery.attempts for one in claimed if int(one.delivery.id, 16) < 4} == {0}
+    found = states(database)
+    assert {number for number, state in found.items() if state == "dead"} == {3, 7, 9}  # another's stays as it was
