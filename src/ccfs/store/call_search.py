@@ -25,11 +25,8 @@ from ccfs.store import cdrs, schema
 from ccfs.store.aside import Aside
 from ccfs.store.db import plan_anew
 
-_WIDER = (
-    (0.01, 4.0),
-    (0.03, 2.0),
-    (0.06, 1.0),
-)  # a stretch that took less than so many seconds: how wide the next one is
+_STRETCH = 0.025  # seconds that one aims to take: the next is as much wider, or narrower, within these bounds
+_NARROWER, _WIDER = 0.5, 16.0
 _DAY, _NARROWEST, _TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 FEW = 4_000  # legs that are rather sorted by length than looked for among all of their account's, longest first
 PIECE = 250  # legs of a stretch of that walk
@@ -121,7 +118,8 @@ def _by_begin(connection: Connection, app: App, search: Search, size: int) -> It
 
 
 def _wider(took: float) -> float:
-    return next((times for seconds, times in _WIDER if took < seconds), 0.5)
+    """How much wider than one that took so many seconds the next stretch is."""
+    return min(max(_STRETCH / took, _NARROWER), _WIDER)
 
 
 def _left(window: Window, after: After | None, is_falling: bool) -> Window:

@@ -36,9 +36,7 @@ class Cursor:
     first_line: str  # what was read is known by: digest of its first and last bytes; another one: the file is another
     offset: int  # bytes
     line: int  # lines before the offset
-    begun_at: datetime | None = field(
-        default=None, compare=False
-    )  # when it was last written to before it was first read
+    begun_at: datetime | None = field(default=None, compare=False)  # last written to then, before it was first read
 
     @property
     def is_asked_again(self) -> bool:

@@ -147,8 +147,8 @@ def _is_read(file: BinaryIO, known: Cursor) -> bool:
 
 def _rotated(path: Path, known: Cursor) -> list[Path]:
     """The file that was read up to the cursor, under its new name (Master.csv.1, Master.csv-20240115), and those that were
-    rotated after it, in order of time; nothing if it is not there. If somebody wants them again: all that were ever read, which are those that
-    are not older than the file was when it was first read."""
+    rotated after it, in order of time; nothing if it is not there. If somebody wants them again: all that were ever read,
+    which are those that are not older than the file was when it was first read."""
     names = [one for one in path.parent.iterdir() if is_rotated(one.name, path.name) and one.is_file()]
     files = sorted(names, key=lambda one: (one.stat().st_mtime_ns, one.name))
     if known.is_asked_again:
