@@ -110,7 +110,7 @@ def test_each_combination_of_filters_finds_what_fits_once(
         given_to = {
             key: value for use, one in zip(chosen, FILTERS.values(), strict=True) if use for key, value in one.items()
         }
-        search = Search(account_id="100", window=WINDOW, order=order, limit=7, **given_to)
+        search = Search(account_id="100", window=WINDOW, order=order, limit=25, **given_to)
         wanted = {leg.call_id for leg in mine if fits(leg, search, recorded)}
         ids = found(database, app, search)
         assert (sorted(ids), set(ids)) == (sorted(set(ids)), wanted), given_to
