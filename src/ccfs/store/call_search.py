@@ -119,7 +119,7 @@ def _by_begin(connection: Connection, app: App, search: Search, size: int) -> It
 
 def _wider(took: float) -> float:
     """How much wider than one that took so many seconds the next stretch is."""
-    return min(max(_STRETCH / took, _NARROWER), _WIDER)
+    return min(max(_STRETCH / max(took, 1e-6), _NARROWER), _WIDER)
 
 
 def _left(window: Window, after: After | None, is_falling: bool) -> Window:
