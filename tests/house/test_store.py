@@ -110,6 +110,7 @@ SYSTEM_WIDE: dict[str, str] = {
     "tenancy.apps": "the operator's list",
     "tenancy.app_by_ak": "finds the app",
     "tenancy.insert_or_ignore": "makes a statement; reads nothing",
+    **dict.fromkeys(("tallies.by_state", "tallies.oldest"), "numbers for metrics, over all apps"),
     "tenancy.changed": "counts changes of all apps",
     "tenancy.change_number": "counts changes of all apps",
     "tenancy.living_keys": "a signature is checked against every app's keys",

@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 from ccfs.model.delivery import Delivery, Next, Outcome, State
 from ccfs.model.export import State as ExportState
 from ccfs.model.tenancy import App
-from ccfs.store import schema
+from ccfs.store import schema, tallies
 
 _TABLE = schema.deliveries
 _ATTEMPTS = schema.delivery_attempts
@@ -207,8 +207,7 @@ def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: da
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many deliveries are in each state, over all apps: for metrics."""
-    rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
-    return {str(row[0]): int(row[1]) for row in rows}
+    return tallies.by_state(connection, _TABLE)
 
 
 def _attempt(claimed: Claimed, outcome: Outcome, then: Next) -> dict[str, Any]:

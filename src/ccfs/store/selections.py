@@ -17,7 +17,7 @@ from ccfs.model.selection import Progress, Selection, State, Wanted
 from ccfs.model.selection_zip import Made, Sum
 from ccfs.model.tenancy import App
 from ccfs.model.window import Window
-from ccfs.store import schema
+from ccfs.store import schema, tallies
 from ccfs.store.recordings import values_of
 
 _TABLE = schema.selections
@@ -150,16 +150,12 @@ def forget_old(connection: Connection, before: datetime, limit: int) -> int:
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many selections are in each state, over all apps: for metrics."""
-    rows = connection.execute(sa.select(_TABLE.c.state, sa.func.count()).group_by(_TABLE.c.state))
-    return {str(row[0]): int(row[1]) for row in rows}
+    return tallies.by_state(connection, _TABLE)
 
 
 def oldest_due(connection: Connection) -> datetime | None:
     """When the oldest of the selections that are still to be made was asked for, over all apps: for metrics."""
-    asked = sa.select(
-        sa.func.min(_TABLE.c.asked_at), sa.func.count()
-    )  # counted, too: for min() alone, SQLite would walk
-    return connection.execute(asked.where(_DUE)).scalar()  # an index on asked_at, past all that is ready
+    return tallies.oldest(connection, _TABLE, _DUE)
 
 
 def _held(claimed: Claimed) -> sa.Update:
