@@ -143,9 +143,9 @@ async def _send_lines(request: Request, answer: Lines, protocol: Any) -> tuple[i
 
 
 async def _next(chunks: Iterator[bytes]) -> bytes:
-    """The next chunk; nothing at the end. Raises Unavailable."""
+    """The next chunk that has bytes; nothing at the end. Raises Unavailable."""
     try:
-        return await asyncio.to_thread(next, chunks, b"")
+        return await asyncio.to_thread(next, filter(None, chunks), b"")
     except (Gone, OSError, SQLAlchemyError) as error:
         raise Unavailable from error
 

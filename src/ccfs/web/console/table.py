@@ -47,8 +47,7 @@ def _chunks(here: Here, place: Place, search: Search, translate: Callable[..., s
     try:
         while True:
             rows, search = _some(here, place, search)
-            if rows:  # an empty chunk would be the end
-                yield spreadsheet.lines(rows[:left])
+            yield spreadsheet.lines(rows[:left])
             left -= len(rows)
             if left < 0 or (left == 0 and search.after):
                 yield spreadsheet.lines([[translate("More calls were found than one file may have; it ends here.")]])
