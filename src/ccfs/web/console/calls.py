@@ -103,8 +103,8 @@ def _results(connection: Connection, place: Place, search: Search, quickly: floa
     ids = [hit.call_id for hit in found.hits]
     legs = store.legs(connection, app, mine, ids)
     taped = store.recorded(connection, app, mine, ids)
-    count = NOTHING.count
-    if ids and search.after is None:
+    count = Count(number=len(ids), is_whole=True)  # of all pages, where this is the only one
+    if ids and found.after and search.after is None:
         count = call_search.count(connection, app, search, COUNTED_TO, quickly)
     lines = [Line(place=place, call=call_of(legs[one]), recordings=taped.get(one, 0)) for one in ids if one in legs]
     return Results(lines=lines, count=count, after=found.after, is_cut=found.is_cut)
