@@ -21,37 +21,17 @@ class Counters:
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )
         self.ingest_lag = Gauge("ccfs_ingest_lag_seconds", "Since ingest last read a switch's file.", registry=registry)
-        self.awaited = Gauge(
-            "ccfs_awaited_recordings",
-            "Recordings that CDRs name and that have not come.",
-            ["state"],
-            registry=registry,
-            multiprocess_mode="mostrecent",
+        self.awaited = self._found(
+            "ccfs_awaited_recordings", "Recordings that CDRs name and that have not come.", "state"
         )
         self.refused_lines = Gauge("ccfs_refused_lines", "Lines and files that ingest refused.", registry=registry)
-        self.exports = Gauge(
-            "ccfs_exports", "Exports by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
+        self.exports = self._found("ccfs_exports", "Exports by state.", "state")
+        self.selections = self._found("ccfs_selections", "Selections by state.", "state")
+        self.oldest_due = self._found(
+            "ccfs_oldest_due_seconds", "Since the oldest that is still to be made was asked for.", "of"
         )
-        self.selections = Gauge(
-            "ccfs_selections", "Selections by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
-        )
-        self.oldest_due = Gauge(
-            "ccfs_oldest_due_seconds",
-            "Since the oldest that is still to be made was asked for.",
-            ["of"],
-            registry=registry,
-            multiprocess_mode="mostrecent",
-        )
-        self.deliveries = Gauge(
-            "ccfs_deliveries", "Callbacks by state.", ["state"], registry=registry, multiprocess_mode="mostrecent"
-        )
-        self.nodes = Gauge(
-            "ccfs_nodes",
-            "Nodes on the database by state.",
-            ["state"],
-            registry=registry,
-            multiprocess_mode="mostrecent",
-        )
+        self.deliveries = self._found("ccfs_deliveries", "Callbacks by state.", "state")
+        self.nodes = self._found("ccfs_nodes", "Nodes on the database by state.", "state")
         self.trusts_all = Gauge(
             "ccfs_ssl_trust_all",
             "1 if receivers' certificates go unverified.",
@@ -59,6 +39,10 @@ class Counters:
             multiprocess_mode="max",
         )
         self._answered: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}  # looking these up is dear
+
+    def _found(self, name: str, told: str, label: str) -> Gauge:
+        """What the database says, so of several web processes the one that asked it last is right."""
+        return Gauge(name, told, [label], registry=self.registry, multiprocess_mode="mostrecent")
 
     def answered(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:
         """Count one answered request."""
