@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from ccfs.model import month
-from ccfs.model.tenancy import App
-from ccfs.store import months, schema
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.model.calls import partition_month
+from ccfs.model.identity.tenancy import App
 
 APP = App(id=1, ak="BENCHAK0001", name="bench")
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ ROW = {
     "leg_order": "''",
     "talk_seconds": "0",
     "direction": "0",
-    "line_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
+    "source_key": "CAST(n AS text) || 'abcdef0123456789abcdef'",
 }
 
 
@@ -75,8 +75,8 @@ def opened(url: str) -> Database:
     """A new database with the app."""
     database = open_database(url)
     upgrade(database)
-    made = "0" if database.is_local else "now()"
-    with database.writing() as connection:
+    made = "0" if database.is_sqlite else "now()"
+    with database.write_transaction() as connection:
         connection.exec_driver_sql(
             f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"
         )
@@ -85,7 +85,7 @@ def opened(url: str) -> Database:
 
 def fill(database: Database, table: str, row: Mapping[str, str], rows: int, daily: int = DAILY) -> None:
     """Rows from FIRST on, so many a day, made by the database itself."""
-    if database.is_local:
+    if database.is_sqlite:
         numbers = (
             f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {rows - 1}) SELECT n FROM s)"
         )
@@ -93,13 +93,13 @@ def fill(database: Database, table: str, row: Mapping[str, str], rows: int, dail
     else:
         numbers = f"generate_series(0::bigint, {rows - 1}) AS s(n)"
         statement = rows_sql(table, row, f"to_timestamp({EPOCH}", numbers, daily).replace("%", "%%")
-    with database.writing() as connection:
-        months_of_rows = {month.of(FIRST + day * DAY) for day in range(rows // daily + 1)}
-        months.need(connection, schema.METADATA.tables[table], months_of_rows)
+    with database.write_transaction() as connection:
+        months_of_rows = {partition_month.month_key(FIRST + day * DAY) for day in range(rows // daily + 1)}
+        partitions.ensure(connection, schema.METADATA.tables[table], months_of_rows)
         connection.exec_driver_sql(statement)
 
 
 def analyse(database: Database) -> None:
     """Let the planner count."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE" if database.is_local else "VACUUM ANALYZE")
+        connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")

@@ -21,7 +21,7 @@ from typing import Any
 import _servers as servers
 import downloads
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx" / "ccfs.conf"
 CASES = (("50 KB", "50 KB", "", 0.4), ("480 KB", "480 KB", "", 0.6))
@@ -126,7 +126,7 @@ def balanced(options: argparse.Namespace, work: Path, data: Path, names: dict[st
 
 
 def _signed(port: int, script: Path, options: argparse.Namespace, header: str = "") -> float:
-    url = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+    url = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
     return servers.wrk(url, options.seconds, script=script, header=header)["requests"]
 
 

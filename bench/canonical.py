@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ccfs.wire.sign import normalize
+from ccfs.protocol.signature import percent_encode
 
 SIZES = {"200 B": 200, "200 KB": 200_000, "7 MB": 7_000_000}
 RIVAL = "urllib.parse.quote(body, safe='-._~').encode()"
@@ -55,9 +55,9 @@ def seconds(encode: Callable[[bytes], bytes], body: bytes) -> float:
 
 
 def ratio(body: bytes, rounds: int) -> float:
-    if normalize(body) != rival(body):
+    if percent_encode(body) != rival(body):
         raise SystemExit("the two differ: nothing to compare")
-    pairs = [(seconds(rival, body), seconds(normalize, body)) for _ in range(rounds)]
+    pairs = [(seconds(rival, body), seconds(percent_encode, body)) for _ in range(rounds)]
     return round(min(theirs for theirs, _ in pairs) / min(ours for _, ours in pairs), 1)
 
 

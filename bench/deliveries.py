@@ -29,13 +29,15 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
 
 from ccfs import logs, settings
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.node import Node
-from ccfs.node import work as parts
-from ccfs.store import deliveries, exports, schema, tenancy
-from ccfs.store.db import Database
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.system import tenants
+from ccfs.db.tenant import deliveries, exports
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.server import worker_process as parts
+from ccfs.server.node import Node
 from tests.servers import database, postgres
 
 AIMS = {"sqlite": 300, "postgresql": 1000}
@@ -61,23 +63,23 @@ def receiver() -> Iterator[int]:
 
 def prepared(url: str, folder: Path, port: int) -> tuple[Node, App]:
     """A node as it serves, an app with a key and a bound prefix, and the one export that all deliveries are of."""
-    node = Node(settings.read({}, data=folder, database_url=url))
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, "bench", "BENCH", NOW)
-        tenancy.add_key(connection, app, app.ak, "s" * 32, node.sealer, NOW)
-        tenancy.bind_callback(connection, app, f"http://127.0.0.1:{port}/")
+    node = Node(settings.load_settings({}, data=folder, database_url=url))
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, "bench", "BENCH", NOW)
+        tenants.add_key(connection, app, app.ak, "s" * 32, node.secret_box, NOW)
+        tenants.bind_callback(connection, app, f"http://127.0.0.1:{port}/")
         exports.add(
             connection,
             app,
             Export(
                 response_id="0" * 32,
-                kind=Kind.BILL,
+                kind=ExportKind.BILL,
                 tables=("call",),
-                window=Window(begin=NOW, end=NOW),
-                filter=Filter(),
+                window=TimeWindow(begin=NOW, end=NOW),
+                filter=ExportFilter(),
                 callback_url="http://127.0.0.1/",
-                asked_on=NOW.date(),
-                asked_at=NOW,
+                requested_on=NOW.date(),
+                requested_at=NOW,
             ),
         )
     return node, app
@@ -86,7 +88,7 @@ def prepared(url: str, folder: Path, port: int) -> tuple[Node, App]:
 def fill(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
     """So many deliveries, in turn to each of the URLs."""
     usual = {"app": app.id, "export": "0" * 32, "body": BODY, "state": "due", "lease": "", "claims": 0, "attempts": 0}
-    with opened.writing() as connection:
+    with opened.write_transaction() as connection:
         connection.execute(sa.delete(schema.delivery_attempts))
         connection.execute(sa.delete(schema.deliveries))
         rows = [
@@ -100,9 +102,9 @@ def fill(opened: Database, app: App, count: int, urls: list[str], due_at: dateti
 def announced(node: Node, app: App, port: int, count: int) -> float:
     """Deliveries/s, from the start of the announcer until the last is recorded."""
     fill(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
-    heart = parts.heart(node, "")
-    heart.begin()
-    announcer = parts.announcer(node, heart)
+    heart = parts.build_heartbeat(node, "")
+    heart.register()
+    announcer = parts.build_callback_worker(node, heart)
     began = time.perf_counter()
     announcer.start()
     while _is_left(node.database):
@@ -113,7 +115,7 @@ def announced(node: Node, app: App, port: int, count: int) -> float:
 
 
 def _is_left(opened: Database) -> bool:
-    with opened.reading() as connection:
+    with opened.read_transaction() as connection:
         left = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == sa.literal_column("'due'"))
         return connection.execute(left.limit(1)).first() is not None
 
@@ -125,8 +127,8 @@ def idle_ms(opened: Database, app: App, waiting: int) -> float:
     times = []
     for _ in range(200):
         began = time.perf_counter()
-        with opened.reading() as connection:
-            assert deliveries.due_receivers(connection, NOW) == []
+        with opened.read_transaction() as connection:
+            assert deliveries.list_due_receivers(connection, NOW) == []
         times.append(time.perf_counter() - began)
     return median(times) * 1000
 
@@ -181,10 +183,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals", metavar="PYTHON", help="Python of a venv with dbos and procrastinate")
     options = parser.parse_args()
-    logs.prepare()
+    logs.configure_logging()
     with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w") as log:
         sys.stderr, kept = log, sys.stderr
-        logs.prepare()  # the log is written as in service, but to a file
+        logs.configure_logging()  # the log is written as in service, but to a file
         try:
             rows = measure(options, Path(folder))
         finally:

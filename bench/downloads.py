@@ -17,13 +17,14 @@ from typing import Any
 
 import _servers as servers
 
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import Account, Vdn
-from ccfs.node import Node
-from ccfs.settings import read
-from ccfs.store import recordings, tenancy
-from ccfs.wire import sign
-from ccfs.wire.operations import BASE
+from ccfs.db.system import tenants
+from ccfs.db.tenant import recordings
+from ccfs.model.identity.tenancy import Account, Vdn
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.server.node import Node
+from ccfs.settings import load_settings
 
 SIZES = {"50 KB": 50_000, "480 KB": 480_000, "1.4 MB": 1_400_000, "28 MB": 28_000_000}
 RANGE = "Range: bytes=1000000-1065535"
@@ -33,18 +34,18 @@ AIMS = {"50 KB": 0.2, "480 KB": 0.6, "1.4 MB": 1.0, "28 MB": 1.0, "64 KB ranges 
 
 def prepare(data: Path, files: Path) -> dict[str, str]:
     """One recording of each size in ccfs and in nginx's folder; size -> index name."""
-    node = Node(read({}, data=data))
+    node = Node(load_settings({}, data=data))
     now = datetime.now(UTC)
     names, disk = {}, node.disk
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, "bench", AK, now)
-        tenancy.add_key(connection, app, AK, SK, node.sealer, now)
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, "bench", AK, now)
+        tenants.add_key(connection, app, AK, SK, node.secret_box, now)
         vdn = Vdn(vdn_id=1, cc_id=1, account_id="bench")
-        tenancy.add_account(connection, app, Account(account_id="bench"), vdn, now)
+        tenants.add_account(connection, app, Account(account_id="bench"), vdn, now)
         for number, (label, size) in enumerate(SIZES.items()):
             content = random.Random(size).randbytes(size)
             (files / f"{number}.wav").write_bytes(content)
-            kept = disk.keep(f"1/bench/{number}.wav", [content])
+            kept = disk.write(f"1/bench/{number}.wav", [content])
             names[label] = f"/0/1/record/{AK}/bench/20240101/101/{number}.wav"
             recordings.add(
                 connection,
@@ -58,7 +59,7 @@ def prepare(data: Path, files: Path) -> dict[str, str]:
                     call_end=now,
                     file_name=names[label],
                     original_file_name=f"Y:/1/0/20240101/101/{number}.V3",
-                    kept=kept,
+                    blob=kept,
                     source_sha256=kept.sha256,
                 ),
                 now,
@@ -75,8 +76,10 @@ def script(work: Path, port: int, name: str) -> Path:
         "content-type": "application/json;charset=UTF-8",
         "content-length": str(len(body)),
     }
-    request = sign.Request(method="POST", path=f"{BASE}downloadRecordFile", headers=headers, body=body.encode())
-    authorization = sign.sign(request, AK, SK, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    request = signature.SignedRequest(
+        method="POST", path=f"{BASE_PATH}downloadRecordFile", headers=headers, body=body.encode()
+    )
+    authorization = signature.sign_request(request, AK, SK, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     path = work / f"{name.rpartition('/')[2]}.lua"
     path.write_text(
         f'wrk.method = "POST"\nwrk.body = [[{body}]]\n'
@@ -101,7 +104,7 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     settings = {"CCFS_WORKERS": str(options.workers)}
     rows = []
     with servers.nginx(files, work, options.workers) as rival, servers.ccfs(data, settings) as (port, pid):
-        url = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+        url = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
         for label, name, header in kinds(names):
             lua, plain = script(work, port, name), f"http://127.0.0.1:{rival}/{name.rpartition('/')[2]}"
             ours, theirs = [], []

@@ -31,43 +31,43 @@ import _servers as servers
 import psycopg
 from _calls import APP, DAY, FIRST, filled
 
-from ccfs.model.export import Filter
-from ccfs.model.window import Window
-from ccfs.store.db import Database, open_database
-from ccfs.store.extract import extract, header
-from ccfs.store.extract.clocks import clocks
-from ccfs.store.extract.columns import SOURCES
-from ccfs.store.extract.postgresql import selected
-from ccfs.store.extract.question import Question
-from ccfs.work.archive import Layout, Part, write_zip
+from ccfs.db.engine import Database, open_database
+from ccfs.db.export_csv import get_header, iter_csv_chunks
+from ccfs.db.export_csv.columns import EXPORT_SOURCES
+from ccfs.db.export_csv.postgresql import build_copy_query
+from ccfs.db.export_csv.query import ExportQuery
+from ccfs.db.export_csv.zone_offsets import compute_zone_offsets
+from ccfs.model.exports.export import ExportFilter
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.workers.exports.zip_writer import ExportTableRows, ExportZipLayout, iter_export_zip
 
 ROOT = Path(__file__).parents[1]
 ZONES = {"100": ZoneInfo("Asia/Shanghai")}
-WHOLE = Window(begin=FIRST, end=FIRST + 3650 * DAY)
-ONE_DAY = Window(begin=FIRST + DAY, end=FIRST + 2 * DAY)
+WHOLE = TimeWindow(begin=FIRST, end=FIRST + 3650 * DAY)
+ONE_DAY = TimeWindow(begin=FIRST + DAY, end=FIRST + 2 * DAY)
 
 
-def make(url: str, window: Window, target: Path) -> dict[str, float]:
+def make(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
     """Our export, in this process: seconds, rows and MB."""
     database = open_database(url)
     begin = time.perf_counter()
     rows = 0
-    with database.reading() as connection, target.open("wb") as out:
+    with database.read_transaction() as connection, target.open("wb") as out:
 
         def counted() -> Iterator[Any]:
             nonlocal rows
-            for chunk in extract(connection, APP, "call", window, Filter(), ZONES, with_tail=True):
-                rows += chunk.rows
+            for chunk in iter_csv_chunks(connection, APP, "call", window, ExportFilter(), ZONES, with_tail=True):
+                rows += chunk.row_count
                 yield chunk
 
-        part = Part(table="call", header=header("call", with_tail=True), chunks=counted())
-        out.writelines(write_zip([part], Layout(rows=10**9, header=False), FIRST, 0))
+        part = ExportTableRows(table="call", header=get_header("call", with_tail=True), chunks=counted())
+        out.writelines(iter_export_zip([part], ExportZipLayout(max_rows=10**9, has_header=False), FIRST, 0))
     seconds = time.perf_counter() - begin
     peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())  # getrusage would tell our parent's
     return {"seconds": seconds, "rows": rows, "MB": int(peak[1]) / 1e3 if peak else 0}
 
 
-def ours(url: str, window: Window, target: Path) -> dict[str, float]:
+def ours(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
     """Our export in a process of its own, which has been started before the time counts."""
     command = [sys.executable, __file__, "--make", url, window.begin.isoformat(), window.end.isoformat(), str(target)]
     found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -87,16 +87,23 @@ def psql(url: str, query: str) -> list[str]:
 
 def own_query(url: str) -> str:
     """The SELECT that ccfs gives to COPY, with its values."""
-    cells, zones = SOURCES["call"].cells(with_tail=True), clocks(ZONES, WHOLE)
-    question = Question(app=APP, source=SOURCES["call"], cells=cells, window=WHOLE, filter=Filter(), clocks=zones)
-    query, values = selected(question)
+    cells, zones = EXPORT_SOURCES["call"].list_column_specs(with_tail=True), compute_zone_offsets(ZONES, WHOLE)
+    question = ExportQuery(
+        app=APP,
+        source=EXPORT_SOURCES["call"],
+        column_specs=cells,
+        window=WHOLE,
+        filter=ExportFilter(),
+        zone_offsets=zones,
+    )
+    query, values = build_copy_query(question)
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         return psycopg.ClientCursor(connection).mogrify(query.encode(), values).replace("\n", " ")
 
 
 def plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str) -> str:
     """A SELECT as people write it; `time_of` and `text_of` format a column, called {}."""
-    names = header("call", with_tail=True)[1:]
+    names = get_header("call", with_tail=True)[1:]
     texts = {"account_id", "cc_id", "agent_id", "call_id", "caller_no", "callee_no", "vdn_id", *names[-2:]}
     forms = {
         name: text_of if name in texts else time_of if name.endswith(("_begin", "_end")) else "{}" for name in names
@@ -109,7 +116,7 @@ def plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str
 
 def rivals(database: Database, url: str) -> dict[str, list[str]]:
     """Commands that write the same lines as we do."""
-    if database.is_local:
+    if database.is_sqlite:
         begin, end = (str(int(moment.timestamp()) * 10**6) for moment in (WHOLE.begin, WHOLE.end))
         query = plain_query("datetime({} / 1000000 + 28800, 'unixepoch')", "{}", begin, end, "")
         return {"sqlite3 -csv": ["sqlite3", "-csv", str(database.engine.url.database), query]}
@@ -205,7 +212,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.make:
         url, begin, end, target = options.make
-        window = Window(begin=datetime.fromisoformat(begin), end=datetime.fromisoformat(end))
+        window = TimeWindow(begin=datetime.fromisoformat(begin), end=datetime.fromisoformat(end))
         print(json.dumps(make(url, window, Path(target))))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -21,9 +21,9 @@ from typing import Any
 
 import _servers as servers
 
-from ccfs.model.wav import A_LAW, header
-from ccfs.node import Node
-from ccfs.settings import read
+from ccfs.model.recordings.wav import A_LAW, build_header
+from ccfs.server.node import Node
+from ccfs.settings import load_settings
 
 CCFS = str(Path(sys.executable).parent / "ccfs")
 SECONDS = 30  # of a recording
@@ -52,7 +52,7 @@ def leave(folder: Path, lines: int, files: int) -> None:
         file.writelines(cdr_line(number, chance) for number in range(lines))
     (folder / "monitor").mkdir()
     sound = chance.randbytes(8000 * SECONDS)
-    head = header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=len(sound))
+    head = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=len(sound))
     for number in range(files):
         call = number * 4  # none of them a second leg
         unique = call.to_bytes(8, "big")
@@ -127,7 +127,7 @@ def main() -> None:
         work = Path(folder)
         source = fresh(work / "switch")
         leave(source, options.lines, options.files)
-        Node(read({}, data=work / "warm")).database.close()
+        Node(load_settings({}, data=work / "warm")).database.close()
         rows = [
             row(
                 "rows/s, sqlite3 .import",

@@ -23,12 +23,13 @@ from typing import Any
 import _servers as servers
 from ingest import cdr_line
 
-from ccfs.model.cdr import Cdr
-from ccfs.model.month import of
-from ccfs.model.tenancy import App
-from ccfs.store import cdrs, months, schema
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.tenant import cdrs
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.calls.partition_month import month_key
+from ccfs.model.identity.tenancy import App
 
 ROOT = Path(__file__).parents[1]
 CCFS = str(Path(sys.executable).parent / "ccfs")
@@ -47,7 +48,7 @@ def command(url: str, data: Path, *arguments: str) -> float:
 
 def emptied(database: Database) -> None:
     """No row of calls or cursors, and nothing left to clean up."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         connection.exec_driver_sql("TRUNCATE cdrs, source_cursors, awaited_recordings")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM cdrs")
@@ -62,13 +63,15 @@ def whole(database: Database, url: str, source: Path, data: Path) -> float:
 
 def taken(database: Database) -> list[Cdr]:
     """The rows that the ingest made, in its order."""
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         calls = schema.cdrs.c.call_id
         names = connection.execute(schema.cdrs.select().with_only_columns(calls).distinct()).scalars().all()
         found: list[Cdr] = []
         for start in range(0, len(names), 5000):
-            found += [row for some in cdrs.of_calls(connection, APP, names[start:][:5000]).values() for row in some]
-    return sorted(found, key=lambda row: (row.begin, row.line_key))
+            found += [
+                row for some in cdrs.find_by_call_ids(connection, APP, names[start:][:5000]).values() for row in some
+            ]
+    return sorted(found, key=lambda row: (row.begin, row.source_key))
 
 
 def written(database: Database, rows: Sequence[Cdr]) -> float:
@@ -76,7 +79,7 @@ def written(database: Database, rows: Sequence[Cdr]) -> float:
     emptied(database)
     begin = time.perf_counter()
     for start in range(0, len(rows), BATCH):
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             cdrs.add(connection, APP, rows[start:][:BATCH])
     return time.perf_counter() - begin
 
@@ -126,8 +129,8 @@ def measured(rows: int, rounds: int, work: Path) -> list[dict[str, Any]]:
         made = taken(database)
         assert len(made) == rows
         unloaded(url, csv)
-        with database.writing() as connection:
-            months.need(connection, schema.cdrs, {of(row.begin) for row in made})
+        with database.write_transaction() as connection:
+            partitions.ensure(connection, schema.cdrs, {month_key(row.begin) for row in made})
         for _ in range(rounds):
             times["psql"].append(copied(database, url, csv))
             times["store"].append(written(database, made))

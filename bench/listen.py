@@ -22,12 +22,13 @@ from urllib.parse import urlencode
 
 import _servers as servers
 
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import Account, Vdn
-from ccfs.model.user import Grant, Role
-from ccfs.node import Node
-from ccfs.settings import read
-from ccfs.store import recordings, sessions, tenancy, users
+from ccfs.db.system import sessions, tenants, users
+from ccfs.db.tenant import recordings
+from ccfs.model.identity.tenancy import Account, Vdn
+from ccfs.model.identity.user import Grant, Role
+from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
+from ccfs.settings import load_settings
 
 HOUR = 3600
 FIRST = 16_384  # bytes that count as the first sound: a second at 8 kHz
@@ -60,17 +61,17 @@ def prepare(work: Path) -> dict[str, Path]:
 
 def fill(data: Path, files: dict[str, Path]) -> str:
     """The recordings, and the session of somebody who may do all; its cookie."""
-    node, now = Node(read({}, data=data)), datetime.now(UTC)
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, "bench", "BENCH", now)
+    node, now = Node(load_settings({}, data=data)), datetime.now(UTC)
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, "bench", "BENCH", now)
         vdn = Vdn(vdn_id=1, cc_id=1, account_id="bench")
-        tenancy.add_account(connection, app, Account(account_id="bench"), vdn, now)
+        tenants.add_account(connection, app, Account(account_id="bench"), vdn, now)
         user = users.add(connection, "bench", "", now)
-        users.grant(connection, user, Grant(role=Role.OPERATOR))
+        users.grant_role(connection, user, Grant(role=Role.OPERATOR))
         token = "t" * 43
-        sessions.begin(connection, user, token, now)
+        sessions.create(connection, user, token, now)
         for file in files.values():
-            kept = node.disk.keep(f"1/bench/{file.name}", [file.read_bytes()])
+            kept = node.disk.write(f"1/bench/{file.name}", [file.read_bytes()])
             row = Recording(
                 account_id="bench",
                 cc_id="1",
@@ -80,7 +81,7 @@ def fill(data: Path, files: dict[str, Path]) -> str:
                 call_end=now + timedelta(seconds=HOUR),
                 file_name=f"/{file.name}",
                 original_file_name=f"Y:/{file.name}",
-                kept=kept,
+                blob=kept,
                 source_sha256=kept.sha256,
             )
             recordings.add(connection, app, row, now)

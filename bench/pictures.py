@@ -14,18 +14,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ccfs.model.cdr import LAST, Cdr, Device
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import call_counts, cdrs, schema, tenancy
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
-from ccfs.work.count import count_calls
+from ccfs.db import schema
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import tenants
+from ccfs.db.tenant import call_statistics, cdrs
+from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.workers.maintenance.statistics import update_call_statistics
 from tests import servers
 
 DAYS, A_DAY, LEGS = 30, 10_000, 3
 BEGIN = datetime(2026, 3, 10, tzinfo=UTC)
-WINDOW = Window(begin=BEGIN, end=BEGIN + timedelta(days=DAYS))
+WINDOW = TimeWindow(begin=BEGIN, end=BEGIN + timedelta(days=DAYS))
 
 
 def call(random: Random, number: int) -> list[Cdr]:
@@ -42,17 +44,17 @@ def call(random: Random, number: int) -> list[Cdr]:
                 cc_id="1",
                 vdn_id="8",
                 call_id=f"{int(begin.timestamp())}-{number}",
-                call_id_num=LAST if place == LEGS - 1 else place + 1,
+                call_id_num=LAST_LEG if place == LEGS - 1 else place + 1,
                 begin=begin + timedelta(seconds=place),
                 wait_begin=begin,
                 wait_end=until,
                 call_begin=until if talks else None,
                 call_end=until + timedelta(seconds=random.randint(10, 400)) if talks else None,
-                device_type=Device.AGENT if place else Device.QUEUE,
+                device_type=DeviceType.AGENT if place else DeviceType.QUEUE,
                 agent_id=str(number % 80) if place else "",
                 switch_call_id=str(number),
                 switch_leg_id=str(number),
-                line_key=f"{number:031x}{place}",
+                source_key=f"{number:031x}{place}",
             )
         )
     return legs
@@ -61,13 +63,13 @@ def call(random: Random, number: int) -> list[Cdr]:
 def fill(database: Database) -> App:
     """A million rows, less some."""
     random, upto = Random(7), DAYS * A_DAY
-    with database.writing() as connection:
-        app = tenancy.add_app(connection, "large", "large", BEGIN)
+    with database.write_transaction() as connection:
+        app = tenants.add_app(connection, "large", "large", BEGIN)
     for start in range(0, upto, 5000):
         rows = [leg for number in range(start, start + 5000) for leg in call(random, number)]
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             cdrs.add(connection, app, rows)
-    if not database.is_local:
+    if not database.is_sqlite:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE cdrs")
     return app
@@ -78,7 +80,7 @@ def by_rows(database: Database, app: App) -> Any:
     leg = schema.cdrs.c
     hour = (
         sa.cast(sa.func.min(sa.type_coerce(leg.begin, sa.BigInteger)) / 3_600_000_000, sa.BigInteger)
-        if database.is_local
+        if database.is_sqlite
         else sa.func.date_trunc("hour", sa.func.min(leg.begin))
     )
     mine = (leg.app == app.id) & (leg.account_id == "100") & (leg.begin >= WINDOW.begin) & (leg.begin < WINDOW.end)
@@ -87,14 +89,14 @@ def by_rows(database: Database, app: App) -> Any:
     asked = sa.select(
         one.hour, sa.func.count(), sa.func.sum(sa.case((one.talk > 0, 1), else_=0)), sa.func.sum(one.talk)
     )
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return connection.execute(asked.group_by(one.hour)).all()
 
 
 def by_counts(database: Database, app: App) -> Any:
     """All that a picture needs."""
-    with database.reading() as connection:
-        return call_counts.read(connection, app, "100", WINDOW)
+    with database.read_transaction() as connection:
+        return call_statistics.load_statistics(connection, app, "100", WINDOW)
 
 
 def timed(action: Callable[[], Any], times: int = 5) -> float:
@@ -113,13 +115,13 @@ def run(url: str) -> None:
     upgrade(database)
     app = fill(database)
     begin, rounds = time.perf_counter(), 0
-    while count_calls(database):
+    while update_call_statistics(database):
         rounds += 1
     took = time.perf_counter() - begin
     counts, old = by_counts(database, app)
     whole = sum(one.calls for ways in counts.values() for one in ways.values())
     assert (whole, old) == (DAYS * A_DAY, 0)
-    kind = "SQLite" if database.is_local else "PostgreSQL"
+    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     print(
         f"{kind}: counting {DAYS * A_DAY * LEGS:,} rows once {took:.1f} s, a quarter {took / len(counts) * 1000:.1f} ms"
     )

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed pac
 import _servers as servers
 import downloads
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.store.locations.s3 import S3, Access
-from ccfs.wire.operations import BASE
+from ccfs.blobs.s3 import S3Config, S3Location
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.protocol.operations import BASE_PATH
 from tests.servers import S3_KEYS, seaweedfs
 
 BUCKET = "bench"
@@ -32,7 +32,7 @@ BUCKET = "bench"
 def settings(workers: int) -> dict[str, str]:
     """The environment of ccfs with its home in the bucket."""
     keys = dict(zip(("CCFS_S3_ACCESS_KEY", "CCFS_S3_SECRET_KEY"), S3_KEYS, strict=True))
-    return {**keys, "CCFS_LOCATION": "1", "CCFS_MOVE_GRACE_SECONDS": "0", "CCFS_WORKERS": str(workers)}
+    return {**keys, "CCFS_PRIMARY_LOCATION": "1", "CCFS_MOVE_GRACE_SECONDS": "0", "CCFS_WORKERS": str(workers)}
 
 
 def command(data: Path, *arguments: str) -> None:
@@ -43,8 +43,10 @@ def command(data: Path, *arguments: str) -> None:
 
 def presigned(url: str, number: int) -> str:
     """Where the service itself answers with a file."""
-    place = Place(id="1", kind=PlaceKind.S3, at=BUCKET, endpoint=url, created_at=datetime.now(UTC))
-    return S3(place, Access(access_key=S3_KEYS[0], secret_key=S3_KEYS[1])).presigned(f"1/bench/{number}.wav", 86400)
+    place = LocationConfig(id="1", kind=LocationKind.S3, root=BUCKET, endpoint=url, created_at=datetime.now(UTC))
+    return S3Location(place, S3Config(access_key=S3_KEYS[0], secret_key=S3_KEYS[1])).presign(
+        f"1/bench/{number}.wav", 86400
+    )
 
 
 def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str,
     numbers = {name: number for number, name in enumerate(names.values())}
     rows = []
     with servers.ccfs(data, settings(options.workers)) as (port, pid):
-        ours_at = f"http://127.0.0.1:{port}{BASE}downloadRecordFile"
+        ours_at = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
         for label, name, header in downloads.kinds(names):
             lua, theirs_at = downloads.script(work, port, name), presigned(url, numbers[name])
             ours, theirs = [], []

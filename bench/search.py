@@ -31,14 +31,14 @@ import sqlalchemy as sa
 from _calls import APP, FIRST, ROW, analyse, fill, opened
 from sqlalchemy.engine import Connection
 
-from ccfs.model.call import Direction
-from ccfs.model.call_search import COUNTED_TO, Order, Search
-from ccfs.model.window import Window
-from ccfs.settings import read
-from ccfs.store import call_search as calls
-from ccfs.store import schema
-from ccfs.store.db import Database
-from ccfs.web.console.calls import ON
+from ccfs.console.calls.search import CONTINUED_SEARCH_SECONDS
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import call_search as calls
+from ccfs.model.calls.call import Direction
+from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchOrder
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 DAYS = 365
@@ -90,35 +90,37 @@ FILTERS: list[Callable[[], dict[str, Any]]] = [
     lambda: {"is_recorded": random.random() < 0.5},
 ]
 WIDTHS = (1, 30, DAYS)
-QUICKLY = read({}).search_ms / 1000
+QUICKLY = load_settings({}).search_ms / 1000
 
 
-def searches() -> Iterator[Search]:
+def searches() -> Iterator[CallSearch]:
     """Every combination of filters, orders and widths in random turn, again and again."""
-    every = list(itertools.product(itertools.product([False, True], repeat=len(FILTERS)), Order, WIDTHS))
+    every = list(itertools.product(itertools.product([False, True], repeat=len(FILTERS)), SearchOrder, WIDTHS))
     while True:
         random.shuffle(every)
         for uses, order, days in every:
             begin = FIRST + random.random() * (DAYS - days) * timedelta(days=1)
-            window = Window(begin=begin, end=begin + timedelta(days=days))
+            window = TimeWindow(begin=begin, end=begin + timedelta(days=days))
             asked = {
                 name: value for use, one in zip(uses, FILTERS, strict=True) if use for name, value in one().items()
             }
-            yield Search(account_id="100", window=window, order=order, **asked)
+            yield CallSearch(account_id="100", window=window, order=order, **asked)
 
 
-def as_people_write_it(connection: Connection, search: Search) -> object:
+def as_people_write_it(connection: Connection, search: CallSearch) -> object:
     """The page by one SELECT: the calls of all legs that fit, sorted, the first fifty."""
     leg = schema.cdrs.c
     talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
-    order = {Order.NEWEST: begin.desc(), Order.OLDEST: begin, Order.LONGEST: talk.desc()}[search.order]
+    order = {SearchOrder.NEWEST: begin.desc(), SearchOrder.OLDEST: begin, SearchOrder.LONGEST: talk.desc()}[
+        search.order
+    ]
     fits = [leg.app == APP.id, leg.account_id == "100", leg.begin >= search.window.begin, leg.begin < search.window.end]
     equal = {leg.caller_no: search.caller_no, leg.callee_no: search.callee_no, leg.agent_id: search.agent_id}
     fits += [column == text for column, text in (equal | {leg.current_skill_id: search.queue}).items() if text]
     if search.direction is not None:
         fits.append(leg.direction == list(Direction).index(search.direction))
-    fits += [] if search.at_least is None else [leg.talk_seconds >= search.at_least]
-    fits += [] if search.at_most is None else [leg.talk_seconds <= search.at_most]
+    fits += [] if search.min_talk_seconds is None else [leg.talk_seconds >= search.min_talk_seconds]
+    fits += [] if search.max_talk_seconds is None else [leg.talk_seconds <= search.max_talk_seconds]
     if search.is_recorded is not None:
         tape = schema.recordings.c
         there = sa.exists().where(tape.app == leg.app, tape.call_id == leg.call_id, tape.account_id == leg.account_id)
@@ -145,21 +147,23 @@ class Times:
         self.ratio: list[float] = []
         self.cut = 0
 
-    def take(self, connection: Connection, search: Search) -> None:
+    def take(self, connection: Connection, search: CallSearch) -> None:
         """One search: its page, its count, and the rest of the page where it was cut short."""
         with milliseconds(self.page):
-            found = calls.find(connection, APP, search, QUICKLY, may_sort=False)
+            found = calls.find_calls(connection, APP, search, QUICKLY, may_sort=False)
         with milliseconds(self.count):
-            calls.count(connection, APP, search, COUNTED_TO, QUICKLY)
-        self.cut += found.is_cut
+            calls.count_calls(connection, APP, search, MAX_EXACT_COUNT, QUICKLY)
+        self.cut += found.is_truncated
         left, whole = search.limit - len(found.hits), [self.page[-1]]
-        while found.is_cut and left > 0:
+        while found.is_truncated and left > 0:
             with milliseconds(whole):
-                found = calls.find(connection, APP, replace(search, after=found.after, limit=left), ON)
+                found = calls.find_calls(
+                    connection, APP, replace(search, cursor=found.next_cursor, limit=left), CONTINUED_SEARCH_SECONDS
+                )
             left -= len(found.hits)
         self.whole.append(sum(whole))
 
-    def take_rival(self, connection: Connection, search: Search) -> None:
+    def take_rival(self, connection: Connection, search: CallSearch) -> None:
         """The same page by the rival, after ours."""
         theirs: list[float] = []
         with milliseconds(theirs):
@@ -179,12 +183,12 @@ def measured(database: Database, seconds: float, slow: float) -> list[dict[str, 
     until = time.monotonic() + seconds
     for number, search in enumerate(searches()):
         taken = times[(search.window.end - search.window.begin).days]
-        with database.reading() as connection:
+        with database.read_transaction() as connection:
             taken.take(connection, search)
         if max(taken.page[-1], taken.count[-1]) > slow:
             print(f"{taken.page[-1]:.0f} ms, count {taken.count[-1]:.0f} ms: {search}", file=sys.stderr)
         if number % 20 == 0:
-            with database.reading() as connection:
+            with database.read_transaction() as connection:
                 taken.take_rival(connection, search)
         if time.monotonic() > until:
             break
@@ -237,7 +241,7 @@ def main() -> None:
             database = opened(url)
             daily = options.calls // DAYS
             fill(database, "cdrs", LEG, 2 * options.calls, 2 * daily)
-            fill(database, "recordings", TAPE | {"month": MONTH[database.is_local]}, options.calls, daily)
+            fill(database, "recordings", TAPE | {"month": MONTH[database.is_sqlite]}, options.calls, daily)
             analyse(database)
             print(f"{engine}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
             rows += [{"engine": engine} | row for row in measured(database, options.seconds, options.slow)]

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ccfs.model import wav
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.recording import Kept, Recording
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.model.voice_file import VoiceFile
-from ccfs.model.window import Window
-from ccfs.node import Node
-from ccfs.store import exports, play_tokens, recordings, tenancy, voice_files
+from ccfs.db.system import play_tokens, tenants
+from ccfs.db.tenant import exports, recordings, voice_files
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.recordings import wav
+from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.voice_file import VoiceFile
+from ccfs.server.node import Node
 
 COMMON_VDN = 39
 BEGIN = datetime(2020, 10, 15, 2, 23, 39, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Member:
     crowd: str  # a folder of two files
     token: str  # plays `one`
     old_token: str  # did so until yesterday
-    exports: dict[Kind, str]  # names of files that are ready
+    exports: dict[ExportKind, str]  # names of files that are ready
     audio: dict[str, bytes]  # by name; recordings by both of theirs
 
     @property
@@ -70,7 +71,7 @@ class Cast:
 def a_law(seed: int, seconds: int = 1) -> bytes:
     """An A-law WAV that differs from those of every other seed below 256."""
     samples = bytes((seed + number * 7) % 256 for number in range(8000))
-    return wav.header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=8000 * seconds) + samples * seconds
+    return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=8000 * seconds) + samples * seconds
 
 
 def fill(node: Node) -> Cast:
@@ -80,19 +81,19 @@ def fill(node: Node) -> Cast:
 
 def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
     """An app whose first AK is made of its name, with one account that has the VDNs, in call centre 1."""
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, name, f"{name.upper()}AK0001", BEGIN)
-        tenancy.add_key(connection, app, app.ak, sk, node.sealer, BEGIN)
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, name, f"{name.upper()}AK0001", BEGIN)
+        tenants.add_key(connection, app, app.ak, sk, node.secret_box, BEGIN)
         account = Account(account_id=f"{name}-account")
         for number in vdns:
             vdn = Vdn(vdn_id=number, cc_id=1, account_id=account.account_id)
-            tenancy.add_account(connection, app, account, vdn, BEGIN)
-        tenancy.bind_callback(connection, app, CALLBACK)
+            tenants.add_account(connection, app, account, vdn, BEGIN)
+        tenants.bind_callback(connection, app, CALLBACK)
     return app
 
 
 def keep_recording(
-    node: Node, app: App, data: bytes | Kept, file_name: str, original_file_name: str, **more: Any
+    node: Node, app: App, data: bytes | BlobRef, file_name: str, original_file_name: str, **more: Any
 ) -> Recording:
     """A recording with these bytes, or with bytes that are kept already; `more` are further fields of its row."""
     kept = _keep(node, app, file_name, data) if isinstance(data, bytes) else data
@@ -108,17 +109,17 @@ def keep_recording(
         "call_end": more.get("call_begin", BEGIN) + timedelta(minutes=1),
     }
     recording = Recording(
-        file_name=file_name, original_file_name=original_file_name, kept=kept, source_sha256=kept.sha256, **usual | more
+        file_name=file_name, original_file_name=original_file_name, blob=kept, source_sha256=kept.sha256, **usual | more
     )
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         recordings.add(connection, app, recording, BEGIN)
     return recording
 
 
 def keep_voice_file(node: Node, app: App, data: bytes, vdn: int, name: str) -> VoiceFile:
     """A voice file with these bytes."""
-    file = VoiceFile(vdn_id=vdn, file_name=name, kept=_keep(node, app, name, data), created_at=BEGIN)
-    with node.database.writing() as connection:
+    file = VoiceFile(vdn_id=vdn, file_name=name, blob=_keep(node, app, name, data), created_at=BEGIN)
+    with node.database.write_transaction() as connection:
         voice_files.add(connection, app, file)
     return file
 
@@ -126,25 +127,25 @@ def keep_voice_file(node: Node, app: App, data: bytes, vdn: int, name: str) -> V
 def keep_token(node: Node, app: App, recording: Recording, life: timedelta) -> str:
     """A play token that ends `life` from now."""
     token = hashlib.md5(f"{app.ak} {recording.file_name} {life}".encode()).hexdigest().upper()
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         play_tokens.add(connection, app, token, recording, datetime.now(UTC) + life)
     return token
 
 
-def keep_export(node: Node, app: App, data: bytes, kind: Kind, response_id: str) -> str:
+def keep_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id: str) -> str:
     """An export that is ready, with these bytes as its file; the file's name."""
     now = datetime.now(UTC)
     export = Export(
         response_id=response_id,
         kind=kind,
         tables=("call",),
-        window=Window(begin=BEGIN, end=BEGIN + timedelta(days=1)),
-        filter=Filter(),
+        window=TimeWindow(begin=BEGIN, end=BEGIN + timedelta(days=1)),
+        filter=ExportFilter(),
         callback_url=CALLBACK,
-        asked_on=BEGIN.date(),
-        asked_at=now,
+        requested_on=BEGIN.date(),
+        requested_at=now,
     )
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         exports.add(connection, app, export)
         claimed = exports.claim(connection, now, "cast", timedelta(minutes=1))
         assert claimed is not None
@@ -152,13 +153,13 @@ def keep_export(node: Node, app: App, data: bytes, kind: Kind, response_id: str)
     return export.file_name
 
 
-def path_of(node: Node, kept: Kept) -> Path:
+def path_of(node: Node, kept: BlobRef) -> Path:
     """The file on the node's disk that holds the bytes: for tests that break it."""
-    return Path(node.disk.path(kept.key))
+    return Path(node.disk.get_path(kept.key))
 
 
-def _keep(node: Node, app: App, name: str, data: bytes) -> Kept:
-    return node.home.keep(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
+def _keep(node: Node, app: App, name: str, data: bytes) -> BlobRef:
+    return node.primary_location.write(f"{app.id}/{hashlib.sha256(name.encode()).hexdigest()}", [data])
 
 
 def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
@@ -179,7 +180,7 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         audio[name] = a_law(next(seeds))
         return keep_voice_file(node, app, audio[name], vdn, name).file_name
 
-    def exported(kind: Kind) -> str:
+    def exported(kind: ExportKind) -> str:
         data = a_law(next(seeds))
         name = keep_export(node, app, data, kind, hashlib.md5(f"{name_of_app} {kind}".encode()).hexdigest())
         audio[name] = data
@@ -207,7 +208,7 @@ def _member(node: Node, name: str, vdn: int, seed: int) -> Member:
         crowd=crowded(f"Y:/voice/{vdn}/IVRrecordFile/many"),
         token=keep_token(node, app, one, timedelta(minutes=30)),
         old_token=keep_token(node, app, one, timedelta(days=-1)),
-        exports={kind: exported(kind) for kind in Kind},
+        exports={kind: exported(kind) for kind in ExportKind},
         audio=audio,
     )
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ccfs import settings
-from ccfs.model.errors import Misuse
+from ccfs.model.errors import OperatorError
 from ccfs.settings import Settings
 
 
@@ -18,7 +18,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_variables_the_defaults_hold() -> None:
-    read = settings.read()
+    read = settings.load_settings()
     assert read == Settings.model_construct()
     assert (read.clock_skew_seconds, read.upload_limit_mb, read.play_token_seconds) == (900, 5, 1800)
 
@@ -42,7 +42,7 @@ def test_without_variables_the_defaults_hold() -> None:
 )
 def test_a_variable_sets_its_value(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
     monkeypatch.setenv(settings.PREFIX + name.upper(), text)
-    assert getattr(settings.read(), name) == value
+    assert getattr(settings.load_settings(), name) == value
 
 
 @pytest.mark.parametrize(
@@ -66,49 +66,55 @@ def test_a_variable_sets_its_value(monkeypatch: pytest.MonkeyPatch, name: str, t
 )
 def test_a_wrong_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(f"CCFS_{name}", text)
-    with pytest.raises(Misuse, match=f"^CCFS_{name}: ."):
-        settings.read()
+    with pytest.raises(OperatorError, match=f"^CCFS_{name}: ."):
+        settings.load_settings()
 
 
 def test_a_refusal_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = Fernet.generate_key().decode()
     monkeypatch.setenv("CCFS_NODE_KEYS", secret)
     monkeypatch.setenv("CCFS_WORKERS", "two")
-    with pytest.raises(Misuse, match="CCFS_WORKERS") as refused:
-        settings.read()
+    with pytest.raises(OperatorError, match="CCFS_WORKERS") as refused:
+        settings.load_settings()
     assert secret not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["CCFS_", "CCFS_WORKER", "CCFS_DATABASEURL", "CCFS_workers"])
 def test_an_unknown_name_is_refused_and_the_page_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
-    with pytest.raises(Misuse, match=rf"unknown setting {name}; docs/settings\.md"):
-        settings.read()
+    with pytest.raises(OperatorError, match=rf"unknown setting {name}; docs/settings\.md"):
+        settings.load_settings()
 
 
 def test_all_unknown_names_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCFS_TWO", "2")
     monkeypatch.setenv("CCFS_ONE", "1")
-    with pytest.raises(Misuse, match="CCFS_ONE, CCFS_TWO;"):
-        settings.read()
+    with pytest.raises(OperatorError, match="CCFS_ONE, CCFS_TWO;"):
+        settings.load_settings()
 
 
 def test_a_value_that_is_given_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCFS_WORKERS", "4")
-    assert settings.read(workers=2).workers == 2
-    assert settings.read(workers=None).workers == 4
+    assert settings.load_settings(workers=2).workers == 2
+    assert settings.load_settings(workers=None).workers == 4
 
 
 def test_the_database_lies_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
-    assert settings.read(data=tmp_path).url == f"sqlite:///{tmp_path / 'ccfs.db'}"
-    assert settings.read(data=Path("here")).url == f"sqlite:///{Path.cwd() / 'here' / 'ccfs.db'}"
-    assert settings.read(database_url="postgresql://ccfs@db.example/ccfs").url == "postgresql://ccfs@db.example/ccfs"
+    assert settings.load_settings(data=tmp_path).effective_database_url == f"sqlite:///{tmp_path / 'ccfs.db'}"
+    assert (
+        settings.load_settings(data=Path("here")).effective_database_url
+        == f"sqlite:///{Path.cwd() / 'here' / 'ccfs.db'}"
+    )
+    assert (
+        settings.load_settings(database_url="postgresql://ccfs@db.example/ccfs").effective_database_url
+        == "postgresql://ccfs@db.example/ccfs"
+    )
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCFS_WORKERS", "")
     monkeypatch.setenv("CCFS_DATA", "")
-    assert settings.read() == Settings()
+    assert settings.load_settings() == Settings()
 
 
 def test_secrets_do_not_show_in_the_settings_repr() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 
-def prepare(*, json: bool = True) -> None:
+def configure_logging(*, json: bool = True) -> None:
     """Send structlog and the standard library's loggers to stderr."""
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
     structlog.configure(
@@ -27,13 +27,13 @@ def prepare(*, json: bool = True) -> None:
     )
 
 
-def log() -> structlog.typing.FilteringBoundLogger:
+def get_logger() -> structlog.typing.FilteringBoundLogger:
     """The logger; every call names an `action` first."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
-def log_answer(request: str, operation: str, status: int, code: str, size: int, seconds: float) -> None:
+def log_request(request: str, operation: str, status: int, code: str, size: int, seconds: float) -> None:
     """The line of an answered request, as `log` would write it: that costs more than checking a signature.
 
     The texts are of our own tables, with nothing to escape.
@@ -45,14 +45,14 @@ def log_answer(request: str, operation: str, status: int, code: str, size: int, 
     )
 
 
-def for_server() -> dict[str, Any]:
+def build_granian_config() -> dict[str, Any]:
     """A logging configuration that makes Granian's lines like ours, on stderr; for logging.config.dictConfig."""
     formatter = {
         "()": "structlog.stdlib.ProcessorFormatter",
         "foreign_pre_chain": [
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _server_action,
+            _add_server_action,
         ],
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -69,5 +69,5 @@ def for_server() -> dict[str, Any]:
     }
 
 
-def _server_action(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _add_server_action(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {"action": "server", **event}

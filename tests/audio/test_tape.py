@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccfs.audio import forms, levels, pcm
-from ccfs.audio.forms import Form
-from ccfs.audio.pcm import TooLate
-from ccfs.audio.tape import UnknownAudio, look
-from ccfs.model import wav
-from ccfs.model.errors import Unavailable
-from ccfs.model.recording import Kept
-from ccfs.store.locations.disk import Disk
-from ccfs.web.bytes_of import FarFile
+from ccfs.blobs.disk import DiskLocation
+from ccfs.media import encode, pcm, waveform
+from ccfs.media.encode import OutputFormat
+from ccfs.media.pcm import DeadlineExceeded
+from ccfs.media.probe import UnknownAudio, probe_audio
+from ccfs.model.errors import FileUnavailable
+from ccfs.model.recordings import wav
+from ccfs.model.recordings.recording import BlobRef
+from ccfs.web.responses.blob_reader import RangeReader
 from tests.console import tapes
 
 WHOLE = {"gsm": tapes.gsm(), "speex": tapes.speex(), **{one: tapes.tape(one, 0.5) for one in tapes.CODINGS}}
@@ -33,11 +33,11 @@ def heard(data: bytes) -> int | None:
     """How many bytes its WAV has, which is made; None if it is no sound."""
     source = io.BytesIO(data)
     try:
-        tape = look(source, len(data))
+        tape = probe_audio(source, len(data))
         size = pcm.wav_size(tape)
         end = min(size, 200_000)
-        assert len(b"".join(pcm.wav(source, tape, 0, end, never))) == end
-        levels.draw(source, tape, never)
+        assert len(b"".join(pcm.iter_wav(source, tape, 0, end, never))) == end
+        waveform.compute_peaks(source, tape, never)
     except UnknownAudio:
         return None
     return size
@@ -60,12 +60,14 @@ def test_a_header_of_any_channels_and_rate_does_no_harm(channels: int, rate: int
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 96_000])
-@pytest.mark.parametrize(("form", "container"), [(Form.WAV, "wav"), (Form.MP3, "mp3"), (Form.OPUS, "ogg")])
-def test_every_rate_is_had_in_every_form(rate: int, form: Form, container: str) -> None:
-    data = wav.header(tag=wav.PCM, rate=rate, channels=2, bits=16, data_size=4 * rate) + bytes(4 * rate)
+@pytest.mark.parametrize(
+    ("form", "container"), [(OutputFormat.WAV, "wav"), (OutputFormat.MP3, "mp3"), (OutputFormat.OPUS, "ogg")]
+)
+def test_every_rate_is_had_in_every_form(rate: int, form: OutputFormat, container: str) -> None:
+    data = wav.build_header(tag=wav.PCM, rate=rate, channels=2, bits=16, data_size=4 * rate) + bytes(4 * rate)
     source = io.BytesIO(data)
-    made = b"".join(forms.made(source, look(source, len(data)), form, never))
-    assert forms.size(look(source, len(data)), form) in (None, len(made))
+    made = b"".join(encode.encode_audio(source, probe_audio(source, len(data)), form, never))
+    assert encode.output_size(probe_audio(source, len(data)), form) in (None, len(made))
     with av.open(io.BytesIO(made), "r", format=container) as found:
         stream = found.streams.audio[0]
         assert stream.codec_context.channels == 2
@@ -75,30 +77,30 @@ def test_every_rate_is_had_in_every_form(rate: int, form: Form, container: str) 
 
 def test_what_takes_too_long_is_given_up() -> None:
     source = io.BytesIO(WHOLE["gsm"])
-    tape = look(source, len(WHOLE["gsm"]))
-    with pytest.raises(TooLate):
-        levels.draw(source, tape, lambda: True)
-    with pytest.raises(TooLate):
-        list(forms.made(source, tape, Form.MP3, lambda: True))
+    tape = probe_audio(source, len(WHOLE["gsm"]))
+    with pytest.raises(DeadlineExceeded):
+        waveform.compute_peaks(source, tape, lambda: True)
+    with pytest.raises(DeadlineExceeded):
+        list(encode.encode_audio(source, tape, OutputFormat.MP3, lambda: True))
 
 
-class Away(Disk):
+class Away(DiskLocation):
     """A location that hands bytes over, but no file."""
 
-    def path(self, key: str) -> None:  # type: ignore[override]
+    def get_path(self, key: str) -> None:  # type: ignore[override]
         return None
 
 
 @pytest.fixture
-def away(tmp_path: Path) -> tuple[Away, Kept, bytes]:
+def away(tmp_path: Path) -> tuple[Away, BlobRef, bytes]:
     data = random.Random(1).randbytes(3_000_000)
     location = Away("0", tmp_path)
-    return location, location.keep("a/b", [data]), data
+    return location, location.write("a/b", [data]), data
 
 
-def test_bytes_that_are_no_file_are_read_and_searched_like_one(away: tuple[Away, Kept, bytes]) -> None:
+def test_bytes_that_are_no_file_are_read_and_searched_like_one(away: tuple[Away, BlobRef, bytes]) -> None:
     location, kept, data = away
-    file, chance = io.BufferedReader(FarFile(location, kept), 4096), random.Random(2)
+    file, chance = io.BufferedReader(RangeReader(location, kept), 4096), random.Random(2)
     for _ in range(200):
         at, size = chance.randrange(len(data) + 10), chance.choice((1, 100, 50_000))
         file.seek(at)
@@ -107,11 +109,11 @@ def test_bytes_that_are_no_file_are_read_and_searched_like_one(away: tuple[Away,
     assert file.read() == data[-5:]
 
 
-def test_bytes_that_are_gone_are_unavailable(away: tuple[Away, Kept, bytes]) -> None:
+def test_bytes_that_are_gone_are_unavailable(away: tuple[Away, BlobRef, bytes]) -> None:
     location, kept, _ = away
-    file = io.BufferedReader(FarFile(location, kept), 4096)
-    location.remove("a/b")
-    with pytest.raises(Unavailable):
+    file = io.BufferedReader(RangeReader(location, kept), 4096)
+    location.delete("a/b")
+    with pytest.raises(FileUnavailable):
         file.read(10)
 
 

@@ -18,9 +18,9 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ccfs.cli import call, deliveries, ingest, location, main, nodes, serve, tenancy, trust, users
-from ccfs.store import migrating
+from ccfs.db.migrations import versioning
 
-IMPORTED = (call, deliveries, ingest, location, nodes, serve, tenancy, trust, users, migrating)  # once for all forks
+IMPORTED = (call, deliveries, ingest, location, nodes, serve, tenancy, trust, users, versioning)  # once for all forks
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ccfs.node import now
-from ccfs.store import exports, tenancy
-from ccfs.work.make import LEASE
+from ccfs.db.system import tenants
+from ccfs.db.tenant import exports
+from ccfs.server.node import utc_now
+from ccfs.workers.exports.worker import LEASE
 from tests import receivers
 from tests.cli.command import Done, ccfs
 from tests.receivers import HANGS, OK, Receiver, receiver
@@ -101,11 +102,11 @@ def test_what_is_not_there_or_not_finished_is_said(acme: Stage) -> None:
 
 
 def test_exports_that_were_put_aside_are_listed_and_tried_again(acme: Stage) -> None:
-    with acme.node.database.writing() as connection:
+    with acme.node.database.write_transaction() as connection:
         exports.add(connection, acme.app, exported(7, "http://192.0.2.1/"))
-        claimed = exports.claim(connection, exported(7, "").asked_at, "x", LEASE)
+        claimed = exports.claim(connection, exported(7, "").requested_at, "x", LEASE)
         assert claimed
-        assert exports.put_aside(connection, claimed, "OSError: no space left")
+        assert exports.mark_failed(connection, claimed, "OSError: no space left")
     found = run(acme, "list", "--app", AK, "--json").json
     assert found == {
         "deliveries": [],
@@ -138,10 +139,10 @@ def test_a_server_that_is_told_to_end_waits_for_no_receiver_that_hangs(tmp_path:
 
 def ask(server: Server, there: Receiver) -> str:
     """Ask for a day, of an app that is made for it."""
-    with server.node.database.writing() as connection:
-        app = tenancy.add_app(connection, "acme", AK, now())
-        tenancy.add_key(connection, app, AK, SK, server.node.sealer, now())
-        tenancy.bind_callback(connection, app, there.prefix)
+    with server.node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, "acme", AK, utc_now())
+        tenants.add_key(connection, app, AK, SK, server.node.secret_box, utc_now())
+        tenants.bind_callback(connection, app, there.prefix)
     client = Caller(server=server, ak=AK, sk=SK)
     reply = client.ask("queryBillData", {**DAY, "callBackURL": there.url})
     return str(reply.json["resultData"]["responseId"])

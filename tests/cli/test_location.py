@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccfs import settings
-from ccfs.node import Node
+from ccfs.server.node import Node
 from tests.cast import Cast, fill
 from tests.cli.command import Done, ccfs
 from tests.servers import S3_KEYS
@@ -21,7 +21,7 @@ class Office:
         self.data, self.bucket = data, place(s3_url)
         ak, sk = S3_KEYS
         self.settings = {"CCFS_S3_ACCESS_KEY": ak, "CCFS_S3_SECRET_KEY": sk, "CCFS_MOVE_GRACE_SECONDS": "0"}
-        self.node = Node(settings.read(self.settings, data=data))
+        self.node = Node(settings.load_settings(self.settings, data=data))
         self.cast: Cast = fill(self.node)
         self.count = len(self.on_disk())
 
@@ -91,15 +91,15 @@ def test_only_old_files_are_moved_where_that_is_asked(office: Office) -> None:
 def test_a_drained_location_takes_nothing_new(office: Office) -> None:
     office.add_bucket()
     refused = office.ccfs("drain", "0")
-    assert (refused.code, "CCFS_LOCATION" in refused.err) == (1, True)
-    assert office.ccfs("drain", "0", "--json", CCFS_LOCATION="1").json == {"location": "0", "draining": True}
-    states = [one["state"] for one in office.ccfs("list", "--json", CCFS_LOCATION="1").json["locations"]]
+    assert (refused.code, "CCFS_PRIMARY_LOCATION" in refused.err) == (1, True)
+    assert office.ccfs("drain", "0", "--json", CCFS_PRIMARY_LOCATION="1").json == {"location": "0", "draining": True}
+    states = [one["state"] for one in office.ccfs("list", "--json", CCFS_PRIMARY_LOCATION="1").json["locations"]]
     assert states == ["draining", "home"]
     with pytest.raises(OSError, match="takes no new bytes"):
-        office.node.home.keep("7/a", [b"x"])
+        office.node.primary_location.write("7/a", [b"x"])
     assert office.ccfs("move", "--from", "1", "--to", "0").code == 1
     assert office.ccfs("drain", "0", "--undo", "--json").json["draining"] is False
-    assert office.node.home.keep("7/a", [b"x"]).size == 1
+    assert office.node.primary_location.write("7/a", [b"x"]).size == 1
 
 
 def test_what_is_lost_is_told_and_fails(office: Office) -> None:

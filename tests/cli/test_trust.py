@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from ccfs.store.db import open_database
-from ccfs.store.trusted_certificates import Trusted
-from ccfs.store.upgrade import upgrade
-from ccfs.work.egress import Egress
+from ccfs.db.engine import open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from tests import receivers
 from tests.certificates import DAY, identity
 from tests.cli.command import Done, ccfs
@@ -199,17 +199,17 @@ def test_people_are_told_until_when(data: Path) -> None:
 
 
 @pytest.fixture
-def egress(database_url: str) -> Iterator[Egress]:
+def egress(database_url: str) -> Iterator[CallbackHttpClient]:
     """One that sends callbacks all the while."""
     database = open_database(database_url)
     upgrade(database)
-    with Egress(trusted=Trusted(database)) as egress:
+    with CallbackHttpClient(trusted=TrustStore(database)) as egress:
         yield egress
     database.close()
 
 
 def test_what_is_trusted_counts_at_the_next_attempt_of_a_running_node(
-    egress: Egress, database_url: str, tmp_path: Path
+    egress: CallbackHttpClient, database_url: str, tmp_path: Path
 ) -> None:
     settings = {"CCFS_DATABASE_URL": database_url, "CCFS_DATA": str(tmp_path / "data")}
     mine = identity("127.0.0.1")

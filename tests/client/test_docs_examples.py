@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.window import Window
-from ccfs.wire import notices
-from ccfs.work.egress import Egress
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.protocol import callbacks
+from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from tests.ports import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
@@ -103,19 +103,19 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]
         yield there
 
 
-def body_of(kind: Kind = Kind.BILL, account_id: str = "") -> bytes:
+def body_of(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
     now = datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
     export = Export(
         response_id=ID,
         kind=kind,
         tables=("call",),
-        window=Window(begin=now, end=now),
-        filter=Filter(account_id=account_id),
+        window=TimeWindow(begin=now, end=now),
+        filter=ExportFilter(account_id=account_id),
         callback_url="",
-        asked_on=date(2018, 7, 2),
-        asked_at=now,
+        requested_on=date(2018, 7, 2),
+        requested_at=now,
     )
-    return notices.body(export)
+    return callbacks.build_body(export)
 
 
 def sent(
@@ -131,15 +131,15 @@ def sent(
 ) -> str:
     """What ccfs makes of the answer to a callback; empty for a success. Body and headers may be changed once signed."""
     url, now = f"http://127.0.0.1:{to.port}{target}", datetime.now(UTC) - late
-    made = notices.headers(url, signed, ak=AK, sk=sk, now=now, delivery_id=ID, host_with_port=host_with_port)
-    with Egress() as egress:
+    made = callbacks.build_headers(url, signed, ak=AK, sk=sk, now=now, delivery_id=ID, host_with_port=host_with_port)
+    with CallbackHttpClient() as egress:
         return egress.post(url, made | dict(headers or {}), body or signed, allowed_prefixes=[url]).failure
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", ExportKind)
 @pytest.mark.parametrize("target", ["/cb", "/ccfs/callbacks?key=a%2Fb&tenant=1"])
 @pytest.mark.parametrize("host_with_port", [True, False])
-def test_a_callback_is_taken(running: Running, kind: Kind, target: str, host_with_port: bool) -> None:
+def test_a_callback_is_taken(running: Running, kind: ExportKind, target: str, host_with_port: bool) -> None:
     body = body_of(kind, account_id="169852")
     assert sent(running, body, target=target, host_with_port=host_with_port) == ""
     assert running.kept == [json.loads(body)]
@@ -171,6 +171,6 @@ def test_the_receiver_that_uses_the_library(tmp_path: Path) -> None:
     file.write_text(block("python", "read_callback"))
     received = runpy.run_path(str(file), {"AK": AK, "SK": SK})["received"]
     body, now = body_of(), datetime.now(UTC)
-    headers = notices.headers("http://a/cb", body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=True)
+    headers = callbacks.build_headers("http://a/cb", body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=True)
     assert received("/cb", headers, body) == (200, b'{"resultCode":"0"}')
     assert received("/cb", headers, body + b" ") == (401, b'{"resultCode":"401"}')

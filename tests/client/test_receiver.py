@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ccfs.client.receiver import Callback, NotACallback, NotSigned, Refused, read_callback
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.window import Window
-from ccfs.wire import notices
+from ccfs.client.receiver import Callback, CallbackError, InvalidCallback, InvalidSignature, read_callback
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.protocol import callbacks
 
 AK, SK = "TESTAK0001", "TestSecretKey0001"
 SECRETS = {AK: ["NewSecretKey0002", SK], "TESTAK0002": ["OtherSecretKey0001"]}
@@ -21,24 +21,24 @@ TARGET = "/callback?tenant=1&token=a%2Fb"
 URL = f"https://cb.example.com:8000{TARGET}"
 
 
-def body(kind: Kind = Kind.BILL, account_id: str = "") -> bytes:
+def body(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
     """The body of a callback as it is sent."""
     export = Export(
         response_id=ID,
         kind=kind,
         tables=("call",),
-        window=Window(begin=NOW, end=NOW),
-        filter=Filter(account_id=account_id),
+        window=TimeWindow(begin=NOW, end=NOW),
+        filter=ExportFilter(account_id=account_id),
         callback_url=URL,
-        asked_on=date(2018, 7, 2),
-        asked_at=NOW,
+        requested_on=date(2018, 7, 2),
+        requested_at=NOW,
     )
-    return notices.body(export)
+    return callbacks.build_body(export)
 
 
 def signed(content: bytes, *, ak: str = AK, sk: str = SK, port: bool = True) -> dict[str, str]:
     """The headers of a callback as they are sent."""
-    return notices.headers(URL, content, ak=ak, sk=sk, now=NOW, delivery_id=ID, host_with_port=port)
+    return callbacks.build_headers(URL, content, ak=ak, sk=sk, now=NOW, delivery_id=ID, host_with_port=port)
 
 
 def read(content: bytes, headers: dict[str, str] | None = None, **changed: Any) -> Callback:
@@ -56,8 +56,8 @@ def telling(**told: Any) -> bytes:
 class TestWhatCcfsSends:
     """The far side is our own: notices.body and notices.headers."""
 
-    @pytest.mark.parametrize("kind", Kind)
-    def test_every_kind_of_callback_is_read(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", ExportKind)
+    def test_every_kind_of_callback_is_read(self, kind: ExportKind) -> None:
         assert read(body(kind)) == Callback(id=ID, ak=AK, response_id=ID, file_name=FILE, account_id=None)
 
     def test_the_account_is_read_where_one_is_told(self) -> None:
@@ -86,21 +86,21 @@ class TestWhatIsNotSigned:
 
     def test_one_changed_byte_of_the_body(self) -> None:
         content = body()
-        with pytest.raises(NotSigned, match="signature is wrong"):
+        with pytest.raises(InvalidSignature, match="signature is wrong"):
             read(content.replace(b"20180702", b"20180703"), signed(content))
 
     @pytest.mark.parametrize(
         "changed", [{"method": "PUT"}, {"target": "/callback"}, {"target": "/callback?tenant=2&token=a%2Fb"}]
     )
     def test_another_method_path_or_query(self, changed: dict[str, Any]) -> None:
-        with pytest.raises(NotSigned, match="signature is wrong"):
+        with pytest.raises(InvalidSignature, match="signature is wrong"):
             read(body(), **changed)
 
     @pytest.mark.parametrize("name", ["Host", "Content-Type", "Content-Length"])
     def test_a_signed_header_that_was_changed_or_lost(self, name: str) -> None:
         content = body()
         for headers in (signed(content) | {name: "another"}, {k: v for k, v in signed(content).items() if k != name}):
-            with pytest.raises(NotSigned, match="signature is wrong"):
+            with pytest.raises(InvalidSignature, match="signature is wrong"):
                 read(content, headers)
 
     @pytest.mark.parametrize("seconds", [-900, 900])
@@ -109,7 +109,7 @@ class TestWhatIsNotSigned:
 
     @pytest.mark.parametrize("seconds", [-901, 901])
     def test_an_old_time_or_one_to_come_is_refused(self, seconds: int) -> None:
-        with pytest.raises(NotSigned, match="2018-07-02T02:42:49Z, which is more than 0:15:00 from now"):
+        with pytest.raises(InvalidSignature, match="2018-07-02T02:42:49Z, which is more than 0:15:00 from now"):
             read(body(), now=NOW + timedelta(seconds=seconds))
 
     def test_how_far_it_may_be_off_is_the_receivers_to_say(self) -> None:
@@ -117,22 +117,22 @@ class TestWhatIsNotSigned:
 
     def test_an_unknown_key(self) -> None:
         content = body()
-        with pytest.raises(NotSigned, match="no secret of the access key TESTAK0009"):
+        with pytest.raises(InvalidSignature, match="no secret of the access key TESTAK0009"):
             read(content, signed(content, ak="TESTAK0009"))
 
     def test_a_key_whose_secrets_are_all_gone(self) -> None:
         content = body()
-        with pytest.raises(NotSigned, match="signature is wrong"):
+        with pytest.raises(InvalidSignature, match="signature is wrong"):
             read_callback("POST", TARGET, signed(content), content, secrets={AK: []}, now=NOW)
 
     def test_no_signature_at_all(self) -> None:
         content = body()
         headers = {name: value for name, value in signed(content).items() if name != "Authorization"}
-        with pytest.raises(NotSigned, match="no Authorization header"):
+        with pytest.raises(InvalidSignature, match="no Authorization header"):
             read(content, headers)
 
     def test_a_signature_of_another_kind(self) -> None:
-        with pytest.raises(NotSigned, match="Authorization: not the five parts of auth-v2"):
+        with pytest.raises(InvalidSignature, match="Authorization: not the five parts of auth-v2"):
             read(body(), {"Authorization": "Bearer 0123", "Host": "cb.example.com"})
 
 
@@ -157,19 +157,19 @@ class TestWhatIsNoCallback:
         ],
     )
     def test_it_is_refused_with_the_reason(self, content: bytes, reason: str) -> None:
-        with pytest.raises(NotACallback, match=reason):
+        with pytest.raises(InvalidCallback, match=reason):
             read(content)
 
     @pytest.mark.parametrize(
         "name", ["../a.zip", "/etc/a.zip", "a\\b.zip", "C:a.zip", ".a", "..", "a\n.zip", "a\0.zip"]
     )
     def test_a_name_that_leads_elsewhere_is_refused(self, name: str) -> None:
-        with pytest.raises(NotACallback, match="plain"):
+        with pytest.raises(InvalidCallback, match="plain"):
             read(telling(responseId=ID, fileName=name))
 
     def test_both_refusals_can_be_caught_as_one(self) -> None:
-        assert issubclass(NotSigned, Refused)
-        assert issubclass(NotACallback, Refused)
+        assert issubclass(InvalidSignature, CallbackError)
+        assert issubclass(InvalidCallback, CallbackError)
 
 
 class TestWhatCcFsItselfSends:

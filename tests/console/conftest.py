@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ccfs.model.recording import Recording
-from ccfs.model.user import Grant, Role
-from ccfs.store import users
+from ccfs.db.system import users
+from ccfs.model.identity.user import Grant, Role
+from ccfs.model.recordings.recording import Recording
 from tests import servers
 from tests.console import tapes
 from tests.console.floor import Floor, furnish
@@ -139,5 +139,5 @@ def visitor(house: Server, idp: Provider) -> Visitor:
 
 
 def _person(server: Server, name: str) -> None:
-    with server.node.database.writing() as connection:
-        users.grant(connection, users.add(connection, name, "", datetime.now(UTC)), Grant(role=Role.AUDITOR))
+    with server.node.database.write_transaction() as connection:
+        users.grant_role(connection, users.add(connection, name, "", datetime.now(UTC)), Grant(role=Role.AUDITOR))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.cli.demo import prepare_demo
-from ccfs.model.tenancy import App
-from ccfs.model.user import Grant, Role
-from ccfs.node import Node
-from ccfs.store import passwords, tenancy, users
+from ccfs.db.system import passwords, tenants, users
+from ccfs.model.identity.tenancy import App
+from ccfs.model.identity.user import Grant, Role
+from ccfs.server.node import Node
 from tests.console import tapes
 from tests.console.provider import CLIENT, SECRET, provider
 from tests.console.visitor import PASSWORD
@@ -45,7 +45,7 @@ class Site:
 
     def rows(self, question: str) -> list[tuple[Any, ...]]:
         """What the database answers."""
-        with self.server.node.database.reading() as connection:
+        with self.server.node.database.read_transaction() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(question)]
 
 
@@ -66,9 +66,9 @@ def a_site(data: Path, **more: Any) -> Iterator[Site]:
 
 def _furnished(server: Server, hears: Receiver) -> Site:
     said = prepare_demo(server.node, f"http://{server.host}")
-    with server.node.database.writing() as connection:
-        (app,) = tenancy.apps(connection)
-        tenancy.bind_callback(connection, app, hears.prefix, may_be_private=True)
+    with server.node.database.write_transaction() as connection:
+        (app,) = tenants.list_apps(connection)
+        tenants.bind_callback(connection, app, hears.prefix, may_be_private=True)
     _people(server.node, app)
     tapes.keep(server.node, app, LONDON, "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600)
     client = Caller(server=server, ak=app.ak, sk=_said(r"SK (\S{20,})", said))
@@ -83,9 +83,9 @@ def _said(what: str, text: str) -> str:
 
 def _people(node: Node, app: App) -> None:
     """An exporter, a listener of one account, and somebody whom only the provider knows."""
-    kept, now = passwords.hashed(PASSWORD), datetime.now(UTC)
+    kept, now = passwords.hash_password(PASSWORD), datetime.now(UTC)
     london = Grant(role=Role.LISTENER, app=app.id, account_id=LONDON)
-    with node.database.writing() as connection:
-        users.grant(connection, users.add(connection, "emil", kept, now), Grant(role=Role.EXPORTER, app=app.id))
-        users.grant(connection, users.add(connection, "lucy", kept, now), london)
-        users.grant(connection, users.add(connection, "sue", "", now), london)
+    with node.database.write_transaction() as connection:
+        users.grant_role(connection, users.add(connection, "emil", kept, now), Grant(role=Role.EXPORTER, app=app.id))
+        users.grant_role(connection, users.add(connection, "lucy", kept, now), london)
+        users.grant_role(connection, users.add(connection, "sue", "", now), london)

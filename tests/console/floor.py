@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from ccfs.model.agent_operation import AgentOperation, Operation
-from ccfs.model.cdr import Cdr, Device, LeaveReason
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.model.user import Grant, Role
-from ccfs.node import Node
-from ccfs.store import agent_operations, cdrs, passwords, tenancy, users
+from ccfs.db.system import passwords, tenants, users
+from ccfs.db.tenant import agent_operations, cdrs
+from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
+from ccfs.model.calls.cdr import Cdr, DeviceType, LeaveReason
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.identity.user import Grant, Role
+from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
 from tests.cast import a_law, add_app, keep_recording
 from tests.console.visitor import PASSWORD
 
@@ -54,12 +55,12 @@ def leg(account_id: str, call_id: str, minutes: int = 0, **more: object) -> Cdr:
         ack_end=begin + timedelta(seconds=25),
         call_begin=begin + timedelta(seconds=25),
         call_end=begin + timedelta(seconds=145),
-        device_type=Device.AGENT,
+        device_type=DeviceType.AGENT,
         current_skill_id="sales",
         release_cause=16,
         switch_call_id=call_id.replace("-", "."),
         switch_leg_id=f"{call_id}-leg",
-        line_key=hashlib.md5(f"{account_id} {call_id} {minutes}".encode()).hexdigest(),
+        source_key=hashlib.md5(f"{account_id} {call_id} {minutes}".encode()).hexdigest(),
     )
     return replace(usual, **more)  # type: ignore[arg-type]
 
@@ -67,9 +68,9 @@ def leg(account_id: str, call_id: str, minutes: int = 0, **more: object) -> Cdr:
 def furnish(node: Node) -> Floor:
     """Two apps, one with two accounts; calls, recordings, people."""
     acme, bolt = add_app(node, "acme", "x" * 32, 4), add_app(node, "bolt", "y" * 32, 8)
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         vdn = Vdn(vdn_id=5, cc_id=1, account_id="acme-other")
-        tenancy.add_account(connection, acme, Account(account_id="acme-other", zone="Europe/London"), vdn, BEGIN)
+        tenants.add_account(connection, acme, Account(account_id="acme-other", zone="Europe/London"), vdn, BEGIN)
         cdrs.add(connection, acme, _calls())
         cdrs.add(connection, acme, [leg("acme-other", "1700000000-7", caller_no="0777")])
         cdrs.add(connection, bolt, [leg("bolt-account", "1700000000-1", caller_no="0888")])
@@ -80,7 +81,7 @@ def furnish(node: Node) -> Floor:
             call_id="1700000000-1",
             begin=BEGIN,
             end=BEGIN + timedelta(minutes=2),
-            op_type=Operation.AFTER_CALL,
+            op_type=AgentOperationType.AFTER_CALL,
             vdn_id="4",
             cc_id="1",
         )
@@ -97,7 +98,7 @@ def furnish(node: Node) -> Floor:
 
 
 def _calls() -> list[Cdr]:
-    queue = {"device_type": Device.QUEUE, "agent_id": "", "call_begin": None, "call_end": None, "call_id_num": 1}
+    queue = {"device_type": DeviceType.QUEUE, "agent_id": "", "call_begin": None, "call_end": None, "call_id_num": 1}
     return [
         leg("acme-account", "1700000000-1"),
         leg("acme-account", "1700000000-2", 10, **queue),
@@ -111,7 +112,7 @@ def _calls() -> list[Cdr]:
             call_begin=None,
             call_end=None,
             leave_reason=LeaveReason.QUEUE_CANCELLED,
-            device_type=Device.QUEUE,
+            device_type=DeviceType.QUEUE,
         ),
         leg("acme-account", "1700000000-4", 30, caller_name=NASTY, call_type=7, callee_no="0999"),
     ]
@@ -132,9 +133,9 @@ def _people(node: Node, acme: App, bolt: App) -> None:
         "basil": Grant(role=Role.LISTENER, app=bolt.id),
         "nick": None,
     }
-    kept = passwords.hashed(PASSWORD)
-    with node.database.writing() as connection:
+    kept = passwords.hash_password(PASSWORD)
+    with node.database.write_transaction() as connection:
         for name, grant in roles.items():
             user = users.add(connection, name, kept, BEGIN)
             if grant:
-                users.grant(connection, user, grant)
+                users.grant_role(connection, user, grant)

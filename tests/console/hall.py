@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.model.recording import Recording
-from ccfs.node import Node
-from ccfs.store import cdrs
+from ccfs.db.tenant import cdrs
+from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
 from tests.cast import a_law, keep_recording, path_of
 from tests.console.floor import BEGIN, Floor, furnish, leg
 from tests.console.visitor import Visitor
@@ -43,10 +43,10 @@ def fill(server: Server) -> Hall:
     node = server.node
     floor = furnish(node)
     tapes = [_taped(node, floor, number) for number in range(CALLS)]
-    path_of(node, tapes[GONE].kept).unlink()
-    with path_of(node, tapes[SHORT].kept).open("r+b") as file:
+    path_of(node, tapes[GONE].blob).unlink()
+    with path_of(node, tapes[SHORT].blob).open("r+b") as file:
         file.truncate(1000)
-    with path_of(node, tapes[OTHER].kept).open("r+b") as file:
+    with path_of(node, tapes[OTHER].blob).open("r+b") as file:
         file.seek(100)
         file.write(b"other")
     return Hall(server=server, floor=floor, tapes=tapes)
@@ -56,7 +56,7 @@ def _taped(node: Node, floor: Floor, number: int) -> Recording:
     call_id, app = f"1700001000-{number}", floor.acme
     begin = BEGIN + timedelta(minutes=number)
     more = {"caller_no": CALLER, "caller_name": '=HYPERLINK("http://x")', "switch_call_id": f"hall-{number}"}
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         cdrs.add(connection, app, [leg("acme-account", call_id, number, **more)])
     return keep_recording(
         node,

@@ -11,10 +11,10 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from ccfs.model import wav
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.node import Node
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings import wav
+from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
 from tests.cast import keep_recording
 from tests.console.floor import BEGIN
 

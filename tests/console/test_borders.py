@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ccfs.model.export import Kind
-from ccfs.store.schema import METADATA
-from ccfs.web.console.door import OPEN, ROOMS
+from ccfs.console.router import PUBLIC_ROUTES, ROUTES
+from ccfs.db.schema import METADATA
+from ccfs.model.exports.export import ExportKind
 from tests.cast import keep_export
 from tests.console.conftest import Enter
 from tests.console.floor import Floor
@@ -86,8 +86,8 @@ THEIRS: dict[Step, str | Callable[[Floor], Asked]] = {
     ("POST", "/console/me/factor/end"): OWN,
 }
 LEADING = [(step, ask) for step, ask in THEIRS.items() if not isinstance(ask, str)]
-FORMS = [step for step in {**OPEN, **ROOMS} if step[0] == "POST"]
-PAGES = [step for step in {**OPEN, **ROOMS} if step[0] == "GET"]
+FORMS = [step for step in {**PUBLIC_ROUTES, **ROUTES} if step[0] == "POST"]
+PAGES = [step for step in {**PUBLIC_ROUTES, **ROUTES} if step[0] == "GET"]
 
 
 def name_of(step: object) -> str:
@@ -103,12 +103,12 @@ def asked(visitor: Visitor, step: Step, what: Asked) -> Reply:
 
 @pytest.fixture(scope="module")
 def theirs(console: Server, floor: Floor) -> None:
-    keep_export(console.node, floor.bolt, b"zip", Kind.BILL, RESPONSE)
+    keep_export(console.node, floor.bolt, b"zip", ExportKind.BILL, RESPONSE)
 
 
 def rows(console: Server) -> dict[str, int]:
     """How many rows each table has, and in what state those are that forms change; looking leaves its row in the log."""
-    with console.node.database.reading() as connection:
+    with console.node.database.read_transaction() as connection:
         count = {
             name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
             for name in METADATA.tables
@@ -121,7 +121,7 @@ def rows(console: Server) -> dict[str, int]:
 
 
 def test_no_room_of_the_door_is_forgotten() -> None:
-    assert set(THEIRS) == set(ROOMS)
+    assert set(THEIRS) == set(ROUTES)
 
 
 @pytest.mark.parametrize(("step", "ask"), LEADING, ids=name_of)
@@ -165,7 +165,7 @@ def test_who_runs_one_app_gets_nothing_of_another_s(enter: Enter, console: Serve
     assert rows(console) == before
 
 
-@pytest.mark.parametrize("step", ROOMS, ids=name_of)
+@pytest.mark.parametrize("step", ROUTES, ids=name_of)
 def test_nobody_gets_anything(stranger: Visitor, console: Server, floor: Floor, step: Step) -> None:
     before, ask = rows(console), THEIRS[step]
     reply = asked(stranger, step, ask(floor) if callable(ask) else {})
@@ -183,7 +183,7 @@ def test_no_form_is_taken_from_another_site(enter: Enter, console: Server, floor
     what, before = ask(floor) if callable(ask) else {}, rows(console)
     for origin in ("https://evil.example", "null", None):
         assert olga.post(step[1], origin=origin, csrf=olga.csrf, **what).status == 403
-    if step in ROOMS:
+    if step in ROUTES:
         assert olga.post(step[1], csrf=enter("lucy").csrf, **what).status == 403
         assert olga.post(step[1], csrf="", **what).status == 403
     assert rows(console) == before

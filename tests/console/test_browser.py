@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ccfs.model.delivery import Delivery
-from ccfs.model.export import Kind
-from ccfs.store import deliveries
+from ccfs.db.tenant import deliveries
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportKind
 from tests.cast import CALLBACK, keep_export
 from tests.console.browsing import browser, page, violations
 from tests.console.floor import Floor
@@ -28,10 +28,10 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def told(console: Server, floor: Floor) -> None:
     """An export whose callback nobody hears: nothing listens there."""
-    keep_export(console.node, floor.acme, b"zip", Kind.BILL, RESPONSE)
+    keep_export(console.node, floor.acme, b"zip", ExportKind.BILL, RESPONSE)
     now = datetime.now(UTC)
     sent = Delivery(id="6" * 32, app=floor.acme.id, ak=floor.acme.ak, url=f"{CALLBACK}x", body=b"{}", created_at=now)
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         deliveries.add(connection, floor.acme, sent, RESPONSE, "http://127.0.0.1:9", now)
 
 
@@ -51,7 +51,7 @@ def sign_in(server: Server, page: Page, name: str) -> None:
 def _given_up(console: Server) -> None:
     """The announcer has tried it by now, or is about to: it is dead, whatever came of that."""
     later = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1e6)
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         connection.exec_driver_sql(
             f"UPDATE deliveries SET state = 'dead', due_at = NULL, lease = '', finished_at = {later}"
         )

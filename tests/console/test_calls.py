@@ -102,7 +102,7 @@ def test_a_call_s_page_tells_of_its_legs_recordings_and_agents(enter: Enter, flo
 def test_the_player_gets_ranges_of_the_file_as_sound(enter: Enter, floor: Floor) -> None:
     lucy, path = enter("lucy"), "/console/audio?" + urlencode({"in": floor.place, "name": floor.heard.file_name})
     whole, part = lucy.get(path), lucy.get(path, range="bytes=100-199")
-    assert (whole.status, len(whole.body), whole.headers["content-type"]) == (200, floor.heard.kept.size, "audio/wav")
+    assert (whole.status, len(whole.body), whole.headers["content-type"]) == (200, floor.heard.blob.size, "audio/wav")
     assert (part.status, part.body) == (206, whole.body[100:200])
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole.body)}"
     assert whole.headers["content-disposition"] == "inline"

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.model.call_count import QUARTER, Counts
-from ccfs.web.console import charts, periods
-from ccfs.web.console.asking import Unclear
+from ccfs.console.calls.search_form import InvalidSearch
+from ccfs.console.statistics import charts, periods
+from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics
 from tests.console.conftest import Enter
 from tests.console.floor import NASTY, Floor
 from tests.console.visitor import Visitor, text_of
@@ -87,14 +87,17 @@ def test_what_was_asked_for_comes_back_as_text(enter: Enter) -> None:
     "asked", [{"from": "x"}, {"to": "0001-01-01"}, {"from": "2026-02-02", "to": "2026-02-01"}, {"from": "2024-01-01"}]
 )
 def test_a_period_that_is_none_is_refused(asked: dict[str, str]) -> None:
-    with pytest.raises(Unclear):
-        periods.read(asked, LONDON, NOW)
+    with pytest.raises(InvalidSearch):
+        periods.parse_period(asked, LONDON, NOW)
 
 
-def slots(asked: dict[str, str], zone: ZoneInfo, now: datetime = NOW) -> list[periods.Slot]:
-    period = periods.read(asked, zone, now)
-    every = {period.window.begin + number * QUARTER: Counts(lost={0: 1}) for number in range(-8, 4 * 24 * 40)}
-    return periods.cut(period, zone, every)
+def slots(asked: dict[str, str], zone: ZoneInfo, now: datetime = NOW) -> list[periods.StatisticsSlot]:
+    period = periods.parse_period(asked, zone, now)
+    every = {
+        period.window.begin + number * QUARTER_HOUR: CallStatistics(abandoned_by_wait={0: 1})
+        for number in range(-8, 4 * 24 * 40)
+    }
+    return periods.split_period(period, zone, every)
 
 
 def test_a_day_has_23_or_25_hours_where_it_has() -> None:
@@ -103,11 +106,11 @@ def test_a_day_has_23_or_25_hours_where_it_has() -> None:
         slots({"from": "2026-03-29", "to": "2026-03-29"}, LONDON),
     )
     assert [one.begin.hour for one in long] == [0, 1, 1, *range(2, 24)]
-    assert [one.is_twice for one in long] == [False, True, True, *([False] * 22)]
+    assert [one.is_ambiguous for one in long] == [False, True, True, *([False] * 22)]
     assert [one.begin.hour for one in short] == [0, *range(2, 24)]
-    assert {one.counts.calls for one in (*long, *short)} == {4}
+    assert {one.statistics.calls for one in (*long, *short)} == {4}
     by_day = slots({"from": "2026-10-20", "to": "2026-10-30"}, LONDON)
-    assert [one.counts.calls for one in by_day] == [96, 96, 96, 96, 96, 100, 96, 96, 96, 96, 96]
+    assert [one.statistics.calls for one in by_day] == [96, 96, 96, 96, 96, 100, 96, 96, 96, 96, 96]
 
 
 def test_hours_are_those_of_the_account_s_clock() -> None:
@@ -118,7 +121,7 @@ def test_hours_are_those_of_the_account_s_clock() -> None:
         assert found[-1].begin <= NOW < found[-1].end
         assert all(one.end == after.begin for one, after in pairwise(found))
     half = slots({"from": "2026-04-05", "to": "2026-04-05"}, LORD_HOWE)  # clocks go back half an hour at 2
-    assert sum(one.counts.calls for one in half) == 24 * 4 + 2
+    assert sum(one.statistics.calls for one in half) == 24 * 4 + 2
     assert (half[0].begin.hour, half[-1].begin.hour) == (0, 23)
 
 
@@ -130,8 +133,8 @@ def test_short_periods_are_by_hour_and_long_ones_by_day(when: str, number: int) 
 @pytest.mark.parametrize(
     ("scale", "largest", "top"),
     [
-        (charts.numbers, 0, 2), (charts.numbers, 7, 8), (charts.numbers, 101, 200), (charts.seconds, 0, 10), (charts.seconds, 61, 120),
-        (charts.seconds, 1801, 3600), (charts.seconds, 90_000, 40 * 3600), (charts.sizes, 0, 1), (charts.sizes, 1500, 2048), (charts.sizes, 3 << 40, 4 << 40),
+        (charts.round_up_count, 0, 2), (charts.round_up_count, 7, 8), (charts.round_up_count, 101, 200), (charts.round_up_seconds, 0, 10), (charts.round_up_seconds, 61, 120),
+        (charts.round_up_seconds, 1801, 3600), (charts.round_up_seconds, 90_000, 40 * 3600), (charts.round_up_bytes, 0, 1), (charts.round_up_bytes, 1500, 2048), (charts.round_up_bytes, 3 << 40, 4 << 40),
     ],
 )  # fmt: skip
 def test_a_scale_is_round(scale: object, largest: float, top: float) -> None:
@@ -139,14 +142,17 @@ def test_a_scale_is_round(scale: object, largest: float, top: float) -> None:
 
 
 def test_columns_stand_on_each_other_within_the_drawing() -> None:
-    values = [charts.Value(says=str(one), amounts=(("a", one), ("b", 2 * one)), mark=str(one)) for one in range(100)]
-    drawn = charts.chart(values, charts.numbers)
-    assert len(drawn.marks) <= charts.MOST_MARKS
+    values = [
+        charts.ChartValue(tooltip=str(one), amounts=(("a", one), ("b", 2 * one)), axis_label=str(one))
+        for one in range(100)
+    ]
+    drawn = charts.build_chart(values, charts.round_up_count)
+    assert len(drawn.x_labels) <= charts.MAX_AXIS_LABELS
     for column, value in zip(drawn.columns, values, strict=True):
-        heights = [float(part.height[:-1]) for part in column.parts]
+        heights = [float(part.height[:-1]) for part in column.segments]
         assert len(heights) == 2 * bool(value.amounts[0][1])
-        assert all(float(part.y[:-1]) >= 0 for part in column.parts)
-        assert sum(heights) == pytest.approx(3 * value.amounts[0][1] / 4, abs=2 * charts.LEAST)  # of 400
+        assert all(float(part.y[:-1]) >= 0 for part in column.segments)
+        assert sum(heights) == pytest.approx(3 * value.amounts[0][1] / 4, abs=2 * charts.MIN_HEIGHT_PERCENT)  # of 400
 
 
 def test_a_slot_is_as_long_as_its_quarters() -> None:

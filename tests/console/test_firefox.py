@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ccfs.model.recording import Recording
+from ccfs.model.recordings.recording import Recording
 from tests.console import tapes
 from tests.console.firefox import Firefox, firefox
 from tests.console.floor import Floor

@@ -144,7 +144,7 @@ def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, site: 
     assert len(site.hears.received) == 2
     lines = opened(site.client.ask("downloadBillFile", {"billFileName": name}))["call"]
     assert len(lines) > 40
-    assert site.rows("SELECT who FROM audit WHERE action = 'delivery_retried'") == [("emil",)]
+    assert site.rows("SELECT actor FROM audit_log WHERE action = 'delivery_retried'") == [("emil",)]
 
 
 def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, site: Site) -> None:

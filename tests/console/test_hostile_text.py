@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Dialog
 
-from ccfs.model.agent_operation import AgentOperation, Operation
-from ccfs.model.delivery import Delivery, Next, Outcome, State
-from ccfs.model.export import Kind
-from ccfs.store import agent_operations, cdrs, deliveries, intake
-from ccfs.store.deliveries import Claimed
-from ccfs.store.intake import Awaited, Cursor, Refusal
-from ccfs.store.schema import METADATA
-from ccfs.web.answers import disposition
-from ccfs.web.console.visit import own_path
+from ccfs.console.request import sanitize_redirect
+from ccfs.db.schema import METADATA
+from ccfs.db.tenant import agent_operations, cdrs, deliveries, ingest_state
+from ccfs.db.tenant.deliveries import ClaimedDelivery
+from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
+from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
+from ccfs.model.exports.export import ExportKind
+from ccfs.web.responses.types import format_content_disposition
 from tests.cast import CALLBACK, a_law, keep_export, keep_recording
 from tests.console.browsing import browser, page
 from tests.console.conftest import Enter
@@ -70,18 +70,20 @@ def poisoned(console: Server, floor: Floor) -> None:
     evil = dict.fromkeys((*fields, "switch_call_id", "switch_leg_id"), text)
     did = AgentOperation(
         id="evil", account_id="acme-account", agent_id=text, skill_id=text, call_id=CALL, begin=BEGIN, end=None,
-        op_type=Operation.AFTER_CALL, op_object=text, op_cause=text, phone_no=text, vdn_id="4", cc_id="1",
+        op_type=AgentOperationType.AFTER_CALL, op_object=text, op_cause=text, phone_no=text, vdn_id="4", cc_id="1",
     )  # fmt: skip
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         cdrs.add(connection, app, [replace(leg("acme-account", CALL, 40), **evil)])  # type: ignore[arg-type]
         agent_operations.add(connection, app, [did])
-        refused = Refusal(file=f"/var/{text}", line=7, reason=text, raw=text.encode() + b"\xff\0")
-        intake.refuse(connection, app, [refused], now)
-        intake.set_cursor(connection, app, Cursor(path=f"acme:/{text}", first_line="", offset=1, line=1), now)
-        intake.await_recordings(
-            connection, app, [Awaited(account_id="acme-account", name=text, call_id=text, since=BEGIN)]
+        refused = IngestRejection(file=f"/var/{text}", line=7, reason=text, raw=text.encode() + b"\xff\0")
+        ingest_state.add_rejections(connection, app, [refused], now)
+        ingest_state.set_cursor(
+            connection, app, SourceCursor(path=f"acme:/{text}", first_line="", offset=1, line=1), now
         )
-        intake.list_missing(connection, app, now, now)
+        ingest_state.add_expected_recordings(
+            connection, app, [ExpectedRecording(account_id="acme-account", name=text, call_id=text, since=BEGIN)]
+        )
+        ingest_state.mark_missing_recordings(connection, app, now, now)
     more = {
         "account_id": "acme-account",
         "call_id": CALL,
@@ -89,7 +91,7 @@ def poisoned(console: Server, floor: Floor) -> None:
         "call_end": BEGIN + timedelta(minutes=1),
     }
     keep_recording(console.node, app, a_law(66, 1), f"/0/{text}.wav", f"Y:/66/0/20201015/{text}.V3", **more)
-    keep_export(console.node, app, b"zip", Kind.BILL, RESPONSE)
+    keep_export(console.node, app, b"zip", ExportKind.BILL, RESPONSE)
     _answered(console, floor, text)
 
 
@@ -98,12 +100,14 @@ def _answered(console: Server, floor: Floor, text: str) -> None:
     now = datetime.now(UTC)
     url = f"{CALLBACK}?{text}"
     sent = Delivery(id="6b" * 16, app=floor.acme.id, ak=floor.acme.ak, url=url, body=text.encode(), created_at=now)
-    outcome = Outcome(at=now, address=text, status=500, answer=text.encode() + b"\xff\0", failure=text)
-    claimed = Claimed(delivery=sent, receiver=f"http://{text}", claims=1, lease="mine")
-    with console.node.database.writing() as connection:
+    outcome = AttemptOutcome(
+        attempted_at=now, address=text, status=500, response=text.encode() + b"\xff\0", failure=text
+    )
+    claimed = ClaimedDelivery(delivery=sent, receiver=f"http://{text}", claims=1, lease="mine")
+    with console.node.database.write_transaction() as connection:
         deliveries.add(connection, floor.acme, sent, RESPONSE, f"http://{text}", now + timedelta(days=1))
         connection.exec_driver_sql("UPDATE deliveries SET lease = 'mine' WHERE id = '" + sent.id + "'")
-        deliveries.record(connection, [(claimed, outcome, Next(state=State.DEAD, due_at=None))])
+        deliveries.save_results(connection, [(claimed, outcome, RetryDecision(state=DeliveryState.DEAD, due_at=None))])
 
 
 def pages(floor: Floor) -> Iterator[str]:
@@ -182,7 +186,7 @@ def test_what_a_visitor_sends_comes_back_as_text(enter: Enter, floor: Floor, poi
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_a_name_of_a_download_stays_within_its_header(name: str) -> None:
-    header = disposition(name)
+    header = format_content_disposition(name)
     assert header.isascii()
     assert header.isprintable()
     assert header.startswith('attachment; filename="')
@@ -193,7 +197,7 @@ def test_a_name_of_a_download_stays_within_its_header(name: str) -> None:
 
 @given(st.one_of(st.text(max_size=60), st.sampled_from(ELSEWHERE), st.text("/\\consle?.:@#%\t\r\n", max_size=30)))
 def test_an_address_of_ours_stays_ours_whatever_a_browser_makes_of_it(text: str) -> None:
-    for path in (own_path(text), own_path(f"/console{text}")):
+    for path in (sanitize_redirect(text), sanitize_redirect(f"/console{text}")):
         assert path.startswith("/console")
         assert urlsplit(urljoin("https://here.example/x", path)).netloc == "here.example"
         assert path.isprintable()
@@ -226,6 +230,6 @@ def test_a_session_comes_by_its_cookie_only(enter: Enter) -> None:
 
 def test_no_secret_of_a_session_is_in_any_table(enter: Enter, console: Server) -> None:
     token = enter("lucy").cookies["ccfs_session"]
-    with console.node.database.reading() as connection:
+    with console.node.database.read_transaction() as connection:
         for table in METADATA.tables:
             assert token not in str(connection.exec_driver_sql(f'SELECT * FROM "{table}"').all())

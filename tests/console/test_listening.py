@@ -11,7 +11,7 @@ import av
 import pytest
 from av.audio.codeccontext import AudioCodecContext
 
-from ccfs.model.recording import Recording
+from ccfs.model.recordings.recording import Recording
 from tests.cast import path_of
 from tests.console import tapes
 from tests.console.conftest import Enter
@@ -113,7 +113,7 @@ def test_what_browsers_play_is_given_as_it_is(
 ) -> None:
     reply = enter("lucy").get(door("audio", floor.place, heard[coding]))
     assert (reply.status, reply.headers["content-type"]) == (200, kind)
-    assert reply.body == path_of(console.node, heard[coding].kept).read_bytes()
+    assert reply.body == path_of(console.node, heard[coding].blob).read_bytes()
 
 
 def test_who_asks_for_no_range_gets_all_of_it(enter: Enter, floor: Floor, heard: dict[str, Recording]) -> None:
@@ -134,8 +134,10 @@ def test_a_recording_is_saved_in_the_form_that_is_wanted_and_the_log_says_so(
     assert ("content-length" in reply.headers) == (form == "wav")
     wanted = {"gsm": 4.48, "speex": 2.26}.get(coding, tapes.SECONDS)
     assert seconds_of(reply.body, container) == pytest.approx(wanted, abs=0.3)  # encoders pad
-    with console.node.database.reading() as connection:
-        told = connection.exec_driver_sql("SELECT what FROM audit WHERE action = 'recording_downloaded'").scalars()
+    with console.node.database.read_transaction() as connection:
+        told = connection.exec_driver_sql(
+            "SELECT target FROM audit_log WHERE action = 'recording_downloaded'"
+        ).scalars()
         assert f"{heard[coding].file_name} as {form}" in list(told)
 
 
@@ -156,17 +158,17 @@ def test_a_waveform_is_drawn_once_and_goes_with_its_recording(
 ) -> None:
     path = door("waveform", floor.place, heard["alaw"])
     first = enter("lucy").get(path)
-    gone = path_of(console.node, heard["alaw"].kept)
+    gone = path_of(console.node, heard["alaw"].blob)
     hidden = gone.rename(gone.with_name("elsewhere"))
     try:
         assert enter("lucy").get(path).body == first.body
     finally:
         hidden.rename(gone)
-    with console.node.database.reading() as connection:
+    with console.node.database.read_transaction() as connection:
         row = "SELECT count(*) FROM waveforms WHERE recording LIKE '%/alaw'"
         assert connection.exec_driver_sql(row).scalar_one() == 1
         told = connection.exec_driver_sql(
-            "SELECT who FROM audit WHERE action = 'waveform_shown' AND what LIKE '%/alaw'"
+            "SELECT actor FROM audit_log WHERE action = 'waveform_shown' AND target LIKE '%/alaw'"
         )
         assert list(told.scalars())[:2] == ["lucy", "lucy"]
 
@@ -207,14 +209,14 @@ def test_who_begins_in_the_midst_is_in_the_log_too_and_each_begin_is(
     told = []
     for piece in ("bytes=1-", "bytes=9-", "bytes=0-", "bytes=-5", "bytes=0-"):
         assert enter("lucy").get(path, range=piece).status == 206
-        with console.node.database.reading() as connection:
-            told.append(connection.exec_driver_sql(f"SELECT count(*) FROM audit WHERE {query}").scalar_one())
+        with console.node.database.read_transaction() as connection:
+            told.append(connection.exec_driver_sql(f"SELECT count(*) FROM audit_log WHERE {query}").scalar_one())
     assert [one - told[0] for one in told] == [0, 0, 1, 1, 2]
     assert told[0] >= 1
 
 
 def test_when_every_place_is_taken_one_is_told_so_and_who_leaves_lets_a_place_go(tmp_path: Path) -> None:
-    with serving(tmp_path, lock_failures=0, listen_at_once=1) as server:
+    with serving(tmp_path, lock_failures=0, transcode_workers=1) as server:
         floor = furnish(server.node)
         hour = tapes.keep(server.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR))
         emil = Visitor(server=server)

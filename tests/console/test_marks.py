@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ccfs.model.mark import MOST, at_of, time_of
-from ccfs.model.recording import Recording
+from ccfs.model.recordings.annotation import MAX_PER_RECORDING, format_offset, parse_offset
+from ccfs.model.recordings.recording import Recording
 from tests.console.conftest import Enter
 from tests.console.floor import NASTY, Floor
 from tests.console.visitor import Visitor
@@ -45,8 +45,10 @@ def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
     assert (remove(lucy, floor, tape, his), remove(lucy, floor, floor.nasty, hers)) == (404, 404)
     assert (remove(lucy, floor, tape, hers), remove(lucy, floor, tape, hers)) == (303, 404)
     assert remove(enter("anna"), floor, tape, his) == 303  # an administrator takes any away
-    with console.node.database.reading() as connection:
-        told = connection.exec_driver_sql("SELECT who, action, what FROM audit WHERE action LIKE 'mark_%' ORDER BY id")
+    with console.node.database.read_transaction() as connection:
+        told = connection.exec_driver_sql(
+            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'mark_%' ORDER BY id"
+        )
         name = tape.file_name
         assert [tuple(row) for row in told] == [
             ("lucy", "mark_added", f"{name} 0:01.5"),
@@ -83,8 +85,8 @@ def test_marks_come_from_our_own_forms_only(enter: Enter, floor: Floor) -> None:
 def test_a_recording_has_so_many_marks_and_no_more(enter: Enter, floor: Floor, console: Server) -> None:
     emil, tape = enter("emil"), floor.nasty
     asked = urlencode({"in": floor.place, "name": tape.file_name})
-    with console.node.database.writing() as connection:
-        for _ in range(MOST):
+    with console.node.database.write_transaction() as connection:
+        for _ in range(MAX_PER_RECORDING):
             connection.exec_driver_sql(
                 "INSERT INTO marks (app, account_id, recording, month, at_ms, text, who, made_at) "
                 f"SELECT {floor.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
@@ -99,6 +101,6 @@ def test_a_recording_has_so_many_marks_and_no_more(enter: Enter, floor: Floor, c
     [("75", 75_000), ("1:15", 75_000), ("1:01:15.5", 3_675_500), ("0,25", 250), ("24:00:00", 86_400_000), ("1:", None)],
 )
 def test_times_are_read_as_people_write_them(text: str, milliseconds: int | None) -> None:
-    assert at_of(text) == milliseconds
+    assert parse_offset(text) == milliseconds
     if milliseconds is not None and milliseconds % 100 == 0:
-        assert at_of(time_of(milliseconds)) == milliseconds
+        assert parse_offset(format_offset(milliseconds)) == milliseconds

@@ -10,7 +10,7 @@ from tests.web.serving import Server
 def others(console: Server) -> None:
     """Another node that was heard of long ago, one that lives, and two more locations."""
     live = "strftime('%s', 'now') * 1000000"
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         for name, beat in (("dead-node", "0"), ("live-node", live)):
             values = f"'{name}', 'f', 'http://{name}:1', '0.1', '0001', 'active', 0, {beat}"
             columns = "id, folder, address, version, revision, state, started_at, heartbeat_at"
@@ -19,7 +19,7 @@ def others(console: Server) -> None:
             "INSERT INTO locations SELECT '77', 'disk', '/mnt/more', prefix, endpoint, region, is_virtual_hosted, "
             "is_conditional, '', false, false, created_at FROM locations WHERE id = '0'"
         )
-        connection.exec_driver_sql("UPDATE changes SET number = number + 1 WHERE name = 'locations'")
+        connection.exec_driver_sql("UPDATE change_counters SET value = value + 1 WHERE name = 'locations'")
 
 
 def test_an_operator_sees_nodes_and_locations(enter: Enter, others: None) -> None:
@@ -58,5 +58,5 @@ def test_a_node_is_drained_and_resumed_but_not_the_last_that_works(enter: Enter,
 
 
 def _nodes(console: Server) -> set[str]:
-    with console.node.database.reading() as connection:
+    with console.node.database.read_transaction() as connection:
         return set(connection.exec_driver_sql("SELECT id FROM nodes").scalars())

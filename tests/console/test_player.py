@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from ccfs.model.recording import Recording
+from ccfs.model.recordings.recording import Recording
 from tests.console import tapes
 from tests.console.browsing import browser, page, violations
 from tests.console.conftest import Enter

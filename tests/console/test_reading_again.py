@@ -30,7 +30,7 @@ class Switch:
 
     def __init__(self, console: Server, floor: Floor, olga: Visitor, folder: Path) -> None:
         self.cdr, self.olga, self.app, self.folder = folder / "Master.csv", olga, floor.bolt.ak, folder
-        self.is_local, chosen = console.node.database.is_local, console.node.settings
+        self.is_local, chosen = console.node.database.is_sqlite, console.node.settings
         self._given = {"CCFS_DATA": str(chosen.data), "CCFS_SETTLE_SECONDS": "0"}
         self._given |= {} if self.is_local else {"CCFS_DATABASE_URL": str(chosen.database_url)}
 
@@ -68,7 +68,7 @@ class Switch:
 @pytest.fixture
 def switch(enter: Enter, console: Server, floor: Floor, tmp_path: Path) -> Iterator[Switch]:
     yield Switch(console, floor, enter("olga"), tmp_path)
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         for table in ("source_cursors", "source_files", "refusals"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
         connection.exec_driver_sql(f"DELETE FROM cdrs WHERE app = {floor.bolt.id} AND caller_no IN ('0123', '600')")

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ccfs.model.delivery import Delivery
-from ccfs.model.export import Kind
-from ccfs.store import deliveries
+from ccfs.db.tenant import deliveries
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportKind
 from tests.cast import keep_export
 from tests.certificates import identity
 from tests.console.conftest import Enter
@@ -32,11 +32,11 @@ def given_up(console: Server, floor: Floor) -> Iterator[None]:
     now = datetime.now(UTC)
     for number, path in enumerate(paths):
         response = f"{number:032x}"
-        keep_export(console.node, floor.acme, b"zip", Kind.BILL, response)
+        keep_export(console.node, floor.acme, b"zip", ExportKind.BILL, response)
         sent = Delivery(
             id=response, app=floor.acme.id, ak=floor.acme.ak, url=f"{DEAD}/{path}", body=b"{}", created_at=now
         )
-        with console.node.database.writing() as connection:
+        with console.node.database.write_transaction() as connection:
             deliveries.add(connection, floor.acme, sent, response, DEAD, now + timedelta(days=1))
     _sql(console, f"UPDATE deliveries SET state = 'dead', due_at = NULL WHERE receiver = '{DEAD}'")
     _sql(console, f"UPDATE exports SET state = 'expired' WHERE response_id = '{3:032x}'")
@@ -47,12 +47,12 @@ def given_up(console: Server, floor: Floor) -> Iterator[None]:
 
 
 def _sql(console: Server, text: str) -> None:
-    with console.node.database.writing() as connection:
+    with console.node.database.write_transaction() as connection:
         connection.exec_driver_sql(text)
 
 
 def _states(console: Server) -> dict[str, str]:
-    with console.node.database.reading() as connection:
+    with console.node.database.read_transaction() as connection:
         found = connection.exec_driver_sql(f"SELECT url, state FROM deliveries WHERE receiver = '{DEAD}'").all()
     return {url.removeprefix(f"{DEAD}/"): state for url, state in found}
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model import totp
-from ccfs.model.user import Grant, Role
-from ccfs.store import passwords, schema, users
+from ccfs.db import schema
+from ccfs.db.system import passwords, users
+from ccfs.model.identity import totp
+from ccfs.model.identity.user import Grant, Role
 from tests.cli.command import Done, ccfs
 from tests.console.visitor import PASSWORD, Visitor, text_of
 from tests.web.serving import Server, serving
@@ -26,9 +27,9 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _person(server: Server, name: str) -> str:
-    with server.node.database.writing() as connection:
-        user = users.add(connection, name, passwords.hashed(PASSWORD), datetime.now(UTC))
-        users.grant(connection, user, Grant(role=Role.AUDITOR))
+    with server.node.database.write_transaction() as connection:
+        user = users.add(connection, name, passwords.hash_password(PASSWORD), datetime.now(UTC))
+        users.grant_role(connection, user, Grant(role=Role.AUDITOR))
     return name
 
 
@@ -123,7 +124,7 @@ def test_signing_out_ends_the_session_at_the_server(stranger: Visitor) -> None:
 
 def test_only_digests_of_sessions_are_kept(stranger: Visitor) -> None:
     stranger.sign_in("lucy")
-    with stranger.server.node.database.reading() as connection:
+    with stranger.server.node.database.read_transaction() as connection:
         digests = connection.exec_driver_sql("SELECT digest FROM console_sessions").scalars().all()
     assert digests
     assert stranger.cookies["ccfs_session"] not in digests
@@ -142,8 +143,8 @@ def _user(visitor: Visitor, *arguments: str) -> Done:
 def _aged(visitor: Visitor, column: str, age: timedelta) -> None:
     """The session began, or was used, so much earlier."""
     table = schema.console_sessions
-    mine = table.c.digest == users.digest(visitor.cookies["ccfs_session"])
-    with visitor.server.node.database.writing() as connection:
+    mine = table.c.digest == users.hash_token(visitor.cookies["ccfs_session"])
+    with visitor.server.node.database.write_transaction() as connection:
         at = connection.execute(sa.select(table.c[column]).where(mine)).scalar_one()
         connection.execute(sa.update(table).where(mine).values({column: at - age}))
 
@@ -215,12 +216,12 @@ def test_a_second_factor_is_asked_for_and_its_code_is_good_once(stranger: Visito
     later = _code(secret[1], 1)  # once, for the next half minute may begin meanwhile
     assert fresh.sign_in(name, code=later).status == 303
     assert fresh.sign_in(name, code=later).status == 401
-    with stranger.server.node.database.reading() as connection:
-        assert secret[1] not in str(connection.exec_driver_sql("SELECT sealed_totp FROM users").scalars().all())
+    with stranger.server.node.database.read_transaction() as connection:
+        assert secret[1] not in str(connection.exec_driver_sql("SELECT encrypted_totp FROM users").scalars().all())
 
 
 def _code(secret: str, later: int) -> str:
-    return totp.code(secret, int(time.time()) // totp.STEP + later)
+    return totp.compute_code(secret, int(time.time()) // totp.STEP_SECONDS + later)
 
 
 def test_another_password_ends_the_other_sessions(stranger: Visitor) -> None:

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from ccfs.web.console.agreed import Away, Terms
-from ccfs.web.console.provider import Provider as OurProvider
+from ccfs.console.login.oidc_client import OidcClient as OurProvider
+from ccfs.console.login.oidc_config import OidcConfig, OidcUnavailable
 from tests.cli.command import ccfs
 from tests.console.arriving import came, departed, is_in
 from tests.console.provider import CLIENT, SECRET, Provider
@@ -194,11 +194,18 @@ def test_the_provider_s_secret_is_on_no_page_and_in_no_log(visitor: Visitor, idp
 
 
 def test_a_provider_that_says_it_is_another_is_not_believed(idp: Provider) -> None:
-    terms = Terms(issuer=idp.issuer, client_id=CLIENT, client_secret=SECRET, scopes=("openid",), back="b", home="h")
+    terms = OidcConfig(
+        issuer=idp.issuer,
+        client_id=CLIENT,
+        client_secret=SECRET,
+        scopes=("openid",),
+        redirect_uri="b",
+        post_logout_redirect_uri="h",
+    )
     for metadata in ({"issuer": "https://evil.example"}, {"jwks_uri": None}, {"token_endpoint": "file:///etc/passwd"}):
         idp.lie(metadata=metadata)
-        with pytest.raises(Away):
-            OurProvider(terms).departure("s", "n", "v")
+        with pytest.raises(OidcUnavailable):
+            OurProvider(terms).build_authorization_url("s", "n", "v")
     idp.lie(metadata={"authorization_response_iss_parameter_supported": True})
-    assert [OurProvider(terms).is_issuer(said) for said in (None, "x", idp.issuer)] == [False, False, True]
+    assert [OurProvider(terms).is_expected_issuer(said) for said in (None, "x", idp.issuer)] == [False, False, True]
     idp.lie()

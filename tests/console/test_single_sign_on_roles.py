@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ccfs.model.errors import Misuse
-from ccfs.model.single_sign_on import rules_for, user_name
-from ccfs.settings import read
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.oidc_claims import find_matching_rules, get_username
+from ccfs.settings import load_settings
 from tests.cli.command import ccfs
 from tests.console.floor import Floor, furnish
 from tests.console.provider import CLIENT, SECRET, Provider, provider
@@ -34,7 +34,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp:
     sso = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
     sso |= {"oidc_roles_claim": "realm.groups", "console_url": f"http://127.0.0.1:{ports[0]}/"}
     sso |= {"oidc_roles": "ops=operator, Call%20Team=listener@ACMEAK0001/acme-account, calls=exporter@BOLTAK0001"}
-    sso |= {"password_sign_in": "false", "lock_failures": "0"}
+    sso |= {"password_login": "false", "lock_failures": "0"}
     with serving(tmp_path_factory.mktemp("roles"), port=ports[0], **sso) as one:
         yield one
 
@@ -110,8 +110,8 @@ def test_where_passwords_are_off_people_are_added_and_reset_without_links(
     assert otto.post("/console/people/reset", user="emil").status == 303
     emil, reply = came(house, idp, "emil", "Call Team")  # his password is gone, so the name is his to come by
     assert reply.status == 303
-    with house.node.database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM console_links WHERE user_id IS NOT NULL").scalar() == 0
+    with house.node.database.read_transaction() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM setup_links WHERE user_id IS NOT NULL").scalar() == 0
     assert "emil" in emil.text("/console/me")
 
 
@@ -150,28 +150,28 @@ GOOD = {
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=listener"}, "@AK"),
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=operator@AK1"}, "everywhere"),
         ({"CCFS_OIDC_CA_FILE": "no such file"}, "CCFS_OIDC_CA_FILE"),
-        ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_SIGN_IN": "false"}, "CCFS_PASSWORD_SIGN_IN"),
+        ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_LOGIN": "false"}, "CCFS_PASSWORD_LOGIN"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(wrong: dict[str, str], told: str) -> None:
-    read(GOOD)
-    with pytest.raises(Misuse, match=re.escape(told)):
-        read(GOOD | wrong)
+    load_settings(GOOD)
+    with pytest.raises(OperatorError, match=re.escape(told)):
+        load_settings(GOOD | wrong)
 
 
 def test_an_address_that_is_not_verified_is_nobody_s_name() -> None:
     claims = {"email": "ann@example.com", "deep": {"name": "ann"}, "a.b": "c"}
-    assert user_name(claims, "email") == ""
-    assert user_name(claims | {"email_verified": "true"}, "email") == ""
-    assert user_name(claims | {"email_verified": True}, "email") == "ann@example.com"
-    assert [user_name(claims, name) for name in ("deep.name", "a.b", "deep", "deep.x.y", "none")] == [
+    assert get_username(claims, "email") == ""
+    assert get_username(claims | {"email_verified": "true"}, "email") == ""
+    assert get_username(claims | {"email_verified": True}, "email") == "ann@example.com"
+    assert [get_username(claims, name) for name in ("deep.name", "a.b", "deep", "deep.x.y", "none")] == [
         "ann",
         "c",
         "",
         "",
         "",
     ]
-    rules = read(GOOD | {"CCFS_OIDC_ROLES_CLAIM": "g", "CCFS_OIDC_ROLES": "x=operator"}).role_rules
-    assert [bool(rules_for(rules, {"g": value}, "g")) for value in ("x", ["x"], ["y"], [["x"]], None, "xx")] == [
+    rules = load_settings(GOOD | {"CCFS_OIDC_ROLES_CLAIM": "g", "CCFS_OIDC_ROLES": "x=operator"}).role_rules
+    assert [bool(find_matching_rules(rules, {"g": value}, "g")) for value in ("x", ["x"], ["y"], [["x"]], None, "xx")] == [
         True, True, False, False, False, False
     ]  # fmt: skip

@@ -66,9 +66,9 @@ def test_what_cannot_be_understood_leads_to_the_page_that_says_so(enter: Enter, 
 
 def test_taking_it_is_in_the_log(enter: Enter, floor: Floor) -> None:
     table(enter("emil"), floor.place, caller="0123")
-    with enter("emil").server.node.database.reading() as connection:
+    with enter("emil").server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT who, what FROM audit WHERE action = 'calls_taken' ORDER BY id DESC"
+            "SELECT actor, target FROM audit_log WHERE action = 'calls_taken' ORDER BY id DESC"
         ).first()
     assert told is not None
     assert told[0] == "emil"

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.store import places, recordings
-from ccfs.store.locations.disk import Disk
-from ccfs.store.schema import recordings as RECORDINGS
+from ccfs.blobs.disk import DiskLocation
+from ccfs.db.schema import recordings as RECORDINGS
+from ccfs.db.system import locations
+from ccfs.db.tenant import recordings
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from tests.cast import path_of
 from tests.console.floor import BEGIN
 from tests.console.hall import CALLER, CALLS, GONE, OTHER, SHORT, Hall, a_hall, all_of, ask, fetch, kill, ready
@@ -67,9 +68,9 @@ def test_the_zip_holds_every_recording_that_is_whole_and_names_the_others(hall: 
         index, missing = rows(archive, "index.csv"), rows(archive, "missing.csv")
         names = [row["file"] for row in index]
         assert archive.namelist() == [*names, "index.csv", "missing.csv"]
-        assert [row["sha256"] for row in index] == [tape.kept.sha256 for tape in hall.whole]
+        assert [row["sha256"] for row in index] == [tape.blob.sha256 for tape in hall.whole]
         found = [hashlib.sha256(archive.read(name)).hexdigest() for name in names]
-    assert found == [tape.kept.sha256 for tape in hall.whole]
+    assert found == [tape.blob.sha256 for tape in hall.whole]
     told = [(row["recording"], row["why"]) for row in missing]
     broken = [(GONE, "gone"), (SHORT, "differs"), (OTHER, "differs")]
     assert told == [(hall.tapes[number].file_name, why) for number, why in broken]
@@ -175,12 +176,12 @@ def test_a_recording_that_is_moved_meanwhile_is_served_from_its_new_place(
     server: Server, emil: Visitor, hall: Hall, taken: str, whole: bytes
 ) -> None:
     node, tape = server.node, hall.tapes[-1]
-    moved = node.disk.keep(f"{tape.kept.key}-moved", [path_of(node, tape.kept).read_bytes()])
-    with node.database.writing() as connection:
+    moved = node.disk.write(f"{tape.blob.key}-moved", [path_of(node, tape.blob).read_bytes()])
+    with node.database.write_transaction() as connection:
         mine = RECORDINGS.c.file_name == tape.file_name
         connection.execute(RECORDINGS.update().where(mine).values(key=moved.key))
-        assert recordings.by_name(connection, hall.floor.acme, tape.file_name)
-    node.disk.remove(tape.kept.key)
+        assert recordings.find_by_name(connection, hall.floor.acme, tape.file_name)
+    node.disk.delete(tape.blob.key)
     assert fetch(emil, taken).body == whole
 
 
@@ -188,11 +189,11 @@ def test_a_copy_in_another_location_is_served_where_the_first_is_gone(
     server: Server, emil: Visitor, hall: Hall, taken: str, whole: bytes, tmp_path: Path
 ) -> None:
     tape, node = hall.tapes[20], server.node
-    file = path_of(node, tape.kept)
+    file = path_of(node, tape.blob)
     kept = file.read_bytes()
-    Disk("7", tmp_path).keep(tape.kept.key, [kept])
-    with node.database.writing() as connection:
-        places.add(connection, Place(id="7", kind=PlaceKind.DISK, at=str(tmp_path), created_at=BEGIN))
+    DiskLocation("7", tmp_path).write(tape.blob.key, [kept])
+    with node.database.write_transaction() as connection:
+        locations.add(connection, LocationConfig(id="7", kind=LocationKind.DISK, root=str(tmp_path), created_at=BEGIN))
     file.unlink()
     try:
         assert fetch(emil, taken).body == whole
@@ -205,7 +206,7 @@ def test_a_recording_that_is_lost_meanwhile_ends_the_connection_and_never_gives_
     server: Server, emil: Visitor, hall: Hall, taken: str, whole: bytes, harm: str
 ) -> None:
     tape = hall.tapes[30]
-    file, kept = path_of(server.node, tape.kept), path_of(server.node, tape.kept).read_bytes()
+    file, kept = path_of(server.node, tape.blob), path_of(server.node, tape.blob).read_bytes()
     changed = {"longer": kept + b"x", "shorter": kept[:-1]}
     if harm == "gone":
         file.unlink()
@@ -264,8 +265,10 @@ def test_its_maker_alone_deletes_it_and_the_recordings_stay(server: Server, emil
     assert emil.post(f"/console/take?{query}").status == 404
     ready(emil, again := ask(emil, hall.floor.place, **{"call.1": "1700000000-1"}))
     assert heard(fetch(emil, again).body) == before != []
-    with server.node.database.reading() as connection:
-        told = connection.exec_driver_sql("SELECT who, what FROM audit WHERE action = 'selection_dropped'").all()
+    with server.node.database.read_transaction() as connection:
+        told = connection.exec_driver_sql(
+            "SELECT actor, target FROM audit_log WHERE action = 'selection_dropped'"
+        ).all()
     assert [tuple(row) for row in told] == [("emil", query.partition("id=")[2])]
 
 
@@ -291,9 +294,9 @@ def test_who_may_only_listen_takes_nothing(server: Server, hall: Hall) -> None:
 def test_the_log_tells_who_asked_and_who_took(server: Server, emil: Visitor, hall: Hall, taken: str) -> None:
     fetch(emil, taken, range="bytes=0-9")
     fetch(emil, taken, range="bytes=10-19")
-    with server.node.database.reading() as connection:
+    with server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT who, account_id, action FROM audit WHERE what LIKE ? ORDER BY id",
+            "SELECT actor, account_id, action FROM audit_log WHERE target LIKE ? ORDER BY id",
             (f"{taken.partition('id=')[2]}%",),
         ).all()
     assert told[0] == ("emil", "acme-account", "selection_asked")

@@ -6,8 +6,9 @@ from string import Formatter
 
 import pytest
 
+from ccfs.console import labels, render
+from ccfs.console.calls import search_form
 from ccfs.settings import Settings
-from ccfs.web.console import asking, render, said
 
 HERE = Path(render.__file__).parent
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
@@ -35,7 +36,7 @@ NAMES = {
 
 def texts() -> set[str]:
     """Every English text that the console may say."""
-    found = {text for table in said.TABLES for text in table.values()} | set(asking.PERIODS.values())
+    found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
     found |= {field.description or "" for field in Settings.model_fields.values()}
     for file in (*TEMPLATES, *HERE.glob("*.py")):
         source = file.read_text(encoding="utf-8")
@@ -46,8 +47,8 @@ def texts() -> set[str]:
 
 @pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
 def test_every_text_is_translated_and_no_other(language: str) -> None:
-    assert texts() - set(render.words(language)) == set()
-    assert set(render.words(language)) - texts() == set()
+    assert texts() - set(render.load_catalogue(language)) == set()
+    assert set(render.load_catalogue(language)) - texts() == set()
 
 
 @pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
@@ -55,7 +56,7 @@ def test_a_translation_names_the_same_values(language: str) -> None:
     def values(text: str) -> set[str | None]:
         return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
-    wrong = [text for text, other in render.words(language).items() if values(text) != values(other)]
+    wrong = [text for text, other in render.load_catalogue(language).items() if values(text) != values(other)]
     assert wrong == []
 
 

@@ -4,50 +4,50 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccfs.demo.switch import Day
-from ccfs.model.cdr import Device
-from ccfs.switches import visits
+from ccfs.demo.switch import DayFiles
+from ccfs.model.calls.cdr import DeviceType
+from ccfs.switches import queue_merge
 from ccfs.switches.asterisk import calls, cdr, queue_log, zone
-from ccfs.switches.asterisk.calls import Reading
-from ccfs.switches.found import AgentEvent, Leg, QueueVisit, Zoned
+from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.records import AgentEvent, Leg, QueueVisit, ZoneGuess
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
     """A day as the product reads it."""
 
-    zoned: Zoned
-    rows: list[cdr.Row]
+    zoned: ZoneGuess
+    rows: list[cdr.AsteriskCdrRow]
     legs: list[Leg]  # with what the queue log tells of them
     visits: dict[tuple[str, str], QueueVisit]
     events: list[AgentEvent]  # each once
 
     def talk(self, leg: Leg) -> tuple[float, float] | None:
         """Epoch seconds from which and until which a leg's device talked."""
-        times = visits.times(leg, self.visits.get((leg.switch_leg_id, leg.queue)))
+        times = queue_merge.compute_cdr_times(leg, self.visits.get((leg.switch_leg_id, leg.queue)))
         if times.call_begin is None or times.call_end is None:
             return None
         return times.call_begin.timestamp(), times.call_end.timestamp()
 
-    def of_device(self, device: Device) -> list[Leg]:
+    def of_device(self, device: DeviceType) -> list[Leg]:
         return [leg for leg in self.legs if leg.device_type == device]
 
 
-def read(day: Day, zone_name: str) -> Read:
+def read(day: DayFiles, zone_name: str) -> Read:
     """Every line of a day; UnreadableLine if one of them is refused."""
     lines = day.cdr.read_bytes().splitlines(keepends=True)
-    layout = cdr.layout(lines) if lines else cdr.Layout(names=())
-    rows = [row for row in (cdr.row(line, layout) for line in lines) if row is not None]
-    zoned = zone.find(zone.samples(rows), zone_name)
+    layout = cdr.detect_layout(lines) if lines else cdr.CdrLayout(names=())
+    rows = [row for row in (cdr.parse_row(line, layout) for line in lines) if row is not None]
+    zoned = zone.detect_zone(zone.collect_samples(rows), zone_name)
     known, events = _queue_log(day.queue_log)
-    legs = [calls.leg(line, Reading(layout=layout, zone=zoned.zone)) for line in lines]
-    told = [visits.told(leg, known.get((leg.switch_leg_id, leg.queue))) for leg in legs if leg is not None]
+    legs = [calls.parse_leg(line, AsteriskCdrFormat(layout=layout, zone=zoned.zone)) for line in lines]
+    told = [queue_merge.apply_visit(leg, known.get((leg.switch_leg_id, leg.queue))) for leg in legs if leg is not None]
     return Read(zoned=zoned, rows=rows, legs=told, visits=known, events=events)
 
 
 def queue_lines(file: Path) -> Iterator[queue_log.QueueLine]:
     for text in file.read_bytes().splitlines(keepends=True):
-        line = queue_log.read(text)
+        line = queue_log.parse_line(text)
         assert line is not None
         yield line
 
@@ -56,10 +56,10 @@ def _queue_log(file: Path) -> tuple[dict[tuple[str, str], QueueVisit], list[Agen
     known: dict[tuple[str, str], QueueVisit] = {}
     events: dict[str, AgentEvent] = {}
     for line in queue_lines(file):
-        event, visit = queue_log.operation(line), queue_log.visit(line)
+        event, visit = queue_log.extract_agent_event(line), queue_log.extract_queue_visit(line)
         if event:
-            events.setdefault(event.line_key, event)
+            events.setdefault(event.source_key, event)
         if visit:
             key = (visit.switch_leg_id, visit.queue)
-            known[key] = queue_log.merge(known[key], visit) if key in known else visit
+            known[key] = queue_log.combine_visits(known[key], visit) if key in known else visit
     return known, list(events.values())

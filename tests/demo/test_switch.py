@@ -15,19 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccfs.demo.floor import AGENTS
-from ccfs.demo.people import CASTS
+from ccfs.demo.agents import AGENTS
+from ccfs.demo.identities import IDENTITIES_BY_LANGUAGE
 from ccfs.demo.speech import Language
-from ccfs.demo.switch import Day, leave_day
-from ccfs.model.agent_operation import Operation
-from ccfs.model.cdr import CallType, Device, LeaveReason
-from ccfs.model.wav import A_LAW, check_upload, read_format
+from ccfs.demo.switch import DayFiles, write_day
+from ccfs.model.calls.agent_operation import AgentOperationType
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.model.recordings.wav import A_LAW, check_upload, read_format
 from ccfs.switches.asterisk import recordings
-from ccfs.switches.found import Leg
+from ccfs.switches.records import Leg
 from tests.demo.reading import Read, queue_lines, read
 
-Leave = Callable[..., Day]
-Case = tuple[Read, Day, str, Language]
+Leave = Callable[..., DayFiles]
+Case = tuple[Read, DayFiles, str, Language]
 
 CASES: tuple[tuple[date, str, Language], ...] = (
     (date(2024, 1, 15), "Europe/London", "en"),
@@ -42,9 +42,9 @@ def leave(tmp_path: Path) -> Leave:
     """leave_day into a new folder each time; arguments that are not given are those of an English day."""
     folders = itertools.count()
 
-    def left(**given: object) -> Day:
+    def left(**given: object) -> DayFiles:
         usual = {"day": date(2024, 1, 15), "zone": "Europe/London", "language": "en", "calls": 40, "seed": 7}
-        return leave_day(tmp_path / str(next(folders)), **{**usual, **given})  # type: ignore[arg-type]
+        return write_day(tmp_path / str(next(folders)), **{**usual, **given})  # type: ignore[arg-type]
 
     return left
 
@@ -52,11 +52,11 @@ def leave(tmp_path: Path) -> Leave:
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]} {case[1]}")
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     day, zone, language = request.param
-    left = leave_day(tmp_path_factory.mktemp("day"), day=day, zone=zone, language=language, calls=40, seed=7)
+    left = write_day(tmp_path_factory.mktemp("day"), day=day, zone=zone, language=language, calls=40, seed=7)
     return read(left, zone), left, zone, language
 
 
-def digest(day: Day) -> str:
+def digest(day: DayFiles) -> str:
     """Of all names and bytes of a day."""
     whole = hashlib.sha256()
     for file in (day.cdr, day.queue_log, *wavs(day)):
@@ -64,7 +64,7 @@ def digest(day: Day) -> str:
     return whole.hexdigest()
 
 
-def wavs(day: Day) -> list[Path]:
+def wavs(day: DayFiles) -> list[Path]:
     return sorted(day.recordings.rglob("*.wav"))
 
 
@@ -75,7 +75,7 @@ def seconds_of(file: Path) -> float:
 def legs_of(file: Path, found: Read) -> list[Leg]:
     """The legs that name a recording; else those that its name names and on which an agent talked."""
     named = [leg for leg in found.legs if file.name in leg.recordings]
-    ids = recordings.call_of(file.name)
+    ids = recordings.find_call_ids(file.name)
     return named or [leg for leg in found.legs if leg.switch_leg_id in ids and leg.agent and leg.answer]
 
 
@@ -108,12 +108,12 @@ def test_every_line_has_all_columns_and_is_read(case: Case) -> None:
     with day.cdr.open(encoding="utf-8", newline="") as file:
         assert {len(row) for row in csv.reader(file, strict=True)} == {21}
     assert len(found.rows) == len(found.legs) == day.cdr.read_bytes().count(b"\n")
-    assert len({leg.line_key for leg in found.legs}) == len(found.legs)
+    assert len({leg.source_key for leg in found.legs}) == len(found.legs)
 
 
 def test_the_zone_is_told_by_the_uniqueids(case: Case) -> None:
     found, _, zone, _ = case
-    assert (found.zoned.zone, found.zoned.how, found.zoned.report) == (zone, "epoch", "")
+    assert (found.zoned.zone, found.zoned.basis, found.zoned.report) == (zone, "epoch", "")
 
 
 def test_local_times_and_epochs_agree_whatever_the_clocks_do(case: Case) -> None:
@@ -140,7 +140,7 @@ def test_calls_are_of_every_type_and_as_many_as_asked_for(case: Case) -> None:
     calls = {leg.switch_call_id: leg.call_type for leg in sorted(legs, key=lambda leg: leg.order, reverse=True)}
     assert len(calls) == 41  # an attended transfer's question is a call of its own
     assert Counter(calls.values()) == {CallType.INBOUND: 31, CallType.OUTBOUND: 8, CallType.INTERNAL: 2}
-    assert {leg.device_type for leg in legs} == {Device.QUEUE, Device.AGENT, Device.FLOW}
+    assert {leg.device_type for leg in legs} == {DeviceType.QUEUE, DeviceType.AGENT, DeviceType.FLOW}
 
 
 def test_calls_end_in_every_way(case: Case) -> None:
@@ -165,7 +165,7 @@ def test_channels_are_numbered_in_the_order_of_time(case: Case) -> None:
 def test_the_queue_log_is_in_the_order_of_time_and_knows_only_calls_of_the_cdr(case: Case) -> None:
     found, day, _, _ = case
     lines = list(queue_lines(day.queue_log))
-    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    assert [line.occurred_at for line in lines] == sorted(line.occurred_at for line in lines)
     assert {line.leg_id for line in lines if line.leg_id} <= {leg.switch_leg_id for leg in found.legs}
     assert {line.queue for line in lines if line.queue} == {"600", "sales"}
 
@@ -173,20 +173,27 @@ def test_the_queue_log_is_in_the_order_of_time_and_knows_only_calls_of_the_cdr(c
 def test_every_call_that_comes_into_a_queue_leaves_it(case: Case) -> None:
     visits = case[0].visits.values()
     assert {visit.outcome for visit in visits} >= {"ABANDON", "EXITWITHTIMEOUT", "BLINDTRANSFER", "COMPLETECALLER"}
-    assert all(visit.entered and visit.left and visit.entered < visit.left for visit in visits)
+    assert all(visit.entered_at and visit.left_at and visit.entered_at < visit.left_at for visit in visits)
 
 
 def test_agents_come_pause_go_and_talk_in_between(case: Case) -> None:
     events = case[0].events
     for agent in AGENTS:
-        own = sorted((event for event in events if event.agent == agent.number), key=lambda event: event.at)
+        own = sorted((event for event in events if event.agent == agent.number), key=lambda event: event.occurred_at)
         states = [
-            Operation(event.op_type) for event in own if event.op_cause in ("-1", "1") and not event.switch_leg_id
+            AgentOperationType(event.op_type)
+            for event in own
+            if event.op_cause in ("-1", "1") and not event.switch_leg_id
         ]
-        assert states == [Operation.SIGN_IN, Operation.BUSY, Operation.IDLE, Operation.SIGN_OUT]
-        assert (own[0].op_type, own[-1].op_type) == (Operation.SIGN_IN, Operation.SIGN_OUT)
-    connected = [visit for visit in case[0].visits.values() if visit.connected]
-    assert sum(event.op_type == Operation.TALKING for event in events) == len(connected) >= 20
+        assert states == [
+            AgentOperationType.SIGN_IN,
+            AgentOperationType.BUSY,
+            AgentOperationType.IDLE,
+            AgentOperationType.SIGN_OUT,
+        ]
+        assert (own[0].op_type, own[-1].op_type) == (AgentOperationType.SIGN_IN, AgentOperationType.SIGN_OUT)
+    connected = [visit for visit in case[0].visits.values() if visit.connected_at]
+    assert sum(event.op_type == AgentOperationType.TALKING for event in events) == len(connected) >= 20
 
 
 def test_an_agent_has_one_talk_at_a_time_and_none_at_lunch_or_after_work(case: Case) -> None:
@@ -195,7 +202,7 @@ def test_an_agent_has_one_talk_at_a_time_and_none_at_lunch_or_after_work(case: C
         talks = [found.talk(leg) for leg in found.legs if leg.agent == agent.number]
         spans = sorted(talk for talk in talks if talk)
         away = [event for event in found.events if event.agent == agent.number and not event.switch_leg_id]
-        comes, lunch, back, leaves = sorted(event.at.timestamp() for event in away)
+        comes, lunch, back, leaves = sorted(event.occurred_at.timestamp() for event in away)
         ordered = sorted([*spans, (0.0, comes), (lunch, back), (leaves, 2e10)])
         assert all(one[1] <= next_one[0] for one, next_one in itertools.pairwise(ordered))
 
@@ -244,7 +251,7 @@ def test_numbers_are_invented_ones(case: Case) -> None:
 
 def test_names_come_back_whole_with_their_quotes_and_letters(case: Case) -> None:
     found, _, _, language = case
-    names, cast = {leg.caller_name for leg in found.legs}, CASTS[language]
+    names, cast = {leg.caller_name for leg in found.legs}, IDENTITIES_BY_LANGUAGE[language]
     assert names <= {*cast.customer_names, *cast.agent_names}
     assert any('"' in name for name in names)
     assert any(not name.isascii() for name in names)
@@ -259,7 +266,7 @@ def test_names_come_back_whole_with_their_quotes_and_letters(case: Case) -> None
 )
 def test_any_day_is_read_whole_and_stays_small(seed: int, calls: int, day: date, zone: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        left = leave_day(Path(folder), day=day, zone=zone, language="zh", calls=calls, seed=seed)
+        left = write_day(Path(folder), day=day, zone=zone, language="zh", calls=calls, seed=seed)
         found = read(left, zone)
         assert calls <= len({leg.switch_call_id for leg in found.legs}) <= calls + calls // 40 + 1
         assert sum(file.stat().st_size for file in wavs(left)) <= 6_000_000

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ccfs import settings
-from ccfs.node import Node
-from ccfs.store import places
+from ccfs.db.system import locations
+from ccfs.server.node import Node
 from tests import servers
 from tests.cast import Cast, fill
 from tests.certificates import identity
@@ -62,9 +62,9 @@ def bucket_site(folder: Path) -> Iterator[Bucket]:
         url = stack.enter_context(servers.seaweedfs(certificate, key))
         given = _given(certificate)
         patient = given | PATIENT  # with a service that has only just begun
-        made = Node(settings.read({}, data=folder / "data", **patient))
-        with made.database.writing() as connection:
-            places.add(connection, buckets.place(url))
+        made = Node(settings.load_settings({}, data=folder / "data", **patient))
+        with made.database.write_transaction() as connection:
+            locations.add(connection, buckets.place(url))
         cast = fill(made)
         made.database.close()
         node = stack.enter_context(serving(folder / "data", **given, **HANDED))
@@ -77,5 +77,5 @@ def bucket_site(folder: Path) -> Iterator[Bucket]:
 
 def _given(certificate: Path) -> dict[str, Any]:
     ak, sk = servers.S3_KEYS
-    given = {"location": "1", "s3_access_key": ak, "s3_secret_key": sk, "s3_ca_file": str(certificate)}
-    return {**given, "s3_timeout_seconds": 2, "s3_retries": 1, "s3_rest_seconds": 0, "lock_failures": 0}
+    given = {"primary_location": "1", "s3_access_key": ak, "s3_secret_key": sk, "s3_ca_file": str(certificate)}
+    return {**given, "s3_timeout_seconds": 2, "s3_retries": 1, "s3_cooldown_seconds": 0, "lock_failures": 0}

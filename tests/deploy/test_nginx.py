@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store.locations.peer import Peer
-from ccfs.wire.operations import BASE
+from ccfs.blobs.peer import PeerLocation
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Member, a_law, fill, keep_recording, path_of
 from tests.deploy.conftest import Site
 from tests.web.callers import Caller, Reply, caller, raw, send
@@ -84,7 +84,7 @@ def test_ranges_and_tags_are_those_of_the_node(site: Site, plain: Caller, header
 
 def _asked(client: Caller, member: Member, way: str, headers: dict[str, str]) -> Reply:
     """The large recording, or a zip, by one of the ways that lead to it."""
-    tag = f'"{member.large.kept.sha256[:32]}"'
+    tag = f'"{member.large.blob.sha256[:32]}"'
     headers = {name: tag if value == "the tag" else value for name, value in headers.items()}
     if way == "zip":
         return client.ask("downloadRecord", {"callId": member.two[0].call_id}, **headers)
@@ -99,7 +99,7 @@ def _target(client: Caller, member: Member, way: str) -> str:
         reply = client.ask("getRecordFileUrlFromObs", {"callId": member.large.call_id, **DAY})
         return str(reply.json["resultData"]["url"]).removeprefix(f"http://{client.server.host}")
     reply = client.ask("requestPlayVoice", {"fileName": member.large.original_file_name})
-    return f"{BASE}playVoice?t=1&version=2.0&st={reply.json['resultData']['token']}"
+    return f"{BASE_PATH}playVoice?t=1&version=2.0&st={reply.json['resultData']['token']}"
 
 
 @pytest.mark.parametrize("way", ["token", "URL"])
@@ -110,7 +110,7 @@ def test_a_head_is_that_of_the_node(site: Site, plain: Caller, way: str) -> None
 
 def test_no_header_comes_twice_and_none_tells_of_files(sites: dict[str, Site]) -> None:
     site = sites["x_accel"]
-    target, body = BASE + "downloadRecordFile", site.acme.body({"fileName": site.cast.acme.one.file_name})
+    target, body = BASE_PATH + "downloadRecordFile", site.acme.body({"fileName": site.cast.acme.one.file_name})
     for more in ("", "range: bytes=0-9\r\n"):
         lines = [f"{name}: {value}\r\n" for name, value in site.acme.signed(target, body).items()]
         head = f"POST {target} HTTP/1.1\r\n{''.join(lines)}{more}connection: close\r\n\r\n"
@@ -137,11 +137,11 @@ def test_nginx_does_send_the_files(sites: dict[str, Site]) -> None:
 def test_another_node_gets_the_bytes_though_it_be_on_the_proxies_network(sites: dict[str, Site]) -> None:
     site = sites["x_accel"]
     recording = site.cast.acme.one
-    peer = Peer(
-        recording.kept.location_id, lambda: f"http://127.0.0.1:{site.nodes[0].port}", site.nodes[0].node.peer_terms
+    peer = PeerLocation(
+        recording.blob.location_id, lambda: f"http://127.0.0.1:{site.nodes[0].port}", site.nodes[0].node.peer_config
     )
-    assert b"".join(peer.read(recording.kept.key)) == site.cast.acme.audio[recording.file_name]
-    assert b"".join(peer.read(recording.kept.key, 10, 90)) == site.cast.acme.audio[recording.file_name][10:90]
+    assert b"".join(peer.read(recording.blob.key)) == site.cast.acme.audio[recording.file_name]
+    assert b"".join(peer.read(recording.blob.key, 10, 90)) == site.cast.acme.audio[recording.file_name][10:90]
 
 
 def test_who_is_no_trusted_proxy_gets_the_bytes(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_is_not_whole_is_refused_as_without_nginx(sites: dict[str, S
         recording = keep_recording(
             site.nodes[0].node, site.cast.acme.app, a_law(70 + number), f"/0/1/b/{number}.wav", f"Y:/4/0/b/{number}.V3"
         )
-        path = path_of(site.nodes[0].node, recording.kept)
+        path = path_of(site.nodes[0].node, recording.blob)
         data = path.read_bytes()
         path.unlink()
         if breaking == "short":
@@ -215,7 +215,7 @@ def test_over_tls_the_signature_holds_and_urls_begin_with_https(site: Site) -> N
     connection = http.client.HTTPSConnection("127.0.0.1", site.tls_port, timeout=20, context=context)
     client = replace(site.acme, server=replace(site.front, port=site.tls_port))
     target, body = (
-        BASE + "getRecordFileUrlFromObs",
+        BASE_PATH + "getRecordFileUrlFromObs",
         json.dumps({"callId": site.cast.acme.large.call_id, **DAY}).encode(),
     )
     connection.request("POST", target, body, client.signed(target, body))
@@ -235,7 +235,7 @@ def test_metrics_are_for_the_machine_itself(site: Site) -> None:
 
 def test_the_log_has_no_query(site: Site) -> None:
     token = site.cast.acme.token
-    assert send(site.front, "GET", f"{BASE}playVoice?t=1&version=2.0&st={token}").status == 200
+    assert send(site.front, "GET", f"{BASE_PATH}playVoice?t=1&version=2.0&st={token}").status == 200
     text = site.front.log.with_name("ccfs.log").read_text()
-    assert f'"GET {BASE}playVoice" 200' in text
+    assert f'"GET {BASE_PATH}playVoice" 200' in text
     assert token not in text

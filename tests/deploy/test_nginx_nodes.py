@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ccfs.wire.operations import BASE, OPERATIONS
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.cast import Cast, fill
 from tests.deploy.balancing import CONFIGURATION, balancer
 from tests.deploy.conftest import Site
@@ -54,7 +54,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize(
         ("method", "target", "status"),
-        [("POST", "/nowhere", 404), ("POST", "/healthz", 405), ("PUT", BASE + "ivr/uploadFile", 405)],
+        [("POST", "/nowhere", 404), ("POST", "/healthz", 405), ("PUT", BASE_PATH + "ivr/uploadFile", 405)],
     )
     def test_of_much_that_nobody_asked_for_costs_no_node(
         self, site: Site, method: str, target: str, status: int
@@ -103,7 +103,9 @@ class TestDeath:
 
     def test_does_not_repeat_what_changes_something(self) -> None:
         [pattern] = re.findall(r'location ~ "(.+)" \{', CONFIGURATION.read_text())
-        repeated = {name for one in OPERATIONS for name in (one.name, *one.aliases) if re.search(pattern, BASE + name)}
+        repeated = {
+            name for one in OPERATIONS for name in (one.name, *one.aliases) if re.search(pattern, BASE_PATH + name)
+        }
         assert repeated == {
             *("downloadBillFile", "downloadAgentOprInfoFile", "downloadAgentSkillInfoFile", "downloadRecordFile"),
             *("downloadRecord", "downloadOiapRecord", "downloadIVRRecordFile", "ivr/downloadFile", "ivr/getFileHash"),
@@ -113,7 +115,7 @@ class TestDeath:
 
 def _uploads(node: Server) -> int:
     """How many voice files there are."""
-    with node.node.database.reading() as connection:
+    with node.node.database.read_transaction() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM voice_files").scalar_one())
 
 
@@ -138,7 +140,7 @@ def dying() -> Iterator[tuple[int, list[bytes]]]:
 def _while_asked(client: Caller, cast: Cast, victim: Server) -> list[Reply]:
     """Answers to clients that ask before, while and after a node is killed."""
     replies: list[Reply] = []
-    play = f"{BASE}playVoice?t=1&version=2.0&st={cast.acme.token}"
+    play = f"{BASE_PATH}playVoice?t=1&version=2.0&st={cast.acme.token}"
 
     def ask(number: int) -> None:
         for turn in range(20):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.model.recording import Recording
-from ccfs.wire.operations import BASE
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import a_law, keep_recording
 from tests.certificates import identity
 from tests.deploy.balancing import write_pem
@@ -79,23 +79,23 @@ def test_ranges_and_tags_are_those_of_the_node(site: Bucket, headers: dict[str, 
 
 def _asked(client: Caller, site: Bucket, path: str, headers: dict[str, str]) -> Reply:
     large = site.cast.acme.large
-    tag = f'"{large.kept.sha256[:32]}"'
+    tag = f'"{large.blob.sha256[:32]}"'
     headers = {name: tag if value == "the tag" else value for name, value in headers.items()}
     if path == "signed":
         return client.ask("downloadRecordFile", {"fileName": large.file_name}, **headers)
     token = client.ask("requestPlayVoice", {"fileName": large.original_file_name}).json["resultData"]["token"]
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return send(client.server, "GET", f"{BASE}playVoice?t=1&version=2.0&st={token}", named)
+    return send(client.server, "GET", f"{BASE_PATH}playVoice?t=1&version=2.0&st={token}", named)
 
 
 def test_a_head_is_that_of_the_node(site: Bucket) -> None:
-    target = f"{BASE}playVoice?t=1&version=2.0&st={site.cast.acme.token}"
+    target = f"{BASE_PATH}playVoice?t=1&version=2.0&st={site.cast.acme.token}"
     one, other = (send(server, "HEAD", target) for server in (site.front, site.plain))
     assert one.without(*DIFFERENT) == other.without(*DIFFERENT)
 
 
 def test_no_header_comes_twice_and_none_tells_of_the_service(site: Bucket) -> None:
-    target, body = BASE + "downloadRecordFile", site.acme.body({"fileName": site.cast.acme.one.file_name})
+    target, body = BASE_PATH + "downloadRecordFile", site.acme.body({"fileName": site.cast.acme.one.file_name})
     for more in ("", "range: bytes=0-9\r\n"):
         lines = [f"{name}: {value}\r\n" for name, value in site.acme.signed(target, body).items()]
         head = f"POST {target} HTTP/1.1\r\n{''.join(lines)}{more}connection: close\r\n\r\n"
@@ -174,10 +174,10 @@ def test_a_mistake_in_nginx_costs_no_file_and_is_told(
 def test_a_file_that_is_not_whole_is_refused_as_without_nginx(site: Bucket, breaking: str) -> None:
     recording = recorded(site, breaking)
     location = site.node.node.locations["1"]
-    data = b"".join(location.read(recording.kept.key))
-    location.remove(recording.kept.key)
+    data = b"".join(location.read(recording.blob.key))
+    location.delete(recording.blob.key)
     if breaking != "gone":
-        location.keep(recording.kept.key, [data[:-1] if breaking == "short" else data + b"x"])
+        location.write(recording.blob.key, [data[:-1] if breaking == "short" else data + b"x"])
     fields = {"fileName": recording.file_name}
     through, without = (one.ask("downloadRecordFile", fields) for one in (site.acme, site.direct))
     assert through.code == "0390005"
@@ -191,7 +191,7 @@ def test_a_file_that_is_lost_after_it_was_handed_over_is_refused_by_the_node(way
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(way.acme.ask, "downloadRecordFile", fields)
         time.sleep(0.5)  # nginx waits for the service now, for another half second
-        way.node.node.locations["1"].remove(recording.kept.key)
+        way.node.node.locations["1"].delete(recording.blob.key)
         through = asked.result()
     assert through.code == "0390005"
     assert through.without(*DIFFERENT) == way.direct.ask("downloadRecordFile", fields).without(*DIFFERENT)

@@ -6,9 +6,9 @@ from string import Formatter
 import pytest
 
 from ccfs.model import errors
-from ccfs.wire.codes import CODES, Code
+from ccfs.protocol.error_codes import RESULT_CODES, ResultCode
 
-NEVER_ON_THE_WIRE = {errors.Misuse: "an operator's command on this machine; HTTP has no way to it"}
+NEVER_ON_THE_WIRE = {errors.OperatorError: "an operator's command on this machine; HTTP has no way to it"}
 
 
 def leaves(kind: type[errors.CcfsError]) -> Iterator[type[errors.CcfsError]]:
@@ -29,7 +29,7 @@ LEAVES = sorted(set(leaves(errors.CcfsError)) - set(NEVER_ON_THE_WIRE), key=lamb
 
 @pytest.mark.parametrize("kind", LEAVES)
 def test_every_error_has_a_wire_code(kind: type[errors.CcfsError]) -> None:
-    assert kind in CODES
+    assert kind in RESULT_CODES
 
 
 @pytest.mark.parametrize("kind", LEAVES)
@@ -38,16 +38,16 @@ def test_every_error_is_drawn_in_the_tree(kind: type[errors.CcfsError]) -> None:
 
 
 def test_every_row_of_the_table_is_of_the_tree() -> None:
-    assert set(CODES) - {errors.CcfsError, *LEAVES} == set()
+    assert set(RESULT_CODES) - {errors.CcfsError, *LEAVES} == set()
 
 
 def test_no_two_errors_share_a_code() -> None:
-    codes = [row.code for row in CODES.values()]
+    codes = [row.code for row in RESULT_CODES.values()]
     assert sorted(codes) == sorted(set(codes))
 
 
-@pytest.mark.parametrize("row", CODES.values(), ids=lambda row: row.code)
-def test_both_languages_name_the_same_parameters(row: Code) -> None:
+@pytest.mark.parametrize("row", RESULT_CODES.values(), ids=lambda row: row.code)
+def test_both_languages_name_the_same_parameters(row: ResultCode) -> None:
     assert parameters(row.en) == parameters(row.zh)
     assert parameters(row.en) <= {"param"}
 
@@ -55,4 +55,4 @@ def test_both_languages_name_the_same_parameters(row: Code) -> None:
 def test_leaves_are_found_at_any_depth() -> None:
     found = set(leaves(errors.CcfsError))
     assert errors.NullParameter in found
-    assert errors.BadAsk not in found
+    assert errors.InvalidRequest not in found

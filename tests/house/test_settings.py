@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from ccfs.model.errors import Misuse
-from ccfs.settings import PREFIX, Settings, read
+from ccfs.model.errors import OperatorError
+from ccfs.settings import PREFIX, Settings, load_settings
 from tests.house.source import ROOT
 
 PAGE = ROOT / "docs" / "settings.md"
@@ -47,13 +47,13 @@ def test_the_page_has_no_setting_of_its_own() -> None:
 
 @pytest.mark.parametrize("environment", [{"CCFS_NO_SUCH": "1"}, {"CCFS_WORKER": "2"}])
 def test_an_unknown_setting_is_refused_by_name(environment: dict[str, str]) -> None:
-    with pytest.raises(Misuse, match=next(iter(environment))):
-        read(environment)
+    with pytest.raises(OperatorError, match=next(iter(environment))):
+        load_settings(environment)
 
 
 def test_other_programs_variables_are_let_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CCFS_DATA", str(tmp_path))
-    assert read({"CCFS_DATA": str(tmp_path), "HOME": "anywhere", "ccfs_no_such": "1"}).data == tmp_path
+    assert load_settings({"CCFS_DATA": str(tmp_path), "HOME": "anywhere", "ccfs_no_such": "1"}).data == tmp_path
 
 
 if __name__ == "__main__":  # prints the table that docs/settings.md must have

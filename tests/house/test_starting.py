@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ccfs import settings
-from ccfs.node import Node
+from ccfs.server.node import Node
 from tests.house.source import PACKAGE
 
 CODECS = {"av", "numpy", "ccfs.audio.tape", "ccfs.switches", "ccfs.demo"}
@@ -41,8 +41,8 @@ TOLD = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); sys.ar
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a node that was there before."""
     folder = tmp_path_factory.mktemp("started")
-    node = Node(settings.read({}, data=folder))
-    _ = node.database, node.home, node.sealer
+    node = Node(settings.load_settings({}, data=folder))
+    _ = node.database, node.primary_location, node.secret_box
     node.database.close()
     return folder
 

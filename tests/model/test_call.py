@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ccfs.model.call import call_of, wait_of
-from ccfs.model.cdr import Cdr, Device
+from ccfs.model.calls.call import build_call, call_wait_time
+from ccfs.model.calls.cdr import Cdr, DeviceType
 
 BEGIN = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ def leg(wait: tuple[int, int] | None = None, talk: tuple[int, int] | None = None
     times = dict(zip(("wait_begin", "wait_end"), at(wait), strict=True)) | dict(
         zip(("call_begin", "call_end"), at(talk), strict=True)
     )
-    usual = {"account_id": "100", "cc_id": "1", "vdn_id": "8", "call_id": "c", "begin": BEGIN, "line_key": "1"}
+    usual = {"account_id": "100", "cc_id": "1", "vdn_id": "8", "call_id": "c", "begin": BEGIN, "source_key": "1"}
     return Cdr(**usual | times | more)  # type: ignore[arg-type]
 
 
@@ -38,12 +38,12 @@ def at(seconds: tuple[int, int] | None) -> tuple[datetime | None, datetime | Non
     ],
 )
 def test_a_call_waits_no_longer_than_its_caller(waits: list[tuple[int, int] | None], seconds: int) -> None:
-    assert wait_of([leg(one) for one in waits]) == timedelta(seconds=seconds)
+    assert call_wait_time([leg(one) for one in waits]) == timedelta(seconds=seconds)
 
 
 def test_a_call_is_answered_where_an_agent_talked_if_it_came_to_one() -> None:
-    menu = leg(talk=(0, 60), device_type=Device.FLOW, call_id_num=1)
-    in_vain, heard = leg(device_type=Device.AGENT), leg(talk=(60, 90), device_type=Device.AGENT)
-    assert call_of([menu]).is_answered
-    assert not call_of([menu, in_vain]).is_answered
-    assert call_of([menu, heard]).talk == timedelta(seconds=30)
+    menu = leg(talk=(0, 60), device_type=DeviceType.FLOW, call_id_num=1)
+    in_vain, heard = leg(device_type=DeviceType.AGENT), leg(talk=(60, 90), device_type=DeviceType.AGENT)
+    assert build_call([menu]).is_answered
+    assert not build_call([menu, in_vain]).is_answered
+    assert build_call([menu, heard]).talk == timedelta(seconds=30)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccfs.model.call_id import LONGEST, call_id, switch_id
+from ccfs.model.calls.call_id import MAX_CALL_ID_LENGTH, to_call_id, to_switch_id
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 digits = st.text("0123456789", min_size=1, max_size=13)
@@ -34,18 +34,18 @@ def same(one: str, other: str) -> bool:
         ("1776135340.404299", "1776135340-404299"),
         ("00000000-0000-0000-0000-000000000000", "0" * 25),
         ("ffffffff-ffff-ffff-ffff-ffffffffffff", "f5lxx1zz5pnorynqglhzmsp33"),
-        ("A03307A6-3658-4DDE-A25B-BB6AECB96945", call_id("a03307a6-3658-4dde-a25b-bb6aecb96945")),
+        ("A03307A6-3658-4DDE-A25B-BB6AECB96945", to_call_id("a03307a6-3658-4dde-a25b-bb6aecb96945")),
         ("pbx1-1700000000.123", "pbx1-1700000000.123"),
         ("call~7", "call~7"),
     ],
 )
 def test_each_form_has_its_call_id(of_switch: str, expected: str) -> None:
-    assert call_id(of_switch) == expected
+    assert to_call_id(of_switch) == expected
 
 
 @pytest.mark.parametrize("of_switch", ["1700000000.123", "pbx1-1700000000.123", "a03307a6-3658-4dde-a25b-bb6aecb96945"])
 def test_a_reversible_call_id_comes_back(of_switch: str) -> None:
-    assert switch_id(call_id(of_switch)) == of_switch
+    assert to_switch_id(to_call_id(of_switch)) == of_switch
 
 
 @pytest.mark.parametrize(
@@ -66,43 +66,43 @@ def test_a_reversible_call_id_comes_back(of_switch: str) -> None:
     ],
 )
 def test_what_cannot_be_its_own_call_id_is_hashed(of_switch: str) -> None:
-    assert re.fullmatch(r"x[0-9a-z]{24}", call_id(of_switch))
-    assert switch_id(call_id(of_switch)) is None
+    assert re.fullmatch(r"x[0-9a-z]{24}", to_call_id(of_switch))
+    assert to_switch_id(to_call_id(of_switch)) is None
 
 
 def test_a_call_id_that_nothing_has_gives_nothing_back() -> None:
-    assert switch_id("far too long to be the call id of any call") is None
-    assert switch_id("with blank") is None
+    assert to_switch_id("far too long to be the call id of any call") is None
+    assert to_switch_id("with blank") is None
 
 
 @given(switch_ids)
 @example("f5lxx1zz5pnorynqglhzmsp34")  # one more than the greatest UUID: plain
 def test_a_call_id_is_short_plain_and_stays(of_switch: str) -> None:
-    found = call_id(of_switch)
+    found = to_call_id(of_switch)
     assert re.fullmatch(r"[!-~]{1,25}", found)
-    assert len(found) <= LONGEST
+    assert len(found) <= MAX_CALL_ID_LENGTH
     assert not set(found) & set("/\\'\"`,")
-    assert call_id(of_switch) == found
+    assert to_call_id(of_switch) == found
 
 
 @given(switch_ids)
 def test_what_comes_back_is_what_went_in(of_switch: str) -> None:
-    back = switch_id(call_id(of_switch))
+    back = to_switch_id(to_call_id(of_switch))
     assert back is None or same(back, of_switch)
 
 
 @given(switch_ids, switch_ids)
 def test_two_ids_never_share_a_call_id(one: str, other: str) -> None:
-    assert same(one, other) or call_id(one) != call_id(other)
+    assert same(one, other) or to_call_id(one) != to_call_id(other)
 
 
 @given(switch_ids)
 def test_no_id_takes_the_call_id_of_another(of_switch: str) -> None:
     """The images of the forms do not meet: a call id, taken for a switch's id, is its own call id or gets another."""
-    image = call_id(of_switch)
-    assert same(image, of_switch) or call_id(image) != image
+    image = to_call_id(of_switch)
+    assert same(image, of_switch) or to_call_id(image) != image
 
 
 @given(st.uuids())
 def test_every_uuid_comes_back(uuid: UUID) -> None:
-    assert switch_id(call_id(str(uuid))) == str(uuid)
+    assert to_switch_id(to_call_id(str(uuid))) == str(uuid)

@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.delivery import LONGEST_WAIT, Delivery, Next, Outcome, Schedule, State, after
+from ccfs.model.exports.delivery import (
+    MAX_RETRY_DELAY,
+    AttemptOutcome,
+    Delivery,
+    DeliveryState,
+    RetryDecision,
+    RetrySchedule,
+    decide_next,
+)
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-MANUAL = Schedule(every=10 * MINUTE, attempts=5)  # "retried every 10 minutes until success or the limit"
-DOUBLING = Schedule(every=10 * MINUTE, attempts=1000, is_exponential=True)
+MANUAL = RetrySchedule(interval=10 * MINUTE, max_attempts=5)  # "retried every 10 minutes until success or the limit"
+DOUBLING = RetrySchedule(interval=10 * MINUTE, max_attempts=1000, is_exponential=True)
 WAITS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=400))
 
 
@@ -20,21 +28,23 @@ def delivery(attempts: int = 0) -> Delivery:
     return Delivery(id="a" * 32, app=1, ak="AK", url="http://h/", body=b"{}", attempts=attempts, created_at=NOW)
 
 
-def failed(retry_after: timedelta | None = None) -> Outcome:
-    return Outcome(at=NOW, status=503, failure="status 503", retry_after=retry_after)
+def failed(retry_after: timedelta | None = None) -> AttemptOutcome:
+    return AttemptOutcome(attempted_at=NOW, status=503, failure="status 503", retry_after=retry_after)
 
 
-def wait(attempts: int, schedule: Schedule, retry_after: timedelta | None = None, jitter: float = 1.0) -> timedelta:
-    then = after(delivery(attempts), failed(retry_after), schedule, jitter)
-    assert then.state is State.DUE
+def wait(
+    attempts: int, schedule: RetrySchedule, retry_after: timedelta | None = None, jitter: float = 1.0
+) -> timedelta:
+    then = decide_next(delivery(attempts), failed(retry_after), schedule, jitter)
+    assert then.state is DeliveryState.DUE
     assert then.due_at is not None
     return then.due_at - NOW
 
 
 def test_a_success_is_the_end_whenever_it_comes() -> None:
     for attempts in (0, 3, 4, 1000):
-        assert after(delivery(attempts), Outcome(at=NOW, status=200), MANUAL) == Next(
-            state=State.DELIVERED, due_at=None
+        assert decide_next(delivery(attempts), AttemptOutcome(attempted_at=NOW, status=200), MANUAL) == RetryDecision(
+            state=DeliveryState.DELIVERED, due_at=None
         )
 
 
@@ -42,16 +52,16 @@ def test_a_receiver_that_always_fails_is_called_every_ten_minutes_until_the_limi
     clock, called = NOW, []
     for attempts in range(100):
         called.append(clock - NOW)
-        then = after(delivery(attempts), Outcome(at=clock, failure="refused"), MANUAL)
+        then = decide_next(delivery(attempts), AttemptOutcome(attempted_at=clock, failure="refused"), MANUAL)
         if then.due_at is None:
             break
         clock = then.due_at
     assert called == [number * 10 * MINUTE for number in range(5)]
-    assert then.state is State.DEAD
+    assert then.state is DeliveryState.DEAD
 
 
 def test_a_limit_of_one_means_no_second_attempt() -> None:
-    assert after(delivery(), failed(), Schedule(every=MINUTE, attempts=1)).state is State.DEAD
+    assert decide_next(delivery(), failed(), RetrySchedule(interval=MINUTE, max_attempts=1)).state is DeliveryState.DEAD
 
 
 def test_jitter_does_not_touch_the_manuals_schedule() -> None:
@@ -86,14 +96,14 @@ def test_retry_after_is_honoured_but_never_hurries_and_never_puts_off_for_ever(
 
 
 def test_a_receiver_cannot_buy_more_attempts_by_retry_after() -> None:
-    assert after(delivery(4), failed(MINUTE), MANUAL).state is State.DEAD
+    assert decide_next(delivery(4), failed(MINUTE), MANUAL).state is DeliveryState.DEAD
 
 
 @given(st.integers(0, 998), st.none() | WAITS, st.floats(0.8, 1.2), st.booleans())
 def test_whatever_is_asked_the_next_attempt_is_within_the_schedule_and_a_day(
     attempts: int, asked: timedelta | None, jitter: float, is_exponential: bool
 ) -> None:
-    schedule = Schedule(every=10 * MINUTE, attempts=1000, is_exponential=is_exponential)
+    schedule = RetrySchedule(interval=10 * MINUTE, max_attempts=1000, is_exponential=is_exponential)
     waited = wait(attempts, schedule, asked, jitter)
-    assert (0.8 if is_exponential else 1) * schedule.every <= waited <= LONGEST_WAIT
-    assert asked is None or waited >= min(asked, LONGEST_WAIT)
+    assert (0.8 if is_exponential else 1) * schedule.interval <= waited <= MAX_RETRY_DELAY
+    assert asked is None or waited >= min(asked, MAX_RETRY_DELAY)

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ccfs.model import month
-from ccfs.model.call_id import begun
+from ccfs.model.calls import partition_month
+from ccfs.model.calls.call_id import started_at
 
 
 def test_an_instant_is_of_the_month_that_it_is_in_utc() -> None:
-    assert month.of(datetime(2024, 1, 1, 5, tzinfo=timezone(timedelta(hours=8)))) == 202312
-    assert month.begin(202312) == datetime(2023, 12, 1, tzinfo=UTC)
+    assert partition_month.month_key(datetime(2024, 1, 1, 5, tzinfo=timezone(timedelta(hours=8)))) == 202312
+    assert partition_month.month_start(202312) == datetime(2023, 12, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_an_instant_is_of_the_month_that_it_is_in_utc() -> None:
     [(202312, 1, 202401), (202401, -1, 202312), (202405, 24, 202605), (202405, -5, 202312)],
 )
 def test_months_are_counted(number: int, count: int, found: int) -> None:
-    assert month.after(number, count) == found
+    assert partition_month.add_months(number, count) == found
 
 
 @pytest.mark.parametrize(
@@ -26,24 +26,30 @@ def test_months_are_counted(number: int, count: int, found: int) -> None:
     [
         ("/0/1/record/AK/20240101/20260504/512/1.wav", 202605),
         ("Y:/8/0/20260504/512/1.V3", 202605),
-        ("Y:/8/0/20260532/512/1.V3", month.UNDATED),
-        ("Y:/8/0/19991231/512/1.V3", month.UNDATED),
-        ("Y:/8/0/2026050/512/1.V3", month.UNDATED),
-        ("/", month.UNDATED),
-        ("", month.UNDATED),
+        ("Y:/8/0/20260532/512/1.V3", partition_month.UNDATED),
+        ("Y:/8/0/19991231/512/1.V3", partition_month.UNDATED),
+        ("Y:/8/0/2026050/512/1.V3", partition_month.UNDATED),
+        ("/", partition_month.UNDATED),
+        ("", partition_month.UNDATED),
     ],
 )
 def test_a_name_tells_its_month(name: str, found: int) -> None:
-    assert month.of_name(name) == found
+    assert partition_month.parse_month_key(name) == found
 
 
 def test_the_calendar_has_ends() -> None:
-    assert month.clamped(datetime(1, 1, 2, tzinfo=UTC), timedelta(days=-5)) == datetime.min.replace(tzinfo=UTC)
-    assert month.clamped(datetime(9999, 12, 30, tzinfo=UTC), timedelta(days=5)) == datetime.max.replace(tzinfo=UTC)
-    assert month.clamped(datetime(2024, 1, 2, tzinfo=UTC), timedelta(days=-1)) == datetime(2024, 1, 1, tzinfo=UTC)
+    assert partition_month.shift_clamped(datetime(1, 1, 2, tzinfo=UTC), timedelta(days=-5)) == datetime.min.replace(
+        tzinfo=UTC
+    )
+    assert partition_month.shift_clamped(datetime(9999, 12, 30, tzinfo=UTC), timedelta(days=5)) == datetime.max.replace(
+        tzinfo=UTC
+    )
+    assert partition_month.shift_clamped(datetime(2024, 1, 2, tzinfo=UTC), timedelta(days=-1)) == datetime(
+        2024, 1, 1, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize("call_id", ["5-1", "99999999999999-1", "x123", "", "1-" + "9" * 30, "9" * 5000 + "-1"])
 def test_an_id_of_no_usual_time_tells_none(call_id: str) -> None:
-    assert begun(call_id) is None
-    assert begun("1705311042-118") == datetime(2024, 1, 15, 9, 30, 42, tzinfo=UTC)
+    assert started_at(call_id) is None
+    assert started_at("1705311042-118") == datetime(2024, 1, 15, 9, 30, 42, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.ranges import Unsatisfiable, still_valid, unchanged, wanted
+from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, is_not_modified, parse_range
 
 ETAG = '"b233b70f105fc9dc"'
 
@@ -26,7 +26,7 @@ ETAG = '"b233b70f105fc9dc"'
     ],
 )
 def test_one_range_is_understood(header: str, span: tuple[int, int]) -> None:
-    assert wanted(header, 10000) == span
+    assert parse_range(header, 10000) == span
 
 
 @pytest.mark.parametrize(
@@ -51,23 +51,23 @@ def test_one_range_is_understood(header: str, span: tuple[int, int]) -> None:
     ],
 )
 def test_what_is_not_one_plain_range_asks_for_everything(header: str | None) -> None:
-    assert wanted(header, 10000) is None
+    assert parse_range(header, 10000) is None
 
 
 @pytest.mark.parametrize(
     ("header", "size"), [("bytes=10000-", 10000), ("bytes=-0", 10000), ("bytes=0-", 0), ("bytes=-5", 0)]
 )
 def test_a_range_outside_the_bytes_cannot_be_satisfied(header: str, size: int) -> None:
-    with pytest.raises(Unsatisfiable):
-        wanted(header, size)
+    with pytest.raises(RangeNotSatisfiable):
+        parse_range(header, size)
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40) | st.none(), st.integers(1, 2**40))
 def test_a_satisfied_range_lies_within_the_bytes(start: int, last: int | None, size: int) -> None:
     header = f"bytes={start}-{'' if last is None else last}"
     try:
-        span = wanted(header, size)
-    except Unsatisfiable:
+        span = parse_range(header, size)
+    except RangeNotSatisfiable:
         assert start >= size
         return
     if span is None:
@@ -81,8 +81,8 @@ def test_a_satisfied_range_lies_within_the_bytes(start: int, last: int | None, s
 @given(st.text(max_size=40), st.integers(0, 2**40))
 def test_no_header_does_any_harm(header: str, size: int) -> None:
     try:
-        span = wanted(header, size)
-    except Unsatisfiable:
+        span = parse_range(header, size)
+    except RangeNotSatisfiable:
         return
     assert span is None or 0 <= span[0] < span[1] <= size
 
@@ -99,7 +99,7 @@ def test_no_header_does_any_harm(header: str, size: int) -> None:
     ],
 )
 def test_a_range_holds_for_the_very_same_bytes_only(if_range: str | None, is_valid: bool) -> None:
-    assert still_valid(if_range, ETAG) is is_valid
+    assert if_range_matches(if_range, ETAG) is is_valid
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_range_holds_for_the_very_same_bytes_only(if_range: str | None, is_val
     ],
 )
 def test_who_has_the_bytes_is_not_sent_them_again(if_none_match: str | None, is_unchanged: bool) -> None:
-    assert unchanged(if_none_match, ETAG) is is_unchanged
+    assert is_not_modified(if_none_match, ETAG) is is_unchanged

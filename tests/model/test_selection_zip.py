@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.model.selection import FOLDER, Missing, Taken, name_of
-from ccfs.model.selection_zip import Contents, cut, head, made, tail
+from ccfs.model.bulk.bulk_download import MEMBER_FOLDER, BulkItem, MissingReason, build_member_name
+from ccfs.model.bulk.bulk_zip import BulkZipContents, build_item_header, iter_trailer, slice_range, summarise_zip
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 5, 4, 4, 0, tzinfo=UTC)
-USUAL = Taken(
+USUAL = BulkItem(
     number=1,
     file_name="/0/1/record/x/1.V3",
     call_id="1700000000-1",
@@ -31,32 +31,32 @@ USUAL = Taken(
 )
 
 
-def listed(sizes: Sequence[int], missing: Sequence[int] = (), crcs: Sequence[int] = ()) -> Contents:
+def listed(sizes: Sequence[int], missing: Sequence[int] = (), crcs: Sequence[int] = ()) -> BulkZipContents:
     """A list of recordings of these sizes, at their places in the zip."""
-    found: list[Taken] = []
+    found: list[BulkItem] = []
     at = 0
     for number, size in enumerate(sizes, 1):
         one = replace(USUAL, number=number)
         if number in missing:
-            found.append(replace(one, missing=Missing.GONE))
+            found.append(replace(one, missing_reason=MissingReason.GONE))
             continue
         crc = crcs[number - 1] if crcs else 0
-        one = replace(one, size=size, crc32=crc, at=at, name=name_of(one, ZONE, b"RIFF"))
+        one = replace(one, size=size, crc32=crc, zip_offset=at, member_name=build_member_name(one, ZONE, b"RIFF"))
         found.append(one)
-        at += len(head(one, ZONE)) + size
-    return Contents(taken=lambda: iter(found), zone=ZONE, made_at=NOON, files_end=at)
+        at += len(build_item_header(one, ZONE)) + size
+    return BulkZipContents(iter_items=lambda: iter(found), zone=ZONE, created_at=NOON, files_end=at)
 
 
-def whole(of: Contents, files: dict[int, bytes]) -> bytes:
-    parts = [head(one, ZONE) + files[one.number] for one in of.taken() if not one.missing]
-    return b"".join((*parts, *tail(of, made(of))))
+def whole(of: BulkZipContents, files: dict[int, bytes]) -> bytes:
+    parts = [build_item_header(one, ZONE) + files[one.number] for one in of.iter_items() if not one.missing_reason]
+    return b"".join((*parts, *iter_trailer(of, summarise_zip(of))))
 
 
 def test_a_reader_finds_the_recordings_and_the_lists() -> None:
     files = {number: bytes([number]) * number * 10 for number in range(1, 6)}
     of = listed([len(files[n]) for n in range(1, 6)], missing=[2], crcs=[zlib.crc32(files[n]) for n in range(1, 6)])
     data = whole(of, files)
-    assert len(data) == made(of).size
+    assert len(data) == summarise_zip(of).size
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         index = list(csv.DictReader(io.StringIO(archive.read("index.csv").decode("utf-8-sig"))))
@@ -69,22 +69,22 @@ def test_a_reader_finds_the_recordings_and_the_lists() -> None:
 
 def test_any_part_of_the_end_is_made_alone() -> None:
     of, chance = listed([0] * 500), random.Random(1)
-    told = made(of)
-    end = b"".join(tail(of, told))
+    told = summarise_zip(of)
+    end = b"".join(iter_trailer(of, told))
     for _ in range(100):
         start = chance.randrange(len(end))
         stop = chance.randrange(start, len(end) + 1)
-        found = b"".join(cut(tail(of, told), of.files_end, of.files_end + start, of.files_end + stop))
+        found = b"".join(slice_range(iter_trailer(of, told), of.files_end, of.files_end + start, of.files_end + stop))
         assert found == end[start:stop]
 
 
 class Hollow(io.RawIOBase):
     """The zip as a file in which the recordings' bytes are all zero: so it may be larger than any disk."""
 
-    def __init__(self, of: Contents) -> None:
-        self._heads = [(one.at, head(one, ZONE)) for one in of.taken()]
-        self._end, self._begin, self._at = b"".join(tail(of, made(of))), of.files_end, 0
-        self.size = made(of).size
+    def __init__(self, of: BulkZipContents) -> None:
+        self._heads = [(one.zip_offset, build_item_header(one, ZONE)) for one in of.iter_items()]
+        self._end, self._begin, self._at = b"".join(iter_trailer(of, summarise_zip(of))), of.files_end, 0
+        self.size = summarise_zip(of).size
 
     def seekable(self) -> bool:
         return True
@@ -132,9 +132,9 @@ def test_it_may_hold_any_number_of_recordings(count: int) -> None:
 
 def test_another_list_has_another_tag() -> None:
     one = listed([5, 6])
-    changed = [replace(first, sha256="cd" * 32) if first.number == 1 else first for first in one.taken()]
-    assert made(one).tag == made(one).tag
-    assert made(replace(one, taken=lambda: iter(changed))).tag != made(one).tag
+    changed = [replace(first, sha256="cd" * 32) if first.number == 1 else first for first in one.iter_items()]
+    assert summarise_zip(one).etag == summarise_zip(one).etag
+    assert summarise_zip(replace(one, iter_items=lambda: iter(changed))).etag != summarise_zip(one).etag
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_another_list_has_another_tag() -> None:
     ],
 )
 def test_a_name_leads_nowhere_whatever_callers_call_themselves(field: str, text: str) -> None:
-    name = name_of(replace(USUAL, **{field: text}), ZONE, b"other")  # type: ignore[arg-type]
-    inner = name.removeprefix(FOLDER)
-    assert name.startswith(f"{FOLDER}2026-05-04_12-00-00_")
+    name = build_member_name(replace(USUAL, **{field: text}), ZONE, b"other")  # type: ignore[arg-type]
+    inner = name.removeprefix(MEMBER_FOLDER)
+    assert name.startswith(f"{MEMBER_FOLDER}2026-05-04_12-00-00_")
     assert inner.isprintable()
     assert not set(inner) & set("/\\:*?\"<>|'=! \u202e")
     assert len(inner) < 180
@@ -162,5 +162,5 @@ def test_a_name_leads_nowhere_whatever_callers_call_themselves(field: str, text:
 
 
 def test_a_wav_is_called_one() -> None:
-    assert name_of(USUAL, ZONE, b"RIFF\0\0").endswith("_00001.wav")
-    assert name_of(USUAL, ZONE, b"ID3\4").endswith("_00001.v3")
+    assert build_member_name(USUAL, ZONE, b"RIFF\0\0").endswith("_00001.wav")
+    assert build_member_name(USUAL, ZONE, b"ID3\4").endswith("_00001.v3")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.stored_zip import Member, Segment, layout, length, pieces
+from ccfs.model.formats.stored_zip import ZipMember, ZipSegment, build_segments, iter_slices, total_size
 
 NOON = datetime(2020, 10, 15, 12, 30, 58)
 GIGABYTE = 1 << 30
@@ -20,22 +20,22 @@ contents = st.lists(
 )
 
 
-def member(name: str, data: bytes) -> Member:
-    return Member(name=name, size=len(data), crc32=zlib.crc32(data), modified=NOON)
+def member(name: str, data: bytes) -> ZipMember:
+    return ZipMember(name=name, size=len(data), crc32=zlib.crc32(data), modified=NOON)
 
 
-def read(segments: Sequence[Segment], files: Sequence[bytes], start: int, end: int) -> bytes:
+def read(segments: Sequence[ZipSegment], files: Sequence[bytes], start: int, end: int) -> bytes:
     """The bytes of a range of the zip, as the server would send them."""
     return b"".join(
         (segment.data if segment.member is None else files[segment.member])[low:high]
-        for segment, low, high in pieces(segments, start, end)
+        for segment, low, high in iter_slices(segments, start, end)
     )
 
 
 class Hollow(io.RawIOBase):
     """A zip as a file in which the members' bytes are all zero: so it may be larger than any disk."""
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
+    def __init__(self, segments: Sequence[ZipSegment]) -> None:
         self._segments, self._at = segments, 0
 
     def seekable(self) -> bool:
@@ -45,17 +45,17 @@ class Hollow(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, length(self._segments))[whence]
+        self._at = offset + (0, self._at, total_size(self._segments))[whence]
         return self._at
 
     def tell(self) -> int:
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        end = length(self._segments) if size < 0 else min(self._at + size, length(self._segments))
+        end = total_size(self._segments) if size < 0 else min(self._at + size, total_size(self._segments))
         found = b"".join(
             segment.data[low:high] if segment.member is None else bytes(high - low)
-            for segment, low, high in pieces(self._segments, self._at, end)
+            for segment, low, high in iter_slices(self._segments, self._at, end)
         )
         self._at += len(found)
         return found
@@ -63,9 +63,9 @@ class Hollow(io.RawIOBase):
 
 @given(contents)
 def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]]) -> None:
-    segments = layout([member(f"{number}_{name}", data) for number, (name, data) in enumerate(files)])
-    whole = read(segments, [data for _, data in files], 0, length(segments))
-    assert len(whole) == length(segments)
+    segments = build_segments([member(f"{number}_{name}", data) for number, (name, data) in enumerate(files)])
+    whole = read(segments, [data for _, data in files], 0, total_size(segments))
+    assert len(whole) == total_size(segments)
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
         assert [info.orig_filename for info in archive.infolist()] == [
@@ -77,8 +77,8 @@ def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]
 
 @given(contents, st.data())
 def test_every_range_is_that_part_of_the_whole(files: list[tuple[str, bytes]], data: st.DataObject) -> None:
-    segments, bodies = layout([member(name, body) for name, body in files]), [body for _, body in files]
-    size = length(segments)
+    segments, bodies = build_segments([member(name, body) for name, body in files]), [body for _, body in files]
+    size = total_size(segments)
     start = data.draw(st.integers(0, size))
     end = data.draw(st.integers(start, size))
     assert read(segments, bodies, start, end) == read(segments, bodies, 0, size)[start:end]
@@ -98,8 +98,10 @@ def test_every_range_is_that_part_of_the_whole(files: list[tuple[str, bytes]], d
 )
 def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
     crc = zlib.crc32(bytes(7))  # of the one that is read to its end
-    segments = layout([Member(name=f"{n}.wav", size=size, crc32=crc, modified=NOON) for n, size in enumerate(sizes)])
-    assert length(segments) > sum(sizes)
+    segments = build_segments(
+        [ZipMember(name=f"{n}.wav", size=size, crc32=crc, modified=NOON) for n, size in enumerate(sizes)]
+    )
+    assert total_size(segments) > sum(sizes)
     with zipfile.ZipFile(Hollow(segments)) as archive:
         assert [info.file_size for info in archive.infolist()] == sizes
         assert [info.compress_size for info in archive.infolist()] == sizes
@@ -110,8 +112,8 @@ def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 65534, 65535])
 def test_a_zip_may_have_any_number_of_members(count: int) -> None:
-    segments = layout([member(f"{number}", b"") for number in range(count)])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b""] * count, 0, length(segments)))) as archive:
+    segments = build_segments([member(f"{number}", b"") for number in range(count)])
+    with zipfile.ZipFile(io.BytesIO(read(segments, [b""] * count, 0, total_size(segments)))) as archive:
         assert len(archive.infolist()) == count
         assert archive.testzip() is None
 
@@ -126,13 +128,13 @@ def test_a_zip_may_have_any_number_of_members(count: int) -> None:
     ],
 )
 def test_a_member_has_its_time(moment: datetime, kept: tuple[int, ...]) -> None:
-    segments = layout([Member(name="a.wav", size=0, crc32=0, modified=moment)])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b""], 0, length(segments)))) as archive:
+    segments = build_segments([ZipMember(name="a.wav", size=0, crc32=0, modified=moment)])
+    with zipfile.ZipFile(io.BytesIO(read(segments, [b""], 0, total_size(segments)))) as archive:
         assert archive.infolist()[0].date_time == kept
 
 
 def test_a_name_beyond_ascii_is_marked_as_utf_8() -> None:
-    segments = layout([member("录音.wav", b"x")])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b"x"], 0, length(segments)))) as archive:
+    segments = build_segments([member("录音.wav", b"x")])
+    with zipfile.ZipFile(io.BytesIO(read(segments, [b"x"], 0, total_size(segments)))) as archive:
         assert archive.namelist() == ["录音.wav"]
         assert archive.infolist()[0].flag_bits & 0x800

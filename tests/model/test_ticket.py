@@ -4,24 +4,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ccfs.model.ticket import LIFE, is_good, ticket
+from ccfs.model.blobs.peer_token import MAX_AGE, sign_peer_request, verify_peer_request
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KEY, NEWER = b"a" * 32, b"b" * 32
 ASKED = ("GET", "/peer/0/7/rec/a.wav", "bytes=0-9")
-SHOWN = ticket(KEY, *ASKED, NOW)
+SHOWN = sign_peer_request(KEY, *ASKED, NOW)
 SECOND = timedelta(seconds=1)
 
 
 def test_a_ticket_is_good_for_its_request() -> None:
-    assert is_good(SHOWN, [KEY], *ASKED, NOW)
-    assert is_good(ticket(KEY, "HEAD", "/peer/0/a", "", NOW), [KEY], "HEAD", "/peer/0/a", "", NOW)
+    assert verify_peer_request(SHOWN, [KEY], *ASKED, NOW)
+    assert verify_peer_request(
+        sign_peer_request(KEY, "HEAD", "/peer/0/a", "", NOW), [KEY], "HEAD", "/peer/0/a", "", NOW
+    )
 
 
 def test_any_of_the_keys_is_good() -> None:
-    assert is_good(SHOWN, [NEWER, KEY], *ASKED, NOW)
-    assert not is_good(SHOWN, [NEWER], *ASKED, NOW)
-    assert not is_good(SHOWN, [], *ASKED, NOW)
+    assert verify_peer_request(SHOWN, [NEWER, KEY], *ASKED, NOW)
+    assert not verify_peer_request(SHOWN, [NEWER], *ASKED, NOW)
+    assert not verify_peer_request(SHOWN, [], *ASKED, NOW)
 
 
 @pytest.mark.parametrize(
@@ -36,13 +38,13 @@ def test_any_of_the_keys_is_good() -> None:
     ],
 )
 def test_it_is_good_for_no_other(asked: tuple[str, str, str]) -> None:
-    assert not is_good(SHOWN, [KEY], *asked, NOW)
+    assert not verify_peer_request(SHOWN, [KEY], *asked, NOW)
 
 
 @pytest.mark.parametrize("way", [-1, 1])
 def test_it_is_good_for_a_minute_either_way(way: int) -> None:
-    assert is_good(SHOWN, [KEY], *ASKED, NOW + way * LIFE)
-    assert not is_good(SHOWN, [KEY], *ASKED, NOW + way * (LIFE + SECOND))
+    assert verify_peer_request(SHOWN, [KEY], *ASKED, NOW + way * MAX_AGE)
+    assert not verify_peer_request(SHOWN, [KEY], *ASKED, NOW + way * (MAX_AGE + SECOND))
 
 
 @pytest.mark.parametrize(
@@ -52,4 +54,4 @@ def test_it_is_good_for_a_minute_either_way(way: int) -> None:
     + [SHOWN[:-1] + "é"],
 )
 def test_nonsense_is_not_good(shown: str) -> None:
-    assert not is_good(shown, [KEY], *ASKED, NOW)
+    assert not verify_peer_request(shown, [KEY], *ASKED, NOW)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ccfs.model.totp import accepted_step, code, secret_of, uri
+from ccfs.model.identity.totp import build_uri, compute_code, encode_secret, match_step
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 
@@ -15,26 +15,29 @@ SECRET = base64.b32encode(b"12345678901234567890").decode()
     [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (1234567890, "005924"), (20000000000, "353130")],
 )
 def test_codes_are_those_of_the_rfc(seconds: int, expected: str) -> None:
-    assert code(SECRET, seconds // 30) == expected
+    assert compute_code(SECRET, seconds // 30) == expected
 
 
 @pytest.mark.parametrize(("late", "is_good"), [(-61, False), (-30, True), (0, True), (30, True), (61, False)])
 def test_a_code_is_good_half_a_minute_around_its_time(late: int, is_good: bool) -> None:
     now = datetime.fromtimestamp(1111111110 + late, UTC)
-    assert (accepted_step(SECRET, "050471", now, 0) is not None) is is_good
+    assert (match_step(SECRET, "050471", now, 0) is not None) is is_good
 
 
 def test_a_code_is_good_once() -> None:
     now = datetime.fromtimestamp(1111111111, UTC)
-    step = accepted_step(SECRET, "050 471", now, 0)
+    step = match_step(SECRET, "050 471", now, 0)
     assert step == 37037037
-    assert accepted_step(SECRET, "050471", now, step) is None
+    assert match_step(SECRET, "050471", now, step) is None
 
 
 @pytest.mark.parametrize("given", ["", "0", "x" * 6, "0504711", "٠٥٠٤٧١", "050471\n"])
 def test_what_is_no_code_is_refused(given: str) -> None:
-    assert accepted_step(SECRET, given, datetime.fromtimestamp(1111111111, UTC), 0) is None
+    assert match_step(SECRET, given, datetime.fromtimestamp(1111111111, UTC), 0) is None
 
 
 def test_an_authenticator_is_told_the_secret_by_an_address() -> None:
-    assert uri(secret_of(b"12345678901234567890"), "a@b") == f"otpauth://totp/ccfs:a%40b?secret={SECRET}&issuer=ccfs"
+    assert (
+        build_uri(encode_secret(b"12345678901234567890"), "a@b")
+        == f"otpauth://totp/ccfs:a%40b?secret={SECRET}&issuer=ccfs"
+    )

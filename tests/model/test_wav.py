@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.wav import A_LAW, EXTENSIBLE, GSM, MAX_DATA, MU_LAW, PCM, NotWav, check_upload, header, read_format
+from ccfs.model.recordings.wav import (
+    A_LAW,
+    EXTENSIBLE,
+    GSM,
+    MAX_DATA_BYTES,
+    MU_LAW,
+    PCM,
+    InvalidWav,
+    build_header,
+    check_upload,
+    read_format,
+)
 
 # Written by sox: A-law with a fact chunk, 8 samples; GSM in its Microsoft form ("WAV49"), 320 samples; 24-bit extensible.
 SOX_A_LAW = bytes.fromhex(
@@ -34,7 +45,7 @@ FFMPEG_PIPED = bytes.fromhex(
 # What Asterisk's format_wav writes before the first sample, and leaves when it is killed.
 ASTERISK_LIVE_HEAD = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16) + b"data\0\0\0\0"
 
-UPLOAD = header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=4) + b"\xd5" * 4
+UPLOAD = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=4) + b"\xd5" * 4
 
 
 def fmt(tag: int = PCM, channels: int = 1, rate: int = 8000, bits: int = 8) -> bytes:
@@ -51,7 +62,7 @@ def test_an_a_law_file_is_described() -> None:
     found = read_format(SOX_A_LAW, len(SOX_A_LAW))
     assert (found.tag, found.channels, found.rate, found.bits, found.block_align) == (A_LAW, 1, 8000, 8, 1)
     assert SOX_A_LAW[found.data_offset :] == bytes.fromhex("ff8bb9a6a3a3a6bb")
-    assert (found.data_size, found.duration, found.open_ended, found.cut) == (8, 0.001, False, False)
+    assert (found.data_size, found.duration, found.is_open_ended, found.is_truncated) == (8, 0.001, False, False)
 
 
 def test_gsm_takes_its_length_from_the_byte_rate() -> None:
@@ -76,7 +87,7 @@ def test_an_extensible_format_of_a_foreign_guid_stays_extensible() -> None:
 def test_sizes_left_open_mean_to_the_end_of_the_file(head: bytes, offset: int) -> None:
     found = read_format(head, offset + 16000)
     assert (found.data_offset, found.data_size, found.duration) == (offset, 16000, 1.0)
-    assert (found.open_ended, found.cut) == (True, False)
+    assert (found.is_open_ended, found.is_truncated) == (True, False)
 
 
 def test_a_riff_that_ends_at_its_empty_data_is_open_too() -> None:
@@ -86,12 +97,12 @@ def test_a_riff_that_ends_at_its_empty_data_is_open_too() -> None:
 def test_an_empty_recording_with_something_after_it_stays_empty() -> None:
     wav = riff(fmt(), b"data\0\0\0\0", b"LIST\4\0\0\0INFO")
     found = read_format(wav, len(wav))
-    assert (found.data_size, found.duration, found.open_ended) == (0, 0.0, False)
+    assert (found.data_size, found.duration, found.is_open_ended) == (0, 0.0, False)
 
 
 def test_more_audio_promised_than_there_is_is_clamped() -> None:
     found = read_format(SOX_PIPED_HEAD, len(SOX_PIPED_HEAD) + 160)
-    assert (found.data_size, found.cut, found.open_ended) == (160, True, False)
+    assert (found.data_size, found.is_truncated, found.is_open_ended) == (160, True, False)
 
 
 def test_an_odd_chunk_before_the_audio_is_followed_by_padding() -> None:
@@ -125,13 +136,13 @@ def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
     ],
 )
 def test_what_is_no_wav_is_refused_with_a_reason(head: bytes, reason: str) -> None:
-    with pytest.raises(NotWav, match=reason):
+    with pytest.raises(InvalidWav, match=reason):
         read_format(head, len(head))
 
 
 @pytest.mark.parametrize(("tag", "bits", "size"), [(PCM, 8, 44), (PCM, 16, 44), (A_LAW, 8, 58), (MU_LAW, 8, 58)])
 def test_a_written_header_is_read_back(tag: int, bits: int, size: int) -> None:
-    wav = header(tag=tag, rate=16000, channels=2, bits=bits, data_size=3200)
+    wav = build_header(tag=tag, rate=16000, channels=2, bits=bits, data_size=3200)
     found = read_format(wav, size + 3200)
     assert len(wav) == found.data_offset == size
     assert (found.tag, found.channels, found.rate, found.bits, found.data_size) == (tag, 2, 16000, bits, 3200)
@@ -139,24 +150,26 @@ def test_a_written_header_is_read_back(tag: int, bits: int, size: int) -> None:
 
 
 def test_the_written_a_law_header_is_the_one_that_sox_writes() -> None:
-    assert header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8) == SOX_A_LAW[:58]
+    assert build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8) == SOX_A_LAW[:58]
 
 
 def test_the_padding_of_odd_audio_counts_for_the_whole_and_not_for_the_data() -> None:
-    wav = header(tag=MU_LAW, rate=8000, channels=1, bits=8, data_size=3) + b"abc\0"
+    wav = build_header(tag=MU_LAW, rate=8000, channels=1, bits=8, data_size=3) + b"abc\0"
     assert int.from_bytes(wav[4:8], "little") == len(wav) - 8
     assert read_format(wav, len(wav)).data_size == 3
 
 
-@pytest.mark.parametrize(("tag", "channels", "size"), [(GSM, 1, 65), (PCM, 0, 2), (PCM, 1, MAX_DATA + 1), (PCM, 1, -1)])
+@pytest.mark.parametrize(
+    ("tag", "channels", "size"), [(GSM, 1, 65), (PCM, 0, 2), (PCM, 1, MAX_DATA_BYTES + 1), (PCM, 1, -1)]
+)
 def test_no_header_is_written_that_would_lie(tag: int, channels: int, size: int) -> None:
     with pytest.raises(ValueError, match=r"no header is made|do not fit"):
-        header(tag=tag, rate=8000, channels=channels, bits=8, data_size=size)
+        build_header(tag=tag, rate=8000, channels=channels, bits=8, data_size=size)
 
 
 @pytest.mark.parametrize("tag", [PCM, A_LAW, MU_LAW])
 def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
-    wav = header(tag=tag, rate=8000, channels=1, bits=8, data_size=4000) + bytes(4000)
+    wav = build_header(tag=tag, rate=8000, channels=1, bits=8, data_size=4000) + bytes(4000)
     assert check_upload(wav).duration == 0.5
 
 
@@ -172,17 +185,17 @@ def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
     ],
 )
 def test_anything_else_may_not_be_uploaded(wav: bytes, reason: str) -> None:
-    with pytest.raises(NotWav, match=reason):
+    with pytest.raises(InvalidWav, match=reason):
         check_upload(wav)
 
 
 def judged(data: bytes, total_size: int) -> None:
     """Reads hostile bytes: what comes back must make sense, and only NotWav may be raised."""
-    with suppress(NotWav):
+    with suppress(InvalidWav):
         found = read_format(data, total_size)
         assert 0 <= found.data_size <= max(total_size, len(data)) - found.data_offset
         assert found.duration is None or found.duration >= 0
-    with suppress(NotWav):
+    with suppress(InvalidWav):
         assert check_upload(data).data_size > 0
 
 

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.window import BeginsAfterEnd, NotATime, TooWide, Window, instant, local, parse, text, window
+from ccfs.model.exports.time_window import (
+    InvalidTime,
+    TimeWindow,
+    WindowEndsBeforeBegin,
+    WindowTooWide,
+    build_window,
+    format_local,
+    parse_local,
+    to_local,
+    to_utc,
+)
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -20,19 +30,21 @@ def utc(written: str) -> datetime:
 
 
 def test_a_wall_clock_in_shanghai_is_eight_hours_ahead() -> None:
-    assert instant(parse("2018-07-02 10:42:49"), SHANGHAI) == utc("2018-07-02T02:42:49")
-    assert text(local(utc("2018-07-02T02:42:49.999"), SHANGHAI)) == "2018-07-02 10:42:49"
+    assert to_utc(parse_local("2018-07-02 10:42:49"), SHANGHAI) == utc("2018-07-02T02:42:49")
+    assert format_local(to_local(utc("2018-07-02T02:42:49.999"), SHANGHAI)) == "2018-07-02 10:42:49"
 
 
 def test_an_hour_that_comes_twice_is_its_first_coming_unless_asked() -> None:
-    twice = parse("2025-10-26 02:30:00")
-    assert instant(twice, BERLIN) == utc("2025-10-26T00:30:00")
-    assert instant(twice, BERLIN, fold=1) == utc("2025-10-26T01:30:00")
+    twice = parse_local("2025-10-26 02:30:00")
+    assert to_utc(twice, BERLIN) == utc("2025-10-26T00:30:00")
+    assert to_utc(twice, BERLIN, fold=1) == utc("2025-10-26T01:30:00")
 
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_an_hour_that_never_comes_is_moved_forward(fold: int) -> None:
-    assert local(instant(parse("2025-03-30 02:30:00"), BERLIN, fold=fold), BERLIN) == parse("2025-03-30 03:30:00")
+    assert to_local(to_utc(parse_local("2025-03-30 02:30:00"), BERLIN, fold=fold), BERLIN) == parse_local(
+        "2025-03-30 03:30:00"
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,51 +59,51 @@ def test_an_hour_that_never_comes_is_moved_forward(fold: int) -> None:
     ],
 )
 def test_what_is_no_time_is_refused(written: str) -> None:
-    with pytest.raises(NotATime):
-        parse(written)
+    with pytest.raises(InvalidTime):
+        parse_local(written)
 
 
 def test_the_ends_of_the_calendar_are_no_times() -> None:
-    with pytest.raises(NotATime):
-        instant(parse("0001-01-01 00:00:00"), SHANGHAI)
-    with pytest.raises(NotATime):
-        local(datetime.max.replace(tzinfo=UTC), SHANGHAI)
-    with pytest.raises(NotATime):
-        window(parse("9999-12-31 23:59:59"), parse("9999-12-31 23:59:59"), ZoneInfo("UTC"), days=3)
+    with pytest.raises(InvalidTime):
+        to_utc(parse_local("0001-01-01 00:00:00"), SHANGHAI)
+    with pytest.raises(InvalidTime):
+        to_local(datetime.max.replace(tzinfo=UTC), SHANGHAI)
+    with pytest.raises(InvalidTime):
+        build_window(parse_local("9999-12-31 23:59:59"), parse_local("9999-12-31 23:59:59"), ZoneInfo("UTC"), days=3)
 
 
 def test_a_window_has_the_second_that_is_named_as_its_end() -> None:
-    asked = window(parse("2018-06-29 10:42:49"), parse("2018-07-02 10:42:49"), SHANGHAI, days=3)
-    assert asked == Window(begin=utc("2018-06-29T02:42:49"), end=utc("2018-07-02T02:42:50"))
+    asked = build_window(parse_local("2018-06-29 10:42:49"), parse_local("2018-07-02 10:42:49"), SHANGHAI, days=3)
+    assert asked == TimeWindow(begin=utc("2018-06-29T02:42:49"), end=utc("2018-07-02T02:42:50"))
     assert utc("2018-07-02T02:42:49.999") in asked
     assert utc("2018-07-02T02:42:50") not in asked
 
 
 def test_a_window_has_both_comings_of_its_last_hour() -> None:
-    asked = window(parse("2025-10-26 02:00:00"), parse("2025-10-26 02:59:59"), BERLIN, days=3)
+    asked = build_window(parse_local("2025-10-26 02:00:00"), parse_local("2025-10-26 02:59:59"), BERLIN, days=3)
     assert asked.end - asked.begin == timedelta(hours=2)
 
 
 def test_a_window_of_a_time_that_never_comes_is_not_upside_down() -> None:
-    asked = window(parse("2025-03-30 02:15:00"), parse("2025-03-30 02:15:00"), BERLIN, days=3)
+    asked = build_window(parse_local("2025-03-30 02:15:00"), parse_local("2025-03-30 02:15:00"), BERLIN, days=3)
     assert asked.end - asked.begin == timedelta(seconds=1)
 
 
 def test_a_window_of_the_allowed_days_is_allowed_and_a_second_more_is_not() -> None:
-    begin = parse("2025-03-29 00:00:00")
-    assert window(begin, begin + timedelta(days=3), BERLIN, days=3)  # clocks change in between: still three days
-    with pytest.raises(TooWide, match="more than 3 days"):
-        window(begin, begin + timedelta(days=3, seconds=1), BERLIN, days=3)
+    begin = parse_local("2025-03-29 00:00:00")
+    assert build_window(begin, begin + timedelta(days=3), BERLIN, days=3)  # clocks change in between: still three days
+    with pytest.raises(WindowTooWide, match="more than 3 days"):
+        build_window(begin, begin + timedelta(days=3, seconds=1), BERLIN, days=3)
 
 
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(BeginsAfterEnd):
-        window(parse("2025-01-01 00:00:01"), parse("2025-01-01 00:00:00"), SHANGHAI, days=3)
+    with pytest.raises(WindowEndsBeforeBegin):
+        build_window(parse_local("2025-01-01 00:00:01"), parse_local("2025-01-01 00:00:00"), SHANGHAI, days=3)
 
 
 @given(st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1)), st.sampled_from(ZONES))
 def test_an_instant_outside_the_double_hour_comes_back(naive: datetime, zone: ZoneInfo) -> None:
     moment = naive.replace(microsecond=0, tzinfo=UTC)
-    wall = local(moment, zone)
-    assert parse(text(wall)) == wall
-    assert moment in (instant(wall, zone), instant(wall, zone, fold=1))
+    wall = to_local(moment, zone)
+    assert parse_local(format_local(wall)) == wall
+    assert moment in (to_utc(wall, zone), to_utc(wall, zone, fold=1))

@@ -24,7 +24,7 @@ class Cluster:
 
     def __init__(self, folder: Path, url: str, stack: ExitStack, program: str, given: dict[str, object]) -> None:
         self._folder, self._stack, self._program = folder, stack, program
-        common = {"node_keys": Fernet.generate_key().decode(), "node_dead_seconds": DEAD_SECONDS, "lock_failures": 0}
+        common = {"node_keys": Fernet.generate_key().decode(), "node_timeout_seconds": DEAD_SECONDS, "lock_failures": 0}
         self.settings: dict[str, object] = {"database_url": url, **common, **given}
         self._servers: dict[str, Server] = {}
         self._own: dict[str, dict[str, object]] = {}

@@ -12,10 +12,10 @@ from itertools import cycle
 from pathlib import Path
 
 from ccfs import settings
-from ccfs.model.recording import Kept
-from ccfs.node import Node
-from ccfs.store import places, tenancy
-from ccfs.store.locations.port import Location
+from ccfs.blobs.interface import Location
+from ccfs.db.system import locations, tenants
+from ccfs.model.recordings.recording import BlobRef
+from ccfs.server.node import Node
 from tests import servers
 from tests.cast import Cast, fill
 from tests.deploy.balancing import balancer
@@ -35,12 +35,12 @@ IMPATIENT_WORK = (  # and so that it ends in time, for a node whose database is 
 IMPATIENT: dict[str, object] = {  # so that a short test sees a fault begin and end
     "peer_connect_seconds": 1,
     "peer_read_seconds": 2,
-    "peer_rest_seconds": 1,
+    "peer_cooldown_seconds": 1,
     "s3_timeout_seconds": 1,
     "s3_retries": 2,
-    "s3_rest_seconds": 1,
+    "s3_cooldown_seconds": 1,
     "callback_retry_seconds": 1,
-    "database_silence_seconds": 2,
+    "database_read_timeout_seconds": 2,
 }
 
 
@@ -70,9 +70,9 @@ class Spread:
     def __init__(self, locations: Iterable[Location]) -> None:
         self._next = cycle(locations)
 
-    def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
+    def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
         """Keep it in the next one."""
-        return next(self._next).keep(key, chunks)
+        return next(self._next).write(key, chunks)
 
 
 @contextmanager
@@ -91,12 +91,12 @@ def site(folder: Path, program: str = IMPATIENT_WORK, given: dict[str, object] |
         found = {f"disk of {name}": nodes[name].node.disk for name in NAMES}
         kept_in: dict[str, Location] = {**found, "bucket": nodes["c"].node.locations[BUCKET]}
         filler = nodes["a"].node
-        home = filler.home
+        home = filler.primary_location
         filler.__dict__["home"] = Spread(kept_in.values())
         cast = fill(filler)
         filler.__dict__["home"] = home
-        with filler.database.writing() as connection:
-            tenancy.bind_callback(connection, cast.acme.app, there.prefix)
+        with filler.database.write_transaction() as connection:
+            tenants.bind_callback(connection, cast.acme.app, there.prefix)
         front, _ = stack.enter_context(balancer(folder / "nginx", running))
         yield Site(
             postgres=postgres, line=line, s3=s3, nodes=nodes, front=front, there=there, cast=cast, places=kept_in
@@ -107,12 +107,12 @@ def _start(nodes: Cluster, folder: Path, line: Proxy, s3: Proxy) -> None:
     """All at once, for each takes seconds; but first their disks get their numbers, in order, and the bucket its."""
     own: dict[str, dict[str, object]] = {name: {} for name in NAMES}
     own["b"] = {"database_url": f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/postgres?connect_timeout=2"}
-    own["c"] = {"location": BUCKET}
+    own["c"] = {"primary_location": BUCKET}
     for name in NAMES:
-        node = Node(settings.read({}, data=folder / name, **{**nodes.settings, "node": name}))
+        node = Node(settings.load_settings({}, data=folder / name, **{**nodes.settings, "node": name}))
         if name == "c":
-            with node.database.writing() as connection:
-                places.add(connection, buckets.place(s3.url, BUCKET))
+            with node.database.write_transaction() as connection:
+                locations.add(connection, buckets.place(s3.url, BUCKET))
         _ = node.disk
         node.database.close()
     with ThreadPoolExecutor(len(NAMES)) as pool:

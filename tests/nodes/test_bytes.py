@@ -13,12 +13,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from ccfs.model.export import Kind
-from ccfs.model.place import Place, PlaceKind
-from ccfs.node import now
-from ccfs.store import places
-from ccfs.wire.operations import BASE
-from ccfs.work.tidy import tidy
+from ccfs.db.system import locations
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.exports.export import ExportKind
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.server.node import utc_now
+from ccfs.workers.maintenance.cleanup import run_cleanup
 from tests import servers
 from tests.cast import Cast, Member, fill, keep_recording, path_of
 from tests.nodes.cluster import Cluster, cluster, readiness, until
@@ -66,9 +66,9 @@ def _paired(folder: Path, url: str) -> Iterator[Pair]:
 
 
 def test_each_node_owns_its_disk(pair: Pair) -> None:
-    assert pair.acme.one.kept.location_id == pair.nodes["a"].node.home_id() == "0"
-    assert keep_recording(pair.nodes["b"].node, pair.acme.app, b"b", "/b", "/b").kept.location_id == "1"
-    assert not (pair.nodes["b"].node.settings.data / "files" / pair.acme.one.kept.key).exists()
+    assert pair.acme.one.blob.location_id == pair.nodes["a"].node.find_primary_location_id() == "0"
+    assert keep_recording(pair.nodes["b"].node, pair.acme.app, b"b", "/b", "/b").blob.location_id == "1"
+    assert not (pair.nodes["b"].node.settings.data / "files" / pair.acme.one.blob.key).exists()
 
 
 def test_whole_files_come_from_the_other_node(pair: Pair) -> None:
@@ -104,12 +104,12 @@ def test_several_recordings_of_a_call_come_as_a_zip(pair: Pair) -> None:
 def test_a_token_plays_on_either_node(pair: Pair) -> None:
     token = pair.ask("requestPlayVoice", fileName=pair.acme.one.file_name).json["resultData"]["token"]
     for name in ("a", "b"):
-        reply = send(pair.nodes[name], "GET", f"{BASE}playVoice?st={token}")
+        reply = send(pair.nodes[name], "GET", f"{BASE_PATH}playVoice?st={token}")
         assert reply.body == pair.acme.audio[pair.acme.one.file_name]
 
 
 def test_exports_that_the_other_node_made_come(pair: Pair) -> None:
-    name = pair.acme.exports[Kind.BILL]
+    name = pair.acme.exports[ExportKind.BILL]
     assert pair.ask("downloadBillFile", billFileName=name).body == pair.acme.audio[name]
 
 
@@ -137,7 +137,14 @@ def test_what_one_node_takes_another_gives_and_deletes(pair: Pair) -> None:
         assert one.ask("ivr/downloadFile", {"filePath": name}).code == "0300011"
     for node in (pair.nodes["b"].node, pair.nodes["a"].node):  # what a node's loop does; only the second may
         assert len(list(folder.rglob("*.wav"))) == before
-        tidy(node.database, node.locations, now(), timedelta(hours=1), timedelta(days=7), node.locations.far())
+        run_cleanup(
+            node.database,
+            node.locations,
+            utc_now(),
+            timedelta(hours=1),
+            timedelta(days=7),
+            node.locations.list_remote_ids(),
+        )
     assert len(list(folder.rglob("*.wav"))) == before - 1
 
 
@@ -171,15 +178,15 @@ def test_a_dead_node_fails_clearly_and_soon_and_copies_elsewhere_are_used(pair: 
     until(lambda: not pair.nodes.listed()["a"]["alive"])
     assert "alone has" in pair.nodes.command("node", "remove", "a").err
     shutil.copytree(a.node.settings.data / "files", tmp_path / "copy")
-    place = Place(id="7", kind=PlaceKind.DISK, at=str(tmp_path / "copy"), created_at=now())
-    with b.node.database.writing() as connection:
-        places.add(connection, place)
+    place = LocationConfig(id="7", kind=LocationKind.DISK, root=str(tmp_path / "copy"), created_at=utc_now())
+    with b.node.database.write_transaction() as connection:
+        locations.add(connection, place)
     assert pair.ask("downloadRecordFile", fileName=name).body == pair.acme.audio[name]
     reply = pair.ask("downloadRecord", callId=pair.acme.two[0].call_id)
     with ZipFile(BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
     assert pair.nodes.command("node", "remove", "a").code == 0
     assert pair.ask("ivr/downloadFile", filePath=pair.acme.lonely).body == pair.acme.audio[pair.acme.lonely]
-    copy = tmp_path / "copy" / path_of(a.node, pair.acme.one.kept).relative_to(a.node.settings.data / "files")
-    copy.write_bytes(bytes(pair.acme.one.kept.size))  # as long, and not the same
+    copy = tmp_path / "copy" / path_of(a.node, pair.acme.one.blob).relative_to(a.node.settings.data / "files")
+    copy.write_bytes(bytes(pair.acme.one.blob.size))  # as long, and not the same
     assert pair.ask("downloadRecordFile", fileName=pair.acme.one.file_name).code == "0390005"

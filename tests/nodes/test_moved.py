@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ccfs.model.recording import Recording
-from ccfs.store import places
-from ccfs.store.locations.s3 import S3
-from ccfs.wire.operations import BASE
+from ccfs.blobs.s3 import S3Location
+from ccfs.db.system import locations
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Cast, fill, keep_recording
 from tests.nodes.cluster import Cluster, cluster
 from tests.servers import S3_KEYS
@@ -39,21 +39,21 @@ class Pair:
         locations = self.nodes["a"].node.locations
         key = f"1/recordings/20201015/{hashlib.sha256(name.encode()).hexdigest()}"
         if copy_at:
-            locations[copy_at].keep(key, [sound])
-        kept = locations[location_id].keep(key, [sound])
+            locations[copy_at].write(key, [sound])
+        kept = locations[location_id].write(key, [sound])
         names = (f"/0/1/record/x/20201015/5/{name}.wav", f"Y:/4/0/20201015/5/{name}.V3")
         return keep_recording(self.nodes["a"].node, self.cast.acme.app, kept, *names, call_id=name.partition("-")[0])
 
     def remove(self, *gone: Recording) -> None:
         """Their bytes go where their rows say that they are."""
         for one in gone:
-            self.nodes["a"].node.locations[one.kept.location_id].remove(one.kept.key)
+            self.nodes["a"].node.locations[one.blob.location_id].delete(one.blob.key)
 
     def body(self, node: str, operation: str, fields: dict[str, Any], meanwhile: Callable[[], None]) -> bytes:
         """What a node answers to a client that has something done after it got the first bytes."""
         server: Server = self.nodes[node]
         client = caller(server, self.cast.acme)
-        body, target = client.body(fields), BASE + operation
+        body, target = client.body(fields), BASE_PATH + operation
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         try:
             connection.request("POST", target, body, client.signed(target, body))
@@ -73,9 +73,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory, s3_url: str) -> Iterator[Pair
     ak, sk = S3_KEYS
     with cluster(folder, f"sqlite:///{folder / 'ccfs.db'}", s3_access_key=ak, s3_secret_key=sk) as nodes:
         cast, _ = fill(nodes["a"].node), nodes["b"]
-        with nodes["a"].node.database.writing() as connection:
-            places.add(connection, buckets.place(s3_url, BUCKET))
-        assert isinstance(nodes["a"].node.locations[BUCKET], S3)
+        with nodes["a"].node.database.write_transaction() as connection:
+            locations.add(connection, buckets.place(s3_url, BUCKET))
+        assert isinstance(nodes["a"].node.locations[BUCKET], S3Location)
         yield Pair(nodes=nodes, cast=cast)
 
 
@@ -84,13 +84,13 @@ def test_a_file_that_leaves_a_disk_is_sent_to_its_end(pair: Pair, node: str) -> 
     """By the node itself, and by another one that fetches it there: an open file outlives its name."""
     one = pair.record(f"disk{node}", "0")
     body = pair.body(node, "downloadRecordFile", {"fileName": one.file_name}, lambda: pair.remove(one))
-    assert hashlib.sha256(body).hexdigest() == one.kept.sha256
+    assert hashlib.sha256(body).hexdigest() == one.blob.sha256
 
 
 def test_a_file_that_leaves_a_bucket_is_sent_to_its_end_from_where_it_went(pair: Pair) -> None:
     one = pair.record("bucket", BUCKET, copy_at="0")
     body = pair.body("a", "downloadRecordFile", {"fileName": one.file_name}, lambda: pair.remove(one))
-    assert hashlib.sha256(body).hexdigest() == one.kept.sha256
+    assert hashlib.sha256(body).hexdigest() == one.blob.sha256
 
 
 @pytest.mark.parametrize(("node", "source", "target"), [("a", "0", BUCKET), ("b", "0", BUCKET), ("a", BUCKET, "0")])
@@ -101,7 +101,7 @@ def test_a_zip_goes_on_from_where_its_members_went(pair: Pair, node: str, source
     with zipfile.ZipFile(BytesIO(body)) as archive:
         assert archive.testzip() is None
         found = {hashlib.sha256(archive.read(member)).hexdigest() for member in archive.namelist()}
-    assert found == {one.kept.sha256 for one in members}
+    assert found == {one.blob.sha256 for one in members}
 
 
 def test_a_zip_is_cut_where_a_member_is_nowhere(pair: Pair) -> None:

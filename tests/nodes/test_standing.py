@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ccfs.store.db import open_database
+from ccfs.db.engine import open_database
 from tests.nodes.cluster import Cluster, cluster, readiness, until
 from tests.web.callers import send
 from tests.web.serving import PROGRAM, Server
@@ -57,12 +57,12 @@ def test_those_that_start_at_once_make_the_tables_once(database_url: str, tmp_pa
 
     def begun() -> bool:
         assert all(one.poll() is None for one in found), log.read_text()
-        with database.reading() as connection:
+        with database.read_transaction() as connection:
             return sa.inspect(connection).has_table("nodes") and _count(connection, "nodes") == together
 
     try:
         until(begun, 180)
-        with database.reading() as connection:
+        with database.read_transaction() as connection:
             assert _count(connection, "alembic_version") == _count(connection, "oldest_code") == 1
     finally:
         for one in found:

@@ -7,9 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ccfs.model.delivery import State as Sent
-from ccfs.model.export import Kind, State
-from ccfs.store import deliveries, exports, tenancy
+from ccfs.db.system import tenants
+from ccfs.db.tenant import deliveries, exports
+from ccfs.model.exports.delivery import DeliveryState as Sent
+from ccfs.model.exports.export import ExportKind, ExportState
 from tests import servers
 from tests.cast import Cast, fill
 from tests.nodes.cluster import QUICK, Cluster, cluster, readiness, until
@@ -43,23 +44,23 @@ def ask(server: Server, cast: Cast, url: str) -> str:
 
 
 def made(server: Server) -> dict[str, int]:
-    with server.node.database.reading() as connection:
-        return exports.counts(connection)
+    with server.node.database.read_transaction() as connection:
+        return exports.count_by_state(connection)
 
 
 def sent(server: Server) -> dict[str, int]:
-    with server.node.database.reading() as connection:
-        return deliveries.counts(connection)
+    with server.node.database.read_transaction() as connection:
+        return deliveries.count_by_state(connection)
 
 
 def bind(server: Server, cast: Cast, prefix: str) -> None:
-    with server.node.database.writing() as connection:
-        tenancy.bind_callback(connection, cast.acme.app, prefix)
+    with server.node.database.write_transaction() as connection:
+        tenants.bind_callback(connection, cast.acme.app, prefix)
     time.sleep(1.1)  # a picture of tenancy may be so old
 
 
 def download(server: Server, cast: Cast, response_id: str) -> Reply:
-    with server.node.database.reading() as connection:
+    with server.node.database.read_transaction() as connection:
         (name,) = connection.exec_driver_sql(f"SELECT file_name FROM exports WHERE response_id = '{response_id}'").one()
     return caller(server, cast.acme).ask("downloadBillFile", {"billFileName": name})
 
@@ -67,7 +68,7 @@ def download(server: Server, cast: Cast, response_id: str) -> Reply:
 def test_an_export_of_a_killed_node_is_made_by_another(nodes: Cluster, url: str) -> None:
     a = nodes["a"]
     cast = fill(a.node)
-    ready = made(a)[State.READY]
+    ready = made(a)[ExportState.READY]
     with psycopg.connect(url.replace("+psycopg", "")) as lock:
         lock.execute("LOCK TABLE recordings IN ACCESS EXCLUSIVE MODE")  # whoever makes the export waits here
         response_id = ask(a, cast, "http://127.0.0.1:9/")
@@ -76,11 +77,11 @@ def test_an_export_of_a_killed_node_is_made_by_another(nodes: Cluster, url: str)
         b = nodes["b"]
         a.kill()
         died_at = time.monotonic()
-    until(lambda: made(b)[State.READY] == ready + 1)
+    until(lambda: made(b)[ExportState.READY] == ready + 1)
     took = time.monotonic() - died_at
     assert took < EXPORT_LEASE + SLACK, took
     assert download(b, cast, response_id).body.startswith(b"PK")
-    assert Kind.BILL in cast.acme.exports
+    assert ExportKind.BILL in cast.acme.exports
 
 
 def test_a_callback_of_a_killed_node_is_sent_by_another(nodes: Cluster) -> None:
@@ -107,10 +108,10 @@ def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(nodes: Clus
         nodes.command("node", "drain", "a")
         until(lambda: readiness(a) == (503, "draining"))
         a.logged("node_state", event="drains")  # its work heard it, too
-        ready = made(a)[State.READY]
+        ready = made(a)[ExportState.READY]
         response_id = ask(a, cast, there.url)
         time.sleep(1.5)
-        assert made(a)[State.READY] == ready
+        assert made(a)[ExportState.READY] == ready
         b = nodes["b"]
         until(lambda: sent(b).get(Sent.DELIVERED) == 1)
         assert download(a, cast, response_id).body == download(b, cast, response_id).body

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ccfs.model.recording import Recording
-from ccfs.wire.operations import BASE, OPERATIONS
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.cast import Member
 from tests.nodes.cluster import until
 from tests.nodes.site import NAMES, Site
@@ -40,7 +40,7 @@ def test_files_lie_everywhere(whole: Site) -> None:
     everywhere = {place.location_id for place in whole.places.values()}
     assert len(everywhere) == 4
     for member in (whole.cast.acme, whole.cast.bolt):
-        assert {one.kept.location_id for one in recordings_of(member)} == everywhere
+        assert {one.blob.location_id for one in recordings_of(member)} == everywhere
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -79,7 +79,7 @@ def test_a_token_of_one_node_plays_on_all(whole: Site) -> None:
     for member in (whole.cast.acme, whole.cast.bolt):
         for recording in recordings_of(member):
             told = caller(whole.front, member).ask("requestPlayVoice", {"fileName": recording.file_name})
-            target = f"{BASE}playVoice?t=1&version=2.0&st={told.json['resultData']['token']}"
+            target = f"{BASE_PATH}playVoice?t=1&version=2.0&st={told.json['resultData']['token']}"
             for server in (whole.front, *(whole.nodes[name] for name in NAMES)):
                 assert send(server, "GET", target).body == member.audio[recording.file_name]
 

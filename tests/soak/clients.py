@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from ccfs.model.recording import Recording
-from ccfs.wire.operations import BASE
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import BEGIN, a_law, keep_recording
 from tests.nodes.site import Site
 from tests.web.callers import Caller, caller
@@ -161,7 +161,7 @@ def judged(client: Caller, deed: Deed) -> tuple[str, str, bytes]:
     "good", "clean" (told before the first byte, and how), "cut" (a body that is short by its length), "hung", "odd" (a
     code or status that tells of no fault), "wrong" (bytes that are not the right ones).
     """
-    target, headers = BASE + deed.operation, {**deed.headers}
+    target, headers = BASE_PATH + deed.operation, {**deed.headers}
     data = client.body(deed.fields)
     connection = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=PATIENCE_SECONDS)
     try:
@@ -226,7 +226,7 @@ def _sounds(site: Site) -> list[tuple[Recording, bytes]]:
     for number, (place, location) in enumerate(site.places.items()):
         for seconds in (1, LARGE_SECONDS):
             sound = a_law(200 + number, seconds)
-            kept = location.keep(f"{site.cast.acme.app.id}/fire/{number}-{seconds}", [sound])
+            kept = location.write(f"{site.cast.acme.app.id}/fire/{number}-{seconds}", [sound])
             name = f"{place.replace(' ', '-')}-{seconds}.V3"
             names = f"/0/1/record/fire/{name}", f"Y:/4/0/fire/{name}"
             more: dict[str, Any] = {"vdn_id": str(site.cast.acme.vdn), "call_id": str(seconds), "call_begin": BEGIN}

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.port import CHUNK, Gone
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound
 
 KEYS = ("a", "7/rec/20260504/one.wav", "7/rec/20260504/two.wav", "7/rec/20260505/one.wav")
 LARGEST = 3 << 20  # bytes
@@ -45,9 +45,9 @@ def pieces(data: bytes) -> Iterator[bytes]:
 def keep_on(folder: Path, seed: int) -> None:
     """Keep and replace until somebody ends this process."""
     chance = random.Random(seed)
-    disk = Disk("0", folder)
+    disk = DiskLocation("0", folder)
     while True:
-        disk.keep(chance.choice(KEYS), pieces(whole(chance.getrandbits(60), chance.choice((0, 10, 300_000, LARGEST)))))
+        disk.write(chance.choice(KEYS), pieces(whole(chance.getrandbits(60), chance.choice((0, 10, 300_000, LARGEST)))))
 
 
 def killed(folder: Path, chance: random.Random) -> None:
@@ -69,16 +69,16 @@ def killed(folder: Path, chance: random.Random) -> None:
     assert os.WIFSIGNALED(status), f"the child ended by itself: {status}"
 
 
-def looked_at(disk: Disk, folder: Path) -> Counter[str]:
+def looked_at(disk: DiskLocation, folder: Path) -> Counter[str]:
     """What the keys hold, and how many temporary files there are; anything else counts as a stray."""
     counts: Counter[str] = Counter()
     for key in KEYS:
         try:
             data = b"".join(disk.read(key))
-        except Gone:
+        except BlobNotFound:
             counts["absent"] += 1
         else:
-            counts["whole" if is_whole(data) and disk.size(key) == len(data) else "torn"] += 1
+            counts["whole" if is_whole(data) and disk.get_size(key) == len(data) else "torn"] += 1
     for path in folder.rglob("*"):
         if path.is_file() and path.relative_to(folder).as_posix() not in KEYS:
             counts["temporary" if path.parent.name == ".tmp" else "stray"] += 1
@@ -92,16 +92,16 @@ def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
     """
     chance = random.Random(seed)
     counts: Counter[str] = Counter()
-    disk = Disk("0", folder)
+    disk = DiskLocation("0", folder)
     for number in range(MOST * rounds):
         if number >= rounds and counts["whole"] and counts["swept"]:
             break
         if number % 10 == 0:
             for key in KEYS:
-                disk.remove(key)
+                disk.delete(key)
         killed(folder, chance)
         counts += looked_at(disk, folder)
-        counts["swept"] += disk.sweep(-CHUNK)  # of any age
+        counts["swept"] += disk.delete_partial_uploads(-CHUNK_BYTES)  # of any age
     counts["left"] = looked_at(disk, folder)["temporary"]
     return counts
 

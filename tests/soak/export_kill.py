@@ -32,8 +32,10 @@ from typing import Any
 import httpx2
 import sqlalchemy as sa
 
-from ccfs.client import Session
-from ccfs.store import recordings, schema, tenancy
+from ccfs.client import CcfsClient
+from ccfs.db import schema
+from ccfs.db.system import tenants
+from ccfs.db.tenant import recordings
 from tests.cli.command import ROOT
 from tests.ports import free_port
 from tests.store.given import recording
@@ -137,16 +139,16 @@ def ask(nodes: Nodes, url: str, wanted: int, answered: list[str], pause: float) 
         time.sleep(0.05)
 
 
-def session(nodes: Nodes, number: int) -> Session:
-    return Session(f"http://127.0.0.1:{nodes.ports[number]}", AK, SK, timeout=20)
+def session(nodes: Nodes, number: int) -> CcfsClient:
+    return CcfsClient(f"http://127.0.0.1:{nodes.ports[number]}", AK, SK, timeout=20)
 
 
 def prepare(place: Place, port: int) -> str:
     """Recordings to export, and a prefix to announce to: the callBackURL."""
     prefix = f"http://127.0.0.1:{port}/"
-    with place.node.database.writing() as connection:
-        app = tenancy.app_by_ak(connection, AK)
-        tenancy.bind_callback(connection, app, prefix)
+    with place.node.database.write_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, AK)
+        tenants.bind_callback(connection, app, prefix)
         for number in range(ROWS):
             one = recording(number, account_id=ACCOUNT, call_begin=BEGIN + timedelta(minutes=number))
             recordings.add(connection, app, one, BEGIN)
@@ -155,7 +157,7 @@ def prepare(place: Place, port: int) -> str:
 
 def states(place: Place) -> dict[str, int]:
     """How many exports and deliveries are due, and how many came to a bad end."""
-    with place.node.database.reading() as connection:
+    with place.node.database.read_transaction() as connection:
         found: dict[str, int] = defaultdict(int)
         for table in (schema.exports, schema.deliveries):
             for state, count in connection.execute(sa.select(table.c.state, sa.func.count()).group_by(table.c.state)):
@@ -208,9 +210,9 @@ def broken_zips(nodes: Nodes, names: set[str]) -> int:
         return sum(pool.map(broken, range(FETCHERS)))
 
 
-def downloaded(one: Session, name: str) -> bytes:
+def downloaded(one: CcfsClient, name: str) -> bytes:
     with one.call("downloadBillFile", {"billFileName": name}) as answer:
-        return b"" if answer.data else b"".join(answer.chunks())
+        return b"" if answer.data else b"".join(answer.iter_chunks())
 
 
 def is_whole(data: bytes) -> bool:
@@ -222,7 +224,7 @@ def is_whole(data: bytes) -> bool:
 
 def strays(place: Place) -> int:
     """Zips that no row names."""
-    with place.node.database.reading() as connection:
+    with place.node.database.read_transaction() as connection:
         keys = set(connection.execute(sa.select(schema.exports.c.key)).scalars())
     files = place.folder / "data" / "files"
     return sum(str(path.relative_to(files)) not in keys for path in files.glob("*/exports/*/*.zip"))

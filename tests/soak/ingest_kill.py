@@ -22,8 +22,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ccfs.cli import main as ccfs
-from ccfs.demo.switch import leave_day
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.demo.switch import write_day
 from tests.work.ingest.given import OLD, Place, many_lines, sound
 
 CALLS, LINES, RECORDINGS = 24, 2100, 80  # of the day; more lines than one transaction takes
@@ -42,7 +42,7 @@ KEPT = (
 
 def leave(folder: Path) -> list[str]:
     """What a switch leaves, and the arguments that name it."""
-    day = leave_day(folder, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=CALLS, seed=5)
+    day = write_day(folder, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=CALLS, seed=5)
     with open(day.cdr, "a") as file:
         file.writelines(many_lines(LINES))
         file.write("nonsense\n")
@@ -105,7 +105,7 @@ def rows(place: Place) -> dict[str, list[Any]]:
 
 def emptied(place: Place) -> None:
     """Forget all that was ingested."""
-    with place.node.database.writing() as connection:
+    with place.node.database.write_transaction() as connection:
         for name in (*KEPT, "source_cursors"):
             connection.execute(sa.delete(schema.METADATA.tables[name]))
     shutil.rmtree(place.folder / "data" / "files")

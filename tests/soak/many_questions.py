@@ -16,9 +16,9 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ccfs.model.tenancy import App
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.model.identity.tenancy import App
 from tests import servers
 from tests.store.questions import QUESTIONS, Action, fill, plans_of, reads_much
 

@@ -18,14 +18,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.model import month
-from ccfs.model.export import Filter
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import cdrs, months, recordings, schema
-from ccfs.store.db import Database, open_database
-from ccfs.store.extract import extract
-from ccfs.store.upgrade import upgrade
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database, open_database
+from ccfs.db.export_csv import iter_csv_chunks
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.tenant import cdrs, recordings
+from ccfs.model.calls import partition_month
+from ccfs.model.exports.export import ExportFilter
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
 from tests import servers
 
 APP = App(id=1, ak="SOAKAK0001", name="soak")
@@ -45,7 +46,7 @@ _CDR = {
     "device_type": "2", "device_no": "1000 + n % 400", "call_type": "0", "release_cause": "16", "pre_device_type": "1",
     "pre_device_no": "7", "leave_reason": "0", "media_type": "5", "sub_media_type": "0", "user_wanted_skill_id": "'support'",
     "current_skill_id": "'support'", "caller_name": "''", "switch_call_id": f"replace({_ID}, '-', '.')",
-    "switch_leg_id": f"replace({_ID}, '-', '.')", "leg_order": "'00000001704067200.000' || chr(9)", "line_key": "md5(n::text)",
+    "switch_leg_id": f"replace({_ID}, '-', '.')", "leg_order": "'00000001704067200.000' || chr(9)", "source_key": "md5(n::text)",
 }  # fmt: skip
 _DATED = f"to_char(({_AT}) AT TIME ZONE 'UTC', 'YYYYMMDD') || '/' || (1000 + n % 400) || '/' || n"
 _RECORDING = {
@@ -65,17 +66,17 @@ def fill(url: str, rows: int) -> Database:
     database = open_database(url)
     upgrade(database)
     days = -(-rows // DAILY)
-    used = {month.of(FIRST + day * DAY) for day in range(days)}
-    with database.writing() as connection:
+    used = {partition_month.month_key(FIRST + day * DAY) for day in range(days)}
+    with database.write_transaction() as connection:
         connection.exec_driver_sql(f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'soak', now())")
         for table in (schema.cdrs, schema.recordings):
-            months.need(connection, table, used)
+            partitions.ensure(connection, table, used)
     for table, cells, step in ((schema.cdrs, _CDR, 1), (schema.recordings, _RECORDING, 5)):
         names = ", ".join(f'"{name}"' for name in cells)
         for start in range(0, rows, 500_000):
             numbers = f"generate_series({start}::bigint, {min(start + 500_000, rows) - 1}, {step}) AS s(n)"
             text = f"INSERT INTO {table.name} ({names}) SELECT {', '.join(cells.values())} FROM {numbers}"
-            with database.writing() as connection:
+            with database.write_transaction() as connection:
                 connection.exec_driver_sql(text.replace("%", "%%"))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
@@ -84,12 +85,12 @@ def fill(url: str, rows: int) -> Database:
 
 def a_day(database: Database, day: int) -> float:
     """Seconds to extract that day."""
-    window = Window(begin=FIRST + day * DAY, end=FIRST + (day + 1) * DAY)
+    window = TimeWindow(begin=FIRST + day * DAY, end=FIRST + (day + 1) * DAY)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
     begin = time.perf_counter()
-    with database.reading() as connection:
-        chunks = extract(connection, APP, "call", window, Filter(), zones, with_tail=True)
-        assert sum(chunk.rows for chunk in chunks) == DAILY
+    with database.read_transaction() as connection:
+        chunks = iter_csv_chunks(connection, APP, "call", window, ExportFilter(), zones, with_tail=True)
+        assert sum(chunk.row_count for chunk in chunks) == DAILY
     return time.perf_counter() - begin
 
 
@@ -109,17 +110,17 @@ def look_ups(database: Database, rows: int) -> dict[str, float]:
 
     def asked(connection: Connection, what: str, number: int) -> object:
         if what in ("index", "original"):
-            return recordings.file_by_name(connection, APP, name_of(number, what))
+            return recordings.find_file_by_name(connection, APP, name_of(number, what))
         if what == "absent":
-            return recordings.file_by_name(connection, APP, name_of(number, "original") + "x") is None
+            return recordings.find_file_by_name(connection, APP, name_of(number, "original") + "x") is None
         if what == "call":
-            return recordings.by_call(connection, APP, call(number))
-        return cdrs.of_calls(connection, APP, [call(number)])
+            return recordings.list_by_call(connection, APP, call(number))
+        return cdrs.find_by_call_ids(connection, APP, [call(number)])
 
     found: dict[str, float] = {}
     for what in ("index", "original", "absent", "call", "rows of a call, no date"):
         times = []
-        with database.reading() as connection:
+        with database.read_transaction() as connection:
             for _ in range(LOOKS):
                 number = chance.randrange(rows // 5) * 5
                 begin = time.perf_counter()
@@ -136,7 +137,7 @@ def sizes(database: Database) -> dict[str, dict[str, int]]:
         " JOIN pg_inherits i ON i.inhparent = r.oid JOIN pg_class p ON p.oid = i.inhrelid WHERE r.relname = '{1}' GROUP BY 1"
     )
     found = {}
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         for name in ("cdrs", "recordings"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
             _, table, indexes = connection.exec_driver_sql(question.format(count, name)).one()

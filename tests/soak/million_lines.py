@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ccfs.store import schema
+from ccfs.db import schema
 from tests.cli.command import ROOT
 from tests.work.ingest.given import Place, many_lines, sound
 

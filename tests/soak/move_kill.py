@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from ccfs import settings
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.node import Node
-from ccfs.store import places, recordings
+from ccfs.db.system import locations
+from ccfs.db.tenant import recordings
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
+from ccfs.server.node import Node
 from tests.cli.command import ROOT
 from tests.servers import S3_KEYS
 from tests.store import buckets, given
@@ -48,11 +49,11 @@ class Yard:
         given_: dict[str, Any] = {"database_url": url, "s3_access_key": ak, "s3_secret_key": sk}
         given_ |= {"move_grace_seconds": 0, "obs_url_seconds": 1}
         self.folder, self.bucket = folder, buckets.place(s3_url)
-        self.node = Node(settings.read({}, data=folder, **given_))
+        self.node = Node(settings.load_settings({}, data=folder, **given_))
         self.environment = {f"CCFS_{name.upper()}": str(value) for name, value in given_.items()}
         self.environment |= {"CCFS_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
-        with self.node.database.writing() as connection:
-            places.add(connection, self.bucket)
+        with self.node.database.write_transaction() as connection:
+            locations.add(connection, self.bucket)
             self.app: App = given.app(connection)
 
     def fill(self, count: int, chance: random.Random) -> None:
@@ -60,9 +61,9 @@ class Yard:
         for number in range(count):
             one = given.recording(number)
             data = hashlib.shake_128(number.to_bytes(8)).digest(chance.choice(SIZES))
-            kept = self.node.disk.keep(one.kept.key, [data])
-            with self.node.database.writing() as connection:
-                recordings.add(connection, self.app, replace(one, kept=kept), given.NOW)
+            kept = self.node.disk.write(one.blob.key, [data])
+            with self.node.database.write_transaction() as connection:
+                recordings.add(connection, self.app, replace(one, blob=kept), given.NOW)
 
     def start(self, source: str, target: str) -> subprocess.Popen[bytes]:
         """A mover."""
@@ -72,21 +73,21 @@ class Yard:
 
     def wrong(self) -> list[str]:
         """Keys of rows whose bytes are not whole where the row says."""
-        with self.node.database.reading() as connection:
-            rows = recordings.newest(connection, self.app, 1_000_000)
-        return [one.kept.key for one in rows if not self._is_whole(one)]
+        with self.node.database.read_transaction() as connection:
+            rows = recordings.list_newest(connection, self.app, 1_000_000)
+        return [one.blob.key for one in rows if not self._is_whole(one)]
 
     def not_moved(self) -> int:
         """How many recordings are not in the bucket."""
-        with self.node.database.reading() as connection:
-            rows = recordings.newest(connection, self.app, 1_000_000)
-        return sum(one.kept.location_id != "1" for one in rows)
+        with self.node.database.read_transaction() as connection:
+            rows = recordings.list_newest(connection, self.app, 1_000_000)
+        return sum(one.blob.location_id != "1" for one in rows)
 
     def lying_about(self) -> int:
         """How many bytes there are that no row names."""
-        with self.node.database.reading() as connection:
-            rows = recordings.newest(connection, self.app, 1_000_000)
-        named = {(one.kept.location_id, one.kept.key) for one in rows}
+        with self.node.database.read_transaction() as connection:
+            rows = recordings.list_newest(connection, self.app, 1_000_000)
+        named = {(one.blob.location_id, one.blob.key) for one in rows}
         files = self.folder / "files"
         on_disk = {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()}
         found = {("0", key) for key in on_disk if not key.startswith(".tmp/")}
@@ -94,10 +95,10 @@ class Yard:
 
     def _is_whole(self, one: Recording) -> bool:
         try:
-            data = b"".join(self.node.locations[one.kept.location_id].read(one.kept.key))
+            data = b"".join(self.node.locations[one.blob.location_id].read(one.blob.key))
         except Exception:  # noqa: BLE001  of whatever kind: they are not to be had
             return False
-        return hashlib.sha256(data).hexdigest() == one.kept.sha256
+        return hashlib.sha256(data).hexdigest() == one.blob.sha256
 
 
 def run(folder: Path, s3_url: str, files: int, kills: int, seed: int, url: str = "") -> dict[str, Any]:

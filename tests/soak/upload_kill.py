@@ -24,8 +24,8 @@ from typing import Any
 
 import httpx2
 
-from ccfs.client import Session
-from ccfs.model import wav
+from ccfs.client import CcfsClient
+from ccfs.model.recordings import wav
 from tests.cli.command import ROOT
 from tests.ports import free_port
 from tests.work.ingest.given import AK, SK, VDN, Place
@@ -55,13 +55,13 @@ class Ledger:
 def audio(chance: random.Random) -> bytes:
     """A voice file like no other."""
     samples = chance.randbytes(chance.choice((10, 2_000, 50_000, LARGEST)))
-    return wav.header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
+    return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
 
 
 def upload(url: str, ledger: Ledger, seed: int) -> None:
     """Upload until the server is gone."""
     chance = random.Random(seed)
-    with closing(Session(url, AK, SK, timeout=20)) as session:
+    with closing(CcfsClient(url, AK, SK, timeout=20)) as session:
         while True:
             data = audio(chance)
             digest = hashlib.sha256(data).hexdigest()
@@ -120,10 +120,10 @@ def killed(place: Place, ledger: Ledger, chance: random.Random) -> None:
 def lost(place: Place, ledger: Ledger) -> int:
     """How many of the answered uploads the next server does not give as they were sent."""
     count = 0
-    with server(place) as (url, _), closing(Session(url, AK, SK)) as session:
+    with server(place) as (url, _), closing(CcfsClient(url, AK, SK)) as session:
         for name, digest in ledger.answered.items():
             with session.call("ivr/downloadFile", {"filePath": name}) as answer:
-                data = b"" if answer.data else b"".join(answer.chunks())
+                data = b"" if answer.data else b"".join(answer.iter_chunks())
             count += hashlib.sha256(data).hexdigest() != digest
     return count
 

@@ -9,14 +9,19 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.cdr import LAST, Cdr
-from ccfs.model.export import Table
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import agent_operations, cdrs, recordings
-from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+from ccfs.db.tenant import agent_operations, cdrs, recordings
+from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.cdr import LAST_LEG, Cdr
+from ccfs.model.exports.export import ExportTable
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.columns import (
+    format_agent_opr_cells,
+    format_agent_skill_cells,
+    format_call_cells,
+    format_record_cells,
+)
 from tests.store import given as begin_with
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -40,13 +45,13 @@ ZONES = {
 }
 KEYS = {zone: ZoneInfo(zone) for zone in ZONES.values()}
 ACCOUNTS = {account: KEYS[zone] for account, zone in ZONES.items()}
-WIRE: dict[Table, Callable[..., list[str]]] = {
-    "call": call_cells,
-    "record": record_cells,
-    "agentOprInfo": agent_opr_cells,
-    "agentSkillInfo": agent_skill_cells,
+WIRE: dict[ExportTable, Callable[..., list[str]]] = {
+    "call": format_call_cells,
+    "record": format_record_cells,
+    "agentOprInfo": format_agent_opr_cells,
+    "agentSkillInfo": format_agent_skill_cells,
 }
-MOMENT: dict[Table, str] = {
+MOMENT: dict[ExportTable, str] = {
     "call": "begin",
     "record": "call_begin",
     "agentOprInfo": "begin",
@@ -86,8 +91,8 @@ def moments(draw: st.DrawFn, far: bool = False) -> datetime:
     return draw(st.sampled_from(TURNS)) + seconds * SECOND + timedelta(microseconds=draw(microseconds))
 
 
-YEAR = Window(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
-AGES = Window(begin=datetime(2022, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
+YEAR = TimeWindow(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
+AGES = TimeWindow(begin=datetime(2022, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
 times = st.none() | moments() | moments(far=True)
 
 
@@ -101,8 +106,8 @@ def nouns(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 UNIQUE = st.uuids().map(str)
-NUMBERED = st.integers(1, 5) | st.just(LAST)
-ROWS: dict[Table, st.SearchStrategy[Any]] = {
+NUMBERED = st.integers(1, 5) | st.just(LAST_LEG)
+ROWS: dict[ExportTable, st.SearchStrategy[Any]] = {
     "call": nouns(Cdr, line_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
     "record": nouns(Recording, kept=st.just(begin_with.kept("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")),
     "agentOprInfo": nouns(AgentOperation, id=UNIQUE),

@@ -6,32 +6,32 @@ from typing import Any
 
 import obstore
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.store.locations.s3 import S3, Access, _store
+from ccfs.blobs.s3 import S3Config, S3Location, _create_store
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from tests.servers import S3_KEYS
 
 BUCKET = "calls"
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def place(url: str, location_id: str = "1", **more: Any) -> Place:
+def place(url: str, location_id: str = "1", **more: Any) -> LocationConfig:
     """A location of that service, without bytes."""
     usual: dict[str, Any] = {"at": BUCKET, "prefix": f"tests/{secrets.token_hex(8)}", "endpoint": url}
-    return Place(id=location_id, kind=PlaceKind.S3, created_at=NOW, **usual | more)
+    return LocationConfig(id=location_id, kind=LocationKind.S3, created_at=NOW, **usual | more)
 
 
-def access(seconds: float = 30, retries: int = 2) -> Access:
+def access(seconds: float = 30, retries: int = 2) -> S3Config:
     """Keys that the service knows, and patience."""
     ak, sk = S3_KEYS
-    return Access(access_key=ak, secret_key=sk, timeout=timedelta(seconds=seconds), retries=retries)
+    return S3Config(access_key=ak, secret_key=sk, timeout=timedelta(seconds=seconds), retries=retries)
 
 
-def s3(url: str, **more: Any) -> S3:
+def s3(url: str, **more: Any) -> S3Location:
     """The location, open."""
-    return S3(place(url, **more), access())
+    return S3Location(place(url, **more), access())
 
 
-def keys(bucket: Place) -> set[str]:
+def keys(bucket: LocationConfig) -> set[str]:
     """What lies in the location, half-finished uploads apart."""
-    store = _store(bucket, access())
+    store = _create_store(bucket, access())
     return {str(found["path"]) for batch in obstore.list(store) for found in batch}

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ccfs.store import places, tenancy
-from ccfs.store.db import open_database
-from ccfs.store.sealing import Sealer, keys_in
-from ccfs.store.upgrade import upgrade
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import locations, tenants
 
 ROOT = Path(__file__).parents[2]
 _FORK = multiprocessing.get_context("fork")  # of a process that has imported everything, and opened nothing
@@ -33,7 +33,7 @@ def upgrade_at(url: str) -> list[str]:
     """Upgrade the database; its tables afterwards."""
     database = open_database(url)
     upgrade(database)
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return sorted(connection.dialect.get_table_names(connection))
 
 
@@ -41,40 +41,40 @@ def change_often(url: str, times: str) -> int:
     """So many transactions, each reading before it writes and pausing in between; how many were done."""
     database = open_database(url)
     for _ in range(int(times)):
-        with database.writing() as connection:
-            tenancy.change_number(connection)
+        with database.write_transaction() as connection:
+            tenants.get_version(connection)
             time.sleep(0.001)
-            tenancy.changed(connection)
+            tenants.bump_version(connection)
     return int(times)
 
 
 def add_key(url: str, folder: str, ak: str, sk: str) -> bool:
     """One more key for an app that is there."""
     database = open_database(url)
-    with database.writing() as connection:
-        app = tenancy.app_by_ak(connection, ak)
-        tenancy.add_key(connection, app, ak, sk, Sealer(keys_in(Path(folder))), datetime.now(UTC))
+    with database.write_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, ak)
+        tenants.add_key(connection, app, ak, sk, SecretBox(load_or_create_keys(Path(folder))), datetime.now(UTC))
     return True
 
 
 def revoke_key(url: str, ak: str, number: str) -> bool:
     """End a key of an app."""
     database = open_database(url)
-    with database.writing() as connection:
-        tenancy.revoke_key(connection, tenancy.app_by_ak(connection, ak), int(number), datetime.now(UTC))
+    with database.write_transaction() as connection:
+        tenants.revoke_key(connection, tenants.get_app_by_ak(connection, ak), int(number), datetime.now(UTC))
     return True
 
 
 def claim_disk(url: str) -> str:
     """The number of a node's disk; each process is a node of its own."""
     database = open_database(url)
-    with database.writing() as connection:
-        return places.claim_disk(connection, f"node {os.getpid()}", datetime.now(UTC))
+    with database.write_transaction() as connection:
+        return locations.assign_disk_id(connection, f"node {os.getpid()}", datetime.now(UTC))
 
 
 def node_keys(folder: str) -> list[str]:
     """The node's keys, made if they are missing."""
-    return list(keys_in(Path(folder)))
+    return list(load_or_create_keys(Path(folder)))
 
 
 def _errand(_number: int) -> Any:

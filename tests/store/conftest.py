@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 
-from ccfs.model.tenancy import App
-from ccfs.store.db import Database, open_database
-from ccfs.store.schema import METADATA
-from ccfs.store.sealing import Sealer
-from ccfs.store.upgrade import upgrade
+from ccfs.db.encryption import SecretBox
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.schema import METADATA
+from ccfs.model.identity.tenancy import App
 from tests import servers
 from tests.store import given
 from tests.web.serving import Server, serving
@@ -43,7 +43,7 @@ def peer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def database(upgraded: Database) -> Iterator[Database]:
     """A database without a row; every test that asks for it runs on both engines."""
     yield upgraded
-    with upgraded.writing() as connection:
+    with upgraded.write_transaction() as connection:
         for table in reversed(METADATA.sorted_tables):
             connection.execute(table.delete())
 
@@ -63,20 +63,20 @@ def fresh(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def sealer() -> Sealer:
+def sealer() -> SecretBox:
     """A sealer with one key."""
-    return Sealer((Fernet.generate_key().decode(),))
+    return SecretBox((Fernet.generate_key().decode(),))
 
 
 @pytest.fixture
 def app(database: Database) -> App:
     """An app."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         return given.app(connection, "acme")
 
 
 @pytest.fixture
 def other(database: Database, app: App) -> App:
     """Another app, which may see nothing of the first one's."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         return given.app(connection, "bolt")

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ccfs.model.recording import Kept, Recording
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.model.voice_file import VoiceFile
-from ccfs.store import tenancy
+from ccfs.db.system import tenants
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.voice_file import VoiceFile
 
 NOW = datetime(2026, 5, 4, 8, 30, 0, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 def app(connection: Connection, name: str = "acme") -> App:
     """A new app; its AK is made of its name."""
-    return tenancy.add_app(connection, name, f"AK-{name}", NOW)
+    return tenants.add_app(connection, name, f"AK-{name}", NOW)
 
 
 def account(
@@ -25,12 +25,12 @@ def account(
 ) -> None:
     """An account of the app with a VDN."""
     added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account_id)
-    tenancy.add_account(connection, app, Account(account_id=account_id, zone=zone), added, NOW)
+    tenants.add_account(connection, app, Account(account_id=account_id, zone=zone), added, NOW)
 
 
-def kept(key: str) -> Kept:
+def kept(key: str) -> BlobRef:
     """Bytes that a location could keep; of 5 GB, for a size need not fit into 32 bits, and neither does a CRC."""
-    return Kept(location_id="0", key=key, size=5 << 30, sha256="ab" * 32, crc32=0xFFFFFFFF)
+    return BlobRef(location_id="0", key=key, size=5 << 30, sha256="ab" * 32, crc32=0xFFFFFFFF)
 
 
 def recording(number: int = 1, **more: Any) -> Recording:
@@ -51,7 +51,7 @@ def recording(number: int = 1, **more: Any) -> Recording:
         "task_result": "success",
         "user_wanted_skill_id": "7",
         "current_skill_id": "9",
-        "kept": kept(f"1/rec/{number}"),
+        "blob": kept(f"1/rec/{number}"),
         "source_sha256": "cd" * 32,
         "source_name": f"q-{number}.wav",
     }
@@ -60,4 +60,4 @@ def recording(number: int = 1, **more: Any) -> Recording:
 
 def voice_file(name: str = "Y:/voice/8/greeting/hello.wav") -> VoiceFile:
     """A voice file of that name."""
-    return VoiceFile(vdn_id=8, file_name=name, kept=kept("1/voice/" + name.rpartition("/")[2].lower()), created_at=NOW)
+    return VoiceFile(vdn_id=8, file_name=name, blob=kept("1/voice/" + name.rpartition("/")[2].lower()), created_at=NOW)

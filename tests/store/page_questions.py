@@ -8,20 +8,22 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.model.audit import Action as Did
-from ccfs.model.audit import Asked, Entry
-from ccfs.model.delivery import State
-from ccfs.model.tenancy import App
-from ccfs.store import audit, deliveries, exports, intake, receivers, rereading, schema
-from ccfs.store.exports import Condition
-from ccfs.store.intake import Refusal
+from ccfs.db import schema
+from ccfs.db.system import audit
+from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_reread, ingest_state
+from ccfs.db.tenant.exports import ExportCondition
+from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.model.exports.delivery import DeliveryState
+from ccfs.model.identity.audit import AuditAction as Did
+from ccfs.model.identity.audit import AuditEntry, AuditQuery
+from ccfs.model.identity.tenancy import App
 from tests.store.given import MINUTE, NOW, SECOND
 
 TABLES = "exports|deliveries|delivery_attempts|refusals|audit"
 FEW = "ix_exports_failed|ix_deliveries_dead"  # indexes of the few rows that went wrong: all of an app's may be read
 DAY = timedelta(days=1)
 RECEIVER = "http://r5.example:80"
-ENTRY = Entry(at=NOW, who="emil", action=Did.CALL_SHOWN, what="5")
+ENTRY = AuditEntry(logged_at=NOW, actor="emil", action=Did.CALL_VIEWED, target="5")
 IN_ORDER = {  # of an index, to a limit; so nothing is sorted but what an index leaves
     *("exports", "exports that failed", "callbacks", "refusals"),
     *("the log", "the log of a person", "the log of an app"),
@@ -32,28 +34,36 @@ WHOLLY = {
 }
 
 QUESTIONS: dict[str, Callable[[Connection, App], object]] = {
-    "exports": lambda c, app: exports.listed(c, app, ["100"]),
-    "exports that failed": lambda c, app: exports.listed(c, app, ["100"], Condition.FAILED),
-    "exports announced in vain": lambda c, app: exports.listed(c, app, ["100"], Condition.UNTOLD),
-    "an export": lambda c, app: exports.shown(c, app, _number(5)),
-    "exports put aside": lambda c, app: exports.failed(c, app),
+    "exports": lambda c, app: exports.list_recent(c, app, ["100"]),
+    "exports that failed": lambda c, app: exports.list_recent(c, app, ["100"], ExportCondition.FAILED),
+    "exports announced in vain": lambda c, app: exports.list_recent(c, app, ["100"], ExportCondition.CALLBACK_FAILED),
+    "an export": lambda c, app: exports.get(c, app, _number(5)),
+    "exports put aside": lambda c, app: exports.list_failed(c, app),
     "exports made again": lambda c, app: exports.retry(c, app, NOW),
-    "callbacks of exports": lambda c, app: deliveries.of_exports(c, app, [_number(5), _number(7)]),
-    "callbacks": lambda c, app: deliveries.listed(c, app, State.DELIVERED),
-    "a callback with its attempts": lambda c, app: deliveries.shown(c, app, _number(5)),
+    "callbacks of exports": lambda c, app: deliveries.find_latest_by_export(c, app, [_number(5), _number(7)]),
+    "callbacks": lambda c, app: deliveries.list_recent(c, app, DeliveryState.DELIVERED),
+    "a callback with its attempts": lambda c, app: deliveries.get_with_attempts(c, app, _number(5)),
     "callbacks sent again": lambda c, app: deliveries.retry(c, app, [_number(5)], NOW),
-    "receivers": lambda c, app: receivers.receivers(c, app, ["100"]),
-    "what a receiver missed": lambda c, app: receivers.count_again(c, app, ["100"], RECEIVER, RECEIVER),
-    "what a receiver missed sent again": lambda c, app: receivers.send_again(c, app, ["100"], RECEIVER, "", NOW),
-    "refusals": lambda c, app: intake.refusals(c, app, 100),
-    "a refusal that is known": lambda c, app: intake.refuse(c, app, [_refusal(5)], NOW),
-    "files in which something was refused": lambda c, app: rereading.ask(c, app, "/none.zip:call.csv", NOW),
-    "files to be read again": lambda c, app: rereading.asked(c, app),
-    "the log": lambda c, _app: audit.entries(c, Asked(begin=NOW, end=NOW + 30 * DAY)),
-    "the log of a person": lambda c, _app: audit.entries(c, Asked(begin=NOW, end=NOW + 30 * DAY, who="emil")),
-    "the log of an app": lambda c, app: audit.entries(c, Asked(begin=NOW, end=NOW + 30 * DAY, within=((app.id, ""),))),
-    "whether it is told": lambda c, _app: audit.is_told(c, ENTRY, NOW),
-    "who did anything": lambda c, _app: audit.names(c, NOW),
+    "receivers": lambda c, app: callback_receivers.list_receivers(c, app, ["100"]),
+    "what a receiver missed": lambda c, app: callback_receivers.count_retryable(c, app, ["100"], RECEIVER, RECEIVER),
+    "what a receiver missed sent again": lambda c, app: callback_receivers.retry_by_receiver(
+        c, app, ["100"], RECEIVER, "", NOW
+    ),
+    "refusals": lambda c, app: ingest_state.list_rejections(c, app, 100),
+    "a refusal that is known": lambda c, app: ingest_state.add_rejections(c, app, [_refusal(5)], NOW),
+    "files in which something was refused": lambda c, app: ingest_reread.request_reread(
+        c, app, "/none.zip:call.csv", NOW
+    ),
+    "files to be read again": lambda c, app: ingest_reread.list_requested_rereads(c, app),
+    "the log": lambda c, _app: audit.list_entries(c, AuditQuery(begin=NOW, end=NOW + 30 * DAY)),
+    "the log of a person": lambda c, _app: audit.list_entries(
+        c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actor="emil")
+    ),
+    "the log of an app": lambda c, app: audit.list_entries(
+        c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, scopes=((app.id, ""),))
+    ),
+    "whether it is told": lambda c, _app: audit.was_logged_since(c, ENTRY, NOW),
+    "who did anything": lambda c, _app: audit.list_actors(c, NOW),
 }
 
 
@@ -62,16 +72,16 @@ def fill(connection: Connection, app: App, numbers: range) -> None:
     connection.execute(sa.insert(schema.exports), [_export(app, number) for number in numbers])
     connection.execute(sa.insert(schema.deliveries), [_delivery(app, number) for number in numbers])
     connection.execute(sa.insert(schema.delivery_attempts), [_attempt(app, number) for number in numbers])
-    connection.execute(sa.insert(schema.refusals), [_refused(app, number) for number in numbers])
-    connection.execute(sa.insert(schema.audit), [_entry(app, number) for number in numbers])
+    connection.execute(sa.insert(schema.ingest_errors), [_refused(app, number) for number in numbers])
+    connection.execute(sa.insert(schema.audit_log), [_entry(app, number) for number in numbers])
 
 
 def _number(number: int) -> str:
     return f"{number:032x}"
 
 
-def _refusal(number: int) -> Refusal:
-    return Refusal(file="/Master.csv", line=number, reason="odd")
+def _refusal(number: int) -> IngestRejection:
+    return IngestRejection(file="/Master.csv", line=number, reason="odd")
 
 
 def _export(app: App, number: int) -> dict[str, object]:
@@ -80,7 +90,7 @@ def _export(app: App, number: int) -> dict[str, object]:
     kept = {"location_id": "0", "key": f"{number}", "size": 1, "sha256": "", "crc32": 0, "ready_at": at}
     return {
         **texts, **kept, "response_id": _number(number), "app": app.id, "kind": "bill", "tables": "call", "begin": NOW, "end": at,
-        "account_id": str(100 + number % 3), "callback_url": "", "asked_on": at.date(), "asked_at": at, "attempts": 1,
+        "account_id": str(100 + number % 3), "callback_url": "", "requested_on": at.date(), "requested_at": at, "attempts": 1,
         "file_name": f"{number}.zip", "state": "failed" if number % 100 == 0 else "ready", "due_at": None,
     }  # fmt: skip
 
@@ -110,5 +120,5 @@ def _refused(app: App, number: int) -> dict[str, object]:
 def _entry(app: App, number: int) -> dict[str, object]:
     return {
         "at": NOW + number * SECOND, "who": ("emil", "lucy")[number % 2], "app": app.id, "account_id": "100",
-        "action": Did.CALL_SHOWN, "what": json.dumps(number), "address": "192.0.2.7",
+        "action": Did.CALL_VIEWED, "what": json.dumps(number), "address": "192.0.2.7",
     }  # fmt: skip

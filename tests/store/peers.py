@@ -7,41 +7,41 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.model.recording import Kept
-from ccfs.store import places
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.peer import Peer, Terms
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.peer import PeerConfig, PeerLocation
+from ccfs.db.system import locations
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.recordings.recording import BlobRef
 from tests.web.serving import Server
 
 _numbers = count(100)  # of locations
 
 
-def terms(key: bytes, **more: Any) -> Terms:
+def terms(key: bytes, **more: Any) -> PeerConfig:
     """Much patience, where the machine is busy."""
     usual: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "rest_seconds": 0.3}
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    return Terms(**{"key": key, "now": clock, "trust": ssl.create_default_context(), **usual, **more})
+    return PeerConfig(**{"key": key, "now": clock, "trust": ssl.create_default_context(), **usual, **more})
 
 
-def peer(server: Server, location_id: str, **more: Any) -> Peer:
+def peer(server: Server, location_id: str, **more: Any) -> PeerLocation:
     """A location of that node, as its peers see it."""
     node_key = more.pop("key", server.node.peer_keys[0])
-    return Peer(location_id, lambda: f"http://{server.host}", terms(node_key, **more))
+    return PeerLocation(location_id, lambda: f"http://{server.host}", terms(node_key, **more))
 
 
-def new_disk(server: Server, folder: Path) -> Disk:
+def new_disk(server: Server, folder: Path) -> DiskLocation:
     """A further disk of that node."""
-    disk = Disk(str(next(_numbers)), folder)
-    place = Place(
+    disk = DiskLocation(str(next(_numbers)), folder)
+    place = LocationConfig(
         id=disk.location_id,
-        kind=PlaceKind.DISK,
-        at=str(folder),
+        kind=LocationKind.DISK,
+        root=str(folder),
         node=server.node.id,
         created_at=datetime.now(UTC),
     )
-    with server.node.database.writing() as connection:
-        places.add(connection, place)
+    with server.node.database.write_transaction() as connection:
+        locations.add(connection, place)
     return disk
 
 
@@ -53,29 +53,29 @@ class OfDisk:
         self.location_id = self._disk.location_id
         self._peer = peer(server, self.location_id)
 
-    def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
+    def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
         """By the node."""
-        return self._disk.keep(key, chunks)
+        return self._disk.write(key, chunks)
 
-    def remove(self, key: str) -> None:
+    def delete(self, key: str) -> None:
         """By the node."""
-        self._disk.remove(key)
+        self._disk.delete(key)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """By the peer."""
         return self._peer.read(key, start, end)
 
-    def size(self, key: str) -> int:
+    def get_size(self, key: str) -> int:
         """By the peer."""
-        return self._peer.size(key)
+        return self._peer.get_size(key)
 
-    def path(self, key: str) -> None:
+    def get_path(self, key: str) -> None:
         """By the peer."""
-        return self._peer.path(key)
+        return self._peer.get_path(key)
 
-    def sweep(self, older_than_seconds: float) -> int:
+    def delete_partial_uploads(self, older_than_seconds: float) -> int:
         """By the peer."""
-        return self._peer.sweep(older_than_seconds)
+        return self._peer.delete_partial_uploads(older_than_seconds)
 
 
 def of_disk(server: Server, folder: Path) -> OfDisk:

@@ -6,16 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.store.db import Database
+from ccfs.db.engine import Database
 
 WHOLE = ("SCAN exports", "SCAN deliveries", "Scan on exports", "Scan on deliveries", "SCAN selec", "TEMP B-TREE")
 
 
 def plans(database: Database, action: Callable[[Connection], object]) -> list[str]:
     """One text for each question; what the action did is undone."""
-    word = "explain query plan" if database.is_local else "explain"
-    if not database.is_local:
-        with database.writing() as connection:
+    word = "explain query plan" if database.is_sqlite else "explain"
+    if not database.is_sqlite:
+        with database.write_transaction() as connection:
             connection.execute(sa.text("analyze"))
     asked: list[tuple[str, Any]] = []
 

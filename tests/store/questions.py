@@ -13,33 +13,31 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.call import Direction
-from ccfs.model.call_count import QUARTER, quarter
-from ccfs.model.call_search import Order, Search
-from ccfs.model.cdr import Cdr
-from ccfs.model.export import Filter, Table
-from ccfs.model.recording import Recording
-from ccfs.model.stray import Held, Holder, Stray
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import (
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database
+from ccfs.db.export_csv import iter_csv_chunks
+from ccfs.db.system import blob_moves, storage_statistics
+from ccfs.db.tenant import (
     agent_operations,
-    call_counts,
+    call_lookup,
     call_search,
-    calls,
+    call_statistics,
     cdrs,
-    intake,
-    kept_sizes,
-    months,
-    moves,
+    ingest_state,
     queue_visits,
     recordings,
-    schema,
 )
-from ccfs.store.agent_operations import Span
-from ccfs.store.db import Database
-from ccfs.store.extract import extract
+from ccfs.db.tenant.agent_operations import OperationSpan
+from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
+from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.call import Direction
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.calls.search import CallSearch, SearchOrder
+from ccfs.model.calls.statistics import QUARTER_HOUR, quarter_start
+from ccfs.model.exports.export import ExportFilter, ExportTable
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
 from tests.store import given, page_questions
 from tests.store.given import MINUTE, NOW, SECOND
 
@@ -64,7 +62,7 @@ Action = Callable[[Connection, App], object]
 def cdr(number: int) -> Cdr:
     call = f"{1_777_800_000 + number}-{number}"
     return Cdr(
-        account_id="100", cc_id="1", vdn_id="8", call_id=call, begin=NOW + number * SECOND, line_key=f"{number:032x}",
+        account_id="100", cc_id="1", vdn_id="8", call_id=call, begin=NOW + number * SECOND, source_key=f"{number:032x}",
         switch_call_id=call, switch_leg_id=call if number % 9 else f"leg-{number}",
     )  # fmt: skip
 
@@ -100,116 +98,143 @@ def recording(number: int) -> Recording:
     )
 
 
-def held(app: App) -> Held:
+def held(app: App) -> BlobOwner:
     one = recording(5)
-    return Held(holder=Holder.RECORDINGS, row=f"{app.id} {one.file_name}", at=NOW, kept=one.kept)
+    return BlobOwner(
+        owner_table=BlobOwnerTable.RECORDINGS, owner_row=f"{app.id} {one.file_name}", stored_at=NOW, blob=one.blob
+    )
 
 
-def stray(app: App) -> Stray:
-    return Stray(location_id="0", key=recording(5).kept.key, holder=Holder.RECORDINGS, row=str(held(app).row))
+def stray(app: App) -> OrphanedBlob:
+    return OrphanedBlob(
+        location_id="0",
+        key=recording(5).blob.key,
+        owner_table=BlobOwnerTable.RECORDINGS,
+        owner_row=str(held(app).owner_row),
+    )
 
 
-def an_hour(app: App) -> call_counts.Old:
-    return call_counts.Old(app=app, account_id="100", told={quarter(NOW): 1, quarter(NOW) + QUARTER: 1})
+def an_hour(app: App) -> call_statistics.DirtyStatistics:
+    return call_statistics.DirtyStatistics(
+        app=app, account_id="100", versions={quarter_start(NOW): 1, quarter_start(NOW) + QUARTER_HOUR: 1}
+    )
 
 
-def of_a_day(table: Table, **part: str) -> Action:
-    window = Window(begin=NOW, end=NOW + 3 * MINUTE)
+def of_a_day(table: ExportTable, **part: str) -> Action:
+    window = TimeWindow(begin=NOW, end=NOW + 3 * MINUTE)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
-    return lambda connection, app: list(extract(connection, app, table, window, Filter(**part), zones, with_tail=True))
+    return lambda connection, app: list(
+        iter_csv_chunks(connection, app, table, window, ExportFilter(**part), zones, with_tail=True)
+    )
 
 
 def search(**part: Any) -> Action:
-    wanted = Search(account_id="100", window=Window(begin=NOW, end=NOW + 40 * timedelta(days=1)), **part)
+    wanted = CallSearch(account_id="100", window=TimeWindow(begin=NOW, end=NOW + 40 * timedelta(days=1)), **part)
     return lambda connection, app: (
-        call_search.find(connection, app, wanted, 60),
-        call_search.count(connection, app, wanted, 100, 60),
+        call_search.find_calls(connection, app, wanted, 60),
+        call_search.count_calls(connection, app, wanted, 100, 60),
     )
 
 
 QUESTIONS: dict[str, Action] = {
     "search": search(),
-    "search from the oldest": search(order=Order.OLDEST),
-    "search for the longest": search(order=Order.LONGEST),
+    "search from the oldest": search(order=SearchOrder.OLDEST),
+    "search for the longest": search(order=SearchOrder.LONGEST),
     "search for a caller": search(caller_no="1"),
     "search for a callee": search(callee_no="1"),
     "search for an agent": search(agent_id="1"),
     "search for a queue": search(queue="1"),
     "search for a direction": search(direction=Direction.OUTBOUND),
     "search for what was recorded": search(is_recorded=True),
-    "a call by any id": lambda c, app: calls.by_any_id(c, app, ["100"], "1777800001-1"),
-    "legs of calls": lambda c, app: calls.legs(c, app, ["100"], ["1777800001-1"]),
-    "how many recordings calls have": lambda c, app: calls.recorded(c, app, ["100"], ["1777800001-1"]),
-    "operations in a call": lambda c, app: calls.operations(c, app, ["100"], "1777800001-1"),
-    "what is to be counted": lambda c, _app: call_counts.old(c),
-    "calls to be counted": lambda c, app: call_counts.count(c, app, "100", [quarter(NOW), quarter(NOW + 5 * MINUTE)]),
-    "counts to be kept": lambda c, app: call_counts.keep(c, app, an_hour(app), {}),
-    "counts of a day": lambda c, app: call_counts.read(c, app, "100", Window(begin=NOW, end=NOW + timedelta(days=1))),
-    "a month's sizes that are due": lambda c, _app: kept_sizes.due(c, NOW),
-    "sizes of a month": lambda c, _app: kept_sizes.count(c, "0", 202605),
+    "a call by any id": lambda c, app: call_lookup.find_by_any_id(c, app, ["100"], "1777800001-1"),
+    "legs of calls": lambda c, app: call_lookup.find_legs(c, app, ["100"], ["1777800001-1"]),
+    "how many recordings calls have": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),
+    "operations in a call": lambda c, app: call_lookup.list_agent_operations(c, app, ["100"], "1777800001-1"),
+    "what is to be counted": lambda c, _app: call_statistics.find_next_dirty(c),
+    "calls to be counted": lambda c, app: call_statistics.compute_statistics(
+        c, app, "100", [quarter_start(NOW), quarter_start(NOW + 5 * MINUTE)]
+    ),
+    "counts to be kept": lambda c, app: call_statistics.save_statistics(c, app, an_hour(app), {}),
+    "counts of a day": lambda c, app: call_statistics.load_statistics(
+        c, app, "100", TimeWindow(begin=NOW, end=NOW + timedelta(days=1))
+    ),
+    "a month's sizes that are due": lambda c, _app: storage_statistics.find_next_stale(c, NOW),
+    "sizes of a month": lambda c, _app: storage_statistics.count_recordings(c, "0", 202605),
     "export of calls": of_a_day("call"),
     "export of an agent's calls": of_a_day("call", agent_id="5"),
     "export of a call": of_a_day("call", call_id="1777800001-1"),
     "export of recordings": of_a_day("record"),
     "export of agent operations": of_a_day("agentOprInfo"),
     "export of skill changes": of_a_day("agentSkillInfo"),
-    "rows of calls near": lambda c, app: cdrs.of_calls(c, app, ["1777800001-1", "1777800002-2"], [NOW]),
-    "rows of calls": lambda c, app: cdrs.of_calls(c, app, ["1777800001-1", "1777800002-2"]),
-    "rows of legs near": lambda c, app: cdrs.of_legs(c, app, ["leg-9", "leg-18"], [NOW]),
-    "rows of legs": lambda c, app: cdrs.of_legs(c, app, ["leg-9", "leg-18"]),
-    "a row made again": lambda c, app: cdrs.change(c, app, [replace(cdr(5), agent_id="7")]),
-    "index name": lambda c, app: recordings.by_name(c, app, recording(5).file_name),
-    "original name": lambda c, app: recordings.file_by_name(c, app, recording(5).original_file_name),
-    "a name that is not there": lambda c, app: recordings.by_name(c, app, "Y:/8/0/20260504/5/none.V3"),
-    "a name without a date": lambda c, app: recordings.by_name(c, app, "none"),
+    "rows of calls near": lambda c, app: cdrs.find_by_call_ids(c, app, ["1777800001-1", "1777800002-2"], [NOW]),
+    "rows of calls": lambda c, app: cdrs.find_by_call_ids(c, app, ["1777800001-1", "1777800002-2"]),
+    "rows of legs near": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"], [NOW]),
+    "rows of legs": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"]),
+    "a row made again": lambda c, app: cdrs.update(c, app, [replace(cdr(5), agent_id="7")]),
+    "index name": lambda c, app: recordings.find_by_name(c, app, recording(5).file_name),
+    "original name": lambda c, app: recordings.find_file_by_name(c, app, recording(5).original_file_name),
+    "a name that is not there": lambda c, app: recordings.find_by_name(c, app, "Y:/8/0/20260504/5/none.V3"),
+    "a name without a date": lambda c, app: recordings.find_by_name(c, app, "none"),
     "whether an index name is taken": lambda c, app: recordings.has_file_name(c, app, recording(5).file_name),
     "whether an original name is taken": lambda c, app: recordings.has_original_name(c, app, "Y:/8/0/20260504/5/9.V3"),
-    "recordings of a call": lambda c, app: recordings.by_call(c, app, "1777800001-1"),
-    "recordings of a call without a time": lambda c, app: recordings.by_call(c, app, "c-1"),
-    "recordings that go to another call": lambda c, app: recordings.move(c, app, "100", "1777800001-1", "x", NOW),
-    "what a switch called recordings": lambda c, app: recordings.source_names(c, app, "100", ["1777800001-1"], [NOW]),
-    "the newest recordings": lambda c, app: recordings.newest(c, app, 3),
-    "known operations": lambda c, app: agent_operations.known(c, app, {operation(5).id: NOW}),
-    "operations that last": lambda c, app: agent_operations.lasting(c, app, "100", ["5"]),
-    "operations that lasted": lambda c, app: agent_operations.lasting(c, app, "100", ["5"], NOW + 20 * DAY),
-    "an operation ends": lambda c, app: agent_operations.end(c, app, [(Span("5", "5", NOW, None), NOW)]),
+    "recordings of a call": lambda c, app: recordings.list_by_call(c, app, "1777800001-1"),
+    "recordings of a call without a time": lambda c, app: recordings.list_by_call(c, app, "c-1"),
+    "recordings that go to another call": lambda c, app: recordings.reassign_call(
+        c, app, "100", "1777800001-1", "x", NOW
+    ),
+    "what a switch called recordings": lambda c, app: recordings.list_source_names(
+        c, app, "100", ["1777800001-1"], [NOW]
+    ),
+    "the newest recordings": lambda c, app: recordings.list_newest(c, app, 3),
+    "known operations": lambda c, app: agent_operations.find_existing_ids(c, app, {operation(5).id: NOW}),
+    "operations that last": lambda c, app: agent_operations.list_open_operations(c, app, "100", ["5"]),
+    "operations that lasted": lambda c, app: agent_operations.list_open_operations(
+        c, app, "100", ["5"], NOW + 20 * DAY
+    ),
+    "an operation ends": lambda c, app: agent_operations.close_operations(
+        c, app, [(OperationSpan("5", "5", NOW, None), NOW)]
+    ),
     "known skill changes": lambda c, app: agent_operations.add_skill_changes(c, app, [change(5)]),
-    "visits of legs": lambda c, app: queue_visits.of_legs(c, app, "100", ["leg-9"]),
-    "known files": lambda c, app: intake.known_files(c, app, ["/a/5.wav"]),
-    "an awaited recording": lambda c, app: intake.awaited_calls(c, app, "100", ["5.wav"]),
-    "the oldest recordings of a location": lambda c, _app: moves.older(c, Holder.RECORDINGS, "0", NOW, 3),
-    "whether a recording names its bytes": lambda c, app: moves.is_named(c, stray(app)),
+    "visits of legs": lambda c, app: queue_visits.find_by_leg_ids(c, app, "100", ["leg-9"]),
+    "known files": lambda c, app: ingest_state.find_known_files(c, app, ["/a/5.wav"]),
+    "an awaited recording": lambda c, app: ingest_state.find_expected_calls(c, app, "100", ["5.wav"]),
+    "the oldest recordings of a location": lambda c, _app: blob_moves.list_owners_before(
+        c, BlobOwnerTable.RECORDINGS, "0", NOW, 3
+    ),
+    "whether a recording names its bytes": lambda c, app: blob_moves.is_referenced(c, stray(app)),
     **page_questions.QUESTIONS,
-    "recordings that are missing": lambda c, app: intake.list_missing(c, app, NOW - timedelta(days=1), NOW),
+    "recordings that are missing": lambda c, app: ingest_state.mark_missing_recordings(
+        c, app, NOW - timedelta(days=1), NOW
+    ),
 }
 
 
 def fill(database: Database, rows: int) -> App:
     """An app with so many rows in each of the large tables, all of one month; the planner is told."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         app = given.app(connection, "large")
-        months.need(connection, schema.recordings, [202605])
+        partitions.ensure(connection, schema.recordings, [202605])
     for start in range(0, rows, BATCH):
         numbers = range(start, min(start + BATCH, rows))
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             cdrs.add(connection, app, [cdr(number) for number in numbers])
             operations = [operation(number, lasts=number >= rows - 300) for number in numbers]
             agent_operations.add(connection, app, operations)
             connection.execute(sa.insert(schema.recordings), [_values(recording(number), app) for number in numbers])
     for start in range(0, max(500, rows // 4), BATCH):
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             numbers = range(start, min(start + BATCH, max(500, rows // 4)))
             _fill_the_rest(connection, app, numbers)
             page_questions.fill(connection, app, numbers)
-    if not database.is_local:  # nobody analyses SQLite's tables
+    if not database.is_sqlite:  # nobody analyses SQLite's tables
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")
     return app
 
 
 def _values(one: Recording, app: App) -> dict[str, Any]:
-    plain = recordings.values_of(one)
-    kept = recordings.values_of(plain.pop("kept"))
+    plain = recordings.get_column_values(one)
+    kept = recordings.get_column_values(plain.pop("blob"))
     return {**plain, **kept, "app": app.id, "month": 202605, "created_at": NOW}
 
 
@@ -218,31 +243,33 @@ def _fill_the_rest(connection: Connection, app: App, numbers: range) -> None:
     taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "taken", "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**taken, "path": f"/a/{number}.wav"} for number in numbers])
     awaited = [
-        intake.Awaited(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)
+        ingest_state.ExpectedRecording(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)
         for number in numbers
     ]
-    intake.await_recordings(connection, app, awaited)
-    call_counts.changed(connection, app, [replace(cdr(0), begin=NOW + number * QUARTER) for number in numbers])
+    ingest_state.add_expected_recordings(connection, app, awaited)
+    call_statistics.mark_dirty(
+        connection, app, [replace(cdr(0), begin=NOW + number * QUARTER_HOUR) for number in numbers]
+    )
     visits = [
-        queue_visits.KeptVisit(
+        queue_visits.QueueVisitRow(
             switch_leg_id=f"leg-{number}",
             queue="q",
-            entered=NOW,
-            rang=None,
-            connected=None,
-            left=None,
+            entered_at=NOW,
+            rang_at=None,
+            connected_at=None,
+            left_at=None,
             agent="",
             outcome="",
         )
         for number in numbers
     ]
-    queue_visits.put(connection, app, "100", visits)
+    queue_visits.upsert(connection, app, "100", visits)
 
 
 def plans_of(database: Database, app: App, action: Action) -> list[str]:
     """The plan of each question that the action asks, with the values that it asks about."""
     with database.engine.connect() as connection:
-        asked = _asked_of_sqlite if database.is_local else _asked_of_postgresql
+        asked = _asked_of_sqlite if database.is_sqlite else _asked_of_postgresql
         plans = [
             "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", values))
             for explain, statement, values in asked(connection, app, action)

@@ -8,20 +8,22 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ccfs.model.errors import Misuse
-from ccfs.model.tenancy import App
-from ccfs.store import schema, tenancy, voice_files
-from ccfs.store.db import BUSY_MS, Database, open_database
+from ccfs.db import schema
+from ccfs.db.engine import BUSY_TIMEOUT_MS, Database, open_database
+from ccfs.db.system import tenants
+from ccfs.db.tenant import voice_files
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.child import together
 
-SOON = BUSY_MS / 3000  # seconds; far less than a writer would wait for another
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_MS}
+SOON = BUSY_TIMEOUT_MS / 3000  # seconds; far less than a writer would wait for another
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS}
 
 
 def number(database: Database) -> int:
-    with database.reading() as connection:
-        return tenancy.change_number(connection)
+    with database.read_transaction() as connection:
+        return tenants.get_version(connection)
 
 
 def pragmas(connection: sa.Connection) -> dict[str, object]:
@@ -34,40 +36,40 @@ def test_every_connection_to_sqlite_is_durable_and_checks_keys(tmp_path: Path) -
     assert [pragmas(connection) for connection in connections] == [PRAGMAS] * 12
     for connection in connections:
         connection.close()
-    with database.reading() as reader, database.writing() as writer:
-        assert pragmas(reader) == pragmas(writer) == database.look_up(pragmas) == PRAGMAS
+    with database.read_transaction() as reader, database.write_transaction() as writer:
+        assert pragmas(reader) == pragmas(writer) == database.autocommit_read(pragmas) == PRAGMAS
     database.close()
 
 
 def test_foreign_keys_are_held(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.account(connection, app, "100", 8)
-    with pytest.raises(IntegrityError), database.writing() as connection:
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
         connection.execute(sa.delete(schema.accounts))
-    with pytest.raises(IntegrityError), database.writing() as connection:
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
         connection.execute(sa.delete(schema.apps))
-    with pytest.raises(IntegrityError), database.writing() as connection:
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
         voice_files.add(connection, App(id=-1, ak="none", name="none"), given.voice_file())
 
 
 def test_what_a_block_wrote_is_undone_when_it_raises(database: Database) -> None:
     def fails_late() -> None:
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             given.app(connection)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fails_late()
-    with database.reading() as connection:
-        assert tenancy.apps(connection) == []
+    with database.read_transaction() as connection:
+        assert tenants.list_apps(connection) == []
 
 
 def test_writing_threads_queue(database: Database) -> None:
     def change() -> None:
         for _ in range(25):
-            with database.writing() as connection:
-                tenancy.change_number(connection)
-                tenancy.changed(connection)
+            with database.write_transaction() as connection:
+                tenants.get_version(connection)
+                tenants.bump_version(connection)
 
     before = number(database)
     threads = [threading.Thread(target=change) for _ in range(4)]
@@ -90,63 +92,63 @@ def test_a_second_writer_of_sqlite_waits_before_it_reads_and_so_loses_nothing(tm
     seen: list[int] = []
 
     def second() -> None:
-        with database.writing() as connection:
-            seen.append(tenancy.change_number(connection))
+        with database.write_transaction() as connection:
+            seen.append(tenants.get_version(connection))
 
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.1)
         assert seen == []
-        tenancy.changed(connection)
+        tenants.bump_version(connection)
     thread.join()
     assert seen == [1]
     database.close()
 
 
 def test_a_reader_never_waits_for_a_writer_nor_sees_half_of_its_work(database: Database) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.app(connection)
         begin = time.monotonic()
-        with database.reading() as reader:
-            assert tenancy.apps(reader) == []
+        with database.read_transaction() as reader:
+            assert tenants.list_apps(reader) == []
         assert time.monotonic() - begin < SOON
-    with database.reading() as reader:
-        assert len(tenancy.apps(reader)) == 1
+    with database.read_transaction() as reader:
+        assert len(tenants.list_apps(reader)) == 1
 
 
 def test_a_writer_never_waits_for_a_reader_who_goes_on_seeing_one_moment(database: Database) -> None:
-    with database.reading() as reader:
-        assert tenancy.apps(reader) == []
+    with database.read_transaction() as reader:
+        assert tenants.list_apps(reader) == []
         begin = time.monotonic()
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             given.app(connection)
         assert time.monotonic() - begin < SOON
-        assert tenancy.apps(reader) == []
-    with database.reading() as reader:
-        assert len(tenancy.apps(reader)) == 1
+        assert tenants.list_apps(reader) == []
+    with database.read_transaction() as reader:
+        assert len(tenants.list_apps(reader)) == 1
 
 
 def test_what_is_read_cannot_be_committed_by_mistake(database: Database) -> None:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         try:
             given.app(connection)
         except sa.exc.DBAPIError:
-            assert not database.is_local  # PostgreSQL refuses it; SQLite forgets it
-    with database.reading() as connection:
-        assert tenancy.apps(connection) == []
+            assert not database.is_sqlite  # PostgreSQL refuses it; SQLite forgets it
+    with database.read_transaction() as connection:
+        assert tenants.list_apps(connection) == []
 
 
 def test_each_look_up_on_sqlite_sees_the_newest_commit(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
     schema.METADATA.create_all(database.engine)
     for count in range(3):
-        assert len(database.look_up(tenancy.apps)) == count
-        with database.writing() as connection:
+        assert len(database.autocommit_read(tenants.list_apps)) == count
+        with database.write_transaction() as connection:
             given.app(connection, str(count))
     with pytest.raises(sa.exc.OperationalError):
-        database.look_up(lambda connection: connection.execute(sa.text("SELECT * FROM no_such_table")))
-    assert len(database.look_up(tenancy.apps)) == 3  # after a failure, too
+        database.autocommit_read(lambda connection: connection.execute(sa.text("SELECT * FROM no_such_table")))
+    assert len(database.autocommit_read(tenants.list_apps)) == 3  # after a failure, too
     database.close()
 
 
@@ -165,7 +167,7 @@ def test_a_database_that_does_not_answer_is_not_ready(tmp_path: Path, kind: str)
 
 @pytest.mark.parametrize("url", ["", "ccfs.db", "mysql://ccfs@db.example/ccfs", "sqlite://", "sqlite:///:memory:"])
 def test_a_database_of_another_kind_is_misuse_and_names_the_setting(url: str) -> None:
-    with pytest.raises(Misuse, match="database_url"):
+    with pytest.raises(OperatorError, match="database_url"):
         open_database(url)
 
 
@@ -178,7 +180,7 @@ def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
 
 def test_the_options_of_the_operators_own_url_are_kept(postgres_url: str) -> None:
     database = open_database(postgres_url + "&options=-csearch_path%3Dcalls&connect_timeout=3")
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         assert connection.execute(sa.text("SHOW search_path")).scalar() == "calls"
         assert connection.execute(sa.text("SHOW timezone")).scalar() == "UTC"
     database.close()

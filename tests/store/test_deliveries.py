@@ -9,23 +9,31 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.delivery import Delivery, Next, Outcome, State
-from ccfs.model.tenancy import App
-from ccfs.store import deliveries, exports, schema
-from ccfs.store.db import Database
-from ccfs.store.deliveries import Claimed
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import deliveries, exports
+from ccfs.db.tenant.deliveries import ClaimedDelivery
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
+from ccfs.model.identity.tenancy import App
 from tests.store.given import MINUTE, NOW, SECOND
 from tests.store.plans import plans, reads_all
 from tests.store.test_exports import export
 
 HERE = "https://cb.example.com:443"
-FAILED = Outcome(
-    at=NOW + SECOND, address="192.0.2.7", status=500, milliseconds=12, answer=b"\xff<h1>", failure="status 500"
+FAILED = AttemptOutcome(
+    attempted_at=NOW + SECOND,
+    address="192.0.2.7",
+    status=500,
+    milliseconds=12,
+    response=b"\xff<h1>",
+    failure="status 500",
 )
-DONE = Outcome(at=NOW + 2 * SECOND, address="192.0.2.7", status=200, milliseconds=7, answer=b'{"resultCode":"0"}')
-AGAIN = Next(state=State.DUE, due_at=NOW + 10 * MINUTE)
-DELIVERED = Next(state=State.DELIVERED, due_at=None)
-DEAD = Next(state=State.DEAD, due_at=None)
+DONE = AttemptOutcome(
+    attempted_at=NOW + 2 * SECOND, address="192.0.2.7", status=200, milliseconds=7, response=b'{"resultCode":"0"}'
+)
+AGAIN = RetryDecision(state=DeliveryState.DUE, due_at=NOW + 10 * MINUTE)
+DELIVERED = RetryDecision(state=DeliveryState.DELIVERED, due_at=None)
+DEAD = RetryDecision(state=DeliveryState.DEAD, due_at=None)
 
 
 def delivery(app: App, number: int = 1) -> Delivery:
@@ -40,7 +48,7 @@ def delivery(app: App, number: int = 1) -> Delivery:
 
 
 def add(database: Database, app: App, *numbers: int, receiver: str = HERE, due_at: datetime = NOW) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for number in numbers:
             exports.add(connection, app, export(number))
             deliveries.add(connection, app, delivery(app, number), export(number).response_id, receiver, due_at)
@@ -48,24 +56,24 @@ def add(database: Database, app: App, *numbers: int, receiver: str = HERE, due_a
 
 def claim(
     database: Database, lease: str = "first", now: datetime = NOW, limit: int = 9, receiver: str = HERE
-) -> list[Claimed]:
-    with database.writing() as connection:
+) -> list[ClaimedDelivery]:
+    with database.write_transaction() as connection:
         return deliveries.claim(connection, receiver, now, lease, MINUTE, limit)
 
 
-def record(database: Database, *results: tuple[Claimed, Outcome, Next]) -> int:
-    with database.writing() as connection:
-        return deliveries.record(connection, results)
+def record(database: Database, *results: tuple[ClaimedDelivery, AttemptOutcome, RetryDecision]) -> int:
+    with database.write_transaction() as connection:
+        return deliveries.save_results(connection, results)
 
 
 def receivers(database: Database, now: datetime = NOW) -> list[str]:
-    with database.reading() as connection:
-        return sorted(deliveries.due_receivers(connection, now))
+    with database.read_transaction() as connection:
+        return sorted(deliveries.list_due_receivers(connection, now))
 
 
-def shown(database: Database, app: App, number: int = 1) -> deliveries.Listed:
-    with database.reading() as connection:
-        found = deliveries.shown(connection, app, f"{number:032x}")
+def shown(database: Database, app: App, number: int = 1) -> deliveries.DeliveryView:
+    with database.read_transaction() as connection:
+        found = deliveries.get_with_attempts(connection, app, f"{number:032x}")
     assert found
     return found
 
@@ -75,7 +83,7 @@ class TestHolding:
 
     def test_a_delivery_comes_back_as_it_was_made(self, database: Database, app: App) -> None:
         add(database, app, 1)
-        expected = Claimed(delivery=delivery(app), receiver=HERE, claims=1, lease="first")
+        expected = ClaimedDelivery(delivery=delivery(app), receiver=HERE, claims=1, lease="first")
         assert claim(database) == [expected]
         assert claim(database, "second") == []
 
@@ -100,7 +108,7 @@ class TestHolding:
 
     @pytest.mark.parametrize("then", [AGAIN, DELIVERED, DEAD])
     def test_who_lost_its_lease_changes_nothing_but_its_attempt_is_kept(
-        self, database: Database, app: App, then: Next
+        self, database: Database, app: App, then: RetryDecision
     ) -> None:
         add(database, app, 1)
         (late,) = claim(database, "late")
@@ -110,7 +118,7 @@ class TestHolding:
         assert row(database) == before
         assert record(database, (winner, DONE, DELIVERED)) == 1
         assert record(database, (late, FAILED, then)) == 0
-        assert shown(database, app).state is State.DELIVERED
+        assert shown(database, app).state is DeliveryState.DELIVERED
         assert len(shown(database, app).attempts) == 3
 
     def test_workers_at_one_moment_never_hold_the_same(self, database: Database, app: App) -> None:
@@ -127,9 +135,9 @@ class TestHolding:
 
     def test_nobody_waits_for_anothers_claim_where_rows_are_locked(self, database: Database, app: App) -> None:
         add(database, app, 1, 2, 3)
-        with database.writing() as one:
+        with database.write_transaction() as one:
             first = deliveries.claim(one, HERE, NOW, "one", MINUTE, 2)
-            if database.is_local:  # one writer at a time: the next begins when this one has ended
+            if database.is_sqlite:  # one writer at a time: the next begins when this one has ended
                 one.commit()
             second = claim(database, "two")
         assert [len(first), len(second)] == [2, 1]
@@ -146,35 +154,39 @@ class TestRecording:
         record(database, (again, DONE, DELIVERED))
         found = shown(database, app)
         assert found.attempts == ((FAILED, AGAIN), (DONE, DELIVERED))
-        assert (found.state, found.due_at, found.delivery.attempts) == (State.DELIVERED, None, 2)
+        assert (found.state, found.due_at, found.delivery.attempts) == (DeliveryState.DELIVERED, None, 2)
         assert found.export == export().response_id
 
     def test_of_an_answer_the_first_kilobyte_is_kept(self, database: Database, app: App) -> None:
         add(database, app, 1)
         (one,) = claim(database)
-        record(database, (one, Outcome(at=NOW, status=200, answer=b"x" * 5000), DELIVERED))
-        assert shown(database, app).attempts[0][0].answer == b"x" * 1024
+        record(database, (one, AttemptOutcome(attempted_at=NOW, status=200, response=b"x" * 5000), DELIVERED))
+        assert shown(database, app).attempts[0][0].response == b"x" * 1024
 
     def test_many_results_are_written_together_each_with_its_own_end(self, database: Database, app: App) -> None:
         add(database, app, 1, 2, 3)
         ends = {1: (DONE, DELIVERED), 2: (FAILED, AGAIN), 3: (FAILED, DEAD)}
         results = [(one, *ends[int(one.delivery.id, 16)]) for one in claim(database)]
         assert record(database, *results) == 3
-        assert [shown(database, app, number).state for number in ends] == [State.DELIVERED, State.DUE, State.DEAD]
-        with database.reading() as connection:
-            assert deliveries.counts(connection) == {"delivered": 1, "due": 1, "dead": 1}
+        assert [shown(database, app, number).state for number in ends] == [
+            DeliveryState.DELIVERED,
+            DeliveryState.DUE,
+            DeliveryState.DEAD,
+        ]
+        with database.read_transaction() as connection:
+            assert deliveries.count_by_state(connection) == {"delivered": 1, "due": 1, "dead": 1}
 
     def test_the_dead_are_listed_and_tried_again_by_their_own_app_alone(
         self, database: Database, app: App, other: App
     ) -> None:
         add(database, app, 1, 2)
         record(database, *((one, FAILED, DEAD) for one in claim(database, limit=1)))
-        dead = [one.delivery.id for one in listed(database, app, State.DEAD)]
+        dead = [one.delivery.id for one in listed(database, app, DeliveryState.DEAD)]
         assert dead == [delivery(app, 1).id]
         assert [one.delivery.id for one in listed(database, app, None)] == [delivery(app, n).id for n in (2, 1)]
         assert listed(database, other, None) == []
-        with database.reading() as connection:
-            assert deliveries.shown(connection, other, dead[0]) is None
+        with database.read_transaction() as connection:
+            assert deliveries.get_with_attempts(connection, other, dead[0]) is None
         assert retried(database, other, dead) == 0
         assert retried(database, app, [*dead, delivery(app, 2).id]) == 1  # the other is due already
         (again,) = [one for one in claim(database, "again", NOW + MINUTE) if one.delivery.id in dead]
@@ -206,7 +218,7 @@ class TestWaiting:
 
 
 def look(connection: sa.Connection) -> object:
-    return deliveries.due_receivers(connection, NOW)
+    return deliveries.list_due_receivers(connection, NOW)
 
 
 def hold(connection: sa.Connection) -> object:
@@ -217,7 +229,7 @@ def milliseconds(database: Database) -> float:
     times = []
     for _ in range(20):
         began = time.perf_counter()
-        with database.reading() as connection:
+        with database.read_transaction() as connection:
             look(connection)
         times.append(time.perf_counter() - began)
     return min(times) * 1000  # of the one that nothing else held up
@@ -226,16 +238,16 @@ def milliseconds(database: Database) -> float:
 def copy(database: Database, count: int) -> None:
     """So many more rows like the one that is there, in turn to each of twenty receivers."""
     number, digits = (
-        ("number", "printf('%032x', number)") if database.is_local else ("number", "lpad(number::text, 32, '0')")
+        ("number", "printf('%032x', number)") if database.is_sqlite else ("number", "lpad(number::text, 32, '0')")
     )
     series = (
         "with recursive series(number) as (select 1 union all select number + 1 from series where number < :count) "
-        if database.is_local
+        if database.is_sqlite
         else "with series as (select generate_series(1, :count) as number) "
     )
     columns = [column.name for column in schema.deliveries.c if column.name not in ("id", "receiver")]
     names = ", ".join(columns)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         connection.execute(
             sa.text(
                 f"insert into deliveries (id, receiver, {names}) {series} select {digits}, "
@@ -245,16 +257,16 @@ def copy(database: Database, count: int) -> None:
         )
 
 
-def listed(database: Database, app: App, state: State | None) -> list[deliveries.Listed]:
-    with database.reading() as connection:
-        return deliveries.listed(connection, app, state)
+def listed(database: Database, app: App, state: DeliveryState | None) -> list[deliveries.DeliveryView]:
+    with database.read_transaction() as connection:
+        return deliveries.list_recent(connection, app, state)
 
 
 def retried(database: Database, app: App, ids: list[str]) -> int:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         return deliveries.retry(connection, app, ids, NOW + MINUTE)
 
 
 def row(database: Database) -> Any:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return connection.execute(sa.select(schema.deliveries)).one()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.port import Gone
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import BlobNotFound
 from tests.store.child import ROOT
 
 KEY = "7/rec/20260504/one.wav"
@@ -36,9 +36,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disk(folder: Path) -> Disk:
+def disk(folder: Path) -> DiskLocation:
     """A disk without bytes."""
-    return Disk("0", folder)
+    return DiskLocation("0", folder)
 
 
 def files(folder: Path) -> list[str]:
@@ -58,9 +58,11 @@ def test_a_process_that_is_killed_while_it_keeps_leaves_whole_bytes_or_none(fold
 
 
 @pytest.mark.parametrize("before", [None, b"the old bytes"])
-def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(disk: Disk, folder: Path, before: bytes | None) -> None:
+def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(
+    disk: DiskLocation, folder: Path, before: bytes | None
+) -> None:
     if before:
-        disk.keep(KEY, [before])
+        disk.write(KEY, [before])
     command = [sys.executable, "-c", FULL, str(folder), KEY]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True, timeout=180)
     assert done.stdout == "OSError 27\n"  # EFBIG
@@ -68,50 +70,52 @@ def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(disk: Disk, folder:
     assert before is None or b"".join(disk.read(KEY)) == before
 
 
-def test_a_broken_upload_leaves_no_temporary_file(disk: Disk, folder: Path) -> None:
+def test_a_broken_upload_leaves_no_temporary_file(disk: DiskLocation, folder: Path) -> None:
     def breaks_off() -> object:
         yield b"half of it"
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        disk.keep(KEY, breaks_off())  # type: ignore[arg-type]
+        disk.write(KEY, breaks_off())  # type: ignore[arg-type]
     assert files(folder) == []
 
 
-def test_a_link_in_place_of_the_file_is_not_followed(disk: Disk, folder: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_file_is_not_followed(disk: DiskLocation, folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
-    disk.keep(KEY, [b"data"])
+    disk.write(KEY, [b"data"])
     (folder / KEY).unlink()
     (folder / KEY).symlink_to(secret)
-    with pytest.raises(Gone):
+    with pytest.raises(BlobNotFound):
         disk.read(KEY)
-    with pytest.raises(Gone):
-        disk.size(KEY)
-    disk.keep(KEY, [b"new"])  # takes the link's place
+    with pytest.raises(BlobNotFound):
+        disk.get_size(KEY)
+    disk.write(KEY, [b"new"])  # takes the link's place
     assert secret.read_bytes() == b"secret"
     assert b"".join(disk.read(KEY)) == b"new"
     (folder / KEY).unlink()
     (folder / KEY).symlink_to(secret)
-    disk.remove(KEY)
+    disk.delete(KEY)
     assert secret.exists()
     assert files(folder) == []
 
 
 @pytest.mark.parametrize("part", ["7", "7/rec", "7/rec/20260504"])
-def test_a_link_in_place_of_a_folder_is_not_followed(disk: Disk, folder: Path, tmp_path: Path, part: str) -> None:
-    disk.keep(KEY, [b"data"])
+def test_a_link_in_place_of_a_folder_is_not_followed(
+    disk: DiskLocation, folder: Path, tmp_path: Path, part: str
+) -> None:
+    disk.write(KEY, [b"data"])
     elsewhere = tmp_path / "elsewhere"
     (folder / part).rename(elsewhere)
     (folder / part).symlink_to(elsewhere)
     before = files(elsewhere)
-    with pytest.raises(Gone):
+    with pytest.raises(BlobNotFound):
         disk.read(KEY)
-    with pytest.raises(Gone):
-        disk.size(KEY)
+    with pytest.raises(BlobNotFound):
+        disk.get_size(KEY)
     with pytest.raises(OSError, match="directory"):
-        disk.keep(KEY, [b"new"])
-    disk.remove(KEY)
+        disk.write(KEY, [b"new"])
+    disk.delete(KEY)
     assert files(elsewhere) == before
     assert files(folder) == [part]
 
@@ -119,41 +123,41 @@ def test_a_link_in_place_of_a_folder_is_not_followed(disk: Disk, folder: Path, t
 def test_the_root_itself_may_be_reached_by_a_link(tmp_path: Path) -> None:
     (tmp_path / "mounted").mkdir()
     (tmp_path / "files").symlink_to(tmp_path / "mounted")
-    Disk("0", tmp_path / "files").keep(KEY, [b"data"])
+    DiskLocation("0", tmp_path / "files").write(KEY, [b"data"])
     assert files(tmp_path / "mounted") == [KEY]
 
 
-def test_a_pipe_in_place_of_the_file_does_not_hold_anybody(disk: Disk, folder: Path) -> None:
+def test_a_pipe_in_place_of_the_file_does_not_hold_anybody(disk: DiskLocation, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
-    with pytest.raises(Gone):
+    with pytest.raises(BlobNotFound):
         disk.read("pipe")
 
 
-def test_sweeping_removes_old_temporary_files_only(disk: Disk, folder: Path) -> None:
-    disk.keep(KEY, [b"data"])
+def test_sweeping_removes_old_temporary_files_only(disk: DiskLocation, folder: Path) -> None:
+    disk.write(KEY, [b"data"])
     os.utime(folder / KEY, (1, 1))
     for name, age in (("old", 7200), ("young", 600)):
         (folder / ".tmp" / name).write_bytes(b"half")
         at = (folder / ".tmp" / name).stat().st_mtime - age
         os.utime(folder / ".tmp" / name, (at, at))
-    assert disk.sweep(3600) == 1
+    assert disk.delete_partial_uploads(3600) == 1
     assert files(folder) == [".tmp/young", KEY]
 
 
-def test_sweeping_does_not_mind_what_another_process_just_renamed(disk: Disk, folder: Path) -> None:
+def test_sweeping_does_not_mind_what_another_process_just_renamed(disk: DiskLocation, folder: Path) -> None:
     (folder / ".tmp" / "gone").symlink_to(folder / "nowhere")
     os.utime(folder / ".tmp" / "gone", (1, 1), follow_symlinks=False)
-    assert disk.sweep(3600) == 1
+    assert disk.delete_partial_uploads(3600) == 1
 
 
-def test_nothing_stays_open(disk: Disk) -> None:
-    disk.keep(KEY, [b"data"])
+def test_nothing_stays_open(disk: DiskLocation) -> None:
+    disk.write(KEY, [b"data"])
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        disk.keep(KEY, [b"data"])
-        disk.size(KEY)
+        disk.write(KEY, [b"data"])
+        disk.get_size(KEY)
         list(disk.read(KEY))
-        with pytest.raises(Gone):
+        with pytest.raises(BlobNotFound):
             disk.read("7/rec")
-        disk.remove("nothing/here")
+        disk.delete("nothing/here")
     assert sorted(os.listdir("/proc/self/fd")) == before

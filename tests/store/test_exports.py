@@ -10,53 +10,54 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.model.export import Export, Filter, Kind, State
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import exports, schema
-from ccfs.store.db import Database
-from ccfs.store.exports import Claimed
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import exports
+from ccfs.db.tenant.exports import ClaimedExport
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportState
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
 from tests.store.plans import plans, reads_all
 
-FILTER = Filter(account_id="100", agent_id="512", call_id="1602728619-101", caller_no="0207", callee_no="0208")
+FILTER = ExportFilter(account_id="100", agent_id="512", call_id="1602728619-101", caller_no="0207", callee_no="0208")
 
 
 def export(number: int = 1, **more: Any) -> Export:
     """A request, unlike those of other numbers; a higher one is younger."""
     usual: dict[str, Any] = {
         "response_id": f"{number:032x}",
-        "kind": Kind.BILL,
+        "kind": ExportKind.BILL,
         "tables": ("call", "record"),
-        "window": Window(begin=NOW - MINUTE, end=NOW),
+        "window": TimeWindow(begin=NOW - MINUTE, end=NOW),
         "filter": FILTER,
         "callback_url": "https://cb.example.com:8000/x?y=1",
         "asked_on": NOW.date(),
-        "asked_at": NOW + number * timedelta(microseconds=1),
+        "requested_at": NOW + number * timedelta(microseconds=1),
     }
     return Export(**usual | more)
 
 
 def add(database: Database, app: App, *several: Export) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for one in several:
             exports.add(connection, app, one)
 
 
-def claim(database: Database, lease: str = "first", now: Any = NOW + SECOND, last_app: int = 0) -> Claimed | None:
-    with database.writing() as connection:
+def claim(database: Database, lease: str = "first", now: Any = NOW + SECOND, last_app: int = 0) -> ClaimedExport | None:
+    with database.write_transaction() as connection:
         return exports.claim(connection, now, lease, MINUTE, last_app)
 
 
-def held(database: Database, lease: str = "first", now: Any = NOW + SECOND) -> Claimed:
+def held(database: Database, lease: str = "first", now: Any = NOW + SECOND) -> ClaimedExport:
     claimed = claim(database, lease, now)
     assert claimed is not None
     return claimed
 
 
 def write(database: Database, action: Callable[..., Any], *arguments: Any) -> Any:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         return action(connection, *arguments)
 
 
@@ -65,7 +66,7 @@ class TestHolding:
 
     def test_a_request_comes_back_as_it_was_asked(self, database: Database, app: App) -> None:
         add(database, app, export())
-        assert held(database) == Claimed(app=app, export=export(), attempts=1, lease="first", dead_leases=())
+        assert held(database) == ClaimedExport(app=app, export=export(), attempts=1, lease="first", dead_leases=())
 
     def test_who_comes_second_gets_the_next_one_or_none(self, database: Database, app: App) -> None:
         add(database, app, export(1), export(2))
@@ -122,9 +123,9 @@ class TestHolding:
 
     def test_nobody_waits_for_anothers_claim_where_rows_are_locked(self, database: Database, app: App) -> None:
         add(database, app, export(1), export(2))
-        with database.writing() as one:
+        with database.write_transaction() as one:
             first = exports.claim(one, NOW + SECOND, "one", MINUTE)
-            if database.is_local:  # one writer at a time: the next begins when this one has ended
+            if database.is_sqlite:  # one writer at a time: the next begins when this one has ended
                 one.commit()
             second = held(database, "two")
             assert claim(database, "three") is None
@@ -166,20 +167,20 @@ class TestFairness:
         add(database, app, export(1), export(2))
         add(database, other, export(3))
         assert write(database, exports.finish, held(database), given.kept("1/a"), NOW)
-        with database.reading() as connection:
-            assert exports.counts(connection) == {"due": 2, "ready": 1}
-            assert exports.oldest_due(connection) == min(export(number).asked_at for number in (2, 3))
+        with database.read_transaction() as connection:
+            assert exports.count_by_state(connection) == {"due": 2, "ready": 1}
+            assert exports.find_oldest_due(connection) == min(export(number).requested_at for number in (2, 3))
 
     def test_the_oldest_is_found_among_those_that_wait(self, database: Database, app: App) -> None:
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             many(connection, app, 3000)
             ready = sa.update(schema.exports).where(schema.exports.c.response_id != export(7).response_id)
             connection.execute(ready.values(state="ready", due_at=None, ready_at=NOW))
-        plan = plans(database, exports.oldest_due)[-1]
+        plan = plans(database, exports.find_oldest_due)[-1]
         assert "ix_exports_due" in plan, plan
 
     def test_a_claim_reads_the_index_and_not_the_table(self, database: Database, app: App) -> None:
-        with database.writing() as connection:
+        with database.write_transaction() as connection:
             many(connection, app, 5000)
         asked = plans(database, lambda connection: exports.claim(connection, NOW + SECOND, "x", MINUTE))
         assert len(asked) >= 4  # whose turn, which, hold it, read it
@@ -195,23 +196,23 @@ class TestEnds:
         assert write(database, exports.finish, held(database), given.kept("1/a"), NOW)
         assert file(database, app) == given.kept("1/a")
         assert file(database, other) is None
-        assert file(database, app, Kind.AGENT_SKILL) is None
+        assert file(database, app, ExportKind.AGENT_SKILL) is None
         assert claim(database, now=NOW + 9 * MINUTE) is None
 
     def test_what_failed_is_due_again_when_it_was_said(self, database: Database, app: App) -> None:
         add(database, app, export())
-        assert write(database, exports.give_back, held(database), NOW + MINUTE, "no space" * 1000)
+        assert write(database, exports.release, held(database), NOW + MINUTE, "no space" * 1000)
         assert claim(database, "second", NOW + MINUTE - SECOND) is None
         again = held(database, "second", NOW + MINUTE)
         assert (again.attempts, again.dead_leases) == (2, ())
 
     def test_what_is_put_aside_waits_for_the_operator(self, database: Database, app: App, other: App) -> None:
         add(database, app, export())
-        assert write(database, exports.put_aside, held(database), "no space")
+        assert write(database, exports.mark_failed, held(database), "no space")
         assert claim(database, now=NOW + 9 * MINUTE) is None
-        with database.reading() as connection:
-            assert exports.failed(connection, app) == [(export(), "no space")]
-            assert exports.failed(connection, other) == []
+        with database.read_transaction() as connection:
+            assert exports.list_failed(connection, app) == [(export(), "no space")]
+            assert exports.list_failed(connection, other) == []
         assert write(database, exports.retry, other, NOW) == 0
         assert write(database, exports.retry, app, NOW) == 1
         assert held(database).attempts == 1
@@ -220,26 +221,26 @@ class TestEnds:
         add(database, app, export(1), export(2))
         for moment in (NOW, NOW + MINUTE):
             write(database, exports.finish, held(database), given.kept("1/a"), moment)
-        with database.reading() as connection:
-            assert exports.old_files(connection, NOW, 9) == []
-            old = exports.old_files(connection, NOW + SECOND, 9)
+        with database.read_transaction() as connection:
+            assert exports.list_expirable(connection, NOW, 9) == []
+            old = exports.list_expirable(connection, NOW + SECOND, 9)
         assert old == [(app, export(1).response_id, given.kept("1/a"))]
         write(database, exports.expire, app, export(1).response_id, given.kept("1/moved"))
         assert file(database, app) == given.kept("1/a")  # was moved meanwhile
         write(database, exports.expire, app, export(1).response_id, given.kept("1/a"))
         assert file(database, app) is None
-        with database.reading() as connection:
-            assert exports.counts(connection) == {State.READY: 1, State.EXPIRED: 1}
+        with database.read_transaction() as connection:
+            assert exports.count_by_state(connection) == {ExportState.READY: 1, ExportState.EXPIRED: 1}
 
 
 def rows(database: Database) -> list[Any]:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return list(connection.execute(sa.select(schema.exports)))
 
 
-def file(database: Database, app: App, kind: Kind = Kind.BILL) -> Any:
-    with database.reading() as connection:
-        return exports.ready_file(connection, app, kind, export().file_name)
+def file(database: Database, app: App, kind: ExportKind = ExportKind.BILL) -> Any:
+    with database.read_transaction() as connection:
+        return exports.get_ready_file(connection, app, kind, export().file_name)
 
 
 def many(connection: Connection, app: App, count: int) -> None:

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.cdr import Cdr
-from ccfs.model.export import Filter, Table
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store.db import Database
-from ccfs.store.extract import Chunk, extract, header
-from ccfs.store.extract.chunk import lines
-from ccfs.store.extract.clocks import clocks
+from ccfs.db.engine import Database
+from ccfs.db.export_csv import CsvChunk, get_header, iter_csv_chunks
+from ccfs.db.export_csv.chunk import iter_lines
+from ccfs.db.export_csv.zone_offsets import compute_zone_offsets
+from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.exports.export import ExportFilter, ExportTable
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
 from tests.store.any_rows import (
     ACCOUNTS,
     AGES,
@@ -50,7 +50,7 @@ def place(row: Any) -> tuple[Any, ...]:
     match row:
         case Cdr():
             number = row.call_id_num
-            return row.begin, row.call_id.encode(), number < 0, number, row.line_key.encode()
+            return row.begin, row.call_id.encode(), number < 0, number, row.source_key.encode()
         case Recording():
             return row.call_begin, row.call_id.encode(), row.file_name.encode()
         case AgentOperation():
@@ -59,23 +59,23 @@ def place(row: Any) -> tuple[Any, ...]:
             return row.operate_time, row.id.encode()
 
 
-def written(app: App, table: Table, rows: Sequence[Any], *, tail: bool = True) -> bytes:
+def written(app: App, table: ExportTable, rows: Sequence[Any], *, tail: bool = True) -> bytes:
     """The lines as Python writes them of wire's cells, in order."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    width = len(header(table, with_tail=tail))
+    width = len(get_header(table, with_tail=tail))
     for row in sorted(rows, key=place):
         writer.writerow(WIRE[table](row, developer=app.ak, zone=ACCOUNTS[row.account_id])[:width])
     return file.getvalue().encode()
 
 
-def extracted(connection: Connection, app: App, table: Table, **other: Any) -> bytes:
+def extracted(connection: Connection, app: App, table: ExportTable, **other: Any) -> bytes:
     """The lines of a year's rows of all accounts, unless told otherwise; their number is right."""
-    usual: dict[str, Any] = {"window": YEAR, "filter": Filter(), "zones": ACCOUNTS, "with_tail": True}
-    found = list(extract(connection, app, table, **(usual | other)))
+    usual: dict[str, Any] = {"window": YEAR, "filter": ExportFilter(), "zones": ACCOUNTS, "with_tail": True}
+    found = list(iter_csv_chunks(connection, app, table, **(usual | other)))
     for chunk in found:
-        assert len(list(csv.reader(io.StringIO(chunk.csv.decode(), newline="")))) == chunk.rows
-        assert len(list(lines(chunk.csv))) == chunk.rows
+        assert len(list(csv.reader(io.StringIO(chunk.csv.decode(), newline="")))) == chunk.row_count
+        assert len(list(iter_lines(chunk.csv))) == chunk.row_count
     return b"".join(chunk.csv for chunk in found)
 
 
@@ -83,10 +83,10 @@ def extracted(connection: Connection, app: App, table: Table, **other: Any) -> b
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), begin=moments(), hours=st.integers(0, 72), tail=st.booleans())
 def test_any_rows_are_written_as_python_writes_them(
-    database: Database, app: App, table: Table, data: st.DataObject, begin: datetime, hours: int, tail: bool
+    database: Database, app: App, table: ExportTable, data: st.DataObject, begin: datetime, hours: int, tail: bool
 ) -> None:
     rows = data.draw(st.lists(ROWS[table], max_size=12))
-    window = Window(begin=begin, end=begin + hours * HOUR)
+    window = TimeWindow(begin=begin, end=begin + hours * HOUR)
     with database.engine.connect() as connection:  # never committed
         keep(connection, app, rows)
         inside = [row for row in rows if place(row)[0] in window]
@@ -96,14 +96,14 @@ def test_any_rows_are_written_as_python_writes_them(
         assert extracted(connection, app, table, window=AGES) == written(app, table, rows)
 
 
-CALL = Cdr(account_id="100", cc_id="1", vdn_id="8", call_id="1772953200-1", begin=TURNS[0], line_key="00")
+CALL = Cdr(account_id="100", cc_id="1", vdn_id="8", call_id="1772953200-1", begin=TURNS[0], source_key="00")
 
 
 def calls(**columns: Sequence[Any]) -> list[Cdr]:
     """As many calls as each column has values."""
     rows = zip(*columns.values(), strict=True)
     return [
-        replace(CALL, line_key=f"{number:02}", **dict(zip(columns, row, strict=True)))
+        replace(CALL, source_key=f"{number:02}", **dict(zip(columns, row, strict=True)))
         for number, row in enumerate(rows)
     ]
 
@@ -123,9 +123,9 @@ def kept(database: Database, app: App) -> Iterator[Callable[[Sequence[Any]], Con
 Keeping = Callable[[Sequence[Any]], Connection]
 
 
-def column(csv_: bytes, name: str, table: Table = "call") -> list[str]:
+def column(csv_: bytes, name: str, table: ExportTable = "call") -> list[str]:
     """The values of a column."""
-    at = header(table, with_tail=True).index(name)
+    at = get_header(table, with_tail=True).index(name)
     return [line[at] for line in csv.reader(io.StringIO(csv_.decode(), newline=""))]
 
 
@@ -151,7 +151,7 @@ def test_the_clock_that_goes_back_shows_its_hour_twice_in_order(kept: Keeping, a
 
 
 def test_the_end_of_the_window_is_not_in_it_its_begin_is(kept: Keeping, app: App) -> None:
-    window = Window(begin=TURNS[6], end=TURNS[6] + DAY)
+    window = TimeWindow(begin=TURNS[6], end=TURNS[6] + DAY)
     tick = timedelta(microseconds=1)
     begins = [window.begin - tick, window.begin, window.end - tick, window.end]
     found = extracted(kept(calls(begin=begins, caller_no="abcd")), app, "call", window=window)
@@ -161,16 +161,16 @@ def test_the_end_of_the_window_is_not_in_it_its_begin_is(kept: Keeping, app: App
 @pytest.mark.parametrize(
     ("filter_", "expected"),
     [
-        (Filter(), "abcd"),
-        (Filter(account_id="200"), "bd"),
-        (Filter(account_id="200", agent_id="512"), "b"),
-        (Filter(call_id="x"), "ab"),
-        (Filter(call_id="x", caller_no="1", callee_no="2"), "a"),
-        (Filter(account_id="none of mine"), ""),
-        (Filter(caller_no="1' OR '1'='1"), ""),
+        (ExportFilter(), "abcd"),
+        (ExportFilter(account_id="200"), "bd"),
+        (ExportFilter(account_id="200", agent_id="512"), "b"),
+        (ExportFilter(call_id="x"), "ab"),
+        (ExportFilter(call_id="x", caller_no="1", callee_no="2"), "a"),
+        (ExportFilter(account_id="none of mine"), ""),
+        (ExportFilter(caller_no="1' OR '1'='1"), ""),
     ],
 )
-def test_all_that_is_given_must_hold(kept: Keeping, app: App, filter_: Filter, expected: str) -> None:
+def test_all_that_is_given_must_hold(kept: Keeping, app: App, filter_: ExportFilter, expected: str) -> None:
     rows = calls(
         account_id=["100", "200", "100", "200"],
         agent_id=["512", "512", "513", "513"],
@@ -189,8 +189,8 @@ def test_an_agents_skill_changes_are_found_by_its_exact_number(kept: Keeping, ap
     )  # fmt: skip
     connection = kept([change])
     asked = partial(extracted, connection, app, "agentSkillInfo")
-    assert asked(filter=Filter(agent_id="512", call_id="no such column")) == asked()
-    assert asked(filter=Filter(agent_id="0512")) == asked(filter=Filter(agent_id="five")) == b""
+    assert asked(filter=ExportFilter(agent_id="512", call_id="no such column")) == asked()
+    assert asked(filter=ExportFilter(agent_id="0512")) == asked(filter=ExportFilter(agent_id="five")) == b""
 
 
 def test_another_apps_rows_and_accounts_without_a_zone_are_left_out(kept: Keeping, app: App, other: App) -> None:
@@ -202,15 +202,15 @@ def test_another_apps_rows_and_accounts_without_a_zone_are_left_out(kept: Keepin
 
 def test_many_rows_come_in_bounded_chunks(kept: Keeping, app: App) -> None:
     connection = kept(calls(caller_no=["a\nb" if number == 1700 else str(number) for number in range(2500)]))
-    found = list(extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False))
-    assert sum(chunk.rows for chunk in found) == 2500
-    assert max(chunk.rows for chunk in found) < 1000
+    found = list(iter_csv_chunks(connection, app, "call", YEAR, ExportFilter(), ACCOUNTS, with_tail=False))
+    assert sum(chunk.row_count for chunk in found) == 2500
+    assert max(chunk.row_count for chunk in found) < 1000
 
 
 def test_an_extract_that_is_left_early_leaves_its_connection_usable(kept: Keeping, app: App) -> None:
     connection = kept(calls(caller_no=[str(number) for number in range(2500)]))
-    started = extract(connection, app, "call", YEAR, Filter(), ACCOUNTS, with_tail=False)
-    assert next(started).rows < 1000
+    started = iter_csv_chunks(connection, app, "call", YEAR, ExportFilter(), ACCOUNTS, with_tail=False)
+    assert next(started).row_count < 1000
     started.close()  # type: ignore[attr-defined]
     connection.rollback()
     assert extracted(connection, app, "call") == b""
@@ -221,28 +221,28 @@ def test_an_error_midway_is_an_error_not_an_end(kept: Keeping, app: App) -> None
         unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # as a server with other zone data sees a zone
     ends = [*[None] * 1500, datetime(1999, 1, 1, tzinfo=UTC)]  # the last is far from the window
     begins = [TURNS[6] + number * SECOND for number in range(len(ends))]
-    found = extract(
-        kept(calls(begin=begins, call_end=ends)), app, "call", YEAR, Filter(), {"100": unknown}, with_tail=False
+    found = iter_csv_chunks(
+        kept(calls(begin=begins, call_end=ends)), app, "call", YEAR, ExportFilter(), {"100": unknown}, with_tail=False
     )
-    assert next(found).rows < 1000
+    assert next(found).row_count < 1000
     with pytest.raises(DBAPIError):
         list(found)
 
 
 def test_a_chunk_is_cut_between_rows_only() -> None:
-    chunk = Chunk(3, b'a,"x\r\ny"\r\nb,"""\r\n"\r\nc,\r\n')
-    assert [piece.rows for piece in chunk.cut(2, 999)] == [2, 1]
-    assert chunk.cut(2, 999)[1].csv == b"c,\r\n"
-    assert chunk.cut(9, 10) == (Chunk(1, b'a,"x\r\ny"\r\n'), Chunk(2, b'b,"""\r\n"\r\nc,\r\n'))
-    assert chunk.cut(9, 9) == (Chunk(0, b""), chunk)
-    assert chunk.cut(3, 999) == (chunk, Chunk(0, b""))
+    chunk = CsvChunk(3, b'a,"x\r\ny"\r\nb,"""\r\n"\r\nc,\r\n')
+    assert [piece.row_count for piece in chunk.split(2, 999)] == [2, 1]
+    assert chunk.split(2, 999)[1].csv == b"c,\r\n"
+    assert chunk.split(9, 10) == (CsvChunk(1, b'a,"x\r\ny"\r\n'), CsvChunk(2, b'b,"""\r\n"\r\nc,\r\n'))
+    assert chunk.split(9, 9) == (CsvChunk(0, b""), chunk)
+    assert chunk.split(3, 999) == (chunk, CsvChunk(0, b""))
 
 
 @pytest.mark.parametrize("zone", [*KEYS, "Africa/Casablanca", "Antarctica/Troll", "Asia/Gaza"])
 def test_a_clocks_steps_are_the_zones_own(zone: str) -> None:
-    (clock,) = clocks({"1": ZoneInfo(zone)}, YEAR)
-    steps = sorted(clock.steps, key=attrgetter("begin"))
+    (clock,) = compute_zone_offsets({"1": ZoneInfo(zone)}, YEAR)
+    steps = sorted(clock.periods, key=attrgetter("begin"))
     assert all(one.end == after.begin for one, after in pairwise(steps))
     for step in steps:
         for moment in (step.begin, step.begin + (step.end - step.begin) / 2, step.end - SECOND):
-            assert moment.astimezone(ZoneInfo(zone)).utcoffset() == step.shift
+            assert moment.astimezone(ZoneInfo(zone)).utcoffset() == step.utc_offset

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import StatementError
 
-from ccfs.store.db import Database
-from ccfs.store.schema import Instant
+from ccfs.db.engine import Database
+from ccfs.db.schema import Instant
 
 _TABLE = sa.Table("instants", sa.MetaData(), sa.Column("at", Instant, index=True), sa.Column("number", sa.Integer))
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -32,19 +32,19 @@ moments = st.datetimes(datetime.min + day, datetime.max - day, timezones=offsets
 @pytest.fixture
 def database(database: Database) -> Iterator[Database]:
     """The database with a table of instants."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         _TABLE.create(connection)
     yield database
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         _TABLE.drop(connection)
 
 
 def kept(database: Database, moments: list[datetime]) -> list[datetime]:
     """The moments as the database gives them back, in its order."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         connection.execute(sa.delete(_TABLE))
         connection.execute(sa.insert(_TABLE), [{"at": moment, "number": 1} for moment in moments])
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return list(connection.execute(sa.select(_TABLE.c.at).order_by(_TABLE.c.at)).scalars())
 
 
@@ -65,14 +65,14 @@ def test_any_instants_of_any_zones_come_back_sorted(database: Database, some: li
 def test_instants_are_compared_to_the_microsecond(database: Database) -> None:
     at = KNOWN[4]
     kept(database, [at])
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         for moment, is_found in ((at - timedelta(microseconds=1), True), (at, False)):
             assert bool(connection.execute(sa.select(_TABLE).where(_TABLE.c.at > moment)).all()) is is_found
         assert connection.execute(sa.select(sa.func.max(_TABLE.c.at))).scalar() == at
 
 
 def test_no_instant_stays_none(database: Database) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         connection.execute(sa.insert(_TABLE).values(at=None, number=1))
         assert connection.execute(sa.select(_TABLE.c.at)).scalars().all() == [None]
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ccfs.store import lockouts, tenancy
-from ccfs.store.db import Database
+from ccfs.db.engine import Database
+from ccfs.db.system import lockouts, tenants
 from tests.store.given import MINUTE, NOW, SECOND
 
 ADDRESS, NEIGHBOUR = "192.0.2.7", "192.0.2.8"
@@ -17,14 +17,14 @@ def fails(database: Database, *moments: datetime, address: str = ADDRESS, limit:
     """What counting a failure at each of these moments says."""
     said = []
     for now in moments:
-        with database.writing() as connection:
-            said.append(lockouts.count_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
+        with database.write_transaction() as connection:
+            said.append(lockouts.record_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
     return said
 
 
 def locked(database: Database, now: datetime) -> dict[str, datetime]:
-    with database.reading() as connection:
-        return lockouts.locked(connection, now)
+    with database.read_transaction() as connection:
+        return lockouts.list_active(connection, now)
 
 
 def test_the_failure_that_reaches_the_limit_locks_for_the_lock_time(database: Database) -> None:
@@ -63,21 +63,21 @@ def test_addresses_are_counted_apart(database: Database, neighbour: str) -> None
 
 
 def test_a_lock_tells_every_process(database: Database) -> None:
-    with database.reading() as connection:
-        before = tenancy.change_number(connection)
+    with database.read_transaction() as connection:
+        before = tenants.get_version(connection)
     fails(database, NOW, NOW)
-    with database.reading() as connection:
-        assert tenancy.change_number(connection) == before  # a failure alone costs nobody a new picture
+    with database.read_transaction() as connection:
+        assert tenants.get_version(connection) == before  # a failure alone costs nobody a new picture
     fails(database, NOW)
-    with database.reading() as connection:
-        assert tenancy.change_number(connection) == before + 1
+    with database.read_transaction() as connection:
+        assert tenants.get_version(connection) == before + 1
 
 
 def test_rows_that_no_longer_matter_are_forgotten(database: Database) -> None:
     fails(database, NOW, NOW, NOW)  # locked
     fails(database, NOW, address=NEIGHBOUR)
-    with database.writing() as connection:
-        assert lockouts.forget_old(connection, NOW + MINUTE - SHORTEST, MINUTE) == 0
-        assert lockouts.forget_old(connection, NOW + MINUTE, MINUTE) == 1
-        assert list(lockouts.locked(connection, NOW + MINUTE)) == [ADDRESS]
-        assert lockouts.forget_old(connection, NOW + LOCK, MINUTE) == 1
+    with database.write_transaction() as connection:
+        assert lockouts.delete_expired(connection, NOW + MINUTE - SHORTEST, MINUTE) == 0
+        assert lockouts.delete_expired(connection, NOW + MINUTE, MINUTE) == 1
+        assert list(lockouts.list_active(connection, NOW + MINUTE)) == [ADDRESS]
+        assert lockouts.delete_expired(connection, NOW + LOCK, MINUTE) == 1

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.export import Filter, State
-from ccfs.model.tenancy import App
-from ccfs.store import deliveries, exports, schema
-from ccfs.store.db import Database
-from ccfs.store.exports import Condition
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import deliveries, exports
+from ccfs.db.tenant.exports import ExportCondition
+from ccfs.model.exports.export import ExportFilter, ExportState
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.given import MINUTE, NOW, SECOND
 from tests.store.test_deliveries import DEAD, FAILED, HERE, claim, delivery, record
@@ -19,32 +20,32 @@ from tests.store.test_exports import export, held, write
 @pytest.fixture
 def asked(database: Database, app: App, other: App) -> None:
     """Four exports of the app, of two accounts and of any: ready and announced in vain, failed, due; one of another's."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for number, account in enumerate(("100", "200", "", "100"), 1):
-            exports.add(connection, app, export(number, filter=Filter(account_id=account)))
-        exports.add(connection, other, export(9, filter=Filter(account_id="100")))
+            exports.add(connection, app, export(number, filter=ExportFilter(account_id=account)))
+        exports.add(connection, other, export(9, filter=ExportFilter(account_id="100")))
     first, second = held(database, "a"), held(database, "b")
     assert (first.export.filter.account_id, second.export.filter.account_id) == ("100", "100")
     assert write(database, exports.finish, first, given.kept("1/a"), NOW + MINUTE)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         deliveries.add(connection, app, delivery(app, 1), export(1).response_id, HERE, NOW)
     record(database, *((one, FAILED, DEAD) for one in claim(database)))
     table = schema.exports
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         failed = sa.update(table).where(table.c.response_id == export(2).response_id)
-        connection.execute(failed.values(state=State.FAILED, due_at=None, error="no space", attempts=5))
+        connection.execute(failed.values(state=ExportState.FAILED, due_at=None, error="no space", attempts=5))
 
 
 def listed(database: Database, app: App, accounts: list[str], *of: Any) -> list[int]:
-    with database.reading() as connection:
-        return [int(one.export.response_id, 16) for one in exports.listed(connection, app, accounts, *of)]
+    with database.read_transaction() as connection:
+        return [int(one.export.response_id, 16) for one in exports.list_recent(connection, app, accounts, *of)]
 
 
 def test_exports_are_listed_newest_first_of_the_accounts_that_one_may_see(
     database: Database, app: App, other: App, asked: None
 ) -> None:
     assert listed(database, app, ["100", "200", ""]) == [4, 3, 2, 1]
-    assert listed(database, app, ["100", "200", ""], Condition.ANY, 2) == [4, 3]
+    assert listed(database, app, ["100", "200", ""], ExportCondition.ANY, 2) == [4, 3]
     assert listed(database, app, ["200"]) == [2]
     assert listed(database, app, []) == []
     assert listed(database, other, ["100"]) == [9]
@@ -52,42 +53,42 @@ def test_exports_are_listed_newest_first_of_the_accounts_that_one_may_see(
 
 def test_exports_are_listed_by_what_went_wrong(database: Database, app: App, asked: None) -> None:
     every = ["100", "200", ""]
-    assert listed(database, app, every, Condition.FAILED) == [2]
-    assert listed(database, app, every, Condition.UNTOLD) == [1]
-    assert listed(database, app, ["200"], Condition.UNTOLD) == []
+    assert listed(database, app, every, ExportCondition.FAILED) == [2]
+    assert listed(database, app, every, ExportCondition.CALLBACK_FAILED) == [1]
+    assert listed(database, app, ["200"], ExportCondition.CALLBACK_FAILED) == []
 
 
 def test_an_export_is_shown_as_it_stands_to_its_app_alone(
     database: Database, app: App, other: App, asked: None
 ) -> None:
-    with database.reading() as connection:
-        ready, failed = (exports.shown(connection, app, export(number).response_id) for number in (1, 2))
+    with database.read_transaction() as connection:
+        ready, failed = (exports.get(connection, app, export(number).response_id) for number in (1, 2))
         assert ready is not None
-        assert (ready.state, ready.size, ready.ready_at) == (State.READY, given.kept("1/a").size, NOW + MINUTE)
-        assert ready.export == export(1, filter=Filter(account_id="100"))
+        assert (ready.state, ready.size, ready.ready_at) == (ExportState.READY, given.kept("1/a").size, NOW + MINUTE)
+        assert ready.export == export(1, filter=ExportFilter(account_id="100"))
         assert failed is not None
-        assert (failed.state, failed.error, failed.attempts, failed.size) == (State.FAILED, "no space", 5, 0)
-        assert exports.shown(connection, other, export(1).response_id) is None
+        assert (failed.state, failed.error, failed.attempts, failed.size) == (ExportState.FAILED, "no space", 5, 0)
+        assert exports.get(connection, other, export(1).response_id) is None
 
 
 def test_what_failed_is_tried_again_alone_or_all_together(
     database: Database, app: App, other: App, asked: None
 ) -> None:
-    with database.writing() as connection:
-        assert [error for _, error in exports.failed(connection, app)] == ["no space"]
+    with database.write_transaction() as connection:
+        assert [error for _, error in exports.list_failed(connection, app)] == ["no space"]
         assert exports.retry(connection, other, NOW + SECOND) == 0
         assert exports.retry(connection, app, NOW + SECOND, export(1).response_id) == 0
         assert exports.retry(connection, app, NOW + SECOND) == 1
-        assert exports.failed(connection, app) == []
+        assert exports.list_failed(connection, app) == []
 
 
 def test_the_callback_of_each_export_is_found(database: Database, app: App, other: App, asked: None) -> None:
     numbers = [export(number).response_id for number in (1, 2, 9)]
     later = delivery(app, 5)
-    with database.writing() as connection:
-        [(of, found)] = deliveries.of_exports(connection, app, numbers).items()
+    with database.write_transaction() as connection:
+        [(of, found)] = deliveries.find_latest_by_export(connection, app, numbers).items()
         assert (of, found.delivery.id, found.state.value) == (numbers[0], delivery(app, 1).id, "dead")
         deliveries.add(connection, app, later, numbers[0], HERE, NOW)
-        assert deliveries.of_exports(connection, app, numbers)[numbers[0]].delivery == later  # the newest
-        assert deliveries.of_exports(connection, other, numbers) == {}
-        assert deliveries.of_exports(connection, app, []) == {}
+        assert deliveries.find_latest_by_export(connection, app, numbers)[numbers[0]].delivery == later  # the newest
+        assert deliveries.find_latest_by_export(connection, other, numbers) == {}
+        assert deliveries.find_latest_by_export(connection, app, []) == {}

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.model.tenancy import App
-from ccfs.store import marks, recordings, schema, waveforms
-from ccfs.store.db import Database
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import annotations, recordings, waveforms
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.given import NOW, SECOND
 
@@ -15,21 +16,21 @@ ONE, TWO = given.recording(1), given.recording(2)
 
 @pytest.fixture(autouse=True)
 def _two_apps(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for one in (ONE, TWO):
             recordings.add(connection, app, one, NOW)
         other = given.app(connection, "bolt")
         recordings.add(connection, other, ONE, NOW)
-        marks.add(connection, other, ONE, 5, "theirs", "basil", NOW)
-        waveforms.keep(connection, other, ONE, (1, 1, b"theirs"), NOW)
+        annotations.add(connection, other, ONE, 5, "theirs", "basil", NOW)
+        waveforms.save(connection, other, ONE, (1, 1, b"theirs"), NOW)
 
 
 def test_marks_come_in_order_of_time_and_of_one_s_own_app(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for at, text in ((2000, "second"), (1000, "first")):
-            assert marks.add(connection, app, ONE, at, text, "lucy", NOW)
-        found = marks.of_recordings(connection, app, [ONE, TWO])
-        assert [(one.at_ms, one.text, one.who, one.made_at) for one in found[ONE.file_name]] == [
+            assert annotations.add(connection, app, ONE, at, text, "lucy", NOW)
+        found = annotations.list_by_recordings(connection, app, [ONE, TWO])
+        assert [(one.offset_ms, one.text, one.author, one.created_at) for one in found[ONE.file_name]] == [
             (1000, "first", "lucy", NOW),
             (2000, "second", "lucy", NOW),
         ]
@@ -37,35 +38,35 @@ def test_marks_come_in_order_of_time_and_of_one_s_own_app(database: Database, ap
 
 
 def test_a_mark_is_removed_by_its_owner_or_by_who_may_all(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        marks.add(connection, app, ONE, 1, "a", "lucy", NOW)
-        [mark] = marks.of_recordings(connection, app, [ONE])[ONE.file_name]
+    with database.write_transaction() as connection:
+        annotations.add(connection, app, ONE, 1, "a", "lucy", NOW)
+        [mark] = annotations.list_by_recordings(connection, app, [ONE])[ONE.file_name]
         for recording, who in ((ONE, "emil"), (TWO, "lucy"), (TWO, None)):
-            assert marks.remove(connection, app, recording, mark.id, who) is None
-        assert marks.remove(connection, app, ONE, mark.id, None) == mark
-        assert marks.of_recordings(connection, app, [ONE]) == {}
+            assert annotations.delete(connection, app, recording, mark.id, who) is None
+        assert annotations.delete(connection, app, ONE, mark.id, None) == mark
+        assert annotations.list_by_recordings(connection, app, [ONE]) == {}
 
 
 def test_a_waveform_is_kept_once_and_of_an_app_the_latest(
     database: Database, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waveforms, "KEPT", 2)
+    monkeypatch.setattr(waveforms, "MAX_PER_APP", 2)
     three = given.recording(3)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, app, three, NOW)
         for number, one in enumerate((ONE, ONE, TWO, three)):
-            waveforms.keep(connection, app, one, (number, 1, bytes([number])), NOW + number * SECOND)
-        assert waveforms.found(connection, app, ONE) is None
-        assert waveforms.found(connection, app, TWO) == (2, 1, b"\2")
-        assert waveforms.found(connection, app, three) == (3, 1, b"\3")
+            waveforms.save(connection, app, one, (number, 1, bytes([number])), NOW + number * SECOND)
+        assert waveforms.get(connection, app, ONE) is None
+        assert waveforms.get(connection, app, TWO) == (2, 1, b"\2")
+        assert waveforms.get(connection, app, three) == (3, 1, b"\3")
         assert len(connection.execute(schema.waveforms.select()).all()) == 3  # and the other app's is there
 
 
 def test_both_go_with_their_recording(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        marks.add(connection, app, ONE, 1, "a", "lucy", NOW + timedelta(days=1))
-        waveforms.keep(connection, app, ONE, (1, 1, b"x"), NOW)
+    with database.write_transaction() as connection:
+        annotations.add(connection, app, ONE, 1, "a", "lucy", NOW + timedelta(days=1))
+        waveforms.save(connection, app, ONE, (1, 1, b"x"), NOW)
         connection.execute(schema.recordings.delete().where(schema.recordings.c.app == app.id))
-        marks.forget_gone(connection)
-        assert len(connection.execute(schema.marks.select()).all()) == 1
+        annotations.delete_without_recording(connection)
+        assert len(connection.execute(schema.annotations.select()).all()) == 1
         assert len(connection.execute(schema.waveforms.select()).all()) == 1

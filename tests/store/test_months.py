@@ -9,14 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from ccfs.model import month
-from ccfs.model.agent_operation import AgentOperation
-from ccfs.model.cdr import Cdr
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.store import agent_operations, cdrs, months, moves, recordings, schema
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import upgrade
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import blob_moves
+from ccfs.db.tenant import agent_operations, cdrs, recordings
+from ccfs.model.calls import partition_month
+from ccfs.model.calls.agent_operation import AgentOperation
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
 from tests.store import given
 from tests.store.given import MINUTE, NOW
 from tests.work.announcing import until
@@ -35,7 +37,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def cdr(begin: datetime, number: int = 0, call: str = "c-1") -> Cdr:
-    return Cdr(account_id="100", cc_id="1", vdn_id="8", call_id=call, begin=begin, line_key=f"{number:032x}")
+    return Cdr(account_id="100", cc_id="1", vdn_id="8", call_id=call, begin=begin, source_key=f"{number:032x}")
 
 
 def operation(begin: datetime, number: int = 0) -> AgentOperation:
@@ -50,7 +52,7 @@ def dated(day: str, number: int = 1, **more: object) -> Recording:
         "file_name": f"/0/1/record/AK/100/{day}/5/{number}.wav",
         "original_file_name": f"Y:/8/0/{day}/5/{number}.V3",
     }
-    return given.recording(number, **names | {"kept": given.kept(f"1/rec/{day}/{number}")} | more)
+    return given.recording(number, **names | {"blob": given.kept(f"1/rec/{day}/{number}")} | more)
 
 
 def parts(connection: Connection, table: sa.Table) -> set[str]:
@@ -60,13 +62,13 @@ def parts(connection: Connection, table: sa.Table) -> set[str]:
 
 def test_a_row_of_any_time_finds_its_place(database: Database, app: App) -> None:
     times = [*ODD, *EDGES, NOW]
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         cdrs.add(connection, app, [cdr(moment, number) for number, moment in enumerate(times)])
         agent_operations.add(connection, app, [operation(moment, number) for number, moment in enumerate(times)])
-        found = cdrs.of_calls(connection, app, ["c-1"])["c-1"]
+        found = cdrs.find_by_call_ids(connection, app, ["c-1"])["c-1"]
         assert sorted(row.begin for row in found) == sorted(times)
         made = parts(connection, schema.cdrs)
-    assert made == (set() if database.is_local else {"cdrs_p202402", "cdrs_p202403", "cdrs_p202605"})
+    assert made == (set() if database.is_sqlite else {"cdrs_p202402", "cdrs_p202403", "cdrs_p202605"})
 
 
 @pytest.mark.parametrize("day", ["20240115", "00000000", "20241399", "19991231", "99991231", "today", "٢٠٢٤٠١١٥"])
@@ -74,56 +76,56 @@ def test_a_recording_is_found_and_is_taken_once_whatever_date_its_name_has(
     database: Database, app: App, day: str
 ) -> None:
     one = dated(day)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, app, one, NOW)
-    with database.reading() as connection:
-        assert recordings.by_name(connection, app, one.file_name) == one
-        assert recordings.by_name(connection, app, one.original_file_name) == one
+    with database.read_transaction() as connection:
+        assert recordings.find_by_name(connection, app, one.file_name) == one
+        assert recordings.find_by_name(connection, app, one.original_file_name) == one
         assert recordings.has_file_name(connection, app, one.file_name)
         assert recordings.has_original_name(connection, app, one.original_file_name)
     again = replace(one, call_begin=one.call_begin - timedelta(days=400))
-    with pytest.raises(IntegrityError), database.writing() as connection:
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
         recordings.add(connection, app, again, NOW)
 
 
 def test_a_recording_whose_names_differ_in_their_dates_is_found_by_both(database: Database, app: App) -> None:
     one = dated("20240115", original_file_name="X:/17/0/20190903/15470/2043295.V3")
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, app, one, NOW)
-        assert recordings.by_name(connection, app, one.original_file_name) == one
-        assert recordings.by_name(connection, app, one.file_name) == one
+        assert recordings.find_by_name(connection, app, one.original_file_name) == one
+        assert recordings.find_by_name(connection, app, one.file_name) == one
 
 
 def test_recordings_of_a_call_are_found_far_from_the_time_that_its_id_tells(database: Database, app: App) -> None:
     far = dated("20240115", call_id="1602728619-5")  # of October 2020
     near = dated("20201015", 2, call_id="1602728619-6")
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for one in (far, near):
             recordings.add(connection, app, one, NOW)
-        assert recordings.by_call(connection, app, "1602728619-5") == [far]
-        assert recordings.by_call(connection, app, "1602728619-6") == [near]
+        assert recordings.list_by_call(connection, app, "1602728619-5") == [far]
+        assert recordings.list_by_call(connection, app, "1602728619-6") == [near]
 
 
 def test_rows_of_a_call_are_looked_for_around_a_time(database: Database, app: App) -> None:
     rows = [cdr(NOW + days * timedelta(days=1), days + 500) for days in (-40, -30, 0, 30, 40)]
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         cdrs.add(connection, app, rows)
-        found = cdrs.of_calls(connection, app, ["c-1"], [NOW])["c-1"]
+        found = cdrs.find_by_call_ids(connection, app, ["c-1"], [NOW])["c-1"]
         assert sorted(row.begin for row in found) == [row.begin for row in rows[1:-1]]
 
 
 def test_months_are_made_ahead_once(database: Database) -> None:
     for _ in range(2):
-        months.make_ahead(database, NOW)
-    with database.reading() as connection:
-        made = {table.name: parts(connection, table) for table in months.MOMENTS}
-    expected = [] if database.is_local else ["202605", "202606", "202607"]
+        partitions.ensure_upcoming(database, NOW)
+    with database.read_transaction() as connection:
+        made = {table.name: parts(connection, table) for table in partitions.AGE_COLUMN}
+    expected = [] if database.is_sqlite else ["202605", "202606", "202607"]
     assert made == {name: {f"{name}_p{one}" for one in expected} for name in made}
 
 
 def fill(database: Database, app: App) -> None:
     """A row of each table in each of five months, and recordings without a date."""
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for number, one in enumerate(("20240115", "20240215", "20240315", "20240415", "19980415")):
             moment = datetime.strptime(one, "%Y%m%d").replace(tzinfo=UTC)
             cdrs.add(connection, app, [cdr(moment, number)])
@@ -134,26 +136,28 @@ def fill(database: Database, app: App) -> None:
 
 def left(database: Database) -> list[list[int]]:
     """The months of which rows are left, of each table."""
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return [
-            sorted(month.of(row) for row in connection.execute(sa.select(table.c[moment])).scalars())
-            for table, moment in months.MOMENTS.items()
+            sorted(partition_month.month_key(row) for row in connection.execute(sa.select(table.c[moment])).scalars())
+            for table, moment in partitions.AGE_COLUMN.items()
         ]
 
 
 def test_months_before_the_first_kept_one_go_whole_and_no_others(database: Database, app: App) -> None:
     fill(database, app)
-    for table in months.MOMENTS:
-        months.forget(database, table, 202403, NOW)
+    for table in partitions.AGE_COLUMN:
+        partitions.drop_before(database, table, 202403, NOW)
     assert left(database) == [[202403, 202404], [202403] * 2 + [202404] * 2, [202403, 202404], []]
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         assert not parts(connection, schema.cdrs) & {"cdrs_p202401", "cdrs_p202402"}
-        due = moves.due(connection, NOW, 100)
+        due = blob_moves.list_due_orphans(connection, NOW, 100)
         gone = {("0", f"1/rec/{day}/1") for day in ("20240115", "20240215", "19980415", "x0", "x1", "x4")}
         assert {(one.location_id, one.key) for one in due} == gone
-        assert not any(moves.is_named(connection, one) for one in due)
+        assert not any(blob_moves.is_referenced(connection, one) for one in due)
         recordings.add(connection, app, dated("20240115", call_begin=datetime(2024, 1, 15, tzinfo=UTC)), NOW)
-        assert [one.key for one in due if moves.is_named(connection, one)] == ["1/rec/20240115/1"]  # it is back
+        assert [one.key for one in due if blob_moves.is_referenced(connection, one)] == [
+            "1/rec/20240115/1"
+        ]  # it is back
         cdrs.add(connection, app, [cdr(datetime(2024, 1, 15, tzinfo=UTC))])  # an old file is taken in again
     assert left(database)[0] == [202401, 202403, 202404]
 
@@ -161,17 +165,17 @@ def test_months_before_the_first_kept_one_go_whole_and_no_others(database: Datab
 def test_a_month_that_is_read_goes_when_the_reader_is_done(
     database: Database, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(months, "_PATIENCE", "100ms")
+    monkeypatch.setattr(partitions, "_DETACH_LOCK_TIMEOUT", "100ms")
     fill(database, app)
-    with database.reading() as reader:
-        assert len(cdrs.of_calls(reader, app, ["c-1"])["c-1"]) == 5
-        months.forget(database, schema.cdrs, 202403, NOW)
-        assert len(cdrs.of_calls(reader, app, ["c-1"])["c-1"]) == 5
-        with database.writing() as connection:  # nobody waits for the one who waits
+    with database.read_transaction() as reader:
+        assert len(cdrs.find_by_call_ids(reader, app, ["c-1"])["c-1"]) == 5
+        partitions.drop_before(database, schema.cdrs, 202403, NOW)
+        assert len(cdrs.find_by_call_ids(reader, app, ["c-1"])["c-1"]) == 5
+        with database.write_transaction() as connection:  # nobody waits for the one who waits
             cdrs.add(connection, app, [cdr(datetime(2024, 4, 16, tzinfo=UTC), 99)])
 
     def is_gone() -> bool:  # at the first try, or at a later one where the machine is busy
-        months.forget(database, schema.cdrs, 202403, NOW)
+        partitions.drop_before(database, schema.cdrs, 202403, NOW)
         return left(database)[0] == [202403, 202404, 202404]
 
     until(is_gone)
@@ -179,13 +183,13 @@ def test_a_month_that_is_read_goes_when_the_reader_is_done(
 
 def test_a_month_that_was_detached_by_a_process_that_died_is_dropped_by_the_next(database: Database, app: App) -> None:
     fill(database, app)
-    if not database.is_local:
-        with database.writing() as connection:
+    if not database.is_sqlite:
+        with database.write_transaction() as connection:
             connection.exec_driver_sql("ALTER TABLE recordings DETACH PARTITION recordings_p202401")
             recordings.add(connection, app, dated("20240116"), NOW)  # a month of that name is made anew
-    months.forget(database, schema.recordings, 202402, NOW)
-    with database.reading() as connection:
+    partitions.drop_before(database, schema.recordings, 202402, NOW)
+    with database.read_transaction() as connection:
         assert parts(connection, schema.recordings) & {"recordings_p202401"} == set()
-        keys = {one.key for one in moves.due(connection, NOW, 100)}
+        keys = {one.key for one in blob_moves.list_due_orphans(connection, NOW, 100)}
     assert "1/rec/20240115/1" in keys
     assert min(left(database)[1]) == 202402

@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.errors import Misuse
-from ccfs.model.node import Standing, State
-from ccfs.store import nodes, schema
-from ccfs.store.db import Database
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.system import nodes
+from ccfs.model.errors import OperatorError
+from ccfs.model.node import NodeRecord, NodeState
 from tests.store.given import NOW, SECOND
 
 PATIENCE = timedelta(seconds=30)
-ONE = Standing(
+ONE = NodeRecord(
     id="a",
     folder="0a1b2c3d",
     address="http://192.0.2.1:8480",
@@ -24,29 +25,29 @@ ONE = Standing(
 )
 
 
-def began(database: Database, *found: Standing) -> None:
-    with database.writing() as connection:
+def began(database: Database, *found: NodeRecord) -> None:
+    with database.write_transaction() as connection:
         for one in found:
-            nodes.begin(connection, one, PATIENCE)
+            nodes.register(connection, one, PATIENCE)
 
 
 def grow_silent(database: Database, node_id: str, since: timedelta) -> None:
-    with database.writing() as connection:
-        then = nodes.database_now(connection) - since
+    with database.write_transaction() as connection:
+        then = nodes.get_database_time(connection) - since
         connection.execute(sa.update(schema.nodes).where(schema.nodes.c.id == node_id).values(heartbeat_at=then))
 
 
-def listed(database: Database) -> dict[str, Standing]:
-    with database.reading() as connection:
-        return {one.id: one for one in nodes.listed(connection)}
+def listed(database: Database) -> dict[str, NodeRecord]:
+    with database.read_transaction() as connection:
+        return {one.id: one for one in nodes.list_all(connection)}
 
 
 def test_a_node_that_began_is_listed_as_it_is_by_the_databases_clock(database: Database) -> None:
     began(database, ONE)
     found = listed(database)["a"]
     assert replace(found, started_at=NOW, heartbeat_at=NOW) == ONE
-    with database.reading() as connection:
-        now = nodes.database_now(connection)
+    with database.read_transaction() as connection:
+        now = nodes.get_database_time(connection)
     assert now - 10 * SECOND < found.started_at == found.heartbeat_at <= now
     assert found.is_alive(now, PATIENCE)
     assert not found.is_alive(now + PATIENCE + SECOND, PATIENCE)
@@ -55,26 +56,26 @@ def test_a_node_that_began_is_listed_as_it_is_by_the_databases_clock(database: D
 def test_a_beat_moves_the_heartbeat_alone(database: Database) -> None:
     began(database, ONE)
     grow_silent(database, "a", timedelta(hours=1))
-    with database.writing() as connection:
-        now, state = nodes.beat(connection, "a")
-        assert nodes.beat(connection, "nobody")[1] is None
+    with database.write_transaction() as connection:
+        now, state = nodes.record_heartbeat(connection, "a")
+        assert nodes.record_heartbeat(connection, "nobody")[1] is None
     found = listed(database)["a"]
-    assert (found.heartbeat_at, state) == (now, State.ACTIVE)
+    assert (found.heartbeat_at, state) == (now, NodeState.ACTIVE)
     assert found.started_at < now
 
 
 def test_a_node_that_begins_again_stays_drained(database: Database) -> None:
     began(database, ONE)
-    with database.writing() as connection:
-        nodes.set_state(connection, "a", State.DRAINING)
+    with database.write_transaction() as connection:
+        nodes.set_state(connection, "a", NodeState.DRAINING)
     began(database, replace(ONE, address="http://192.0.2.9:1", version="0.2.0"))
     found = listed(database)["a"]
-    assert (found.state, found.address, found.version) == (State.DRAINING, "http://192.0.2.9:1", "0.2.0")
+    assert (found.state, found.address, found.version) == (NodeState.DRAINING, "http://192.0.2.9:1", "0.2.0")
 
 
 def test_an_id_is_one_folders_while_that_lives(database: Database) -> None:
     began(database, ONE)
-    with pytest.raises(Misuse, match="CCFS_NODE must differ"):
+    with pytest.raises(OperatorError, match="CCFS_NODE must differ"):
         began(database, replace(ONE, folder="another"))
     grow_silent(database, "a", PATIENCE + SECOND)
     began(database, replace(ONE, folder="another"))
@@ -83,23 +84,23 @@ def test_an_id_is_one_folders_while_that_lives(database: Database) -> None:
 
 def test_nodes_are_counted_by_state_and_the_dead_apart(database: Database) -> None:
     began(database, *(replace(ONE, id=name, folder=name) for name in "abcd"))
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for name in "ab":
-            nodes.set_state(connection, name, State.DRAINING)
+            nodes.set_state(connection, name, NodeState.DRAINING)
     grow_silent(database, "a", PATIENCE + SECOND)
-    with database.reading() as connection:
-        assert nodes.counts(connection, PATIENCE) == {"active": 2, "draining": 1, "dead": 1}
+    with database.read_transaction() as connection:
+        assert nodes.count_by_state(connection, PATIENCE) == {"active": 2, "draining": 1, "dead": 1}
 
 
 def test_a_node_that_is_not_there_is_neither_drained_nor_found(database: Database) -> None:
-    with database.writing() as connection:
-        with pytest.raises(Misuse, match="there is no node a"):
-            nodes.set_state(connection, "a", State.DRAINING)
-        assert nodes.find(connection, "a") is None
+    with database.write_transaction() as connection:
+        with pytest.raises(OperatorError, match="there is no node a"):
+            nodes.set_state(connection, "a", NodeState.DRAINING)
+        assert nodes.find_by_id(connection, "a") is None
 
 
 def test_a_node_that_is_forgotten_is_gone(database: Database) -> None:
     began(database, ONE, replace(ONE, id="b", folder="b"))
-    with database.writing() as connection:
-        nodes.forget(connection, "a")
+    with database.write_transaction() as connection:
+        nodes.delete(connection, "a")
     assert list(listed(database)) == ["b"]

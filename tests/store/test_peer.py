@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.ticket import ticket
-from ccfs.store.locations.peer import Peer
-from ccfs.store.locations.port import CHUNK, Gone, Location, Unreachable
+from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, Location, LocationUnreachable
+from ccfs.blobs.peer import PeerLocation
+from ccfs.model.blobs.peer_token import sign_peer_request
 from tests import receivers
 from tests.receivers import HANGS, Behaviour, nobody, receiver
 from tests.store.peers import new_disk, peer, terms
@@ -29,42 +29,45 @@ REST = 2.0
 def there(peer_server: Server, tmp_path: Path) -> Location:
     """A disk of the node with a file of some chunks."""
     disk = new_disk(peer_server, tmp_path / "there")
-    disk.keep(KEY, [bytes(CHUNK)] * 5)
+    disk.write(KEY, [bytes(CHUNK_BYTES)] * 5)
     return disk
 
 
-def at(port: int) -> Peer:
+def at(port: int) -> PeerLocation:
     """A location of a node that listens, or does not, at this port."""
-    return Peer("0", lambda: f"http://127.0.0.1:{port}", terms(b"key", connect_seconds=PATIENCE, read_seconds=PATIENCE))
+    return PeerLocation(
+        "0", lambda: f"http://127.0.0.1:{port}", terms(b"key", connect_seconds=PATIENCE, read_seconds=PATIENCE)
+    )
 
 
 def refused(port: int) -> float:
     """That nothing can be had there: the seconds that it took to know."""
     one, began = at(port), time.monotonic()
-    with pytest.raises(Unreachable):
-        one.size(KEY)
+    with pytest.raises(LocationUnreachable):
+        one.get_size(KEY)
     return time.monotonic() - began
 
 
 def test_nothing_is_written_from_afar(peer_server: Server, there: Location) -> None:
     one = peer(peer_server, there.location_id)
-    with pytest.raises(Unreachable, match="only that node writes"):
-        one.keep(KEY, [b"data"])
-    with pytest.raises(Unreachable, match="only that node writes"):
-        one.remove(KEY)
-    assert one.size(KEY) == there.size(KEY) == 5 * CHUNK
+    with pytest.raises(LocationUnreachable, match="only that node writes"):
+        one.write(KEY, [b"data"])
+    with pytest.raises(LocationUnreachable, match="only that node writes"):
+        one.delete(KEY)
+    assert one.get_size(KEY) == there.get_size(KEY) == 5 * CHUNK_BYTES
 
 
 def test_many_read_at_once_over_few_connections(peer_server: Server, there: Location) -> None:
     one, sizes = peer(peer_server, there.location_id), list[int]()
     threads = [
-        threading.Thread(target=lambda: sizes.extend(len(piece) for piece in one.read(KEY, CHUNK))) for _ in range(12)
+        threading.Thread(target=lambda: sizes.extend(len(piece) for piece in one.read(KEY, CHUNK_BYTES)))
+        for _ in range(12)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sizes == [CHUNK] * 48
+    assert sizes == [CHUNK_BYTES] * 48
     assert 1 <= len(one._idle) <= 8
 
 
@@ -74,7 +77,7 @@ def test_a_reading_that_is_dropped_disturbs_no_other(peer_server: Server, there:
     next(reading)
     del reading
     one.read(KEY)
-    assert sum(map(len, one.read(KEY, 7))) == 5 * CHUNK - 7
+    assert sum(map(len, one.read(KEY, 7))) == 5 * CHUNK_BYTES - 7
 
 
 def test_another_key_or_clock_opens_nothing(peer_server: Server, there: Location) -> None:
@@ -83,16 +86,16 @@ def test_another_key_or_clock_opens_nothing(peer_server: Server, there: Location
         peer(peer_server, there.location_id, now=lambda: datetime.now(UTC) - timedelta(minutes=2)),
     ]
     for one in strangers:
-        with pytest.raises(Unreachable, match="status 401"):
-            one.size(KEY)
-        with pytest.raises(Unreachable, match="status 401"):
+        with pytest.raises(LocationUnreachable, match="status 401"):
+            one.get_size(KEY)
+        with pytest.raises(LocationUnreachable, match="status 401"):
             one.read(KEY)
 
 
 @pytest.mark.parametrize("location_id", ["999", "x", ""])
 def test_a_location_that_is_not_the_nodes_is_not_given(peer_server: Server, location_id: str) -> None:
-    with pytest.raises(Unreachable, match="status 404"):
-        peer(peer_server, location_id).size(KEY)
+    with pytest.raises(LocationUnreachable, match="status 404"):
+        peer(peer_server, location_id).get_size(KEY)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_a_location_that_is_not_the_nodes_is_not_given(peer_server: Server, loca
 )
 def test_not_even_with_the_key_is_another_file_given(peer_server: Server, there: Location, key: str) -> None:
     path = f"/peer/{there.location_id}/{key}"
-    shown = ticket(peer_server.node.peer_keys[0], "GET", path, "", datetime.now(UTC))
+    shown = sign_peer_request(peer_server.node.peer_keys[0], "GET", path, "", datetime.now(UTC))
     assert send(peer_server, "GET", path, {"authorization": shown}).status in (401, 404)
 
 
@@ -111,9 +114,9 @@ def test_strangers_see_no_difference_between_what_is_there_and_what_is_not(
         for method in ("GET", "HEAD", "POST"):
             assert send(peer_server, method, path).status == 401
     asked = f"/peer/{there.location_id}/{KEY}"
-    shown = ticket(peer_server.node.peer_keys[0], "DELETE", asked, "", datetime.now(UTC))
+    shown = sign_peer_request(peer_server.node.peer_keys[0], "DELETE", asked, "", datetime.now(UTC))
     assert send(peer_server, "DELETE", asked, {"authorization": shown}).status == 404
-    assert there.size(KEY)
+    assert there.get_size(KEY)
 
 
 @pytest.fixture
@@ -136,29 +139,29 @@ def test_a_node_that_answers_oddly_or_never_fails_in_time(behaviour: Behaviour) 
 
 def test_an_answer_that_breaks_off_is_no_end() -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
-    with receiver(receivers.says(half)) as there, pytest.raises(Unreachable, match="broke off"):
+    with receiver(receivers.says(half)) as there, pytest.raises(LocationUnreachable, match="broke off"):
         list(at(there.port).read(KEY))
 
 
 def test_a_node_that_failed_is_left_alone_and_then_asked_again(peer_server: Server, there: Location) -> None:
     ports = iter([nobody().port])
-    one = Peer(
+    one = PeerLocation(
         there.location_id,
         lambda: f"http://127.0.0.1:{next(ports, peer_server.port)}",
         terms(peer_server.node.peer_keys[0], rest_seconds=REST),
     )
-    with pytest.raises(Unreachable, match="does not answer"):
-        one.size(KEY)
+    with pytest.raises(LocationUnreachable, match="does not answer"):
+        one.get_size(KEY)
     for _ in range(50):
-        with pytest.raises(Unreachable, match="a moment ago"):
-            one.size(KEY)
+        with pytest.raises(LocationUnreachable, match="a moment ago"):
+            one.get_size(KEY)
     time.sleep(REST)
-    assert one.size(KEY) == 5 * CHUNK
+    assert one.get_size(KEY) == 5 * CHUNK_BYTES
 
 
 def test_bytes_that_are_gone_are_no_failure_of_the_node(peer_server: Server, there: Location) -> None:
     one = peer(peer_server, there.location_id)
     for _ in range(3):
-        with pytest.raises(Gone):
+        with pytest.raises(BlobNotFound):
             one.read("7/rec/none.wav")
-    assert one.size(KEY)
+    assert one.get_size(KEY)

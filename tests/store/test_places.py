@@ -4,60 +4,63 @@ from dataclasses import replace
 
 import pytest
 
-from ccfs.model.errors import Misuse
-from ccfs.model.place import Place, PlaceKind
-from ccfs.model.tenancy import App
-from ccfs.store import places, recordings, voice_files
-from ccfs.store.db import Database
+from ccfs.db.engine import Database
+from ccfs.db.system import locations
+from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.child import together
 
-BUCKET = Place(
-    id="1", kind=PlaceKind.S3, at="calls", prefix="ccfs", endpoint="https://obs.example.com", created_at=given.NOW
+BUCKET = LocationConfig(
+    id="1", kind=LocationKind.S3, root="calls", prefix="ccfs", endpoint="https://obs.example.com", created_at=given.NOW
 )
 
 
 def test_a_location_is_read_as_it_was_added(database: Database) -> None:
-    with database.writing() as connection:
-        places.add(connection, BUCKET)
-        places.add(connection, replace(BUCKET, id="2", kind=PlaceKind.DISK, at="files", node="b", is_read_only=True))
-    with database.reading() as connection:
-        found = places.places(connection)
+    with database.write_transaction() as connection:
+        locations.add(connection, BUCKET)
+        locations.add(
+            connection, replace(BUCKET, id="2", kind=LocationKind.DISK, root="files", node="b", is_read_only=True)
+        )
+    with database.read_transaction() as connection:
+        found = locations.get_all(connection)
     assert found["1"] == BUCKET
-    assert (found["2"].kind, found["2"].node, found["2"].takes_new) == (PlaceKind.DISK, "b", False)
+    assert (found["2"].kind, found["2"].node, found["2"].is_accepting_blobs) == (LocationKind.DISK, "b", False)
 
 
 def test_an_id_is_given_once(database: Database) -> None:
-    with database.writing() as connection:
-        places.add(connection, BUCKET)
-    with pytest.raises(Misuse, match="location 1 already"), database.writing() as connection:
-        places.add(connection, replace(BUCKET, at="other"))
+    with database.write_transaction() as connection:
+        locations.add(connection, BUCKET)
+    with pytest.raises(OperatorError, match="location 1 already"), database.write_transaction() as connection:
+        locations.add(connection, replace(BUCKET, root="other"))
 
 
 def test_a_change_is_seen_by_its_number(database: Database) -> None:
-    with database.writing() as connection:
-        assert places.change_number(connection) == 0
-        places.add(connection, BUCKET)
-        places.change(connection, "1", is_draining=True)
-        assert places.change_number(connection) == 2
-        assert not places.places(connection)["1"].takes_new
+    with database.write_transaction() as connection:
+        assert locations.get_version(connection) == 0
+        locations.add(connection, BUCKET)
+        locations.update(connection, "1", is_draining=True)
+        assert locations.get_version(connection) == 2
+        assert not locations.get_all(connection)["1"].is_accepting_blobs
 
 
 def test_a_location_without_a_row_cannot_be_changed(database: Database) -> None:
-    with pytest.raises(Misuse, match="no location 9"), database.writing() as connection:
-        places.change(connection, "9", is_draining=True)
+    with pytest.raises(OperatorError, match="no location 9"), database.write_transaction() as connection:
+        locations.update(connection, "9", is_draining=True)
 
 
 def test_what_each_location_holds_is_counted_over_all_apps(database: Database, app: App, other: App) -> None:
     one = given.recording(1)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, app, one, given.NOW)
-        recordings.add(connection, other, replace(one, kept=replace(one.kept, location_id="1", size=7)), given.NOW)
+        recordings.add(connection, other, replace(one, blob=replace(one.blob, location_id="1", size=7)), given.NOW)
         voice_files.add(connection, app, given.voice_file())
-    with database.reading() as connection:
-        assert places.held(connection) == {
-            "0": places.Held(files=2, size=10 << 30),
-            "1": places.Held(files=1, size=7),
+    with database.read_transaction() as connection:
+        assert locations.get_usage(connection) == {
+            "0": locations.LocationUsage(files=2, size=10 << 30),
+            "1": locations.LocationUsage(files=1, size=7),
         }
 
 

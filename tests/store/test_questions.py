@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.tenancy import App
-from ccfs.store import months, schema
-from ccfs.store.db import Database
+from ccfs.db import partitions, schema
+from ccfs.db.engine import Database
+from ccfs.model.identity.tenancy import App
 from tests.store.questions import QUESTIONS, WHOLE, fill, plans_of, reads_much
 
 ROWS = 12_000  # of each table: enough for a planner to prefer an index
@@ -20,7 +20,7 @@ ROWS = 12_000  # of each table: enough for a planner to prefer an index
 def filled(upgraded: Database) -> Iterator[tuple[Database, App]]:
     """A database whose tables have ROWS rows, and whose planner knows."""
     yield upgraded, fill(upgraded, ROWS)
-    with upgraded.writing() as connection:
+    with upgraded.write_transaction() as connection:
         for table in reversed(schema.METADATA.sorted_tables):
             connection.execute(table.delete())
 
@@ -37,13 +37,13 @@ def test_a_question_goes_to_an_index(filled: tuple[Database, App], what: str) ->
 def test_no_index_of_these_tables_is_without_a_question(filled: tuple[Database, App]) -> None:
     database, app = filled
     used = "\n".join(plan for action in QUESTIONS.values() for plan in plans_of(database, app, action))
-    for table in months.MOMENTS:
+    for table in partitions.AGE_COLUMN:
         for index in table.indexes:
             assert str(index.name) in used, index.name
 
 
 def test_a_scan_is_found(filled: tuple[Database, App]) -> None:
     database, app = filled
-    scan = sa.select(schema.cdrs.c.line_key).where(schema.cdrs.c.caller_name == "1")
+    scan = sa.select(schema.cdrs.c.source_key).where(schema.cdrs.c.caller_name == "1")
     (plan,) = plans_of(database, app, lambda connection, _: connection.execute(scan).all())
     assert WHOLE.search(plan)

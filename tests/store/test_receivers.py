@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.delivery import Delivery
-from ccfs.model.export import Filter
-from ccfs.model.tenancy import App
-from ccfs.store import deliveries, exports, receivers, schema
-from ccfs.store.db import Database
-from ccfs.store.receivers import Receiver
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import callback_receivers, deliveries, exports
+from ccfs.db.tenant.callback_receivers import ReceiverSummary
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportFilter
+from ccfs.model.identity.tenancy import App
 from tests.store.given import MINUTE, NOW, SECOND
 from tests.store.test_exports import export
 
@@ -20,12 +21,12 @@ ALL = ["100", "200", ""]
 
 def add(database: Database, app: App, number: int, path: str, state: str, *, at: str = A, account: str = "100") -> None:
     """An export of that number with its callback."""
-    made = export(number, filter=Filter(account_id=account))
+    made = export(number, filter=ExportFilter(account_id=account))
     sent = Delivery(id=f"{number:032x}", app=app.id, ak=app.ak, url=f"{at}{path}", body=b"{}", created_at=NOW)
     table = schema.deliveries
     done = None if state == "due" else NOW + number * SECOND
     values = {"state": state, "due_at": None if done else NOW, "finished_at": done, "attempts": 3, "claims": 1}
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         exports.add(connection, app, made)
         deliveries.add(connection, app, sent, made.response_id, at, NOW)
         connection.execute(sa.update(table).where(table.c.id == sent.id).values(**values))
@@ -43,48 +44,53 @@ def known(database: Database, app: App, other: App) -> None:
 
 
 def states(database: Database) -> dict[int, str]:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         rows = connection.execute(sa.select(schema.deliveries.c.id, schema.deliveries.c.state))
         return {int(row.id, 16): row.state for row in rows}
 
 
 def test_receivers_are_told_by_name_with_how_they_stand(database: Database, app: App, known: None) -> None:
-    with database.reading() as connection:
-        found = receivers.receivers(connection, app, ALL)
+    with database.read_transaction() as connection:
+        found = callback_receivers.list_receivers(connection, app, ALL)
         assert found == [
-            Receiver(name=A, delivered=1, waiting=1, given_up=4, again=4, last=NOW + 7 * SECOND),
-            Receiver(name=B, delivered=1, waiting=0, given_up=0, again=0, last=NOW + 8 * SECOND),
+            ReceiverSummary(name=A, delivered=1, waiting=1, given_up=4, again=4, last=NOW + 7 * SECOND),
+            ReceiverSummary(name=B, delivered=1, waiting=0, given_up=0, again=0, last=NOW + 8 * SECOND),
         ]
-        [theirs] = receivers.receivers(connection, app, ["200"])
+        [theirs] = callback_receivers.list_receivers(connection, app, ["200"])
         assert (theirs.given_up, theirs.waiting, theirs.last) == (1, 0, NOW + 7 * SECOND)
-        assert receivers.receivers(connection, app, []) == []
+        assert callback_receivers.list_receivers(connection, app, []) == []
 
 
 def test_what_lost_its_file_was_given_up_and_cannot_be_sent_again(database: Database, app: App, known: None) -> None:
     table = schema.exports
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         connection.execute(sa.update(table).where(table.c.response_id == f"{1:032x}").values(state="expired"))
-        assert [(one.given_up, one.again) for one in receivers.receivers(connection, app, ["100"])] == [(3, 2)]
-        assert receivers.count_again(connection, app, ["100"], A) == 2
-        assert receivers.send_again(connection, app, ["100"], A, "", NOW) == 2
+        assert [(one.given_up, one.again) for one in callback_receivers.list_receivers(connection, app, ["100"])] == [
+            (3, 2)
+        ]
+        assert callback_receivers.count_retryable(connection, app, ["100"], A) == 2
+        assert callback_receivers.retry_by_receiver(connection, app, ["100"], A, "", NOW) == 2
     assert states(database)[1] == "dead"
 
 
 def test_a_prefix_is_compared_letter_by_letter(database: Database, app: App, known: None) -> None:
-    with database.reading() as connection:
-        counts = {prefix: receivers.count_again(connection, app, ALL, A, A + prefix) for prefix in ("/x", "/X", "/%")}
+    with database.read_transaction() as connection:
+        counts = {
+            prefix: callback_receivers.count_retryable(connection, app, ALL, A, A + prefix)
+            for prefix in ("/x", "/X", "/%")
+        }
         assert counts == {"/x": 3, "/X": 1, "/%": 0}
-        assert receivers.count_again(connection, app, ALL, A, "/x") == 0  # a URL begins with its scheme
-        assert receivers.count_again(connection, app, ALL, B) == 0
+        assert callback_receivers.count_retryable(connection, app, ALL, A, "/x") == 0  # a URL begins with its scheme
+        assert callback_receivers.count_retryable(connection, app, ALL, B) == 0
 
 
 def test_all_of_one_receiver_s_are_due_again_from_their_first_attempt_on(
     database: Database, app: App, known: None
 ) -> None:
     later = NOW + timedelta(days=1)
-    with database.writing() as connection:
-        assert receivers.send_again(connection, app, ["100"], A, f"{A}/x", later) == 2
-        assert deliveries.due_receivers(connection, later - SECOND) == [A]
+    with database.write_transaction() as connection:
+        assert callback_receivers.retry_by_receiver(connection, app, ["100"], A, f"{A}/x", later) == 2
+        assert deliveries.list_due_receivers(connection, later - SECOND) == [A]
         claimed = deliveries.claim(connection, A, later, "x", MINUTE, 9)
     assert {int(one.delivery.id, 16) for one in claimed} == {1, 2, 4}
     assert {one.delivery.attempts for one in claimed if int(one.delivery.id, 16) < 4} == {0}

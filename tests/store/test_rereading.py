@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.model.source import file_of, is_packed, is_rotated
-from ccfs.model.tenancy import App
-from ccfs.store import intake, rereading
-from ccfs.store.db import Database
-from ccfs.store.intake import Cursor, Refusal
+from ccfs.db.engine import Database
+from ccfs.db.tenant import ingest_reread, ingest_state
+from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.model.identity.tenancy import App
+from ccfs.model.source_files import container_of, is_compressed_rotation, is_rotated
 from tests.store.given import MINUTE, NOW, SECOND
 
 LOG = "/var/log/asterisk/cdr-csv/Master.csv"
@@ -16,50 +16,54 @@ ZIP = "/exports/a:b.ZIP"
 
 
 def read(database: Database, app: App, *paths: str) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for path in paths:
             begun = NOW - timedelta(days=1)
-            intake.set_cursor(connection, app, Cursor(path=path, first_line="d", offset=9, line=1, begun_at=begun), NOW)
-            again = Cursor(path=path, first_line="e", offset=700, line=7, begun_at=NOW)
-            intake.set_cursor(connection, app, again, NOW + SECOND)
+            ingest_state.set_cursor(
+                connection, app, SourceCursor(path=path, first_line="d", offset=9, line=1, started_at=begun), NOW
+            )
+            again = SourceCursor(path=path, first_line="e", offset=700, line=7, started_at=NOW)
+            ingest_state.set_cursor(connection, app, again, NOW + SECOND)
 
 
 def refuse(database: Database, app: App, *files: str, line: int = 3) -> None:
-    with database.writing() as connection:
-        intake.refuse(connection, app, [Refusal(file=file, line=line, reason="odd") for file in files], NOW)
+    with database.write_transaction() as connection:
+        ingest_state.add_rejections(
+            connection, app, [IngestRejection(file=file, line=line, reason="odd") for file in files], NOW
+        )
 
 
 def ask(database: Database, app: App, file: str) -> tuple[bool, int]:
-    with database.writing() as connection:
-        return rereading.ask(connection, app, file, NOW + MINUTE)
+    with database.write_transaction() as connection:
+        return ingest_reread.request_reread(connection, app, file, NOW + MINUTE)
 
 
 def refused(database: Database, app: App) -> set[str]:
-    with database.reading() as connection:
-        return {one.file for _, one, _ in intake.refusals(connection, app)}
+    with database.read_transaction() as connection:
+        return {one.file for _, one, _ in ingest_state.list_rejections(connection, app)}
 
 
 def wanted(database: Database, app: App) -> dict[str, bool]:
-    with database.reading() as connection:
-        return {cursor.path: cursor.is_asked_again for cursor, _ in intake.cursors(connection, app)}
+    with database.read_transaction() as connection:
+        return {cursor.path: cursor.is_reread_requested for cursor, _ in ingest_state.list_cursors(connection, app)}
 
 
 def test_a_cursor_tells_how_far_and_since_when_the_file_is_read(database: Database, app: App, other: App) -> None:
     read(database, app, f"100:{LOG}")
     read(database, other, "200:/x.csv")
-    with database.reading() as connection:
-        [(cursor, at)] = intake.cursors(connection, app)
+    with database.read_transaction() as connection:
+        [(cursor, at)] = ingest_state.list_cursors(connection, app)
         assert (cursor.path, cursor.offset, cursor.line, at) == (f"100:{LOG}", 700, 7, NOW + SECOND)
-        assert cursor.begun_at == NOW - timedelta(days=1)  # which later passes do not change
-        assert intake.cursor(connection, app, f"100:{LOG}") == cursor
+        assert cursor.started_at == NOW - timedelta(days=1)  # which later passes do not change
+        assert ingest_state.find_cursor(connection, app, f"100:{LOG}") == cursor
 
 
 def test_the_cursor_that_was_moved_last_comes_first(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for number in (2, 3, 1):
-            one = Cursor(path=f"{number}", first_line="", offset=0, line=0)
-            intake.set_cursor(connection, app, one, NOW + number * SECOND)
-        assert [cursor.path for cursor, _ in intake.cursors(connection, app, 2)] == ["3", "2"]
+            one = SourceCursor(path=f"{number}", first_line="", offset=0, line=0)
+            ingest_state.set_cursor(connection, app, one, NOW + number * SECOND)
+        assert [cursor.path for cursor, _ in ingest_state.list_cursors(connection, app, 2)] == ["3", "2"]
 
 
 def test_a_source_is_read_again_in_every_account_and_its_refusals_are_forgotten(
@@ -97,35 +101,35 @@ def test_a_zip_is_asked_for_by_any_of_its_members_until_it_is_read(database: Dat
     assert refused(database, app) == {"/exports/b.zip:call.csv", "/exports/call.csv"}
     assert ask(database, app, "/exports/call.csv") == (True, 1)
     assert ask(database, app, ZIP) == (True, 0)  # once more is no harm
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         when = NOW + MINUTE
-        assert rereading.asked(connection, app) == [(ZIP, when), ("/exports/call.csv", when)]
-        assert rereading.asked(connection, other) == []
-        rereading.was_read(connection, other, ZIP)
-        rereading.was_read(connection, app, ZIP)
-        assert rereading.asked(connection, app) == [("/exports/call.csv", when)]
+        assert ingest_reread.list_requested_rereads(connection, app) == [(ZIP, when), ("/exports/call.csv", when)]
+        assert ingest_reread.list_requested_rereads(connection, other) == []
+        ingest_reread.clear_reread_request(connection, other, ZIP)
+        ingest_reread.clear_reread_request(connection, app, ZIP)
+        assert ingest_reread.list_requested_rereads(connection, app) == [("/exports/call.csv", when)]
 
 
 def test_a_file_that_was_refused_whole_is_tried_again_and_no_other(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for state in ("refused", "taken", "listed"):
-            intake.note_file(connection, app, f"/{state}.wav", 5, 6, state, "", NOW)
+            ingest_state.save_file_state(connection, app, f"/{state}.wav", 5, 6, state, "", NOW)
     refuse(database, app, "/refused.wav", "/taken.wav", "/listed.wav", line=0)
     asked = {state: ask(database, app, f"/{state}.wav") for state in ("refused", "taken", "listed", "unknown")}
     assert asked == {"refused": (True, 1), "taken": (False, 0), "listed": (False, 0), "unknown": (False, 0)}
     assert refused(database, app) == {"/taken.wav", "/listed.wav"}
-    with database.writing() as connection:
-        assert intake.known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "again")}
-        intake.note_file(connection, app, "/refused.wav", 5, 6, "taken", "", NOW)
-        rereading.was_read(connection, app, "/refused.wav")
-        assert intake.known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "taken")}
+    with database.write_transaction() as connection:
+        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "again")}
+        ingest_state.save_file_state(connection, app, "/refused.wav", 5, 6, "taken", "", NOW)
+        ingest_reread.clear_reread_request(connection, app, "/refused.wav")
+        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "taken")}
 
 
 @pytest.mark.parametrize("name", ["Master.csv.1", "Master.csv-20240115", "Master.csv.2024-01-15-10-00-00"])
 def test_what_rotation_made_is_known_by_its_name(name: str) -> None:
     assert is_rotated(name, "Master.csv")
-    assert not is_packed(name, "Master.csv")
-    assert is_packed(f"{name}.gz", "Master.csv")
+    assert not is_compressed_rotation(name, "Master.csv")
+    assert is_compressed_rotation(f"{name}.gz", "Master.csv")
     assert not is_rotated(f"{name}.gz", "Master.csv")
 
 
@@ -134,10 +138,10 @@ def test_what_rotation_made_is_known_by_its_name(name: str) -> None:
 )
 def test_what_is_named_otherwise_is_another_file(name: str) -> None:
     assert not is_rotated(name, "Master.csv")
-    assert not is_packed(name, "Master.csv")
+    assert not is_compressed_rotation(name, "Master.csv")
 
 
 def test_a_member_of_a_zip_lies_in_it() -> None:
-    assert file_of("/a:b.zip:c.csv") == "/a:b.zip"
-    assert file_of("/a.zip/b.csv") == "/a.zip/b.csv"
-    assert file_of("/a.csv:1.csv") == "/a.csv:1.csv"
+    assert container_of("/a:b.zip:c.csv") == "/a:b.zip"
+    assert container_of("/a.zip/b.csv") == "/a.zip/b.csv"
+    assert container_of("/a.csv:1.csv") == "/a.csv:1.csv"

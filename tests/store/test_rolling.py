@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.errors import Misuse
-from ccfs.model.node import Standing
-from ccfs.store import nodes
-from ccfs.store.db import Database, open_database
-from ccfs.store.upgrade import MIGRATIONS, newest, upgrade
-from ccfs.wire.operations import BASE
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import MIGRATIONS_DIR, get_head_revision, upgrade
+from ccfs.db.system import nodes
+from ccfs.model.errors import OperatorError
+from ccfs.model.node import NodeRecord
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import fill
 from tests.store import given
 from tests.web.callers import caller, send
@@ -38,13 +38,13 @@ oldest = {oldest!r}
 def upgrade():
     {change}
 """
-NOW = newest()
+NOW = get_head_revision()
 
 
 def later(folder: Path, name: str, *steps: tuple[str, str]) -> Path:
     """The migrations of a later release: ours, and further steps, each (its change, the oldest code that it lets live)."""
     copy = folder / name
-    shutil.copytree(MIGRATIONS, copy)
+    shutil.copytree(MIGRATIONS_DIR, copy)
     for number, (change, oldest) in enumerate(steps, int(NOW) + 1):
         text = STEP.format(number=f"{number:04}", before=f"{number - 1:04}", oldest=oldest, change=change)
         (copy / "versions" / f"{number:04}_next.py").write_text(text)
@@ -52,16 +52,16 @@ def later(folder: Path, name: str, *steps: tuple[str, str]) -> Path:
 
 
 def revision(database: Database) -> str:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 def test_new_code_brings_an_old_database_to_its_schema_and_keeps_the_rows(fresh: Database, tmp_path: Path) -> None:
     upgrade(fresh)
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         given.app(connection)
     upgrade(fresh, later(tmp_path, "new", (ADDS, NOW)))
-    with fresh.reading() as connection:
+    with fresh.read_transaction() as connection:
         assert connection.execute(sa.text("SELECT name, colour FROM apps")).all() == [("acme", None)]
 
 
@@ -69,10 +69,10 @@ def test_old_code_works_on_beside_a_step_that_adds(fresh: Database, tmp_path: Pa
     new = later(tmp_path, "new", (ADDS, NOW))
     upgrade(fresh, new)
     upgrade(fresh)
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         given.app(connection)
     upgrade(fresh, new)
-    assert revision(fresh) == newest(new) > NOW
+    assert revision(fresh) == get_head_revision(new) > NOW
 
 
 def test_old_code_refuses_a_database_after_a_step_that_breaks_and_leaves_it_alone(
@@ -80,9 +80,9 @@ def test_old_code_refuses_a_database_after_a_step_that_breaks_and_leaves_it_alon
 ) -> None:
     new = later(tmp_path, "new", (BREAKS, "0002"))
     upgrade(fresh, new)
-    with pytest.raises(Misuse, match="another, newer release"):
+    with pytest.raises(OperatorError, match="another, newer release"):
         upgrade(fresh)
-    assert revision(fresh) == newest(new)
+    assert revision(fresh) == get_head_revision(new)
 
 
 def test_the_newest_step_says_which_code_may_live(fresh: Database, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_newest_step_says_which_code_may_live(fresh: Database, tmp_path: Pat
     first = later(tmp_path, "first", (ADDS, NOW))
     upgrade(fresh, later(tmp_path, "second", (ADDS, NOW), (BREAKS, "0002")))
     upgrade(fresh, first)
-    with pytest.raises(Misuse, match="step 0003"):
+    with pytest.raises(OperatorError, match="step 0003"):
         upgrade(fresh)
 
 
@@ -100,9 +100,9 @@ PATIENCE = timedelta(seconds=2)
 def live(database: Database, name: str, code: str) -> None:
     """A node of that code says that it lives."""
     at = datetime.now(UTC)
-    node = Standing(id=name, folder=name, address="", version="1", revision=code, started_at=at, heartbeat_at=at)
-    with database.writing() as connection:
-        nodes.begin(connection, node, PATIENCE)
+    node = NodeRecord(id=name, folder=name, address="", version="1", revision=code, started_at=at, heartbeat_at=at)
+    with database.write_transaction() as connection:
+        nodes.register(connection, node, PATIENCE)
 
 
 def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(fresh: Database, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(fresh: Database
     beating = threading.Thread(target=go_on)
     beating.start()
     try:
-        with pytest.raises(Misuse, match=r"while older nodes live: north-2$"):
+        with pytest.raises(OperatorError, match=r"while older nodes live: north-2$"):
             upgrade(fresh, later(tmp_path, "new", (BREAKS, "0002")), PATIENCE)
     finally:
         stopped.set()
@@ -133,7 +133,7 @@ def test_a_step_that_breaks_waits_until_a_node_that_ended_counts_as_dead(fresh: 
     began, new = time.monotonic(), later(tmp_path, "new", (BREAKS, "0002"))
     upgrade(fresh, new, PATIENCE)
     assert PATIENCE.total_seconds() * 0.9 < time.monotonic() - began < 10
-    assert revision(fresh) == newest(new)
+    assert revision(fresh) == get_head_revision(new)
 
 
 def test_a_step_that_adds_waits_for_nobody(fresh: Database, tmp_path: Path) -> None:
@@ -146,10 +146,10 @@ def test_a_step_that_adds_waits_for_nobody(fresh: Database, tmp_path: Path) -> N
 
 def test_a_database_that_does_not_tell_is_refused(fresh: Database) -> None:
     upgrade(fresh)
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-        connection.execute(sa.text("DROP TABLE oldest_code"))
-    with pytest.raises(Misuse, match="another, newer release"):
+        connection.execute(sa.text("DROP TABLE compatible_revision"))
+    with pytest.raises(OperatorError, match="another, newer release"):
         upgrade(fresh)
 
 
@@ -158,12 +158,12 @@ def test_a_server_works_through_a_step_that_adds_and_does_not_start_after_one_th
     data.mkdir()
     with serving(data, lock_failures=0) as old:
         client, cast = caller(old, fill(old.node).acme), old.node
-        database = open_database(cast.settings.url)
+        database = open_database(cast.settings.effective_database_url)
         upgrade(database, later(tmp_path, "adds", (ADDS, NOW)))
         assert client.ask("ivr/getFileHash", {"fileName": "Y:/3rdfile/4/thirdvoicebotfile/none.wav"}).code == "0300011"
     with serving(data) as old_again:
         assert send(old_again, "GET", "/readyz").status == 200
-        assert send(old_again, "GET", f"{BASE}playVoice?st=none").code == "010107"
+        assert send(old_again, "GET", f"{BASE_PATH}playVoice?st=none").code == "010107"
     upgrade(database, later(tmp_path, "breaks", (ADDS, NOW), (BREAKS, "0002")))
     database.close()
     command = [sys.executable, "-c", "from ccfs.cli import main; main()", "serve", "--listen", "127.0.0.1:0"]

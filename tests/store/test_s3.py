@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.store.locations.port import CHUNK, Gone, Unreachable
-from ccfs.store.locations.s3 import PART, S3, _endpoint
+from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, LocationUnreachable
+from ccfs.blobs.s3 import PART_BYTES, S3Location, _endpoint_url
 from tests.proxies import Way, proxy
 from tests.store import buckets
 
@@ -19,41 +19,41 @@ KEY = "7/rec/20260504/0123456789abcdef.wav"
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> S3:
+def bucket(s3_url: str) -> S3Location:
     """A location without bytes."""
     return buckets.s3(s3_url)
 
 
 def pieces(count: int) -> Iterator[bytes]:
     for number in range(count):
-        yield number.to_bytes(4) * (CHUNK // 4)
+        yield number.to_bytes(4) * (CHUNK_BYTES // 4)
 
 
-def test_what_needs_several_parts_is_one_object_of_the_same_bytes(bucket: S3) -> None:
-    count = 3 * PART // CHUNK + 1
-    kept = bucket.keep(KEY, pieces(count))
-    assert (kept.size, bucket.size(KEY)) == (count * CHUNK, count * CHUNK)
+def test_what_needs_several_parts_is_one_object_of_the_same_bytes(bucket: S3Location) -> None:
+    count = 3 * PART_BYTES // CHUNK_BYTES + 1
+    kept = bucket.write(KEY, pieces(count))
+    assert (kept.size, bucket.get_size(KEY)) == (count * CHUNK_BYTES, count * CHUNK_BYTES)
     read = b"".join(bucket.read(KEY))
     assert hashlib.sha256(read).hexdigest() == kept.sha256
-    assert b"".join(bucket.read(KEY, PART - 5, PART + 5)) == read[PART - 5 : PART + 5]
+    assert b"".join(bucket.read(KEY, PART_BYTES - 5, PART_BYTES + 5)) == read[PART_BYTES - 5 : PART_BYTES + 5]
 
 
-def test_what_breaks_off_in_a_later_part_is_not_there(bucket: S3) -> None:
+def test_what_breaks_off_in_a_later_part_is_not_there(bucket: S3Location) -> None:
     def breaks_off() -> Iterator[bytes]:
-        yield from pieces(3 * PART // CHUNK)
+        yield from pieces(3 * PART_BYTES // CHUNK_BYTES)
         raise FileNotFoundError("the source's own trouble")
 
     with pytest.raises(FileNotFoundError, match="own trouble"):
-        bucket.keep(KEY, breaks_off())
-    with pytest.raises(Gone):
-        bucket.size(KEY)
+        bucket.write(KEY, breaks_off())
+    with pytest.raises(BlobNotFound):
+        bucket.get_size(KEY)
 
 
-def test_a_large_object_is_kept_and_read_in_little_memory(bucket: S3) -> None:
+def test_a_large_object_is_kept_and_read_in_little_memory(bucket: S3Location) -> None:
     tracemalloc.start()
     try:
-        bucket.keep(KEY, pieces(100))
-        assert sum(len(chunk) for chunk in bucket.read(KEY)) == 100 * CHUNK
+        bucket.write(KEY, pieces(100))
+        assert sum(len(chunk) for chunk in bucket.read(KEY)) == 100 * CHUNK_BYTES
         assert tracemalloc.get_traced_memory()[1] < 40 << 20
     finally:
         tracemalloc.stop()
@@ -62,33 +62,33 @@ def test_a_large_object_is_kept_and_read_in_little_memory(bucket: S3) -> None:
 @pytest.mark.parametrize("is_conditional", [True, False])
 def test_the_same_bytes_again_are_no_conflict(s3_url: str, is_conditional: bool) -> None:
     bucket = buckets.s3(s3_url, is_conditional=is_conditional)
-    assert bucket.keep(KEY, [b"same"]) == bucket.keep(KEY, [b"sa", b"me"])
-    bucket.keep(KEY, [b"else"])
+    assert bucket.write(KEY, [b"same"]) == bucket.write(KEY, [b"sa", b"me"])
+    bucket.write(KEY, [b"else"])
     assert b"".join(bucket.read(KEY)) == b"else"
 
 
-def test_whoever_has_the_url_can_read_the_bytes(bucket: S3) -> None:
-    bucket.keep(KEY, [b"the call"])
-    with urllib.request.urlopen(bucket.presigned(KEY, 60), timeout=10) as answer:
+def test_whoever_has_the_url_can_read_the_bytes(bucket: S3Location) -> None:
+    bucket.write(KEY, [b"the call"])
+    with urllib.request.urlopen(bucket.presign(KEY, 60), timeout=10) as answer:
         assert answer.read() == b"the call"
 
 
 def test_two_prefixes_of_a_bucket_are_two_locations(s3_url: str) -> None:
     one, other = buckets.s3(s3_url), buckets.s3(s3_url)
-    one.keep(KEY, [b"one"])
-    with pytest.raises(Gone):
-        other.size(KEY)
+    one.write(KEY, [b"one"])
+    with pytest.raises(BlobNotFound):
+        other.get_size(KEY)
 
 
 def test_wrong_keys_are_told_apart_from_absent_bytes(s3_url: str) -> None:
-    wrong = S3(buckets.place(s3_url), replace(buckets.access(), secret_key="not-it"))
-    for act in (wrong.size, lambda key: wrong.keep(key, [b"data"]), wrong.read):
-        with pytest.raises(Unreachable, match="403"):
+    wrong = S3Location(buckets.place(s3_url), replace(buckets.access(), secret_key="not-it"))
+    for act in (wrong.get_size, lambda key: wrong.write(key, [b"data"]), wrong.read):
+        with pytest.raises(LocationUnreachable, match="403"):
             act(KEY)
 
 
 def test_a_bucket_that_is_not_there_is_told_apart_from_absent_bytes(s3_url: str) -> None:
-    with pytest.raises(Unreachable, match="NoSuchBucket"):
+    with pytest.raises(LocationUnreachable, match="NoSuchBucket"):
         buckets.s3(s3_url, at="no-such-bucket").read(KEY)
 
 
@@ -104,8 +104,8 @@ def test_keys_are_not_shown() -> None:
     ],
 )
 def test_a_virtual_host_names_the_bucket_once(endpoint: str, expected: str) -> None:
-    assert _endpoint(buckets.place(endpoint, is_virtual_hosted=True)) == expected
-    assert _endpoint(buckets.place(endpoint)) == endpoint.rstrip("/")
+    assert _endpoint_url(buckets.place(endpoint, is_virtual_hosted=True)) == expected
+    assert _endpoint_url(buckets.place(endpoint)) == endpoint.rstrip("/")
 
 
 @pytest.mark.parametrize("way", [Way.BUSY, Way.SILENT])
@@ -113,15 +113,15 @@ def test_a_service_that_failed_is_left_alone_for_a_while(s3_url: str, way: Way) 
     rest = timedelta(seconds=3)
     with proxy(s3_url) as between:
         place = buckets.place(between.url)
-        S3(place, buckets.access()).keep(KEY, [b"the call"])
-        bucket = S3(place, replace(buckets.access(1, 0), rest=rest))
+        S3Location(place, buckets.access()).write(KEY, [b"the call"])
+        bucket = S3Location(place, replace(buckets.access(1, 0), cooldown=rest))
         between.way = way
-        with pytest.raises(Unreachable):
-            bucket.size(KEY)
+        with pytest.raises(LocationUnreachable):
+            bucket.get_size(KEY)
         asked = between.connections
         between.way = Way.PASS
         for _ in range(20):
-            with pytest.raises(Unreachable, match="a moment ago"):
+            with pytest.raises(LocationUnreachable, match="a moment ago"):
                 bucket.read(KEY)
         assert between.connections == asked
         time.sleep(rest.total_seconds())
@@ -129,8 +129,8 @@ def test_a_service_that_failed_is_left_alone_for_a_while(s3_url: str, way: Way) 
 
 
 def test_absent_bytes_are_an_answer(s3_url: str) -> None:
-    bucket = S3(buckets.place(s3_url), replace(buckets.access(), rest=timedelta(seconds=60)))
+    bucket = S3Location(buckets.place(s3_url), replace(buckets.access(), cooldown=timedelta(seconds=60)))
     for _ in range(2):
-        with pytest.raises(Gone):
-            bucket.size(KEY)
-    bucket.keep(KEY, [b"the call"])
+        with pytest.raises(BlobNotFound):
+            bucket.get_size(KEY)
+    bucket.write(KEY, [b"the call"])

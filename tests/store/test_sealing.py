@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from ccfs.model.errors import Misuse
-from ccfs.model.tenancy import AccessKey, App
-from ccfs.store import tenancy
-from ccfs.store.db import Database, open_database
-from ccfs.store.sealing import Sealer, keys_in
-from ccfs.store.upgrade import upgrade
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import tenants
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import AccessKey, App
 from tests.store import given
 from tests.store.child import together
 from tests.store.given import NOW
@@ -23,10 +23,10 @@ OLD, NEW, STRANGE = (Fernet.generate_key().decode() for _ in range(3))
 def test_an_sk_never_stands_in_the_files_of_the_database(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
     upgrade(database)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         app = given.app(connection)
-        tenancy.add_key(connection, app, app.ak, SK, Sealer((OLD,)), NOW)
-        tenancy.reseal(connection, Sealer((NEW, OLD)))
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD,)), NOW)
+        tenants.reencrypt_keys(connection, SecretBox((NEW, OLD)))
     while_open = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     database.close()
     afterwards = (tmp_path / "ccfs.db").read_bytes()
@@ -36,34 +36,34 @@ def test_an_sk_never_stands_in_the_files_of_the_database(tmp_path: Path) -> None
 
 
 def test_node_keys_rotate_by_their_list(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        tenancy.add_key(connection, app, app.ak, SK, Sealer((OLD,)), NOW)
-    both = Sealer((NEW, OLD))
-    with database.writing() as connection:
-        assert [key.sk for key in tenancy.living_keys(connection, both)] == [SK]
-        with pytest.raises(Misuse, match="none of the node's keys"):
-            tenancy.living_keys(connection, Sealer((NEW,)))
-        assert tenancy.reseal(connection, both) == 1
-    with database.reading() as connection:
-        assert [key.sk for key in tenancy.living_keys(connection, Sealer((NEW,)))] == [SK]
-        with pytest.raises(Misuse):
-            tenancy.living_keys(connection, Sealer((OLD,)))
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD,)), NOW)
+    both = SecretBox((NEW, OLD))
+    with database.write_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, both)] == [SK]
+        with pytest.raises(OperatorError, match="none of the node's keys"):
+            tenants.list_active_keys(connection, SecretBox((NEW,)))
+        assert tenants.reencrypt_keys(connection, both) == 1
+    with database.read_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((NEW,)))] == [SK]
+        with pytest.raises(OperatorError):
+            tenants.list_active_keys(connection, SecretBox((OLD,)))
 
 
 def test_resealing_without_the_old_key_changes_nothing(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        tenancy.add_key(connection, app, app.ak, SK, Sealer((OLD,)), NOW)
-    with pytest.raises(Misuse, match="none of the node's keys"), database.writing() as connection:
-        tenancy.reseal(connection, Sealer((NEW,)))
-    with database.reading() as connection:
-        assert [key.sk for key in tenancy.living_keys(connection, Sealer((OLD,)))] == [SK]
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD,)), NOW)
+    with pytest.raises(OperatorError, match="none of the node's keys"), database.write_transaction() as connection:
+        tenants.reencrypt_keys(connection, SecretBox((NEW,)))
+    with database.read_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((OLD,)))] == [SK]
 
 
 @pytest.mark.parametrize("secret", ["", SK, "秘密", "x" * 10_000])
 def test_a_sealed_secret_opens_and_is_sealed_differently_each_time(secret: str) -> None:
-    sealer = Sealer((NEW, OLD))
-    assert sealer.open(sealer.seal(secret)) == secret
-    assert sealer.seal(secret) != sealer.seal(secret)
+    sealer = SecretBox((NEW, OLD))
+    assert sealer.decrypt(sealer.encrypt(secret)) == secret
+    assert sealer.encrypt(secret) != sealer.encrypt(secret)
 
 
 @pytest.mark.parametrize(
@@ -72,35 +72,35 @@ def test_a_sealed_secret_opens_and_is_sealed_differently_each_time(secret: str) 
     ids=["nothing", "nonsense", "by another key"],
 )
 def test_what_none_of_the_keys_sealed_does_not_open(sealed: str) -> None:
-    with pytest.raises(Misuse, match="none of the node's keys"):
-        Sealer((NEW, OLD)).open(sealed)
+    with pytest.raises(OperatorError, match="none of the node's keys"):
+        SecretBox((NEW, OLD)).decrypt(sealed)
 
 
 @pytest.mark.parametrize("keys", [(), ("short",), (OLD, "schlüssel"), (OLD[:-4],)])
 def test_what_is_no_key_is_misuse(keys: tuple[str, ...]) -> None:
-    with pytest.raises(Misuse, match="node key"):
-        Sealer(keys)
+    with pytest.raises(OperatorError, match="node key"):
+        SecretBox(keys)
 
 
 def test_the_key_file_is_for_its_owner_only_and_is_made_once(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there"
-    keys = keys_in(folder)
-    assert keys_in(folder) == keys
+    keys = load_or_create_keys(folder)
+    assert load_or_create_keys(folder) == keys
     assert [path.name for path in folder.iterdir()] == ["node.keys"]
     assert stat.S_IMODE((folder / "node.keys").stat().st_mode) == 0o600
-    Sealer(keys)
+    SecretBox(keys)
 
 
 def test_the_key_file_holds_a_key_a_line_the_newest_first(tmp_path: Path) -> None:
     (tmp_path / "node.keys").write_text(f"{NEW}\n\n{OLD}\n")
-    assert keys_in(tmp_path) == (NEW, OLD)
+    assert load_or_create_keys(tmp_path) == (NEW, OLD)
 
 
 def test_processes_that_make_the_key_file_at_once_agree(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     answers = together(5, "node_keys", folder)
     assert answers == [answers[0]] * 5
-    assert answers[0] == list(keys_in(folder))
+    assert answers[0] == list(load_or_create_keys(folder))
     assert [path.name for path in folder.iterdir()] == ["node.keys"]
 
 

@@ -7,43 +7,54 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.call import Direction
-from ccfs.model.call_search import After, Order, Search
-from ccfs.model.selection import Missing, Progress, Selection, State, Taken, Wanted
-from ccfs.model.selection_zip import Made, Sum
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.store import schema, selected, selections, users
-from ccfs.store.db import Database
-from ccfs.store.selections import Claimed
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.system import users
+from ccfs.db.tenant import bulk_download_items, bulk_downloads
+from ccfs.db.tenant.bulk_downloads import ClaimedBulkDownload
+from ccfs.model.bulk.bulk_download import (
+    BulkDownload,
+    BulkDownloadState,
+    BulkItem,
+    BulkProgress,
+    BulkRequest,
+    MissingReason,
+)
+from ccfs.model.bulk.bulk_zip import CsvDigest, ZipSummary
+from ccfs.model.calls.call import Direction
+from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
 from tests.store.given import MINUTE, NOW, SECOND
 from tests.store.plans import plans, reads_all
 
-SEARCH = Search(
+SEARCH = CallSearch(
     account_id="100",
-    window=Window(begin=NOW - MINUTE, end=NOW),
+    window=TimeWindow(begin=NOW - MINUTE, end=NOW),
     caller_no="0207",
     direction=Direction.OUTBOUND,
-    at_least=3,
+    min_talk_seconds=3,
     is_recorded=True,
-    order=Order.LONGEST,
+    order=SearchOrder.LONGEST,
 )
-MADE = Made(size=9 << 33, tag="1-x", index=Sum(size=5 << 32, crc32=0xFFFFFFFF), missing=Sum(size=1, crc32=2))
+MADE = ZipSummary(
+    size=9 << 33, etag="1-x", index=CsvDigest(size=5 << 32, crc32=0xFFFFFFFF), missing=CsvDigest(size=1, crc32=2)
+)
 
 
 @pytest.fixture
 def user(database: Database) -> int:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         return users.add(connection, "emil", "", NOW).id
 
 
-def selection(user: int, number: int = 1, **more: Any) -> Selection:
-    usual: dict[str, Any] = {"account_id": "100", "zone": "Asia/Shanghai", "wanted": Wanted(search=SEARCH)}
+def selection(user: int, number: int = 1, **more: Any) -> BulkDownload:
+    usual: dict[str, Any] = {"account_id": "100", "zone": "Asia/Shanghai", "wanted": BulkRequest(search=SEARCH)}
     asked_at = NOW + number * timedelta(microseconds=1)
-    return Selection(id=f"{number:032x}", user=user, asked_at=asked_at, **usual | more)
+    return BulkDownload(id=f"{number:032x}", user_id=user, requested_at=asked_at, **usual | more)
 
 
-def taken(number: int, **more: Any) -> Taken:
+def taken(number: int, **more: Any) -> BulkItem:
     usual: dict[str, Any] = {
         "file_name": f"/r/{number}",
         "call_id": "1700000000-1",
@@ -54,53 +65,60 @@ def taken(number: int, **more: Any) -> Taken:
         "agent_id": "3",
         "queue": "4",
     }
-    return Taken(number=number, **usual | more)
+    return BulkItem(number=number, **usual | more)
 
 
-def add(database: Database, app: App, *several: Selection) -> None:
-    with database.writing() as connection:
+def add(database: Database, app: App, *several: BulkDownload) -> None:
+    with database.write_transaction() as connection:
         for one in several:
-            selections.add(connection, app, one)
+            bulk_downloads.add(connection, app, one)
 
 
-def claim(database: Database, lease: str = "first", now: datetime = NOW + SECOND) -> Claimed | None:
-    with database.writing() as connection:
-        return selections.claim(connection, now, lease, MINUTE)
+def claim(database: Database, lease: str = "first", now: datetime = NOW + SECOND) -> ClaimedBulkDownload | None:
+    with database.write_transaction() as connection:
+        return bulk_downloads.claim(connection, now, lease, MINUTE)
 
 
-def held(database: Database, lease: str = "first", now: datetime = NOW + SECOND) -> Claimed:
+def held(database: Database, lease: str = "first", now: datetime = NOW + SECOND) -> ClaimedBulkDownload:
     claimed = claim(database, lease, now)
     assert claimed is not None
     return claimed
 
 
 def test_what_was_asked_for_is_read_back_as_it_was(database: Database, app: App, user: int) -> None:
-    ticked = Wanted(calls=("1700000000-1", 'a"b'))
+    ticked = BulkRequest(calls=("1700000000-1", 'a"b'))
     add(database, app, selection(user), selection(user, 2, wanted=ticked))
     first, second = held(database), held(database, "second")
-    assert (first.app, first.selection, first.progress, first.after) == (app, selection(user), Progress(), None)
-    assert second.selection.wanted == ticked
+    assert (first.app, first.bulk_download, first.progress, first.cursor) == (
+        app,
+        selection(user),
+        BulkProgress(),
+        None,
+    )
+    assert second.bulk_download.request == ticked
 
 
 def test_the_one_that_is_due_longest_is_held_by_one_worker(database: Database, app: App, user: int) -> None:
     add(database, app, selection(user, 2), selection(user, 1))
-    assert [held(database, lease).selection.id for lease in ("a", "b")] == [f"{1:032x}", f"{2:032x}"]
+    assert [held(database, lease).bulk_download.id for lease in ("a", "b")] == [f"{1:032x}", f"{2:032x}"]
     assert claim(database) is None
     assert held(database, now=NOW + 2 * MINUTE).attempts == 2  # both died, it seems
 
 
 def test_how_far_it_is_outlives_its_worker(database: Database, app: App, user: int) -> None:
     add(database, app, selection(user))
-    progress = Progress(listed=7, bytes=9 << 40, is_whole=True, is_cut=True, checked=3, missing=1, files_end=5 << 40)
-    after = After(begin=NOW, line='a"b', talk=5)
-    with database.writing() as connection:
-        assert selections.advance(connection, held_in(connection), progress, after, NOW + MINUTE)
+    progress = BulkProgress(
+        listed=7, bytes=9 << 40, is_complete=True, is_truncated=True, checked=3, missing=1, files_end=5 << 40
+    )
+    after = SearchCursor(begin=NOW, source_key='a"b', talk_seconds=5)
+    with database.write_transaction() as connection:
+        assert bulk_downloads.save_progress(connection, held_in(connection), progress, after, NOW + MINUTE)
     again = held(database, "second", NOW + 2 * MINUTE)
-    assert (again.progress, again.after, again.attempts) == (progress, after, 1)
+    assert (again.progress, again.cursor, again.attempts) == (progress, after, 1)
 
 
-def held_in(connection: Any) -> Claimed:
-    claimed = selections.claim(connection, NOW + SECOND, "first", MINUTE)
+def held_in(connection: Any) -> ClaimedBulkDownload:
+    claimed = bulk_downloads.claim(connection, NOW + SECOND, "first", MINUTE)
     assert claimed is not None
     return claimed
 
@@ -108,14 +126,14 @@ def held_in(connection: Any) -> Claimed:
 def test_a_worker_that_lost_its_lease_changes_nothing(database: Database, app: App, user: int) -> None:
     add(database, app, selection(user))
     late, own = held(database), held(database, "second", NOW + 2 * MINUTE)
-    with database.writing() as connection:
-        assert not selections.renew(connection, late, NOW + 9 * MINUTE)
-        assert not selections.advance(connection, late, Progress(listed=1), None, NOW)
-        assert not selections.finish(connection, late, MADE, NOW)
-        assert not selections.give_back(connection, late, NOW, "", 0)
-        assert not selections.put_aside(connection, late, "x")
-        assert selections.finish(connection, own, MADE, NOW)
-        assert not selections.put_aside(connection, own, "x")
+    with database.write_transaction() as connection:
+        assert not bulk_downloads.renew(connection, late, NOW + 9 * MINUTE)
+        assert not bulk_downloads.save_progress(connection, late, BulkProgress(listed=1), None, NOW)
+        assert not bulk_downloads.finish(connection, late, MADE, NOW)
+        assert not bulk_downloads.release(connection, late, NOW, "", 0)
+        assert not bulk_downloads.mark_failed(connection, late, "x")
+        assert bulk_downloads.finish(connection, own, MADE, NOW)
+        assert not bulk_downloads.mark_failed(connection, own, "x")
     assert claim(database, now=NOW + 99 * MINUTE) is None
 
 
@@ -124,43 +142,46 @@ def test_what_is_ready_is_shown_to_its_owner_and_to_nobody_else(
 ) -> None:
     add(database, app, selection(user))
     own = held(database)
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         stranger = users.add(connection, "eve", "", NOW).id
-        assert selections.finish(connection, own, MADE, NOW)
-        shown = selections.find(connection, app, user, own.selection.id)
+        assert bulk_downloads.finish(connection, own, MADE, NOW)
+        shown = bulk_downloads.find(connection, app, user, own.bulk_download.id)
         assert shown is not None
-        assert (shown.state, shown.made) == (State.READY, MADE)
-        assert selections.mine(connection, app, user) == [shown]
+        assert (shown.state, shown.zip_summary) == (BulkDownloadState.READY, MADE)
+        assert bulk_downloads.list_by_user(connection, app, user) == [shown]
         for whose, who in ((app, stranger), (other, user)):
-            assert selections.find(connection, whose, who, own.selection.id) is None
-            assert selections.mine(connection, whose, who) == []
+            assert bulk_downloads.find(connection, whose, who, own.bulk_download.id) is None
+            assert bulk_downloads.list_by_user(connection, whose, who) == []
 
 
 def test_a_list_is_read_in_order_from_anywhere(database: Database, app: App, other: App, user: int) -> None:
     number = selection(user).id
     add(database, app, selection(user))
-    with database.writing() as connection:
-        selected.add(connection, app, number, [taken(one) for one in range(1, 1201)])
+    with database.write_transaction() as connection:
+        bulk_download_items.add(connection, app, number, [taken(one) for one in range(1, 1201)])
         read = [taken(one, name=f"{one}", size=90, at=one * 100, crc32=0xFFFFFFFF) for one in range(1, 1200)]
-        read[4] = taken(5, missing=Missing.DIFFERS)
-        selected.found(connection, app, number, read)
-    assert [one.number for one in selected.every(database, app, number)] == list(range(1, 1201))
-    assert [one.number for one in selected.every(database, app, number, 1198)] == [1199, 1200]
-    assert list(selected.every(database, other, number)) == []
-    with database.reading() as connection:
-        assert selected.page(connection, app, number, 4, 2) == [read[4], read[5]]
-        places = [selected.number_at(connection, app, number, at) for at in (100, 199, 200, 599, 600, 10**12)]
+        read[4] = taken(5, missing=MissingReason.DIFFERS)
+        bulk_download_items.save_check_results(connection, app, number, read)
+    assert [one.number for one in bulk_download_items.iter_items(database, app, number)] == list(range(1, 1201))
+    assert [one.number for one in bulk_download_items.iter_items(database, app, number, 1198)] == [1199, 1200]
+    assert list(bulk_download_items.iter_items(database, other, number)) == []
+    with database.read_transaction() as connection:
+        assert bulk_download_items.list_page(connection, app, number, 4, 2) == [read[4], read[5]]
+        places = [
+            bulk_download_items.find_item_number_at_offset(connection, app, number, at)
+            for at in (100, 199, 200, 599, 600, 10**12)
+        ]
         assert places == [1, 1, 2, 4, 6, 1199]
-        assert selected.number_at(connection, other, number, 500) == 0
+        assert bulk_download_items.find_item_number_at_offset(connection, other, number, 500) == 0
 
 
 def test_old_ones_go_with_their_lists(database: Database, app: App, user: int) -> None:
     add(database, app, selection(user, 1), selection(user, 2))
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for number in (1, 2):
-            selected.add(connection, app, selection(user, number).id, [taken(1), taken(2)])
-        assert selections.forget_old(connection, selection(user, 2).asked_at, 9) == 1
-        left = sa.select(schema.selected_recordings.c.selection).distinct()
+            bulk_download_items.add(connection, app, selection(user, number).id, [taken(1), taken(2)])
+        assert bulk_downloads.delete_before(connection, selection(user, 2).requested_at, 9) == 1
+        left = sa.select(schema.bulk_download_items.c.bulk_download).distinct()
         assert connection.execute(left).scalars().all() == [selection(user, 2).id]
 
 
@@ -168,9 +189,9 @@ def test_claiming_and_finding_a_place_read_an_index(database: Database, app: App
     add(database, app, selection(user))
     own = held(database)
     for question in (
-        lambda connection: selections.claim(connection, NOW, "x", MINUTE),
-        lambda connection: selected.number_at(connection, app, own.selection.id, 5),
-        lambda connection: selected.page(connection, app, own.selection.id, 5),
+        lambda connection: bulk_downloads.claim(connection, NOW, "x", MINUTE),
+        lambda connection: bulk_download_items.find_item_number_at_offset(connection, app, own.bulk_download.id, 5),
+        lambda connection: bulk_download_items.list_page(connection, app, own.bulk_download.id, 5),
     ):
         assert not [plan for plan in plans(database, question) if reads_all(plan)]
 
@@ -178,31 +199,31 @@ def test_claiming_and_finding_a_place_read_an_index(database: Database, app: App
 def test_metrics_count_them_over_all_apps_and_know_since_when_somebody_waits(
     database: Database, app: App, other: App, user: int
 ) -> None:
-    with database.reading() as connection:
-        assert (selections.counts(connection), selections.oldest_due(connection)) == ({}, None)
+    with database.read_transaction() as connection:
+        assert (bulk_downloads.count_by_state(connection), bulk_downloads.find_oldest_due(connection)) == ({}, None)
     add(database, app, *(selection(user, number) for number in (1, 2, 3)))
     add(database, other, selection(user, 4), selection(user, 5))
     done, failed, given_back = (held(database, lease) for lease in "abc")
-    with database.writing() as connection:
-        assert selections.finish(connection, done, MADE, NOW)
-        assert selections.put_aside(connection, failed, "x")
-        assert selections.give_back(connection, given_back, NOW + 9 * MINUTE, "x", 1)
-    with database.reading() as connection:
-        assert selections.counts(connection) == {"due": 3, "ready": 1, "failed": 1}
-        assert selections.oldest_due(connection) == selection(user, 3).asked_at  # though it is due last
+    with database.write_transaction() as connection:
+        assert bulk_downloads.finish(connection, done, MADE, NOW)
+        assert bulk_downloads.mark_failed(connection, failed, "x")
+        assert bulk_downloads.release(connection, given_back, NOW + 9 * MINUTE, "x", 1)
+    with database.read_transaction() as connection:
+        assert bulk_downloads.count_by_state(connection) == {"due": 3, "ready": 1, "failed": 1}
+        assert bulk_downloads.find_oldest_due(connection) == selection(user, 3).requested_at  # though it is due last
 
 
 def test_the_oldest_is_found_among_those_that_wait(database: Database, app: App, user: int) -> None:
     add(database, app, *(selection(user, number) for number in range(3000)))
-    with database.writing() as connection:
-        ready = sa.update(schema.selections).where(schema.selections.c.id != f"{2999:032x}")
-        connection.execute(ready.values(state=State.READY, due_at=None))
-    plan = plans(database, selections.oldest_due)[-1]
+    with database.write_transaction() as connection:
+        ready = sa.update(schema.bulk_downloads).where(schema.bulk_downloads.c.id != f"{2999:032x}")
+        connection.execute(ready.values(state=BulkDownloadState.READY, due_at=None))
+    plan = plans(database, bulk_downloads.find_oldest_due)[-1]
     assert "ix_selections_due" in plan, plan
-    assert "asked_at" not in plan, plan
+    assert "requested_at" not in plan, plan
 
 
 def test_a_search_and_its_place_survive_as_text(database: Database, app: App, user: int) -> None:
-    plain = replace(SEARCH, direction=None, at_least=None, is_recorded=None, order=Order.NEWEST)
-    add(database, app, selection(user, wanted=Wanted(search=plain)))
-    assert held(database).selection.wanted.search == plain
+    plain = replace(SEARCH, direction=None, min_talk_seconds=None, is_recorded=None, order=SearchOrder.NEWEST)
+    add(database, app, selection(user, wanted=BulkRequest(search=plain)))
+    assert held(database).bulk_download.request.search == plain

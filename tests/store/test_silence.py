@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from ccfs.model.errors import Unavailable
-from ccfs.store.db import Database, open_database
-from ccfs.store.locations.opened import Locations
-from ccfs.store.locations.port import Unreachable
-from ccfs.store.picture import Pictures
-from ccfs.store.sealing import Sealer, keys_in
-from ccfs.store.upgrade import upgrade
+from ccfs.blobs.interface import LocationUnreachable
+from ccfs.blobs.registry import Locations
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.model.errors import FileUnavailable
 from tests import servers
 from tests.proxies import Proxy, Way, proxy
 from tests.store.given import NOW
@@ -42,7 +42,7 @@ def database(postgres_url: str, line: Proxy) -> Iterator[Database]:
         name = make_url(url).database
         found = open_database(f"postgresql://postgres@127.0.0.1:{line.port}/{name}?connect_timeout={CONNECT}")
         upgrade(found)
-        found.patience.seconds = PATIENCE
+        found.read_timeout.seconds = PATIENCE
         yield found
         found.close()
 
@@ -69,30 +69,30 @@ def test_a_transaction_in_the_middle_fails_in_time(database: Database, line: Pro
 
 
 def test_what_takes_long_and_may_is_waited_for(database: Database) -> None:
-    database.patience.seconds = None
-    with database.reading() as connection:
+    database.read_timeout.seconds = None
+    with database.read_transaction() as connection:
         assert connection.execute(sa.text(f"SELECT 1 FROM pg_sleep({2 * PATIENCE})")).scalar_one() == 1
 
 
 def test_all_who_want_the_picture_wait_at_the_same_time(database: Database, line: Proxy, tmp_path: Path) -> None:
-    pictures = Pictures(database, Sealer(keys_in(tmp_path)))
-    pictures.latest(NOW)
-    pictures.look_again()
+    pictures = TenantCache(database, SecretBox(load_or_create_keys(tmp_path)))
+    pictures.get_snapshot(NOW)
+    pictures.invalidate()
     line.way = Way.SILENT
 
     def ask(_number: int) -> None:
-        with pytest.raises((SQLAlchemyError, Unavailable)):
-            pictures.latest(NOW)
+        with pytest.raises((SQLAlchemyError, FileUnavailable)):
+            pictures.get_snapshot(NOW)
 
     began = time.monotonic()
     with ThreadPoolExecutor(ASKERS) as pool:
         list(pool.map(ask, range(ASKERS)))
     assert time.monotonic() - began < LONG < ASKERS * PATIENCE  # as one, and not in turn
     line.way = Way.PASS
-    assert pictures.latest(NOW).keys == {}
+    assert pictures.get_snapshot(NOW).keys == {}
 
 
 def test_locations_are_unreachable_without_their_rows(database: Database, line: Proxy) -> None:
     line.way = Way.SILENT
-    with pytest.raises(Unreachable, match="database"):
-        Locations(database, "a", lambda place: pytest.fail(place.id)).places()
+    with pytest.raises(LocationUnreachable, match="database"):
+        Locations(database, "a", lambda place: pytest.fail(place.id)).get_configs()

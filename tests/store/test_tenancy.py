@@ -4,130 +4,132 @@ import threading
 
 import pytest
 
-from ccfs.model.errors import Misuse
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.store import tenancy
-from ccfs.store.db import Database
-from ccfs.store.sealing import Sealer
+from ccfs.db.encryption import SecretBox
+from ccfs.db.engine import Database
+from ccfs.db.system import tenants
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import Account, App, Vdn
 from tests.store import given
 from tests.store.given import NOW
 
 
-def add_key(database: Database, app: App, ak: str, sk: str, sealer: Sealer) -> None:
-    with database.writing() as connection:
-        tenancy.add_key(connection, app, ak, sk, sealer, NOW)
+def add_key(database: Database, app: App, ak: str, sk: str, sealer: SecretBox) -> None:
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, ak, sk, sealer, NOW)
 
 
 def test_apps_are_listed_by_ak_and_found_by_it(database: Database, app: App, other: App) -> None:
-    with database.reading() as connection:
-        assert tenancy.apps(connection) == [app, other]
-        assert tenancy.app_by_ak(connection, "AK-bolt") == other
+    with database.read_transaction() as connection:
+        assert tenants.list_apps(connection) == [app, other]
+        assert tenants.get_app_by_ak(connection, "AK-bolt") == other
 
 
 def test_an_unknown_app_is_misuse(database: Database, app: App) -> None:
-    with database.reading() as connection, pytest.raises(Misuse, match="there is no app ak-acme"):
-        tenancy.app_by_ak(connection, "ak-acme")  # capitals count
+    with database.read_transaction() as connection, pytest.raises(OperatorError, match="there is no app ak-acme"):
+        tenants.get_app_by_ak(connection, "ak-acme")  # capitals count
 
 
 def test_an_ak_is_given_once(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        with pytest.raises(Misuse, match="AK-acme is taken"):
-            tenancy.add_app(connection, "again", app.ak, NOW)
+    with database.write_transaction() as connection:
+        with pytest.raises(OperatorError, match="AK-acme is taken"):
+            tenants.add_app(connection, "again", app.ak, NOW)
         given.app(connection, "after")  # the refusal leaves the transaction usable
-    with database.reading() as connection:
-        assert [one.name for one in tenancy.apps(connection)] == ["acme", "after"]
+    with database.read_transaction() as connection:
+        assert [one.name for one in tenants.list_apps(connection)] == ["acme", "after"]
 
 
-def test_the_ak_of_another_apps_key_is_taken_for_ever(database: Database, app: App, other: App, sealer: Sealer) -> None:
+def test_the_ak_of_another_apps_key_is_taken_for_ever(
+    database: Database, app: App, other: App, sealer: SecretBox
+) -> None:
     add_key(database, app, "AK-second", "s2", sealer)
-    with database.writing() as connection:
-        tenancy.revoke_key(connection, app, tenancy.keys(connection, app)[0][0], NOW)
-    with database.writing() as connection:
-        with pytest.raises(Misuse, match="AK-second is taken"):
-            tenancy.add_key(connection, other, "AK-second", "s3", sealer, NOW)
-        with pytest.raises(Misuse, match="AK-acme is taken"):
-            tenancy.add_key(connection, other, app.ak, "s3", sealer, NOW)
-        with pytest.raises(Misuse, match="AK-second is taken"):
-            tenancy.add_app(connection, "third", "AK-second", NOW)
+    with database.write_transaction() as connection:
+        tenants.revoke_key(connection, app, tenants.list_keys(connection, app)[0][0], NOW)
+    with database.write_transaction() as connection:
+        with pytest.raises(OperatorError, match="AK-second is taken"):
+            tenants.add_key(connection, other, "AK-second", "s3", sealer, NOW)
+        with pytest.raises(OperatorError, match="AK-acme is taken"):
+            tenants.add_key(connection, other, app.ak, "s3", sealer, NOW)
+        with pytest.raises(OperatorError, match="AK-second is taken"):
+            tenants.add_app(connection, "third", "AK-second", NOW)
 
 
-def test_an_app_has_several_keys_the_newest_first(database: Database, app: App, other: App, sealer: Sealer) -> None:
+def test_an_app_has_several_keys_the_newest_first(database: Database, app: App, other: App, sealer: SecretBox) -> None:
     for ak, sk in ((app.ak, "s1"), (app.ak, "s2"), ("AK-acme-b", "s3")):
         add_key(database, app, ak, sk, sealer)
     add_key(database, other, other.ak, "of bolt", sealer)
-    with database.reading() as connection:
-        living = tenancy.living_keys(connection, sealer)
+    with database.read_transaction() as connection:
+        living = tenants.list_active_keys(connection, sealer)
         assert [(key.app, key.ak, key.sk) for key in living] == [
             (other, other.ak, "of bolt"),
             (app, "AK-acme-b", "s3"),
             (app, app.ak, "s2"),
             (app, app.ak, "s1"),
         ]
-        assert [(ak, made) for _, ak, made in tenancy.keys(connection, app)] == [
+        assert [(ak, made) for _, ak, made in tenants.list_keys(connection, app)] == [
             (app.ak, NOW),
             (app.ak, NOW),
             ("AK-acme-b", NOW),
         ]
 
 
-def test_a_revoked_key_is_dead_and_the_others_live(database: Database, app: App, sealer: Sealer) -> None:
+def test_a_revoked_key_is_dead_and_the_others_live(database: Database, app: App, sealer: SecretBox) -> None:
     add_key(database, app, app.ak, "s1", sealer)
     add_key(database, app, app.ak, "s2", sealer)
-    with database.writing() as connection:
-        first = tenancy.keys(connection, app)[0][0]
-        tenancy.revoke_key(connection, app, first, NOW)
-    with database.writing() as connection:
-        assert [key.sk for key in tenancy.living_keys(connection, sealer)] == ["s2"]
-        with pytest.raises(Misuse, match="no living key"):
-            tenancy.revoke_key(connection, app, first, NOW)
+    with database.write_transaction() as connection:
+        first = tenants.list_keys(connection, app)[0][0]
+        tenants.revoke_key(connection, app, first, NOW)
+    with database.write_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, sealer)] == ["s2"]
+        with pytest.raises(OperatorError, match="no living key"):
+            tenants.revoke_key(connection, app, first, NOW)
 
 
-def test_nobody_revokes_another_apps_key(database: Database, app: App, other: App, sealer: Sealer) -> None:
+def test_nobody_revokes_another_apps_key(database: Database, app: App, other: App, sealer: SecretBox) -> None:
     add_key(database, app, app.ak, "s1", sealer)
-    with database.writing() as connection:
-        number = tenancy.keys(connection, app)[0][0]
-        with pytest.raises(Misuse):
-            tenancy.revoke_key(connection, other, number, NOW)
-        assert tenancy.keys(connection, other) == []
-        assert len(tenancy.living_keys(connection, sealer)) == 1
+    with database.write_transaction() as connection:
+        number = tenants.list_keys(connection, app)[0][0]
+        with pytest.raises(OperatorError):
+            tenants.revoke_key(connection, other, number, NOW)
+        assert tenants.list_keys(connection, other) == []
+        assert len(tenants.list_active_keys(connection, sealer)) == 1
 
 
 def test_accounts_have_zones_and_vdns(database: Database, app: App, other: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.account(connection, app, "100", 8)
         given.account(connection, app, "200", 9, zone="Europe/London", cc=2)
         given.account(connection, app, "100", 10)
-    with database.reading() as connection:
-        assert tenancy.accounts(connection, app) == {
+    with database.read_transaction() as connection:
+        assert tenants.get_accounts(connection, app) == {
             "100": Account(account_id="100", zone="Asia/Shanghai"),
             "200": Account(account_id="200", zone="Europe/London"),
         }
-        assert tenancy.vdns(connection, app) == [
+        assert tenants.list_vdns(connection, app) == [
             Vdn(vdn_id=8, cc_id=1, account_id="100"),
             Vdn(vdn_id=9, cc_id=2, account_id="200"),
             Vdn(vdn_id=10, cc_id=1, account_id="100"),
         ]
-        assert tenancy.accounts(connection, other) == {}
-        assert tenancy.vdns(connection, other) == []
+        assert tenants.get_accounts(connection, other) == {}
+        assert tenants.list_vdns(connection, other) == []
 
 
 def test_an_account_given_again_takes_the_new_zone_and_nothing_twice(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.account(connection, app, "100", 8)
         given.account(connection, app, "100", 8, zone="Europe/London")
-        assert [one.zone for one in tenancy.accounts(connection, app).values()] == ["Europe/London"]
-        assert len(tenancy.vdns(connection, app)) == 1
+        assert [one.zone for one in tenants.get_accounts(connection, app).values()] == ["Europe/London"]
+        assert len(tenants.list_vdns(connection, app)) == 1
 
 
 def test_a_vdn_of_another_account_is_refused_but_not_one_of_another_app(
     database: Database, app: App, other: App
 ) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.account(connection, app, "100", 8)
         given.account(connection, other, "100", 8)
-        with pytest.raises(Misuse, match="VDN 8 belongs to account 100"):
+        with pytest.raises(OperatorError, match="VDN 8 belongs to account 100"):
             given.account(connection, app, "200", 8, cc=2)
-        assert list(tenancy.accounts(connection, app)) == ["100"]
+        assert list(tenants.get_accounts(connection, app)) == ["100"]
 
 
 def test_two_who_take_a_vdn_at_once_do_not_both_get_it(database: Database, app: App) -> None:
@@ -135,12 +137,12 @@ def test_two_who_take_a_vdn_at_once_do_not_both_get_it(database: Database, app: 
 
     def second() -> None:
         try:
-            with database.writing() as connection:
+            with database.write_transaction() as connection:
                 given.account(connection, app, "200", 8)
-        except Misuse as error:
+        except OperatorError as error:
             refused.append(str(error))
 
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         given.account(connection, app, "100", 8)
         thread = threading.Thread(target=second)
         thread.start()
@@ -151,26 +153,26 @@ def test_two_who_take_a_vdn_at_once_do_not_both_get_it(database: Database, app: 
 
 
 def test_callback_prefixes_are_bound_once_and_unbound(database: Database, app: App, other: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for prefix in ("https://b.example/cb/", "https://a.example/", "https://b.example/cb/"):
-            tenancy.bind_callback(connection, app, prefix)
-        assert list(tenancy.callback_prefixes(connection, app)) == ["https://a.example/", "https://b.example/cb/"]
-        assert tenancy.callback_prefixes(connection, other) == {}
-        with pytest.raises(Misuse, match="not bound for AK-bolt"):
-            tenancy.unbind_callback(connection, other, "https://a.example/")
-        tenancy.unbind_callback(connection, app, "https://a.example/")
-        assert list(tenancy.callback_prefixes(connection, app)) == ["https://b.example/cb/"]
+            tenants.bind_callback(connection, app, prefix)
+        assert list(tenants.get_callback_prefixes(connection, app)) == ["https://a.example/", "https://b.example/cb/"]
+        assert tenants.get_callback_prefixes(connection, other) == {}
+        with pytest.raises(OperatorError, match="not bound for AK-bolt"):
+            tenants.unbind_callback(connection, other, "https://a.example/")
+        tenants.unbind_callback(connection, app, "https://a.example/")
+        assert list(tenants.get_callback_prefixes(connection, app)) == ["https://b.example/cb/"]
 
 
 def test_what_is_refused_counts_as_no_change(database: Database, app: App) -> None:
     def number() -> int:
-        with database.reading() as connection:
-            return tenancy.change_number(connection)
+        with database.read_transaction() as connection:
+            return tenants.get_version(connection)
 
     before = number()
-    with pytest.raises(Misuse), database.writing() as connection:
-        tenancy.unbind_callback(connection, app, "https://nowhere.example/")
+    with pytest.raises(OperatorError), database.write_transaction() as connection:
+        tenants.unbind_callback(connection, app, "https://nowhere.example/")
     assert number() == before
-    with database.writing() as connection:
-        tenancy.bind_callback(connection, app, "https://a.example/")
+    with database.write_transaction() as connection:
+        tenants.bind_callback(connection, app, "https://a.example/")
     assert number() == before + 1

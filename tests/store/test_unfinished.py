@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ccfs.model.place import Place
-from ccfs.store.locations import unfinished
-from ccfs.store.locations.port import Unreachable
-from ccfs.store.locations.s3 import PART, S3, _door
-from ccfs.store.locations.unfinished import Door, abort, signed
+from ccfs.blobs import s3_multipart
+from ccfs.blobs.interface import LocationUnreachable
+from ccfs.blobs.s3 import PART_BYTES, S3Location, _bucket_access
+from ccfs.blobs.s3_multipart import BucketAccess, abort_uploads, build_signed_headers
+from ccfs.model.blobs.location_config import LocationConfig
 from tests.proxies import Way, proxy
 from tests.store import buckets
 
@@ -23,7 +23,7 @@ import sys, time
 from tests.store import buckets
 
 def chunks():
-    for number in range(4 * {PART >> 20}):
+    for number in range(4 * {PART_BYTES >> 20}):
         yield bytes(1 << 20)
     print("under way", flush=True)
     time.sleep(60)
@@ -34,19 +34,19 @@ buckets.s3(sys.argv[1], prefix=sys.argv[2]).keep(sys.argv[3], chunks())
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> Iterator[Place]:
+def bucket(s3_url: str) -> Iterator[LocationConfig]:
     """A location with one object."""
     made = buckets.place(s3_url)
-    S3(made, buckets.access()).keep("7/recordings/20260504/whole.wav", [b"whole"])
+    S3Location(made, buckets.access()).write("7/recordings/20260504/whole.wav", [b"whole"])
     yield made
-    abort(door(made), replace(made, prefix=""), timedelta(days=-1))
+    abort_uploads(door(made), replace(made, prefix=""), timedelta(days=-1))
 
 
-def door(bucket: Place) -> Door:
-    return _door(bucket, buckets.access())
+def door(bucket: LocationConfig) -> BucketAccess:
+    return _bucket_access(bucket, buckets.access())
 
 
-def leave(bucket: Place, key: str = KEY) -> None:
+def leave(bucket: LocationConfig, key: str = KEY) -> None:
     """A process uploads, and is killed in the middle."""
     command = [sys.executable, "-c", UPLOAD, bucket.endpoint, bucket.prefix, key]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
@@ -55,68 +55,70 @@ def leave(bucket: Place, key: str = KEY) -> None:
         child.kill()
 
 
-def left(bucket: Place) -> list[str]:
+def left(bucket: LocationConfig) -> list[str]:
     """The keys of its unfinished uploads."""
-    return [key.removeprefix(f"{bucket.prefix}/") for key, _, _ in unfinished._listed(door(bucket), bucket.prefix)]
+    return [
+        key.removeprefix(f"{bucket.prefix}/") for key, _, _ in s3_multipart._iter_uploads(door(bucket), bucket.prefix)
+    ]
 
 
 def test_what_a_killed_process_left_is_aborted_when_it_is_old_enough(
-    bucket: Place, monkeypatch: pytest.MonkeyPatch
+    bucket: LocationConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(bucket)
     assert left(bucket) == [KEY]
-    s3 = S3(bucket, buckets.access())
-    assert s3.sweep(0) == 0  # a day has not passed, whatever is asked for
-    monkeypatch.setattr(unfinished, "LEAST_AGE", timedelta(days=-1))
-    assert s3.sweep(3600) == 0
-    assert s3.sweep(-3600) == 1
+    s3 = S3Location(bucket, buckets.access())
+    assert s3.delete_partial_uploads(0) == 0  # a day has not passed, whatever is asked for
+    monkeypatch.setattr(s3_multipart, "MIN_AGE", timedelta(days=-1))
+    assert s3.delete_partial_uploads(3600) == 0
+    assert s3.delete_partial_uploads(-3600) == 1
     assert left(bucket) == []
     assert b"".join(s3.read("7/recordings/20260504/whole.wav")) == b"whole"
-    assert s3.sweep(-3600) == 0
+    assert s3.delete_partial_uploads(-3600) == 0
 
 
-def test_uploads_of_others_stay(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_of_others_stay(bucket: LocationConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of another prefix, and of keys that are not ours where there is no prefix."""
-    monkeypatch.setattr(unfinished, "LEAST_AGE", timedelta(days=-1))
+    monkeypatch.setattr(s3_multipart, "MIN_AGE", timedelta(days=-1))
     leave(bucket)
     beside = replace(bucket, prefix=f"{bucket.prefix[:-1]}")
     bare = replace(bucket, prefix="")  # to which the key begins with "tests/"
     for other in (beside, bare, replace(bucket, is_read_only=True)):
-        assert S3(other, buckets.access()).sweep(-3600) == 0
+        assert S3Location(other, buckets.access()).delete_partial_uploads(-3600) == 0
     assert left(bucket) == [KEY]
 
 
-def test_many_are_listed_page_by_page(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_listed_page_by_page(bucket: LocationConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         leave(bucket, f"7/recordings/20260504/{number}.wav")
-    monkeypatch.setattr(unfinished, "_PAGE", 1)
+    monkeypatch.setattr(s3_multipart, "_PAGE_SIZE", 1)
     assert sorted(left(bucket)) == [f"7/recordings/20260504/{number}.wav" for number in range(3)]
 
 
 @pytest.mark.parametrize("way", [Way.REFUSE, Way.SILENT, Way.BUSY])
-def test_a_service_that_fails_is_told(bucket: Place, way: Way) -> None:
+def test_a_service_that_fails_is_told(bucket: LocationConfig, way: Way) -> None:
     with proxy(bucket.endpoint) as between:
         between.way = way
-        with pytest.raises(Unreachable):
-            S3(replace(bucket, endpoint=between.url), buckets.access(0.5)).sweep(0)
+        with pytest.raises(LocationUnreachable):
+            S3Location(replace(bucket, endpoint=between.url), buckets.access(0.5)).delete_partial_uploads(0)
 
 
-def test_without_keys_nothing_is_swept(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_keys_nothing_is_swept(bucket: LocationConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     nobody = replace(buckets.access(), access_key="", secret_key="")
-    assert S3(bucket, nobody).sweep(0) == 0
+    assert S3Location(bucket, nobody).delete_partial_uploads(0) == 0
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the environment")
-    assert _door(bucket, nobody).access_key == "of the environment"
+    assert _bucket_access(bucket, nobody).access_key == "of the environment"
 
 
-def test_a_bucket_is_asked_where_obstore_asks_it(bucket: Place) -> None:
+def test_a_bucket_is_asked_where_obstore_asks_it(bucket: LocationConfig) -> None:
     assert door(bucket).url == f"{bucket.endpoint}/calls"
     assert door(replace(bucket, endpoint="", region="eu-1")).url == "https://s3.eu-1.amazonaws.com/calls"
     hosted = replace(bucket, endpoint="https://obs.example.com", is_virtual_hosted=True)
     assert door(hosted).url == "https://calls.obs.example.com"
 
 
-def test_the_signature_is_that_of_the_published_example(bucket: Place) -> None:
+def test_the_signature_is_that_of_the_published_example(bucket: LocationConfig) -> None:
     """AWS, "Examples: Signature Calculations in Signature Version 4", Get Bucket Lifecycle."""
     example = replace(
         door(bucket),
@@ -124,6 +126,6 @@ def test_the_signature_is_that_of_the_published_example(bucket: Place) -> None:
         secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     )
     now = datetime(2013, 5, 24, tzinfo=UTC)
-    headers = signed(example, "GET", "https://examplebucket.s3.amazonaws.com", {"lifecycle": ""}, now)
+    headers = build_signed_headers(example, "GET", "https://examplebucket.s3.amazonaws.com", {"lifecycle": ""}, now)
     expected = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
     assert headers["authorization"].endswith(f"Signature={expected}")

@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ccfs.store import months
-from ccfs.store.db import Database, open_database
-from ccfs.store.schema import METADATA
-from ccfs.store.upgrade import MIGRATIONS, newest, upgrade
+from ccfs.db import partitions
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import MIGRATIONS_DIR, get_head_revision, upgrade
+from ccfs.db.schema import METADATA
 from tests import servers
 from tests.store import given
 from tests.store.child import together
@@ -26,7 +26,7 @@ VERSION = "alembic_version"
 @pytest.fixture
 def created(fresh: Database, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database of the same engine whose tables were made from schema.py, without migrations."""
-    if fresh.is_local:
+    if fresh.is_sqlite:
         yield from _created(f"sqlite:///{tmp_path / 'created.db'}")
     else:
         with servers.database(request.getfixturevalue("postgres_url")) as url:
@@ -42,7 +42,7 @@ def _created(url: str) -> Iterator[Database]:
 
 def tables(database: Database) -> set[str]:
     """All but the parts of others."""
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return set(sa.inspect(connection).get_table_names()) - set(parts(connection))
 
 
@@ -63,7 +63,7 @@ def _parted(connection: Connection, question: str) -> dict[str, str]:
 
 def described(database: Database) -> dict[str, dict[str, Any]]:
     """All that the database tells about its tables, in an order of its own."""
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         inspector = sa.inspect(connection)
         parted = parts(connection) | keys(connection)
         questions: dict[str, Callable[[str], Any]] = {
@@ -99,13 +99,13 @@ def test_a_migrated_database_equals_a_fresh_one(fresh: Database, created: Databa
 
 def test_tables_of_calls_are_parted_where_the_database_can(fresh: Database) -> None:
     upgrade(fresh)
-    with fresh.reading() as connection:
-        assert set(keys(connection)) == (set() if fresh.is_local else {table.name for table in months.MOMENTS})
+    with fresh.read_transaction() as connection:
+        assert set(keys(connection)) == (set() if fresh.is_sqlite else {table.name for table in partitions.AGE_COLUMN})
 
 
 def test_alembic_finds_nothing_to_migrate(fresh: Database) -> None:
     upgrade(fresh)
-    with fresh.reading() as connection:
+    with fresh.read_transaction() as connection:
         known = set(parts(connection))
         opts = {
             "compare_type": True,
@@ -118,39 +118,39 @@ def test_alembic_finds_nothing_to_migrate(fresh: Database) -> None:
 
 def test_a_table_that_differs_is_found(fresh: Database, created: Database) -> None:
     upgrade(fresh)
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         connection.execute(sa.text("DROP INDEX ix_recordings_app_call_id"))
     assert described(fresh) != described(created)
 
 
 def test_files_of_steps_are_called_after_them() -> None:
-    scripts = [*ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    scripts = [*ScriptDirectory(str(MIGRATIONS_DIR)).walk_revisions()]
     assert scripts
     assert [Path(one.path).stem.partition("_")[0] for one in scripts] == [one.revision for one in scripts]
-    assert newest() == scripts[0].revision
+    assert get_head_revision() == scripts[0].revision
 
 
 def test_a_second_upgrade_changes_nothing(fresh: Database) -> None:
     upgrade(fresh)
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         app = given.app(connection)
         given.account(connection, app, "100", 8)
     before = described(fresh)
     upgrade(fresh)
     assert described(fresh) == before
-    with fresh.reading() as connection:
+    with fresh.read_transaction() as connection:
         assert connection.execute(sa.text("SELECT account_id FROM vdns")).scalars().all() == ["100"]
         assert connection.execute(sa.text(f"SELECT count(*) FROM {VERSION}")).scalar() == 1
 
 
 def test_ten_processes_upgrade_one_database_at_once(database_url: str) -> None:
     is_parted = database_url.startswith("postgresql")
-    edges = {f"{table.name}_{edge}" for table in months.MOMENTS for edge in ("early", "late") if is_parted}
+    edges = {f"{table.name}_{edge}" for table in partitions.AGE_COLUMN for edge in ("early", "late") if is_parted}
     assert together(10, "upgrade_at", database_url) == [sorted({*METADATA.tables, VERSION} | edges)] * 10
 
 
 def test_an_upgrade_that_fails_leaves_nothing_of_itself(fresh: Database) -> None:
-    with fresh.writing() as connection:
+    with fresh.write_transaction() as connection:
         connection.execute(sa.text("CREATE TABLE voice_files (mine INTEGER)"))
     with pytest.raises(DBAPIError):
         upgrade(fresh)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ccfs.model.tenancy import App
-from ccfs.store import voice_files
-from ccfs.store.db import Database
+from ccfs.db.engine import Database
+from ccfs.db.tenant import voice_files
+from ccfs.model.identity.tenancy import App
 from tests.store import given
 from tests.store.given import NOW, SECOND
 
@@ -14,73 +14,73 @@ HELLO = given.voice_file(f"{FOLDER}/hello.wav")
 
 @pytest.fixture(autouse=True)
 def _hello(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         voice_files.add(connection, app, HELLO)
 
 
 def add(database: Database, app: App, *names: str) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for name in names:
             voice_files.add(connection, app, given.voice_file(name))
 
 
 def test_a_voice_file_is_found_by_its_name_and_comes_back_whole(database: Database, app: App, other: App) -> None:
-    with database.reading() as connection:
-        assert voice_files.by_name(connection, app, HELLO.file_name) == HELLO
-        assert voice_files.by_name(connection, app, FOLDER) is None
-        assert voice_files.by_name(connection, other, HELLO.file_name) is None
+    with database.read_transaction() as connection:
+        assert voice_files.find_by_name(connection, app, HELLO.file_name) == HELLO
+        assert voice_files.find_by_name(connection, app, FOLDER) is None
+        assert voice_files.find_by_name(connection, other, HELLO.file_name) is None
 
 
 @pytest.mark.parametrize("folder", [FOLDER, FOLDER + "/"])
 def test_a_folder_shows_the_files_right_in_it(database: Database, app: App, other: App, folder: str) -> None:
     add(database, app, f"{FOLDER}/deeper/a.wav", f"{FOLDER}2/b.wav", "Y:/voice/8/c.wav")
     add(database, other, f"{FOLDER}/theirs.wav")
-    with database.reading() as connection:
-        assert voice_files.in_folder(connection, app, folder) == [HELLO]
+    with database.read_transaction() as connection:
+        assert voice_files.find_in_folder(connection, app, folder) == [HELLO]
 
 
 def test_a_folder_never_shows_more_than_two(database: Database, app: App) -> None:
     add(database, app, *(f"{FOLDER}/{number}.wav" for number in range(5)))
-    with database.reading() as connection:
-        assert len(voice_files.in_folder(connection, app, FOLDER)) == 2
-        assert voice_files.in_folder(connection, app, "Y:/voice/8/gr%") == []
+    with database.read_transaction() as connection:
+        assert len(voice_files.find_in_folder(connection, app, FOLDER)) == 2
+        assert voice_files.find_in_folder(connection, app, "Y:/voice/8/gr%") == []
 
 
 def test_a_marked_file_is_found_by_nobody_but_the_work_loop(database: Database, app: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         assert voice_files.mark_deleted(connection, app, HELLO, NOW)
-    with database.writing() as connection:
-        assert voice_files.by_name(connection, app, HELLO.file_name) is None
-        assert voice_files.in_folder(connection, app, FOLDER) == []
-        assert voice_files.deleted(connection, 10) == [(app, HELLO)]
+    with database.write_transaction() as connection:
+        assert voice_files.find_by_name(connection, app, HELLO.file_name) is None
+        assert voice_files.find_in_folder(connection, app, FOLDER) == []
+        assert voice_files.list_pending_deletions(connection, 10) == [(app, HELLO)]
         assert not voice_files.mark_deleted(connection, app, HELLO, NOW)  # somebody was faster
 
 
 def test_only_what_is_marked_is_forgotten(database: Database, app: App) -> None:
-    with database.writing() as connection:
-        voice_files.forget(connection, app, HELLO)
-        assert voice_files.by_name(connection, app, HELLO.file_name) == HELLO
+    with database.write_transaction() as connection:
+        voice_files.delete_row(connection, app, HELLO)
+        assert voice_files.find_by_name(connection, app, HELLO.file_name) == HELLO
         voice_files.mark_deleted(connection, app, HELLO, NOW)
-        voice_files.forget(connection, app, HELLO)
-        assert voice_files.deleted(connection, 10) == []
+        voice_files.delete_row(connection, app, HELLO)
+        assert voice_files.list_pending_deletions(connection, 10) == []
     add(database, app, HELLO.file_name)  # its name is free again
 
 
 def test_nobody_deletes_another_apps_file(database: Database, app: App, other: App) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         assert not voice_files.mark_deleted(connection, other, HELLO, NOW)
         voice_files.mark_deleted(connection, app, HELLO, NOW)
-        voice_files.forget(connection, other, HELLO)
-        voice_files.put_off(connection, other, HELLO, NOW + SECOND)
-        assert voice_files.deleted(connection, 10) == [(app, HELLO)]
+        voice_files.delete_row(connection, other, HELLO)
+        voice_files.defer_deletion(connection, other, HELLO, NOW + SECOND)
+        assert voice_files.list_pending_deletions(connection, 10) == [(app, HELLO)]
 
 
 def test_deletions_come_in_turn_and_one_that_is_put_off_comes_last(database: Database, app: App, other: App) -> None:
     add(database, other, "Y:/voice/8/b.wav", "Y:/voice/8/c.wav")
     b, c = given.voice_file("Y:/voice/8/b.wav"), given.voice_file("Y:/voice/8/c.wav")
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for late, (owner, file) in enumerate([(app, HELLO), (other, b), (other, c)]):
             voice_files.mark_deleted(connection, owner, file, NOW + late * SECOND)
-        assert voice_files.deleted(connection, 2) == [(app, HELLO), (other, b)]
-        voice_files.put_off(connection, app, HELLO, NOW + 9 * SECOND)
-        assert voice_files.deleted(connection, 9) == [(other, b), (other, c), (app, HELLO)]
+        assert voice_files.list_pending_deletions(connection, 2) == [(app, HELLO), (other, b)]
+        voice_files.defer_deletion(connection, app, HELLO, NOW + 9 * SECOND)
+        assert voice_files.list_pending_deletions(connection, 9) == [(other, b), (other, c), (app, HELLO)]

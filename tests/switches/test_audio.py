@@ -13,16 +13,16 @@ from av.audio.stream import AudioStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccfs.model.wav import A_LAW, MU_LAW, PCM, header, read_format
-from ccfs.switches import audio
-from ccfs.switches.audio import HEAD, AudioKind, Coding, UnknownAudio, into_wav, kind_of, span
+from ccfs.media import convert
+from ccfs.media.convert import HEAD_BYTES, AudioKind, Coding, UnknownAudio, convert_audio, detect_kind, measure_duration
+from ccfs.model.recordings.wav import A_LAW, MU_LAW, PCM, build_header, read_format
 
 # 113 frames of speech, made with sox from the demo's agent-en-02.wav.
 SPEECH_GSM = (Path(__file__).parent / "audio" / "order-number.gsm").read_bytes()
 # Its samples as sox 14.4.2 (libgsm) and ffmpeg 5.1 both decode them.
 SPEECH_PCM_SHA256 = "d24e163cee8333bfc81e9c32b1d0bc09bd10f16074482230ad66fd8100ce8371"
 
-WAV = header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8000) + b"\xd5" * 8000
+WAV = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8000) + b"\xd5" * 8000
 MPEG_FRAME = b"\xff\xfb\x90\x44"  # MPEG-1 layer III, 128 kbit/s, 44.1 kHz
 
 
@@ -66,12 +66,12 @@ def encoded(encoder: Encoder, seconds: float) -> bytes:
 def stored(name: str, recording: bytes) -> tuple[str, bytes]:
     """The extension and the bytes that a recording is stored with."""
     target = io.BytesIO()
-    extension = into_wav(io.BytesIO(recording), kind_of(name, recording[:HEAD]), target)
+    extension = convert_audio(io.BytesIO(recording), detect_kind(name, recording[:HEAD_BYTES]), target)
     return extension, target.getvalue()
 
 
 def seconds_of(name: str, recording: bytes) -> float:
-    return span(io.BytesIO(recording), kind_of(name, recording[:HEAD]))
+    return measure_duration(io.BytesIO(recording), detect_kind(name, recording[:HEAD_BYTES]))
 
 
 def payload(wav: bytes) -> bytes:
@@ -98,14 +98,14 @@ def payload(wav: bytes) -> bytes:
     ],
 )
 def test_a_headerless_file_is_known_by_its_name(name: str, coding: Coding, rate: int) -> None:
-    assert kind_of(name, b"\xd5" * 100) == AudioKind(coding=coding, rate=rate)
+    assert detect_kind(name, b"\xd5" * 100) == AudioKind(coding=coding, rate=rate)
 
 
 @pytest.mark.parametrize(
     "name", ["q.wav", "q.WAV", "q.wav49", "q.wav16", "1054597.V3", "q.v3", "q.gsm", "no-extension"]
 )
 def test_a_riff_file_is_a_wav_whatever_its_name(name: str) -> None:
-    assert kind_of(name, WAV) == AudioKind(coding=Coding.RIFF)
+    assert detect_kind(name, WAV) == AudioKind(coding=Coding.RIFF)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_a_riff_file_is_a_wav_whatever_its_name(name: str) -> None:
     [(b"OggS\0\2", Coding.OGG), (b"ID3\4\0\0\0\0\2\1", Coding.MP3), (MPEG_FRAME, Coding.MP3)],
 )
 def test_compressed_files_are_known_by_their_first_bytes(head: bytes, coding: Coding) -> None:
-    assert kind_of("recording", head + bytes(100)).coding is coding
+    assert detect_kind("recording", head + bytes(100)).coding is coding
 
 
 def test_quiet_mu_law_is_not_taken_for_mpeg() -> None:
-    assert kind_of("q.ulaw", MPEG_FRAME + bytes(100)).coding is Coding.MU_LAW
+    assert detect_kind("q.ulaw", MPEG_FRAME + bytes(100)).coding is Coding.MU_LAW
 
 
 @pytest.mark.parametrize(
@@ -135,19 +135,19 @@ def test_quiet_mu_law_is_not_taken_for_mpeg() -> None:
 )
 def test_what_is_not_known_is_refused_with_a_reason(name: str, head: bytes, reason: str) -> None:
     with pytest.raises(UnknownAudio, match=reason):
-        kind_of(name, head)
+        detect_kind(name, head)
 
 
 @given(st.sampled_from(["alaw", "ulaw", "sln", "sln16", "sln192"]), st.binary(min_size=1, max_size=400))
 def test_wrapping_loses_nothing(extension: str, samples: bytes) -> None:
-    kind = kind_of(f"q.{extension}", b"\xd5")
+    kind = detect_kind(f"q.{extension}", b"\xd5")
     target = io.BytesIO()
-    assert into_wav(io.BytesIO(samples), kind, target) == ".wav"
+    assert convert_audio(io.BytesIO(samples), kind, target) == ".wav"
     wav = target.getvalue()
     assert payload(wav) == samples
     assert int.from_bytes(wav[4:8], "little") + 8 == len(wav)
     assert len(wav) % 2 == 0
-    assert read_format(wav, len(wav)).duration == span(io.BytesIO(samples), kind)
+    assert read_format(wav, len(wav)).duration == measure_duration(io.BytesIO(samples), kind)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_g722_is_decoded_to_the_tone_that_was_recorded() -> None:
 def test_decoding_does_not_depend_on_the_size_of_the_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = SPEECH_GSM if name == "q.gsm" else encoded(G722, 1)
     at_once = stored(name, recording)
-    monkeypatch.setattr(audio, "_PIECE", 33 * 2)
+    monkeypatch.setattr(convert, "_CHUNK_BYTES", 33 * 2)
     assert stored(name, recording) == at_once
 
 
@@ -242,14 +242,14 @@ def test_broken_files_are_refused_with_a_reason(name: str, recording: bytes, rea
 
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(UnknownAudio, match=r"^empty$"):
-        into_wav(io.BytesIO(), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+        convert_audio(io.BytesIO(), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
 
 
 def test_more_samples_than_a_wav_can_hold_are_refused(tmp_path: Path) -> None:
     with open(tmp_path / "q.sln", "w+b") as sparse:
         sparse.truncate(2**32)
         with pytest.raises(UnknownAudio, match="too long for a WAV"):
-            into_wav(sparse, AudioKind(coding=Coding.LINEAR, rate=8000), io.BytesIO())
+            convert_audio(sparse, AudioKind(coding=Coding.LINEAR, rate=8000), io.BytesIO())
 
 
 class Shrinking(io.BytesIO):
@@ -262,13 +262,17 @@ class Shrinking(io.BytesIO):
 
 def test_a_file_that_shrinks_meanwhile_is_refused() -> None:
     with pytest.raises(UnknownAudio, match="became shorter"):
-        into_wav(Shrinking(bytes(1000)), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+        convert_audio(Shrinking(bytes(1000)), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
 
 
 def test_a_file_is_measured_by_its_path_too(tmp_path: Path) -> None:
     path = tmp_path / "q.gsm"
     path.write_bytes(SPEECH_GSM)
-    assert span(path, kind_of(path.name, SPEECH_GSM)) == span(str(path), kind_of(path.name, SPEECH_GSM)) == 2.26
+    assert (
+        measure_duration(path, detect_kind(path.name, SPEECH_GSM))
+        == measure_duration(str(path), detect_kind(path.name, SPEECH_GSM))
+        == 2.26
+    )
 
 
 HOSTILE = {

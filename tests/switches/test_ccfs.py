@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.cdr import Cdr
-from ccfs.model.columns import AGENT_OPR, AGENT_SKILL, CALL, RECORD
-from ccfs.switches.ccfs import IndexedRecording, Row, Taken, candidates, read
-from ccfs.switches.found import UnreadableLine
+from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
+from ccfs.switches.ccfs import IndexedRecording, IndexRecord, IndexRow, list_candidate_paths, parse_index
+from ccfs.switches.records import UnreadableLine
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 # Laid out as the manual's tables say, with its own example values where it has any.
@@ -41,13 +41,13 @@ def zone_of(account: str) -> ZoneInfo | None:
     return {"acme": SHANGHAI, "fjord": ZoneInfo("Europe/Berlin")}.get(account)
 
 
-def taken(data: str | bytes, name: str = "x.csv") -> list[tuple[int, Taken | UnreadableLine]]:
+def taken(data: str | bytes, name: str = "x.csv") -> list[tuple[int, IndexRow | UnreadableLine]]:
     raw = data.encode() if isinstance(data, str) else data
-    return list(read(io.BytesIO(raw), name=name, zone_of=zone_of))
+    return list(parse_index(io.BytesIO(raw), name=name, zone_of=zone_of))
 
 
-def rows(data: str | bytes, name: str = "x.csv") -> list[Row]:
-    return [found.row for _, found in taken(data, name) if isinstance(found, Taken)]
+def rows(data: str | bytes, name: str = "x.csv") -> list[IndexRecord]:
+    return [found.row for _, found in taken(data, name) if isinstance(found, IndexRow)]
 
 
 def refused(data: str | bytes, name: str = "x.csv") -> list[tuple[int, str]]:
@@ -60,7 +60,7 @@ def utc(clock: str) -> datetime:
 
 def test_a_recording_is_read_with_its_instants_in_utc() -> None:
     [(line, found)] = taken(RECORD_ROW)
-    assert isinstance(found, Taken)
+    assert isinstance(found, IndexRow)
     assert isinstance(found.row, IndexedRecording)
     assert (line, found.developer) == (1, "DEMOAK0001")
     assert (found.row.call_begin, found.row.call_end) == (utc("12:43:29"), utc("12:45:00"))
@@ -91,7 +91,7 @@ def test_agent_operations_and_skill_changes_are_told_apart_and_read() -> None:
     ("row", "width", "kind"),
     [(RECORD_ROW, 13, IndexedRecording), (CALL_ROW, 19, Cdr), (CALL_ROW, 21, Cdr), (CALL_ROW, 26, Cdr)],
 )
-def test_older_shorter_files_are_read(row: str, width: int, kind: type[Row]) -> None:
+def test_older_shorter_files_are_read(row: str, width: int, kind: type[IndexRecord]) -> None:
     [found] = rows(",".join(row.split(",")[:width]))
     assert isinstance(found, kind)
 
@@ -109,7 +109,13 @@ def test_columns_of_call_csv_that_nobody_can_name_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "row"), [(RECORD, RECORD_ROW), (CALL, CALL_ROW), (AGENT_OPR, OPR_ROW), (AGENT_SKILL, SKILL_ROW)]
+    ("names", "row"),
+    [
+        (RECORD_COLUMNS, RECORD_ROW),
+        (CALL_COLUMNS, CALL_ROW),
+        (AGENT_OPR_COLUMNS, OPR_ROW),
+        (AGENT_SKILL_COLUMNS, SKILL_ROW),
+    ],
 )
 def test_columns_go_by_their_header_in_any_order_and_case(names: Sequence[str], row: str) -> None:
     cells = row.split(",")
@@ -123,12 +129,12 @@ def test_a_zip_is_read_member_by_member() -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("20180904010203004567_call_1.csv", CALL_ROW)
         archive.writestr("20180904010203004567_record.csv", RECORD_ROW)
-    found: list[Row] = []
+    found: list[IndexRecord] = []
     with zipfile.ZipFile(packed) as archive:
         for member in archive.namelist():
             with archive.open(member) as file:
-                taken_from = read(file, name=member, zone_of=zone_of)
-                found += [one.row for _, one in taken_from if isinstance(one, Taken)]
+                taken_from = parse_index(file, name=member, zone_of=zone_of)
+                found += [one.row for _, one in taken_from if isinstance(one, IndexRow)]
     assert [type(row) for row in found] == [Cdr, IndexedRecording]
 
 
@@ -198,7 +204,7 @@ def test_an_end_in_the_hour_that_comes_twice_is_not_before_its_begin() -> None:
 
 
 def test_the_same_row_has_the_same_key_and_another_another() -> None:
-    keys = [row.line_key for row in rows(f"{CALL_ROW}\n{CALL_ROW}\n{CALL_ROW.replace('8000', '8001')}\n") if
+    keys = [row.source_key for row in rows(f"{CALL_ROW}\n{CALL_ROW}\n{CALL_ROW.replace('8000', '8001')}\n") if
             isinstance(row, Cdr)]  # fmt: skip
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) == 32
@@ -207,7 +213,7 @@ def test_the_same_row_has_the_same_key_and_another_another() -> None:
 def test_bytes_are_looked_for_where_the_index_says() -> None:
     [row] = rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
-    places = candidates(row)
+    places = list_candidate_paths(row)
     wanted = ["X/17/0/20180903/15470/2043295.V3", "x/17/0/20180903/15470/2043295.wav", "17/0/20180903/15470/2043295.v3"]
     wanted += ["10/1/record/100/13533/0903379.wav", "2043295.WAV", "0903379.wav"]
     assert [places.index(place) for place in wanted] == sorted(places.index(place) for place in wanted)
@@ -218,7 +224,7 @@ def test_bytes_are_looked_for_where_the_index_says() -> None:
 def test_no_place_is_outside_the_recordings(name: str) -> None:
     [row] = rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
-    for place in candidates(replace(row, original_file_name=name, file_name=name)):
+    for place in list_candidate_paths(replace(row, original_file_name=name, file_name=name)):
         assert not place.startswith("/")
         assert not {"", ".", ".."} & set(place.split("/"))
         assert "\0" not in place
@@ -226,12 +232,12 @@ def test_no_place_is_outside_the_recordings(name: str) -> None:
 
 @given(st.binary(max_size=400), st.sampled_from(["x.csv", "a_call_1.csv", "record.csv", "b_agentSkillInfo_2.csv"]))
 def test_no_bytes_are_too_odd_to_be_refused(data: bytes, name: str) -> None:
-    assert all(isinstance(found, (Taken, UnreadableLine)) for _, found in taken(data, name))
+    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in taken(data, name))
 
 
 @given(st.lists(st.sampled_from([CALL_ROW, '"', ",", "\n", "\r", "a", '""', "\u2028", "developer,account_id,cc_id"])))
 def test_no_mixture_of_quotes_and_rows_is_too_odd(parts: list[str]) -> None:
-    assert all(isinstance(found, (Taken, UnreadableLine)) for _, found in taken("".join(parts), "call.csv"))
+    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in taken("".join(parts), "call.csv"))
 
 
 def test_a_csv_writer_and_this_reader_agree_on_quotes() -> None:

@@ -14,12 +14,17 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange
-from ccfs.model.cdr import Cdr
-from ccfs.model.recording import Kept, Recording
-from ccfs.model.window import instant, local
-from ccfs.switches.ccfs import IndexedRecording, Row, Taken, read
-from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.exports.time_window import to_local, to_utc
+from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.protocol.columns import (
+    format_agent_opr_cells,
+    format_agent_skill_cells,
+    format_call_cells,
+    format_record_cells,
+)
+from ccfs.switches.ccfs import IndexedRecording, IndexRecord, IndexRow, parse_index
 
 AK = "DEMOAK0001"
 ZONES = [ZoneInfo(name) for name in ("Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe")]
@@ -37,15 +42,15 @@ def words(most: int, fewest: int = 0) -> st.SearchStrategy[str]:
 def moments(draw: st.DrawFn, zone: ZoneInfo) -> datetime:
     """Whole seconds that their wall clock names without doubt."""
     moment = draw(st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1))).replace(microsecond=0, tzinfo=UTC)
-    return instant(local(moment, zone), zone)
+    return to_utc(to_local(moment, zone), zone)
 
 
-def there_and_back(cells: Sequence[str], name: str, zone: ZoneInfo) -> Row:
+def there_and_back(cells: Sequence[str], name: str, zone: ZoneInfo) -> IndexRecord:
     file = io.StringIO()
     csv.writer(file).writerow(cells)
     source = io.BytesIO(file.getvalue().encode())
-    [(_, found)] = read(source, name=name, zone_of=lambda account: zone)
-    assert isinstance(found, Taken), found
+    [(_, found)] = parse_index(source, name=name, zone_of=lambda account: zone)
+    assert isinstance(found, IndexRow), found
     assert found.developer == AK
     return found.row
 
@@ -82,11 +87,11 @@ def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
         sub_media_type=ints[9],
         user_wanted_skill_id=data.draw(words(64)),
         current_skill_id=data.draw(words(64)),
-        line_key="",
+        source_key="",
     )
-    back = there_and_back(call_cells(cdr, developer=AK, zone=zone), "1_call_1.csv", zone)
+    back = there_and_back(format_call_cells(cdr, developer=AK, zone=zone), "1_call_1.csv", zone)
     assert isinstance(back, Cdr)
-    assert replace(back, line_key="") == cdr
+    assert replace(back, source_key="") == cdr
 
 
 @given(st.data(), zones)
@@ -107,17 +112,17 @@ def test_a_recording_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
         call_type=data.draw(st.sampled_from([0, 1])),
         task_result=data.draw(words(20)),
         user_wanted_skill_id=data.draw(words(64)),
-        kept=Kept(location_id="0", key="k", size=1, sha256="00", crc32=0),
+        blob=BlobRef(location_id="0", key="k", size=1, sha256="00", crc32=0),
         source_sha256="00",
     )
-    back = there_and_back(record_cells(recording, developer=AK, zone=zone), "1_record.csv", zone)
+    back = there_and_back(format_record_cells(recording, developer=AK, zone=zone), "1_record.csv", zone)
     assert isinstance(back, IndexedRecording)
     assert values(back) == {name: getattr(recording, name) for name in values(back)}
 
 
 def values(indexed: IndexedRecording) -> dict[str, Any]:
     """What an index row tells of a recording: all but the key of its line."""
-    return {field.name: getattr(indexed, field.name) for field in fields(indexed) if field.name != "line_key"}
+    return {field.name: getattr(indexed, field.name) for field in fields(indexed) if field.name != "source_key"}
 
 
 @given(st.data(), zones)
@@ -143,7 +148,10 @@ def test_an_agent_operation_comes_back(data: st.DataObject, zone: ZoneInfo) -> N
         logon_sn=data.draw(words(25)),
         skill_info_sn=data.draw(words(25)),
     )
-    assert there_and_back(agent_opr_cells(operation, developer=AK, zone=zone), "agentOprInfo.csv", zone) == operation
+    assert (
+        there_and_back(format_agent_opr_cells(operation, developer=AK, zone=zone), "agentOprInfo.csv", zone)
+        == operation
+    )
 
 
 @given(st.data(), zones)
@@ -166,4 +174,7 @@ def test_a_skill_change_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
         update_time=data.draw(st.sampled_from([end, None])),
         month_of_year=data.draw(st.integers(1, 12)),
     )
-    assert there_and_back(agent_skill_cells(change, developer=AK, zone=zone), "x_agentSkillInfo_1.csv", zone) == change
+    assert (
+        there_and_back(format_agent_skill_cells(change, developer=AK, zone=zone), "x_agentSkillInfo_1.csv", zone)
+        == change
+    )

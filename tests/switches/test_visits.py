@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.cdr import Device, LeaveReason
-from ccfs.switches import visits
+from ccfs.model.calls.cdr import DeviceType, LeaveReason
+from ccfs.switches import queue_merge
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.found import Leg, QueueVisit
-from ccfs.switches.visits import Times
+from ccfs.switches.queue_merge import CdrTimes
+from ccfs.switches.records import Leg, QueueVisit
 
 ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
 CALL = [
@@ -27,10 +27,10 @@ def after(seconds: float) -> datetime:
 def visit_of(*texts: str) -> QueueVisit:
     known: QueueVisit | None = None
     for text in texts:
-        read = queue_log.read(text.encode())
-        new = queue_log.visit(read) if read else None
+        read = queue_log.parse_line(text.encode())
+        new = queue_log.extract_queue_visit(read) if read else None
         if new is not None:
-            known = queue_log.merge(known, new) if known else new
+            known = queue_log.combine_visits(known, new) if known else new
     assert known is not None
     return known
 
@@ -49,11 +49,11 @@ def leg(agent: str, begin: int, end: int, answer: int | None = None) -> Leg:
     return Leg(
         switch_call_id="1705311042.118",
         switch_leg_id="1705311042.118",
-        line_key="0" * 32,
+        source_key="0" * 32,
         begin=after(begin),
         answer=None if answer is None else after(answer),
         end=after(end),
-        device_type=Device.AGENT if agent else Device.QUEUE,
+        device_type=DeviceType.AGENT if agent else DeviceType.QUEUE,
         device_name=agent or "sales",
         agent=agent,
         queue="sales",
@@ -62,7 +62,7 @@ def leg(agent: str, begin: int, end: int, answer: int | None = None) -> Leg:
 
 
 def test_the_leg_of_the_agent_who_answered_has_the_queue_logs_times() -> None:
-    assert visits.times(leg("1002", 18, 193, 18), visit_of(*CALL)) == Times(
+    assert queue_merge.compute_cdr_times(leg("1002", 18, 193, 18), visit_of(*CALL)) == CdrTimes(
         wait_begin=ENTERED,
         wait_end=after(18),
         ack_begin=after(18),
@@ -74,17 +74,17 @@ def test_the_leg_of_the_agent_who_answered_has_the_queue_logs_times() -> None:
 
 def test_an_attempt_on_another_agent_rang_and_nobody_talked() -> None:
     attempt = leg("1001", 3, 18)
-    assert visits.times(attempt, visit_of(*CALL)) == Times(
+    assert queue_merge.compute_cdr_times(attempt, visit_of(*CALL)) == CdrTimes(
         wait_begin=ENTERED, wait_end=after(3), ack_begin=after(3), ack_end=after(18)
     )
-    assert visits.told(attempt, visit_of(*CALL)).leave_reason == LeaveReason.AGENT_NO_ANSWER
+    assert queue_merge.apply_visit(attempt, visit_of(*CALL)).leave_reason == LeaveReason.AGENT_NO_ANSWER
 
 
 @pytest.mark.parametrize("agent", ["", "1001"])
 def test_a_caller_who_gave_up_waited_and_that_is_all(agent: str) -> None:
     visit = visit_of(CALL[0], "1705311078|1705311042.118|sales|NONE|ABANDON|1|1|26")
-    assert visits.times(leg(agent, -10, 26), visit) == Times(wait_begin=ENTERED, wait_end=after(26))
-    assert visits.told(leg(agent, -10, 26), visit).leave_reason == LeaveReason.QUEUE_CANCELLED
+    assert queue_merge.compute_cdr_times(leg(agent, -10, 26), visit) == CdrTimes(wait_begin=ENTERED, wait_end=after(26))
+    assert queue_merge.apply_visit(leg(agent, -10, 26), visit).leave_reason == LeaveReason.QUEUE_CANCELLED
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_caller_who_gave_up_waited_and_that_is_all(agent: str) -> None:
 )
 def test_a_queue_says_why_its_caller_left(event: str, reason: LeaveReason) -> None:
     visit = visit_of(CALL[0], f"1705311078|1705311042.118|sales|NONE|{event}")
-    assert visits.told(leg("", -10, 26, -9), visit).leave_reason == reason
+    assert queue_merge.apply_visit(leg("", -10, 26, -9), visit).leave_reason == reason
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_a_queue_says_why_its_caller_left(event: str, reason: LeaveReason) -> No
 )
 def test_a_talk_says_who_ended_it(event: str, reason: LeaveReason) -> None:
     visit = visit_of(*CALL[:2], f"1705311245|1705311042.118|sales|PJSIP/1002|{event}")
-    assert visits.told(leg("1002", 18, 193, 18), visit).leave_reason == reason
+    assert queue_merge.apply_visit(leg("1002", 18, 193, 18), visit).leave_reason == reason
 
 
 def test_an_agent_whom_the_log_knows_by_name_is_told_by_the_time() -> None:
     visit = visit_of(CALL[0], *(text.replace("PJSIP/1002", "Anna Schmidt") for text in CALL[1:]))
-    assert visits.answered_by(leg("1002", 18, 193, 18), visit)
-    assert not visits.answered_by(leg("1001", 3, 18), visit)
+    assert queue_merge.is_answering_leg(leg("1002", 18, 193, 18), visit)
+    assert not queue_merge.is_answering_leg(leg("1001", 3, 18), visit)
 
 
 def test_without_a_queue_log_the_line_tells_its_own_times() -> None:
-    assert visits.times(leg("1002", 0, 60, 5)) == Times(
+    assert queue_merge.compute_cdr_times(leg("1002", 0, 60, 5)) == CdrTimes(
         wait_begin=ENTERED,
         wait_end=after(5),
         ack_begin=ENTERED,
@@ -129,13 +129,13 @@ def test_without_a_queue_log_the_line_tells_its_own_times() -> None:
         call_begin=after(5),
         call_end=after(60),
     )
-    assert visits.times(leg("1002", 0, 60)).call_begin is None
+    assert queue_merge.compute_cdr_times(leg("1002", 0, 60)).call_begin is None
 
 
 @given(halves, st.integers(0, 9), st.integers(0, 9), st.none() | st.integers(0, 9), st.sampled_from(["", "1001"]))
 def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, rings: int | None, agent: str) -> None:
     answer = None if rings is None else begin + min(rings, lasts)
-    found = visits.times(leg(agent, begin, begin + lasts, answer), visit)
+    found = queue_merge.compute_cdr_times(leg(agent, begin, begin + lasts, answer), visit)
     given_times = [when for when in (found.wait_begin, found.wait_end, found.ack_begin) if when]
     assert given_times == sorted(given_times)
     for first, last in ((found.ack_begin, found.ack_end), (found.call_begin, found.call_end)):
@@ -146,6 +146,6 @@ def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, ri
 def test_an_agent_who_took_a_transferred_call_talked_though_the_queue_knows_another() -> None:
     """After an attended transfer Asterisk's next line still names the queue, and the queue's log the first agent."""
     visit = visit_of(*CALL[:2], "1705311245|1705311042.118|sales|PJSIP/1002|ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1")
-    found = visits.times(leg("1003", 193, 240, 196), visit)
+    found = queue_merge.compute_cdr_times(leg("1003", 193, 240, 196), visit)
     assert (found.wait_begin, found.wait_end) == (after(193), after(193))
     assert (found.call_begin, found.call_end) == (after(196), after(240))

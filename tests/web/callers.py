@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ccfs.wire import sign
-from ccfs.wire.operations import BASE
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Member
 from tests.web.serving import Server
 
@@ -93,7 +93,7 @@ class Caller:
         """Perform an operation, e.g. "downloadRecord" or "ivr/uploadFile?vdnId=1"; `if_range` means If-Range."""
         extra = {name.replace("_", "-"): value for name, value in headers.items()}
         body = json.dumps(msg_body).encode() if operation in FLAT else self.body(msg_body)
-        return self.post(BASE + operation, body, extra)
+        return self.post(BASE_PATH + operation, body, extra)
 
     def post(self, target: str, body: bytes, headers: dict[str, str] | None = None) -> Reply:
         """Send a body, signed, to a path that may have a query."""
@@ -108,13 +108,13 @@ class Caller:
         """The headers of a POST with its Authorization."""
         headers = {"host": self.server.host, "content-type": CONTENT_TYPE, "content-length": str(len(body))}
         path, _, query = target.partition("?")
-        request = sign.Request(method="POST", path=path, query=query, headers=headers, body=body)
+        request = signature.SignedRequest(method="POST", path=path, query=query, headers=headers, body=body)
         return {**headers, "Authorization": self.authorization(request)}
 
-    def authorization(self, request: sign.Request) -> str:
+    def authorization(self, request: signature.SignedRequest) -> str:
         """The Authorization of a request."""
         timestamp = self.moment().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        return sign.sign(request, self.ak, self.sk, timestamp, empty_query_line=True)
+        return signature.sign_request(request, self.ak, self.sk, timestamp, empty_query_line=True)
 
     def moment(self) -> datetime:
         """What it takes for now."""
@@ -131,9 +131,9 @@ class OldCaller(Caller):
         whole = {"request": {"version": "2.0"}, "msgBody": present}
         return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
-    def authorization(self, request: sign.Request) -> str:
+    def authorization(self, request: signature.SignedRequest) -> str:
         """Without milliseconds, over the host alone."""
-        return sign.sign(request, self.ak, self.sk, f"{self.moment():%Y-%m-%dT%H:%M:%SZ}", ("host",))
+        return signature.sign_request(request, self.ak, self.sk, f"{self.moment():%Y-%m-%dT%H:%M:%SZ}", ("host",))
 
 
 def caller(server: Server, member: Member) -> Caller:

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from ccfs.model.export import Kind
+from ccfs.model.exports.export import ExportKind
 from tests.cast import CALLBACK, Member, a_law
 from tests.web.callers import Reply
 
@@ -11,9 +11,9 @@ Ask = tuple[str, dict[str, Any]]  # operation with its query, msgBody
 SOUND = base64.b64encode(a_law(250)).decode()
 EMPTY = {"requestPlayVoice": None}  # resultData of a failure; else ""
 FILES = (
-    ("downloadBillFile", "billFileName", Kind.BILL),
-    ("downloadAgentOprInfoFile", "agentOprInfoFileName", Kind.AGENT_OPERATION),
-    ("downloadAgentSkillInfoFile", "agentSkillInfoFileName", Kind.AGENT_SKILL),
+    ("downloadBillFile", "billFileName", ExportKind.BILL),
+    ("downloadAgentOprInfoFile", "agentOprInfoFileName", ExportKind.AGENT_OPERATION),
+    ("downloadAgentSkillInfoFile", "agentSkillInfoFileName", ExportKind.AGENT_SKILL),
 )
 ASKING = ("queryBillData", "queryAgentOprInfoData", "queryAgentSkillInfoData")
 

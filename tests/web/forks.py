@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import ccfs.cli.serve
-import ccfs.node.web
+import ccfs.server.web_process
 
 ROOT = Path(__file__).parents[2]
 _lock = Lock()  # one asks at a time

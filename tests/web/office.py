@@ -11,8 +11,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ccfs.model.tenancy import Account, Vdn
-from ccfs.store import recordings, tenancy
+from ccfs.db.system import tenants
+from ccfs.db.tenant import recordings
+from ccfs.model.identity.tenancy import Account, Vdn
 from tests.cast import Cast, a_law, fill, keep_recording
 from tests.receivers import Received, Receiver, receiver
 from tests.web.callers import Caller, Reply, caller
@@ -94,8 +95,8 @@ def an_office(data: Path, **settings: Any) -> Iterator[Office]:
     with receiver() as there, serving(data, lock_failures=0, callback_retry_seconds=1, **settings) as server:
         cast = fill(server.node)
         add_new_york(server, cast)
-        with server.node.database.writing() as connection:
-            tenancy.bind_callback(connection, cast.acme.app, there.prefix)
+        with server.node.database.write_transaction() as connection:
+            tenants.bind_callback(connection, cast.acme.app, there.prefix)
         office = Office(caller=caller(server, cast.acme), other=caller(server, cast.bolt), cast=cast, there=there)
         until(lambda: office.ask(endTime="2020-10-19 00:00:00", accountId=NEW_YORK).code == "0390006")  # it knows them
         yield office
@@ -104,9 +105,9 @@ def an_office(data: Path, **settings: Any) -> Iterator[Office]:
 def add_new_york(server: Server, cast: Cast) -> None:
     """A second account of the first app, with a recording of the last second of its 15th: elsewhere it is the 16th."""
     begin, app = datetime(2020, 10, 16, 3, 59, 59, tzinfo=UTC), cast.acme.app
-    with server.node.database.writing() as connection:
+    with server.node.database.write_transaction() as connection:
         vdn = Vdn(vdn_id=77, cc_id=1, account_id=NEW_YORK)
-        tenancy.add_account(connection, app, Account(account_id=NEW_YORK, zone="America/New_York"), vdn, begin)
+        tenants.add_account(connection, app, Account(account_id=NEW_YORK, zone="America/New_York"), vdn, begin)
     more = {"account_id": NEW_YORK, "call_begin": begin, "call_end": begin + timedelta(minutes=1)}
     keep_recording(server.node, app, a_law(9), FAR, "Y:/77/0/1.V3", **more)
 
@@ -122,7 +123,7 @@ CLOCK_CHANGES = {  # recordings in New York about the hours that come twice, and
 
 def add_clock_changes(server: Server, cast: Cast) -> None:
     """These recordings, where they are not there yet."""
-    with server.node.database.reading() as connection:
+    with server.node.database.read_transaction() as connection:
         is_there = recordings.has_file_name(connection, cast.acme.app, "/0/1/record/first/1.V3")
     for number, (name, begin) in enumerate({} if is_there else CLOCK_CHANGES.items()):
         more: dict[str, Any] = {"account_id": NEW_YORK, "call_begin": begin, "call_end": begin}

@@ -14,7 +14,7 @@ from typing import Any
 
 import ccfs
 from ccfs import settings
-from ccfs.node import Node
+from ccfs.server.node import Node
 from tests.ports import free_port
 from tests.web.forks import Fork, Process
 
@@ -76,8 +76,8 @@ def serving(data: Path, program: str = PROGRAM, port: int = 0, **given: object) 
     `port`: for one that is to stand where another one died.
     """
     data.mkdir(parents=True, exist_ok=True)
-    node = Node(settings.read({}, data=data, **given | (PATIENT if "s3_timeout_seconds" in given else {})))
-    _ = node.database, node.sealer, node.disk  # made here, so that two do not make them at once
+    node = Node(settings.load_settings({}, data=data, **given | (PATIENT if "s3_timeout_seconds" in given else {})))
+    _ = node.database, node.secret_box, node.disk  # made here, so that two do not make them at once
     port = port or free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
     process = Fork(program, ["serve", "--listen", f"127.0.0.1:{port}"], _environment(data, given), log)

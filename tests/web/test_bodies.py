@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Cast, a_law
 from tests.web.callers import Caller, OldCaller, raw, send
 from tests.web.serving import Server
@@ -27,7 +27,7 @@ def head(target: str, headers: dict[str, str]) -> bytes:
 
 def upload(acme: Caller, cast: Cast) -> tuple[str, bytes]:
     """Path and body of an upload of the largest size: about 7 MB."""
-    return f"{BASE}ivr/uploadFile?vdnId={cast.acme.vdn}", acme.body({"data": FIVE_MB})
+    return f"{BASE_PATH}ivr/uploadFile?vdnId={cast.acme.vdn}", acme.body({"data": FIVE_MB})
 
 
 def receive(connection: socket.socket) -> bytes:
@@ -73,7 +73,7 @@ def test_large_uploads_at_once_leave_time_for_others(acme: Caller, cast: Cast) -
 @pytest.mark.parametrize("size", [1, 1000, 1 << 20])
 def test_a_body_may_come_in_chunks(acme: Caller, cast: Cast, size: int) -> None:
     old = OldCaller(server=acme.server, ak=acme.ak, sk=acme.sk)  # signs no content-length, which is not sent
-    path, body = BASE + "downloadRecordFile", acme.body({"fileName": cast.acme.one.file_name, "more": "x" * 3000})
+    path, body = BASE_PATH + "downloadRecordFile", acme.body({"fileName": cast.acme.one.file_name, "more": "x" * 3000})
     signed = {name: value for name, value in old.signed(path, body).items() if name != "content-length"}
     headers = {**signed, "transfer-encoding": "chunked", "connection": "close"}
     chunks = b"".join(
@@ -85,19 +85,21 @@ def test_a_body_may_come_in_chunks(acme: Caller, cast: Cast, size: int) -> None:
 
 @pytest.mark.parametrize("megabytes", [9, 30])
 def test_a_body_beyond_every_limit_is_answered(acme: Caller, megabytes: int) -> None:
-    reply = acme.post(f"{BASE}ivr/uploadFile?vdnId=4", b"x" * (megabytes << 20))  # sent whole before the answer is read
+    reply = acme.post(
+        f"{BASE_PATH}ivr/uploadFile?vdnId=4", b"x" * (megabytes << 20)
+    )  # sent whole before the answer is read
     assert (reply.status, reply.code) == (200, "0390001")
     assert reply.json["resultDesc"] == "The request is larger than 7929856 bytes."
 
 
 def test_a_body_in_chunks_beyond_every_limit_is_answered(server: Server) -> None:
     chunk = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
-    sent = head(BASE + "downloadRecord", {"host": "x", "transfer-encoding": "chunked", "connection": "close"})
+    sent = head(BASE_PATH + "downloadRecord", {"host": "x", "transfer-encoding": "chunked", "connection": "close"})
     assert b'"resultCode":"0390001"' in raw(server, sent + chunk * 10 + b"0\r\n\r\n")
 
 
 def test_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(server: Server) -> None:
-    path = BASE + "downloadRecord"
+    path = BASE_PATH + "downloadRecord"
     raw(server, head(path, {"host": "x", "content-length": "1000"}) + b"abc", 0.1)
     raw(server, head(path, {"host": "x", "content-length": str(20 << 20)}) + b"abc", 0.1)
     server.logged("request_answered", status=499, operation="downloadRecord")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.recording import Kept, Recording
-from ccfs.model.tenancy import App
-from ccfs.wire.operations import BASE
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import a_law, add_app, keep_recording, keep_token, keep_voice_file, path_of
 from tests.web.callers import Caller, Reply, send
 from tests.web.serving import Server
@@ -32,7 +32,7 @@ class Wreck:
     app: App
     caller: Caller
 
-    def recording(self, call: str, data: bytes | Kept = SHORT) -> Recording:
+    def recording(self, call: str, data: bytes | BlobRef = SHORT) -> Recording:
         """A further recording of the call."""
         name = f"{next(_numbers)}.V3"
         index, original = f"/0/1/record/{self.app.ak}/wreck-account/20201015/1/{name}", f"Y:/5/0/20201015/1/{name}"
@@ -40,7 +40,7 @@ class Wreck:
 
     def path(self, recording: Recording) -> Path:
         """Where its bytes are."""
-        return path_of(self.caller.server.node, recording.kept)
+        return path_of(self.caller.server.node, recording.blob)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,10 @@ def test_a_damaged_recording_is_not_played_in_part(wreck: Wreck, how: str) -> No
     token = keep_token(server.node, wreck.app, recording, recording.call_end - recording.call_begin)
     damage(wreck.path(recording), how)
     for headers in ({}, {"range": "bytes=0-9"}):
-        reply = send(server, "GET", f"{BASE}playVoice?st={token}", headers)
+        reply = send(server, "GET", f"{BASE_PATH}playVoice?st={token}", headers)
         assert_unavailable(reply)
         assert reply.headers["content-type"] == "application/octet-stream;charset=UTF-8"
-    head = send(server, "HEAD", f"{BASE}playVoice?st={token}")
+    head = send(server, "HEAD", f"{BASE_PATH}playVoice?st={token}")
     assert {"etag", "accept-ranges"}.isdisjoint(head.headers)  # nor does HEAD promise it
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_voice_file_is_not_sent_in_part(wreck: Wreck, how: str) -> Non
     names = [f"Y:/5/record/20201015/{how[:4]}.wav", f"Y:/voice/5/IVRrecordFile/{how[:4]}/1.wav"]
     for name in names:
         file = keep_voice_file(wreck.caller.server.node, wreck.app, a_law(3), 5, name)
-        damage(path_of(wreck.caller.server.node, file.kept), how)
+        damage(path_of(wreck.caller.server.node, file.blob), how)
     for reply in (
         wreck.caller.ask("downloadIVRRecordFile", {"fileName": names[0]}),
         wreck.caller.ask("ivr/downloadFile", {"filePath": names[1]}),
@@ -132,7 +132,7 @@ def test_a_damaged_voice_file_is_not_sent_in_part(wreck: Wreck, how: str) -> Non
 def test_an_upload_whose_bytes_are_gone_can_be_deleted_and_its_hash_is_known(wreck: Wreck) -> None:
     name = "Y:/3rdfile/5/thirdvoicebotfile/gone.wav"
     file = keep_voice_file(wreck.caller.server.node, wreck.app, a_law(4), 5, name)
-    path_of(wreck.caller.server.node, file.kept).unlink()
+    path_of(wreck.caller.server.node, file.blob).unlink()
     hashed = wreck.caller.ask("ivr/getFileHash", {"fileName": name})
     assert hashed.json["resultData"]["hash"] == hashlib.sha256(a_law(4)).hexdigest()
     assert wreck.caller.ask("ivr/deleteFile", {"fileName": name}).code == "0"
@@ -142,12 +142,12 @@ def test_an_upload_whose_bytes_are_gone_can_be_deleted_and_its_hash_is_known(wre
 def enormous(wreck: Wreck, call: str) -> list[Recording]:
     """A call whose zip has 160 MB: the same 20 again and again, for the disk's sake."""
     first = wreck.recording(call, ENORMOUS)
-    return [first, *(wreck.recording(call, first.kept) for _ in range(PARTS - 1))]
+    return [first, *(wreck.recording(call, first.blob) for _ in range(PARTS - 1))]
 
 
 def slowly(caller: Caller, call: str) -> socket.socket:
     """A connection that asked for the call and reads nothing yet."""
-    path, body = BASE + "downloadRecord", caller.body({"callId": call})
+    path, body = BASE_PATH + "downloadRecord", caller.body({"callId": call})
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     connection.settimeout(20)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Connection
 
-from ccfs.node import Node
-from ccfs.store import tenancy
-from ccfs.store.picture import Pictures
-from ccfs.wire.operations import BASE
+from ccfs.db.system import tenants
+from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.server.node import Node
 from tests.cast import add_app
 from tests.web.callers import Caller, Reply, send
 from tests.web.serving import Server, serving
@@ -57,7 +57,7 @@ def lock(caller: Caller) -> None:
 
 def assert_locked(reply: Reply) -> None:
     """The 403 of D0836, to the byte but for its time."""
-    path = re.escape(BASE + "downloadRecord")
+    path = re.escape(BASE_PATH + "downloadRecord")
     expected = '{"timestamp":(\\d{13}),"status":403,"error":"Forbidden","message":"No message available","path":"%s"}'
     match = re.fullmatch(expected % path, reply.body.decode())
     assert match
@@ -71,7 +71,7 @@ def test_an_address_that_fails_too_often_is_locked_alone_and_for_a_while(honest:
     lock(attacker)
     assert_locked(ask(bad(attacker)))
     assert_locked(ask(attacker))  # even a good signature
-    assert_locked(send(attacker.server, "POST", BASE + "downloadRecord", source="127.0.0.2"))
+    assert_locked(send(attacker.server, "POST", BASE_PATH + "downloadRecord", source="127.0.0.2"))
     assert ask(other).code == MISSING
     while (reply := ask(attacker)).status == 403:
         assert time.monotonic() - began < LOCK_SECONDS + 30
@@ -89,7 +89,7 @@ def test_a_few_failures_lock_nobody(honest: Caller) -> None:
 def test_who_is_locked_can_play_and_be_watched(honest: Caller) -> None:
     lock(replace(honest, source="127.0.0.5"))
     assert send(honest.server, "GET", "/healthz", source="127.0.0.5").status == 200
-    assert send(honest.server, "GET", f"{BASE}playVoice?st=", source="127.0.0.5").code == "010106"
+    assert send(honest.server, "GET", f"{BASE_PATH}playVoice?st=", source="127.0.0.5").code == "010106"
 
 
 def test_a_trusted_proxy_says_who_is_behind_it(honest: Caller) -> None:
@@ -141,24 +141,24 @@ def test_nobody_else_is_believed(honest: Caller) -> None:
 @contextmanager
 def changing(node: Node) -> Iterator[Connection]:
     """A change that the server has seen when the block is left."""
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         yield connection
-    time.sleep(Pictures.LOCAL_PATIENCE)
+    time.sleep(TenantCache.SQLITE_MAX_AGE_SECONDS)
 
 
 def test_a_key_is_good_from_when_it_is_added_until_it_is_revoked(honest: Caller) -> None:
     node = honest.server.node
     newcomer = replace(honest, sk="a-second-secret", source="127.0.0.7")
-    with node.database.reading() as connection:
-        app = tenancy.app_by_ak(connection, honest.ak)
+    with node.database.read_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, honest.ak)
     assert ask(newcomer).status == 401
     with changing(node) as connection:
-        tenancy.add_key(connection, app, app.ak, newcomer.sk, node.sealer, datetime.now(UTC))
+        tenants.add_key(connection, app, app.ak, newcomer.sk, node.secret_box, datetime.now(UTC))
     assert ask(newcomer).code == MISSING
     assert ask(replace(honest, source="127.0.0.7")).code == MISSING  # two SKs under one AK
     with changing(node) as connection:
-        newest = max(number for number, _, _ in tenancy.keys(connection, app))
-        tenancy.revoke_key(connection, app, newest, datetime.now(UTC))
+        newest = max(number for number, _, _ in tenants.list_keys(connection, app))
+        tenants.revoke_key(connection, app, newest, datetime.now(UTC))
     assert ask(newcomer).status == 401
     assert ask(replace(honest, source="127.0.0.7")).code == MISSING
 
@@ -167,12 +167,12 @@ def test_an_app_may_have_several_aks_and_loses_only_the_one_that_is_revoked(hone
     node = honest.server.node
     second = replace(honest, ak="DOORAK0002", sk="the-secret-of-the-second-ak", source="127.0.0.8")
     with changing(node) as connection:
-        app = tenancy.app_by_ak(connection, honest.ak)
-        tenancy.add_key(connection, app, second.ak, second.sk, node.sealer, datetime.now(UTC))
+        app = tenants.get_app_by_ak(connection, honest.ak)
+        tenants.add_key(connection, app, second.ak, second.sk, node.secret_box, datetime.now(UTC))
     assert ask(second).code == MISSING
     with changing(node) as connection:
-        number = next(number for number, ak, _ in tenancy.keys(connection, app) if ak == second.ak)
-        tenancy.revoke_key(connection, app, number, datetime.now(UTC))
+        number = next(number for number, ak, _ in tenants.list_keys(connection, app) if ak == second.ak)
+        tenants.revoke_key(connection, app, number, datetime.now(UTC))
     assert ask(second).status == 401
     assert ask(honest).code == MISSING
 
@@ -181,5 +181,5 @@ def test_a_new_app_is_let_in_at_once(guarded: Server) -> None:
     newcomer = Caller(server=guarded, ak="LATERAK0001", sk=SK, source="127.0.0.10")
     assert ask(newcomer).status == 401
     add_app(guarded.node, "later", SK, 1)
-    time.sleep(Pictures.LOCAL_PATIENCE)
+    time.sleep(TenantCache.SQLITE_MAX_AGE_SECONDS)
     assert ask(newcomer).code == MISSING

@@ -4,7 +4,7 @@ import socket
 import time
 from pathlib import Path
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Member, fill, keep_recording
 from tests.web.callers import caller
 from tests.web.serving import DRAIN_SECONDS, Server, serving
@@ -27,8 +27,8 @@ def a_zip(server: Server, member: Member) -> bytes:
 def _post(server: Server, member: Member, operation: str, msg_body: dict[str, str]) -> bytes:
     client = caller(server, member)
     body = client.body(msg_body)
-    lines = "".join(f"{name}: {value}\r\n" for name, value in client.signed(BASE + operation, body).items())
-    return f"POST {BASE}{operation} HTTP/1.1\r\n{lines}connection: close\r\n\r\n".encode() + body
+    lines = "".join(f"{name}: {value}\r\n" for name, value in client.signed(BASE_PATH + operation, body).items())
+    return f"POST {BASE_PATH}{operation} HTTP/1.1\r\n{lines}connection: close\r\n\r\n".encode() + body
 
 
 def refuses(server: Server) -> bool:
@@ -54,7 +54,7 @@ def rest(slow: socket.socket) -> int:
 def test_slow_downloads_are_finished_before_the_server_ends(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         member = fill(server.node).acme
-        kept = keep_recording(server.node, member.app, bytes(SIZE), NAME, "Y:/4/0", call_id=CALL).kept
+        kept = keep_recording(server.node, member.app, bytes(SIZE), NAME, "Y:/4/0", call_id=CALL).blob
         keep_recording(server.node, member.app, kept, NAME + "-again", "Y:/4/1", call_id=CALL)
         with server.connect() as file, server.connect() as zipped:
             file.sendall(one_file(server, member))

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.store import tenancy
-from ccfs.wire import sign
-from ccfs.wire.operations import BASE
-from ccfs.work.tidy import tidy
+from ccfs.db.system import tenants
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.workers.maintenance.cleanup import run_cleanup
 from tests import servers
 from tests.cast import CALLBACK
 from tests.receivers import OK, Behaviour, Receiver, receiver
@@ -140,13 +140,13 @@ class TestTheCallback:
         got = office.callback(number)
         path, _, query = got.target.partition("?")
         assert query == "y=1&a=%20b"
-        request = sign.Request(method="POST", path=path, query=query, headers=got.headers, body=got.body)
-        authorization = sign.parse(got.headers["authorization"])
+        request = signature.SignedRequest(method="POST", path=path, query=query, headers=got.headers, body=got.body)
+        authorization = signature.parse_authorization(got.headers["authorization"])
         assert authorization.ak == office.caller.ak
         assert authorization.signed_headers == ("content-length", "content-type", "host")
         assert got.headers["host"] == f"127.0.0.1:{office.there.port}"
-        assert sign.verify(authorization, request, [office.caller.sk])
-        assert not sign.verify(authorization, request, [office.other.sk])
+        assert signature.verify_request(authorization, request, [office.caller.sk])
+        assert not signature.verify_request(authorization, request, [office.other.sk])
 
     def test_it_names_no_account_where_none_was_asked_for(self, office: Office) -> None:
         assert "accountId" not in office.told(accountId="")
@@ -162,8 +162,8 @@ class TestTheCallback:
 
         behaviour: Behaviour = fetches
         with receiver(behaviour) as there:
-            with office.caller.server.node.database.writing() as connection:
-                tenancy.bind_callback(connection, office.cast.acme.app, there.prefix)
+            with office.caller.server.node.database.write_transaction() as connection:
+                tenants.bind_callback(connection, office.cast.acme.app, there.prefix)
             until(lambda: office.ask(callBackURL=there.url).code == "0")
             until(lambda: len(replies) == 1)
         assert opened(replies[0]).keys() == {"call", "record"}
@@ -258,15 +258,18 @@ class TestTheFile:
     def test_of_skill_changes_it_is_given_for_a_flat_body_too(self, office: Office) -> None:
         name = office.told("queryAgentSkillInfoData")["agentSkillInfoFileName"]
         body = json.dumps({"agentSkillInfoFileName": name}).encode()
-        assert office.caller.post(f"{BASE}downloadAgentSkillInfoFile", body).body[:2] == b"PK"
+        assert office.caller.post(f"{BASE_PATH}downloadAgentSkillInfoFile", body).body[:2] == b"PK"
 
     def test_it_goes_after_the_days_that_are_set_and_not_before(self, office: Office) -> None:
         node = office.caller.server.node
         name = office.told()["billFileName"]
-        hours = {node.settings.export_keep_days * 24 - 1: True, node.settings.export_keep_days * 24 + 1: False}
+        hours = {
+            node.settings.export_retention_days * 24 - 1: True,
+            node.settings.export_retention_days * 24 + 1: False,
+        }
         for later, is_there in hours.items():
-            now, keep = datetime.now(UTC) + timedelta(hours=later), timedelta(days=node.settings.export_keep_days)
-            tidy(node.database, node.locations, now, timedelta(minutes=1), keep)
+            now, keep = datetime.now(UTC) + timedelta(hours=later), timedelta(days=node.settings.export_retention_days)
+            run_cleanup(node.database, node.locations, now, timedelta(minutes=1), keep)
             reply = office.fetch("queryBillData", name)
             assert (reply.body[:2] == b"PK") is is_there
         assert reply.code == "0300011"

@@ -12,7 +12,7 @@ from io import BytesIO
 
 import pytest
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import a_law, add_app, keep_recording, keep_voice_file
 from tests.web.callers import Caller, Reply, send
 from tests.web.serving import Server
@@ -47,7 +47,7 @@ class Manual:
 
     def post(self, target: str, msg_body: str) -> Reply:
         """Send a body of the manual."""
-        return self.caller.post(BASE + target, f'{{"request":{{"version":"2.0"}},"msgBody":{msg_body}}}'.encode())
+        return self.caller.post(BASE_PATH + target, f'{{"request":{{"version":"2.0"}},"msgBody":{msg_body}}}'.encode())
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_request_play_voice_and_play_voice(manual: Manual, name: str) -> None:
         '{"response":{"version":"2.0","resultCode":"0","resultMsg":"success"},'
         f'"resultData":{{"token":"{token}"}},"resultCode":"0","resultDesc":"success"}}',
     )
-    played = send(manual.caller.server, "GET", f"{BASE}playVoice?t=1521000000000&version=2.0&st={token}")
+    played = send(manual.caller.server, "GET", f"{BASE_PATH}playVoice?t=1521000000000&version=2.0&st={token}")
     assert_file(played, "2022318.V3", SOUNDS[PLAYED])
 
 
@@ -156,7 +156,7 @@ def test_request_play_voice_of_nothing(manual: Manual) -> None:
 
 def test_play_voice_without_a_token(server: Server) -> None:
     assert_json(
-        send(server, "GET", f"{BASE}playVoice?t=1521000000000&version=2.0&st="),
+        send(server, "GET", f"{BASE_PATH}playVoice?t=1521000000000&version=2.0&st="),
         '{"resultData":null,"resultCode":"010106","resultDesc":"Parameter token is empty."}',
         "application/octet-stream;charset=UTF-8",
     )
@@ -194,7 +194,7 @@ def test_ivr_download_file_against_the_rule(manual: Manual) -> None:
     )
 
 
-@pytest.mark.parametrize("path", [f"{BASE}ivr/uploadFile", f"{BASE}ivr/upload", "/ccfs/ivr/upload"])
+@pytest.mark.parametrize("path", [f"{BASE_PATH}ivr/uploadFile", f"{BASE_PATH}ivr/upload", "/ccfs/ivr/upload"])
 def test_ivr_upload_file(manual: Manual, path: str) -> None:
     sound = a_law(209)
     body = f'{{"request":{{"version":"2.0"}},"msgBody":{{"data":"{base64.b64encode(sound).decode()}"}}}}'

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccfs.wire.operations import BASE, OPERATIONS
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.cast import Cast
 from tests.web.callers import Caller, Reply, raw, send
 from tests.web.serving import Server
@@ -90,7 +90,7 @@ def test_a_post_is_not_answered_with_304(acme: Caller, target: Target) -> None:
 
 def play(server: Server, cast: Cast, method: str = "GET", **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return send(server, method, f"{BASE}playVoice?t=1&version=2.0&st={cast.acme.token}", named)
+    return send(server, method, f"{BASE_PATH}playVoice?t=1&version=2.0&st={cast.acme.token}", named)
 
 
 def test_a_player_seeks_and_asks_again_by_tag(server: Server, cast: Cast) -> None:
@@ -108,14 +108,14 @@ def test_head_says_what_get_would_send_and_knows_no_range(server: Server, cast: 
     got, head = play(server, cast), play(server, cast, "HEAD", range="bytes=0-1")
     assert (head.status, head.body) == (200, b"")
     assert head.without("x-request-id", "date")[1] == got.without("x-request-id", "date")[1]
-    refused = send(server, "HEAD", f"{BASE}playVoice?st=none")
+    refused = send(server, "HEAD", f"{BASE_PATH}playVoice?st=none")
     assert (refused.status, refused.body) == (200, b"")
 
 
 @pytest.mark.parametrize("name", [one.name for one in OPERATIONS])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
 def test_another_method_is_refused(server: Server, cast: Cast, name: str, method: str) -> None:
-    reply = send(server, method, f"{BASE}{name}?st={cast.acme.token}")
+    reply = send(server, method, f"{BASE_PATH}{name}?st={cast.acme.token}")
     allowed = {"GET", "HEAD"} if name == "playVoice" else {"POST"}
     if method in allowed:
         assert reply.status == (200 if name == "playVoice" else 401)
@@ -124,7 +124,7 @@ def test_another_method_is_refused(server: Server, cast: Cast, name: str, method
     assert set(reply.headers["allow"].split(", ")) == allowed
     if method != "HEAD":
         expected = '{"timestamp":\\d{13},"status":405,"error":"Method Not Allowed","message":"No message available","path":"%s"}'
-        assert re.fullmatch(expected % (BASE + name), reply.body.decode())
+        assert re.fullmatch(expected % (BASE_PATH + name), reply.body.decode())
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
@@ -134,7 +134,8 @@ def test_pages_are_read_only(server: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/CCFS", BASE, BASE + "nothing", BASE + "downloadRecord/", "/" + BASE + "downloadRecord"]
+    "path",
+    ["/", "/CCFS", BASE_PATH, BASE_PATH + "nothing", BASE_PATH + "downloadRecord/", "/" + BASE_PATH + "downloadRecord"],
 )
 def test_an_unknown_path_is_not_found(server: Server, path: str) -> None:
     for method in ("GET", "POST"):
@@ -148,10 +149,10 @@ def test_operations_answer_below_their_other_prefixes_too(acme: Caller, cast: Ca
 
 
 def test_one_connection_carries_many_requests(acme: Caller, cast: Cast) -> None:
-    path, body = BASE + "downloadRecordFile", acme.body({"fileName": cast.acme.one.file_name})
+    path, body = BASE_PATH + "downloadRecordFile", acme.body({"fileName": cast.acme.one.file_name})
     head = "".join(f"{name}: {value}\r\n" for name, value in acme.signed(path, body).items())
     post = f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
-    get = f"GET {BASE}playVoice?st={cast.acme.token} HTTP/1.1\r\nhost: x\r\nrange: bytes=0-3\r\n\r\n".encode()
+    get = f"GET {BASE_PATH}playVoice?st={cast.acme.token} HTTP/1.1\r\nhost: x\r\nrange: bytes=0-3\r\n\r\n".encode()
     last = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     found = raw(acme.server, post + get + post + last)  # all at once: pipelined
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"206", b"200", b"200"]

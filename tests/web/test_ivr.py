@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from ccfs.model import wav
-from ccfs.store import voice_files
+from ccfs.db.tenant import voice_files
+from ccfs.model.recordings import wav
 from tests.cast import COMMON_VDN, Cast, Member, a_law, keep_voice_file
 from tests.web.callers import Caller, Reply
 
 
 def sound(tag: int = wav.A_LAW, rate: int = 8000, channels: int = 1, bits: int = 8, size: int = 800) -> bytes:
     """A WAV of that format."""
-    return wav.header(tag=tag, rate=rate, channels=channels, bits=bits, data_size=size) + bytes(size + size % 2)
+    return wav.build_header(tag=tag, rate=rate, channels=channels, bits=bits, data_size=size) + bytes(size + size % 2)
 
 
 def upload(caller: Caller, vdn: object, data: bytes | str, **more: Any) -> Reply:
@@ -25,8 +25,8 @@ def upload(caller: Caller, vdn: object, data: bytes | str, **more: Any) -> Reply
 
 def stored(member: Member, caller: Caller) -> int:
     """How many files the app has in its upload folder, or two if more."""
-    with caller.server.node.database.reading() as connection:
-        return len(voice_files.in_folder(connection, member.app, f"Y:/3rdfile/{COMMON_VDN}/thirdvoicebotfile"))
+    with caller.server.node.database.read_transaction() as connection:
+        return len(voice_files.find_in_folder(connection, member.app, f"Y:/3rdfile/{COMMON_VDN}/thirdvoicebotfile"))
 
 
 @pytest.mark.parametrize("tag", [wav.PCM, wav.A_LAW, wav.MU_LAW])

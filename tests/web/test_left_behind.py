@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ccfs import settings
-from ccfs.node import Node
-from ccfs.store import places
+from ccfs.db.system import locations
+from ccfs.server.node import Node
 from tests.store import buckets
 from tests.web.serving import serving
 
@@ -16,11 +16,11 @@ SECONDS = 15
 
 
 def test_old_temporary_files_go_soon_after_the_start_and_young_ones_stay(tmp_path: Path) -> None:
-    node = Node(settings.read({}, data=tmp_path))
+    node = Node(settings.load_settings({}, data=tmp_path))
     left, young = (tmp_path / "files" / ".tmp" / name for name in ("left", "young"))
     assert node.disk.location_id == "0"
-    with node.database.writing() as connection:
-        places.add(connection, buckets.place("http://127.0.0.1:1"))
+    with node.database.write_transaction() as connection:
+        locations.add(connection, buckets.place("http://127.0.0.1:1"))
     node.database.close()
     for path in (left, young):
         path.write_bytes(b"half of it")

@@ -8,11 +8,11 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import Account, Vdn
-from ccfs.store import tenancy
-from ccfs.wire import signed_url
-from ccfs.wire.operations import BASE
+from ccfs.db.system import tenants
+from ccfs.model.identity.tenancy import Account, Vdn
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol import signed_url
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import BEGIN, Cast, Member, a_law, keep_recording, path_of
 from tests.web.callers import Caller, Reply, send
 from tests.web.serving import Server
@@ -36,7 +36,7 @@ def asked(caller: Caller, call_id: str, begin: str, end: str, **more: Any) -> li
 def target_of(url: str, server: Server) -> str:
     """Path and query of a URL of that server."""
     base = f"http://{server.host}"
-    assert url.startswith(base + BASE)
+    assert url.startswith(base + BASE_PATH)
     return url.removeprefix(base)
 
 
@@ -89,7 +89,7 @@ class TestAnswer:
 
     def test_is_the_same_for_a_body_in_an_envelope(self, acme: Caller, cast: Cast) -> None:
         body = {"request": {"version": "2.0"}, "msgBody": {"callId": cast.acme.large.call_id, **DAY}}
-        reply = acme.post(BASE + OPERATION, json.dumps(body).encode())
+        reply = acme.post(BASE_PATH + OPERATION, json.dumps(body).encode())
         assert got(acme.server, reply.json["resultData"]["url"]).status == 200
 
     @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ class TestPeriod:
 
     def test_of_an_account_elsewhere_is_in_its_own_zone(self, acme: Caller, cast: Cast) -> None:
         node, app = acme.server.node, cast.acme.app
-        with node.database.writing() as connection:
+        with node.database.write_transaction() as connection:
             vdn = Vdn(vdn_id=81, cc_id=1, account_id=TOKYO)
-            tenancy.add_account(connection, app, Account(account_id=TOKYO, zone="Asia/Tokyo"), vdn, BEGIN)
+            tenants.add_account(connection, app, Account(account_id=TOKYO, zone="Asia/Tokyo"), vdn, BEGIN)
         more = {"account_id": TOKYO, "call_id": "1602728619-81", "call_begin": BEGIN}
         keep_recording(node, app, a_law(59), "/0/1/record/tokyo/1.wav", "Y:/81/0/1.V3", **more)
         assert len(asked(acme, "1602728619-81", "2020-10-15 11:23:39", "2020-10-15 11:24:39", version="2.0")) == 1
@@ -195,7 +195,7 @@ class TestUrl:
 
 def assert_denied(reply: Reply) -> None:
     """What S3 says to a URL that is not good: the same for every reason."""
-    assert (reply.status, reply.body) == (403, signed_url.REFUSAL)
+    assert (reply.status, reply.body) == (403, signed_url.ACCESS_DENIED_BODY)
     assert reply.headers["content-type"] == "application/xml"
     assert reply.headers["cache-control"] == "no-store"
     assert {"etag", "content-disposition", "accept-ranges"}.isdisjoint(reply.headers)
@@ -227,8 +227,8 @@ def changed(target: str, member: Member, other: Member) -> Iterator[str]:
     yield target.replace(named, f"{named}%00")
     yield target.replace(named, f"{named}%0A{expires}")
     yield target.replace("obs/", "obs//")
-    yield f"{signed_url.FOLDER}?{query}"
-    yield f"{signed_url.FOLDER}{'9' * 30}/x?{query}"
+    yield f"{signed_url.PATH_PREFIX}?{query}"
+    yield f"{signed_url.PATH_PREFIX}{'9' * 30}/x?{query}"
 
 
 class TestStrangers:
@@ -240,31 +240,31 @@ class TestStrangers:
             assert send(server, "HEAD", target).status == 403
 
     def test_get_nothing_after_its_end(self, server: Server, cast: Cast) -> None:
-        recording, key = cast.acme.large, server.node.sealer.derived("signed URLs")[0]
+        recording, key = cast.acme.large, server.node.secret_box.derive_keys("signed URLs")[0]
         now = int(datetime.now(UTC).timestamp())
         for life, status in ((30, 200), (0, 403), (-1, 403), (-86400, 403)):
-            target = signed_url.make(cast.acme.app.id, recording.file_name, now + life, key)
+            target = signed_url.build_signed_url(cast.acme.app.id, recording.file_name, now + life, key)
             reply = send(server, "GET", target)
             assert reply.status == status
             if status == 403:
                 assert_denied(reply)
 
     def test_cannot_tell_an_old_url_from_one_of_nothing(self, server: Server, cast: Cast) -> None:
-        key = server.node.sealer.derived("signed URLs")[0]
+        key = server.node.secret_box.derive_keys("signed URLs")[0]
         now = int(datetime.now(UTC).timestamp())
         for name, life in ((cast.acme.large.file_name, -60), ("/0/1/nothing.wav", 60), ("/0/1/nothing.wav", -60)):
-            assert_denied(send(server, "GET", signed_url.make(cast.acme.app.id, name, now + life, key)))
+            assert_denied(send(server, "GET", signed_url.build_signed_url(cast.acme.app.id, name, now + life, key)))
 
     def test_cannot_use_it_for_an_operation(self, server: Server, cast: Cast, url: str) -> None:
         query = url.partition("?")[2]
-        reply = send(server, "POST", f"{BASE}downloadRecordFile?{query}", {}, b"{}")
+        reply = send(server, "POST", f"{BASE_PATH}downloadRecordFile?{query}", {}, b"{}")
         assert reply.status == 401
-        assert send(server, "GET", f"{BASE}playVoice?st={query.rpartition('=')[2]}").code == "010107"
+        assert send(server, "GET", f"{BASE_PATH}playVoice?st={query.rpartition('=')[2]}").code == "010107"
 
     def test_leave_no_name_and_no_signature_in_log_and_metrics(self, server: Server, cast: Cast, url: str) -> None:
         reply = got(server, url)
         line = server.logged("request_answered", request=reply.headers["x-request-id"])
-        assert (line["operation"], line["status"], line["bytes"]) == ("obs", 200, cast.acme.large.kept.size)
+        assert (line["operation"], line["status"], line["bytes"]) == ("obs", 200, cast.acme.large.blob.size)
         for text in (server.log_text(), send(server, "GET", "/metrics").body.decode()):
             assert url.rpartition("=")[2] not in text
             assert cast.acme.large.file_name not in text
@@ -274,7 +274,7 @@ class TestStrangers:
             acme.server.node, cast.acme.app, a_law(58), "/0/1/record/broken.wav", "Y:/4/0/b.V3", call_id="broken-1"
         )
         [url] = asked(acme, "broken-1", *DAY.values(), **IN_CHINA)
-        path_of(acme.server.node, recording.kept).unlink()
+        path_of(acme.server.node, recording.blob).unlink()
         reply = got(acme.server, url)
         assert reply.status == 500
         assert b"broken" not in reply.body.replace(b"/0/1/record/broken.wav", b"")  # the path is the asker's own

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ccfs.store import places
+from ccfs.db.system import locations
 from tests.cast import Cast, a_law, fill, keep_recording
 from tests.servers import S3_KEYS
 from tests.store import buckets
@@ -43,9 +43,9 @@ def far(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytest.Te
     ak, sk = S3_KEYS
     with serving(data, s3_access_key=ak, s3_secret_key=sk, obs_url_seconds=request.param) as server:
         cast = fill(server.node)
-        with server.node.database.writing() as connection:
-            places.add(connection, buckets.place(s3_url))
-        kept = server.node.locations["1"].keep("1/recordings/20201015/one.wav", [SOUND])
+        with server.node.database.write_transaction() as connection:
+            locations.add(connection, buckets.place(s3_url))
+        kept = server.node.locations["1"].write("1/recordings/20201015/one.wav", [SOUND])
         index = f"/0/1/record/{cast.acme.ak}/acme-account/20201015/512/900.wav"
         keep_recording(server.node, cast.acme.app, kept, index, "Y:/4/0/20201015/512/900.V3", call_id=CALL)
         yield Far(caller=caller(server, cast.acme), other=caller(server, cast.bolt), cast=cast, service=s3_url)

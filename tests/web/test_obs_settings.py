@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ccfs import settings
-from ccfs.model.errors import Misuse
+from ccfs.model.errors import OperatorError
 from tests.cast import Cast, fill
 from tests.web.callers import Caller, caller, send
 from tests.web.serving import Server, serving
@@ -84,5 +84,5 @@ def test_urls_outlive_a_key_that_is_no_longer_the_newest_and_end_with_it(tmp_pat
     "value", ["ccfs.example.com", "ftp://ccfs.example.com", "https://", "https://x/?a=b", "https://x y"]
 )
 def test_a_public_url_that_is_none_is_refused(value: str) -> None:
-    with pytest.raises(Misuse, match="CCFS_PUBLIC_URL"):
-        settings.read({"CCFS_PUBLIC_URL": value})
+    with pytest.raises(OperatorError, match="CCFS_PUBLIC_URL"):
+        settings.load_settings({"CCFS_PUBLIC_URL": value})

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from ccfs.model.selection import Selection, Wanted
-from ccfs.store import schema, selections, tenancy, users
-from ccfs.wire.codes import CODES
-from ccfs.wire.operations import BASE, OPERATIONS
+from ccfs.db import schema
+from ccfs.db.system import tenants, users
+from ccfs.db.tenant import bulk_downloads
+from ccfs.model.bulk.bulk_download import BulkDownload, BulkRequest
+from ccfs.protocol.error_codes import RESULT_CODES
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests import servers
 from tests.cast import Cast, Member, add_app, fill
 from tests.web.callers import Caller, caller, send
@@ -63,7 +65,7 @@ def test_a_server_without_its_database_lives_but_is_not_ready(postgres_url: str,
         assert send(server, "GET", "/healthz").status == 200
         assert send(server, "GET", "/metrics").status == 200
         assert client.ask("downloadRecord", {"callId": "none"}).code == "0390005"
-        assert send(server, "GET", f"{BASE}playVoice?st=x").code == "0390005"
+        assert send(server, "GET", f"{BASE_PATH}playVoice?st=x").code == "0390005"
         assert "Traceback" not in server.log_text()
 
 
@@ -74,7 +76,7 @@ def test_requests_bytes_and_refusals_are_counted(watched: Server, member: Member
     assert acme.ask(*one).status == 200
     assert acme.ask(*one, range="bytes=0-99").status == 206
     assert acme.ask("downloadRecord", {"callId": "none"}).code == "0300012"
-    send(watched, "GET", BASE + "downloadRecord")
+    send(watched, "GET", BASE_PATH + "downloadRecord")
     send(watched, "GET", "/nowhere/" + "x" * 50)
     after = metrics(watched)
 
@@ -86,7 +88,7 @@ def test_requests_bytes_and_refusals_are_counted(watched: Server, member: Member
     assert more('ccfs_requests_total{code="0300012",operation="downloadRecord",status="200"}') == 1
     assert more('ccfs_requests_total{code="",operation="downloadRecord",status="405"}') == 1
     assert more('ccfs_requests_total{code="",operation="other",status="404"}') == 1
-    assert more('ccfs_sent_bytes_total{operation="downloadRecordFile"}') == member.one.kept.size + 100
+    assert more('ccfs_sent_bytes_total{operation="downloadRecordFile"}') == member.one.blob.size + 100
     assert more('ccfs_request_seconds_count{operation="downloadRecordFile"}') == 2
 
 
@@ -98,8 +100,8 @@ def test_refusals_are_counted_by_reason(watched: Server, member: Member) -> None
         return {"X-Forwarded-For": f"203.0.113.{number}"}
 
     before = metrics(watched)
-    send(watched, "POST", BASE + "downloadRecord", behind(1), body)
-    send(watched, "POST", BASE + "downloadRecord", {**behind(2), "Authorization": "nonsense"}, body)
+    send(watched, "POST", BASE_PATH + "downloadRecord", behind(1), body)
+    send(watched, "POST", BASE_PATH + "downloadRecord", {**behind(2), "Authorization": "nonsense"}, body)
     for number, stranger in enumerate([replace(acme, sk="x"), replace(acme, ak="x"), replace(acme, age=HOUR)], 3):
         replace(stranger, headers=behind(number)).ask("downloadRecord", {})
     for _ in range(3):
@@ -115,15 +117,20 @@ def test_refusals_are_counted_by_reason(watched: Server, member: Member) -> None
 
 def test_what_waits_to_be_made_is_counted_and_so_is_since_when(watched: Server, member: Member) -> None:
     node, now = watched.node, datetime.now(UTC)
-    with node.database.writing() as connection:
+    with node.database.write_transaction() as connection:
         user = users.add(connection, "emil", "", now)
         for number, state in enumerate(("due", "due", "ready", "failed")):
             asked_at = now - timedelta(minutes=5 - number)
-            wanted = Selection(
-                id=f"{number:032x}", user=user.id, account_id="x", zone="UTC", wanted=Wanted(), asked_at=asked_at
+            wanted = BulkDownload(
+                id=f"{number:032x}",
+                user_id=user.id,
+                account_id="x",
+                zone="UTC",
+                request=BulkRequest(),
+                requested_at=asked_at,
             )
-            selections.add(connection, tenancy.app_by_ak(connection, member.ak), wanted)
-            table = schema.selections
+            bulk_downloads.add(connection, tenants.get_app_by_ak(connection, member.ak), wanted)
+            table = schema.bulk_downloads
             later = {"state": state, "due_at": now + HOUR}  # no worker takes it up
             connection.execute(table.update().where(table.c.id == wanted.id).values(**later))
     found = metrics(watched)
@@ -153,15 +160,15 @@ def test_every_operation_and_every_code_is_described_for_people(server: Server) 
     text = page.body.decode()
     for operation in OPERATIONS:
         assert f"<h2 id='{operation.name}'>" in text
-        for field in operation.ask.model_fields if operation.ask else ():
+        for field in operation.request_model.model_fields if operation.request_model else ():
             assert f"<code>{field}</code>" in text
-    assert all(row.code in text for row in CODES.values())
+    assert all(row.code in text for row in RESULT_CODES.values())
 
 
 def test_every_operation_and_page_is_described_for_machines(server: Server) -> None:
     document = send(server, "GET", "/openapi.json").json
     assert document["openapi"].startswith("3.")
-    named = {BASE + operation.name for operation in OPERATIONS}
+    named = {BASE_PATH + operation.name for operation in OPERATIONS}
     assert named | {"/healthz", "/readyz", "/metrics"} <= document["paths"].keys()
     for path in named:
         [(method, described)] = document["paths"][path].items()
@@ -175,7 +182,7 @@ def test_a_request_is_one_line_of_json_with_its_id(acme: Caller, cast: Cast) -> 
     reply = acme.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name})
     line = acme.server.logged("request_answered", request=reply.headers["x-request-id"])
     assert (line["operation"], line["status"], line["code"]) == ("downloadRecordFile", 200, "0")
-    assert line["bytes"] == cast.acme.one.kept.size
+    assert line["bytes"] == cast.acme.one.blob.size
     assert line["ms"] >= 0
 
 
@@ -189,12 +196,12 @@ def test_the_log_holds_no_secret_and_no_number(acme: Caller, bolt: Caller, cast:
     server = acme.server
     token = acme.ask("requestPlayVoice", {"fileName": cast.acme.one.original_file_name}).json["resultData"]["token"]
     for st in (token, cast.acme.token, cast.acme.old_token):
-        send(server, "GET", f"{BASE}playVoice?t=1&version=2.0&st={st}")
-        send(server, "POST", f"{BASE}playVoice?st={st}")
+        send(server, "GET", f"{BASE_PATH}playVoice?t=1&version=2.0&st={st}")
+        send(server, "POST", f"{BASE_PATH}playVoice?st={st}")
         send(server, "GET", f"/nowhere/{st}?st={st}")
     replace(acme, ak=cast.acme.sk).ask("downloadRecord", {"callId": "none"})
-    signature = acme.signed(BASE + "downloadRecord", b"x")["Authorization"]
-    send(server, "POST", BASE + "downloadRecord", {"Authorization": signature}, b"y")
+    signature = acme.signed(BASE_PATH + "downloadRecord", b"x")["Authorization"]
+    send(server, "POST", BASE_PATH + "downloadRecord", {"Authorization": signature}, b"y")
     server.logged("request_answered", request=send(server, "GET", "/healthz").headers["x-request-id"])
     text = server.log_text()
     held = [word for word in (*secrets_of(cast.acme), *secrets_of(cast.bolt), token, signature[-64:]) if word in text]

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Cast
 from tests.web.callers import Caller, Reply, send
 from tests.web.serving import Server
@@ -15,7 +15,7 @@ EMPTY = b'{"resultData":null,"resultCode":"010106","resultDesc":"Parameter token
 
 
 def play(server: Server, query: str) -> Reply:
-    return send(server, "GET", f"{BASE}playVoice{query}")
+    return send(server, "GET", f"{BASE_PATH}playVoice{query}")
 
 
 def token_for(caller: Caller, name: str) -> str:
@@ -74,7 +74,7 @@ def test_an_expired_token_looks_like_one_that_never_was(server: Server, cast: Ca
 
 
 def test_the_digest_that_the_database_keeps_plays_nothing(server: Server, cast: Cast) -> None:
-    with server.node.database.reading() as connection:
+    with server.node.database.read_transaction() as connection:
         digests = connection.exec_driver_sql("SELECT digest FROM play_tokens").scalars().all()
     assert digests
     assert cast.acme.token not in digests

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store.picture import Pictures
-from ccfs.wire.operations import BASE
+from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.protocol.operations import BASE_PATH
 from tests import servers
 from tests.cast import Cast, fill
 from tests.web.callers import Caller, caller, send
@@ -53,21 +53,21 @@ def test_a_door_opens_for_its_owner_alone(ours: Caller, troupe: Cast, label: str
 def test_a_token_plays(ours: Caller, troupe: Cast) -> None:
     token = ours.ask("requestPlayVoice", {"fileName": troupe.acme.one.file_name}).json["resultData"]["token"]
     for st in (token, troupe.acme.token):
-        reply = send(ours.server, "GET", f"{BASE}playVoice?st={st}")
+        reply = send(ours.server, "GET", f"{BASE_PATH}playVoice?st={st}")
         assert reply.body == troupe.acme.audio[troupe.acme.one.file_name]
-    assert send(ours.server, "GET", f"{BASE}playVoice?st={troupe.acme.old_token}").code == "010107"
+    assert send(ours.server, "GET", f"{BASE_PATH}playVoice?st={troupe.acme.old_token}").code == "010107"
 
 
 @pytest.mark.parametrize("name", ["a\\u0000b", "\ud800"])
 def test_what_postgresql_cannot_keep_is_refused_before_it_is_asked(ours: Caller, name: str) -> None:
     body = f'{{"request":{{"version":"2.0"}},"msgBody":{{"fileName":"{name}"}}}}'.encode("utf-8", "surrogatepass")
-    assert ours.post(BASE + "downloadRecordFile", body).code == "0300004"
-    assert send(ours.server, "GET", f"{BASE}playVoice?st=a%00b%ff").code == "010107"
+    assert ours.post(BASE_PATH + "downloadRecordFile", body).code == "0300004"
+    assert send(ours.server, "GET", f"{BASE_PATH}playVoice?st=a%00b%ff").code == "010107"
 
 
 def test_bad_signatures_lock_within_a_second(ours: Caller) -> None:
     attacker = replace(ours, sk="wrong", source="127.0.0.31")
     statuses = [attacker.ask("downloadRecord", {"callId": "none"}).status for _ in range(3)]
     assert statuses == [401] * 3
-    time.sleep(Pictures.PATIENCE)
+    time.sleep(TenantCache.MAX_AGE_SECONDS)
     assert attacker.ask("downloadRecord", {"callId": "none"}).status == 403

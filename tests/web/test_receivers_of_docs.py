@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.store import deliveries, tenancy
+from ccfs.db.system import tenants
+from ccfs.db.tenant import deliveries
 from tests.client.test_docs_examples import python_receiver, shell_receiver
 from tests.web.office import DOWNLOADS, Office, an_office, opened
 from tests.work.announcing import until
@@ -26,8 +27,8 @@ def test_a_receiver_of_the_page_hears_of_every_kind_of_file(
 ) -> None:
     node, app = office.caller.server.node, office.cast.acme.app
     with start(tmp_path, office.caller.sk) as running:
-        with node.database.writing() as connection:
-            tenancy.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
+        with node.database.write_transaction() as connection:
+            tenants.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
         ask = {"callBackURL": f"http://127.0.0.1:{running.port}/ready?tenant=1&token=a%2Fb"}
         until(lambda: office.ask(**ask).code == "0")
         replies = {operation: office.ask(operation, **ask) for operation in DOWNLOADS}
@@ -45,16 +46,16 @@ def is_delivered(office: Office, number: str) -> bool:
 
 def failures(office: Office, number: str) -> list[str]:
     """Why each attempt failed; empty for the one that did not."""
-    with office.caller.server.node.database.reading() as connection:
-        shown = deliveries.shown(connection, office.cast.acme.app, number)
+    with office.caller.server.node.database.read_transaction() as connection:
+        shown = deliveries.get_with_attempts(connection, office.cast.acme.app, number)
     return [outcome.failure for outcome, _ in shown.attempts] if shown else []
 
 
 def test_one_with_another_key_takes_nothing(office: Office, tmp_path: Path) -> None:
     node, app = office.caller.server.node, office.cast.acme.app
     with python_receiver(tmp_path, "another key") as running:
-        with node.database.writing() as connection:
-            tenancy.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
+        with node.database.write_transaction() as connection:
+            tenants.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
         ask = {"callBackURL": f"http://127.0.0.1:{running.port}/"}
         until(lambda: office.ask(**ask).code == "0")
         number = office.ask(**ask).json["resultData"]["responseId"]

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from ccfs import settings
-from ccfs.model.recording import Recording
-from ccfs.node import Node
-from ccfs.store import places
-from ccfs.wire.operations import BASE
+from ccfs.db.system import locations
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.server.node import Node
 from tests.cast import a_law, keep_recording
 from tests.proxies import Proxy, Way, proxy
 from tests.servers import S3_KEYS
@@ -52,11 +52,11 @@ def away(tmp_path_factory: pytest.TempPathFactory, s3_url: str) -> Iterator[Away
     """The server, with impatient settings."""
     data = tmp_path_factory.mktemp("bucket")
     keys = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
-    given = {"location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, "s3_rest_seconds": 0, **keys}
+    given = {"primary_location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, "s3_cooldown_seconds": 0, **keys}
     with proxy(s3_url) as between:
-        node = Node(settings.read({}, data=data))
-        with node.database.writing() as connection:
-            places.add(connection, buckets.place(between.url))
+        node = Node(settings.load_settings({}, data=data))
+        with node.database.write_transaction() as connection:
+            locations.add(connection, buckets.place(between.url))
         with an_office(data, **given) as office:
             sound = hashlib.shake_128(b"big").digest(BIG)
             names = ("/0/1/record/big/1.V3", "Y:/4/0/20201015/512/big.V3")
@@ -92,9 +92,9 @@ def test_recordings_of_any_size_are_downloaded_whole_and_in_ranges(away: Away) -
 
 def test_a_token_plays_from_the_bucket(away: Away) -> None:
     acme, server = away.office.cast.acme, away.office.caller.server
-    reply = send(server, "GET", f"{BASE}playVoice?st={acme.token}", {"range": "bytes=10-19"})
+    reply = send(server, "GET", f"{BASE_PATH}playVoice?st={acme.token}", {"range": "bytes=10-19"})
     assert (reply.status, reply.body) == (206, acme.audio[acme.one.file_name][10:20])
-    head = send(server, "HEAD", f"{BASE}playVoice?st={acme.token}")
+    head = send(server, "HEAD", f"{BASE_PATH}playVoice?st={acme.token}")
     assert int(head.headers["content-length"]) == len(acme.audio[acme.one.file_name])
 
 
@@ -151,7 +151,7 @@ def test_an_answer_that_is_broken_off_by_the_service_is_resumed(away: Away, way:
     away.between.after_cut = Way.PASS
     way(Way.CUT)
     reply = away.ask("downloadRecordFile", {"fileName": away.big.file_name})
-    assert hashlib.sha256(reply.body).hexdigest() == away.big.kept.sha256
+    assert hashlib.sha256(reply.body).hexdigest() == away.big.blob.sha256
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -174,7 +174,7 @@ def test_a_service_that_is_silent_holds_up_nobody_else(away: Away, way: Callable
     with ExitStack() as stack:
         waiting = [stack.enter_context(server.connect()) for _ in range(40)]
         for one in waiting:
-            one.sendall(f"GET {BASE}playVoice?st={acme.token} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            one.sendall(f"GET {BASE_PATH}playVoice?st={acme.token} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         time.sleep(0.2)  # they are all in now
         assert away.ask("requestPlayVoice", {"fileName": acme.one.file_name}).code == "0"  # which writes a row
         assert len(select.select(waiting, [], [], 0)[0]) < len(waiting) // 2

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.wire import sign
-from ccfs.wire.operations import BASE
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import COMMON_VDN, Member, a_law, fill, keep_voice_file
 from tests.web.callers import Caller, OldCaller, caller, enveloped, send
 from tests.web.serving import Server, serving
@@ -59,16 +59,23 @@ def test_any_time_is_good_where_the_skew_is_0(acme: Caller, member: Member, year
 @pytest.mark.parametrize("host", ["ccfs.example:28443", "10.0.0.1"])
 def test_a_host_that_a_proxy_changed_may_have_been_signed(acme: Caller, host: str) -> None:
     body = enveloped({"callId": "none"})
-    request = sign.Request(method="POST", path=BASE + "downloadRecord", headers={"host": host}, body=body)
-    authorization = sign.sign(request, acme.ak, acme.sk, "2018-07-02T02:42:49Z", ("host",))
-    assert send(acme.server, "POST", BASE + "downloadRecord", {"Authorization": authorization}, body).code == "0300012"
+    request = signature.SignedRequest(
+        method="POST", path=BASE_PATH + "downloadRecord", headers={"host": host}, body=body
+    )
+    authorization = signature.sign_request(request, acme.ak, acme.sk, "2018-07-02T02:42:49Z", ("host",))
+    assert (
+        send(acme.server, "POST", BASE_PATH + "downloadRecord", {"Authorization": authorization}, body).code
+        == "0300012"
+    )
 
 
 def test_another_host_may_not(acme: Caller) -> None:
     body = enveloped({"callId": "none"})
-    request = sign.Request(method="POST", path=BASE + "downloadRecord", headers={"host": "evil.example"}, body=body)
-    authorization = sign.sign(request, acme.ak, acme.sk, "2018-07-02T02:42:49Z", ("host",))
-    assert send(acme.server, "POST", BASE + "downloadRecord", {"Authorization": authorization}, body).status == 401
+    request = signature.SignedRequest(
+        method="POST", path=BASE_PATH + "downloadRecord", headers={"host": "evil.example"}, body=body
+    )
+    authorization = signature.sign_request(request, acme.ak, acme.sk, "2018-07-02T02:42:49Z", ("host",))
+    assert send(acme.server, "POST", BASE_PATH + "downloadRecord", {"Authorization": authorization}, body).status == 401
 
 
 def test_texts_are_chinese(acme: Caller) -> None:
@@ -78,7 +85,7 @@ def test_texts_are_chinese(acme: Caller) -> None:
         '"resultData":"","resultCode":"0300012","resultDesc":"未查询到数据。"}'
     )
     assert acme.ask("downloadRecord", {}).json["resultDesc"] == "fileName的值不能为null。"
-    assert send(acme.server, "GET", f"{BASE}playVoice?st=").json["resultDesc"] == "参数token为空。"
+    assert send(acme.server, "GET", f"{BASE_PATH}playVoice?st=").json["resultDesc"] == "参数token为空。"
 
 
 def test_uploads_lie_where_the_rule_says_and_hash_as_it_says(acme: Caller, member: Member) -> None:
@@ -121,12 +128,12 @@ def test_the_upload_limit_is_that_of_the_setting(acme: Caller, member: Member) -
     assert acme.ask(target, {"data": wrapped}).code == "0"
     large = base64.b64encode(fits + b"x").decode()
     assert acme.ask(target, {"data": large}).json["resultDesc"] == "请求大小超过1 MB。"
-    assert acme.post(BASE + target, b"x" * (2 << 20)).code == "0390001"
+    assert acme.post(BASE_PATH + target, b"x" * (2 << 20)).code == "0390001"
 
 
 def test_a_token_ends_when_the_setting_says(acme: Caller, member: Member) -> None:
     token = acme.ask("requestPlayVoice", {"fileName": member.one.original_file_name}).json["resultData"]["token"]
-    play = f"{BASE}playVoice?t=1&version=2.0&st={token}"
+    play = f"{BASE_PATH}playVoice?t=1&version=2.0&st={token}"
     assert send(acme.server, "GET", play).body == member.audio[member.one.file_name]
     began = time.monotonic()
     while (reply := send(acme.server, "GET", play)).body.startswith(b"RIFF"):

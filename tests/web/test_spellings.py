@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ccfs.wire.operations import BASE
+from ccfs.protocol.operations import BASE_PATH
 from tests.cast import Cast
 from tests.web.callers import Caller, send
 from tests.web.doors import Ask, assert_refused, doors
@@ -76,6 +76,6 @@ def test_no_spelling_leads_to_a_file(acme: Caller, bolt: Caller, cast: Cast, tri
 
 @pytest.mark.parametrize("trick", ["..", "%2e%2e", "%2e%2e%2f", "\\..\\", "/etc/passwd", "%00", "a" * 5000])
 def test_no_path_of_a_request_leads_to_a_file(server: Server, trick: str) -> None:
-    for prefix in ("/", BASE, "/docs/", "/ccfs/"):
+    for prefix in ("/", BASE_PATH, "/docs/", "/ccfs/"):
         reply = send(server, "GET", f"{prefix}{trick}")
         assert (reply.status, reply.json["error"]) == (404, "Not Found")

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.wire import sign
-from ccfs.wire.operations import BASE, OPERATIONS
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.cast import Cast
 from tests.web.callers import Caller, OldCaller, Reply, enveloped, send
 from tests.web.doors import SOUND, assert_refused, doors, labels
@@ -21,7 +21,7 @@ from tests.web.serving import Server
 def test_every_operation_is_a_door(cast: Cast) -> None:
     assert list(doors(cast.acme, there=True)) == labels()
     tried = {operation.partition("?")[0] for operation, _ in doors(cast.acme, there=True).values()}
-    assert tried == {name for one in OPERATIONS if one.signed for name in (one.name, *one.aliases)}
+    assert tried == {name for one in OPERATIONS if one.is_signed for name in (one.name, *one.aliases)}
 
 
 @pytest.mark.parametrize("label", [label for label in labels() if label != "deletion"])
@@ -90,7 +90,7 @@ def stranger(kind: str, server: Server, cast: Cast) -> Caller:
 
 def assert_unauthorised(reply: Reply, operation: str) -> None:
     """The 401 of D0836, to the byte but for its time."""
-    path = BASE + operation.partition("?")[0]
+    path = BASE_PATH + operation.partition("?")[0]
     expected = (
         '{"timestamp":(\\d{13}),"status":401,"error":"Unauthorized","message":"No message available","path":"%s"}'
     )
@@ -137,12 +137,12 @@ def test_another_authorization_is_none(server: Server, cast: Cast, authorization
     sent = (
         {} if authorization is None else {"Authorization": authorization.format(ak=cast.acme.ak, token=cast.acme.token)}
     )
-    reply = send(server, "POST", BASE + "downloadRecordFile", sent, body)
+    reply = send(server, "POST", BASE_PATH + "downloadRecordFile", sent, body)
     assert_unauthorised(reply, "downloadRecordFile")
 
 
 def test_a_signature_is_for_one_request_only(acme: Caller, cast: Cast) -> None:
-    body, path = enveloped({"fileName": cast.acme.one.file_name}), BASE + "downloadRecordFile"
+    body, path = enveloped({"fileName": cast.acme.one.file_name}), BASE_PATH + "downloadRecordFile"
     signed = acme.signed(path, body)
     changed = enveloped({"fileName": cast.acme.two[0].file_name})
     assert len(changed) == len(body)
@@ -151,11 +151,11 @@ def test_a_signature_is_for_one_request_only(acme: Caller, cast: Cast) -> None:
     assert_unauthorised(send(acme.server, "POST", path, {**signed, "host": "ccfs.example"}, body), "downloadRecordFile")
     assert_unauthorised(send(acme.server, "POST", f"{path}?vdnId=8", signed, body), "downloadRecordFile")
     # a public client signs two operations with the URI of this one (spec 1.2)
-    assert_unauthorised(send(acme.server, "POST", BASE + "downloadRecord", signed, body), "downloadRecord")
+    assert_unauthorised(send(acme.server, "POST", BASE_PATH + "downloadRecord", signed, body), "downloadRecord")
 
 
 def test_a_query_is_signed_too(acme: Caller, cast: Cast) -> None:
-    target, body = f"{BASE}ivr/uploadFile?vdnId={cast.acme.vdn}", enveloped({"data": SOUND})
+    target, body = f"{BASE_PATH}ivr/uploadFile?vdnId={cast.acme.vdn}", enveloped({"data": SOUND})
     signed = acme.signed(target, body)
     reply = send(acme.server, "POST", target.replace(f"={cast.acme.vdn}", "=39"), signed, body)
     assert_unauthorised(reply, "ivr/uploadFile")
@@ -170,8 +170,8 @@ def test_an_old_client_signs_without_a_query_line(server: Server, cast: Cast) ->
 
 def test_a_token_is_worth_nothing_elsewhere(server: Server, cast: Cast) -> None:
     for operation in OPERATIONS:
-        if operation.signed:
-            reply = send(server, "POST", f"{BASE}{operation.name}?st={cast.acme.token}", {}, enveloped({}))
+        if operation.is_signed:
+            reply = send(server, "POST", f"{BASE_PATH}{operation.name}?st={cast.acme.token}", {}, enveloped({}))
             assert_unauthorised(reply, operation.name)
     as_a_key = Caller(server=server, ak=cast.acme.ak, sk=cast.acme.token)
     assert_unauthorised(as_a_key.ask("downloadRecord", {"callId": "x"}), "downloadRecord")
@@ -179,14 +179,18 @@ def test_a_token_is_worth_nothing_elsewhere(server: Server, cast: Cast) -> None:
 
 def test_the_longest_signature_that_is_read_is_checked_at_all(acme: Caller) -> None:
     body = enveloped({"callId": "none"})
-    request = sign.Request(method="POST", path=BASE + "downloadRecord", headers={"host": acme.server.host}, body=body)
-    spaced = sign.sign(request, acme.ak, acme.sk, f"{acme.moment():%Y-%m-%dT%H:%M:%SZ}", ("host",)).replace("/", " / ")
+    request = signature.SignedRequest(
+        method="POST", path=BASE_PATH + "downloadRecord", headers={"host": acme.server.host}, body=body
+    )
+    spaced = signature.sign_request(
+        request, acme.ak, acme.sk, f"{acme.moment():%Y-%m-%dT%H:%M:%SZ}", ("host",)
+    ).replace("/", " / ")
     reply = send(
-        acme.server, "POST", BASE + "downloadRecord", {"host": acme.server.host, "Authorization": spaced}, body
+        acme.server, "POST", BASE_PATH + "downloadRecord", {"host": acme.server.host, "Authorization": spaced}, body
     )
     assert reply.code == "0300012"  # blanks around the parts, as some of the manual's samples have them
 
 
 def test_the_manual_does_not_say_400(acme: Caller) -> None:
-    assert acme.post(BASE + "downloadRecord", b"no json").code == "0300004"
-    assert acme.post(BASE + "downloadRecord", b"").code == "0300007"
+    assert acme.post(BASE_PATH + "downloadRecord", b"no json").code == "0300004"
+    assert acme.post(BASE_PATH + "downloadRecord", b"").code == "0300007"

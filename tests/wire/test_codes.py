@@ -5,22 +5,22 @@ from collections.abc import Iterator
 import pytest
 
 from ccfs.model import errors
-from ccfs.wire.codes import CODES, SUCCESS, code_of, text_of
+from ccfs.protocol.error_codes import RESULT_CODES, SUCCESS, find_code, format_text
 
 # D0835, with {param} filled in as "fileName"; 0300008, 0300009 and 0300013 belong to what is not built yet.
 MANUAL = {
     "0300001": (errors.NullParameter, "The value of fileName cannot be null."),
     "0300002": (errors.EmptyParameter, "The value of fileName cannot be an empty string."),
-    "0300003": (errors.TooLong, "The length of fileName is too long."),
-    "0300004": (errors.WrongFormat, "The format of fileName is incorrect."),
-    "0300005": (errors.TooShort, "The length of fileName is too short."),
-    "0300006": (errors.WrongVersion, "The value of version is error, current version is fileName ."),
+    "0300003": (errors.ValueTooLong, "The length of fileName is too long."),
+    "0300004": (errors.InvalidFormat, "The format of fileName is incorrect."),
+    "0300005": (errors.ValueTooShort, "The length of fileName is too short."),
+    "0300006": (errors.UnsupportedVersion, "The value of version is error, current version is fileName ."),
     "0300007": (errors.EmptyBody, "The params of requestBody is null."),
-    "0300010": (errors.WrongDate, "The date in the value of fileName is in an incorrect format."),
+    "0300010": (errors.InvalidDate, "The date in the value of fileName is in an incorrect format."),
     "0300011": (errors.NoFile, "The file does not exist."),
     "0300012": (errors.NoData, "No data found."),
     "0300013": (errors.BeginAfterEnd, "The beginTime cannot be later than the endTime."),
-    "010106": (errors.TokenEmpty, "Parameter token is empty."),
+    "010106": (errors.EmptyToken, "Parameter token is empty."),
 }
 
 
@@ -34,8 +34,8 @@ def kinds(kind: type[errors.CcfsError]) -> Iterator[type[errors.CcfsError]]:
 @pytest.mark.parametrize("code", MANUAL)
 def test_a_code_of_the_manual_has_the_manuals_text(code: str) -> None:
     kind, text = MANUAL[code]
-    assert code_of(kind("fileName")).code == code
-    assert text_of(kind("fileName"), "en") == text
+    assert find_code(kind("fileName")).code == code
+    assert format_text(kind("fileName"), "en") == text
 
 
 def test_success_is_a_single_zero() -> None:
@@ -44,27 +44,27 @@ def test_success_is_a_single_zero() -> None:
 
 @pytest.mark.parametrize("kind", list(kinds(errors.CcfsError)))
 def test_every_error_has_a_code_and_a_text_in_both_languages(kind: type[errors.CcfsError]) -> None:
-    row = code_of(kind("fileName"))
+    row = find_code(kind("fileName"))
     assert row.code.isdigit()
     for language in ("en", "zh"):
-        text = text_of(kind("fileName"), language)
+        text = format_text(kind("fileName"), language)
         assert text
         assert "{" not in text
 
 
 def test_no_two_errors_share_a_code() -> None:
-    codes = [row.code for row in CODES.values()]
+    codes = [row.code for row in RESULT_CODES.values()]
     assert len(set(codes)) == len(codes)
 
 
 def test_codes_of_our_own_lie_outside_the_manuals_range() -> None:
-    ours = {row.code for row in CODES.values()} - MANUAL.keys() - {"401", "403"}
+    ours = {row.code for row in RESULT_CODES.values()} - MANUAL.keys() - {"401", "403"}
     assert all(code.startswith("0390") or code == "010107" for code in ours)
 
 
 def test_an_error_that_is_not_in_the_table_looks_like_what_it_is_a_kind_of() -> None:
-    assert code_of(errors.Misuse("x")).code == "0390000"
+    assert find_code(errors.OperatorError("x")).code == "0390000"
 
 
 def test_a_brace_in_a_value_is_only_a_brace() -> None:
-    assert text_of(errors.NullParameter("{0.__class__}"), "en") == "The value of {0.__class__} cannot be null."
+    assert format_text(errors.NullParameter("{0.__class__}"), "en") == "The value of {0.__class__} cannot be null."

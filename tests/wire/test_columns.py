@@ -4,11 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ccfs.model.agent_operation import AgentOperation, AgentSkillChange, Operation
-from ccfs.model.cdr import LAST, Cdr, Device, LeaveReason
-from ccfs.model.columns import AGENT_OPR, AGENT_SKILL, CALL, RECORD
-from ccfs.model.recording import Kept, Recording
-from ccfs.wire.columns import agent_opr_cells, agent_skill_cells, call_cells, record_cells
+from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType, AgentSkillChange
+from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType, LeaveReason
+from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
+from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.protocol.columns import (
+    format_agent_opr_cells,
+    format_agent_skill_cells,
+    format_call_cells,
+    format_record_cells,
+)
 
 AK, SHANGHAI = "DEMOAK0001", ZoneInfo("Asia/Shanghai")
 
@@ -30,7 +35,7 @@ RECORDING = Recording(
     file_name="/0/1/record/DEMOAK0001/acme/20180903/15470/2043295.wav",
     original_file_name="X:/17/0/20180903/15470/2043295.V3",
     user_wanted_skill_id="sales",
-    kept=Kept(location_id="0", key="k", size=1, sha256="00", crc32=0),
+    blob=BlobRef(location_id="0", key="k", size=1, sha256="00", crc32=0),
     source_sha256="00",
 )
 CDR = Cdr(
@@ -48,20 +53,20 @@ CDR = Cdr(
     ack_end=at("12:43:29"),
     call_begin=at("12:43:29"),
     call_end=at("12:50:00"),
-    device_type=Device.AGENT,
+    device_type=DeviceType.AGENT,
     device_no=15470,
     release_cause=16,
-    pre_device_type=Device.QUEUE,
+    pre_device_type=DeviceType.QUEUE,
     pre_device_no=3,
     leave_reason=LeaveReason.USER_HUNG_UP,
     current_skill_id="sales",
-    line_key="00",
+    source_key="00",
 )
 
 
 def test_a_recording_has_the_cells_of_the_index() -> None:
-    cells = record_cells(RECORDING, developer=AK, zone=SHANGHAI)
-    assert dict(zip(RECORD, cells, strict=True)) == {
+    cells = format_record_cells(RECORDING, developer=AK, zone=SHANGHAI)
+    assert dict(zip(RECORD_COLUMNS, cells, strict=True)) == {
         "developer": AK,
         "account_id": "acme",
         "cc_id": "1",
@@ -84,8 +89,8 @@ def test_a_recording_has_the_cells_of_the_index() -> None:
 
 
 def test_a_cdr_has_the_cells_of_the_index() -> None:
-    cells = call_cells(CDR, developer=AK, zone=SHANGHAI)
-    assert dict(zip(CALL, cells, strict=True)) == {
+    cells = format_call_cells(CDR, developer=AK, zone=SHANGHAI)
+    assert dict(zip(CALL_COLUMNS, cells, strict=True)) == {
         "developer": AK,
         "account_id": "acme",
         "cc_id": "1",
@@ -103,7 +108,7 @@ def test_a_cdr_has_the_cells_of_the_index() -> None:
         "device_no": "15470",
         "call_type": "0",
         "release_cause": "16",
-        "call_id_num": str(LAST),
+        "call_id_num": str(LAST_LEG),
         "vdn_id": "17",
         "pre_device_type": "1",
         "pre_device_no": "3",
@@ -116,8 +121,8 @@ def test_a_cdr_has_the_cells_of_the_index() -> None:
 
 
 def test_a_time_that_is_not_there_is_an_empty_cell() -> None:
-    cells = call_cells(replace(CDR, wait_begin=None, call_end=None), developer=AK, zone=SHANGHAI)
-    assert cells[CALL.index("wait_begin")] == cells[CALL.index("call_end")] == ""
+    cells = format_call_cells(replace(CDR, wait_begin=None, call_end=None), developer=AK, zone=SHANGHAI)
+    assert cells[CALL_COLUMNS.index("wait_begin")] == cells[CALL_COLUMNS.index("call_end")] == ""
 
 
 def test_an_agent_operation_has_the_cells_of_the_index() -> None:
@@ -126,14 +131,14 @@ def test_an_agent_operation_has_the_cells_of_the_index() -> None:
         account_id="acme",
         agent_id="15470",
         begin=at("01:00:00"),
-        op_type=Operation.SIGN_IN,
+        op_type=AgentOperationType.SIGN_IN,
         vdn_id="17",
         cc_id="1",
         phone_no="15470",
     )
     who = ["a1b2", AK, "acme", "15470", "", "", "", "2018-09-03 09:00:00", "", "1", "-1", "-1", "5", "17", "1"]
-    assert agent_opr_cells(operation, developer=AK, zone=SHANGHAI) == [*who, "", "15470", "", "0", "", ""]
-    assert len(AGENT_OPR) == 21
+    assert format_agent_opr_cells(operation, developer=AK, zone=SHANGHAI) == [*who, "", "15470", "", "0", "", ""]
+    assert len(AGENT_OPR_COLUMNS) == 21
 
 
 def test_a_skill_change_is_in_the_accounts_zone_but_for_its_update() -> None:
@@ -151,7 +156,7 @@ def test_a_skill_change_is_in_the_accounts_zone_but_for_its_update() -> None:
         update_time=at("02:00:01"),
         month_of_year=9,
     )
-    cells = dict(zip(AGENT_SKILL, agent_skill_cells(change, developer=AK, zone=SHANGHAI), strict=True))
+    cells = dict(zip(AGENT_SKILL_COLUMNS, format_agent_skill_cells(change, developer=AK, zone=SHANGHAI), strict=True))
     assert cells["operate_time"] == "2018-09-03 09:00:00"
     assert cells["operate_end_time"] == "2018-09-03 10:00:00"
     assert cells["update_time"] == "2018-09-03 02:00:01"

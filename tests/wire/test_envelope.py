@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.model import errors
-from ccfs.wire import envelope
+from ccfs.protocol import responses
 
 
 def test_a_success_with_the_deprecated_mirror() -> None:
     # the answer of D0814 and D0822, but for what it holds
-    assert envelope.success({"token": "7D41CF5D"}, mirror=True) == (
+    assert responses.build_success({"token": "7D41CF5D"}, mirror=True) == (
         b'{"response":{"version":"2.0","resultCode":"0","resultMsg":"success"},'
         b'"resultData":{"token":"7D41CF5D"},"resultCode":"0","resultDesc":"success"}'
     )
@@ -21,7 +21,7 @@ def test_a_success_with_the_deprecated_mirror() -> None:
 def test_a_success_without_it() -> None:
     # the answer of D0827
     data = {"fileName": "Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav", "locationId": ["0", "256"]}
-    assert envelope.success(data, mirror=False) == (
+    assert responses.build_success(data, mirror=False) == (
         b'{"resultData":{"fileName":"Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav",'
         b'"locationId":["0","256"]},"resultCode":"0","resultDesc":"success"}'
     )
@@ -29,20 +29,20 @@ def test_a_success_without_it() -> None:
 
 def test_the_failure_of_playback() -> None:
     # the answer of D0823
-    assert envelope.failure(errors.TokenEmpty(), mirror=False, data=None) == (
+    assert responses.build_failure(errors.EmptyToken(), mirror=False, data=None) == (
         b'{"resultData":null,"resultCode":"010106","resultDesc":"Parameter token is empty."}'
     )
 
 
 def test_the_failure_of_a_download_with_the_mirror() -> None:
-    assert envelope.failure(errors.NoFile(), mirror=True, data="") == (
+    assert responses.build_failure(errors.NoFile(), mirror=True, data="") == (
         b'{"response":{"version":"2.0","resultCode":"0300011","resultMsg":"The file does not exist."},'
         b'"resultData":"","resultCode":"0300011","resultDesc":"The file does not exist."}'
     )
 
 
 def test_a_failure_in_chinese_is_utf_8_and_not_escaped() -> None:
-    sent = envelope.failure(errors.NullParameter("fileName"), mirror=False, data="", language="zh")
+    sent = responses.build_failure(errors.NullParameter("fileName"), mirror=False, data="", language="zh")
     assert sent == '{"resultData":"","resultCode":"0300001","resultDesc":"fileName的值不能为null。"}'.encode()
 
 
@@ -54,7 +54,7 @@ def test_a_refusal_has_five_fields(status: int, error: str) -> None:
     # D0836's sample: {"timestamp":1532142010247,"status":403,"error":"Forbidden","message":"No message available",…}
     path = "/CCFS/resource/ccfs/queryBillData"
     assert (
-        envelope.refusal(status, path, 1532142010247)
+        responses.build_http_error(status, path, 1532142010247)
         == (
             f'{{"timestamp":1532142010247,"status":{status},"error":"{error}",'
             f'"message":"No message available","path":"{path}"}}'
@@ -64,4 +64,4 @@ def test_a_refusal_has_five_fields(status: int, error: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_no_path_breaks_out_of_a_refusal(path: str) -> None:
-    assert json.loads(envelope.refusal(404, path, 0))["path"] == path
+    assert json.loads(responses.build_http_error(404, path, 0))["path"] == path

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccfs.protocol import file_names
 from ccfs.settings import Settings
-from ccfs.wire import names
 
 UPLOADS = Settings.model_fields["upload_path_rule"].default
 DOWNLOADS = Settings.model_fields["download_path_rule"].default
@@ -29,26 +29,26 @@ odd_names = st.lists(
     ],
 )
 def test_a_name_has_one_spelling(name: str, kept: str) -> None:
-    assert names.canonical(name) == kept
+    assert file_names.canonicalise_name(name) == kept
 
 
 @given(texts | odd_names)
 def test_the_spelling_does_not_change_again(name: str) -> None:
-    once = names.canonical(name)
+    once = file_names.canonicalise_name(name)
     assert "\\" not in once
-    assert names.canonical(once) == once
+    assert file_names.canonicalise_name(once) == once
 
 
 @pytest.mark.parametrize(
     "name", ["Y:/39/record/20201015/a.wav", "/0/1/record/AK/13533/20201015/512/1.V3", "Y:/录音/a.wav"]
 )
 def test_a_plain_name_is_plain(name: str) -> None:
-    assert names.is_plain(name)
+    assert file_names.is_plain_name(name)
 
 
 @pytest.mark.parametrize("name", ["Y:/39/../a.wav", "Y:/./a.wav", "Y://a.wav", "Y:/a/", "Y:/a\0.wav", "Y:/a\n.wav"])
 def test_a_name_with_a_detour_is_not(name: str) -> None:
-    assert not names.is_plain(name)
+    assert not file_names.is_plain_name(name)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_name_with_a_detour_is_not(name: str) -> None:
     ],
 )
 def test_a_recordings_name_with_a_wrong_date_is_noticed(name: str) -> None:
-    assert names.date_is_wrong(name)
+    assert file_names.has_invalid_date(name)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_recordings_name_with_a_wrong_date_is_noticed(name: str) -> None:
     ],
 )
 def test_another_name_has_no_wrong_date(name: str) -> None:
-    assert not names.date_is_wrong(name)
+    assert not file_names.has_invalid_date(name)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_another_name_has_no_wrong_date(name: str) -> None:
     ],
 )
 def test_a_voice_message_names_its_vdn(name: str, folder: str, vdn: int | None) -> None:
-    assert names.vdn_of_ivr_message(name, folder) == vdn
+    assert file_names.parse_ivr_message_vdn(name, folder) == vdn
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_voice_message_names_its_vdn(name: str, folder: str, vdn: int | None) 
     ],
 )
 def test_a_recording_of_the_intelligent_ivr_names_its_vdn(name: str, vdn: int | None) -> None:
-    assert names.vdn_of_oiap_record(name) == vdn
+    assert file_names.parse_oiap_record_vdn(name) == vdn
 
 
 @pytest.mark.parametrize(
@@ -129,31 +129,31 @@ def test_a_recording_of_the_intelligent_ivr_names_its_vdn(name: str, vdn: int | 
     ],
 )
 def test_a_path_below_a_rule_names_its_vdn(name: str, vdn: int | None) -> None:
-    assert names.vdn_by_rules(name, DOWNLOADS) == vdn
+    assert file_names.vdn_from_path_rules(name, DOWNLOADS) == vdn
 
 
 def test_a_rule_is_taken_letter_by_letter() -> None:
-    assert names.vdn_by_rules("Y:/a.c/5/x.wav", "/a.c/%VDNNO%/") == 5
-    assert names.vdn_by_rules("Y:/abc/5/x.wav", "/a.c/%VDNNO%/") is None
+    assert file_names.vdn_from_path_rules("Y:/a.c/5/x.wav", "/a.c/%VDNNO%/") == 5
+    assert file_names.vdn_from_path_rules("Y:/abc/5/x.wav", "/a.c/%VDNNO%/") is None
 
 
 @given(st.integers(0, 999_999_999), st.text("abcXYZ019", min_size=8, max_size=8), st.integers(0, 2**42))
 def test_an_upload_is_named_by_the_rule_and_found_by_it(vdn: int, random8: str, now_ms: int) -> None:
-    name = names.upload_name(UPLOADS, vdn, random8, now_ms)
+    name = file_names.build_upload_name(UPLOADS, vdn, random8, now_ms)
     assert name == f"Y:/3rdfile/{vdn}/thirdvoicebotfile/{random8}_{now_ms}.wav"
-    assert names.is_plain(name)
-    assert names.canonical(name) == name
-    assert names.vdn_by_rules(name, UPLOADS) == vdn
-    assert names.vdn_by_rules(name, DOWNLOADS) == vdn
+    assert file_names.is_plain_name(name)
+    assert file_names.canonicalise_name(name) == name
+    assert file_names.vdn_from_path_rules(name, UPLOADS) == vdn
+    assert file_names.vdn_from_path_rules(name, DOWNLOADS) == vdn
 
 
 @given(texts | odd_names)
 def test_whatever_is_asked_for_a_vdn_is_one_that_stands_in_it(name: str) -> None:
     found = (
-        names.vdn_of_ivr_message(name, "record"),
-        names.vdn_of_oiap_record(name),
-        names.vdn_by_rules(name, DOWNLOADS),
-        names.vdn_by_rules(name, UPLOADS),
+        file_names.parse_ivr_message_vdn(name, "record"),
+        file_names.parse_oiap_record_vdn(name),
+        file_names.vdn_from_path_rules(name, DOWNLOADS),
+        file_names.vdn_from_path_rules(name, UPLOADS),
     )
     assert all(vdn is None or vdn in map(int, re.findall(r"\d{1,9}", name)) for vdn in found)
-    assert isinstance(names.date_is_wrong(name), bool)
+    assert isinstance(file_names.has_invalid_date(name), bool)

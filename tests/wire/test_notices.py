@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.window import Window
-from ccfs.wire import notices, sign
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.protocol import callbacks, signature
 
 AK, SK = "TESTAK0001", "TestSecretKey0001"
 ID = "9239cb50a8384bb0ab503441bf089446"  # the responseId of D0814's sample
@@ -19,21 +19,21 @@ NOW = datetime(2018, 7, 2, 2, 42, 49, 310_000, tzinfo=UTC)
 URL = "https://cb.example.com:8000/callback"
 
 
-def export(kind: Kind, account_id: str = "") -> Export:
+def export(kind: ExportKind, account_id: str = "") -> Export:
     return Export(
         response_id=ID,
         kind=kind,
         tables=("call",),
-        window=Window(begin=NOW - timedelta(days=3), end=NOW),
-        filter=Filter(account_id=account_id),
+        window=TimeWindow(begin=NOW - timedelta(days=3), end=NOW),
+        filter=ExportFilter(account_id=account_id),
         callback_url=URL,
-        asked_on=date(2018, 7, 2),
-        asked_at=NOW,
+        requested_on=date(2018, 7, 2),
+        requested_at=NOW,
     )
 
 
 def headers(url: str = URL, body: bytes = b"{}", *, now: datetime = NOW, port: bool = True) -> dict[str, str]:
-    return notices.headers(url, body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=port)
+    return callbacks.build_headers(url, body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=port)
 
 
 class TestTheBody:
@@ -42,22 +42,24 @@ class TestTheBody:
     @pytest.mark.parametrize(
         ("kind", "names"),
         [
-            (Kind.BILL, ["billFileName", "billName"]),
-            (Kind.AGENT_OPERATION, ["agentOprInfoFileName", "fileName"]),
-            (Kind.AGENT_SKILL, ["agentSkillInfoFileName", "agentOprSkillFileName", "fileName"]),
+            (ExportKind.BILL, ["billFileName", "billName"]),
+            (ExportKind.AGENT_OPERATION, ["agentOprInfoFileName", "fileName"]),
+            (ExportKind.AGENT_SKILL, ["agentSkillInfoFileName", "agentOprSkillFileName", "fileName"]),
         ],
     )
-    def test_the_file_stands_under_every_name_that_the_manual_has_for_it(self, kind: Kind, names: list[str]) -> None:
-        told = json.loads(notices.body(export(kind)))["msgBody"]
+    def test_the_file_stands_under_every_name_that_the_manual_has_for_it(
+        self, kind: ExportKind, names: list[str]
+    ) -> None:
+        told = json.loads(callbacks.build_body(export(kind)))["msgBody"]
         assert told == {"responseId": ID, **dict.fromkeys(names, FILE)}
 
     def test_the_account_is_told_if_one_was_asked_for(self) -> None:
-        told = json.loads(notices.body(export(Kind.BILL, account_id="169852")))["msgBody"]
+        told = json.loads(callbacks.build_body(export(ExportKind.BILL, account_id="169852")))["msgBody"]
         assert told == {"responseId": ID, "billFileName": FILE, "billName": FILE, "accountId": "169852"}
 
     def test_it_stands_in_the_envelope_of_the_sample(self) -> None:
         # D0814: the table's name and the prose's
-        assert notices.body(export(Kind.BILL)) == (
+        assert callbacks.build_body(export(ExportKind.BILL)) == (
             b'{"request":{"version":"2.0"},"msgBody":{"responseId":"9239cb50a8384bb0ab503441bf089446",'
             b'"billFileName":"20180702_9239cb50a8384bb0ab503441bf089446.zip",'
             b'"billName":"20180702_9239cb50a8384bb0ab503441bf089446.zip"}}'
@@ -124,16 +126,18 @@ QUERIES = ("", "?", "?y=1", "?b=2&a=1&a=0", "?%E5=%2B&+=", "?flag&&x=/y?z")
 )
 def test_what_is_sent_verifies(path: str, query: str, host: str, body: bytes, port: bool) -> None:
     found = {name.lower(): value for name, value in headers(f"https://{host}{path}{query}", body, port=port).items()}
-    authorization = sign.parse(found["authorization"])
+    authorization = signature.parse_authorization(found["authorization"])
     sent: dict[str, Any] = {"path": path or "/", "query": query[1:], "headers": found, "body": body}
-    request = sign.Request(method="POST", **sent)
-    assert sign.verify(authorization, request, ["an older secret", SK])
-    assert not sign.verify(authorization, request, ["another secret"])
-    assert not sign.verify(authorization, sign.Request(method="POST", **sent | {"body": body + b" "}), [SK])
+    request = signature.SignedRequest(method="POST", **sent)
+    assert signature.verify_request(authorization, request, ["an older secret", SK])
+    assert not signature.verify_request(authorization, request, ["another secret"])
+    assert not signature.verify_request(
+        authorization, signature.SignedRequest(method="POST", **sent | {"body": body + b" "}), [SK]
+    )
 
 
 def test_a_host_beyond_ascii_is_named_as_dns_knows_it() -> None:
-    made = notices.headers(
+    made = callbacks.build_headers(
         "http://b\u00fccher.example:8000/cb",
         b"{}",
         ak="AK",

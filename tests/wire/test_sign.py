@@ -12,22 +12,22 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from ccfs.wire.sign import (
+from ccfs.protocol.signature import (
     Authorization,
-    Malformed,
-    Request,
-    canonical_query,
-    instant,
-    normalize,
-    parse,
-    query_pairs,
-    sign,
-    verify,
+    MalformedAuthorization,
+    SignedRequest,
+    build_canonical_query,
+    parse_authorization,
+    parse_query,
+    parse_timestamp,
+    percent_encode,
+    sign_request,
+    verify_request,
 )
 
 AK, SK, NOON = "TESTAK0001", "TestSecretKey0001", "2018-07-02T12:00:00Z"
 GOOD = "f" * 64
-PLAIN = Request(
+PLAIN = SignedRequest(
     method="POST",
     path="/CCFS/resource/ccfs/queryBillData",
     headers={"host": "ccfs.example.com:8443", "content-type": "application/json", "content-length": "2"},
@@ -39,7 +39,7 @@ PLAIN = Request(
 
 
 def test_the_parts_are_read() -> None:
-    read = parse(f"auth-v2/ak/{NOON}/Content-Type;host/{GOOD}")
+    read = parse_authorization(f"auth-v2/ak/{NOON}/Content-Type;host/{GOOD}")
     assert read == Authorization(ak="ak", timestamp=NOON, signed_headers=("Content-Type", "host"), signature=GOOD)
     assert read.prefix == f"auth-v2/ak/{NOON}/Content-Type;host"
 
@@ -74,21 +74,21 @@ def test_the_parts_are_read() -> None:
     ],
 )
 def test_a_header_that_cannot_be_read_is_malformed(header: str) -> None:
-    with pytest.raises(Malformed):
-        parse(header)
+    with pytest.raises(MalformedAuthorization):
+        parse_authorization(header)
 
 
 @given(st.text(max_size=60) | st.text("/;:-TZauthv2 host0123456789", max_size=120))
 def test_no_header_makes_anything_worse_than_malformed(header: str) -> None:
-    with suppress(Malformed):
-        assert parse(header).ak in header
+    with suppress(MalformedAuthorization):
+        assert parse_authorization(header).ak in header
 
 
 def test_both_forms_of_a_timestamp_are_read() -> None:
-    assert instant("2018-07-02T02:42:49Z") == datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
-    assert instant("2018-07-02T02:42:49.007Z") == datetime(2018, 7, 2, 2, 42, 49, 7000, tzinfo=UTC)
-    assert instant("2018-07-02T02:42:49.5Z") == datetime(2018, 7, 2, 2, 42, 49, 500_000, tzinfo=UTC)
-    assert instant("2018-07-02T02:42:49.123456Z").utcoffset() == UTC.utcoffset(None)
+    assert parse_timestamp("2018-07-02T02:42:49Z") == datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
+    assert parse_timestamp("2018-07-02T02:42:49.007Z") == datetime(2018, 7, 2, 2, 42, 49, 7000, tzinfo=UTC)
+    assert parse_timestamp("2018-07-02T02:42:49.5Z") == datetime(2018, 7, 2, 2, 42, 49, 500_000, tzinfo=UTC)
+    assert parse_timestamp("2018-07-02T02:42:49.123456Z").utcoffset() == UTC.utcoffset(None)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_both_forms_of_a_timestamp_are_read() -> None:
     ],
 )
 def test_any_other_timestamp_is_malformed(timestamp: str) -> None:
-    with pytest.raises(Malformed):
-        instant(timestamp)
+    with pytest.raises(MalformedAuthorization):
+        parse_timestamp(timestamp)
 
 
 # --- the canonical form
@@ -119,20 +119,20 @@ def test_any_other_timestamp_is_malformed(timestamp: str) -> None:
 @example(bytes(range(256)))
 @example(b"~-._*'()! +/%25\n\r\0")
 def test_normalize_equals_quote(data: bytes) -> None:
-    assert normalize(data) == quote(data, safe="-._~").encode()
+    assert percent_encode(data) == quote(data, safe="-._~").encode()
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_001])
 def test_normalize_equals_quote_where_pieces_meet(size: int) -> None:
     data = ("录音\r\n%{}a1" * (size // 10)).encode()[:size]
-    assert normalize(data) == quote(data, safe="-._~").encode()
+    assert percent_encode(data) == quote(data, safe="-._~").encode()
 
 
 def test_a_query_is_decoded_as_a_form_and_encoded_anew() -> None:
-    assert query_pairs("b=x+y&a&&c=%2B=&=v") == [(b"b", b"x y"), (b"a", b""), (b"c", b"+="), (b"", b"v")]
-    assert query_pairs("bad=%zz%4") == [(b"bad", b"%zz%4")]
-    assert canonical_query(query_pairs("b=2&a-=1&a=1&b=10")) == b"a-=1&a=1&b=10&b=2"
-    assert canonical_query(query_pairs("")) == canonical_query(query_pairs("&&")) == b""
+    assert parse_query("b=x+y&a&&c=%2B=&=v") == [(b"b", b"x y"), (b"a", b""), (b"c", b"+="), (b"", b"v")]
+    assert parse_query("bad=%zz%4") == [(b"bad", b"%zz%4")]
+    assert build_canonical_query(parse_query("b=2&a-=1&a=1&b=10")) == b"a-=1&a=1&b=10&b=2"
+    assert build_canonical_query(parse_query("")) == build_canonical_query(parse_query("&&")) == b""
 
 
 # --- what we refuse to sign
@@ -152,7 +152,7 @@ def test_a_query_is_decoded_as_a_form_and_encoded_anew() -> None:
 )
 def test_we_do_not_sign_what_nobody_could_verify(ak: str, timestamp: str, signed_headers: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r"."):
-        sign(PLAIN, ak, SK, timestamp, signed_headers)
+        sign_request(PLAIN, ak, SK, timestamp, signed_headers)
 
 
 # --- for any request
@@ -163,7 +163,7 @@ VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_ch
 WIRE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="?#\x7f"), max_size=30)
 HEADERS = st.dictionaries(TOKEN.filter(lambda name: name != "authorization"), VALUE, max_size=4)
 REQUESTS = st.builds(
-    Request,
+    SignedRequest,
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     path=WIRE.map("/".__add__),
     query=WIRE | st.just(""),
@@ -173,24 +173,26 @@ REQUESTS = st.builds(
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-def signed(request: Request, sk: str = SK, *, empty_query_line: bool = False) -> Authorization:
-    return parse(sign(request, AK, sk, NOON, tuple(request.headers), empty_query_line=empty_query_line))
+def signed(request: SignedRequest, sk: str = SK, *, empty_query_line: bool = False) -> Authorization:
+    return parse_authorization(
+        sign_request(request, AK, sk, NOON, tuple(request.headers), empty_query_line=empty_query_line)
+    )
 
 
 @given(REQUESTS, SECRETS, st.booleans())
-def test_what_is_signed_is_verified(request: Request, sk: str, empty_query_line: bool) -> None:
+def test_what_is_signed_is_verified(request: SignedRequest, sk: str, empty_query_line: bool) -> None:
     authorization = signed(request, sk, empty_query_line=empty_query_line)
-    assert verify(authorization, request, [sk])
-    assert verify(authorization, request, ["the newer secret", sk])
-    assert not verify(authorization, request, [sk + "x"])
-    assert not verify(authorization, request, [])
+    assert verify_request(authorization, request, [sk])
+    assert verify_request(authorization, request, ["the newer secret", sk])
+    assert not verify_request(authorization, request, [sk + "x"])
+    assert not verify_request(authorization, request, [])
 
 
-def same_meaning(one: Request, other: Request) -> bool:
+def same_meaning(one: SignedRequest, other: SignedRequest) -> bool:
     """Whether a server would read the same from both: the spelling of a query, and line breaks in a body."""
 
-    def read(request: Request) -> Request:
-        query = canonical_query(query_pairs(request.query)).decode()
+    def read(request: SignedRequest) -> SignedRequest:
+        query = build_canonical_query(parse_query(request.query)).decode()
         return replace(request, query=query, body=request.body.replace(b"\r", b"").replace(b"\n", b""))
 
     return read(one) == read(other)
@@ -204,7 +206,7 @@ def change_text(draw: st.DrawFn, was: str) -> str:
 
 
 @st.composite
-def changed(draw: st.DrawFn, request: Request) -> Request:
+def changed(draw: st.DrawFn, request: SignedRequest) -> SignedRequest:
     """The request with one byte of one part changed."""
     part = draw(st.sampled_from(["method", "path", "query", "header", "body"]))
     if part == "body":
@@ -221,31 +223,33 @@ def changed(draw: st.DrawFn, request: Request) -> Request:
 
 @settings(max_examples=400)
 @given(st.data(), REQUESTS, st.booleans())
-def test_any_changed_byte_of_the_request_fails(data: st.DataObject, request: Request, empty_query_line: bool) -> None:
+def test_any_changed_byte_of_the_request_fails(
+    data: st.DataObject, request: SignedRequest, empty_query_line: bool
+) -> None:
     authorization = signed(request, empty_query_line=empty_query_line)
     other = data.draw(changed(request))
     assume(not same_meaning(request, other))
-    assert not verify(authorization, other, [SK])
+    assert not verify_request(authorization, other, [SK])
 
 
 @given(REQUESTS, st.data())
-def test_any_changed_character_of_the_header_fails(request: Request, data: st.DataObject) -> None:
-    header = sign(request, AK, SK, NOON, tuple(request.headers))
+def test_any_changed_character_of_the_header_fails(request: SignedRequest, data: st.DataObject) -> None:
+    header = sign_request(request, AK, SK, NOON, tuple(request.headers))
     at = data.draw(st.integers(0, len(header) - 1))
     other = (
         header[:at] + data.draw(st.sampled_from("0aAZ/;:-.").filter(lambda new: new != header[at])) + header[at + 1 :]
     )
     try:
-        assert not verify(parse(other), request, [SK])
-    except Malformed:
-        assert parse(header).prefix == header.rpartition("/")[0]
+        assert not verify_request(parse_authorization(other), request, [SK])
+    except MalformedAuthorization:
+        assert parse_authorization(header).prefix == header.rpartition("/")[0]
 
 
 @given(REQUESTS, st.binary(max_size=60))
-def test_a_body_may_be_signed_without_its_line_breaks_but_not_with_more(request: Request, body: bytes) -> None:
+def test_a_body_may_be_signed_without_its_line_breaks_but_not_with_more(request: SignedRequest, body: bytes) -> None:
     bare = body.replace(b"\r", b"").replace(b"\n", b"")
-    assert verify(signed(replace(request, body=bare)), replace(request, body=body), [SK])
-    assert verify(signed(replace(request, body=body)), replace(request, body=bare), [SK]) == (bare == body)
+    assert verify_request(signed(replace(request, body=bare)), replace(request, body=body), [SK])
+    assert verify_request(signed(replace(request, body=body)), replace(request, body=bare), [SK]) == (bare == body)
 
 
 # --- time
@@ -275,7 +279,7 @@ def test_an_unknown_key_an_absent_header_and_a_wrong_signature_take_the_same_wor
 
     def work(authorization: Authorization, secrets: list[str]) -> int:
         fed.clear()
-        assert not verify(authorization, request, secrets)
+        assert not verify_request(authorization, request, secrets)
         return sum(fed)
 
     monkeypatch.setattr(hmac, "new", Counted)
@@ -291,7 +295,7 @@ def test_seven_megabytes_do_not_stall_the_others() -> None:
 
 
 def is_shared(*arguments: object) -> bool:
-    gaps, checking = list[float](), threading.Thread(target=verify, args=(*arguments, [SK]))
+    gaps, checking = list[float](), threading.Thread(target=verify_request, args=(*arguments, [SK]))
     checking.start()
     while checking.is_alive():
         before = time.perf_counter()

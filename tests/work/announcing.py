@@ -9,23 +9,25 @@ from itertools import count
 from pathlib import Path
 
 from ccfs import settings
-from ccfs.model.callback_url import callback_url
-from ccfs.model.delivery import Delivery, Schedule, State
-from ccfs.model.export import Export, Filter, Kind
-from ccfs.model.tenancy import App
-from ccfs.model.window import Window
-from ccfs.node import Node, now
-from ccfs.node.work import senders
-from ccfs.store import deliveries, exports, schema, tenancy
-from ccfs.store.deliveries import Listed
-from ccfs.store.trusted_certificates import Trusted
-from ccfs.work.deliver import Announcer, Terms
-from ccfs.work.egress import Egress
-from ccfs.work.sockets import Limits, Resolve, system_resolve
+from ccfs.db import schema
+from ccfs.db.system import tenants
+from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.tenant import deliveries, exports
+from ccfs.db.tenant.deliveries import DeliveryView
+from ccfs.model.exports.callback_url import parse_callback_url
+from ccfs.model.exports.delivery import Delivery, DeliveryState, RetrySchedule
+from ccfs.model.exports.export import Export, ExportFilter, ExportKind
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from ccfs.server.node import Node, utc_now
+from ccfs.server.worker_process import build_sender_directory
+from ccfs.workers.callbacks.http_client import CallbackHttpClient
+from ccfs.workers.callbacks.safe_network import ExchangeLimits, Resolver, resolve_host
+from ccfs.workers.callbacks.worker import CallbackWorker, DeliveryConfig
 
 AK, SK = "ACMEAK0001", "the-secret-of-acme-000000000000"
 _OTHERS = (schema.callback_prefixes, schema.trusted_certificates)
-PATIENT = Limits(connect=60, send=60, receive=60, whole=90)
+PATIENT = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)
 EVERY = timedelta(seconds=0.3)
 LONG = 90.0  # seconds until a test gives up: far more than anything takes where the machine is busy
 
@@ -40,24 +42,24 @@ class Stage:
 
     def bind(self, prefix: str, *, may_be_private: bool = False) -> None:
         """Let the app be called back there."""
-        with self.node.database.writing() as connection:
-            tenancy.bind_callback(connection, self.app, prefix, may_be_private=may_be_private)
+        with self.node.database.write_transaction() as connection:
+            tenants.bind_callback(connection, self.app, prefix, may_be_private=may_be_private)
         self._a_second_passes()
 
     def unbind(self, prefix: str) -> None:
         """And no longer."""
-        with self.node.database.writing() as connection:
-            tenancy.unbind_callback(connection, self.app, prefix)
+        with self.node.database.write_transaction() as connection:
+            tenants.unbind_callback(connection, self.app, prefix)
         self._a_second_passes()
 
     def _a_second_passes(self) -> None:
         """As long as a picture of tenancy may be old on PostgreSQL."""
-        self.node.pictures.look_again()
+        self.node.tenant_cache.invalidate()
 
     def announce(self, *urls: str) -> list[str]:
         """A delivery to each of the URLs, due now: their ids."""
         made = []
-        with self.node.database.writing() as connection:
+        with self.node.database.write_transaction() as connection:
             for url in urls:
                 export = exported(next(self.numbers), url)
                 exports.add(connection, self.app, export)
@@ -67,33 +69,33 @@ class Stage:
                     ak=self.app.ak,
                     url=url,
                     body=b'{"request":{"version":"2.0"}}',
-                    created_at=now(),
+                    created_at=utc_now(),
                 )
-                target = callback_url(url)
+                target = parse_callback_url(url)
                 assert target
-                receiver = f"{target.scheme}://{target.site}"
-                deliveries.add(connection, self.app, one, export.response_id, receiver, now())
+                receiver = f"{target.scheme}://{target.host_port}"
+                deliveries.add(connection, self.app, one, export.response_id, receiver, utc_now())
                 made.append(one.id)
         return made
 
-    def shown(self, delivery_id: str) -> Listed:
+    def shown(self, delivery_id: str) -> DeliveryView:
         """A delivery with its attempts."""
-        with self.node.database.reading() as connection:
-            found = deliveries.shown(connection, self.app, delivery_id)
+        with self.node.database.read_transaction() as connection:
+            found = deliveries.get_with_attempts(connection, self.app, delivery_id)
         assert found
         return found
 
     def clear(self) -> None:
         """As if nothing had ever been announced, bound or trusted."""
-        with self.node.database.writing() as connection:
+        with self.node.database.write_transaction() as connection:
             for table in (schema.delivery_attempts, schema.deliveries, schema.exports, *_OTHERS):
                 connection.execute(table.delete())
-            tenancy.changed(connection)
+            tenants.bump_version(connection)
 
     def counts(self) -> dict[str, int]:
         """How many are in each state."""
-        with self.node.database.reading() as connection:
-            return deliveries.counts(connection)
+        with self.node.database.read_transaction() as connection:
+            return deliveries.count_by_state(connection)
 
     def failures(self, delivery_id: str) -> list[str]:
         """Why each attempt failed; empty for the one that did not."""
@@ -101,7 +103,7 @@ class Stage:
 
     def delivered(self, *ids: str) -> None:
         """Wait until these are."""
-        until(lambda: all(self.shown(one).state is State.DELIVERED for one in ids))
+        until(lambda: all(self.shown(one).state is DeliveryState.DELIVERED for one in ids))
 
     @contextmanager
     def announcing(
@@ -109,35 +111,35 @@ class Stage:
         *,
         attempts: int = 3,
         every: timedelta = EVERY,
-        limits: Limits = PATIENT,
-        resolve: Resolve = system_resolve,
+        limits: ExchangeLimits = PATIENT,
+        resolve: Resolver = resolve_host,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> Iterator[Announcer]:
+    ) -> Iterator[CallbackWorker]:
         """An announcer of this node that repeats soon; stopped as a node stops it."""
-        terms = Terms(
-            schedule=Schedule(every=every, attempts=attempts),
+        terms = DeliveryConfig(
+            schedule=RetrySchedule(interval=every, max_attempts=attempts),
             host_with_port=True,
-            senders=senders(self.node),
+            load_identities=build_sender_directory(self.node),
             now=clock,
         )
-        trusted = Trusted(self.node.database)
-        with Egress(trusted=trusted, limits=limits, resolve=resolve, now=clock) as egress:
-            announcer = Announcer(self.node.database, egress, terms, idle_seconds=0.05)
+        trusted = TrustStore(self.node.database)
+        with CallbackHttpClient(trusted=trusted, limits=limits, resolve=resolve, now=clock) as egress:
+            announcer = CallbackWorker(self.node.database, egress, terms, idle_seconds=0.05)
             announcer.start()
             try:
                 yield announcer
             finally:
                 announcer.stop(2)
-                announcer._claiming.join(20)  # its connection ends with it
+                announcer._claim_thread.join(20)  # its connection ends with it
 
 
 @contextmanager
 def stage(data: Path, database_url: str) -> Iterator[Stage]:
     """A stage over a fresh database."""
-    node = Node(settings.read({}, data=data, database_url=database_url))
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, "acme", AK, now())
-        tenancy.add_key(connection, app, AK, SK, node.sealer, now())
+    node = Node(settings.load_settings({}, data=data, database_url=database_url))
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, "acme", AK, utc_now())
+        tenants.add_key(connection, app, AK, SK, node.secret_box, utc_now())
     yield Stage(node=node, app=app)
     node.database.close()
 
@@ -146,13 +148,13 @@ def exported(number: int, url: str) -> Export:
     """A request with that callBackURL."""
     return Export(
         response_id=f"{number:032x}",
-        kind=Kind.BILL,
+        kind=ExportKind.BILL,
         tables=("call",),
-        window=Window(begin=now(), end=now()),
-        filter=Filter(),
+        window=TimeWindow(begin=utc_now(), end=utc_now()),
+        filter=ExportFilter(),
         callback_url=url,
-        asked_on=now().date(),
-        asked_at=now() + timedelta(days=1),  # nobody makes it
+        requested_on=utc_now().date(),
+        requested_at=utc_now() + timedelta(days=1),  # nobody makes it
     )
 
 

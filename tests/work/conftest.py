@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store.db import Database, open_database
-from ccfs.store.locations.disk import Disk
-from ccfs.store.upgrade import upgrade
+from ccfs.blobs.disk import DiskLocation
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
 
 
 @pytest.fixture
@@ -20,6 +20,6 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
+def disk(tmp_path: Path) -> DiskLocation:
     """The only location."""
-    return Disk("0", tmp_path / "files")
+    return DiskLocation("0", tmp_path / "files")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.callback_url import CallbackUrl, callback_url
-from ccfs.work.addresses import Reach, is_internal, is_public, may_connect, reach_of
+from ccfs.model.exports.callback_url import CallbackUrl, parse_callback_url
+from ccfs.workers.callbacks.address_policy import AddressScope, can_connect, get_address_scope, is_internal, is_public
 
 PUBLIC = [
     "1.1.1.1",
@@ -91,48 +91,50 @@ NEITHER = [
 
 
 def url_of(text: str) -> CallbackUrl:
-    url = callback_url(text)
+    url = parse_callback_url(text)
     assert url
     return url
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_open_to_everyone(address: str) -> None:
-    assert [may_connect(address, reach) for reach in Reach] == [True, True, True]
+    assert [can_connect(address, reach) for reach in AddressScope] == [True, True, True]
 
 
 @pytest.mark.parametrize("address", INTERNAL)
 def test_an_internal_address_needs_the_operators_word(address: str) -> None:
-    assert [may_connect(address, reach) for reach in Reach] == [False, True, True]
+    assert [can_connect(address, reach) for reach in AddressScope] == [False, True, True]
 
 
 @pytest.mark.parametrize("address", NEITHER)
 def test_any_other_address_must_be_bound_itself(address: str) -> None:
-    assert [may_connect(address, reach) for reach in Reach] == [False, False, True]
+    assert [can_connect(address, reach) for reach in AddressScope] == [False, False, True]
 
 
 def test_a_scope_hides_nothing_and_what_is_no_address_is_not_connected_to() -> None:
-    assert not may_connect("fe80::1%eth0", Reach.INTERNAL)
-    assert not may_connect("::1%lo", Reach.PUBLIC)
-    assert not any(may_connect(address, reach) for reach in Reach for address in ("", "localhost", "1.1", "1.1.1.1.1"))
+    assert not can_connect("fe80::1%eth0", AddressScope.INTERNAL)
+    assert not can_connect("::1%lo", AddressScope.PUBLIC)
+    assert not any(
+        can_connect(address, reach) for reach in AddressScope for address in ("", "localhost", "1.1", "1.1.1.1.1")
+    )
 
 
 @pytest.mark.parametrize(
     ("url", "reach"),
     [
-        ("https://a.example/", Reach.PUBLIC),
-        ("https://localhost.example/", Reach.PUBLIC),
-        ("https://a.localhost/", Reach.PUBLIC),
-        ("http://localhost:9000/", Reach.INTERNAL),
-        ("http://LOCALHOST/", Reach.INTERNAL),
-        ("http://callbacks.internal:8000/", Reach.INTERNAL),
-        ("http://callbacks.internal:8001/", Reach.PUBLIC),
-        ("http://127.0.0.1/", Reach.LITERAL),
-        ("http://[::1]/", Reach.LITERAL),
+        ("https://a.example/", AddressScope.PUBLIC),
+        ("https://localhost.example/", AddressScope.PUBLIC),
+        ("https://a.localhost/", AddressScope.PUBLIC),
+        ("http://localhost:9000/", AddressScope.INTERNAL),
+        ("http://LOCALHOST/", AddressScope.INTERNAL),
+        ("http://callbacks.internal:8000/", AddressScope.INTERNAL),
+        ("http://callbacks.internal:8001/", AddressScope.PUBLIC),
+        ("http://127.0.0.1/", AddressScope.LITERAL),
+        ("http://[::1]/", AddressScope.LITERAL),
     ],
 )
-def test_a_name_reaches_inside_only_where_it_was_said_of_that_host_and_port(url: str, reach: Reach) -> None:
-    assert reach_of(url_of(url), {"callbacks.internal:8000"}) is reach
+def test_a_name_reaches_inside_only_where_it_was_said_of_that_host_and_port(url: str, reach: AddressScope) -> None:
+    assert get_address_scope(url_of(url), {"callbacks.internal:8000"}) is reach
 
 
 @given(st.integers(0, 2**32 - 1))

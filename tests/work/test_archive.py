@@ -16,10 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.export import Table
-from ccfs.store.extract import Chunk
-from ccfs.store.extract.chunk import lines
-from ccfs.work.archive import Layout, Part, Zip, numbered, write_zip
+from ccfs.db.export_csv import CsvChunk
+from ccfs.db.export_csv.chunk import iter_lines
+from ccfs.model.exports.export import ExportTable
+from ccfs.workers.exports.zip_writer import (
+    ExportTableRows,
+    ExportZipLayout,
+    ExportZipWriter,
+    iter_export_zip,
+    split_into_members,
+)
 
 MADE_AT = datetime(2026, 5, 4, 16, 30, 7, 89_999)
 STEM = "20260504163007089042"
@@ -27,13 +33,13 @@ HEADER = b"a,b\r\n"
 LINE = b'1,"two\r\nlines, and ""quotes"""\r\n'
 
 
-def part(chunks: Iterable[Chunk], table: Table = "call") -> Part:
-    return Part(table=table, header=("a", "b"), chunks=chunks)
+def part(chunks: Iterable[CsvChunk], table: ExportTable = "call") -> ExportTableRows:
+    return ExportTableRows(table=table, header=("a", "b"), chunks=chunks)
 
 
-def zipped(*parts: Part, left_out: Iterable[str] = (), **layout: Any) -> bytes:
+def zipped(*parts: ExportTableRows, left_out: Iterable[str] = (), **layout: Any) -> bytes:
     """A zip of 100 rows a member, unless told otherwise."""
-    pieces = write_zip(parts, Layout(**({"rows": 100} | layout)), MADE_AT, 42, left_out=left_out)
+    pieces = iter_export_zip(parts, ExportZipLayout(**({"rows": 100} | layout)), MADE_AT, 42, left_out=left_out)
     return b"".join(pieces)
 
 
@@ -63,8 +69,8 @@ def streamed(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def test_members_are_named_by_moment_table_and_number_and_split_by_rows() -> None:
-    chunks = [Chunk(3, LINE * 3), Chunk(4, LINE * 4)]
-    data = zipped(part(chunks), part([Chunk(1, LINE)], "agentOprInfo"), rows=3)
+    chunks = [CsvChunk(3, LINE * 3), CsvChunk(4, LINE * 4)]
+    data = zipped(part(chunks), part([CsvChunk(1, LINE)], "agentOprInfo"), rows=3)
     assert members(data) == {
         f"{STEM}_call_1.csv": HEADER + LINE * 3,
         f"{STEM}_call_2.csv": HEADER + LINE * 3,
@@ -74,12 +80,12 @@ def test_members_are_named_by_moment_table_and_number_and_split_by_rows() -> Non
 
 
 def test_a_reader_without_the_directory_finds_the_same() -> None:
-    data = zipped(part([Chunk(3, LINE * 3)]), part([], "record"), rows=2, manifest=True)
+    data = zipped(part([CsvChunk(3, LINE * 3)]), part([], "record"), rows=2, manifest=True)
     assert dict(streamed(data)) == members(data)
 
 
 def test_exactly_as_many_rows_as_a_member_holds_make_no_empty_one() -> None:
-    assert list(members(zipped(part([Chunk(2, LINE * 2), Chunk(0, b""), Chunk(2, LINE * 2)]), rows=2))) == [
+    assert list(members(zipped(part([CsvChunk(2, LINE * 2), CsvChunk(0, b""), CsvChunk(2, LINE * 2)]), rows=2))) == [
         f"{STEM}_call_1.csv",
         f"{STEM}_call_2.csv",
     ]
@@ -98,15 +104,15 @@ def test_no_rows_make_one_member_with_the_header_only(layout: dict[str, Any], co
 
 
 def test_every_member_has_its_own_header_and_mark() -> None:
-    found = members(zipped(part([Chunk(2, LINE * 2)]), rows=1, bom=True))
+    found = members(zipped(part([CsvChunk(2, LINE * 2)]), rows=1, bom=True))
     assert set(found.values()) == {b"\xef\xbb\xbf" + HEADER + LINE}
 
 
 def test_the_manifest_tells_rows_and_digests_and_what_is_left_out() -> None:
     left_out: list[str] = []
 
-    def rows() -> Iterator[Chunk]:
-        yield Chunk(3, LINE * 3)
+    def rows() -> Iterator[CsvChunk]:
+        yield CsvChunk(3, LINE * 3)
         left_out.append('account "7": no zone')  # known only when all rows were read
 
     found = members(zipped(part(rows()), rows=2, manifest=True, left_out=left_out))
@@ -125,11 +131,11 @@ def test_members_carry_the_moment_as_their_time() -> None:
         assert found.infolist()[0].date_time == (2026, 5, 4, 16, 30, 6)  # of two seconds
 
 
-def in_chunks(rows: int, size: int) -> Iterator[Chunk]:
+def in_chunks(rows: int, size: int) -> Iterator[CsvChunk]:
     """Lines that differ, in chunks of `size` rows."""
     every = [b"%d,x%x\r\n" % (number, number * 7919) for number in range(rows)]
     for at in range(0, rows, size):
-        yield Chunk(len(every[at : at + size]), b"".join(every[at : at + size]))
+        yield CsvChunk(len(every[at : at + size]), b"".join(every[at : at + size]))
 
 
 def test_the_same_lines_give_the_same_bytes_however_they_come() -> None:
@@ -147,12 +153,12 @@ def test_members_hold_whole_rows_up_to_either_limit(rows: list[bytes], cuts: lis
     chunks, rest = [], rows
     for cut in cuts * len(rows):
         if rest:
-            chunks.append(Chunk(len(rest[:cut]), b"".join(rest[:cut])))
+            chunks.append(CsvChunk(len(rest[:cut]), b"".join(rest[:cut])))
             rest = rest[cut:]
-    got: dict[int, list[Chunk]] = {}
-    for seq, chunk in numbered(chunks, limit, size):
+    got: dict[int, list[CsvChunk]] = {}
+    for seq, chunk in split_into_members(chunks, limit, size):
         got.setdefault(seq, []).append(chunk)
-    split = [[line for chunk in few for line in lines(chunk.csv)] for few in got.values()]
+    split = [[line for chunk in few for line in iter_lines(chunk.csv)] for few in got.values()]
     assert list(got) == list(range(1, len(got) + 1))
     assert [line for member in split for line in member] == rows
     for member, after in zip(split, [*split[1:], None], strict=True):
@@ -165,13 +171,13 @@ def test_members_hold_whole_rows_up_to_either_limit(rows: list[bytes], cuts: lis
 def test_offsets_beyond_4_gib_are_read_back(tmp_path: Path) -> None:
     file = tmp_path / "far.zip"
     begin = (1 << 32) + 12_345
-    zip_ = Zip(MADE_AT, offset=begin)
+    zip_ = ExportZipWriter(MADE_AT, offset=begin)
     with file.open("wb") as out:
         out.truncate(begin)  # takes no room
         out.seek(begin)
         for number in (1, 2):
-            out.writelines(zip_.member(f"{number}.csv", [Chunk(1, LINE)]))
-        out.write(zip_.end())
+            out.writelines(zip_.iter_member(f"{number}.csv", [CsvChunk(1, LINE)]))
+        out.write(zip_.build_directory())
     with zipfile.ZipFile(file) as found:
         assert [info.header_offset for info in found.infolist()] == [
             begin,
@@ -191,8 +197,10 @@ def test_more_members_than_16_bits_count_are_read_back() -> None:
 def test_memory_stays_the_same_whatever_the_size() -> None:
     def peak(rows: int) -> int:
         tracemalloc.start()
-        chunk = Chunk(1000, b"0123456789,%s\r\n" % (b"x" * 200) * 1000)
-        for _ in write_zip([part(chunk for _ in range(rows // 1000))], Layout(rows=10**9), MADE_AT, 1):
+        chunk = CsvChunk(1000, b"0123456789,%s\r\n" % (b"x" * 200) * 1000)
+        for _ in iter_export_zip(
+            [part(chunk for _ in range(rows // 1000))], ExportZipLayout(max_rows=10**9), MADE_AT, 1
+        ):
             pass
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

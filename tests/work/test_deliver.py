@@ -11,18 +11,18 @@ from socket import socket
 import psycopg
 import pytest
 
-from ccfs.model.delivery import State
-from ccfs.node import now
-from ccfs.store import deliveries
-from ccfs.store.trusted_certificates import TrustedCertificate, add_certificate
-from ccfs.wire import sign
-from ccfs.work.sockets import Limits
+from ccfs.db.system.trusted_certificates import TrustedCertificate, add_certificate
+from ccfs.db.tenant import deliveries
+from ccfs.model.exports.delivery import DeliveryState
+from ccfs.protocol import signature
+from ccfs.server.node import utc_now
+from ccfs.workers.callbacks.safe_network import ExchangeLimits
 from tests import receivers, servers
 from tests.certificates import DAY, identity
 from tests.receivers import HANGS, OK, Receiver, answers, nobody, receiver
 from tests.work.announcing import AK, EVERY, PATIENT, SK, Stage, stage, until
 
-IMPATIENT = Limits(connect=1.5, send=1.5, receive=1.5, whole=3)
+IMPATIENT = ExchangeLimits(connect_seconds=1.5, send_seconds=1.5, receive_seconds=1.5, total_seconds=3)
 HOUR = timedelta(hours=1)
 
 
@@ -56,16 +56,16 @@ def test_a_callback_is_signed_carries_its_id_and_leaves_its_row(acme: Stage) -> 
         acme.delivered(one)
     (got,) = there.received
     path, _, query = got.target.partition("?")
-    request = sign.Request(method=got.method, path=path, query=query, headers=got.headers, body=got.body)
-    assert sign.verify(sign.parse(got.headers["authorization"]), request, [SK])
-    assert sign.parse(got.headers["authorization"]).ak == AK
+    request = signature.SignedRequest(method=got.method, path=path, query=query, headers=got.headers, body=got.body)
+    assert signature.verify_request(signature.parse_authorization(got.headers["authorization"]), request, [SK])
+    assert signature.parse_authorization(got.headers["authorization"]).ak == AK
     assert got.headers["webhook-id"] == one
     assert abs(int(got.headers["webhook-timestamp"]) - time.time()) < 60
     ((outcome, then),) = acme.shown(one).attempts
     assert (outcome.address, outcome.status, outcome.failure) == ("127.0.0.1", 200, "")
-    assert outcome.answer == receivers.SUCCESS
-    assert 0 <= outcome.milliseconds < PATIENT.whole * 1000
-    assert (then.state, then.due_at) == (State.DELIVERED, None)
+    assert outcome.response == receivers.SUCCESS
+    assert 0 <= outcome.milliseconds < PATIENT.total_seconds * 1000
+    assert (then.state, then.due_at) == (DeliveryState.DELIVERED, None)
 
 
 def test_twelve_that_misbehave_are_called_again_in_time_until_the_limit(acme: Stage) -> None:
@@ -109,12 +109,12 @@ def test_twelve_that_misbehave_are_called_again_in_time_until_the_limit(acme: St
         for (reason, _, one), delivery in zip(cases, ids, strict=True):
             found = acme.shown(delivery)
             if not reason:  # 64 KB of the gigabyte are read: a 2xx with a body
-                assert (found.state, len(found.attempts[0][0].answer)) == (State.DELIVERED, 1024)
+                assert (found.state, len(found.attempts[0][0].response)) == (DeliveryState.DELIVERED, 1024)
                 assert one.sent < 100_000_000
                 continue
-            assert found.state is State.DEAD
+            assert found.state is DeliveryState.DEAD
             assert acme.failures(delivery) == [reason] * 3
-            moments = [outcome.at for outcome, _ in found.attempts]
+            moments = [outcome.attempted_at for outcome, _ in found.attempts]
             assert all(b - a >= EVERY for a, b in itertools.pairwise(moments))
             assert [then.due_at for _, then in found.attempts[:2]] == [at + EVERY for at in moments[:2]]
             assert {got.headers["webhook-id"] for got in one.received if got.headers} <= {delivery}
@@ -138,8 +138,8 @@ def test_a_receiver_that_asks_for_time_is_given_it(acme: Stage) -> None:
         (one,) = acme.announce(bound(acme, there).url)
         acme.delivered(one)
     (first, then), (second, _) = acme.shown(one).attempts
-    assert then.due_at == first.at + timedelta(seconds=2)
-    assert second.at >= then.due_at
+    assert then.due_at == first.attempted_at + timedelta(seconds=2)
+    assert second.attempted_at >= then.due_at
     assert len(there.received) == 2
 
 
@@ -156,7 +156,7 @@ def test_forty_that_hang_delay_a_fast_one_by_nothing(acme: Stage) -> None:
         ids = acme.announce(*[fast.url] * 200)
         until(lambda: len(fast.received) == 200)
         took = time.monotonic() - began
-        assert took < PATIENT.receive / 2  # a second or two where nothing else runs
+        assert took < PATIENT.receive_seconds / 2  # a second or two where nothing else runs
         acme.delivered(*ids)
         assert acme.counts() == {"delivered": 200, "due": 200}
         assert [len(one.received) for one in dead] == [1] * 40  # what hangs has one under way
@@ -176,8 +176,8 @@ def test_the_dead_are_called_again_when_an_operator_says_so(acme: Stage) -> None
     with receiver(receivers.FAILS, receivers.FAILS, OK) as there, acme.announcing(attempts=2):
         (one,) = acme.announce(bound(acme, there).url)
         until(lambda: acme.counts() == {"dead": 1})
-        with acme.node.database.writing() as connection:
-            assert deliveries.retry(connection, acme.app, [one], now()) == 1
+        with acme.node.database.write_transaction() as connection:
+            assert deliveries.retry(connection, acme.app, [one], utc_now()) == 1
         acme.delivered(one)
     assert acme.failures(one) == ["status 500", "status 500", ""]
     assert {got.headers["webhook-id"] for got in there.received} == {one}
@@ -190,11 +190,11 @@ def test_stopping_waits_for_nobody_who_hangs_and_hands_back(acme: Stage) -> None
             (one,) = acme.announce(there.url)
             until(lambda: len(there.received) == 1)
             began = time.monotonic()
-        assert time.monotonic() - began < PATIENT.receive / 2
+        assert time.monotonic() - began < PATIENT.receive_seconds / 2
         found = acme.shown(one)
-        assert found.state is State.DUE
+        assert found.state is DeliveryState.DUE
         assert found.due_at is not None
-        assert found.due_at <= now()
+        assert found.due_at <= utc_now()
         assert acme.failures(one) == ["cut off: this node stopped"]
         with acme.announcing():
             acme.delivered(one)
@@ -204,21 +204,21 @@ def test_stopping_waits_for_nobody_who_hangs_and_hands_back(acme: Stage) -> None
 def test_what_a_dead_process_held_is_called_when_its_lease_ends(acme: Stage) -> None:
     with receiver() as there:
         (one,) = acme.announce(bound(acme, there).url)
-        with acme.node.database.writing() as connection:
-            name, claimed_at = f"http://127.0.0.1:{there.port}", now()
+        with acme.node.database.write_transaction() as connection:
+            name, claimed_at = f"http://127.0.0.1:{there.port}", utc_now()
             assert deliveries.claim(connection, name, claimed_at, "dead", timedelta(seconds=1), 9)
         with acme.announcing():
             acme.delivered(one)
         ((outcome, _),) = acme.shown(one).attempts
-        assert outcome.at >= claimed_at + timedelta(seconds=1)
+        assert outcome.attempted_at >= claimed_at + timedelta(seconds=1)
     assert len(there.received) == 1
 
 
 def test_whoever_dies_of_it_each_time_is_not_asked_for_ever(acme: Stage) -> None:
     (one,) = acme.announce("http://127.0.0.1:9/")
-    moment = now() + timedelta(seconds=1)
+    moment = utc_now() + timedelta(seconds=1)
     for turn in range(10):
-        with acme.node.database.writing() as connection:
+        with acme.node.database.write_transaction() as connection:
             assert deliveries.claim(
                 connection, "http://127.0.0.1:9", moment + turn * HOUR, f"{turn}", timedelta(seconds=1), 9
             )
@@ -261,7 +261,7 @@ def test_a_clock_that_steps_back_an_hour_puts_off_and_loses_nothing(acme: Stage)
         step = -HOUR
         (after,) = acme.announce(there.url)
         time.sleep(0.5)
-        assert acme.shown(after).state is State.DUE  # it was due at a time that is to come once more
+        assert acme.shown(after).state is DeliveryState.DUE  # it was due at a time that is to come once more
         step = timedelta(0)
         acme.delivered(after)
 
@@ -290,6 +290,6 @@ def hang_up(url: str) -> None:
 
 
 def trust(acme: Stage, name: str, der: bytes) -> None:
-    with acme.node.database.writing() as connection:
-        one = TrustedCertificate(name=name, der=der, sha256=name, subject=name, not_after=now())
-        add_certificate(connection, one, now())
+    with acme.node.database.write_transaction() as connection:
+        one = TrustedCertificate(name=name, der=der, sha256=name, subject=name, not_after=utc_now())
+        add_certificate(connection, one, utc_now())

@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ccfs.model.delivery import Outcome
-from ccfs.work.egress import KEPT_ANSWER, Egress
-from ccfs.work.lines import Idle
-from ccfs.work.sockets import Limits
+from ccfs.model.exports.delivery import AttemptOutcome
+from ccfs.workers.callbacks.connection_pool import ConnectionPool
+from ccfs.workers.callbacks.http_client import STORED_RESPONSE_BYTES, CallbackHttpClient
+from ccfs.workers.callbacks.safe_network import ExchangeLimits
 from tests import receivers
 from tests.receivers import Behaviour, Receiver, answers, deaf, nobody, receiver, says
 from tests.work.announcing import until
 
 NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
-PATIENT = Limits(connect=60, send=60, receive=60, whole=90)
-IMPATIENT = Limits(connect=0.8, send=0.8, receive=0.8, whole=2.0)
+PATIENT = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)
+IMPATIENT = ExchangeLimits(connect_seconds=0.8, send_seconds=0.8, receive_seconds=0.8, total_seconds=2.0)
 LONGEST = (
     20_000  # milliseconds that it may take to give up, where the machine is busy: far less than a receiver goes on
 )
@@ -28,25 +28,25 @@ BODY = b'{"request":{"version":"2.0"}}'
 
 
 @pytest.fixture
-def egress() -> Iterator[Egress]:
+def egress() -> Iterator[CallbackHttpClient]:
     """One with much patience."""
-    with Egress(limits=PATIENT, now=lambda: NOW) as egress:
+    with CallbackHttpClient(limits=PATIENT, now=lambda: NOW) as egress:
         yield egress
 
 
 @pytest.fixture
-def impatient() -> Iterator[Egress]:
+def impatient() -> Iterator[CallbackHttpClient]:
     """One with little."""
-    with Egress(limits=IMPATIENT, now=lambda: NOW) as egress:
+    with CallbackHttpClient(limits=IMPATIENT, now=lambda: NOW) as egress:
         yield egress
 
 
-def post(egress: Egress, to: Receiver, body: bytes = BODY) -> Outcome:
+def post(egress: CallbackHttpClient, to: Receiver, body: bytes = BODY) -> AttemptOutcome:
     """A callback to a receiver that is bound by its address."""
     return egress.post(to.url, {}, body, allowed_prefixes=[to.prefix])
 
 
-def failure(egress: Egress, behaviour: Behaviour) -> str:
+def failure(egress: CallbackHttpClient, behaviour: Behaviour) -> str:
     with receiver(behaviour) as there:
         return post(egress, there).failure
 
@@ -54,7 +54,7 @@ def failure(egress: Egress, behaviour: Behaviour) -> str:
 class TestWhatIsSent:
     """The request, as it was signed."""
 
-    def test_it_is_sent_as_given_with_host_and_length_where_they_lack(self, egress: Egress) -> None:
+    def test_it_is_sent_as_given_with_host_and_length_where_they_lack(self, egress: CallbackHttpClient) -> None:
         with receiver() as there:
             headers = {"Content-Type": "application/json;charset=UTF-8", "Accept": "*/*"}
             outcome = egress.post(there.prefix + "cb%20x?y=1&z", headers, BODY, allowed_prefixes=[there.prefix])
@@ -66,20 +66,22 @@ class TestWhatIsSent:
             "content-type": "application/json;charset=UTF-8",
             "accept": "*/*",
         }
-        assert outcome == Outcome(
-            at=NOW,
+        assert outcome == AttemptOutcome(
+            attempted_at=NOW,
             address="127.0.0.1",
             status=200,
             milliseconds=outcome.milliseconds,
-            answer=receivers.SUCCESS,
+            response=receivers.SUCCESS,
         )
 
-    def test_a_host_without_port_is_sent_as_it_was_signed(self, egress: Egress) -> None:
+    def test_a_host_without_port_is_sent_as_it_was_signed(self, egress: CallbackHttpClient) -> None:
         with receiver() as there:
             egress.post(there.url, {"host": "127.0.0.1"}, BODY, allowed_prefixes=[there.prefix])
         assert there.received[0].headers["host"] == "127.0.0.1"
 
-    def test_proxies_of_the_environment_are_not_asked(self, egress: Egress, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_proxies_of_the_environment_are_not_asked(
+        self, egress: CallbackHttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, nobody().prefix)
         assert failure(egress, receivers.OK) == ""
@@ -98,12 +100,12 @@ class TestReceiversThatMisbehave:
         ],
     )
     def test_one_that_hangs_fails_in_time(
-        self, impatient: Egress, behaviour: Behaviour, failure_is: str, status: int
+        self, impatient: CallbackHttpClient, behaviour: Behaviour, failure_is: str, status: int
     ) -> None:
         with receiver(behaviour) as there:
             outcome = post(impatient, there)
         assert (outcome.failure, outcome.status, outcome.address) == (failure_is, status, "127.0.0.1")
-        assert IMPATIENT.receive * 900 < outcome.milliseconds < LONGEST
+        assert IMPATIENT.receive_seconds * 900 < outcome.milliseconds < LONGEST
 
     @pytest.mark.parametrize(
         ("behaviour", "failure_is", "status"),
@@ -123,51 +125,53 @@ class TestReceiversThatMisbehave:
             (says(b"HTTP/1.0 200 OK\r\n\r\nto the end"), "", 200),
         ],
     )
-    def test_it_fails_with_the_reason(self, egress: Egress, behaviour: Behaviour, failure_is: str, status: int) -> None:
+    def test_it_fails_with_the_reason(
+        self, egress: CallbackHttpClient, behaviour: Behaviour, failure_is: str, status: int
+    ) -> None:
         with receiver(behaviour) as there:
             outcome = post(egress, there)
         assert (outcome.failure, outcome.status, outcome.address) == (failure_is, status, "127.0.0.1")
 
-    def test_one_that_refuses_connections(self, egress: Egress) -> None:
+    def test_one_that_refuses_connections(self, egress: CallbackHttpClient) -> None:
         outcome = post(egress, nobody())
         assert (outcome.failure, outcome.status, outcome.address) == ("refused", 0, "")
 
-    def test_one_that_lets_nobody_in(self, impatient: Egress) -> None:
+    def test_one_that_lets_nobody_in(self, impatient: CallbackHttpClient) -> None:
         with deaf() as there:
             assert post(impatient, there).failure == "timeout while connecting"
 
-    def test_one_that_takes_nothing(self, impatient: Egress) -> None:
+    def test_one_that_takes_nothing(self, impatient: CallbackHttpClient) -> None:
         with socket.create_server((receivers.HOST, 0)) as door:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             there = Receiver(port=door.getsockname()[1])
             assert post(impatient, there, bytes(20_000_000)).failure == "timeout while sending"
 
-    def test_one_that_trickles_ends_at_the_limit_of_the_whole(self, impatient: Egress) -> None:
+    def test_one_that_trickles_ends_at_the_limit_of_the_whole(self, impatient: CallbackHttpClient) -> None:
         with receiver(receivers.trickles(0.02)) as there:
             outcome = post(impatient, there)
         assert outcome.failure == "timeout while answering"
-        assert IMPATIENT.whole * 900 < outcome.milliseconds < LONGEST
+        assert IMPATIENT.total_seconds * 900 < outcome.milliseconds < LONGEST
 
-    def test_a_body_without_end_costs_nothing_and_is_an_answer(self, egress: Egress) -> None:
+    def test_a_body_without_end_costs_nothing_and_is_an_answer(self, egress: CallbackHttpClient) -> None:
         with receiver(receivers.HUGE, receivers.OK) as there:
             outcome = post(egress, there)
-            assert (outcome.failure, outcome.answer) == ("", b"x" * KEPT_ANSWER)
+            assert (outcome.failure, outcome.response) == ("", b"x" * STORED_RESPONSE_BYTES)
             post(egress, there)
         assert there.sent < 100_000_000  # what the kernel took off its hands
         assert there.connections == 2  # the first was hung up on
 
-    def test_what_it_asks_for_is_heeded(self, egress: Egress) -> None:
+    def test_what_it_asks_for_is_heeded(self, egress: CallbackHttpClient) -> None:
         with receiver(answers(503, b"", "Retry-After: 120"), answers(200, b"x", "retry-after: soon")) as there:
             assert post(egress, there).retry_after == timedelta(seconds=120)
             assert post(egress, there).retry_after is None
 
     def test_a_slow_one_holds_up_no_other(self) -> None:
-        with Egress(limits=PATIENT) as egress, receiver(receivers.HANGS) as slow, receiver() as quick:
+        with CallbackHttpClient(limits=PATIENT) as egress, receiver(receivers.HANGS) as slow, receiver() as quick:
             threads = [threading.Thread(target=post, args=(egress, slow)) for _ in range(40)]
             for thread in threads:
                 thread.start()
             until(lambda: slow.connections == 40)
-            assert post(egress, quick).milliseconds < PATIENT.receive * 500
+            assert post(egress, quick).milliseconds < PATIENT.receive_seconds * 500
             slow.closing.set()
             for thread in threads:
                 thread.join()
@@ -176,30 +180,34 @@ class TestReceiversThatMisbehave:
 class TestConnections:
     """Kept alive, within bounds."""
 
-    def test_posts_in_turn_share_one(self, egress: Egress) -> None:
+    def test_posts_in_turn_share_one(self, egress: CallbackHttpClient) -> None:
         with receiver() as there:
             assert [post(egress, there).failure for _ in range(5)] == [""] * 5
         assert there.connections == 1
 
-    def test_one_that_the_receiver_ended_is_not_used(self, egress: Egress) -> None:
+    def test_one_that_the_receiver_ended_is_not_used(self, egress: CallbackHttpClient) -> None:
         with receiver(answers(keep=False)) as there:
             assert [post(egress, there).failure for _ in range(3)] == [""] * 3
         assert there.connections == 3
 
     @pytest.mark.parametrize("behaviour", [receivers.hangs_up, receivers.resets])
-    def test_one_that_ends_while_it_is_used_again_costs_no_attempt(self, egress: Egress, behaviour: Behaviour) -> None:
+    def test_one_that_ends_while_it_is_used_again_costs_no_attempt(
+        self, egress: CallbackHttpClient, behaviour: Behaviour
+    ) -> None:
         with receiver(receivers.OK, behaviour, receivers.OK) as there:
             assert [post(egress, there).failure for _ in range(2)] == ["", ""]
         assert [one.connection for one in there.received] == [0, 0, 1]
 
-    def test_a_receiver_that_began_to_answer_is_not_asked_twice(self, egress: Egress) -> None:
+    def test_a_receiver_that_began_to_answer_is_not_asked_twice(self, egress: CallbackHttpClient) -> None:
         with receiver(receivers.OK, says(b"HTTP/1.1 2")) as there:
             assert [post(egress, there).failure for _ in range(2)] == ["", "answer is not HTTP"]
         assert len(there.received) == 2
 
     def test_they_are_bounded_by_receiver_and_together(self) -> None:
         with ExitStack() as stack:
-            egress = stack.enter_context(Egress(limits=PATIENT, idle=Idle(per_receiver=2, together=3)))
+            egress = stack.enter_context(
+                CallbackHttpClient(limits=PATIENT, idle=ConnectionPool(per_receiver=2, together=3))
+            )
             pair = [stack.enter_context(receiver(meet(4))) for _ in range(2)]
             for there in pair:
                 in_parallel(4, lambda there=there: post(egress, there))  # type: ignore[misc]
@@ -209,15 +217,15 @@ class TestConnections:
             assert [there.connections for there in pair] == [4 + 4 - 1, 4 + 4 - 1]
 
     def test_they_end_after_a_while(self) -> None:
-        with Egress(idle=Idle(seconds=0.05)) as egress, receiver() as there:
+        with CallbackHttpClient(idle=ConnectionPool(idle_seconds=0.05)) as egress, receiver() as there:
             post(egress, there)
             time.sleep(0.1)
             post(egress, there)
         assert there.connections == 2
 
     def test_none_is_left_open_at_the_end(self) -> None:
-        with receiver(meet(2)) as there, Egress(limits=PATIENT) as other:
-            egress = Egress(limits=PATIENT)
+        with receiver(meet(2)) as there, CallbackHttpClient(limits=PATIENT) as other:
+            egress = CallbackHttpClient(limits=PATIENT)
             posting = threading.Thread(target=post, args=(egress, there))
             posting.start()
             until(lambda: len(there.received) == 1)
@@ -246,7 +254,7 @@ def in_parallel(count: int, action: Callable[[], object]) -> None:
         thread.join()
 
 
-def test_nothing_of_a_callback_is_logged(egress: Egress, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_of_a_callback_is_logged(egress: CallbackHttpClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     failure(egress, receivers.OK)
     assert caplog.records == []

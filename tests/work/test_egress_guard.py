@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from ccfs.model.delivery import Outcome
-from ccfs.work.egress import Egress
-from ccfs.work.sockets import Limits
+from ccfs.model.exports.delivery import AttemptOutcome
+from ccfs.workers.callbacks.http_client import CallbackHttpClient
+from ccfs.workers.callbacks.safe_network import ExchangeLimits
 from tests import receivers
 from tests.certificates import DAY, identity
 from tests.receivers import Receiver, receiver, says
 
-IMPATIENT = Limits(connect=0.4)
+IMPATIENT = ExchangeLimits(connect_seconds=0.4)
 BODY = b'{"request":{"version":"2.0"}}'
 
 
@@ -23,13 +23,13 @@ def to(*addresses: str) -> Callable[[str, int], Sequence[str]]:
 
 
 @pytest.fixture
-def egress() -> Iterator[Egress]:
+def egress() -> Iterator[CallbackHttpClient]:
     """One as a node has it."""
-    with Egress() as egress:
+    with CallbackHttpClient() as egress:
         yield egress
 
 
-def post(egress: Egress, to: Receiver) -> Outcome:
+def post(egress: CallbackHttpClient, to: Receiver) -> AttemptOutcome:
     """A callback to a receiver that is bound by its address."""
     return egress.post(to.url, {}, BODY, allowed_prefixes=[to.prefix])
 
@@ -37,7 +37,7 @@ def post(egress: Egress, to: Receiver) -> Outcome:
 class TestWhereItMayGo:
     """Bound prefixes, and addresses when the socket opens."""
 
-    def test_only_where_a_prefix_is_bound(self, egress: Egress) -> None:
+    def test_only_where_a_prefix_is_bound(self, egress: CallbackHttpClient) -> None:
         with receiver() as there, receiver() as other:
             assert egress.post(there.url, {}, BODY, allowed_prefixes=[other.prefix]).failure == "address not bound"
             assert egress.post("http://u@a.example/", {}, BODY, allowed_prefixes=[""]).failure == "not a callback URL"
@@ -45,33 +45,33 @@ class TestWhereItMayGo:
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"])
     def test_a_bound_name_that_leads_inside_is_refused_before_anything_is_opened(self, address: str) -> None:
-        with Egress(resolve=to(address)) as egress, receiver() as there:
+        with CallbackHttpClient(resolve=to(address)) as egress, receiver() as there:
             prefix = there.under("rebound.example")
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
         assert (outcome.failure, outcome.address) == ("address not allowed", "")
         assert there.connections == 0
 
     def test_a_name_bound_as_private_may_lead_inside_but_to_no_metadata(self) -> None:
-        with Egress(resolve=to("169.254.169.254", "127.0.0.1")) as egress, receiver() as there:
+        with CallbackHttpClient(resolve=to("169.254.169.254", "127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
             assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
             assert there.received[0].headers["host"] == f"callbacks.internal:{there.port}"
 
     def test_an_open_connection_inside_is_no_use_to_an_app_that_may_not_go_there(self) -> None:
-        with Egress(resolve=to("127.0.0.1")) as egress, receiver() as there:
+        with CallbackHttpClient(resolve=to("127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("callbacks.internal"), {f"callbacks.internal:{there.port}"}
             ours = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
             theirs = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix])
         assert (ours.failure, theirs.failure) == ("", "address not allowed")
 
-    def test_localhost_is_this_machine_where_it_is_bound(self, egress: Egress) -> None:
+    def test_localhost_is_this_machine_where_it_is_bound(self, egress: CallbackHttpClient) -> None:
         with receiver() as there:
             prefix = there.under("localhost")
             assert egress.post(prefix, {}, BODY, allowed_prefixes=[prefix]).failure == ""
 
     def test_the_next_address_is_tried_where_one_refuses(self) -> None:
-        with Egress(resolve=to("127.0.0.2", "127.0.0.1")) as egress, receiver() as there:
+        with CallbackHttpClient(resolve=to("127.0.0.2", "127.0.0.1")) as egress, receiver() as there:
             prefix, private = there.under("two.internal"), {f"two.internal:{there.port}"}
             outcome = egress.post(prefix, {}, BODY, allowed_prefixes=[prefix], private_hosts=private)
         assert (outcome.failure, outcome.address) == ("", "127.0.0.1")
@@ -81,13 +81,13 @@ class TestWhereItMayGo:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         for resolve in (fails, to()):
-            with Egress(resolve=resolve) as egress:
+            with CallbackHttpClient(resolve=resolve) as egress:
                 outcome = egress.post("http://gone.example/", {}, BODY, allowed_prefixes=["http://gone.example/"])
             assert outcome.failure == "name does not resolve"
 
     def test_a_name_that_takes_for_ever(self) -> None:
         ever = threading.Event()
-        with Egress(limits=IMPATIENT, resolve=lambda host, port: [str(ever.wait(60))]) as egress:
+        with CallbackHttpClient(limits=IMPATIENT, resolve=lambda host, port: [str(ever.wait(60))]) as egress:
             outcome = egress.post("http://slow.example/", {}, BODY, allowed_prefixes=["http://slow.example/"])
         ever.set()
         assert outcome.failure == "timeout while connecting"
@@ -118,7 +118,7 @@ class TestWhomItTrusts:
     )
     def test_a_certificate_is_verified(self, shown, trusted, failure_is) -> None:  # type: ignore[no-untyped-def]
         ders = [one.der for one in trusted]
-        with Egress(trusted=lambda: (1, ders)) as egress, receiver(tls=shown.tls()) as there:
+        with CallbackHttpClient(trusted=lambda: (1, ders)) as egress, receiver(tls=shown.tls()) as there:
             outcome = post(egress, there)
         assert (outcome.failure, outcome.status) == (failure_is, 0 if failure_is else 200)
 
@@ -127,12 +127,15 @@ class TestWhomItTrusts:
             (identity("127.0.0.1", ends=-DAY), "certificate has expired"),
             (identity("a.example"), "certificate is for another host"),
         ):
-            with Egress(trusted=lambda wrong=wrong: (1, [wrong.der])) as egress, receiver(tls=wrong.tls()) as there:  # type: ignore[misc]
+            with (
+                CallbackHttpClient(trusted=lambda wrong=wrong: (1, [wrong.der])) as egress,  # type: ignore[misc]
+                receiver(tls=wrong.tls()) as there,
+            ):
                 assert post(egress, there).failure == reason
 
     def test_the_name_of_the_url_is_verified_not_that_of_the_address(self) -> None:
         named = identity("cb.internal", issuer=AUTHORITY)
-        with Egress(trusted=lambda: (1, [AUTHORITY.der]), resolve=to("127.0.0.1")) as egress:
+        with CallbackHttpClient(trusted=lambda: (1, [AUTHORITY.der]), resolve=to("127.0.0.1")) as egress:
             for name, reason in (("cb.internal", ""), ("cc.internal", "certificate is for another host")):
                 with receiver(tls=named.tls()) as there:
                     prefix, private = there.under(name), {f"{name}:{there.port}"}
@@ -141,7 +144,7 @@ class TestWhomItTrusts:
 
     def test_what_is_trusted_counts_from_the_next_post_on_and_so_does_what_is_no_longer(self) -> None:
         trusted: list[tuple[int, Sequence[bytes]]] = [(1, [])]
-        with Egress(trusted=lambda: trusted[-1]) as egress, receiver(tls=OURS.tls()) as there:
+        with CallbackHttpClient(trusted=lambda: trusted[-1]) as egress, receiver(tls=OURS.tls()) as there:
             assert post(egress, there).failure.startswith("certificate is not trusted")
             trusted.append((2, [AUTHORITY.der]))
             assert [post(egress, there).failure for _ in range(2)] == ["", ""]
@@ -150,18 +153,21 @@ class TestWhomItTrusts:
             assert post(egress, there).failure.startswith("certificate is not trusted")
 
     def test_a_row_that_is_no_certificate_spoils_no_other(self) -> None:
-        with Egress(trusted=lambda: (1, [b"junk", AUTHORITY.der])) as egress, receiver(tls=OURS.tls()) as there:
+        with (
+            CallbackHttpClient(trusted=lambda: (1, [b"junk", AUTHORITY.der])) as egress,
+            receiver(tls=OURS.tls()) as there,
+        ):
             assert post(egress, there).failure == ""
 
     def test_everyone_is_trusted_where_the_operator_wants_that(self) -> None:
         stranger = identity("a.example", ends=-DAY)
-        with Egress(trust_all=True) as egress, receiver(tls=stranger.tls()) as there:
+        with CallbackHttpClient(trust_all=True) as egress, receiver(tls=stranger.tls()) as there:
             assert post(egress, there).failure == ""
 
-    def test_a_receiver_without_tls_and_one_that_does_not_shake_hands(self, egress: Egress) -> None:
+    def test_a_receiver_without_tls_and_one_that_does_not_shake_hands(self, egress: CallbackHttpClient) -> None:
         with receiver(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as there:
             there.scheme = "https"
             assert post(egress, there).failure == "tls: wrong version number"
-        with receiver(receivers.HANGS) as there, Egress(limits=IMPATIENT) as hasty:
+        with receiver(receivers.HANGS) as there, CallbackHttpClient(limits=IMPATIENT) as hasty:
             there.scheme = "https"
             assert post(hasty, there).failure == "timeout while connecting"

@@ -16,16 +16,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.export import Export
-from ccfs.model.recording import Kept
-from ccfs.model.window import Window
-from ccfs.node import now
-from ccfs.store import deliveries, exports, recordings, schema
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.port import Unreachable
-from ccfs.store.trusted_certificates import Trusted
-from ccfs.work import deliver, make
-from ccfs.work.make import Maker, Workshop
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import LocationUnreachable
+from ccfs.db import schema
+from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.tenant import deliveries, exports, recordings
+from ccfs.model.exports.export import Export
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.recordings.recording import BlobRef
+from ccfs.server.node import utc_now
+from ccfs.workers.callbacks import worker as callback_worker
+from ccfs.workers.exports import worker as export_worker
+from ccfs.workers.exports.worker import ExportDeps, ExportWorker
 from tests import servers
 from tests.receivers import FAILS, OK, Receiver, receiver
 from tests.store.given import SECOND, account, recording
@@ -44,66 +46,70 @@ class Clock:
         self.ahead = timedelta()
 
     def __call__(self) -> datetime:
-        return now() + self.ahead
+        return utc_now() + self.ahead
 
 
-class FullDevice(Disk):
+class FullDevice(DiskLocation):
     """Where no file system may be mounted: /dev/full, which has no space left either, for as long as it is wanted."""
 
     is_full = False
 
-    def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
+    def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
         if self.is_full:
             with open("/dev/full", "wb", buffering=0) as device:
                 device.writelines(chunks)
-        return super().keep(key, chunks)
+        return super().write(key, chunks)
 
 
-class AwayDisk(Disk):
+class AwayDisk(DiskLocation):
     """A location that removes nothing."""
 
-    def remove(self, key: str) -> None:
-        raise Unreachable("away")
+    def delete(self, key: str) -> None:
+        raise LocationUnreachable("away")
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases and waits of seconds, so that what a fault held up goes on while the test lasts."""
-    monkeypatch.setattr(make, "LEASE", 2 * SECOND)
-    monkeypatch.setattr(make, "BEAT_SECONDS", 0.4)
-    monkeypatch.setattr(make, "FIRST_WAIT", 0.1)
-    monkeypatch.setattr(make, "LONGEST_WAIT", 0.2)
-    monkeypatch.setattr(deliver, "LEASE", 3 * SECOND)
+    monkeypatch.setattr(export_worker, "LEASE", 2 * SECOND)
+    monkeypatch.setattr(export_worker, "LEASE_RENEWAL_SECONDS", 0.4)
+    monkeypatch.setattr(export_worker, "FIRST_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(export_worker, "MAX_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(callback_worker, "LEASE", 3 * SECOND)
 
 
 def ask(on: Stage, url: str, at: datetime | None = None) -> Export:
     """One export more, due now, of all recordings."""
-    window = Window(begin=BEGIN, end=BEGIN + HOUR)
-    export = replace(exported(next(on.numbers), url), tables=("record",), window=window, asked_at=at or now())
-    with on.node.database.writing() as connection:
+    window = TimeWindow(begin=BEGIN, end=BEGIN + HOUR)
+    export = replace(exported(next(on.numbers), url), tables=("record",), window=window, requested_at=at or utc_now())
+    with on.node.database.write_transaction() as connection:
         exports.add(connection, on.app, export)
     return export
 
 
 def fill(on: Stage) -> None:
     """Recordings to export."""
-    with on.node.database.writing() as connection:
+    with on.node.database.write_transaction() as connection:
         account(connection, on.app, "100", 8)
         for number in range(ROWS):
             recordings.add(connection, on.app, recording(number, call_begin=BEGIN + number * SECOND), BEGIN)
 
 
-def maker(on: Stage, clock: Callable[[], datetime] = now, home: Disk | None = None) -> Maker:
+def maker(on: Stage, clock: Callable[[], datetime] = utc_now, home: DiskLocation | None = None) -> ExportWorker:
     """A worker of the stage's node; not started."""
     node = on.node
-    shop = Workshop(
-        database=node.database, home=home or node.disk, settings=node.settings, now=clock, ready=lambda: None
+    shop = ExportDeps(
+        database=node.database,
+        primary_location=home or node.disk,
+        settings=node.settings,
+        now=clock,
+        on_ready=lambda: None,
     )
-    return Maker(shop)
+    return ExportWorker(shop)
 
 
 @contextmanager
-def making(on: Stage, home: Disk | None = None) -> Iterator[None]:
+def making(on: Stage, home: DiskLocation | None = None) -> Iterator[None]:
     """Two workers, as a node has them, until the block ends."""
     makers = [maker(on, home=home) for _ in range(2)]
     for one in makers:
@@ -116,7 +122,7 @@ def making(on: Stage, home: Disk | None = None) -> Iterator[None]:
 
 
 def rows(on: Stage) -> list[Any]:
-    with on.node.database.reading() as connection:
+    with on.node.database.read_transaction() as connection:
         return list(connection.execute(sa.select(schema.exports)))
 
 
@@ -147,7 +153,7 @@ def test_postgresql_that_stops_and_starts_again_loses_nothing(tmp_path: Path) ->
         fill(one)
         one.bind(there.prefix)
         asked = {ask(one, there.url).response_id for _ in range(40)}
-        trusted = Trusted(one.node.database)
+        trusted = TrustStore(one.node.database)
         known = trusted()
         with one.announcing(attempts=50), making(one):
             for heard, how in ((8, signal.SIGINT), (20, signal.SIGQUIT)):
@@ -222,24 +228,24 @@ class TestAClockThatIsSetBack:
     def test_of_one_node_alone_the_other_takes_over_and_one_file_is_made(
         self, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(make, "BEAT_SECONDS", 0.05)
+        monkeypatch.setattr(export_worker, "LEASE_RENEWAL_SECONDS", 0.05)
         clock = Clock()
         with stage(tmp_path, database_url) as one:
             fill(one)
 
-            class Slow(Disk):
-                def keep(self, key: str, chunks: Iterable[bytes]) -> Kept:
-                    kept = super().keep(key, chunks)
+            class Slow(DiskLocation):
+                def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
+                    kept = super().write(key, chunks)
                     clock.ahead = -HOUR  # its lease is renewed until an hour ago
-                    until(lambda: rows(one)[0].due_at < now())
-                    assert maker(one).do_one()
+                    until(lambda: rows(one)[0].due_at < utc_now())
+                    assert maker(one).run_once()
                     return kept
 
             export = ask(one, "https://cb.example.com/x")
-            assert maker(one, clock, Slow("0", one.node.disk._root)).do_one()
+            assert maker(one, clock, Slow("0", one.node.disk._root)).run_once()
             assert [row.state for row in rows(one)] == ["ready"]
-            with one.node.database.reading() as connection:
-                assert [found.export for found in deliveries.listed(connection, one.app)] == [export.response_id]
+            with one.node.database.read_transaction() as connection:
+                assert [found.export for found in deliveries.list_recent(connection, one.app)] == [export.response_id]
             assert_whole(one)
 
     def test_what_was_due_waits_until_the_clock_is_there_again_and_what_is_asked_then_does_not(
@@ -251,15 +257,15 @@ class TestAClockThatIsSetBack:
             worker = maker(one, clock)
             before = ask(one, "https://cb.example.com/x", clock())
             clock.ahead = -HOUR
-            assert not worker.do_one()
+            assert not worker.run_once()
             after = ask(one, "https://cb.example.com/x", clock())
-            assert worker.do_one()
+            assert worker.run_once()
             assert {row.response_id: row.state for row in rows(one)} == {
                 before.response_id: "due",
                 after.response_id: "ready",
             }
             clock.ahead = timedelta()
-            assert worker.do_one()
+            assert worker.run_once()
             assert_whole(one)
 
     def test_a_callback_under_way_is_recorded_and_its_repeat_waits_as_long(
@@ -278,7 +284,7 @@ class TestAClockThatIsSetBack:
                 until(lambda: len(one.failures(number)) == 2)  # its repeat is due by the clock that was set back
                 one.delivered(number)
                 announcer.wake()
-            attempts = [outcome.at for outcome, _ in one.shown(number).attempts]
+            attempts = [outcome.attempted_at for outcome, _ in one.shown(number).attempts]
             assert attempts[1] < attempts[0] - HOUR / 2  # as the clock was
             assert one.failures(number) == ["status 500", "status 500", ""]
             assert len(there.received) == 3
@@ -289,12 +295,12 @@ def test_an_export_whose_location_is_away_is_let_go_and_tried_again_soon(tmp_pat
         fill(one)
         asked = ask(one, "http://127.0.0.1:9/cb")
         (home := AwayDisk("0", tmp_path / "away"))._root.joinpath(".tmp").rmdir()  # nor can it keep any
-        assert maker(one, home=home).do_one()
+        assert maker(one, home=home).run_once()
         [row] = rows(one)
         assert (row.lease, row.error.partition(":")[0]) == ("", "FileNotFoundError")
-        assert row.due_at < now() + 10 * SECOND
-        with one.node.database.reading() as connection:
+        assert row.due_at < utc_now() + 10 * SECOND
+        with one.node.database.read_transaction() as connection:
             [stray] = connection.execute(
-                sa.select(schema.strays)
+                sa.select(schema.orphaned_blobs)
             ).all()  # which is looked for later, if there are bytes
         assert asked.response_id in stray.key

@@ -6,72 +6,80 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import App
-from ccfs.store import places, recordings, schema
-from ccfs.store.db import Database
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.opened import Locations
-from ccfs.store.locations.port import Gone
-from ccfs.work.keeping import Keeper, Terms
-from ccfs.work.move import SWEEP_LEASE, SWEPT_AT_ONCE, Mover
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import BlobNotFound
+from ccfs.blobs.registry import Locations
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.system import locations
+from ccfs.db.tenant import recordings
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
+from ccfs.workers.maintenance.retention import RetentionJob, RetentionPolicy
+from ccfs.workers.storage.mover import ORPHAN_BATCH_SIZE, ORPHAN_LEASE, BlobMover
 from tests.store import given
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 APP = App(id=1, ak="AK-acme", name="acme")
-DISK = Place(id="0", kind=PlaceKind.DISK, at="", created_at=NOW)
+DISK = LocationConfig(id="0", kind=LocationKind.DISK, root="", created_at=NOW)
 DAYS = ("20260503", "20260401", "20260331", "20260228", "20240101")
 
 
 @pytest.fixture
-def kept(database: Database, disk: Disk) -> list[Recording]:
+def kept(database: Database, disk: DiskLocation) -> list[Recording]:
     """A recording with its bytes of each of the days."""
     made = []
-    with database.writing() as connection:
-        places.add(connection, DISK)
+    with database.write_transaction() as connection:
+        locations.add(connection, DISK)
         app = given.app(connection)
         for number, day in enumerate(DAYS):
             moment = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC)
             name = f"/0/1/record/AK/100/{day}/5/{number}.wav"
-            one = given.recording(number, file_name=name, call_begin=moment, kept=disk.keep(f"1/rec/{day}", [b"audio"]))
+            one = given.recording(
+                number, file_name=name, call_begin=moment, kept=disk.write(f"1/rec/{day}", [b"audio"])
+            )
             recordings.add(connection, app, one, NOW)
             made.append(one)
     return made
 
 
-def keeper(database: Database, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> Keeper:
-    return Keeper(database, Terms(rows=rows, recordings=recordings), lambda: now)
+def keeper(database: Database, now: datetime = NOW, rows: int = 0, recordings: int = 0) -> RetentionJob:
+    return RetentionJob(database, RetentionPolicy(row_months=rows, recording_months=recordings), lambda: now)
 
 
-def swept(database: Database, disk: Disk, now: datetime = NOW, node: str = "a", there: tuple[str, ...] = ("0",)) -> int:
+def swept(
+    database: Database, disk: DiskLocation, now: datetime = NOW, node: str = "a", there: tuple[str, ...] = ("0",)
+) -> int:
     """How many strays a node lets go, which has these locations on its disk."""
     locations = Locations(database, node, lambda place: dict.fromkeys(there, disk)[place.id])
-    return Mover(database=database, locations=locations, now=lambda: now, grace=timedelta(0)).sweep()
+    return BlobMover(database=database, locations=locations, now=lambda: now, grace=timedelta(0)).delete_orphans()
 
 
 def rows(database: Database) -> set[str]:
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return {name.split("/")[6] for name in connection.execute(sa.select(schema.recordings.c.file_name)).scalars()}
 
 
-def bytes_of(disk: Disk, kept: list[Recording]) -> set[str]:
+def bytes_of(disk: DiskLocation, kept: list[Recording]) -> set[str]:
     found = set()
     for one in kept:
         try:
-            found.add(one.kept.key.rpartition("/")[2] if disk.size(one.kept.key) else "")
-        except Gone:
+            found.add(one.blob.key.rpartition("/")[2] if disk.get_size(one.blob.key) else "")
+        except BlobNotFound:
             continue
     return found
 
 
-def test_without_terms_everything_stays(database: Database, disk: Disk, kept: list[Recording]) -> None:
+def test_without_terms_everything_stays(database: Database, disk: DiskLocation, kept: list[Recording]) -> None:
     keeper(database)()
     assert swept(database, disk) == 0
     assert rows(database) == bytes_of(disk, kept) == set(DAYS)
 
 
-def test_so_many_whole_months_stay_beside_this_one(database: Database, disk: Disk, kept: list[Recording]) -> None:
+def test_so_many_whole_months_stay_beside_this_one(
+    database: Database, disk: DiskLocation, kept: list[Recording]
+) -> None:
     keeper(database, recordings=2)()
     assert bytes_of(disk, kept) == set(DAYS)  # rows go first
     assert swept(database, disk) == 2
@@ -82,58 +90,58 @@ def test_so_many_whole_months_stay_beside_this_one(database: Database, disk: Dis
 
 def test_it_looks_once_an_hour(database: Database, kept: list[Recording]) -> None:
     times = iter([NOW, NOW + timedelta(minutes=40)])
-    step = Keeper(database, Terms(recordings=2), lambda: next(times))
+    step = RetentionJob(database, RetentionPolicy(recording_months=2), lambda: next(times))
     step()
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, APP, replace(kept[-1], file_name=kept[-1].file_name + "x"), NOW)
     step()
     assert rows(database) == {*DAYS[:3], DAYS[-1]}
 
 
 def test_bytes_of_a_recording_that_came_back_meanwhile_stay(
-    database: Database, disk: Disk, kept: list[Recording]
+    database: Database, disk: DiskLocation, kept: list[Recording]
 ) -> None:
     keeper(database, recordings=2)()
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         recordings.add(connection, APP, kept[-1], NOW)  # its old index was taken in again
     assert swept(database, disk) == 1
     assert rows(database) == bytes_of(disk, kept) == {*DAYS[:3], DAYS[-1]}
 
 
-def test_many_go_at_once(database: Database, disk: Disk) -> None:
-    count = SWEPT_AT_ONCE + 10
-    with database.writing() as connection:
+def test_many_go_at_once(database: Database, disk: DiskLocation) -> None:
+    count = ORPHAN_BATCH_SIZE + 10
+    with database.write_transaction() as connection:
         app = given.app(connection)
         for number in range(count):
             name, moment = f"/0/1/record/AK/100/20240101/5/{number}.wav", datetime(2024, 1, 1, tzinfo=UTC)
             one = given.recording(number, file_name=name, call_begin=moment, kept=given.kept(f"1/rec/{number}"))
             recordings.add(connection, app, one, NOW)
-        places.add(connection, DISK)
+        locations.add(connection, DISK)
     keeper(database, recordings=2)()
     assert swept(database, disk) == count
 
 
 def test_bytes_that_cannot_go_are_due_again_and_hold_up_no_others(
-    database: Database, disk: Disk, kept: list[Recording]
+    database: Database, disk: DiskLocation, kept: list[Recording]
 ) -> None:
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         table = schema.recordings
         lost = sa.update(table).where(table.c.file_name == kept[-1].file_name).values(location_id="9")
         connection.execute(lost)
     keeper(database, recordings=2)()
     assert swept(database, disk) == 1
     assert bytes_of(disk, kept) == {*DAYS[:3], DAYS[-1]}
-    with database.writing() as connection:
-        places.add(connection, replace(DISK, id="9"))
+    with database.write_transaction() as connection:
+        locations.add(connection, replace(DISK, id="9"))
     assert swept(database, disk, there=("0", "9")) == 0  # not yet
-    assert swept(database, disk, NOW + SWEEP_LEASE, there=("0", "9")) == 1
+    assert swept(database, disk, NOW + ORPHAN_LEASE, there=("0", "9")) == 1
     assert bytes_of(disk, kept) == set(DAYS[:3])
 
 
 @pytest.mark.usefixtures("kept")
-def test_bytes_on_another_nodes_disk_are_left_to_it(database: Database, disk: Disk) -> None:
-    with database.writing() as connection:
-        places.change(connection, "0", node="b")
+def test_bytes_on_another_nodes_disk_are_left_to_it(database: Database, disk: DiskLocation) -> None:
+    with database.write_transaction() as connection:
+        locations.update(connection, "0", node="b")
     keeper(database, recordings=1)()
     assert swept(database, disk, node="a") == 0
     assert swept(database, disk, node="b") == 3

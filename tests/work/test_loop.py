@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from ccfs.work.loop import Loop
+from ccfs.workers.loop import WorkLoop
 
 LONG = 600.0  # seconds between rounds, where there must be no second one
 PROMPT = 30.0  # where the machine is busy
@@ -47,7 +47,7 @@ def log() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-def stops_promptly(loop: Loop) -> bool:
+def stops_promptly(loop: WorkLoop) -> bool:
     begin = time.monotonic()
     loop.stop()
     return time.monotonic() - begin < PROMPT
@@ -55,7 +55,7 @@ def stops_promptly(loop: Loop) -> bool:
 
 def test_steps_run_in_turn_again_and_again() -> None:
     steps = Steps(6)
-    loop = Loop([("a", lambda: steps.note("a")), ("b", lambda: steps.note("b"))], 0.001)
+    loop = WorkLoop([("a", lambda: steps.note("a")), ("b", lambda: steps.note("b"))], 0.001)
     loop.start()
     assert steps.come()
     loop.stop()
@@ -64,7 +64,7 @@ def test_steps_run_in_turn_again_and_again() -> None:
 
 def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
     steps = Steps(1)
-    loop = Loop([("a", lambda: steps.note("a"))], LONG)
+    loop = WorkLoop([("a", lambda: steps.note("a"))], LONG)
     loop.start()
     assert steps.come()
     assert stops_promptly(loop)
@@ -73,7 +73,7 @@ def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
 
 def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log: io.StringIO) -> None:
     steps = Steps(4)
-    loop = Loop([("bad", lambda: steps.fail("bad")), ("good", lambda: steps.note("good"))], 0.001)
+    loop = WorkLoop([("bad", lambda: steps.fail("bad")), ("good", lambda: steps.note("good"))], 0.001)
     loop.start()
     assert steps.come()
     loop.stop()
@@ -85,7 +85,7 @@ def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log:
 def test_a_log_that_nobody_reads_any_more_does_not_end_the_work(log: io.StringIO) -> None:
     log.close()
     steps = Steps(3)
-    loop = Loop([("bad", lambda: steps.fail("bad"))], 0.001)
+    loop = WorkLoop([("bad", lambda: steps.fail("bad"))], 0.001)
     loop.start()
     assert steps.come()
     loop.stop()
@@ -100,7 +100,7 @@ def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
         may_end.wait(90)
         steps.note("ended")
 
-    loop = Loop([("slow", slow), ("never", lambda: steps.note("never"))], 0.001)
+    loop = WorkLoop([("slow", slow), ("never", lambda: steps.note("never"))], 0.001)
     loop.start()
     assert steps.come()
     stopping = threading.Thread(target=loop.stop)
@@ -114,9 +114,9 @@ def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
 
 
 def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
-    loop = Loop([], LONG)
+    loop = WorkLoop([], LONG)
     loop.stop()
-    loop = Loop([], LONG)
+    loop = WorkLoop([], LONG)
     loop.start()
     assert stops_promptly(loop)
     assert stops_promptly(loop)

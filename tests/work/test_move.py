@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.place import Place, PlaceKind
-from ccfs.model.recording import Kept
-from ccfs.model.stray import Held, Holder
-from ccfs.model.tenancy import App
-from ccfs.store import moves, places, recordings, voice_files
-from ccfs.store.db import Database, open_database
-from ccfs.store.locations.disk import Disk
-from ccfs.store.locations.opened import Locations
-from ccfs.store.locations.port import Location, Unreachable
-from ccfs.store.locations.s3 import S3
-from ccfs.store.upgrade import upgrade
-from ccfs.work.move import LEASE, SWEEP_LEASE, Mover
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import Location, LocationUnreachable
+from ccfs.blobs.registry import Locations
+from ccfs.blobs.s3 import S3Location
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import blob_moves, locations
+from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import BlobRef
+from ccfs.workers.storage.mover import COPY_LEASE, ORPHAN_LEASE, BlobMover
 from tests.store import buckets, given
 from tests.store.given import MINUTE, NOW, SECOND
 
@@ -32,35 +33,35 @@ DAY = timedelta(days=1)
 class Yard:
     """A database, a disk "0" and a bucket "1", an app, and a clock that is set by hand."""
 
-    def __init__(self, database: Database, folder: Path, bucket: Place, app: App) -> None:
+    def __init__(self, database: Database, folder: Path, bucket: LocationConfig, app: App) -> None:
         self.database, self.folder, self.bucket, self.app, self.now = database, folder, bucket, app, NOW + DAY
-        self.disk, self.s3 = Disk("0", folder), S3(bucket, buckets.access())
+        self.disk, self.s3 = DiskLocation("0", folder), S3Location(bucket, buckets.access())
         there: dict[str, Location] = {"0": self.disk, "1": self.s3}
-        with database.writing() as connection:
-            places.add(connection, replace(bucket, id="0", kind=PlaceKind.DISK))
+        with database.write_transaction() as connection:
+            locations.add(connection, replace(bucket, id="0", kind=LocationKind.DISK))
         self.locations = Locations(database, "a", lambda place: there[place.id])
 
-    def mover(self) -> Mover:
+    def mover(self) -> BlobMover:
         """A mover of this yard."""
-        return Mover(database=self.database, locations=self.locations, now=lambda: self.now, grace=GRACE)
+        return BlobMover(database=self.database, locations=self.locations, now=lambda: self.now, grace=GRACE)
 
     def keep(self, count: int, at: datetime = NOW, begin: int = 0) -> None:
         """Recordings on the disk, with their bytes."""
         for number in range(begin, begin + count):
             one = given.recording(number)
-            kept = self.disk.keep(one.kept.key, [b"sound", str(number).encode()])
-            with self.database.writing() as connection:
-                recordings.add(connection, self.app, replace(one, kept=kept), at)
+            kept = self.disk.write(one.blob.key, [b"sound", str(number).encode()])
+            with self.database.write_transaction() as connection:
+                recordings.add(connection, self.app, replace(one, blob=kept), at)
 
-    def named(self) -> dict[str, Kept]:
+    def named(self) -> dict[str, BlobRef]:
         """What the rows of recordings name, by key."""
-        with self.database.reading() as connection:
-            return {one.kept.key: one.kept for one in recordings.newest(connection, self.app, 1000)}
+        with self.database.read_transaction() as connection:
+            return {one.blob.key: one.blob for one in recordings.list_newest(connection, self.app, 1000)}
 
-    def held(self) -> list[Held]:
+    def held(self) -> list[BlobOwner]:
         """The recordings that lie on the disk."""
-        with self.database.reading() as connection:
-            return moves.older(connection, Holder.RECORDINGS, "0", self.now, 1000)
+        with self.database.read_transaction() as connection:
+            return blob_moves.list_owners_before(connection, BlobOwnerTable.RECORDINGS, "0", self.now, 1000)
 
     def on_disk(self) -> set[str]:
         """Keys of the files on the disk."""
@@ -81,8 +82,8 @@ def yard(database_url: str, tmp_path: Path, s3_url: str) -> Iterator[Yard]:
     database = open_database(database_url)
     upgrade(database)
     bucket = buckets.place(s3_url)
-    with database.writing() as connection:
-        places.add(connection, bucket)
+    with database.write_transaction() as connection:
+        locations.add(connection, bucket)
         app = given.app(connection)
     yield Yard(database, tmp_path / "files", bucket, app)
     database.close()
@@ -91,16 +92,16 @@ def yard(database_url: str, tmp_path: Path, s3_url: str) -> Iterator[Yard]:
 def test_what_is_moved_is_served_from_there_and_leaves_later(yard: Yard) -> None:
     yard.keep(40)
     done = yard.mover().move("0", "1", yard.now)
-    assert (done.files, done.size, done.left, done.missing, done.damaged) == (40, 40 * 7 - 10, 0, [], [])
+    assert (done.files, done.size, done.skipped, done.missing, done.damaged) == (40, 40 * 7 - 10, 0, [], [])
     yard.assert_whole(at="1")
     yard.now += GRACE - SECOND
-    assert yard.mover().sweep() == 0
+    assert yard.mover().delete_orphans() == 0
     assert yard.on_disk() == set(yard.named())  # for downloads under way
     yard.now += SECOND
-    assert yard.mover().sweep() == 40
+    assert yard.mover().delete_orphans() == 40
     assert yard.on_disk() == set()
     assert buckets.keys(yard.bucket) == set(yard.named())
-    assert yard.mover().sweep() == 0
+    assert yard.mover().delete_orphans() == 0
 
 
 def test_what_leaves_a_bucket_stays_as_long_as_urls_to_it_are_good(yard: Yard) -> None:
@@ -108,15 +109,15 @@ def test_what_leaves_a_bucket_stays_as_long_as_urls_to_it_are_good(yard: Yard) -
     [key] = yard.named()
     yard.mover().move("0", "1", yard.now)
     yard.now += GRACE
-    yard.mover().sweep()
-    url, urls = yard.s3.presigned(key, 600), timedelta(hours=8)
+    yard.mover().delete_orphans()
+    url, urls = yard.s3.presign(key, 600), timedelta(hours=8)
     assert replace(yard.mover(), url_grace=urls).move("1", "0", yard.now).files == 1
     yard.now += urls - SECOND
-    assert yard.mover().sweep() == 0
+    assert yard.mover().delete_orphans() == 0
     with urllib.request.urlopen(url, timeout=10) as answer:
         assert answer.read() == b"sound0"
     yard.now += SECOND
-    assert yard.mover().sweep() == 1
+    assert yard.mover().delete_orphans() == 1
     yard.assert_whole(at="0")
 
 
@@ -129,93 +130,93 @@ def test_only_what_is_older_is_moved(yard: Yard) -> None:
 
 def test_voice_files_are_moved_and_known_where_they_were_first(yard: Yard) -> None:
     file = given.voice_file()
-    kept = yard.disk.keep(file.kept.key, [b"hello"])
-    with yard.database.writing() as connection:
-        voice_files.add(connection, yard.app, replace(file, kept=kept))
+    kept = yard.disk.write(file.blob.key, [b"hello"])
+    with yard.database.write_transaction() as connection:
+        voice_files.add(connection, yard.app, replace(file, blob=kept))
     assert yard.mover().move("0", "1", yard.now).files == 1
-    with yard.database.reading() as connection:
-        found = voice_files.by_name(connection, yard.app, file.file_name)
+    with yard.database.read_transaction() as connection:
+        found = voice_files.find_by_name(connection, yard.app, file.file_name)
     assert found is not None
-    assert found.kept == replace(kept, location_id="1")
-    assert [found.is_known_at(place) for place in (None, 0, 1, 2)] == [True, True, True, False]
+    assert found.blob == replace(kept, location_id="1")
+    assert [found.matches_location(place) for place in (None, 0, 1, 2)] == [True, True, True, False]
 
 
 def test_what_is_damaged_or_gone_is_told_and_stays(yard: Yard) -> None:
     yard.keep(3)
     gone, damaged, good = sorted(yard.named())
-    yard.disk.remove(gone)
-    yard.disk.keep(damaged, [b"other"])
+    yard.disk.delete(gone)
+    yard.disk.write(damaged, [b"other"])
     done = yard.mover().move("0", "1", yard.now)
     assert (done.files, done.missing, done.damaged) == (1, [gone], [damaged])
     assert {key: kept.location_id for key, kept in yard.named().items()} == {gone: "0", damaged: "0", good: "1"}
-    yard.mover().sweep()
+    yard.mover().delete_orphans()
     assert buckets.keys(yard.bucket) == {good}
 
 
 def test_what_another_process_has_in_hand_is_left_until_its_lease_ends(yard: Yard) -> None:
     yard.keep(2)
     taken = yard.held()[0]
-    with yard.database.writing() as connection:
-        assert moves.claim(connection, taken, "1", "theirs", yard.now, yard.now + LEASE)
-    yard.s3.keep(taken.kept.key, [b"half of it"])  # and then it died
+    with yard.database.write_transaction() as connection:
+        assert blob_moves.claim_copy(connection, taken, "1", "theirs", yard.now, yard.now + COPY_LEASE)
+    yard.s3.write(taken.blob.key, [b"half of it"])  # and then it died
     done = yard.mover().move("0", "1", yard.now)
-    assert (done.files, done.left) == (1, 1)
-    yard.now += LEASE
+    assert (done.files, done.skipped) == (1, 1)
+    yard.now += COPY_LEASE
     assert yard.mover().move("0", "1", yard.now).files == 1
     yard.assert_whole(at="1")
-    with yard.database.writing() as connection:
-        assert not moves.switch(connection, taken, "1", "theirs", yard.now, yard.now)
+    with yard.database.write_transaction() as connection:
+        assert not blob_moves.repoint(connection, taken, "1", "theirs", yard.now, yard.now)
 
 
 def test_the_copy_of_a_process_that_died_is_swept_if_nobody_goes_on(yard: Yard) -> None:
     yard.keep(1)
     [one] = yard.held()
-    with yard.database.writing() as connection:
-        assert moves.claim(connection, one, "1", "theirs", yard.now, yard.now + LEASE)
-    yard.s3.keep(one.kept.key, [b"sound0"])
-    yard.now += LEASE
-    assert yard.mover().sweep() == 1
+    with yard.database.write_transaction() as connection:
+        assert blob_moves.claim_copy(connection, one, "1", "theirs", yard.now, yard.now + COPY_LEASE)
+    yard.s3.write(one.blob.key, [b"sound0"])
+    yard.now += COPY_LEASE
+    assert yard.mover().delete_orphans() == 1
     assert buckets.keys(yard.bucket) == set()
     yard.assert_whole(at="0")
 
 
 def test_a_file_that_is_deleted_while_it_is_copied_leaves_no_copy(yard: Yard) -> None:
     file = given.voice_file()
-    file = replace(file, kept=yard.disk.keep(file.kept.key, [b"hello"]))
-    with yard.database.writing() as connection:
+    file = replace(file, blob=yard.disk.write(file.blob.key, [b"hello"]))
+    with yard.database.write_transaction() as connection:
         voice_files.add(connection, yard.app, file)
-        [one] = moves.older(connection, Holder.VOICE_FILES, "0", yard.now, 10)
-        assert moves.claim(connection, one, "1", "ours", yard.now, yard.now + LEASE)
-        yard.s3.keep(one.kept.key, [b"hello"])
+        [one] = blob_moves.list_owners_before(connection, BlobOwnerTable.VOICE_FILES, "0", yard.now, 10)
+        assert blob_moves.claim_copy(connection, one, "1", "ours", yard.now, yard.now + COPY_LEASE)
+        yard.s3.write(one.blob.key, [b"hello"])
         assert voice_files.mark_deleted(connection, yard.app, file, yard.now)
-        assert not moves.switch(connection, one, "1", "ours", yard.now, yard.now + GRACE)
-    assert yard.mover().sweep() == 1
+        assert not blob_moves.repoint(connection, one, "1", "ours", yard.now, yard.now + GRACE)
+    assert yard.mover().delete_orphans() == 1
     assert buckets.keys(yard.bucket) == set()
 
 
 def test_a_deletion_that_began_before_the_move_ends_where_the_bytes_are_now(yard: Yard) -> None:
     file = given.voice_file()
-    file = replace(file, kept=yard.disk.keep(file.kept.key, [b"hello"]))
-    with yard.database.writing() as connection:
+    file = replace(file, blob=yard.disk.write(file.blob.key, [b"hello"]))
+    with yard.database.write_transaction() as connection:
         voice_files.add(connection, yard.app, file)
     yard.mover().move("0", "1", yard.now)
-    with yard.database.writing() as connection:
+    with yard.database.write_transaction() as connection:
         voice_files.mark_deleted(connection, yard.app, file, yard.now)
-        voice_files.forget(connection, yard.app, file)  # what it looked up was on the disk
-        [(_, found)] = voice_files.deleted(connection, 10)
-    assert found.kept.location_id == "1"
+        voice_files.delete_row(connection, yard.app, file)  # what it looked up was on the disk
+        [(_, found)] = voice_files.list_pending_deletions(connection, 10)
+    assert found.blob.location_id == "1"
 
 
 def test_what_comes_back_waits_until_its_original_is_gone(yard: Yard) -> None:
     yard.keep(2)
     yard.mover().move("0", "1", yard.now)
-    assert yard.mover().move("1", "0", yard.now).left == 2
+    assert yard.mover().move("1", "0", yard.now).skipped == 2
     yard.now += GRACE
     assert yard.mover().move("1", "0", yard.now).files == 2
     yard.assert_whole(at="0")
-    assert yard.mover().sweep() == 0  # the strays were taken over
+    assert yard.mover().delete_orphans() == 0  # the strays were taken over
     yard.now += GRACE
-    assert yard.mover().sweep() == 2
+    assert yard.mover().delete_orphans() == 2
     assert (yard.on_disk(), buckets.keys(yard.bucket)) == (set(yard.named()), set())
 
 
@@ -230,14 +231,14 @@ def test_several_movers_at_once_move_each_file_once(yard: Yard) -> None:
 def test_a_location_that_is_away_ends_the_move_and_loses_nothing(yard: Yard) -> None:
     yard.keep(3)
     away = replace(yard.bucket, id="2", endpoint="http://127.0.0.1:1")
-    with yard.database.writing() as connection:
-        places.add(connection, away)
-    there: dict[str, Location] = {"0": yard.disk, "2": S3(away, buckets.access(1, 0))}
+    with yard.database.write_transaction() as connection:
+        locations.add(connection, away)
+    there: dict[str, Location] = {"0": yard.disk, "2": S3Location(away, buckets.access(1, 0))}
     yard.locations = Locations(yard.database, "a", lambda place: there[place.id])
-    with pytest.raises(Unreachable):
+    with pytest.raises(LocationUnreachable):
         yard.mover().move("0", "2", yard.now)
     yard.assert_whole(at="0")
-    assert yard.mover().sweep() == 0  # the copies cannot be looked for
+    assert yard.mover().delete_orphans() == 0  # the copies cannot be looked for
     yard.locations = Locations(yard.database, "a", lambda place: yard.s3 if place.id != "0" else yard.disk)
-    yard.now += SWEEP_LEASE
-    assert yard.mover().sweep() == 3
+    yard.now += ORPHAN_LEASE
+    assert yard.mover().delete_orphans() == 3

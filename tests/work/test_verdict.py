@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.work.verdict import failure_of, retry_after
+from ccfs.workers.callbacks.response_check import find_failure_reason, parse_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
     ],
 )
 def test_a_2xx_with_a_body_that_names_no_other_code_is_a_success(body: bytes) -> None:
-    assert [failure_of(status, body) for status in (200, 201, 202, 299)] == [""] * 4
+    assert [find_failure_reason(status, body) for status in (200, 201, 202, 299)] == [""] * 4
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_2xx_with_a_body_that_names_no_other_code_is_a_success(body: bytes) ->
     ],
 )
 def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: str) -> None:
-    assert failure_of(200, body) == failure
+    assert find_failure_reason(200, body) == failure
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: st
     ],
 )
 def test_everything_else_is_a_failure(status: int, failure: str) -> None:
-    assert failure_of(status, b"") == failure
-    assert failure_of(status, b'{"resultCode":"0"}') == (failure if failure != "empty answer" else "")
+    assert find_failure_reason(status, b"") == failure
+    assert find_failure_reason(status, b'{"resultCode":"0"}') == (failure if failure != "empty answer" else "")
 
 
 @pytest.mark.parametrize(
@@ -88,24 +88,24 @@ def test_everything_else_is_a_failure(status: int, failure: str) -> None:
     ],
 )
 def test_a_wish_for_rest_is_read_in_seconds_or_as_a_date(value: str, seconds: int) -> None:
-    assert retry_after(value, NOW) == timedelta(seconds=seconds)
+    assert parse_retry_after(value, NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "１２", "Wed, 99 Oct 2026 07:30:00 GMT", "²"])
 def test_a_wish_that_makes_no_sense_is_none(value: str) -> None:
-    assert retry_after(value, NOW) is None
+    assert parse_retry_after(value, NOW) is None
 
 
 def test_a_wish_for_ages_does_not_overflow() -> None:
-    assert retry_after("9" * 4000, NOW) == timedelta(seconds=999_999_999)
+    assert parse_retry_after("9" * 4000, NOW) == timedelta(seconds=999_999_999)
 
 
 @given(st.text())
 def test_no_header_breaks_the_reading(value: str) -> None:
-    wish = retry_after(value, NOW)
+    wish = parse_retry_after(value, NOW)
     assert wish is None or wish >= timedelta()
 
 
 @given(st.integers(100, 599), st.binary())
 def test_no_body_breaks_the_reading(status: int, body: bytes) -> None:
-    assert failure_of(status, body).isprintable()
+    assert find_failure_reason(status, body).isprintable()

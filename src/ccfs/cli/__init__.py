@@ -3,9 +3,9 @@
 
 def main() -> None:
     """The entry point of the program `ccfs`."""
-    from ccfs.cli import door  # a web process runs the program's file again, and needs no command
+    from ccfs.cli import main  # a web process runs the program's file again, and needs no command
 
-    door.main()
+    main.main()
 
 
 __all__ = ["main"]

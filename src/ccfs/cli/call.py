@@ -9,11 +9,11 @@ from typing import Annotated, Any, BinaryIO
 import httpx2
 import typer
 
-from ccfs.client import Answer, Session
-from ccfs.model.errors import Misuse
+from ccfs.client import CcfsClient, ClientResponse
+from ccfs.model.errors import OperatorError
 
 
-def call(
+def call_operation(
     operation: Annotated[str, typer.Argument(help="E.g. downloadRecord, or 'ivr/uploadFile?vdnId=1'.")],
     ask: Annotated[str, typer.Argument(metavar="[JSON|@FILE|-]", help="msgBody, or a whole body.")] = "{}",
     url: Annotated[str, typer.Option("--url", help="Scheme, host and port of the server.")] = "http://127.0.0.1:8480",
@@ -25,17 +25,17 @@ def call(
     """Perform an operation: JSON goes to stdout, a file to -o or to the name that the server proposes."""
     if not ak or not sk:
         raise typer.BadParameter("--ak and --sk are needed")
-    body = _read(ask)
+    body = _parse_body(ask)
     try:
-        with closing(Session(url, ak, sk, verify=not insecure)) as session, session.call(operation, body) as answer:
-            _show(answer, output)
+        with closing(CcfsClient(url, ak, sk, verify=not insecure)) as session, session.call(operation, body) as answer:
+            _print_response(answer, output)
             if not answer.is_success:
                 raise typer.Exit(1)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # the last: an answer that says it is JSON
-        raise Misuse(f"{url}: {error}") from None
+        raise OperatorError(f"{url}: {error}") from None
 
 
-def _read(ask: str) -> dict[str, Any]:
+def _parse_body(ask: str) -> dict[str, Any]:
     data = sys.stdin.buffer.read() if ask == "-" else Path(ask[1:]).read_bytes() if ask.startswith("@") else ask
     try:
         value = json.loads(data)
@@ -46,23 +46,23 @@ def _read(ask: str) -> dict[str, Any]:
     return value
 
 
-def _show(answer: Answer, output: Path | None) -> None:
+def _print_response(answer: ClientResponse, output: Path | None) -> None:
     if answer.data is not None:
         print(json.dumps(answer.data, ensure_ascii=False))
     elif answer.status != 200:
-        raise Misuse(f"the server answered {answer.status}")
+        raise OperatorError(f"the server answered {answer.status}")
     elif str(output) == "-" or (output is None and not sys.stdout.isatty()):
-        _save(answer, sys.stdout.buffer)
+        _write_chunks(answer, sys.stdout.buffer)
     else:
-        _save_whole(answer, output or Path(Path(answer.name or "download").name))
+        _save_file(answer, output or Path(Path(answer.file_name or "download").name))
 
 
-def _save_whole(answer: Answer, path: Path) -> None:
+def _save_file(answer: ClientResponse, path: Path) -> None:
     """Under a temporary name first: a download that breaks leaves no file that looks complete."""
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
-            size = _save(answer, file)
+            size = _write_chunks(answer, file)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -70,9 +70,9 @@ def _save_whole(answer: Answer, path: Path) -> None:
     print(f"{path}: {size} bytes", file=sys.stderr)
 
 
-def _save(answer: Answer, file: BinaryIO) -> int:
+def _write_chunks(answer: ClientResponse, file: BinaryIO) -> int:
     size = 0
-    for chunk in answer.chunks():
+    for chunk in answer.iter_chunks():
         size += file.write(chunk)
     file.flush()
     return size

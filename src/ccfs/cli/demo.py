@@ -7,20 +7,21 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.demo.switch import leave_day
-from ccfs.model.recording import Recording
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.model.user import Grant, Role
-from ccfs.node import Node, now
-from ccfs.store import passwords, play_tokens, recordings, tenancy, users
-from ccfs.wire.operations import BASE
-from ccfs.work.ingest.asterisk import Asterisk, ingest
-from ccfs.work.ingest.context import Owner, Run
+from ccfs.db.system import passwords, play_tokens, tenants, users
+from ccfs.db.tenant import recordings
+from ccfs.demo.switch import write_day
+from ccfs.ingest.asterisk import AsteriskSource, ingest
+from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.identity.user import Grant, Role
+from ccfs.model.recordings.recording import Recording
+from ccfs.protocol.operations import BASE_PATH
+from ccfs.server.node import Node, utc_now
 
-NAME = "demo"
-PERSON = "demo"  # who may sign in to the console
-CALLS = 40  # of each account
-ACCOUNTS = (
+DEMO_APP_NAME = "demo"
+DEMO_USER_NAME = "demo"  # who may sign in to the console
+CALLS_PER_ACCOUNT = 40  # of each account
+DEMO_ACCOUNTS = (
     (Account(account_id="demo-london", zone="Europe/London"), Vdn(vdn_id=1, cc_id=1, account_id="demo-london"), "en"),
     (Account(account_id="demo-shanghai"), Vdn(vdn_id=2, cc_id=1, account_id="demo-shanghai"), "zh"),
 )
@@ -28,69 +29,69 @@ ACCOUNTS = (
 
 def prepare_demo(node: Node, url: str) -> str:
     """Make the demo's app and calls if they are not there; what to tell the person who started it."""
-    with node.database.reading() as connection:
-        app = next((one for one in tenancy.apps(connection) if one.name == NAME), None)
+    with node.database.read_transaction() as connection:
+        app = next((one for one in tenants.list_apps(connection) if one.name == DEMO_APP_NAME), None)
     if app is not None:
         again = f"{sys.argv[0]} app key add --app {app.ak} --data {node.settings.data}"
-        said = f"\nThe demo's app is {app.ak}. Its SK was shown once; another one:\n  {again}\n{_play(node, app, url)}"
-        return f"{said}\nThe console is at {url}/console; a new password: {sys.argv[0]} user reset {PERSON}\n"
+        said = f"\nThe demo's app is {app.ak}. Its SK was shown once; another one:\n  {again}\n{_create_play_example(node, app, url)}"
+        return f"{said}\nThe console is at {url}/console; a new password: {sys.argv[0]} user reset {DEMO_USER_NAME}\n"
     ak, sk = "DEMO" + secrets.token_hex(6).upper(), secrets.token_urlsafe(32)
     app = _add_app(node, ak, sk)
-    for seed, (account, vdn, language) in enumerate(ACCOUNTS):
-        _take_day(node, Owner(app=app, account=account, vdn=vdn), language, seed)
-    ask = json.dumps({"callId": _example(node, app).call_id})
+    for seed, (account, vdn, language) in enumerate(DEMO_ACCOUNTS):
+        _ingest_day(node, CallOwner(app=app, account=account, vdn=vdn), language, seed)
+    ask = json.dumps({"callId": _get_newest_recording(node, app).call_id})
     call = f"{sys.argv[0]} call downloadRecord '{ask}' --url {url} --ak {ak} --sk {sk} -o call.wav"
     keys = f"\nThe demo's app (its SK is shown this once):\n  AK {ak}\n  SK {sk}\n"
-    return f"{keys}{_person(node, url)}\nDownload a call's recording:\n  {call}\n{_play(node, app, url)}"
+    return f"{keys}{_add_operator(node, url)}\nDownload a call's recording:\n  {call}\n{_create_play_example(node, app, url)}"
 
 
-def _person(node: Node, url: str) -> str:
+def _add_operator(node: Node, url: str) -> str:
     """An operator of the console, and how to sign in."""
     password = secrets.token_urlsafe(9)
-    with node.database.writing() as connection:
-        user = users.by_name(connection, PERSON) or users.add(connection, PERSON, "", now())
-        users.set_password(connection, user, passwords.hashed(password))
-        users.grant(connection, user, Grant(role=Role.OPERATOR))
-    return f"\nThe console, with search and player (the password is shown this once):\n  {url}/console  {PERSON}  {password}\n"
+    with node.database.write_transaction() as connection:
+        user = users.find_by_name(connection, DEMO_USER_NAME) or users.add(connection, DEMO_USER_NAME, "", utc_now())
+        users.set_password(connection, user, passwords.hash_password(password))
+        users.grant_role(connection, user, Grant(role=Role.OPERATOR))
+    return f"\nThe console, with search and player (the password is shown this once):\n  {url}/console  {DEMO_USER_NAME}  {password}\n"
 
 
 def _add_app(node: Node, ak: str, sk: str) -> App:
-    with node.database.writing() as connection:
-        app = tenancy.add_app(connection, NAME, ak, now())
-        tenancy.add_key(connection, app, ak, sk, node.sealer, now())
-        for account, vdn, _ in ACCOUNTS:
-            tenancy.add_account(connection, app, account, vdn, now())
+    with node.database.write_transaction() as connection:
+        app = tenants.add_app(connection, DEMO_APP_NAME, ak, utc_now())
+        tenants.add_key(connection, app, ak, sk, node.secret_box, utc_now())
+        for account, vdn, _ in DEMO_ACCOUNTS:
+            tenants.add_account(connection, app, account, vdn, utc_now())
     return app
 
 
-def _take_day(node: Node, owner: Owner, language: str, seed: int) -> None:
-    yesterday = now().astimezone(owner.account.zoneinfo).date() - timedelta(days=1)
+def _ingest_day(node: Node, owner: CallOwner, language: str, seed: int) -> None:
+    yesterday = utc_now().astimezone(owner.account.zoneinfo).date() - timedelta(days=1)
     with tempfile.TemporaryDirectory() as folder:
-        day = leave_day(
+        day = write_day(
             Path(folder),
             day=yesterday,
             zone=owner.account.zone,
             language="zh" if language == "zh" else "en",
-            calls=CALLS,
+            calls=CALLS_PER_ACCOUNT,
             seed=seed,
         )
         settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # nobody writes to these files any more
-        run = Run(database=node.database, home=node.home, settings=settled, now=now)
-        ingest(run, owner, Asterisk(cdr=day.cdr, queue_log=day.queue_log, recordings=day.recordings))
+        run = IngestRun(database=node.database, primary_location=node.primary_location, settings=settled, now=utc_now)
+        ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=day.recordings))
 
 
-def _example(node: Node, app: App) -> Recording:
-    with node.database.reading() as connection:
-        return recordings.newest(connection, app, 1)[0]
+def _get_newest_recording(node: Node, app: App) -> Recording:
+    with node.database.read_transaction() as connection:
+        return recordings.list_newest(connection, app, 1)[0]
 
 
-def _play(node: Node, app: App, url: str) -> str:
+def _create_play_example(node: Node, app: App, url: str) -> str:
     """How to play a recording by a token that is made now."""
     token = secrets.token_hex(16).upper()
     seconds = node.settings.play_token_seconds
-    recording = _example(node, app)
-    with node.database.writing() as connection:
-        play_tokens.add(connection, app, token, recording, now() + timedelta(seconds=seconds))
-    query = f"t={int(now().timestamp() * 1000)}&version=2.0&st={token}"
-    curl = f'curl -o play.wav "{url}{BASE}playVoice?{query}"'
+    recording = _get_newest_recording(node, app)
+    with node.database.write_transaction() as connection:
+        play_tokens.add(connection, app, token, recording, utc_now() + timedelta(seconds=seconds))
+    query = f"t={int(utc_now().timestamp() * 1000)}&version=2.0&st={token}"
+    curl = f'curl -o play.wav "{url}{BASE_PATH}playVoice?{query}"'
     return f"\nPlay it by token, for the next {seconds // 60} minutes:\n  {curl}\n"

@@ -12,214 +12,219 @@ from zoneinfo import ZoneInfo
 import typer
 
 from ccfs import logs
-from ccfs.cli.common import AppKey, AsJson, DataFolder, open_node, show
-from ccfs.cli.progress import Bars
-from ccfs.model.errors import Misuse
-from ccfs.node import Node, now
-from ccfs.store import intake, tenancy
-from ccfs.store.intake import Awaited, Refusal
-from ccfs.switches.asterisk.channels import AGENT_NUMBER
-from ccfs.switches.found import UnreadableLine
-from ccfs.switches.freeswitch import columns_of
-from ccfs.work.ingest import asterisk as asterisk_pass
-from ccfs.work.ingest import ccfs as ccfs_pass
-from ccfs.work.ingest import freeswitch as freeswitch_pass
-from ccfs.work.ingest.context import Owner, Run, Tally
-from ccfs.work.ingest.watch import watch as watch_passes
+from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
+from ccfs.cli.progress import ProgressBars
+from ccfs.db.system import tenants
+from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.ingest import asterisk as asterisk_pass
+from ccfs.ingest import ccfs as ccfs_pass
+from ccfs.ingest import freeswitch as freeswitch_pass
+from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
+from ccfs.ingest.watch import run_passes as watch_passes
+from ccfs.model.errors import OperatorError
+from ccfs.server.node import Node, utc_now
+from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN
+from ccfs.switches.freeswitch import parse_columns
+from ccfs.switches.records import UnreadableLine
 
-ingest = typer.Typer(help="Take in what a switch left.", no_args_is_help=True)
+ingest_commands = typer.Typer(help="Take in what a switch left.", no_args_is_help=True)
 
-AccountId = Annotated[str, typer.Option("--account", help="Enterprise id.", metavar="ID")]
-VdnId = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
-Recordings = Annotated[Path | None, typer.Option("--recordings", help="Folder of recordings.", metavar="DIR")]
-Zone = Annotated[str | None, typer.Option("--zone", help="Zone of the switch's local times.", show_default=False)]
-Agents = Annotated[str, typer.Option("--agents", help="Regular expression of an agent's number.", metavar="REGEX")]
-Columns = Annotated[str | None, typer.Option("--columns", help="Columns of the CDR file.", metavar="A,B,…")]
-Watch = Annotated[bool, typer.Option("--watch", help="Go on until stopped.")]
+AccountIdOption = Annotated[str, typer.Option("--account", help="Enterprise id.", metavar="ID")]
+VdnIdOption = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
+RecordingsOption = Annotated[Path | None, typer.Option("--recordings", help="Folder of recordings.", metavar="DIR")]
+ZoneOption = Annotated[str | None, typer.Option("--zone", help="Zone of the switch's local times.", show_default=False)]
+AgentsOption = Annotated[
+    str, typer.Option("--agents", help="Regular expression of an agent's number.", metavar="REGEX")
+]
+ColumnsOption = Annotated[str | None, typer.Option("--columns", help="Columns of the CDR file.", metavar="A,B,…")]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Go on until stopped.")]
 
 
-@ingest.command("asterisk")
-def asterisk(
-    app: AppKey,
-    account: AccountId,
-    vdn: VdnId,
+@ingest_commands.command("asterisk")
+def ingest_asterisk(
+    app: AppKeyOption,
+    account: AccountIdOption,
+    vdn: VdnIdOption,
     cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
-    recordings: Recordings = None,
+    recordings: RecordingsOption = None,
     queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log.", metavar="FILE")] = None,
-    columns: Columns = None,
-    zone: Zone = None,
-    agents: Agents = AGENT_NUMBER,
-    watch: Watch = False,
-    data: DataFolder = None,
-    as_json: AsJson = False,
+    columns: ColumnsOption = None,
+    zone: ZoneOption = None,
+    agents: AgentsOption = AGENT_NUMBER_PATTERN,
+    watch: WatchOption = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take in Asterisk's CDRs, queue log and recordings. A second run changes nothing."""
-    _must_be_there(files=(cdr, queue_log), folder=recordings)
+    _require_paths(files=(cdr, queue_log), folder=recordings)
     node = open_node(data)
-    owner = _owner(node, app, account, vdn)
-    switch = asterisk_pass.Asterisk(
+    owner = _get_owner(node, app, account, vdn)
+    switch = asterisk_pass.AsteriskSource(
         cdr=cdr,
         recordings=recordings,
         queue_log=queue_log,
         columns=columns,
-        zone=_checked_zone(zone),
-        agents=_pattern(agents),
+        zone=_check_zone(zone),
+        agent_pattern=_compile_agent_pattern(agents),
     )
-    _run(node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, switch))
+    _run_ingest(node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, switch))
 
 
-@ingest.command("freeswitch")
-def freeswitch(
-    app: AppKey,
-    account: AccountId,
-    vdn: VdnId,
+@ingest_commands.command("freeswitch")
+def ingest_freeswitch(
+    app: AppKeyOption,
+    account: AccountIdOption,
+    vdn: VdnIdOption,
     cdr: Annotated[Path, typer.Option("--cdr", help="CSV, JSON or XML CDRs.", metavar="FILE_OR_DIR")],
-    recordings: Recordings = None,
-    columns: Columns = None,
-    zone: Zone = None,
-    agents: Agents = AGENT_NUMBER,
-    watch: Watch = False,
-    data: DataFolder = None,
-    as_json: AsJson = False,
+    recordings: RecordingsOption = None,
+    columns: ColumnsOption = None,
+    zone: ZoneOption = None,
+    agents: AgentsOption = AGENT_NUMBER_PATTERN,
+    watch: WatchOption = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take in FreeSWITCH's CDRs and recordings. A second run changes nothing."""
-    _must_be_there(files=() if cdr.is_dir() else (cdr,), folder=recordings)
+    _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
     node = open_node(data)
-    owner = _owner(node, app, account, vdn)
-    switch = freeswitch_pass.FreeSwitch(
+    owner = _get_owner(node, app, account, vdn)
+    switch = freeswitch_pass.FreeSwitchSource(
         cdr=cdr,
         recordings=recordings,
-        columns=_template(columns),
-        zone=_checked_zone(zone),
-        agents=_pattern(agents),
+        columns=_parse_columns(columns),
+        zone=_check_zone(zone),
+        agent_pattern=_compile_agent_pattern(agents),
     )
-    _run(node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, switch))
+    _run_ingest(node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, switch))
 
 
-@ingest.command("ccfs")
-def ccfs(
-    app: AppKey,
+@ingest_commands.command("ccfs")
+def ingest_ccfs(
+    app: AppKeyOption,
     sources: Annotated[list[Path], typer.Argument(help="Folders, zips or CSV files.", metavar="DIR_OR_ZIP...")],
-    recordings: Recordings = None,
-    watch: Watch = False,
-    data: DataFolder = None,
-    as_json: AsJson = False,
+    recordings: RecordingsOption = None,
+    watch: WatchOption = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take in CC-FS's own index files and the recordings that they name. A second run changes nothing."""
-    _must_be_there(files=[one for one in sources if not one.is_dir()], folder=recordings)
+    _require_paths(files=[one for one in sources if not one.is_dir()], folder=recordings)
     node = open_node(data)
-    with node.database.reading() as connection:
-        owner = tenancy.app_by_ak(connection, app)
-        export = ccfs_pass.CcfsExport(
+    with node.database.read_transaction() as connection:
+        owner = tenants.get_app_by_ak(connection, app)
+        export = ccfs_pass.CcfsSource(
             app=owner,
-            accounts=tenancy.accounts(connection, owner),
-            vdns={vdn.vdn_id: vdn for vdn in tenancy.vdns(connection, owner)},
+            accounts=tenants.get_accounts(connection, owner),
+            vdns={vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, owner)},
             sources=sources,
             recordings=recordings,
         )
-    _run(node, watch, as_json, lambda run: ccfs_pass.ingest(run, export))
+    _run_ingest(node, watch, as_json, lambda run: ccfs_pass.ingest(run, export))
 
 
-@ingest.command("refused")
-def refused(app: AppKey, data: DataFolder = None, as_json: AsJson = False) -> None:
+@ingest_commands.command("refused")
+def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
     """List lines and files that were refused, newest first, and recordings that are missing."""
-    with open_node(data).database.reading() as connection:
-        owner = tenancy.app_by_ak(connection, app)
-        lines = intake.refusals(connection, owner)
-        missing = intake.missing(connection, owner)
+    with open_node(data).database.read_transaction() as connection:
+        owner = tenants.get_app_by_ak(connection, app)
+        lines = ingest_state.list_rejections(connection, owner)
+        missing = ingest_state.list_missing_recordings(connection, owner)
     result = {
         "refused": [
             {"file": one.file, "line": one.line, "reason": one.reason, "at": at.isoformat()} for _, one, at in lines
         ],
         "missing": [{"callId": one.call_id, "file": one.name, "since": one.since.isoformat()} for one in missing],
     }
-    show(result, as_json, "\n".join([*(_refused(one) for _, one, _ in lines), *map(_missing, missing)]))
+    print_result(
+        result, as_json, "\n".join([*(_format_rejected(one) for _, one, _ in lines), *map(_format_missing, missing)])
+    )
 
 
-def _must_be_there(*, files: Iterable[Path | None], folder: Path | None) -> None:
+def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None:
     for file in files:
         if file is not None and not file.is_file():
-            raise Misuse(f"{file} is not a file" if file.exists() else f"there is no file {file}")
+            raise OperatorError(f"{file} is not a file" if file.exists() else f"there is no file {file}")
     if folder is not None and not folder.is_dir():
-        raise Misuse(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
+        raise OperatorError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
 
 
-def _owner(node: Node, ak: str, account_id: str, vdn_id: int) -> Owner:
-    with node.database.reading() as connection:
-        app = tenancy.app_by_ak(connection, ak)
-        account = tenancy.accounts(connection, app).get(account_id)
-        vdn = next((one for one in tenancy.vdns(connection, app) if one.vdn_id == vdn_id), None)
+def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:
+    with node.database.read_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, ak)
+        account = tenants.get_accounts(connection, app).get(account_id)
+        vdn = next((one for one in tenants.list_vdns(connection, app) if one.vdn_id == vdn_id), None)
     if account is None or vdn is None or vdn.account_id != account_id:
-        raise Misuse(f"app {ak} has no account {account_id} with VDN {vdn_id}; `ccfs account list` shows all")
-    return Owner(app=app, account=account, vdn=vdn)
+        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; `ccfs account list` shows all")
+    return CallOwner(app=app, account=account, vdn=vdn)
 
 
-def _checked_zone(zone: str | None) -> str | None:
+def _check_zone(zone: str | None) -> str | None:
     try:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
-        raise Misuse(f"{zone} is not an IANA time zone") from None
+        raise OperatorError(f"{zone} is not an IANA time zone") from None
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _compile_agent_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:
-        raise Misuse(f"--agents: {error}") from None
+        raise OperatorError(f"--agents: {error}") from None
 
 
-def _template(columns: str | None) -> tuple[str, ...]:
+def _parse_columns(columns: str | None) -> tuple[str, ...]:
     try:
-        return columns_of(columns) if columns else ()
+        return parse_columns(columns) if columns else ()
     except ValueError as error:
-        raise Misuse(f"--columns: {error}") from None
+        raise OperatorError(f"--columns: {error}") from None
 
 
-def _run(node: Node, watching: bool, as_json: bool, one_pass: Callable[[Run], None]) -> None:
-    logs.prepare()
+def _run_ingest(node: Node, watching: bool, as_json: bool, one_pass: Callable[[IngestRun], None]) -> None:
+    logs.configure_logging()
     stopped = threading.Event()
     if watching:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
-    with Bars(sys.stderr.isatty() and not watching) as bars:
-        run = Run(
+    with ProgressBars(sys.stderr.isatty() and not watching) as bars:
+        run = IngestRun(
             database=node.database,
-            home=node.home,
+            primary_location=node.primary_location,
             settings=node.settings,
-            now=now,
-            watching=watching,
-            progress=bars.progress,
+            now=utc_now,
+            is_watching=watching,
+            report_progress=bars.update,
             is_stopped=stopped.is_set,
         )
         try:
             if watching:
                 seconds = run.settings.watch_seconds
-                watch_passes(lambda: one_pass(run), run.tally, seconds, stopped, node.is_draining)
+                watch_passes(lambda: one_pass(run), run.result, seconds, stopped, node.is_draining)
             else:
                 one_pass(run)
         except UnreadableLine as error:
-            raise Misuse(str(error)) from None
-    for warning in run.tally.warnings:
-        print(f"ccfs: {printable(warning)}", file=sys.stderr)
-    show(run.tally.as_json(), as_json, _text(run.tally))
+            raise OperatorError(str(error)) from None
+    for warning in run.result.warnings:
+        print(f"ccfs: {escape_unprintable(warning)}", file=sys.stderr)
+    print_result(run.result.as_json(), as_json, _format_summary(run.result))
 
 
-def _text(tally: Tally) -> str:
+def _format_summary(tally: IngestResult) -> str:
     counts = tally.as_json()
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in counts.items() if isinstance(value, int) and value]
-    lines += [_refused(one) for one in tally.refused[:20]]
-    lines += [_missing(one) for one in tally.missing[:20]]
+    lines += [_format_rejected(one) for one in tally.rejected[:20]]
+    lines += [_format_missing(one) for one in tally.missing[:20]]
     return "\n".join(lines) or "nothing new"
 
 
-def _refused(one: Refusal) -> str:
-    return printable(f"refused: {one.file}:{one.line}: {one.reason}")
+def _format_rejected(one: IngestRejection) -> str:
+    return escape_unprintable(f"refused: {one.file}:{one.line}: {one.reason}")
 
 
-def _missing(one: Awaited) -> str:
-    return printable(f"missing: {one.name} of call {one.call_id}")
+def _format_missing(one: ExpectedRecording) -> str:
+    return escape_unprintable(f"missing: {one.name} of call {one.call_id}")
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The text on one line, as a terminal may be shown it: file names may hold anything."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -6,106 +6,106 @@ from typing import Annotated, Any
 
 import typer
 
-from ccfs.cli.common import AsJson, DataFolder, open_node, show
-from ccfs.model.errors import Misuse
-from ccfs.model.node import Standing, State
-from ccfs.model.place import Place
-from ccfs.model.stray import Held, Holder
-from ccfs.node import Node
-from ccfs.store import moves
-from ccfs.store import nodes as store
-from ccfs.store.locations.elsewhere import Elsewhere
+from ccfs.blobs.replicas import Replicas
+from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
+from ccfs.db.system import blob_moves
+from ccfs.db.system import nodes as store
+from ccfs.model.blobs.location_config import LocationConfig
+from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
+from ccfs.model.errors import OperatorError
+from ccfs.model.node import NodeRecord, NodeState
+from ccfs.server.node import Node
 
-BATCH = 500  # rows that are looked at in one go
+BATCH_SIZE = 500  # rows that are looked at in one go
 
-nodes = typer.Typer(help="Nodes on one database: list, drain, resume, remove.", no_args_is_help=True)
+node_commands = typer.Typer(help="Nodes on one database: list, drain, resume, remove.", no_args_is_help=True)
 
-NodeId = Annotated[str, typer.Argument(metavar="NODE", help="Its id, as list shows it.")]
+NodeIdArgument = Annotated[str, typer.Argument(metavar="NODE", help="Its id, as list shows it.")]
 
 
-@nodes.command("list")
-def list_nodes(data: DataFolder = None, as_json: AsJson = False) -> None:
+@node_commands.command("list")
+def list_nodes(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
     """List the nodes, and when each was last heard of by the database's clock."""
     node = open_node(data)
-    with node.database.reading() as connection:
-        now = store.database_now(connection)
-        found = store.listed(connection)
-    rows = [{**_described(one, now), "alive": one.is_alive(now, node.patience)} for one in found]
+    with node.database.read_transaction() as connection:
+        now = store.get_database_time(connection)
+        found = store.list_all(connection)
+    rows = [{**_node_to_dict(one, now), "alive": one.is_alive(now, node.liveness_timeout)} for one in found]
     text = [
         f"{row['node']}  {row['state'] if row['alive'] else 'dead':8}  heard of {row['silent_seconds']:.0f} s ago  "
         f"{row['version']}  {row['address']}"
         for row in rows
     ]
-    show({"nodes": rows}, as_json, "\n".join(text) or "no node has started yet")
+    print_result({"nodes": rows}, as_json, "\n".join(text) or "no node has started yet")
 
 
-@nodes.command("drain")
-def drain(node: NodeId, data: DataFolder = None, as_json: AsJson = False) -> None:
+@node_commands.command("drain")
+def drain_node(node: NodeIdArgument, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
     """Let a node take no new work, and balancers send it nothing; what is under way is finished. It stays so."""
-    _set_state(node, State.DRAINING, data, as_json)
+    _set_state(node, NodeState.DRAINING, data, as_json)
 
 
-@nodes.command("resume")
-def resume(node: NodeId, data: DataFolder = None, as_json: AsJson = False) -> None:
+@node_commands.command("resume")
+def resume_node(node: NodeIdArgument, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
     """Let a drained node work again."""
-    _set_state(node, State.ACTIVE, data, as_json)
+    _set_state(node, NodeState.ACTIVE, data, as_json)
 
 
-def _set_state(node: str, state: State, data: DataFolder, as_json: bool) -> None:
-    with open_node(data).database.writing() as connection:
+def _set_state(node: str, state: NodeState, data: DataFolderOption, as_json: bool) -> None:
+    with open_node(data).database.write_transaction() as connection:
         store.set_state(connection, node, state)
-    show({"node": node, "state": state}, as_json, f"node {node} is {state}")
+    print_result({"node": node, "state": state}, as_json, f"node {node} is {state}")
 
 
-@nodes.command("remove")
-def remove(
-    node: NodeId,
+@node_commands.command("remove")
+def remove_node(
+    node: NodeIdArgument,
     force: Annotated[bool, typer.Option("--force", help="Although it lives, or alone has bytes.")] = False,
-    data: DataFolder = None,
-    as_json: AsJson = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Forget a dead node whose bytes also lie elsewhere."""
     here = open_node(data)
-    with here.database.reading() as connection:
-        found, now = store.find(connection, node), store.database_now(connection)
+    with here.database.read_transaction() as connection:
+        found, now = store.find_by_id(connection, node), store.get_database_time(connection)
     if found is None:
-        raise Misuse(f"there is no node {node}")
+        raise OperatorError(f"there is no node {node}")
     if not force:
-        if found.is_alive(now, here.patience):
-            raise Misuse(f"node {node} is alive: stop it first")
-        _must_be_elsewhere(here, node, now)
-    with here.database.writing() as connection:
-        store.forget(connection, node)
-    show({"removed": node}, as_json, f"node {node} is removed")
+        if found.is_alive(now, here.liveness_timeout):
+            raise OperatorError(f"node {node} is alive: stop it first")
+        _require_replicas(here, node, now)
+    with here.database.write_transaction() as connection:
+        store.delete(connection, node)
+    print_result({"removed": node}, as_json, f"node {node} is removed")
 
 
-def _must_be_elsewhere(here: Node, node: str, now: datetime) -> None:
+def _require_replicas(here: Node, node: str, now: datetime) -> None:
     """Looks for a copy of all that the node's disks hold by the rows, until one has none: Misuse names it."""
-    elsewhere = Elsewhere(here.locations)
-    for place in here.locations.places().values():
+    elsewhere = Replicas(here.locations)
+    for place in here.locations.get_configs().values():
         if place.node != node:
             continue
-        for one in _held(here, place, now + timedelta(days=1)):
-            if not elsewhere.is_anywhere(one.kept):
-                raise Misuse(
-                    f"node {node} alone has {one.kept.key} of location {place.id}, and perhaps more: bring the node back, "
+        for one in _iter_blob_owners(here, place, now + timedelta(days=1)):
+            if not elsewhere.has_replica(one.blob):
+                raise OperatorError(
+                    f"node {node} alone has {one.blob.key} of location {place.id}, and perhaps more: bring the node back, "
                     "or its disk to another node; --force gives the bytes up"
                 )
 
 
-def _held(here: Node, place: Place, before: datetime) -> Iterator[Held]:
-    for holder in Holder:
-        last: Held | None = None
+def _iter_blob_owners(here: Node, place: LocationConfig, before: datetime) -> Iterator[BlobOwner]:
+    for holder in BlobOwnerTable:
+        last: BlobOwner | None = None
         while True:
-            with here.database.reading() as connection:
-                found = moves.older(connection, holder, place.id, before, BATCH, last)
+            with here.database.read_transaction() as connection:
+                found = blob_moves.list_owners_before(connection, holder, place.id, before, BATCH_SIZE, last)
             if not found:
                 break
             yield from found
             last = found[-1]
 
 
-def _described(one: Standing, now: datetime) -> dict[str, Any]:
+def _node_to_dict(one: NodeRecord, now: datetime) -> dict[str, Any]:
     return {
         "node": one.id,
         "state": one.state,

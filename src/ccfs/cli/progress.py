@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 
-class Bars:
+class ProgressBars:
     """One bar for each thing that makes progress."""
 
     def __init__(self, shown: bool) -> None:
@@ -25,7 +25,7 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def progress(self, what: str, done: int, whole: int) -> None:
+    def update(self, what: str, done: int, whole: int) -> None:
         """`done` of `whole`; 0 for a whole that nobody knows."""
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=whole or None)

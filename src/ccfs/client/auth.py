@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from ccfs.wire import sign
+from ccfs.protocol import signature
 
 
 class AuthV2(httpx2.Auth):
@@ -21,8 +21,10 @@ class AuthV2(httpx2.Auth):
         """Add the Authorization header to what is about to be sent."""
         path, _, query = request.url.raw_path.decode("latin-1").partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        signed = sign.Request(method=request.method, path=path, query=query, headers=headers, body=request.content)
-        names = tuple(name for name in sign.USUAL_HEADERS if name in headers)
+        signed = signature.SignedRequest(
+            method=request.method, path=path, query=query, headers=headers, body=request.content
+        )
+        names = tuple(name for name in signature.DEFAULT_SIGNED_HEADERS if name in headers)
         timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        request.headers["Authorization"] = sign.sign(signed, self._ak, self._sk, timestamp, names)
+        request.headers["Authorization"] = signature.sign_request(signed, self._ak, self._sk, timestamp, names)
         yield request

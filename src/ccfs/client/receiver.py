@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ccfs.wire import sign
-from ccfs.wire.notices import NAMES
+from ccfs.protocol import signature
+from ccfs.protocol.callbacks import FILE_NAME_FIELDS
 
-FILE_NAMES = frozenset(name for names in NAMES.values() for name in names)  # in any callback, whatever it announces
-SKEW = timedelta(minutes=15)
+ALL_FILE_NAME_FIELDS = frozenset(
+    name for names in FILE_NAME_FIELDS.values() for name in names
+)  # in any callback, whatever it announces
+MAX_CLOCK_SKEW = timedelta(minutes=15)
 
 
-class Refused(ValueError):
+class CallbackError(ValueError):
     """This is not to be taken for a callback; the text says why, for the receiver's own log."""
 
 
-class NotSigned(Refused):
+class InvalidSignature(CallbackError):
     """The signature is absent, wrong, too old or of an unknown key. A fitting answer is 401."""
 
 
-class NotACallback(Refused):
+class InvalidCallback(CallbackError):
     """The signature is good, but the body names no file. A fitting answer is 400."""
 
 
@@ -47,7 +49,7 @@ def read_callback(
     *,
     secrets: Mapping[str, Sequence[str]],
     now: datetime,
-    skew: timedelta = SKEW,
+    skew: timedelta = MAX_CLOCK_SKEW,
 ) -> Callback:
     """The callback in a request: its method, target (path and query as sent), headers in any case, and body as sent.
 
@@ -56,61 +58,65 @@ def read_callback(
     """
     lower = {name.lower(): value for name, value in headers.items()}
     path, _, query = target.partition("?")
-    request = sign.Request(method=method, path=path, query=query, headers=lower, body=body)
-    ak = _signer(request, secrets, now, skew)
-    told = _told(body)
-    response_id = _text(told, "responseId")
+    request = signature.SignedRequest(method=method, path=path, query=query, headers=lower, body=body)
+    ak = _verify_signer(request, secrets, now, skew)
+    told = _parse_msg_body(body)
+    response_id = _get_text(told, "responseId")
     return Callback(
         id=lower.get("webhook-id") or response_id,
         ak=ak,
         response_id=response_id,
-        file_name=_file_name(told),
-        account_id=_text(told, "accountId") if told.get("accountId") else None,
+        file_name=_find_file_name(told),
+        account_id=_get_text(told, "accountId") if told.get("accountId") else None,
     )
 
 
-def _signer(request: sign.Request, secrets: Mapping[str, Sequence[str]], now: datetime, skew: timedelta) -> str:
+def _verify_signer(
+    request: signature.SignedRequest, secrets: Mapping[str, Sequence[str]], now: datetime, skew: timedelta
+) -> str:
     """The AK that signed the request within the time allowed."""
     header = request.headers.get("authorization")
     if header is None:
-        raise NotSigned("no Authorization header")
+        raise InvalidSignature("no Authorization header")
     try:
-        authorization = sign.parse(header)
-        signed_at = sign.instant(authorization.timestamp)
-    except sign.Malformed as error:
-        raise NotSigned(f"Authorization: {error}") from None
-    if not sign.verify(authorization, request, secrets.get(authorization.ak, ())):
+        authorization = signature.parse_authorization(header)
+        signed_at = signature.parse_timestamp(authorization.timestamp)
+    except signature.MalformedAuthorization as error:
+        raise InvalidSignature(f"Authorization: {error}") from None
+    if not signature.verify_request(authorization, request, secrets.get(authorization.ak, ())):
         is_known = authorization.ak in secrets
-        raise NotSigned("the signature is wrong" if is_known else f"no secret of the access key {authorization.ak}")
+        raise InvalidSignature(
+            "the signature is wrong" if is_known else f"no secret of the access key {authorization.ak}"
+        )
     if abs(now - signed_at) > skew:
-        raise NotSigned(f"signed at {authorization.timestamp}, which is more than {skew} from now")
+        raise InvalidSignature(f"signed at {authorization.timestamp}, which is more than {skew} from now")
     return authorization.ak
 
 
-def _told(body: bytes) -> dict[str, Any]:
+def _parse_msg_body(body: bytes) -> dict[str, Any]:
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotACallback("the body is not JSON") from None
+        raise InvalidCallback("the body is not JSON") from None
     told = envelope.get("msgBody") if isinstance(envelope, dict) else None
     if not isinstance(told, dict):
-        raise NotACallback("the body has no msgBody")
+        raise InvalidCallback("the body has no msgBody")
     return told
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
+def _get_text(told: Mapping[str, Any], name: str) -> str:
     value = told.get(name)
     if not isinstance(value, str) or not value:
-        raise NotACallback(f"{name} is absent, empty or not text")
+        raise InvalidCallback(f"{name} is absent, empty or not text")
     return value
 
 
-def _file_name(told: Mapping[str, Any]) -> str:
+def _find_file_name(told: Mapping[str, Any]) -> str:
     """The one name under all fields that may hold it. It often becomes a local file's: so no folders, no dot in front."""
-    names = {_text(told, field) for field in FILE_NAMES if told.get(field)}
+    names = {_get_text(told, field) for field in ALL_FILE_NAME_FIELDS if told.get(field)}
     if len(names) != 1:
-        raise NotACallback("no file name" if not names else "file names that contradict each other")
+        raise InvalidCallback("no file name" if not names else "file names that contradict each other")
     [name] = names
     if name.startswith(".") or not name.isprintable() or set(name) & set("/\\:"):
-        raise NotACallback("the file name is not a plain one")
+        raise InvalidCallback("the file name is not a plain one")
     return name

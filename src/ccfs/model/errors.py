@@ -33,97 +33,97 @@ class AddressLocked(CcfsError):
     """Too many bad signatures came from this address."""
 
 
-class BadAsk(CcfsError):
+class InvalidRequest(CcfsError):
     """The request cannot be understood."""
 
 
-class NullParameter(BadAsk):
+class NullParameter(InvalidRequest):
     """The value of {param} cannot be null."""
 
 
-class EmptyParameter(BadAsk):
+class EmptyParameter(InvalidRequest):
     """The value of {param} cannot be an empty string."""
 
 
-class TooLong(BadAsk):
+class ValueTooLong(InvalidRequest):
     """The length of {param} is too long."""
 
 
-class WrongFormat(BadAsk):
+class InvalidFormat(InvalidRequest):
     """The format of {param} is incorrect."""
 
 
-class TooShort(BadAsk):
+class ValueTooShort(InvalidRequest):
     """The length of {param} is too short."""
 
 
-class WrongVersion(BadAsk):
+class UnsupportedVersion(InvalidRequest):
     """The value of version is error, current version is {param} ."""
 
 
-class EmptyBody(BadAsk):
+class EmptyBody(InvalidRequest):
     """The params of requestBody is null."""
 
 
-class WrongDate(BadAsk):
+class InvalidDate(InvalidRequest):
     """The date in the value of fileName is in an incorrect format."""
 
 
-class TooLarge(BadAsk):
+class RequestTooLarge(InvalidRequest):
     """The request is larger than {param}."""
 
 
-class NotUploadAudio(BadAsk):
+class InvalidUploadAudio(InvalidRequest):
     """The audio is not an 8-bit, 8000 Hz, mono WAV: {param}."""
 
 
-class PathNotAllowed(BadAsk):
+class PathNotAllowed(InvalidRequest):
     """The value of {param} does not match the path rules of this system."""
 
 
-class BeginAfterEnd(BadAsk):
+class BeginAfterEnd(InvalidRequest):
     """The beginTime cannot be later than the endTime."""
 
 
-class SpanTooWide(BadAsk):
+class PeriodTooLong(InvalidRequest):
     """The time from beginTime to endTime is longer than {param} days."""
 
 
-class CallbackNotBound(BadAsk):
+class CallbackNotBound(InvalidRequest):
     """The callBackURL does not begin with an address that is bound for this developer."""
 
 
-class Absent(CcfsError):
+class NotFound(CcfsError):
     """What was asked for is not there."""
 
 
-class NoFile(Absent):
+class NoFile(NotFound):
     """The file does not exist."""
 
 
-class NoData(Absent):
+class NoData(NotFound):
     """No data found."""
 
 
-class NoAccount(Absent):
+class NoAccount(NotFound):
     """The account does not exist."""
 
 
-class SeveralFiles(Absent):
+class NotExactlyOneFile(NotFound):
     """The folder does not hold exactly one file."""
 
 
-class TokenEmpty(Absent):
+class EmptyToken(NotFound):
     """Parameter token is empty."""
 
 
-class TokenInvalid(Absent):
+class InvalidToken(NotFound):
     """The token is invalid or has expired."""
 
 
-class Unavailable(CcfsError):
+class FileUnavailable(CcfsError):
     """The file cannot be read at the moment; try again later."""
 
 
-class Misuse(CcfsError):
+class OperatorError(CcfsError):
     """{param}"""

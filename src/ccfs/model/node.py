@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class State(StrEnum):
+class NodeState(StrEnum):
     """What the operator wants of a node."""
 
     ACTIVE = "active"
@@ -13,7 +13,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class NodeRecord:
     """A node's row."""
 
     id: str  # its name among all nodes of the database
@@ -21,7 +21,7 @@ class Standing:
     address: str  # URL at which other nodes reach it; empty: they cannot
     version: str  # of its program
     revision: str  # the newest step of the schema that its program knows
-    state: State = State.ACTIVE
+    state: NodeState = NodeState.ACTIVE
     started_at: datetime  # by the database's clock, as all instants here
     heartbeat_at: datetime
 

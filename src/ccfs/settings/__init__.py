@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from ccfs.model.errors import Misuse
+from ccfs.model.errors import OperatorError
 from ccfs.settings.console import ConsoleSettings
 from ccfs.settings.node import NodeSettings
 
@@ -19,7 +19,7 @@ class Settings(ConsoleSettings, NodeSettings):
     """All that an operator can set."""
 
 
-def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
+def load_settings(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
     """The settings in the environment, and those given; raises Misuse that names the wrong or unknown one.
 
     An empty variable counts as absent, as compose files and systemd units leave them.
@@ -27,7 +27,7 @@ def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settin
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise Misuse(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
+        raise OperatorError(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
     found: dict[str, object] = {
         name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name in known and value
     }
@@ -36,4 +36,4 @@ def read(environment: Mapping[str, str] = os.environ, **given: object) -> Settin
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise Misuse(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise OperatorError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None

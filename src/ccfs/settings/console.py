@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ccfs.model.single_sign_on import Rule, is_safe_address, rule
-from ccfs.settings.words import Words
+from ccfs.model.identity.oidc_claims import RoleRule, is_https_or_local, parse_role_rule
+from ccfs.settings.comma_separated import CommaSeparated
 
 
 class ConsoleSettings(BaseModel):
@@ -19,20 +19,24 @@ class ConsoleSettings(BaseModel):
         default=3600, ge=60, description="How long a session of the console lasts while nobody uses it."
     )
     session_seconds: int = Field(default=43_200, ge=60, description="How long a session of the console lasts at most.")
-    console_link_seconds: int = Field(
+    setup_link_seconds: int = Field(
         default=86_400, ge=60, description="How long a link that sets a password of the console is good."
     )
-    listen_at_once: int = Field(
+    transcode_workers: int = Field(
         default=4,
         ge=1,
         le=64,
         description="How many recordings a web process converts at a time to be heard, and as many to be downloaded.",
     )
-    take_recordings: int = Field(
+    bulk_download_max_files: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Recordings that may be taken along as one zip."
     )
-    take_gb: int = Field(default=50, ge=1, description="How large the recordings of one zip may be together, in GB.")
-    take_keep_hours: int = Field(default=24, ge=1, description="How long such a zip can be fetched, in hours.")
+    bulk_download_max_gb: int = Field(
+        default=50, ge=1, description="How large the recordings of one zip may be together, in GB."
+    )
+    bulk_download_retention_hours: int = Field(
+        default=24, ge=1, description="How long such a zip can be fetched, in hours."
+    )
     search_ms: int = Field(
         default=50,
         ge=0,
@@ -44,7 +48,7 @@ class ConsoleSettings(BaseModel):
     console_url: str = Field(
         default="", description="Where people reach the console: the server's address, as https://calls.example.com."
     )
-    password_sign_in: bool = Field(
+    password_login: bool = Field(
         default=True, description="Whether people may sign in to the console by password; `ccfs user reset` always can."
     )
     oidc_issuer: str = Field(
@@ -54,7 +58,7 @@ class ConsoleSettings(BaseModel):
     oidc_client_secret: str = Field(
         default="", repr=False, description="The secret that it gave this server; empty: a public client, PKCE only."
     )
-    oidc_scopes: Words = Field(
+    oidc_scopes: CommaSeparated = Field(
         default=("openid", "profile", "email"), description="Scopes that are asked for, by comma or blank."
     )
     oidc_name: str = Field(default="single sign-on", description="What people call the provider: the button's text.")
@@ -66,7 +70,7 @@ class ConsoleSettings(BaseModel):
         default="",
         description="The ID token's claim that gives roles at each sign-in; empty: people and roles are added here.",
     )
-    oidc_roles: Words = Field(
+    oidc_roles: CommaSeparated = Field(
         default=(), description="What its values give: value=role, value=role@AK or value=role@AK/account, by comma."
     )
     oidc_ca_file: str = Field(
@@ -75,14 +79,14 @@ class ConsoleSettings(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_consistency(self) -> Self:
         """Single sign-on needs all of its parts, and passwords may only go where it is."""
         if not self.oidc_issuer:
-            if not self.password_sign_in:
-                raise ValueError("CCFS_PASSWORD_SIGN_IN=false needs CCFS_OIDC_ISSUER")
+            if not self.password_login:
+                raise ValueError("CCFS_PASSWORD_LOGIN=false needs CCFS_OIDC_ISSUER")
             return self
         for name, address in (("CCFS_OIDC_ISSUER", self.oidc_issuer), ("CCFS_CONSOLE_URL", self.console_url)):
-            if not is_safe_address(address):
+            if not is_https_or_local(address):
                 raise ValueError(f"{name} must be https://…, or http of this machine only")
         if not self.oidc_client_id or "openid" not in self.oidc_scopes:
             raise ValueError("CCFS_OIDC_ISSUER needs CCFS_OIDC_CLIENT_ID, and openid in CCFS_OIDC_SCOPES")
@@ -94,6 +98,6 @@ class ConsoleSettings(BaseModel):
         return self
 
     @property
-    def role_rules(self) -> tuple[Rule, ...]:
+    def role_rules(self) -> tuple[RoleRule, ...]:
         """`oidc_roles`, read."""
-        return tuple(rule(text) for text in self.oidc_roles)
+        return tuple(parse_role_rule(text) for text in self.oidc_roles)

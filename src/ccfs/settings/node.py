@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ccfs.settings.words import Networks, Words
+from ccfs.settings.comma_separated import CommaSeparated, NetworkList
 
 
 class NodeSettings(BaseModel):
@@ -19,10 +19,10 @@ class NodeSettings(BaseModel):
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
-    database_silence_seconds: float = Field(
+    database_read_timeout_seconds: float = Field(
         default=10, gt=0, description="How long PostgreSQL may be silent before what a client asked fails."
     )
-    location: str = Field(
+    primary_location: str = Field(
         default="",
         pattern=r"^\d{0,9}$",
         description="Id of the location that takes this node's new bytes; empty: the disk in `data`.",
@@ -42,7 +42,7 @@ class NodeSettings(BaseModel):
         ge=0,
         description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
     )
-    s3_rest_seconds: float = Field(
+    s3_cooldown_seconds: float = Field(
         default=5,
         ge=0,
         description="How long an S3 service that failed is left alone: what is asked of it fails at once.",
@@ -59,7 +59,7 @@ class NodeSettings(BaseModel):
         description="How long moved bytes stay where they were, too, for downloads under way; in S3 at least "
         "`obs_url_seconds`.",
     )
-    node_keys: Words = Field(
+    node_keys: CommaSeparated = Field(
         default=(),
         repr=False,
         description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
@@ -74,7 +74,7 @@ class NodeSettings(BaseModel):
         pattern=r"^(https?://[^/?#@\s]+)?$",
         description="URL at which other nodes reach this one, without a path; empty: what `--listen` says.",
     )
-    node_dead_seconds: float = Field(
+    node_timeout_seconds: float = Field(
         default=30, ge=1, description="Time without a heartbeat after which a node counts as dead."
     )
     peer_connect_seconds: float = Field(
@@ -83,7 +83,7 @@ class NodeSettings(BaseModel):
     peer_read_seconds: float = Field(
         default=10, gt=0, description="How long another node may be silent before an answer counts as failed."
     )
-    peer_rest_seconds: float = Field(
+    peer_cooldown_seconds: float = Field(
         default=5, ge=0, description="How long a node that failed is left alone: what is asked of it fails at once."
     )
     peer_ca_file: str = Field(
@@ -99,7 +99,7 @@ class NodeSettings(BaseModel):
     )
     lock_period_seconds: int = Field(default=60, ge=1, description="The period in which bad signatures are counted.")
     lock_seconds: int = Field(default=300, ge=1, description="How long a locked address stays locked.")
-    trusted_proxies: Networks = Field(
+    trusted_proxies: NetworkList = Field(
         default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
     )
     x_accel: str = Field(
@@ -114,7 +114,7 @@ class NodeSettings(BaseModel):
         description="Internal nginx location that fetches files from S3, e.g. /ccfs-s3, to which answers to trusted proxies "
         "lead; empty: off.",
     )
-    host_aliases: Words = Field(
+    host_aliases: CommaSeparated = Field(
         default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
     )
     upload_limit_mb: int = Field(
@@ -148,7 +148,7 @@ class NodeSettings(BaseModel):
     export_max_days: int = Field(
         default=3, ge=1, description="Longest period that an export may be asked for, in days."
     )
-    export_keep_days: int = Field(
+    export_retention_days: int = Field(
         default=7, ge=1, description="How long the file of an export can be fetched, in days."
     )
     export_rows_per_file: int = Field(
@@ -156,13 +156,13 @@ class NodeSettings(BaseModel):
     )
     export_header: bool = Field(default=True, description="Whether CSVs begin with a row of column names.")
     export_bom: bool = Field(default=False, description="Whether CSVs begin with a UTF-8 byte order mark.")
-    export_call_tail: bool = Field(
+    export_extra_call_columns: bool = Field(
         default=True, description="Whether call CSVs have the five columns after the manual's 21."
     )
     export_manifest: bool = Field(
         default=False, description="Whether exports hold a manifest.csv with rows and SHA-256 of each member."
     )
-    export_attempts: int = Field(
+    export_max_attempts: int = Field(
         default=20, ge=1, description="How often the making of an export may fail before it is put aside."
     )
     callback_retry_seconds: float = Field(
@@ -181,11 +181,11 @@ class NodeSettings(BaseModel):
     ssl_trust_all: bool = Field(
         default=False, description="Whether certificates of callback receivers go unverified. Dangerous."
     )
-    keep_months: int = Field(
+    retention_months: int = Field(
         default=0, ge=0, le=1200, description="Whole months, beside this one, that rows of calls stay; 0: for ever."
     )
-    keep_recording_months: int = Field(
-        default=0, ge=0, le=1200, description="The same for recordings, rows and bytes; 0: as `keep_months`."
+    recording_retention_months: int = Field(
+        default=0, ge=0, le=1200, description="The same for recordings, rows and bytes; 0: as `retention_months`."
     )
     recording_wait_seconds: int = Field(
         default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
@@ -197,6 +197,6 @@ class NodeSettings(BaseModel):
     log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
 
     @property
-    def url(self) -> str:
+    def effective_database_url(self) -> str:
         """The database's URL, made from `data` where none is set."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'ccfs.db'}"

@@ -10,50 +10,50 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.model.node import State
-from ccfs.store import nodes
-from ccfs.store.db import Database
-from ccfs.store.locations.port import Location
+from ccfs.blobs.interface import Location
+from ccfs.db.engine import Database
+from ccfs.db.system import nodes
+from ccfs.model.node import NodeState
 
-PATIENCE_SECONDS = 3.0  # for all of it
-PROBE_SECONDS = 5.0  # a location that took bytes is believed for so long
+CHECK_TIMEOUT_SECONDS = 3.0  # for all of it
+PROBE_MAX_AGE_SECONDS = 5.0  # a location that took bytes is believed for so long
 
 
 class Readiness:
     """One web process's."""
 
     def __init__(self, database: Database, home: Location, node_id: str) -> None:
-        self._database, self._home, self._node_id = database, home, node_id
-        self._key = f"ready/{secrets.token_hex(8)}"  # of this process: others ask at the same time
-        self._took_at = float("-inf")
-        self._asking: asyncio.Task[str] | None = None
+        self._database, self._primary_location, self._node_id = database, home, node_id
+        self._probe_key = f"ready/{secrets.token_hex(8)}"  # of this process: others ask at the same time
+        self._last_write_at = float("-inf")
+        self._check_task: asyncio.Task[str] | None = None
 
-    async def hindrance(self) -> str:
+    async def get_not_ready_reason(self) -> str:
         """Why it cannot serve, within PATIENCE_SECONDS; empty: it can."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(asyncio.to_thread(self._found))
+        if self._check_task is None or self._check_task.done():
+            self._check_task = asyncio.create_task(asyncio.to_thread(self._check))
         try:
-            return await asyncio.wait_for(asyncio.shield(self._asking), PATIENCE_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(self._check_task), CHECK_TIMEOUT_SECONDS)
         except TimeoutError:
             return "database or home location is slow"
 
-    def _found(self) -> str:
+    def _check(self) -> str:
         try:
-            with self._database.reading() as connection:
-                node = nodes.find(connection, self._node_id)
+            with self._database.read_transaction() as connection:
+                node = nodes.find_by_id(connection, self._node_id)
         except SQLAlchemyError:
             return "database does not answer"
-        if node and node.state is State.DRAINING:
+        if node and node.state is NodeState.DRAINING:
             return "draining"
-        return "" if self._takes_bytes() else "home location takes no bytes"
+        return "" if self._is_writable() else "home location takes no bytes"
 
-    def _takes_bytes(self) -> bool:
-        if time.monotonic() - self._took_at < PROBE_SECONDS:
+    def _is_writable(self) -> bool:
+        if time.monotonic() - self._last_write_at < PROBE_MAX_AGE_SECONDS:
             return True
         with suppress(OSError):
-            self._home.keep(self._key, [self._node_id.encode()])
-            is_there = self._home.size(self._key) == len(self._node_id)
-            self._home.remove(self._key)
-            self._took_at = time.monotonic() if is_there else self._took_at
+            self._primary_location.write(self._probe_key, [self._node_id.encode()])
+            is_there = self._primary_location.get_size(self._probe_key) == len(self._node_id)
+            self._primary_location.delete(self._probe_key)
+            self._last_write_at = time.monotonic() if is_there else self._last_write_at
             return is_there
         return False

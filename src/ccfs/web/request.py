@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 from granian import rsgi
 
-from ccfs.model.errors import TooLarge
-from ccfs.wire.sign import query_pairs
+from ccfs.model.errors import RequestTooLarge
+from ccfs.protocol.signature import parse_query
 
-ProtocolClosed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client has left
+ClientDisconnected: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client has left
 Networks = tuple[IPv4Network | IPv6Network, ...]
-DROPPED = 64 << 20  # bytes beyond the limit that are read before the answer
+DRAIN_LIMIT_BYTES = 64 << 20  # bytes beyond the limit that are read before the answer
 
 
-class Scope(Protocol):
+class RsgiScope(Protocol):
     """The parts of Granian's RSGI scope that are read."""
 
     method: str
@@ -37,13 +37,13 @@ class Request:
     path: str
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
-    peer: str  # address and port of the other end of the connection
+    peer_address: str  # address and port of the other end of the connection
     scheme: str = "http"  # of that connection: a proxy before us may speak another
 
     @cached_property
-    def pairs(self) -> dict[str, str]:
+    def query_params(self) -> dict[str, str]:
         """The query's parameters, read as the signature reads them; the first of a repeated name counts."""
-        pairs = reversed(query_pairs(self.query))
+        pairs = reversed(parse_query(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
     @cached_property
@@ -57,39 +57,39 @@ class Request:
 
     def is_from(self, trusted: Networks) -> bool:
         """Whether the other end of the connection is in one of the networks."""
-        address = _address(self.peer.rpartition(":")[0])
-        return address is not None and _is_within(address, trusted)
+        address = _parse_address(self.peer_address.rpartition(":")[0])
+        return address is not None and _is_in_networks(address, trusted)
 
-    def origin(self, trusted: Networks) -> str:
+    def get_origin(self, trusted: Networks) -> str:
         """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
-        return f"{self._scheme(trusted)}://{self.headers.get('host', '')}"
+        return f"{self._client_scheme(trusted)}://{self.headers.get('host', '')}"
 
     def is_secure(self, trusted: Networks) -> bool:
         """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
-        return self._scheme(trusted) == "https"
+        return self._client_scheme(trusted) == "https"
 
-    def _scheme(self, trusted: Networks) -> str:
+    def _client_scheme(self, trusted: Networks) -> str:
         told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
         return told if told in ("http", "https") and self.is_from(trusted) else self.scheme
 
-    def address(self, trusted: Networks) -> str:
+    def get_client_address(self, trusted: Networks) -> str:
         """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
         """
-        address = _address(self.peer.rpartition(":")[0])
+        address = _parse_address(self.peer_address.rpartition(":")[0])
         if trusted:
             hops = self.headers.get("x-forwarded-for", "").split(",")
-            while address is not None and hops and _is_within(address, trusted):
-                further = _address(hops.pop())
+            while address is not None and hops and _is_in_networks(address, trusted):
+                further = _parse_address(hops.pop())
                 if further is None:
                     break
                 address = further
-        return _counted(address) if address else self.peer
+        return _format_client_address(address) if address else self.peer_address
 
 
 @lru_cache(4096)
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip().strip("[]"))
     except ValueError:
@@ -98,16 +98,16 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 @lru_cache(4096)
-def _counted(address: IPv4Address | IPv6Address) -> str:
+def _format_client_address(address: IPv4Address | IPv6Address) -> str:
     return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 @lru_cache(4096)
-def _is_within(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
+def _is_in_networks(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
-def read_scope(scope: Scope, request_id: str) -> Request:
+def build_request(scope: RsgiScope, request_id: str) -> Request:
     """The request of a scope. HTTP/2 has no Host header: the authority stands for it."""
     headers: dict[str, str] = {}
     for name, value in scope.headers.items():
@@ -120,7 +120,7 @@ def read_scope(scope: Scope, request_id: str) -> Request:
         path=scope.path,
         query=scope.query_string,
         headers=headers,
-        peer=scope.client,
+        peer_address=scope.client,
         scheme=scope.scheme,
     )
 
@@ -135,21 +135,21 @@ async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
     if announced and length <= limit:
         body: bytes = await protocol()
         return body
-    if length > limit + DROPPED:
-        raise TooLarge(f"{limit} bytes")
+    if length > limit + DRAIN_LIMIT_BYTES:
+        raise RequestTooLarge(f"{limit} bytes")
     pieces, size = [], 0
     async for piece in protocol:
         size += len(piece)
         if size <= limit:
             pieces.append(piece)
-        elif size > limit + DROPPED:
+        elif size > limit + DRAIN_LIMIT_BYTES:
             break
     if max(size, length) > limit:
-        raise TooLarge(f"{limit} bytes")
+        raise RequestTooLarge(f"{limit} bytes")
     return b"".join(pieces)
 
 
-async def drop_body(request: Request, protocol: Any, limit: int) -> None:
+async def drain_body(request: Request, protocol: Any, limit: int) -> None:
     """Read and drop what nobody wants, to a point. Who is refused in the middle of sending sees a broken connection, and a
     balancer takes that for a node that died: it would ask none of them any more, for anybody."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
@@ -157,5 +157,5 @@ async def drop_body(request: Request, protocol: Any, limit: int) -> None:
     size = 0
     async for piece in protocol:
         size += len(piece)
-        if size > limit + DROPPED:
+        if size > limit + DRAIN_LIMIT_BYTES:
             break

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from ccfs.model.cdr import CallType, Device, LeaveReason
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches.asterisk import calls, recordings
-from ccfs.switches.asterisk.cdr import Row
-from ccfs.switches.asterisk.channels import People, caller_name, endpoint, member
-from ccfs.switches.found import Leg
+from ccfs.switches.asterisk.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_endpoint, parse_member
+from ccfs.switches.records import Leg
 
-LINE = Row(
+LINE = AsteriskCdrRow(
     src="02079460123",
     dst="600",
     dcontext="from-trunk",
@@ -31,7 +31,7 @@ LINE = Row(
 
 
 def leg(**columns: str) -> Leg:
-    return calls.leg_of(LINE._replace(**columns), "UTC", People())
+    return calls.build_leg(LINE._replace(**columns), "UTC", AgentMatcher())
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def leg(**columns: str) -> Leg:
     ],
 )
 def test_a_channels_peer_is_in_its_name(channel: str, name: str) -> None:
-    assert endpoint(channel) == name
+    assert parse_endpoint(channel) == name
 
 
 @pytest.mark.parametrize("name", ["PJSIP/1001", "SIP/1001", "Agent/1001", "Local/1001@from-queue/n", "1001"])
 def test_a_queue_member_is_known_by_its_number(name: str) -> None:
-    assert member(name) == "1001"
+    assert parse_member(name) == "1001"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_queue_member_is_known_by_its_number(name: str) -> None:
     ],
 )
 def test_a_callers_name_stands_before_the_number(clid: str, name: str) -> None:
-    assert caller_name(clid) == name
+    assert parse_caller_name(clid) == name
 
 
 @pytest.mark.parametrize(
@@ -96,26 +96,26 @@ def test_the_direction_is_told_by_who_is_an_extension(columns: dict[str, str], c
 @pytest.mark.parametrize(
     ("columns", "device", "name"),
     [
-        ({}, Device.AGENT, "1001"),
-        ({"dstchannel": "Local/1001@from-queue-00000001;1"}, Device.AGENT, "1001"),
-        ({"dstchannel": ""}, Device.QUEUE, "sales"),
-        ({"dstchannel": "", "lastdata": "sales|t|||60"}, Device.QUEUE, "sales"),
-        ({"lastapp": "Dial", "channel": "SIP/1002-0a", "dstchannel": "SIP/trunk-0b"}, Device.AGENT, "1002"),
-        ({"lastapp": "BackGround", "dstchannel": ""}, Device.FLOW, "from-trunk"),
+        ({}, DeviceType.AGENT, "1001"),
+        ({"dstchannel": "Local/1001@from-queue-00000001;1"}, DeviceType.AGENT, "1001"),
+        ({"dstchannel": ""}, DeviceType.QUEUE, "sales"),
+        ({"dstchannel": "", "lastdata": "sales|t|||60"}, DeviceType.QUEUE, "sales"),
+        ({"lastapp": "Dial", "channel": "SIP/1002-0a", "dstchannel": "SIP/trunk-0b"}, DeviceType.AGENT, "1002"),
+        ({"lastapp": "BackGround", "dstchannel": ""}, DeviceType.FLOW, "from-trunk"),
     ],
 )
 def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_flow(
-    columns: dict[str, str], device: Device, name: str
+    columns: dict[str, str], device: DeviceType, name: str
 ) -> None:
     found = leg(**columns)
     assert (found.device_type, found.device_name) == (device, name)
-    assert found.agent == (name if device == Device.AGENT else "")
+    assert found.agent == (name if device == DeviceType.AGENT else "")
 
 
 def test_a_name_is_an_agent_if_the_queue_log_knows_it() -> None:
     line = LINE._replace(dstchannel="PJSIP/anna-0000001b")
-    assert calls.leg_of(line, "UTC", People()).device_type == Device.QUEUE
-    assert calls.leg_of(line, "UTC", People(known=frozenset({"anna"}))).agent == "anna"
+    assert calls.build_leg(line, "UTC", AgentMatcher()).device_type == DeviceType.QUEUE
+    assert calls.build_leg(line, "UTC", AgentMatcher(known_agents=frozenset({"anna"}))).agent == "anna"
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_legs_of_a_call_share_its_linkedid_else_the_uniqueid_else_an_id_of_their
 
 
 def test_a_line_has_the_same_key_whenever_it_is_read_and_no_other_line_has_it() -> None:
-    assert leg().line_key == replace(leg()).line_key
-    assert len({leg().line_key, leg(sequence="10").line_key, leg(dstchannel="PJSIP/1002-0000001c").line_key}) == 3
+    assert leg().source_key == replace(leg()).source_key
+    assert len({leg().source_key, leg(sequence="10").source_key, leg(dstchannel="PJSIP/1002-0000001c").source_key}) == 3
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_a_line_names_its_recordings(columns: dict[str, str], names: tuple[str, 
     ],
 )
 def test_a_recordings_name_names_its_call(file: str, ids: tuple[str, ...]) -> None:
-    assert recordings.call_of(file) == ids
+    assert recordings.find_call_ids(file) == ids
 
 
 @pytest.mark.parametrize(("file", "side"), [("a-in.wav", "in"), ("a-out.WAV", "out"), ("a.wav", ""), ("out-1.wav", "")])
 def test_monitor_keeps_the_two_sides_of_a_call_apart(file: str, side: str) -> None:
-    assert recordings.channel_side(file) == side
+    assert recordings.get_channel_side(file) == side

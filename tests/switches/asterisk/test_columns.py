@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.switches.asterisk import calls, cdr
-from ccfs.switches.asterisk.calls import Reading
-from ccfs.switches.found import UnreadableLine
+from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.records import UnreadableLine
 
 CALL = {
     "accountcode": "",
@@ -50,8 +50,8 @@ def line_of(names: str, **other: str) -> bytes:
     return out.getvalue().encode()
 
 
-def row_of(line: bytes, columns: str | None = None) -> cdr.Row:
-    row = cdr.row(line, cdr.layout([line], columns))
+def row_of(line: bytes, columns: str | None = None) -> cdr.AsteriskCdrRow:
+    row = cdr.parse_row(line, cdr.detect_layout([line], columns))
     assert row is not None
     return row
 
@@ -92,9 +92,9 @@ def test_a_lone_seventeenth_column_is_the_userfield_if_it_is_no_uniqueid() -> No
 def test_a_header_names_the_columns_and_is_no_record() -> None:
     header = b"uniqueid,calldate,src,dst,clid,channel,duration,billsec,disposition,Surprise\n"
     line = line_of("uniqueid calldate src dst clid channel duration billsec disposition amaflags")
-    layout = cdr.layout([header, line])
-    assert cdr.row(header, layout) is None
-    row = cdr.row(line, layout)
+    layout = cdr.detect_layout([header, line])
+    assert cdr.parse_row(header, layout) is None
+    row = cdr.parse_row(line, layout)
     assert row is not None
     assert (row.uniqueid, row.start, row.duration, row.amaflags) == ("1705311042.118", "2024-01-15 09:30:42", "28", "")
 
@@ -116,12 +116,12 @@ def test_columns_given_overrule_the_lines() -> None:
 )
 def test_columns_that_cannot_work_are_refused(columns: str, reason: str) -> None:
     with pytest.raises(UnreadableLine, match=reason):
-        cdr.layout([], columns)
+        cdr.detect_layout([], columns)
 
 
 def test_lines_in_no_known_order_ask_for_columns() -> None:
     with pytest.raises(UnreadableLine, match="--columns"):
-        cdr.layout([b"a,b,c\n", b"\n", b'"open\n'])
+        cdr.detect_layout([b"a,b,c\n", b"\n", b'"open\n'])
 
 
 def test_a_file_may_gain_columns_on_the_way() -> None:
@@ -129,15 +129,15 @@ def test_a_file_may_gain_columns_on_the_way() -> None:
         line_of(f"{CSV} uniqueid userfield"),
         line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence"),
     )
-    row = cdr.row(late, cdr.layout([early]))
+    row = cdr.parse_row(late, cdr.detect_layout([early]))
     assert row is not None
     assert row.linkedid == "1705311042.118"
 
 
 def test_a_line_that_lost_its_uniqueid_is_refused() -> None:
-    layout = cdr.layout([line_of(f"{CSV} uniqueid userfield")])
+    layout = cdr.detect_layout([line_of(f"{CSV} uniqueid userfield")])
     with pytest.raises(UnreadableLine, match="16 fields instead of 18"):
-        cdr.row(line_of(CSV), layout)
+        cdr.parse_row(line_of(CSV), layout)
 
 
 def test_a_caller_id_in_undoubled_quotes_is_read_as_old_versions_wrote_it() -> None:
@@ -169,32 +169,36 @@ def test_bytes_that_are_not_utf_8_stay_readable() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line: bytes, reason: str) -> None:
-    reading = Reading(layout=cdr.layout([line_of(CSV)]), zone="Europe/London")
+    reading = AsteriskCdrFormat(layout=cdr.detect_layout([line_of(CSV)]), zone="Europe/London")
     with pytest.raises(UnreadableLine, match=reason) as refusal:
-        calls.leg(line, reading)
+        calls.parse_leg(line, reading)
     assert "02079460123" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"\r\n", b"  \n"])
 def test_an_empty_line_is_nothing(line: bytes) -> None:
-    assert cdr.row(line, cdr.layout([line_of(CSV)])) is None
+    assert cdr.parse_row(line, cdr.detect_layout([line_of(CSV)])) is None
 
 
 @given(st.permutations(list(CALL)))
 def test_a_line_says_the_same_in_any_order_of_columns(names: list[str]) -> None:
     plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
-    one = calls.leg(line_of(" ".join(plain)), Reading(layout=cdr.layout([], ",".join(plain)), zone="Asia/Shanghai"))
-    other = calls.leg(line_of(" ".join(mixed)), Reading(layout=cdr.layout([], ",".join(mixed)), zone="Asia/Shanghai"))
+    one = calls.parse_leg(
+        line_of(" ".join(plain)), AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(plain)), zone="Asia/Shanghai")
+    )
+    other = calls.parse_leg(
+        line_of(" ".join(mixed)), AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(mixed)), zone="Asia/Shanghai")
+    )
     assert one == other
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
 def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: int) -> None:
     whole = line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
-    reading = Reading(layout=cdr.layout([whole]), zone="Europe/Berlin")
+    reading = AsteriskCdrFormat(layout=cdr.detect_layout([whole]), zone="Europe/Berlin")
     for line in (noise, whole[:at] + noise + whole[until:]):
         try:
-            leg = calls.leg(line, reading)
+            leg = calls.parse_leg(line, reading)
         except UnreadableLine:
             continue
         assert leg is None or "\0" not in repr(leg)
@@ -203,4 +207,4 @@ def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: 
 @given(st.lists(st.binary(max_size=80), max_size=5), st.none() | st.text(max_size=40))
 def test_no_sample_does_more_harm_than_to_be_refused(sample: list[bytes], columns: str | None) -> None:
     with suppress(UnreadableLine):
-        cdr.layout(sample, columns)
+        cdr.detect_layout(sample, columns)

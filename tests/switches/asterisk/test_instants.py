@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.switches.asterisk import clock, zone
-from ccfs.switches.asterisk.cdr import Row
-from ccfs.switches.found import UnreadableLine, Zoned
+from ccfs.switches.asterisk.cdr import AsteriskCdrRow
+from ccfs.switches.records import UnreadableLine, ZoneGuess
 
 ZONES = ("Europe/Berlin", "America/Sao_Paulo", "Asia/Shanghai", "Australia/Lord_Howe", "UTC", "America/New_York")
 CHANGES = (  # an hour or a half before and after clocks change somewhere in ZONES
@@ -25,10 +25,10 @@ CHANGES = (  # an hour or a half before and after clocks change somewhere in ZON
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> Row:
+def row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> AsteriskCdrRow:
     local = ZoneInfo(place)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
-    return Row(
+    return AsteriskCdrRow(
         start=begin.astimezone(local).strftime(FORMAT),
         answer=answer.astimezone(local).strftime(FORMAT),
         end=end.astimezone(local).strftime(FORMAT),
@@ -51,13 +51,13 @@ def test_a_call_about_a_change_of_the_clocks_keeps_its_instants(
 ) -> None:
     begin = change + timedelta(seconds=seconds)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
-    assert clock.span(row(begin, place, rings, talks), place) == (begin, answer, end)
+    assert clock.parse_leg_times(row(begin, place, rings, talks), place) == (begin, answer, end)
 
 
 @given(st.sampled_from(ZONES), st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)))
 def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> None:
     begin = when.replace(microsecond=0, tzinfo=UTC)
-    assert clock.span(row(begin, place), place)[0] == begin
+    assert clock.parse_leg_times(row(begin, place), place)[0] == begin
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> No
     ],
 )
 def test_times_that_cdr_custom_can_be_told_to_write_are_read(text: str, second: float) -> None:
-    assert [instant.timestamp() for instant in clock.instants(text, "Asia/Shanghai", "start")] == [second]
+    assert [instant.timestamp() for instant in clock.list_possible_instants(text, "Asia/Shanghai", "start")] == [second]
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.+-]{0,14}", fullmatch=True))
 def test_no_text_does_more_harm_than_to_be_refused(text: str) -> None:
     with suppress(UnreadableLine):
-        assert all(instant.tzinfo is UTC for instant in clock.instants(text, "Europe/Berlin", "start"))
+        assert all(instant.tzinfo is UTC for instant in clock.list_possible_instants(text, "Europe/Berlin", "start"))
 
 
 @pytest.mark.parametrize(
@@ -92,48 +92,48 @@ def test_no_text_does_more_harm_than_to_be_refused(text: str) -> None:
     ],
 )
 def test_the_second_of_a_channel_is_in_its_uniqueid(unique_id: str, seconds: int | None) -> None:
-    assert clock.epoch(unique_id) == seconds
+    assert clock.parse_channel_epoch(unique_id) == seconds
 
 
-def year_in(place: str) -> list[Row]:
+def year_in(place: str) -> list[AsteriskCdrRow]:
     begin = datetime(2024, 1, 2, 8, tzinfo=UTC)
     return [row(begin + timedelta(hours=61 * number), place, counter=number) for number in range(140)]
 
 
 @pytest.mark.parametrize("place", ZONES)
 def test_a_year_of_calls_tells_its_zone(place: str) -> None:
-    samples = zone.samples(year_in(place))
-    assert zone.find(samples, place) == Zoned(zone=place)
+    samples = zone.collect_samples(year_in(place))
+    assert zone.detect_zone(samples, place) == ZoneGuess(zone=place)
     other = "Asia/Tokyo"
-    found = zone.find(samples, other)
-    assert found.how == "epoch"
+    found = zone.detect_zone(samples, other)
+    assert found.basis == "epoch"
     assert found.report == f"the times are {found.zone}'s by the uniqueids, not Asia/Tokyo's"
     for call in year_in(place):
-        assert clock.span(call, found.zone) == clock.span(call, place)
+        assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, place)
 
 
 def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
-    samples = zone.samples(year_in("Europe/Berlin"))
-    assert zone.find(samples, "Asia/Shanghai", "Europe/Berlin") == Zoned(zone="Europe/Berlin", how="given")
-    assert zone.find(samples, "Europe/Berlin", "Asia/Tokyo") == Zoned(
+    samples = zone.collect_samples(year_in("Europe/Berlin"))
+    assert zone.detect_zone(samples, "Asia/Shanghai", "Europe/Berlin") == ZoneGuess(zone="Europe/Berlin", basis="given")
+    assert zone.detect_zone(samples, "Europe/Berlin", "Asia/Tokyo") == ZoneGuess(
         zone="Asia/Tokyo",
-        how="given",
+        basis="given",
         report="the times are Europe/Berlin's by the uniqueids, not Asia/Tokyo's as given",
     )
 
 
 def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> None:
     rows = [call._replace(uniqueid="") for call in year_in("Europe/Berlin")]
-    assert zone.find(zone.samples(rows), "Asia/Shanghai") == Zoned(
+    assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai") == ZoneGuess(
         zone="Asia/Shanghai",
-        how="assumed",
+        basis="assumed",
         report="no line has a uniqueid with a time: the times are taken to be Asia/Shanghai's",
     )
 
 
 def test_uniqueids_that_fit_no_zone_do_not_make_one_up() -> None:
     rows = [call._replace(start="1999-01-01 00:00:00") for call in year_in("Europe/Berlin")]
-    assert zone.find(zone.samples(rows), "Asia/Shanghai").how == "assumed"
+    assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai").basis == "assumed"
 
 
 def test_later_legs_of_a_channel_do_not_lead_astray() -> None:
@@ -145,4 +145,4 @@ def test_later_legs_of_a_channel_do_not_lead_astray() -> None:
         rows.append(
             first._replace(start=late.strftime(FORMAT), uniqueid=f"x-{first.uniqueid}", linkedid=first.uniqueid)
         )
-    assert zone.find(zone.samples(reversed(rows)), "Asia/Shanghai") == Zoned(zone="Asia/Shanghai")
+    assert zone.detect_zone(zone.collect_samples(reversed(rows)), "Asia/Shanghai") == ZoneGuess(zone="Asia/Shanghai")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.found import AgentEvent, QueueVisit, UnreadableLine
+from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
 
 ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
 SECOND = 1705311052
@@ -20,7 +20,7 @@ CALL = [
 
 
 def line(text: str) -> queue_log.QueueLine:
-    read = queue_log.read(text.encode())
+    read = queue_log.parse_line(text.encode())
     assert read is not None
     return read
 
@@ -32,15 +32,15 @@ def after(seconds: float) -> datetime:
 def visit_of(*texts: str) -> QueueVisit:
     known: QueueVisit | None = None
     for text in texts:
-        new = queue_log.visit(line(text))
+        new = queue_log.extract_queue_visit(line(text))
         if new is not None:
-            known = queue_log.merge(known, new) if known else new
+            known = queue_log.combine_visits(known, new) if known else new
     assert known is not None
     return known
 
 
 def told(text: str) -> AgentEvent | None:
-    return queue_log.operation(line(text))
+    return queue_log.extract_agent_event(line(text))
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(CALL)))
@@ -48,10 +48,10 @@ def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ..
     assert visit_of(*order) == QueueVisit(
         switch_leg_id="1705311042.118",
         queue="sales",
-        entered=ENTERED,
-        rang=after(18),
-        connected=after(24),
-        left=after(193),
+        entered_at=ENTERED,
+        rang_at=after(18),
+        connected_at=after(24),
+        left_at=after(193),
         agent="1002",
         outcome="COMPLETEAGENT",
     )
@@ -59,7 +59,7 @@ def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ..
 
 def test_old_logs_do_not_say_how_long_the_phone_rang() -> None:
     visit = visit_of(CALL[0], "1705311076|1705311042.118|sales|Agent/1002|CONNECT|24")
-    assert (visit.agent, visit.rang, visit.connected) == ("1002", after(24), after(24))
+    assert (visit.agent, visit.rang_at, visit.connected_at) == ("1002", after(24), after(24))
 
 
 def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_entered() -> None:
@@ -69,7 +69,7 @@ def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_ent
         "1705311064|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
         CALL[1],
     )
-    assert (visit.entered, visit.connected, visit.agent, visit.outcome) == (ENTERED, after(24), "1002", "CONNECT")
+    assert (visit.entered_at, visit.connected_at, visit.agent, visit.outcome) == (ENTERED, after(24), "1002", "CONNECT")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_ent
 def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, cause: str, target: str) -> None:
     event = told(text.replace("1|", f"{SECOND}|", 1))
     assert event is not None
-    assert (event.agent, event.at, event.op_type, event.op_cause, event.op_object) == (
+    assert (event.agent, event.occurred_at, event.op_type, event.op_cause, event.op_object) == (
         "1001",
         ENTERED,
         op_type,
@@ -125,7 +125,7 @@ def test_pauseall_and_the_pause_of_each_queue_count_once_whatever_run_reads_them
     here = told("1705311052|NONE|sales|PJSIP/1001|PAUSE|tea")
     later = told("1705311053|NONE|sales|PJSIP/1001|PAUSE|tea")
     other = told("1705311052|NONE|sales|PJSIP/1002|PAUSE|tea")
-    keys = [event.line_key for event in (everywhere, here, later, other) if event is not None]
+    keys = [event.source_key for event in (everywhere, here, later, other) if event is not None]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
@@ -134,12 +134,12 @@ def test_two_unanswered_calls_in_one_second_are_two() -> None:
     one, two = (told(f"1705311052|{call}|sales|PJSIP/1001|RINGNOANSWER|0") for call in ("1705311042.1", "1705311042.2"))
     assert one is not None
     assert two is not None
-    assert one.line_key != two.line_key
-    assert not one.lasts
+    assert one.source_key != two.source_key
+    assert not one.is_state
 
 
 def test_a_member_may_be_known_by_a_name_of_their_own() -> None:
-    event = queue_log.operation(line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"})
+    event = queue_log.extract_agent_event(line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"})
     assert event is not None
     assert event.agent == "1001"
     named = told("1705311052|NONE|600|Anna Schmidt|PAUSE|")
@@ -163,7 +163,7 @@ def test_a_login_tells_the_phone() -> None:
     ],
 )
 def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
-    assert line(f"{time}|NONE|NONE|NONE|QUEUESTART|").at == at
+    assert line(f"{time}|NONE|NONE|NONE|QUEUESTART|").occurred_at == at
 
 
 @pytest.mark.parametrize(
@@ -178,23 +178,23 @@ def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
 )
 def test_a_line_that_cannot_be_read_is_refused_with_a_reason(text: bytes, reason: str) -> None:
     with pytest.raises(UnreadableLine, match=reason):
-        queue_log.read(text)
+        queue_log.parse_line(text)
 
 
 def test_an_empty_line_is_nothing() -> None:
-    assert queue_log.read(b"\n") is None
+    assert queue_log.parse_line(b"\n") is None
 
 
 @given(st.binary(max_size=120) | st.from_regex(rb"[0-9.]{0,25}\|[A-Z0-9|/@.-]{0,60}", fullmatch=True))
 def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes) -> None:
     for text in (noise, b"1705311052|1705311042.1|q|a|" + noise):
         try:
-            read = queue_log.read(text)
+            read = queue_log.parse_line(text)
         except UnreadableLine:
             continue
         if read is not None:
-            queue_log.visit(read)
-            queue_log.operation(read)
+            queue_log.extract_queue_visit(read)
+            queue_log.extract_agent_event(read)
 
 
 halves = st.builds(
@@ -209,5 +209,5 @@ halves = st.builds(
 
 @given(halves, halves)
 def test_it_does_not_matter_which_half_of_a_visit_comes_first(one: QueueVisit, other: QueueVisit) -> None:
-    assert queue_log.merge(one, other) == queue_log.merge(other, one)
-    assert queue_log.merge(one, one) == one
+    assert queue_log.combine_visits(one, other) == queue_log.combine_visits(other, one)
+    assert queue_log.combine_visits(one, one) == one

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.cdr import CallType, Device, LeaveReason
-from ccfs.switches import visits
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.switches import queue_merge
 from ccfs.switches.asterisk import calls, cdr, queue_log, zone
-from ccfs.switches.asterisk.calls import Reading
-from ccfs.switches.found import AgentEvent, Leg, QueueVisit, UnreadableLine
+from ccfs.switches.asterisk.calls import AsteriskCdrFormat
+from ccfs.switches.records import AgentEvent, Leg, QueueVisit, UnreadableLine
 
 SAMPLES = Path(__file__).parent / "samples"
 TIMES = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
@@ -24,20 +24,20 @@ def _lines(sample: str, name: str) -> list[bytes]:
 def _legs(sample: str) -> list[Leg | str]:
     """The legs of a sample, with the reason in place of a line that is refused."""
     lines = _lines(sample, "Master.csv")
-    layout = cdr.layout(lines)
+    layout = cdr.detect_layout(lines)
     rows = []
     for line in lines:
         try:
-            rows.append(cdr.row(line, layout))
+            rows.append(cdr.parse_row(line, layout))
         except UnreadableLine:
             rows.append(None)
-    found = zone.find(zone.samples([row for row in rows if row is not None]), "Asia/Shanghai")
-    return [_leg_or_reason(line, Reading(layout=layout, zone=found.zone)) for line in lines]
+    found = zone.detect_zone(zone.collect_samples([row for row in rows if row is not None]), "Asia/Shanghai")
+    return [_leg_or_reason(line, AsteriskCdrFormat(layout=layout, zone=found.zone)) for line in lines]
 
 
-def _leg_or_reason(line: bytes, reading: Reading) -> Leg | str:
+def _leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
     try:
-        leg = calls.leg(line, reading)
+        leg = calls.parse_leg(line, reading)
     except UnreadableLine as refusal:
         return str(refusal)
     assert leg is not None
@@ -47,31 +47,34 @@ def _leg_or_reason(line: bytes, reading: Reading) -> Leg | str:
 def _visits(sample: str) -> dict[tuple[str, str], QueueVisit]:
     known: dict[tuple[str, str], QueueVisit] = {}
     for line in _lines(sample, "queue_log"):
-        read = queue_log.read(line)
+        read = queue_log.parse_line(line)
         assert read is not None
-        new = queue_log.visit(read)
+        new = queue_log.extract_queue_visit(read)
         if new is not None:
             key = (new.switch_leg_id, new.queue)
-            known[key] = queue_log.merge(known[key], new) if key in known else new
+            known[key] = queue_log.combine_visits(known[key], new) if key in known else new
     return known
 
 
 def _operations(sample: str) -> list[AgentEvent]:
-    read = [queue_log.read(line) for line in _lines(sample, "queue_log")]
-    events = [queue_log.operation(line) for line in read if line is not None]
-    return list({event.line_key: event for event in reversed(events) if event is not None}.values())[::-1]
+    read = [queue_log.parse_line(line) for line in _lines(sample, "queue_log")]
+    events = [queue_log.extract_agent_event(line) for line in read if line is not None]
+    return list({event.source_key: event for event in reversed(events) if event is not None}.values())[::-1]
 
 
 def _columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str, str]:
-    leg = visits.told(leg, visit)
-    times = [when.isoformat().removesuffix("+00:00") if when else "" for when in astuple(visits.times(leg, visit))]
+    leg = queue_merge.apply_visit(leg, visit)
+    times = [
+        when.isoformat().removesuffix("+00:00") if when else ""
+        for when in astuple(queue_merge.compute_cdr_times(leg, visit))
+    ]
     return {
         "line": str(number),
         "call": leg.switch_call_id,
         "caller_no": leg.caller_no,
         "caller_name": leg.caller_name,
         "callee_no": leg.callee_no,
-        "device": Device(leg.device_type).name,
+        "device": DeviceType(leg.device_type).name,
         "device_name": leg.device_name,
         "queue": leg.queue,
         "call_type": CallType(leg.call_type).name,
@@ -116,7 +119,7 @@ def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix
 
 def test_the_queue_log_tells_what_the_agents_did() -> None:
     told = [
-        (event.at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
+        (event.occurred_at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
         for event in _operations("plain")
     ]
     assert told == [
@@ -135,4 +138,4 @@ def test_the_queue_log_tells_what_the_agents_did() -> None:
 def test_a_visit_says_when_its_agent_began_to_ring_and_how_it_ended() -> None:
     visit = _visits("plain")["pbx-1.lon-1705311042.118", "sales"]
     assert (visit.agent, visit.outcome) == ("1002", "COMPLETEAGENT")
-    assert visit.rang == datetime.fromisoformat("2024-01-15T09:31:10+00:00")
+    assert visit.rang_at == datetime.fromisoformat("2024-01-15T09:31:10+00:00")

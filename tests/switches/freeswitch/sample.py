@@ -3,8 +3,8 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.found import QueueVisit, UnreadableLine
-from ccfs.switches.freeswitch import Channel, Found, read
+from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, parse_cdr_data
+from ccfs.switches.records import QueueVisit, UnreadableLine
 
 LONDON = ZoneInfo("Europe/London")
 _SAMPLES = Path(__file__).parent / "samples"
@@ -14,15 +14,15 @@ def sample(name: str) -> bytes:
     return (_SAMPLES / name).read_bytes()
 
 
-def found(data: bytes, zone: ZoneInfo = LONDON) -> list[Found]:
-    return [one for _, one in read(data, zone=zone)]
+def found(data: bytes, zone: ZoneInfo = LONDON) -> list[FreeSwitchRecord]:
+    return [one for _, one in parse_cdr_data(data, zone=zone)]
 
 
-def channels(*data: bytes, zone: ZoneInfo = LONDON) -> list[Channel]:
+def channels(*data: bytes, zone: ZoneInfo = LONDON) -> list[ChannelLeg]:
     """The channels in some files; none of them may be unreadable."""
     everything = [one for piece in data for one in found(piece, zone)]
     assert not [one for one in everything if isinstance(one, UnreadableLine)]
-    return [one for one in everything if isinstance(one, Channel)]
+    return [one for one in everything if isinstance(one, ChannelLeg)]
 
 
 def visits(data: bytes) -> list[QueueVisit]:
@@ -30,5 +30,5 @@ def visits(data: bytes) -> list[QueueVisit]:
 
 
 def reasons(data: bytes) -> list[tuple[int, str]]:
-    """Lines that cannot be read, and why."""
-    return [(line, str(one)) for line, one in read(data, zone=LONDON) if isinstance(one, UnreadableLine)]
+    """Lines that cannot be parse_cdr_data, and why."""
+    return [(line, str(one)) for line, one in parse_cdr_data(data, zone=LONDON) if isinstance(one, UnreadableLine)]

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccfs.model.cdr import CallType, Device, LeaveReason
-from ccfs.switches.freeswitch import TEMPLATES, Channel, columns_of, read
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.switches.freeswitch import TEMPLATES, ChannelLeg, parse_cdr_data, parse_columns
 from tests.switches.freeswitch.sample import LONDON, channels, reasons, sample
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -38,8 +38,8 @@ def line(template: str) -> bytes:
 def test_both_channels_of_an_inbound_call_meet_and_the_agents_is_the_agent() -> None:
     agent, caller = channels(sample("master.csv"), zone=SEOUL)[:2]
     assert agent.switch_call_id == caller.switch_call_id == "99205d8f-5ec4-402e-b174-7a8bb8c23a61"
-    assert (caller.device_type, caller.device_name, caller.agent) == (Device.FLOW, "public", "")
-    assert (agent.device_type, agent.agent, agent.call_type) == (Device.AGENT, "1001", CallType.INBOUND)
+    assert (caller.device_type, caller.device_name, caller.agent) == (DeviceType.FLOW, "public", "")
+    assert (agent.device_type, agent.agent, agent.call_type) == (DeviceType.AGENT, "1001", CallType.INBOUND)
     assert agent.begin == datetime(2023, 10, 10, 14, 43, 58, tzinfo=UTC)
     assert caller.order < agent.order
 
@@ -48,14 +48,14 @@ def test_a_call_between_extensions_is_internal() -> None:
     far, near = channels(sample("master.csv"), zone=SEOUL)[2:4]
     assert far.switch_call_id == near.switch_call_id == near.switch_leg_id
     assert (near.call_type, far.call_type) == (CallType.INTERNAL, CallType.INTERNAL)
-    assert (far.device_type, far.agent) == (Device.AGENT, "1002")
+    assert (far.device_type, far.agent) == (DeviceType.AGENT, "1002")
 
 
 def test_a_call_that_no_agent_answers_says_so_and_keeps_its_quotes() -> None:
     leg = channels(sample("master.csv"), zone=SEOUL)[4]
     assert leg.caller_name == 'Bob "The" Builder'
     assert (leg.answer, leg.release_cause, leg.leave_reason) == (None, 19, LeaveReason.AGENT_NO_ANSWER)
-    assert (leg.device_type, leg.agent) == (Device.AGENT, "1002")
+    assert (leg.device_type, leg.agent) == (DeviceType.AGENT, "1002")
 
 
 def test_an_extension_that_calls_outside_is_outbound() -> None:
@@ -80,17 +80,17 @@ def test_lines_of_sql_are_read_too() -> None:
 
 def test_an_operators_columns_are_taken_from_a_list_or_a_template() -> None:
     template = '"${uuid}";"${start_epoch}","${end_epoch}","${caller_id_number}"'
-    assert columns_of(template) == columns_of("uuid, start_epoch,end_epoch,caller_id_number")
+    assert parse_columns(template) == parse_columns("uuid, start_epoch,end_epoch,caller_id_number")
     data = b"abc-1,1751547900,1751547960,02079460123"
-    [(number, leg)] = read(data, zone=LONDON, columns=columns_of(template))
-    assert isinstance(leg, Channel)
+    [(number, leg)] = parse_cdr_data(data, zone=LONDON, columns=parse_columns(template))
+    assert isinstance(leg, ChannelLeg)
     assert (number, leg.switch_leg_id, leg.begin) == (1, "abc-1", datetime(2025, 7, 3, 13, 5, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("columns", ["start_stamp,end_stamp", "uuid,duration", ""])
 def test_columns_that_place_no_call_are_refused(columns: str) -> None:
     with pytest.raises(ValueError, match="lack"):
-        columns_of(columns)
+        parse_columns(columns)
 
 
 def test_an_end_in_the_hour_that_comes_twice_is_put_right_by_the_duration() -> None:

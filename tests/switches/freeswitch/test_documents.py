@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ccfs.model.cdr import CallType, Device, LeaveReason
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from tests.switches.freeswitch.sample import channels, reasons, sample, visits
 
 
@@ -18,7 +18,7 @@ def test_a_queued_callers_channel_is_the_queue() -> None:
     assert leg.switch_call_id == leg.switch_leg_id == "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("02079460123", "Ann O'Neil", "8000")
     assert (leg.begin, leg.answer, leg.end) == (at("13:05:00"), at("13:05:02"), at("13:05:48"))
-    assert (leg.device_type, leg.device_name, leg.queue, leg.agent) == (Device.QUEUE, "support", "support", "1001")
+    assert (leg.device_type, leg.device_name, leg.queue, leg.agent) == (DeviceType.QUEUE, "support", "support", "1001")
     assert (leg.call_type, leg.release_cause) == (CallType.INBOUND, 16)
     assert leg.leave_reason == LeaveReason.USER_HUNG_UP
     assert leg.recordings == (
@@ -29,7 +29,7 @@ def test_a_queued_callers_channel_is_the_queue() -> None:
 def test_an_answered_queue_visit_is_told_in_full() -> None:
     [visit] = visits(sample("queue-answered.member.json"))
     assert (visit.switch_leg_id, visit.queue) == ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01", "support")
-    assert (visit.entered, visit.connected, visit.left) == (at("13:05:03"), at("13:05:21"), at("13:05:48"))
+    assert (visit.entered_at, visit.connected_at, visit.left_at) == (at("13:05:03"), at("13:05:21"), at("13:05:48"))
     assert (visit.agent, visit.outcome) == ("1001", "COMPLETECALLER")
 
 
@@ -37,7 +37,7 @@ def test_the_agents_channel_belongs_to_the_queued_callers_call() -> None:
     [leg] = channels(sample("queue-answered.agent.json"))
     assert leg.switch_call_id == "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"
     assert leg.switch_leg_id == "c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02"
-    assert (leg.device_type, leg.agent, leg.queue) == (Device.AGENT, "1001", "support")
+    assert (leg.device_type, leg.agent, leg.queue) == (DeviceType.AGENT, "1001", "support")
     assert (leg.begin, leg.answer) == (at("13:05:12"), at("13:05:21"))
     assert (leg.call_type, leg.leave_reason) == (CallType.INBOUND, LeaveReason.USER_HUNG_UP)
     assert visits(sample("queue-answered.agent.json")) == []
@@ -46,9 +46,9 @@ def test_the_agents_channel_belongs_to_the_queued_callers_call() -> None:
 def test_who_gives_up_in_a_queue_has_cancelled() -> None:
     data = sample("queue-abandoned.json")
     [leg], [visit] = channels(data), visits(data)
-    assert (leg.device_type, leg.agent, leg.leave_reason) == (Device.QUEUE, "", LeaveReason.QUEUE_CANCELLED)
+    assert (leg.device_type, leg.agent, leg.leave_reason) == (DeviceType.QUEUE, "", LeaveReason.QUEUE_CANCELLED)
     assert (leg.begin, leg.end) == (at("13:20:00"), at("13:20:43"))
-    assert (visit.entered, visit.connected, visit.left) == (at("13:20:03"), None, at("13:20:43"))
+    assert (visit.entered_at, visit.connected_at, visit.left_at) == (at("13:20:03"), None, at("13:20:43"))
     assert (visit.agent, visit.outcome) == ("", "ABANDON")
 
 
@@ -69,7 +69,7 @@ def test_a_queue_can_be_left_in_other_ways(reason: str, leave: LeaveReason, outc
 def test_a_call_to_the_outside_is_the_calling_agents() -> None:
     [leg] = channels(sample("outbound.xml"))
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("1002", "Bo & Co", "902079460999")
-    assert (leg.device_type, leg.agent, leg.call_type) == (Device.AGENT, "1002", CallType.OUTBOUND)
+    assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.AGENT, "1002", CallType.OUTBOUND)
     assert (leg.begin, leg.answer, leg.end) == (at("14:00:00"), None, at("14:00:04"))
     assert (leg.release_cause, leg.leave_reason) == (17, LeaveReason.CALLED_BUSY)
     assert leg.recordings == ("/var/lib/freeswitch/recordings/e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05.wav",)
@@ -79,7 +79,7 @@ def test_the_far_side_of_it_is_found_by_its_originator_and_timed_by_its_profile(
     [leg] = channels(sample("outbound.far.xml"))
     assert leg.switch_call_id == "e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05"
     assert (leg.begin, leg.answer, leg.end) == (at("14:00:01"), None, at("14:00:04"))
-    assert (leg.device_type, leg.agent, leg.call_type) == (Device.FLOW, "", CallType.OUTBOUND)
+    assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.FLOW, "", CallType.OUTBOUND)
 
 
 def test_json_lines_are_channels_each_on_its_line() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccfs.switches.found import QueueVisit, UnreadableLine
-from ccfs.switches.freeswitch import Channel, read
+from ccfs.switches.freeswitch import ChannelLeg, parse_cdr_data
+from ccfs.switches.records import QueueVisit, UnreadableLine
 from tests.switches.freeswitch.sample import channels, reasons, sample
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -36,10 +36,10 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5
 
 
 def all_told(data: bytes) -> None:
-    for line, found in read(data, zone=ZONE):
+    for line, found in parse_cdr_data(data, zone=ZONE):
         assert line >= 1
-        assert isinstance(found, (Channel, QueueVisit, UnreadableLine))
-        if isinstance(found, Channel):
+        assert isinstance(found, (ChannelLeg, QueueVisit, UnreadableLine))
+        if isinstance(found, ChannelLeg):
             assert found.begin <= (found.answer or found.begin) <= found.end
             repr(found).encode()  # no half of a surrogate pair goes on into a database
 

@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from ccfs import settings
-from ccfs.model import wav
-from ccfs.model.tenancy import Account, App, Vdn
-from ccfs.node import Node, now
-from ccfs.store import schema, tenancy
+from ccfs.db import schema
+from ccfs.db.system import tenants
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.recordings import wav
+from ccfs.server.node import Node, utc_now
 from tests.cli.command import ROOT, Done, ccfs
 
 AK, SK = "AKacme0001", "the-secret-of-acme-000000"
@@ -58,20 +59,20 @@ class Place:
     @cached_property
     def node(self) -> Node:
         """For looking at rows from within the test."""
-        return Node(settings.read({}, data=self.folder / "data", database_url=self.url))
+        return Node(settings.load_settings({}, data=self.folder / "data", database_url=self.url))
 
     def prepare(self) -> "Place":
         """Make the folders and the app."""
         self.recordings.mkdir(parents=True)
-        with self.node.database.writing() as connection:
-            app = tenancy.add_app(connection, "acme", AK, now())
-            tenancy.add_key(connection, app, AK, SK, self.node.sealer, now())
+        with self.node.database.write_transaction() as connection:
+            app = tenants.add_app(connection, "acme", AK, utc_now())
+            tenants.add_key(connection, app, AK, SK, self.node.secret_box, utc_now())
             self._account(connection, app)
         return self
 
     def _account(self, connection: sa.Connection, app: App) -> None:
         account = Account(account_id=ACCOUNT, zone=self.zone)
-        tenancy.add_account(connection, app, account, Vdn(vdn_id=VDN, cc_id=1, account_id=ACCOUNT), now())
+        tenants.add_account(connection, app, account, Vdn(vdn_id=VDN, cc_id=1, account_id=ACCOUNT), utc_now())
 
     def leave(self, name: str, data: str | bytes, modified: float = OLD) -> Path:
         """A file as the switch leaves it, long ago."""
@@ -114,7 +115,7 @@ class Place:
 
     def rows(self, table: sa.Table, *columns: str, order: str = "") -> list[Any]:
         """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""
-        with self.node.database.reading() as connection:
+        with self.node.database.read_transaction() as connection:
             by = [table.c[order]] if order else table.primary_key
             found = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*by))]
         if not columns:
@@ -123,7 +124,7 @@ class Place:
 
     def dump(self) -> dict[str, list[Row]]:
         """Every row of every table."""
-        with self.node.database.reading() as connection:
+        with self.node.database.read_transaction() as connection:
             return {
                 table.name: [
                     dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*table.primary_key))
@@ -152,7 +153,7 @@ class Place:
         keys = {row["key"] for row in kept}
         counts["shared"] = len(kept) - len(keys)
         counts["orphans"] = sum(name not in keys and not name.startswith(".tmp/") for name in files)
-        lines = self.rows(schema.cdrs, "line_key")
+        lines = self.rows(schema.cdrs, "source_key")
         counts["twice"] = len(lines) - len(set(lines))
         return counts
 
@@ -205,7 +206,7 @@ def many_lines(count: int, first: int = 1_705_311_000) -> Iterator[str]:
 def sound(seed: int, seconds: int = 1) -> bytes:
     """A WAV of A-law that is like no other's of another seed."""
     samples = hashlib.shake_128(seed.to_bytes(8, "big")).digest(8000 * seconds)
-    return wav.header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
+    return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
 
 
 def wait_until(condition: Any, seconds: float = 90) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from ccfs.demo.switch import leave_day
-from ccfs.node import now
-from ccfs.store import rereading, schema, tenancy
-from ccfs.work.ingest.ccfs import CcfsExport
-from ccfs.work.ingest.ccfs import ingest as take_in
-from ccfs.work.ingest.context import Run
+from ccfs.db import schema
+from ccfs.db.system import tenants
+from ccfs.db.tenant import ingest_reread
+from ccfs.demo.switch import write_day
+from ccfs.ingest.ccfs import CcfsSource
+from ccfs.ingest.ccfs import ingest as take_in
+from ccfs.ingest.context import IngestRun
+from ccfs.server.node import utc_now
 from tests.cli.command import together
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
 from tests.work.ingest.given import AK, FREESWITCH, OLD, Place, line, sound
@@ -31,7 +33,7 @@ def nothing(added: dict[str, Any]) -> bool:
 
 def asterisk(place: Place) -> Callable[[], Any]:
     """A day of calls with a damaged line, a recording without a call, one that is no audio, and one that never came."""
-    day = leave_day(place.switch, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=12, seed=3)
+    day = write_day(place.switch, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=12, seed=3)
     with open(day.cdr, "a") as file:
         file.write("nonsense\n" + line(userfield="never.wav") + line("1705311043.1", userfield="text.wav").rstrip("\n"))
     place.record("1700000000.1.wav", sound(1))
@@ -209,18 +211,24 @@ def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_place:
 def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_place: Place) -> None:
     file = each_place.leave("call.csv", f"{CALL_ROW}\n{CALL_ROW.replace('acme', 'elsewhere')}\n")
     node = each_place.node
-    with node.database.reading() as connection:
-        app = tenancy.app_by_ak(connection, AK)
-        accounts, vdns = tenancy.accounts(connection, app), tenancy.vdns(connection, app)
+    with node.database.read_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, AK)
+        accounts, vdns = tenants.get_accounts(connection, app), tenants.list_vdns(connection, app)
     by_id = {vdn.vdn_id: vdn for vdn in vdns}
-    export = CcfsExport(app=app, accounts=accounts, vdns=by_id, sources=[file], recordings=None)
-    run = Run(database=node.database, home=node.home, settings=node.settings, now=now, watching=True)
+    export = CcfsSource(app=app, accounts=accounts, vdns=by_id, sources=[file], recordings=None)
+    run = IngestRun(
+        database=node.database,
+        primary_location=node.primary_location,
+        settings=node.settings,
+        now=utc_now,
+        is_watching=True,
+    )
 
     def passed() -> tuple[int, int, int]:
         take_in(run, export)
-        return run.tally.cdrs, run.tally.known, run.tally.refused_count
+        return run.result.cdrs, run.result.duplicates, run.result.rejected_count
 
     assert [passed(), passed()] == [(1, 0, 1), (1, 0, 1)]  # it is as it was, so the second leaves it alone
-    with node.database.writing() as connection:
-        assert rereading.ask(connection, app, str(file), now()) == (True, 1)
+    with node.database.write_transaction() as connection:
+        assert ingest_reread.request_reread(connection, app, str(file), utc_now()) == (True, 1)
     assert [passed(), passed()] == [(1, 1, 2), (1, 1, 2)]

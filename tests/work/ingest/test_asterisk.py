@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ccfs.model.cdr import LAST, Device, LeaveReason
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.model.calls.cdr import LAST_LEG, DeviceType, LeaveReason
 from tests.cli.command import ccfs
 from tests.work.ingest.given import ACCOUNT, AK, ASTERISK, Place, Prepare, line
 
@@ -33,7 +33,7 @@ def sample(place: Place, name: str) -> tuple[Path, Path]:
 
 def calls(place: Place) -> list[dict[str, Any]]:
     """All CDR rows by call and number, without what only says when they were written."""
-    with place.node.database.reading() as connection:
+    with place.node.database.read_transaction() as connection:
         found = connection.execute(sa.select(schema.cdrs).order_by(CDRS.call_id, CDRS.leg_order, CDRS.line_key))
         return [{name: value for name, value in row._mapping.items() if name != "id"} for row in found]
 
@@ -56,9 +56,9 @@ def test_legs_become_numbered_rows_of_their_call(each_place: Place) -> None:
     assert (added["cdrs"], added["agent_operations"], added["refused"]) == (count, 9, [])
     rows = {name: list(rows) for name, rows in itertools.groupby(calls(each_place), lambda row: row["call_id"])}
     [first, second] = next(rows[name] for name in rows if len(rows[name]) == 2)
-    assert [row["call_id_num"] for row in (first, second)] == [1, LAST]
-    assert [row["call_id_num"] for row in next(rows[name] for name in rows if len(rows[name]) == 3)] == [1, 2, LAST]
-    assert {row["call_id_num"] for some in rows.values() if len(some) == 1 for row in some} == {LAST}
+    assert [row["call_id_num"] for row in (first, second)] == [1, LAST_LEG]
+    assert [row["call_id_num"] for row in next(rows[name] for name in rows if len(rows[name]) == 3)] == [1, 2, LAST_LEG]
+    assert {row["call_id_num"] for some in rows.values() if len(some) == 1 for row in some} == {LAST_LEG}
     assert all(len(str(name)) <= 25 for name in rows)
 
 
@@ -89,9 +89,9 @@ def test_lines_that_come_in_any_order_and_in_several_runs_end_the_same(prepare: 
     whole = prepare()
     whole.asterisk(whole.leave("Master.csv", "".join(LINES)), "--queue-log", whole.leave("queue_log", "".join(VISIT)))
     first, second, third = calls(whole)
-    assert [row["call_id_num"] for row in (first, second, third)] == [1, 2, LAST]
-    assert (second["leave_reason"], second["pre_device_type"]) == (LeaveReason.TRANSFERRED_OUT, Device.QUEUE)
-    assert (third["pre_device_type"], third["pre_device_no"]) == (Device.AGENT, 1002)
+    assert [row["call_id_num"] for row in (first, second, third)] == [1, 2, LAST_LEG]
+    assert (second["leave_reason"], second["pre_device_type"]) == (LeaveReason.TRANSFERRED_OUT, DeviceType.QUEUE)
+    assert (third["pre_device_type"], third["pre_device_no"]) == (DeviceType.AGENT, 1002)
     for order in (LINES[::-1], LINES[1:] + LINES[:1], LINES[:1] + LINES[:0:-1]):
         place = prepare()
         cdr, log = place.leave("Master.csv", ""), place.leave("queue_log", "")
@@ -108,9 +108,9 @@ def test_a_queues_leg_stands_for_the_agent_unless_the_agent_has_one_of_its_own(p
         sequence=2, agent="1002", leg="1705311070.121", start="2024-01-15 09:31:10", answer="2024-01-15 09:31:16"
     )
     for order, devices in (
-        ([queued], [(Device.AGENT, 1002)]),
-        ([queued, own], [(Device.QUEUE, 60001), (Device.AGENT, 1002)]),
-        ([own, queued], [(Device.QUEUE, 60001), (Device.AGENT, 1002)]),
+        ([queued], [(DeviceType.AGENT, 1002)]),
+        ([queued, own], [(DeviceType.QUEUE, 60001), (DeviceType.AGENT, 1002)]),
+        ([own, queued], [(DeviceType.QUEUE, 60001), (DeviceType.AGENT, 1002)]),
     ):
         place = prepare()
         log = place.leave("queue_log", "".join(VISIT))
@@ -165,7 +165,7 @@ def test_a_line_that_cannot_be_read_is_refused_by_number_and_the_rest_goes_in(ea
     assert added["cdrs"] == 1
     assert [(one["file"], one["line"]) for one in added["refused"]] == [(str(cdr), number) for number in (2, 4, 5)]
     assert all(one["reason"] for one in added["refused"])
-    kept = each_place.rows(schema.refusals, "line", "raw")
+    kept = each_place.rows(schema.ingest_errors, "line", "raw")
     assert kept[0] == (2, damaged.encode())
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ccfs import settings
-from ccfs.node import Node
-from ccfs.store import places, schema
+from ccfs.db import schema
+from ccfs.db.system import locations
+from ccfs.server.node import Node
 from tests.cast import fill
 from tests.proxies import Way, proxy
 from tests.servers import S3_KEYS
@@ -27,9 +28,11 @@ OFTEN = (
 def test_a_watch_waits_for_a_bucket_that_is_away(place: Place, s3_url: str) -> None:
     with proxy(s3_url) as between:
         bucket = buckets.place(between.url)
-        with place.node.database.writing() as connection:
-            places.add(connection, bucket)
-        place.settings.update({f"CCFS_{name.upper()}": value for name, value in IMPATIENT.items()}, CCFS_LOCATION="1")
+        with place.node.database.write_transaction() as connection:
+            locations.add(connection, bucket)
+        place.settings.update(
+            {f"CCFS_{name.upper()}": value for name, value in IMPATIENT.items()}, CCFS_PRIMARY_LOCATION="1"
+        )
         between.way = Way.BUSY
         cdr = place.leave("Master.csv", line())
         place.record("1705311042.118.wav", sound(1))
@@ -47,10 +50,10 @@ def test_a_watch_waits_for_a_bucket_that_is_away(place: Place, s3_url: str) -> N
 
 def test_a_server_moves_what_is_old_by_itself(tmp_path: Path, s3_url: str) -> None:
     data, bucket = tmp_path / "data", buckets.place(s3_url)
-    node = Node(settings.read({}, data=data))
+    node = Node(settings.load_settings({}, data=data))
     cast = fill(node)  # recordings of years ago, exports of today
-    with node.database.writing() as connection:
-        places.add(connection, bucket)
+    with node.database.write_transaction() as connection:
+        locations.add(connection, bucket)
     node.database.close()
     new = len(cast.acme.exports) + len(cast.bolt.exports)
 

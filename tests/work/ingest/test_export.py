@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.columns import AGENT_OPR, AGENT_SKILL, CALL, RECORD
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
 from tests.cli.command import ccfs
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, RECORD_ROW, SKILL_ROW
 from tests.work.ingest.given import AK, Place, Prepare, sound
 
 COUNTS = ("cdrs", "recordings", "agent_operations", "skill_changes")
-KINDS = {"call": (CALL, CALL_ROW), "record": (RECORD, RECORD_ROW)}
-KINDS |= {"agentOprInfo": (AGENT_OPR, OPR_ROW), "agentSkillInfo": (AGENT_SKILL, SKILL_ROW)}
+KINDS = {"call": (CALL_COLUMNS, CALL_ROW), "record": (RECORD_COLUMNS, RECORD_ROW)}
+KINDS |= {"agentOprInfo": (AGENT_OPR_COLUMNS, OPR_ROW), "agentSkillInfo": (AGENT_SKILL_COLUMNS, SKILL_ROW)}
 MEMBERS = {
     f"20180904010203004567_{kind}_1.csv": ",".join(names[: row.count(",") + 1]) + f"\n{row}\n"
     for kind, (names, row) in KINDS.items()
@@ -169,9 +169,9 @@ def test_another_voice_file_under_a_name_that_is_taken_is_refused_and_leaves_no_
 
 def test_a_file_with_a_header_in_any_order_and_bad_rows_is_refused_by_line(place: Place) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*reversed(CALL)])
+    writer = csv.DictWriter(text, [*reversed(CALL_COLUMNS)])
     writer.writeheader()
-    good = dict(zip(CALL, CALL_ROW.split(","), strict=True))
+    good = dict(zip(CALL_COLUMNS, CALL_ROW.split(","), strict=True))
     for change in ({}, {"wait_begin": "soon"}, {"call_id": ""}, {"call_id": "1535955869-67110004"}):
         writer.writerow(good | change)
     added = place.export(place.leave("whatever.csv", text.getvalue()))

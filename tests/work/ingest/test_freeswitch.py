@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.model.cdr import LAST, Device
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.model.calls.cdr import LAST_LEG, DeviceType
 from tests.work.ingest.given import FREESWITCH, Place, Prepare
 
 TRANSFER = (FREESWITCH / "transfer.jsonl").read_text().splitlines(keepends=True)
@@ -34,11 +34,11 @@ def rows(place: Place) -> list[tuple[object, ...]]:
 def test_both_legs_of_a_queued_call_are_rows_of_one_call(each_place: Place) -> None:
     assert each_place.freeswitch(left(each_place, *QUEUE))["cdrs"] == 2
     columns = ("call_id", "call_id_num", "device_type", "device_no", "agent_id", "current_skill_id", "pre_device_type")
-    member, agent = sorted(each_place.rows(schema.cdrs, *columns), key=lambda row: row[1] == LAST)
+    member, agent = sorted(each_place.rows(schema.cdrs, *columns), key=lambda row: row[1] == LAST_LEG)
     assert member[0] == agent[0]
     assert len(member[0]) == 25
-    assert member[1:3] == (1, Device.QUEUE)
-    assert agent[1:] == (LAST, Device.AGENT, 1001, "1001", "support", Device.QUEUE)
+    assert member[1:3] == (1, DeviceType.QUEUE)
+    assert agent[1:] == (LAST_LEG, DeviceType.AGENT, 1001, "1001", "support", DeviceType.QUEUE)
     spans = ("wait_begin", "wait_end", "ack_begin", "call_begin", "call_end")
     times = [[clock(row[name]) for name in spans] for row in each_place.rows(schema.cdrs, order="call_id_num")]
     assert times[1] == ["13:05:03", "13:05:21", "", "", ""]  # the queue: call_id_num is 1, the agent's is -1
@@ -60,7 +60,7 @@ def test_a_whole_folder_of_all_formats_goes_in_at_once(each_place: Place) -> Non
     numbers = each_place.rows(schema.cdrs, "call_id", "call_id_num")
     for _, some in itertools.groupby(sorted(numbers), key=lambda row: row[0]):
         found = sorted(number for _, number in some)
-        assert found == [LAST, *range(1, len(found))]
+        assert found == [LAST_LEG, *range(1, len(found))]
 
 
 def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_come(prepare: Prepare) -> None:
@@ -104,7 +104,7 @@ def test_bad_lines_of_csv_are_refused_by_number_and_kept(place: Place) -> None:
     added = place.freeswitch(place.leave("Master.csv", f"nonsense\n\n{good}more,nonsense\n"))
     assert added["cdrs"] == 1
     assert [one["line"] for one in added["refused"]] == [1, 4]
-    assert place.rows(schema.refusals, "raw") == [b"nonsense\n", b"more,nonsense\n"]
+    assert place.rows(schema.ingest_errors, "raw") == [b"nonsense\n", b"more,nonsense\n"]
 
 
 def test_stamps_are_in_the_zone_given(place: Place) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.store import schema
+from ccfs.db import schema
 from tests.switches.test_ccfs import CALL_ROW, RECORD_ROW
 from tests.work.ingest.given import AK, Place, line, sound
 from tests.work.ingest.test_export import zipped

@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from ccfs.model import wav
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.model.recordings import wav
 from tests.switches.test_audio import G722, MP3, OPUS, SPEECH_GSM, SPEECH_PCM_SHA256, encoded
 from tests.work.ingest.given import ACCOUNT, AK, FREESWITCH, OLD, Place, Prepare, line, sound
 
@@ -17,7 +17,7 @@ WAV49 = struct.pack(
     "<4sI4s4sIHHIIHHHH4sI", b"RIFF", 48 + 650, b"WAVE", b"fmt ", 20, 0x31, 1, 8000, 1625, 65, 0, 2, 320, b"data", 650
 )
 WAV49 += bytes(650)
-LINEAR = wav.header(tag=wav.PCM, rate=8000, channels=1, bits=16, data_size=len(SAMPLES)) + SAMPLES
+LINEAR = wav.build_header(tag=wav.PCM, rate=8000, channels=1, bits=16, data_size=len(SAMPLES)) + SAMPLES
 
 
 def kept(place: Place) -> list[tuple[str, bytes]]:
@@ -28,7 +28,7 @@ def kept(place: Place) -> list[tuple[str, bytes]]:
 
 
 def wrapped(tag: int) -> bytes:
-    return wav.header(tag=tag, rate=8000, channels=1, bits=8, data_size=len(SAMPLES)) + SAMPLES
+    return wav.build_header(tag=tag, rate=8000, channels=1, bits=8, data_size=len(SAMPLES)) + SAMPLES
 
 
 def sha256(data: bytes) -> str:
@@ -153,7 +153,7 @@ def test_a_recording_that_a_cdr_names_and_that_does_not_come_is_listed_as_missin
     assert each_place.asterisk(cdr)["missing"] == []
     each_place.record("late.wav", sound(1))
     assert each_place.asterisk(cdr)["recordings"] == 1
-    assert each_place.rows(schema.awaited_recordings, order="name") == []
+    assert each_place.rows(schema.expected_recordings, order="name") == []
 
 
 def test_a_recording_that_came_with_one_leg_is_not_missing_when_a_later_leg_names_it(place: Place) -> None:

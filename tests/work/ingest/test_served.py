@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.model import wav
-from ccfs.store import schema
+from ccfs.db import schema
+from ccfs.model.recordings import wav
 from tests.cli.command import ccfs
 from tests.switches.test_ccfs import RECORD_ROW
 from tests.web.serving import Server, serving
@@ -57,7 +57,7 @@ def filled(each_place: Place) -> Place:
 
 
 def test_what_went_in_comes_out(filled: Place) -> None:
-    wrapped = wav.header(tag=wav.MU_LAW, rate=8000, channels=1, bits=8, data_size=len(SAMPLES)) + SAMPLES
+    wrapped = wav.build_header(tag=wav.MU_LAW, rate=8000, channels=1, bits=8, data_size=len(SAMPLES)) + SAMPLES
     with served(filled) as server:
         for call, data in (
             ("1705311042-118", sound(1, 3)),

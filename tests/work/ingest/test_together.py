@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ccfs.store import schema
+from ccfs.db import schema
 from tests.cli.command import together
 from tests.switches.test_ccfs import CALL_ROW, OPR_ROW, SKILL_ROW
 from tests.work.ingest.given import Place, line, sound

@@ -10,9 +10,10 @@ from pathlib import Path
 from time import sleep, time
 from typing import Any
 
-from ccfs.model.node import State
-from ccfs.node.work import heart
-from ccfs.store import nodes, schema
+from ccfs.db import schema
+from ccfs.db.system import nodes
+from ccfs.model.node import NodeState
+from ccfs.server.worker_process import build_heartbeat
 from tests.cli.command import ROOT
 from tests.switches.test_ccfs import RECORD_ROW
 from tests.work.ingest.given import AK, FREESWITCH, Place, line, sound, wait_until
@@ -111,11 +112,11 @@ def test_a_call_waits_for_its_audio_and_is_listed_as_missing_when_that_does_not_
     with watching(place, "asterisk", "--cdr", cdr) as watch:
         add(cdr, line(now, userfield="late.wav") + line("1705311042.119", userfield="never.wav"))
         place.record("late.wav", sound(1), time())
-        wait_until(lambda: any(row["missing_at"] for row in place.rows(schema.awaited_recordings, order="name")))
+        wait_until(lambda: any(row["missing_at"] for row in place.rows(schema.expected_recordings, order="name")))
         wait_until(has(place, recordings=1))
         added = watch.stop(signal.SIGINT)
     assert {"callId": "1705311042-119", "file": "never.wav"} in added["missing"]
-    assert place.rows(schema.awaited_recordings, "name", order="name") == ["never.wav"]
+    assert place.rows(schema.expected_recordings, "name", order="name") == ["never.wav"]
     assert "never.wav" in place.listed("--app", AK)
 
 
@@ -125,7 +126,7 @@ def test_audio_waits_for_its_call_and_is_not_refused_before_its_time(place: Plac
     with watching(place, "asterisk", "--cdr", cdr) as watch:
         place.record("1705311042.118.wav", sound(1), time())
         wait_until(has(place, source_files=1))
-        assert place.rows(schema.refusals) == []
+        assert place.rows(schema.ingest_errors) == []
         add(cdr, line())
         wait_until(has(place, recordings=1))
         assert watch.stop()["refused"] == []
@@ -160,17 +161,17 @@ def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(place: Place) ->
 
 def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(place: Place) -> None:
     cdr, node = place.leave("Master.csv", line()), place.node
-    heart(node, "").begin()
+    build_heartbeat(node, "").register()
     with watching(place, "asterisk", "--cdr", cdr) as watch:
         wait_until(has(place, cdrs=1))
-        with node.database.writing() as connection:
-            nodes.set_state(connection, node.id, State.DRAINING)
+        with node.database.write_transaction() as connection:
+            nodes.set_state(connection, node.id, NodeState.DRAINING)
         wait_until(lambda: "node_state" in watch.log())
         add(cdr, line("1705311042.119"))
         sleep(1)
         assert has(place, cdrs=1)()
-        with node.database.writing() as connection:
-            nodes.set_state(connection, node.id, State.ACTIVE)
+        with node.database.write_transaction() as connection:
+            nodes.set_state(connection, node.id, NodeState.ACTIVE)
         wait_until(has(place, cdrs=2))
         assert watch.stop()["cdrs"] == 2
 

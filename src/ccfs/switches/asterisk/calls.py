@@ -4,121 +4,125 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import attrgetter
 
-from ccfs.model.cdr import CallType, Device, LeaveReason
+from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches.asterisk import cdr, clock, recordings
-from ccfs.switches.asterisk.cdr import Layout, Row
-from ccfs.switches.asterisk.channels import People, caller_name, caller_number
-from ccfs.switches.found import Leg, UnreadableLine
+from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
+from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_caller_number
+from ccfs.switches.records import Leg, UnreadableLine
 
-Q850 = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
-_VACANT, _REJECTED = 1, 21  # Q.850 causes that say more than the disposition
-_NOWHERE = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions of the dial plan that nobody dials
-_IDENTITY = attrgetter(  # what makes a line the line it is
+Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
+_Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that say more than the disposition
+_SPECIAL_EXTENSIONS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions of the dial plan that nobody dials
+_get_identity = attrgetter(  # what makes a line the line it is
     *("uniqueid", "linkedid", "sequence", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
     *("start", "answer", "end", "duration", "billsec", "disposition"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class AsteriskCdrFormat:
     """How to read the lines of one file."""
 
-    layout: Layout
+    layout: CdrLayout
     zone: str  # IANA name
-    people: People = field(default_factory=People)
+    agent_matcher: AgentMatcher = field(default_factory=AgentMatcher)
 
 
-def leg(line: bytes, reading: Reading) -> Leg | None:
+def parse_leg(line: bytes, reading: AsteriskCdrFormat) -> Leg | None:
     """The leg that one physical line tells of; None for an empty line or a header. UnreadableLine with the reason."""
-    row = cdr.row(line, reading.layout)
-    return None if row is None else leg_of(row, reading.zone, reading.people)
+    row = cdr.parse_row(line, reading.layout)
+    return None if row is None else build_leg(row, reading.zone, reading.agent_matcher)
 
 
-def leg_of(row: Row, zone: str, people: People) -> Leg:
-    begin, answer, end = clock.span(row, zone)
-    rung, calling = people.on(row.dstchannel), _calling(row, people)
+def build_leg(row: AsteriskCdrRow, zone: str, people: AgentMatcher) -> Leg:
+    begin, answer, end = clock.parse_leg_times(row, zone)
+    rung, calling = people.find_agent(row.dstchannel), _find_calling_agent(row, people)
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
-    device, name = _device(row, rung, calling, queue)
-    cause = _cause(row)
+    device, name = _find_device(row, rung, calling, queue)
+    cause = _find_release_cause(row)
     return Leg(
-        switch_call_id=row.linkedid or row.uniqueid or _made_up(row),
+        switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
         switch_leg_id=row.uniqueid,
-        line_key=line_key(row),
-        caller_no=row.src or row.cnum or caller_number(row.clid),
-        caller_name=caller_name(row.clid) or row.cnam,
-        callee_no=row.dst if row.dst not in _NOWHERE else row.did or rung or row.dst,
+        source_key=compute_source_key(row),
+        caller_no=row.src or row.cnum or parse_caller_number(row.clid),
+        caller_name=parse_caller_name(row.clid) or row.cnam,
+        callee_no=row.dst if row.dst not in _SPECIAL_EXTENSIONS else row.did or rung or row.dst,
         begin=begin,
         answer=answer,
         end=end,
         device_type=device,
         device_name=name,
-        agent=name if device == Device.AGENT else "",
+        agent=name if device == DeviceType.AGENT else "",
         queue=queue,
-        call_type=_call_type(row, people, rung, calling),
+        call_type=_find_call_type(row, people, rung, calling),
         release_cause=cause,
-        leave_reason=_leave_reason(row.disposition, device, cause, outbound=bool(calling and not rung)),
-        order=(begin.timestamp(), _number(row.sequence), row.end, row.channel),
-        recordings=recordings.named(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
+        leave_reason=_find_leave_reason(row.disposition, device, cause, outbound=bool(calling and not rung)),
+        order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
+        recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
     )
 
 
-def line_key(row: Row) -> str:
+def compute_source_key(row: AsteriskCdrRow) -> str:
     """32 hex digits of what makes a line the line it is, whatever order its columns have and whatever zone they are in."""
-    return blake2b("\x1f".join(_IDENTITY(row)).encode(), digest_size=16).hexdigest()
+    return blake2b("\x1f".join(_get_identity(row)).encode(), digest_size=16).hexdigest()
 
 
-def _made_up(row: Row) -> str:
+def _make_call_id(row: AsteriskCdrRow) -> str:
     return blake2b(f"{row.channel}\x1f{row.start}".encode(), digest_size=8).hexdigest()
 
 
-def _calling(row: Row, people: People) -> str:
+def _find_calling_agent(row: AsteriskCdrRow, people: AgentMatcher) -> str:
     """The extension that calls, else "". A Local channel is the dial plan calling on: its caller's number tells."""
     if row.channel.startswith("Local/"):
-        return row.src if people.has(row.src) else ""
-    return people.on(row.channel)
+        return row.src if people.is_agent(row.src) else ""
+    return people.find_agent(row.channel)
 
 
-def _device(row: Row, rung: str, calling: str, queue: str) -> tuple[Device, str]:
+def _find_device(row: AsteriskCdrRow, rung: str, calling: str, queue: str) -> tuple[DeviceType, str]:
     if rung:
-        return Device.AGENT, rung
+        return DeviceType.AGENT, rung
     if queue:
-        return Device.QUEUE, queue
-    return (Device.AGENT, calling) if calling else (Device.FLOW, row.dcontext)
+        return DeviceType.QUEUE, queue
+    return (DeviceType.AGENT, calling) if calling else (DeviceType.FLOW, row.dcontext)
 
 
-def _call_type(row: Row, people: People, rung: str, calling: str) -> CallType:
+def _find_call_type(row: AsteriskCdrRow, people: AgentMatcher, rung: str, calling: str) -> CallType:
     if not calling:
         return CallType.INBOUND
-    stays = rung or (not row.dstchannel and (row.dst in _NOWHERE or row.dst[:1] == "*" or people.has(row.dst)))
+    stays = rung or (
+        not row.dstchannel and (row.dst in _SPECIAL_EXTENSIONS or row.dst[:1] == "*" or people.is_agent(row.dst))
+    )
     return CallType.INTERNAL if stays else CallType.OUTBOUND
 
 
-def _cause(row: Row) -> int:
+def _find_release_cause(row: AsteriskCdrRow) -> int:
     text = row.hangupcause
-    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 4 else Q850[row.disposition]
+    return (
+        int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 4 else Q850_BY_DISPOSITION[row.disposition]
+    )
 
 
-def _leave_reason(disposition: str, device: Device, cause: int, *, outbound: bool) -> LeaveReason:
+def _find_leave_reason(disposition: str, device: DeviceType, cause: int, *, outbound: bool) -> LeaveReason:
     """Why the device was left as far as the line alone tells; a queue log tells more (`visits.told`)."""
     if disposition in ("ANSWERED", "UNKNOWN"):
         return LeaveReason.NORMAL
-    if disposition == "NO ANSWER" and device == Device.AGENT:
+    if disposition == "NO ANSWER" and device == DeviceType.AGENT:
         return LeaveReason.USER_NO_ANSWER if outbound else LeaveReason.AGENT_NO_ANSWER
     if disposition == "NO ANSWER":
-        return LeaveReason.QUEUE_CANCELLED if device == Device.QUEUE else LeaveReason.USER_HUNG_UP
-    if cause in (_VACANT, _REJECTED):
-        return LeaveReason.VACANT_NUMBER if cause == _VACANT else LeaveReason.REJECTED
-    return _FAILURES[disposition]
+        return LeaveReason.QUEUE_CANCELLED if device == DeviceType.QUEUE else LeaveReason.USER_HUNG_UP
+    if cause in (_Q850_UNALLOCATED, _Q850_REJECTED):
+        return LeaveReason.VACANT_NUMBER if cause == _Q850_UNALLOCATED else LeaveReason.REJECTED
+    return _FAILURE_REASONS[disposition]
 
 
-_FAILURES = {
+_FAILURE_REASONS = {
     "BUSY": LeaveReason.CALLED_BUSY,
     "CONGESTION": LeaveReason.NO_RESOURCES,
     "FAILED": LeaveReason.INTERNAL_ERROR,
 }
 
 
-def _number(text: str) -> float:
+def _parse_sequence(text: str) -> float:
     if not text:
         return 0.0
     try:

@@ -16,9 +16,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from ccfs.switches.found import UnreadableLine
+from ccfs.switches.records import UnreadableLine
 
-LONGEST = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
+MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
 DISPOSITIONS = {  # words of a line, and the numbers that cdr_custom's `disposition(int64)` writes
     **{word: word for word in ("ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION", "UNKNOWN")},
     **dict.fromkeys(("0", "1"), "NO ANSWER"),
@@ -27,10 +27,10 @@ DISPOSITIONS = {  # words of a line, and the numbers that cdr_custom's `disposit
 UNIQUE_ID = re.compile(r"(?:.*-)?[0-9]{9,11}\.[0-9]{1,10}", re.DOTALL)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}.*|[0-9]{9,11}(\.[0-9]+)?")
 # cdr_custom.conf of Asterisk 1.4 put quotes round a caller id without doubling those inside: ""Name" <number>"
-_UNDOUBLED = re.compile(r'(^|,)""([^"]*)" <([^"<>]*)>"(?=,|$)')
+_UNDOUBLED_QUOTES = re.compile(r'(^|,)""([^"]*)" <([^"<>]*)>"(?=,|$)')
 
 
-class Row(NamedTuple):
+class AsteriskCdrRow(NamedTuple):
     """The columns of one line that ccfs knows, as they were written; "" where the file has no such column."""
 
     accountcode: str = ""
@@ -61,22 +61,22 @@ class Row(NamedTuple):
     hangupcause: str = ""
 
 
-class _Order(NamedTuple):
+class _ColumnOrder(NamedTuple):
     """A column order: what always comes first, and what may follow it."""
 
     head: tuple[str, ...]
     tails: tuple[tuple[str, ...], ...]
 
 
-def _order(head: str, *tails: str) -> _Order:
-    return _Order(tuple(head.split()), tuple(tuple(tail.split()) for tail in tails))
+def _build_order(head: str, *tails: str) -> _ColumnOrder:
+    return _ColumnOrder(tuple(head.split()), tuple(tuple(tail.split()) for tail in tails))
 
 
-_MIDDLE = "channel dstchannel lastapp lastdata"
-_TIMES = "start answer end duration billsec disposition amaflags"
-ORDERS = (
-    _order(
-        f"accountcode src dst dcontext clid {_MIDDLE} {_TIMES}",
+_CHANNEL_COLUMNS = "channel dstchannel lastapp lastdata"
+_TIME_COLUMNS = "start answer end duration billsec disposition amaflags"
+COLUMN_ORDERS = (
+    _build_order(
+        f"accountcode src dst dcontext clid {_CHANNEL_COLUMNS} {_TIME_COLUMNS}",
         "uniqueid userfield peeraccount linkedid sequence",
         "uniqueid peeraccount linkedid sequence",
         "userfield peeraccount linkedid sequence",
@@ -86,8 +86,8 @@ ORDERS = (
         "userfield",
         "",
     ),
-    _order(
-        f"clid src dst dcontext {_MIDDLE} {_TIMES}",
+    _build_order(
+        f"clid src dst dcontext {_CHANNEL_COLUMNS} {_TIME_COLUMNS}",
         "accountcode uniqueid userfield peeraccount linkedid sequence",
         "accountcode uniqueid userfield linkedid peeraccount sequence",
         "accountcode uniqueid userfield linkedid sequence",
@@ -99,60 +99,60 @@ ORDERS = (
         "accountcode",
         "",
     ),
-    _order(
-        f"start clid src dst dcontext {_MIDDLE} duration billsec disposition amaflags accountcode uniqueid userfield",
+    _build_order(
+        f"start clid src dst dcontext {_CHANNEL_COLUMNS} duration billsec disposition amaflags accountcode uniqueid userfield",
         "did recordingfile cnum cnam outbound_cnum outbound_cnam dst_cnam linkedid peeraccount sequence",
         "did recordingfile",
         "",
     ),
 )
-_OTHER_NAMES = {
+_COLUMN_ALIASES = {
     "calldate": "start",
     "accountid": "accountcode",
     "cdr_sequence": "sequence",
     "recording": "recordingfile",
 }
-_NEEDED = ("start", "disposition")
+_REQUIRED_COLUMNS = ("start", "disposition")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CdrLayout:
     """The columns of a CDR file, in order, and how to read lines that have some more or fewer of them."""
 
     names: tuple[str, ...]
     header: str = ""  # the line that named the columns, so that it is not taken for a record
-    order: _Order | None = None  # the known order that it is, if it is one
-    cut: "Callable[[list[str]], Row]" = field(init=False, repr=False, compare=False)
+    order: _ColumnOrder | None = None  # the known order that it is, if it is one
+    cut: "Callable[[list[str]], AsteriskCdrRow]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cut", _cutter(self.names))
+        object.__setattr__(self, "cut", _build_cutter(self.names))
 
 
-def layout(sample: Sequence[bytes], columns: str | None = None) -> Layout:
+def detect_layout(sample: Sequence[bytes], columns: str | None = None) -> CdrLayout:
     """The layout of the file that `sample` (its first lines) is from; `columns` ("clid,src,…") overrules the lines.
 
     UnreadableLine if the columns given lack a needed one, or if the sample fits no order known.
     """
     if columns is not None:
-        return Layout(_needed(_names(columns.split(","))))
-    rows = [(text, row) for text, row in map(_quietly, sample) if row]
+        return CdrLayout(_require_columns(_normalize_names(columns.split(","))))
+    rows = [(text, row) for text, row in map(_try_split, sample) if row]
     for text, row in rows[:1]:
         if _is_header(row):
-            return Layout(_needed(_names(row)), text)
-    votes = Counter((order, names) for _, row in rows for order, names in _known(row))
+            return CdrLayout(_require_columns(_normalize_names(row)), text)
+    votes = Counter((order, names) for _, row in rows for order, names in _match_orders(row))
     if not votes:
         raise UnreadableLine("the lines fit neither cdr-csv's columns nor cdr_custom's: name them with --columns")
     order, names = votes.most_common(1)[0][0]
-    return Layout(names, order=order)
+    return CdrLayout(names, order=order)
 
 
-def row(line: bytes, layout: Layout) -> Row | None:
+def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
     """One physical line cut into columns; None for an empty line or the header. UnreadableLine with the reason."""
-    text = _text(line)
+    text = _clean_line(line)
     if not text or text == layout.header:
         return None
-    fields = _fields(text)
-    cut = layout.cut if len(fields) == len(layout.names) else _cutter(_fitting(fields, layout))
+    fields = _split_fields(text)
+    cut = layout.cut if len(fields) == len(layout.names) else _build_cutter(_fit_columns(fields, layout))
     found = cut(fields)
     word = DISPOSITIONS.get(found.disposition) or DISPOSITIONS.get(found.disposition.strip().upper())
     if word is None:
@@ -160,15 +160,15 @@ def row(line: bytes, layout: Layout) -> Row | None:
     return found if word == found.disposition else found._replace(disposition=word)
 
 
-def _text(line: bytes) -> str:
-    if len(line) > LONGEST:
-        raise UnreadableLine(f"the line is longer than {LONGEST} bytes")
+def _clean_line(line: bytes) -> str:
+    if len(line) > MAX_LINE_BYTES:
+        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
         raise UnreadableLine("the line has a NUL byte")
-    return text_of(line).strip("\r\n \t\ufeff")
+    return decode_text(line).strip("\r\n \t\ufeff")
 
 
-def text_of(line: bytes) -> str:
+def decode_text(line: bytes) -> str:
     """UTF-8 text; bytes that are not UTF-8 stay readable as \\xNN, so nothing is lost and any database takes it."""
     try:
         return line.decode()
@@ -176,49 +176,51 @@ def text_of(line: bytes) -> str:
         return line.decode(errors="backslashreplace")
 
 
-def _fields(text: str) -> list[str]:
+def _split_fields(text: str) -> list[str]:
     try:
         return next(csv.reader((text,), strict=True))
     except csv.Error:
         pass
     try:
-        return next(csv.reader((_UNDOUBLED.sub(r'\1"""\2"" <\3>"', text),), strict=True))
+        return next(csv.reader((_UNDOUBLED_QUOTES.sub(r'\1"""\2"" <\3>"', text),), strict=True))
     except csv.Error:
         raise UnreadableLine("a quote is not closed, or stands inside a field") from None
 
 
-def _quietly(line: bytes) -> tuple[str, list[str]]:
+def _try_split(line: bytes) -> tuple[str, list[str]]:
     try:
-        text = _text(line)
-        return text, _fields(text) if text else []
+        text = _clean_line(line)
+        return text, _split_fields(text) if text else []
     except UnreadableLine:
         return "", []
 
 
-def _names(columns: Sequence[str]) -> tuple[str, ...]:
+def _normalize_names(columns: Sequence[str]) -> tuple[str, ...]:
     plain = (name.strip().lower() for name in columns)
-    return tuple(_OTHER_NAMES.get(name, name) for name in plain)
+    return tuple(_COLUMN_ALIASES.get(name, name) for name in plain)
 
 
-def _needed(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in _NEEDED:
+def _require_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in _REQUIRED_COLUMNS:
         if name not in names:
             raise UnreadableLine(f"the columns lack {name}")
     if "end" not in names and "duration" not in names:
         raise UnreadableLine("the columns lack both end and duration")
     for name, times in Counter(names).items():
-        if times > 1 and name in Row._fields:
+        if times > 1 and name in AsteriskCdrRow._fields:
             raise UnreadableLine(f"the columns have {name} twice")
     return names
 
 
 def _is_header(fields: list[str]) -> bool:
-    return {"start", "disposition"} <= set(_names(fields))
+    return {"start", "disposition"} <= set(_normalize_names(fields))
 
 
-def _known(fields: list[str]) -> list[tuple[_Order, tuple[str, ...]]]:
+def _match_orders(fields: list[str]) -> list[tuple[_ColumnOrder, tuple[str, ...]]]:
     """The known order that a line has the shape of, with its tail: at most one, as the times stand elsewhere in each."""
-    return [(order, order.head + _tail(fields, order)) for order in ORDERS if _has_shape(fields, order.head)]
+    return [
+        (order, order.head + _choose_tail(fields, order)) for order in COLUMN_ORDERS if _has_shape(fields, order.head)
+    ]
 
 
 def _has_shape(fields: list[str], head: tuple[str, ...]) -> bool:
@@ -233,25 +235,25 @@ def _has_shape(fields: list[str], head: tuple[str, ...]) -> bool:
     )
 
 
-def _tail(fields: list[str], order: _Order) -> tuple[str, ...]:
+def _choose_tail(fields: list[str], order: _ColumnOrder) -> tuple[str, ...]:
     """The longest tail whose columns hold what they should; a tail of just the right length goes first."""
     rest = fields[len(order.head) :]
-    fit = [tail for tail in order.tails if len(tail) <= len(rest) and all(map(_may_hold, tail, rest))]
+    fit = [tail for tail in order.tails if len(tail) <= len(rest) and all(map(_can_hold, tail, rest))]
     return max(fit, key=lambda tail: (len(tail) == len(rest), len(tail)))
 
 
-def _may_hold(name: str, value: str) -> bool:
+def _can_hold(name: str, value: str) -> bool:
     if name in ("uniqueid", "linkedid"):
         return not value or bool(UNIQUE_ID.fullmatch(value))
     return name != "sequence" or not value or (value.isascii() and value.isdecimal())
 
 
-def _fitting(fields: list[str], layout: Layout) -> tuple[str, ...]:
+def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
     """The columns of a line that has more or fewer fields than its file usually has."""
     if layout.order is None:
         names = layout.names[: len(fields)]
     else:
-        names = next((names for order, names in _known(fields) if order == layout.order), ())
+        names = next((names for order, names in _match_orders(fields) if order == layout.order), ())
     for name in ("start", "disposition", "uniqueid"):
         if name in layout.names and name not in names:
             raise UnreadableLine(f"{len(fields)} fields instead of {len(layout.names)}")
@@ -259,12 +261,12 @@ def _fitting(fields: list[str], layout: Layout) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _cutter(names: tuple[str, ...]) -> Callable[[list[str]], Row]:
+def _build_cutter(names: tuple[str, ...]) -> Callable[[list[str]], AsteriskCdrRow]:
     """A fast way from the fields of a line to a Row; a column that the file lacks is read from a "" put at the end."""
-    pick = itemgetter(*(names.index(name) if name in names else -1 for name in Row._fields))
-    make = Row._make
+    pick = itemgetter(*(names.index(name) if name in names else -1 for name in AsteriskCdrRow._fields))
+    make = AsteriskCdrRow._make
 
-    def cut(fields: list[str]) -> Row:
+    def cut(fields: list[str]) -> AsteriskCdrRow:
         fields.append("")
         return make(pick(fields))
 

@@ -3,49 +3,49 @@
 import re
 from dataclasses import dataclass
 
-AGENT_NUMBER = r"\d{2,6}"
-_LINES = frozenset({"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"})  # named by wires, not by people
-_CHANNEL = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
-_QUOTED = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
+AGENT_NUMBER_PATTERN = r"\d{2,6}"
+_TRUNK_TECHNOLOGIES = frozenset({"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"})  # named by wires, not by people
+_CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
+_CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class AgentMatcher:
     """Who counts as an agent: names that match the pattern as a whole, and names known from the queue log."""
 
-    pattern: re.Pattern[str] = re.compile(AGENT_NUMBER, re.ASCII)
-    known: frozenset[str] = frozenset()
+    pattern: re.Pattern[str] = re.compile(AGENT_NUMBER_PATTERN, re.ASCII)
+    known_agents: frozenset[str] = frozenset()
 
-    def has(self, name: str) -> bool:
-        return self.pattern.fullmatch(name) is not None or name in self.known
+    def is_agent(self, name: str) -> bool:
+        return self.pattern.fullmatch(name) is not None or name in self.known_agents
 
-    def on(self, channel: str) -> str:
+    def find_agent(self, channel: str) -> str:
         """The agent or extension whose phone a channel goes to, else ""."""
         if not channel:
             return ""
-        name = endpoint(channel)
-        by_number = self.pattern.fullmatch(name) is not None and channel.partition("/")[0] not in _LINES
-        return name if by_number or name in self.known else ""
+        name = parse_endpoint(channel)
+        by_number = self.pattern.fullmatch(name) is not None and channel.partition("/")[0] not in _TRUNK_TECHNOLOGIES
+        return name if by_number or name in self.known_agents else ""
 
 
-def endpoint(channel: str) -> str:
+def parse_endpoint(channel: str) -> str:
     """The peer of a channel's name: 1001 of PJSIP/1001-0000001a, of Local/1001@queue-00000001;2 and of Agent/1001."""
-    found = _CHANNEL.fullmatch(channel)
+    found = _CHANNEL_NAME.fullmatch(channel)
     return found[found.lastindex or 0] if found else channel
 
 
-def member(name: str) -> str:
+def parse_member(name: str) -> str:
     """The agent that a queue log names: the number of PJSIP/1001, Agent/1001 or Local/1001@…, else the text itself."""
-    return endpoint(name.partition("@")[0]) if "/" in name else name
+    return parse_endpoint(name.partition("@")[0]) if "/" in name else name
 
 
-def caller_name(clid: str) -> str:
+def parse_caller_name(clid: str) -> str:
     """The name in `"Name" <number>`, else ""."""
-    found = _QUOTED.fullmatch(clid)
+    found = _CALLER_ID.fullmatch(clid)
     return found[1].strip() if found else ""
 
 
-def caller_number(clid: str) -> str:
+def parse_caller_number(clid: str) -> str:
     """The number in `"Name" <number>`, or all of a caller id that is nothing else."""
-    found = _QUOTED.fullmatch(clid)
+    found = _CALLER_ID.fullmatch(clid)
     return found[2] if found else clid

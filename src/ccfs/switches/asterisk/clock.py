@@ -4,64 +4,64 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.asterisk.cdr import UNIQUE_ID, Row
-from ccfs.switches.found import UnreadableLine
+from ccfs.switches.asterisk.cdr import UNIQUE_ID, AsteriskCdrRow
+from ccfs.switches.records import UnreadableLine
 
-_EARLY = timedelta(seconds=2)  # two clocks that are the same one may round differently
-_UNSET = ("", "0000-00-00 00:00:00")
-_MOST_SECONDS = 10**8  # some three years
-_IN_HOUR = {f"{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in range(60) for s in range(60)}
+_CLOCK_TOLERANCE = timedelta(seconds=2)  # two clocks that are the same one may round differently
+_UNSET_TIMES = ("", "0000-00-00 00:00:00")
+_MAX_DURATION_SECONDS = 10**8  # some three years
+_OFFSETS_IN_HOUR = {f"{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in range(60) for s in range(60)}
 
 
-def epoch(unique_id: str) -> int | None:
+def parse_channel_epoch(unique_id: str) -> int | None:
     """Seconds since 1970 at which a channel was made, as its id `[systemname-]seconds.counter` tells; None if none."""
     if not UNIQUE_ID.fullmatch(unique_id):
         return None
     return int(unique_id.rpartition("-")[2].partition(".")[0])
 
 
-def span(row: Row, zone: str) -> tuple[datetime, datetime | None, datetime]:
+def parse_leg_times(row: AsteriskCdrRow, zone: str) -> tuple[datetime, datetime | None, datetime]:
     """Begin, answer (None: not answered) and end of a line in UTC, in this order of time. UnreadableLine if they
     cannot be. An hour that a change of the clocks makes ambiguous is settled by the uniqueid and the durations."""
-    lasted, talked = _seconds(row.duration, "duration"), _seconds(row.billsec, "billsec")
-    if row.start in _UNSET:
+    lasted, talked = _parse_seconds(row.duration, "duration"), _parse_seconds(row.billsec, "billsec")
+    if row.start in _UNSET_TIMES:
         raise UnreadableLine("the line has no start time")
-    begins = instants(row.start, zone, "start")
-    begin = begins[0] if len(begins) == 1 else _settled(begins, _made(row))
-    end = _end(row, zone, begin, lasted)
+    begins = list_possible_instants(row.start, zone, "start")
+    begin = begins[0] if len(begins) == 1 else _choose_instant(begins, _get_channel_creation(row))
+    end = _find_end(row, zone, begin, lasted)
     if end < begin:
         raise UnreadableLine("the call ends before it starts")
     if row.disposition != "ANSWERED":
         return begin, None, end
     # Answer is set even on attempts that nobody took, when the dial plan itself had answered: only the word counts.
-    if row.answer in _UNSET:
+    if row.answer in _UNSET_TIMES:
         answer = begin if talked is None else end - timedelta(seconds=talked)
     else:
-        answers = instants(row.answer, zone, "answer")
-        answer = answers[0] if len(answers) == 1 else _settled(answers, end - timedelta(seconds=talked or 0))
+        answers = list_possible_instants(row.answer, zone, "answer")
+        answer = answers[0] if len(answers) == 1 else _choose_instant(answers, end - timedelta(seconds=talked or 0))
     return begin, min(max(answer, begin), end), end
 
 
-def instants(text: str, zone: str, what: str) -> tuple[datetime, ...]:
+def list_possible_instants(text: str, zone: str, what: str) -> tuple[datetime, ...]:
     """The instants that a time of a line may mean, earliest first: one, or two about a change of the clocks."""
-    hour, rest = _hour(zone, text[:14]), _IN_HOUR.get(text[14:])
+    hour, rest = _find_hour_start(zone, text[:14]), _OFFSETS_IN_HOUR.get(text[14:])
     if hour is not None and rest is not None:
         return (hour + rest,)
     try:
-        return _odd(text, zone)
+        return _parse_unusual_time(text, zone)
     except (ValueError, OverflowError, OSError):
         raise UnreadableLine(f"the {what} time is not a time") from None
 
 
-def _made(row: Row) -> datetime | None:
-    seconds = epoch(row.uniqueid)
+def _get_channel_creation(row: AsteriskCdrRow) -> datetime | None:
+    seconds = parse_channel_epoch(row.uniqueid)
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _end(row: Row, zone: str, begin: datetime, lasted: float | None) -> datetime:
-    if row.end not in _UNSET:
-        ends = instants(row.end, zone, "end")
-        return ends[0] if len(ends) == 1 else _settled(ends, begin + timedelta(seconds=lasted or 0))
+def _find_end(row: AsteriskCdrRow, zone: str, begin: datetime, lasted: float | None) -> datetime:
+    if row.end not in _UNSET_TIMES:
+        ends = list_possible_instants(row.end, zone, "end")
+        return ends[0] if len(ends) == 1 else _choose_instant(ends, begin + timedelta(seconds=lasted or 0))
     if lasted is None:
         raise UnreadableLine("the line has neither an end time nor a duration")
     try:
@@ -70,14 +70,14 @@ def _end(row: Row, zone: str, begin: datetime, lasted: float | None) -> datetime
         raise UnreadableLine("the end time is not a time") from None
 
 
-def _settled(candidates: tuple[datetime, ...], near: datetime | None) -> datetime:
+def _choose_instant(candidates: tuple[datetime, ...], near: datetime | None) -> datetime:
     """The first candidate that is not before `near`: a channel's line starts after the channel was made."""
     if len(candidates) == 1 or near is None:
         return candidates[0]
-    return next((instant for instant in candidates if instant >= near - _EARLY), candidates[-1])
+    return next((instant for instant in candidates if instant >= near - _CLOCK_TOLERANCE), candidates[-1])
 
 
-def _seconds(text: str, what: str) -> float | None:
+def _parse_seconds(text: str, what: str) -> float | None:
     if not text:
         return None
     try:
@@ -86,13 +86,13 @@ def _seconds(text: str, what: str) -> float | None:
         raise UnreadableLine(f"the {what} is not a number") from None
     if number < 0:
         raise UnreadableLine(f"the {what} is negative")
-    if not number < _MOST_SECONDS:
+    if not number < _MAX_DURATION_SECONDS:
         raise UnreadableLine(f"the {what} is not a number of seconds")
     return number
 
 
 @lru_cache(maxsize=4096)
-def _hour(zone: str, text: str) -> datetime | None:
+def _find_hour_start(zone: str, text: str) -> datetime | None:
     """The instant at which the local hour "YYYY-MM-DD HH:" begins; None if the clocks change in it, or it is none."""
     if len(text) != 14 or text[4] != "-" or text[7] != "-" or text[10] not in " T" or text[13] != ":":
         return None
@@ -106,7 +106,7 @@ def _hour(zone: str, text: str) -> datetime | None:
         return None
 
 
-def _odd(text: str, zone: str) -> tuple[datetime, ...]:
+def _parse_unusual_time(text: str, zone: str) -> tuple[datetime, ...]:
     """Times that cdr_custom can be told to write (seconds since 1970, with an offset), and ambiguous local ones."""
     if text.replace(".", "", 1).isdecimal() and text.partition(".")[0].isdecimal() and len(text.partition(".")[0]) < 12:
         return (datetime.fromtimestamp(float(text), UTC),)

@@ -15,21 +15,21 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import MappingProxyType
 
-from ccfs.model.agent_operation import UNUSED, Operation
-from ccfs.switches.asterisk.cdr import LONGEST, text_of
-from ccfs.switches.asterisk.channels import endpoint, member
-from ccfs.switches.found import AgentEvent, QueueVisit, UnreadableLine
+from ccfs.model.calls.agent_operation import NOT_APPLICABLE, AgentOperationType
+from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, decode_text
+from ccfs.switches.asterisk.channels import parse_endpoint, parse_member
+from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
 
-Names = Mapping[str, str]  # member names of the queue log → agent numbers, where the two are not the same
-NO_NAMES: Names = MappingProxyType({})
+MemberNames = Mapping[str, str]  # member names of the queue log → agent numbers, where the two are not the same
+NO_MEMBER_NAMES: MemberNames = MappingProxyType({})
 
-_GIVEN_UP = frozenset({"ABANDON", "EXITEMPTY", "EXITWITHKEY", "EXITWITHTIMEOUT", "WITHDRAW"})
-_COMPLETED = frozenset({"COMPLETEAGENT", "COMPLETECALLER"})
-_TRANSFERRED = frozenset({"TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER"})
-_ANSWERED = _COMPLETED | _TRANSFERRED | {"AGENTDUMP", "SYSCOMPAT"}
-ENDS = _GIVEN_UP | _ANSWERED  # events after which a caller is in the queue no more
-_NOBODY = frozenset({"", "NONE", "REALTIME", "MANAGER"})
-_NO_ANSWER, _BY_SELF, _AFTER_CALL = "2", "1", "0"  # causes of the interface's op_type list
+_ABANDON_EVENTS = frozenset({"ABANDON", "EXITEMPTY", "EXITWITHKEY", "EXITWITHTIMEOUT", "WITHDRAW"})
+_COMPLETION_EVENTS = frozenset({"COMPLETEAGENT", "COMPLETECALLER"})
+_TRANSFER_EVENTS = frozenset({"TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER"})
+_ANSWERED_EVENTS = _COMPLETION_EVENTS | _TRANSFER_EVENTS | {"AGENTDUMP", "SYSCOMPAT"}
+END_EVENTS = _ABANDON_EVENTS | _ANSWERED_EVENTS  # events after which a caller is in the queue no more
+_EMPTY_VALUES = frozenset({"", "NONE", "REALTIME", "MANAGER"})
+_CAUSE_NO_ANSWER, _CAUSE_BY_AGENT, _CAUSE_AFTER_CALL = "2", "1", "0"  # causes of the interface's op_type list
 _DIALLED = re.compile(r"[+*#0-9]{1,20}")
 
 
@@ -37,144 +37,164 @@ _DIALLED = re.compile(r"[+*#0-9]{1,20}")
 class QueueLine:
     """One line of a queue log."""
 
-    at: datetime  # UTC
+    occurred_at: datetime  # UTC
     leg_id: str  # the caller's channel, "" where no call is concerned
     queue: str  # "" where none is concerned
     member: str  # as written; "" for NONE
     event: str  # upper case
     arguments: tuple[str, ...]
 
-    def argument(self, at: int) -> str:
+    def get_argument(self, at: int) -> str:
         return self.arguments[at] if at < len(self.arguments) else ""
 
 
-def read(line: bytes) -> QueueLine | None:
+def parse_line(line: bytes) -> QueueLine | None:
     """One line of the file; None if it is empty. UnreadableLine with the reason."""
-    if len(line) > LONGEST:
-        raise UnreadableLine(f"the line is longer than {LONGEST} bytes")
+    if len(line) > MAX_LINE_BYTES:
+        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
         raise UnreadableLine("the line has a NUL byte")
-    text = text_of(line).strip("\r\n \t\ufeff")
+    text = decode_text(line).strip("\r\n \t\ufeff")
     if not text:
         return None
     fields = [part.strip() for part in text.split("|")]
     if len(fields) < 5 or not fields[4]:
         raise UnreadableLine(f"{len(fields)} fields instead of at least 5")
     at, leg_id, queue, who, event, *arguments = fields
-    leg_id, queue, who = ("" if name in _NOBODY else name for name in (leg_id, queue, who))
+    leg_id, queue, who = ("" if name in _EMPTY_VALUES else name for name in (leg_id, queue, who))
     return QueueLine(
-        at=_instant(at), leg_id=leg_id, queue=queue, member=who, event=event.upper(), arguments=tuple(arguments)
+        occurred_at=_parse_instant(at),
+        leg_id=leg_id,
+        queue=queue,
+        member=who,
+        event=event.upper(),
+        arguments=tuple(arguments),
     )
 
 
-def visit(line: QueueLine, names: Names = NO_NAMES) -> QueueVisit | None:
+def extract_queue_visit(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> QueueVisit | None:
     """What the line tells of its call's way through the queue, to be joined by `merge`; None if nothing."""
     if not line.leg_id or not line.queue:
         return None
     if line.event == "ENTERQUEUE":
-        return QueueVisit(switch_leg_id=line.leg_id, queue=line.queue, entered=line.at)
-    agent = agent_of(line, names)
+        return QueueVisit(switch_leg_id=line.leg_id, queue=line.queue, entered_at=line.occurred_at)
+    agent = find_agent(line, names)
     if line.event == "CONNECT":
-        rang = line.at - timedelta(seconds=_whole(line.argument(2)))
+        rang = line.occurred_at - timedelta(seconds=_parse_whole_seconds(line.get_argument(2)))
         return QueueVisit(
-            switch_leg_id=line.leg_id, queue=line.queue, rang=rang, connected=line.at, agent=agent, outcome="CONNECT"
+            switch_leg_id=line.leg_id,
+            queue=line.queue,
+            rang_at=rang,
+            connected_at=line.occurred_at,
+            agent=agent,
+            outcome="CONNECT",
         )
-    if line.event in ENDS:
-        answered = agent if line.event in _ANSWERED else ""
-        return QueueVisit(switch_leg_id=line.leg_id, queue=line.queue, left=line.at, agent=answered, outcome=line.event)
+    if line.event in END_EVENTS:
+        answered = agent if line.event in _ANSWERED_EVENTS else ""
+        return QueueVisit(
+            switch_leg_id=line.leg_id, queue=line.queue, left_at=line.occurred_at, agent=answered, outcome=line.event
+        )
     return None
 
 
-def merge(known: QueueVisit, new: QueueVisit) -> QueueVisit:
+def combine_visits(known: QueueVisit, new: QueueVisit) -> QueueVisit:
     """Both halves of one call's visits to one queue, in whatever order they come.
 
     A call that comes round to the same queue again has been in it since it first entered; what happened last counts.
     """
-    late = max(known, new, key=_lateness)
-    answered = max(known, new, key=lambda half: (half.agent != "", _lateness(half)))
+    late = max(known, new, key=_recency_key)
+    answered = max(known, new, key=lambda half: (half.agent != "", _recency_key(half)))
     return QueueVisit(
         switch_leg_id=new.switch_leg_id,
         queue=new.queue,
-        entered=_first(known.entered, new.entered),
-        rang=_last(known.rang, new.rang),
-        connected=_last(known.connected, new.connected),
-        left=_last(known.left, new.left),
+        entered_at=_earlier_of(known.entered_at, new.entered_at),
+        rang_at=_later_of(known.rang_at, new.rang_at),
+        connected_at=_later_of(known.connected_at, new.connected_at),
+        left_at=_later_of(known.left_at, new.left_at),
         agent=answered.agent,
         outcome=late.outcome,
     )
 
 
-def operation(line: QueueLine, names: Names = NO_NAMES) -> AgentEvent | None:
+def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> AgentEvent | None:
     """What an agent did, in the interface's op_type numbers; None if the line tells of no agent's doing.
 
     Asterisk writes PAUSEALL and a PAUSE for each queue, and ADDMEMBER for each queue: lines that say the same of an
     agent in the same second have the same `line_key`, so that they count once, even if they are read in two runs.
     """
-    agent, told = agent_of(line, names), _told(line)
+    agent, told = find_agent(line, names), _find_operation(line)
     if not agent or told is None:
         return None
     op_type, cause, lasts = told
-    moving = op_type in (Operation.SIGN_OUT, Operation.SIGN_IN, Operation.IDLE, Operation.BUSY) and lasts
+    moving = (
+        op_type
+        in (AgentOperationType.SIGN_OUT, AgentOperationType.SIGN_IN, AgentOperationType.IDLE, AgentOperationType.BUSY)
+        and lasts
+    )
     return AgentEvent(
-        line_key=_key(line, agent, op_type, cause, None if moving else line),
+        source_key=_compute_source_key(line, agent, op_type, cause, None if moving else line),
         agent=agent,
-        at=line.at,
+        occurred_at=line.occurred_at,
         op_type=op_type,
-        op_object=_target(line) if op_type == Operation.TRANSFER_OUT else UNUSED,
+        op_object=_find_transfer_target(line) if op_type == AgentOperationType.TRANSFER_OUT else NOT_APPLICABLE,
         op_cause=cause,
         queue=line.queue,
         switch_leg_id="" if moving else line.leg_id,
-        lasts=lasts,
-        phone_no=_phone(line),
+        is_state=lasts,
+        phone_no=_find_phone(line),
     )
 
 
-def agent_of(line: QueueLine, names: Names = NO_NAMES) -> str:
+def find_agent(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> str:
     """The agent whom a line is about, as a number where that can be told, else "" or the member's name."""
-    return names.get(line.member) or member(line.member)
+    return names.get(line.member) or parse_member(line.member)
 
 
-_EVENTS: dict[str, tuple[Operation, str, bool]] = {  # event → op_type, cause, whether it lasts
-    **dict.fromkeys(("AGENTLOGIN", "AGENTCALLBACKLOGIN", "ADDMEMBER"), (Operation.SIGN_IN, UNUSED, True)),
-    **dict.fromkeys(("AGENTLOGOFF", "AGENTCALLBACKLOGOFF", "REMOVEMEMBER"), (Operation.SIGN_OUT, UNUSED, True)),
-    **dict.fromkeys(("PAUSE", "PAUSEALL"), (Operation.BUSY, _BY_SELF, True)),
-    **dict.fromkeys(("UNPAUSE", "UNPAUSEALL"), (Operation.IDLE, UNUSED, True)),
-    "CONNECT": (Operation.TALKING, UNUSED, True),
-    **dict.fromkeys(_COMPLETED, (Operation.AFTER_CALL, _AFTER_CALL, True)),
-    "RINGNOANSWER": (Operation.BUSY, _NO_ANSWER, False),
+_OPERATION_BY_EVENT: dict[str, tuple[AgentOperationType, str, bool]] = {  # event → op_type, cause, whether it lasts
+    **dict.fromkeys(
+        ("AGENTLOGIN", "AGENTCALLBACKLOGIN", "ADDMEMBER"), (AgentOperationType.SIGN_IN, NOT_APPLICABLE, True)
+    ),
+    **dict.fromkeys(
+        ("AGENTLOGOFF", "AGENTCALLBACKLOGOFF", "REMOVEMEMBER"), (AgentOperationType.SIGN_OUT, NOT_APPLICABLE, True)
+    ),
+    **dict.fromkeys(("PAUSE", "PAUSEALL"), (AgentOperationType.BUSY, _CAUSE_BY_AGENT, True)),
+    **dict.fromkeys(("UNPAUSE", "UNPAUSEALL"), (AgentOperationType.IDLE, NOT_APPLICABLE, True)),
+    "CONNECT": (AgentOperationType.TALKING, NOT_APPLICABLE, True),
+    **dict.fromkeys(_COMPLETION_EVENTS, (AgentOperationType.AFTER_CALL, _CAUSE_AFTER_CALL, True)),
+    "RINGNOANSWER": (AgentOperationType.BUSY, _CAUSE_NO_ANSWER, False),
     # A transfer ends the talk, and no COMPLETE… follows it: it must last, or the agent would talk on for ever.
-    **dict.fromkeys(_TRANSFERRED, (Operation.TRANSFER_OUT, UNUSED, True)),
+    **dict.fromkeys(_TRANSFER_EVENTS, (AgentOperationType.TRANSFER_OUT, NOT_APPLICABLE, True)),
 }
 
 
-def _told(line: QueueLine) -> tuple[Operation, str, bool] | None:
-    if line.event in ("PAUSE", "PAUSEALL") and line.argument(0).lower() == "auto-pause":
-        return Operation.BUSY, _NO_ANSWER, True
-    return _EVENTS.get(line.event)
+def _find_operation(line: QueueLine) -> tuple[AgentOperationType, str, bool] | None:
+    if line.event in ("PAUSE", "PAUSEALL") and line.get_argument(0).lower() == "auto-pause":
+        return AgentOperationType.BUSY, _CAUSE_NO_ANSWER, True
+    return _OPERATION_BY_EVENT.get(line.event)
 
 
-def _target(line: QueueLine) -> str:
+def _find_transfer_target(line: QueueLine) -> str:
     """Whom a call was transferred to: the extension dialled, or the far end of an attended transfer's second channel."""
-    extension = line.argument(0)
+    extension = line.get_argument(0)
     if line.event == "ATTENDEDTRANSFER":
-        extension = endpoint(line.argument(2)) if extension == "LINK" else ""
-    return extension if _DIALLED.fullmatch(extension) else UNUSED
+        extension = parse_endpoint(line.get_argument(2)) if extension == "LINK" else ""
+    return extension if _DIALLED.fullmatch(extension) else NOT_APPLICABLE
 
 
-def _phone(line: QueueLine) -> str:
+def _find_phone(line: QueueLine) -> str:
     if line.event in ("AGENTCALLBACKLOGIN", "AGENTCALLBACKLOGOFF"):
-        return line.argument(0).partition("@")[0]
-    return endpoint(line.argument(0)) if line.event in ("AGENTLOGIN", "AGENTLOGOFF") else ""
+        return line.get_argument(0).partition("@")[0]
+    return parse_endpoint(line.get_argument(0)) if line.event in ("AGENTLOGIN", "AGENTLOGOFF") else ""
 
 
-def _key(line: QueueLine, agent: str, op_type: int, cause: str, whole: QueueLine | None) -> str:
-    texts = [agent, str(op_type), cause, str(int(line.at.timestamp()))]
+def _compute_source_key(line: QueueLine, agent: str, op_type: int, cause: str, whole: QueueLine | None) -> str:
+    texts = [agent, str(op_type), cause, str(int(line.occurred_at.timestamp()))]
     if whole is not None:
-        texts += [whole.at.isoformat(), whole.leg_id, whole.queue, whole.event, *whole.arguments]
+        texts += [whole.occurred_at.isoformat(), whole.leg_id, whole.queue, whole.event, *whole.arguments]
     return blake2b("\x1f".join(texts).encode(), digest_size=16).hexdigest()
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     try:
         if re.fullmatch(r"[0-9]{9,11}(\.[0-9]{1,9})?", text):
             whole, _, part = text.partition(".")
@@ -187,21 +207,21 @@ def _instant(text: str) -> datetime:
     raise UnreadableLine("the time names no zone")
 
 
-def _whole(text: str) -> int:
+def _parse_whole_seconds(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def _lateness(half: QueueVisit) -> tuple[datetime, str, str]:
+def _recency_key(half: QueueVisit) -> tuple[datetime, str, str]:
     """Sorts what is known by when its last word was said; words of the same instant in some fixed order."""
-    return max(half.left or _NEVER, half.connected or _NEVER), half.outcome, half.agent
+    return max(half.left_at or _NEVER, half.connected_at or _NEVER), half.outcome, half.agent
 
 
-def _first(one: datetime | None, other: datetime | None) -> datetime | None:
+def _earlier_of(one: datetime | None, other: datetime | None) -> datetime | None:
     return min(one, other) if one and other else one or other
 
 
-def _last(one: datetime | None, other: datetime | None) -> datetime | None:
+def _later_of(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(one, other) if one and other else one or other

@@ -3,16 +3,18 @@
 import re
 from typing import Literal
 
-AUDIO = re.compile(
+AUDIO_EXTENSION = re.compile(
     r"wav|wav49|gsm|mp3|ogg|opus|[au]law|[au]l|pcm[au]?|slin|sln(\d+)?|raw|g722|g729|flac|m4a", re.IGNORECASE
 )
-_DOTTED = re.compile(r"(?<![0-9A-Za-z])([0-9]{9,11})\.([0-9]{1,10})(?![0-9])")
-_DASHED = re.compile(r"(?<![0-9A-Za-z])([12][0-9]{9})-([0-9]{1,10})(?![0-9])")  # a phone number may stand before a dash
-_DATED = re.compile(r".*-[0-9]{8}-[0-9]{6}-")  # what FreePBX puts before the id: kind, numbers, date and time
-_SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*-")
+_DOTTED_ID = re.compile(r"(?<![0-9A-Za-z])([0-9]{9,11})\.([0-9]{1,10})(?![0-9])")
+_DASHED_ID = re.compile(
+    r"(?<![0-9A-Za-z])([12][0-9]{9})-([0-9]{1,10})(?![0-9])"
+)  # a phone number may stand before a dash
+_FREEPBX_PREFIX = re.compile(r".*-[0-9]{8}-[0-9]{6}-")  # what FreePBX puts before the id: kind, numbers, date and time
+_SYSTEM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*-")
 
 
-def named(recordingfile: str, userfield: str, lastapp: str, lastdata: str) -> tuple[str, ...]:
+def list_named_files(recordingfile: str, userfield: str, lastapp: str, lastdata: str) -> tuple[str, ...]:
     """The files that a CDR line names, each once: `recordingfile`, a `userfield` that is a file, MixMonitor's own."""
     if not (recordingfile or userfield or lastapp == "MixMonitor"):
         return ()
@@ -23,10 +25,10 @@ def named(recordingfile: str, userfield: str, lastapp: str, lastdata: str) -> tu
 
 def is_audio(name: str) -> bool:
     stem, _, extension = name.rpartition(".")
-    return bool(stem) and AUDIO.fullmatch(extension) is not None
+    return bool(stem) and AUDIO_EXTENSION.fullmatch(extension) is not None
 
 
-def call_of(file_name: str) -> tuple[str, ...]:
+def find_call_ids(file_name: str) -> tuple[str, ...]:
     """The uniqueids that a recording's name may mean, likeliest first; empty if it names none.
 
     `q-600-02079460123-20240115-093042-1705311042.118.wav` → 1705311042.118; `pbx1-1705311042-118-in.wav` →
@@ -35,13 +37,13 @@ def call_of(file_name: str) -> tuple[str, ...]:
     stem = re.split(r"[/\\]", file_name)[-1]
     stem = stem.rpartition(".")[0] if is_audio(stem) else stem
     found: list[str] = []
-    for match in list(_DOTTED.finditer(stem)) or _DASHED.finditer(stem):
-        plain, before = f"{match[1]}.{match[2]}", _DATED.sub("", stem[: match.start()])
-        found += [before + plain, plain] if _SYSTEM.fullmatch(before) else [plain]
+    for match in list(_DOTTED_ID.finditer(stem)) or _DASHED_ID.finditer(stem):
+        plain, before = f"{match[1]}.{match[2]}", _FREEPBX_PREFIX.sub("", stem[: match.start()])
+        found += [before + plain, plain] if _SYSTEM_NAME.fullmatch(before) else [plain]
     return tuple(dict.fromkeys(found))
 
 
-def channel_side(file_name: str) -> Literal["in", "out", ""]:
+def get_channel_side(file_name: str) -> Literal["in", "out", ""]:
     """Which side of a call a file of Monitor() holds: "in" what the caller said, "out" the other end, "" both."""
     stem = file_name.rpartition(".")[0] if is_audio(file_name) else file_name
     if stem.endswith("-in"):

@@ -3,8 +3,8 @@
 `read` reads one index file; `candidates` says where a recording's file may be.
 """
 
-from ccfs.switches.ccfs.index import Taken, ZoneOf, read
-from ccfs.switches.ccfs.places import candidates
-from ccfs.switches.ccfs.rows import IndexedRecording, Row
+from ccfs.switches.ccfs.candidate_paths import list_candidate_paths
+from ccfs.switches.ccfs.index import IndexRow, ZoneLookup, parse_index
+from ccfs.switches.ccfs.rows import IndexedRecording, IndexRecord
 
-__all__ = ["IndexedRecording", "Row", "Taken", "ZoneOf", "candidates", "read"]
+__all__ = ["IndexRecord", "IndexRow", "IndexedRecording", "ZoneLookup", "list_candidate_paths", "parse_index"]

@@ -10,152 +10,184 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.model.columns import AGENT_OPR_WIDTHS, AGENT_SKILL_WIDTHS, CALL_WIDTHS, DATE, RECORD_WIDTHS
-from ccfs.switches.ccfs.lines import MOST_LINES, Line, Lines, Source, cells, records
-from ccfs.switches.ccfs.rows import Fields, Row, agent_operation, agent_skill_change, cdr, indexed_recording
-from ccfs.switches.found import UnreadableLine
+from ccfs.model.exports.index_columns import (
+    AGENT_OPR_WIDTHS,
+    AGENT_SKILL_WIDTHS,
+    CALL_WIDTHS,
+    DATE_WIDTH,
+    RECORD_WIDTHS,
+)
+from ccfs.switches.ccfs.csv_lexer import (
+    MAX_RECORD_LINES,
+    DecodedLine,
+    LineReader,
+    SupportsReadline,
+    iter_records,
+    split_cells,
+)
+from ccfs.switches.ccfs.rows import (
+    IndexRecord,
+    RowFields,
+    parse_agent_operation,
+    parse_agent_skill_change,
+    parse_cdr,
+    parse_indexed_recording,
+)
+from ccfs.switches.records import UnreadableLine
 
-ZoneOf: TypeAlias = Callable[[str], ZoneInfo | None]  # the zone of an account by its id, None if it is unknown
+ZoneLookup: TypeAlias = Callable[[str], ZoneInfo | None]  # the zone of an account by its id, None if it is unknown
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-_NAME = re.compile(r"(?:^|[_/\\])(call|record|agentoprinfo|agentskillinfo)(?:_[0-9]+)?\.csv", re.IGNORECASE)
-_FEWEST_NAMES = 3  # of known columns that make a row a header
+_FILE_NAME = re.compile(r"(?:^|[_/\\])(call|record|agentoprinfo|agentskillinfo)(?:_[0-9]+)?\.csv", re.IGNORECASE)
+_MIN_HEADER_NAMES = 3  # of known columns that make a row a header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class IndexRow:
     """One row that was read, and whose it is."""
 
     developer: str  # the app's AK as the row has it
-    row: Row
+    row: IndexRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _IndexKind:
     name: str  # in file names, in lower case
     widths: Mapping[str, int]  # columns in order
-    lengths: frozenset[int]  # numbers of cells that a row without a header may have
-    row: Callable[[Fields], Row]
-    developer: str = "developer_id"  # the column that names the app
+    cell_counts: frozenset[int]  # numbers of cells that a row without a header may have
+    parse_row: Callable[[RowFields], IndexRecord]
+    developer_column: str = "developer_id"  # the column that names the app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
+class _IndexLayout:
     """How the rows of one file are laid out."""
 
-    kind: _Kind
+    kind: _IndexKind
     columns: tuple[str, ...]  # names by position; "" for a column that nobody knows
     has_header: bool
 
 
-_CALL = _Kind(name="call", widths=CALL_WIDTHS, lengths=frozenset(range(19, 27)), row=cdr, developer="developer")
-_RECORD = _Kind(
+_CALL = _IndexKind(
+    name="call",
+    widths=CALL_WIDTHS,
+    cell_counts=frozenset(range(19, 27)),
+    parse_row=parse_cdr,
+    developer_column="developer",
+)
+_RECORD = _IndexKind(
     name="record",
     widths=RECORD_WIDTHS,
-    lengths=frozenset(range(13, 19)),
-    row=indexed_recording,
-    developer="developer",
+    cell_counts=frozenset(range(13, 19)),
+    parse_row=parse_indexed_recording,
+    developer_column="developer",
 )
-_OPR = _Kind(name="agentoprinfo", widths=AGENT_OPR_WIDTHS, lengths=frozenset({21}), row=agent_operation)
-_SKILL = _Kind(name="agentskillinfo", widths=AGENT_SKILL_WIDTHS, lengths=frozenset({16}), row=agent_skill_change)
+_OPR = _IndexKind(
+    name="agentoprinfo", widths=AGENT_OPR_WIDTHS, cell_counts=frozenset({21}), parse_row=parse_agent_operation
+)
+_SKILL = _IndexKind(
+    name="agentskillinfo", widths=AGENT_SKILL_WIDTHS, cell_counts=frozenset({16}), parse_row=parse_agent_skill_change
+)
 _KINDS = (_CALL, _RECORD, _OPR, _SKILL)
-_CALL_CERTAIN = 21  # columns of call.csv that the manual names; what follows is ours in files of exactly 26
+_CALL_DOCUMENTED_COLUMNS = 21  # columns of call.csv that the manual names; what follows is ours in files of exactly 26
 
 
-def read(file: Source, *, name: str, zone_of: ZoneOf) -> Iterator[tuple[int, Taken | UnreadableLine]]:
+def parse_index(
+    file: SupportsReadline, *, name: str, zone_of: ZoneLookup
+) -> Iterator[tuple[int, IndexRow | UnreadableLine]]:
     """Every row of an index file with the number of its line, or why it cannot be read; nothing is raised.
 
     `file` is open for reading bytes; `name` is its name, or its name in the zip. Blank lines are passed over. A file of
     no known kind is one UnreadableLine at line 1; an empty file is nothing at all.
     """
-    lines = Lines(file)
+    lines = LineReader(file)
     if lines.peek(0) is None:
         return
-    shape = _shape(lines, name)
+    shape = _detect_layout(lines, name)
     if shape is None:
         yield 1, UnreadableLine("the file is none of CC-FS's index files")
         return
     if shape.has_header:
-        lines.take()
-    for number, found in records(lines, len(shape.columns)):
-        yield number, found if isinstance(found, UnreadableLine) else _taken(found, shape, zone_of)
+        lines.skip()
+    for number, found in iter_records(lines, len(shape.columns)):
+        yield number, found if isinstance(found, UnreadableLine) else _parse_row(found, shape, zone_of)
 
 
-def _taken(found: list[str], shape: _Shape, zone_of: ZoneOf) -> Taken | UnreadableLine:
+def _parse_row(found: list[str], shape: _IndexLayout, zone_of: ZoneLookup) -> IndexRow | UnreadableLine:
     values = {column: value for column, value in zip(shape.columns, found, strict=True) if column}
-    fields = Fields(shape.kind.name, values, shape.kind.widths)
+    fields = RowFields(shape.kind.name, values, shape.kind.widths)
     try:
-        account = fields.needed("account_id")
+        account = fields.require_text("account_id")
         if (zone := zone_of(account)) is None:
             return UnreadableLine(f"account {account} is unknown")
         fields.zone = zone
-        return Taken(developer=fields.text(shape.kind.developer), row=shape.kind.row(fields))
+        return IndexRow(developer=fields.get_text(shape.kind.developer_column), row=shape.kind.parse_row(fields))
     except UnreadableLine as why:
         return why
 
 
-def _shape(lines: Lines, name: str) -> _Shape | None:
+def _detect_layout(lines: LineReader, name: str) -> _IndexLayout | None:
     """The shape that the header tells, else the first of some lines that fits a kind."""
-    named = _named(name)
-    for ahead in range(MOST_LINES):
+    named = _find_kind_by_name(name)
+    for ahead in range(MAX_RECORD_LINES):
         row = _cells_or_none(lines.peek(ahead))
         if row is None:
             continue
-        if ahead == 0 and (shape := _by_header(row, named)):
+        if ahead == 0 and (shape := _detect_by_header(row, named)):
             return shape
-        if kind := _by_cells(row, named):
-            return _Shape(kind=kind, columns=_positions(kind, len(row)), has_header=False)
+        if kind := _detect_by_cells(row, named):
+            return _IndexLayout(kind=kind, columns=_columns_by_position(kind, len(row)), has_header=False)
     return None
 
 
-def _cells_or_none(line: Line | None) -> list[str] | None:
+def _cells_or_none(line: DecodedLine | None) -> list[str] | None:
     try:
-        return cells(line) if isinstance(line, str) and line else None
+        return split_cells(line) if isinstance(line, str) and line else None
     except UnreadableLine:
         return None
 
 
-def _named(name: str) -> _Kind | None:
-    found = _NAME.search(name)
+def _find_kind_by_name(name: str) -> _IndexKind | None:
+    found = _FILE_NAME.search(name)
     return next((kind for kind in _KINDS if found and kind.name == found[1].lower()), None)
 
 
-def _by_header(row: list[str], named: _Kind | None) -> _Shape | None:
+def _detect_by_header(row: list[str], named: _IndexKind | None) -> _IndexLayout | None:
     """The kind that shares most names with a header row; the file's name where two share as many."""
-    folded = [_folded(cell) for cell in row]
-    shared = {kind.name: sum(_folded(column) in folded for column in kind.widths) for kind in _KINDS}
+    folded = [_fold_name(cell) for cell in row]
+    shared = {kind.name: sum(_fold_name(column) in folded for column in kind.widths) for kind in _KINDS}
     kind = max(_KINDS, key=lambda kind: (shared[kind.name], kind is named))
-    if shared[kind.name] < _FEWEST_NAMES:
+    if shared[kind.name] < _MIN_HEADER_NAMES:
         return None
-    known = {_folded(column): column for column in kind.widths}
-    return _Shape(kind=kind, columns=tuple(known.pop(cell, "") for cell in folded), has_header=True)
+    known = {_fold_name(column): column for column in kind.widths}
+    return _IndexLayout(kind=kind, columns=tuple(known.pop(cell, "") for cell in folded), has_header=True)
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     """account_id, ACCOUNT_ID and accountId are one name."""
     return name.strip().lower().replace("_", "").replace(" ", "")
 
 
-def _by_cells(row: list[str], named: _Kind | None) -> _Kind | None:
+def _detect_by_cells(row: list[str], named: _IndexKind | None) -> _IndexKind | None:
     """The kind that a row without a header can be: by the file's name, else by where its dates are."""
     if named:
-        return named if len(row) in named.lengths else None
-    fitting = [kind for kind in _KINDS if len(row) in kind.lengths and _dates_fit(row, kind)]
+        return named if len(row) in named.cell_counts else None
+    fitting = [kind for kind in _KINDS if len(row) in kind.cell_counts and _has_fitting_dates(row, kind)]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _dates_fit(row: list[str], kind: _Kind) -> bool:
+def _has_fitting_dates(row: list[str], kind: _IndexKind) -> bool:
     """Whether cells that should be dates are dates or empty, at least one a date, and no other cell is a date."""
     is_date = [_DATE.fullmatch(cell.strip()) is not None for cell in row]
-    should = [kind.widths[column] == DATE for column in _positions(kind, len(row)) if column]
+    should = [kind.widths[column] == DATE_WIDTH for column in _columns_by_position(kind, len(row)) if column]
     return any(is_date) and all(
         date == expected or (expected and not cell.strip())
         for date, expected, cell in zip(is_date, should, row, strict=False)
     )
 
 
-def _positions(kind: _Kind, length: int) -> tuple[str, ...]:
+def _columns_by_position(kind: _IndexKind, length: int) -> tuple[str, ...]:
     names = tuple(kind.widths)[:length]
-    if kind is _CALL and _CALL_CERTAIN < length < len(kind.widths):
-        return names[:_CALL_CERTAIN] + ("",) * (length - _CALL_CERTAIN)
+    if kind is _CALL and _CALL_DOCUMENTED_COLUMNS < length < len(kind.widths):
+        return names[:_CALL_DOCUMENTED_COLUMNS] + ("",) * (length - _CALL_DOCUMENTED_COLUMNS)
     return names

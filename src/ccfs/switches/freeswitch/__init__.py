@@ -4,10 +4,19 @@
 file name mentions; `columns_of` reads an operator's CSV template.
 """
 
-from ccfs.switches.freeswitch.calls import meet
-from ccfs.switches.freeswitch.channel import AGENTS, Channel
-from ccfs.switches.freeswitch.csv_lines import TEMPLATES, columns_of
-from ccfs.switches.freeswitch.reading import Found, read
-from ccfs.switches.freeswitch.recordings import call_of
+from ccfs.switches.freeswitch.csv_lines import TEMPLATES, parse_columns
+from ccfs.switches.freeswitch.join_legs import join_call_legs
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, ChannelLeg
+from ccfs.switches.freeswitch.parser import FreeSwitchRecord, parse_cdr_data
+from ccfs.switches.freeswitch.recordings import find_channel_ids
 
-__all__ = ["AGENTS", "TEMPLATES", "Channel", "Found", "call_of", "columns_of", "meet", "read"]
+__all__ = [
+    "DEFAULT_AGENT_PATTERN",
+    "TEMPLATES",
+    "ChannelLeg",
+    "FreeSwitchRecord",
+    "find_channel_ids",
+    "join_call_legs",
+    "parse_cdr_data",
+    "parse_columns",
+]

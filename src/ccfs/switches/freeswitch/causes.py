@@ -5,12 +5,12 @@ FreeSWITCH's cause numbers are Q.850's up to 127; above are its own, which its v
 
 from typing import Final
 
-from ccfs.model.cdr import LeaveReason
+from ccfs.model.calls.cdr import LeaveReason
 
 NORMAL_CLEARING: Final = 16
-_Q850_MOST: Final = 127
+_MAX_Q850: Final = 127
 
-_Q850: Final[dict[str, int]] = {
+_Q850_BY_CAUSE: Final[dict[str, int]] = {
     "NONE": 0,
     "UNALLOCATED_NUMBER": 1,
     "NO_ROUTE_TRANSIT_NET": 2,
@@ -63,9 +63,9 @@ _Q850: Final[dict[str, int]] = {
     "INTERWORKING": 127,
 }
 
-_NO_ANSWER = frozenset({"NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "PROGRESS_TIMEOUT", "NO_PICKUP"})
-_TRANSFERS = frozenset({"BLIND_TRANSFER", "ATTENDED_TRANSFER"})
-_REASONS: Final[dict[str, LeaveReason]] = {
+_NO_ANSWER_CAUSES = frozenset({"NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "PROGRESS_TIMEOUT", "NO_PICKUP"})
+_TRANSFER_CAUSES = frozenset({"BLIND_TRANSFER", "ATTENDED_TRANSFER"})
+_REASON_BY_CAUSE: Final[dict[str, LeaveReason]] = {
     "UNALLOCATED_NUMBER": LeaveReason.VACANT_NUMBER,
     "NUMBER_CHANGED": LeaveReason.VACANT_NUMBER,
     "INVALID_NUMBER_FORMAT": LeaveReason.VACANT_NUMBER,
@@ -85,7 +85,7 @@ _REASONS: Final[dict[str, LeaveReason]] = {
     "CRASH": LeaveReason.INTERNAL_ERROR,
     "SYSTEM_SHUTDOWN": LeaveReason.INTERNAL_ERROR,
 }
-_CANCELLED: Final[dict[str, LeaveReason]] = {  # mod_callcenter's cc_cancel_reason
+_REASON_BY_CANCEL_REASON: Final[dict[str, LeaveReason]] = {  # mod_callcenter's cc_cancel_reason
     "TIMEOUT": LeaveReason.QUEUE_TIMEOUT,
     "NO_AGENT_TIMEOUT": LeaveReason.NOBODY_ON_DUTY,
     "BREAK_OUT": LeaveReason.QUEUE_CANCELLED,
@@ -93,14 +93,14 @@ _CANCELLED: Final[dict[str, LeaveReason]] = {  # mod_callcenter's cc_cancel_reas
 }
 
 
-def release_cause(cause: str, q850: str) -> int:
+def find_release_cause(cause: str, q850: str) -> int:
     """The Q.850 number: hangup_cause_q850 where it is given, else by the name; 16 for causes of FreeSWITCH's own."""
-    if q850.isascii() and q850.isdigit() and 0 < int(q850[:4]) <= _Q850_MOST:
+    if q850.isascii() and q850.isdigit() and 0 < int(q850[:4]) <= _MAX_Q850:
         return int(q850[:4])
-    return _Q850.get(cause.upper(), NORMAL_CLEARING if cause else 0)
+    return _Q850_BY_CAUSE.get(cause.upper(), NORMAL_CLEARING if cause else 0)
 
 
-def leave_reason(*, cause: str, cancel_reason: str, answered: bool, to_agent: bool, hung_up: str) -> LeaveReason:
+def find_leave_reason(*, cause: str, cancel_reason: str, answered: bool, to_agent: bool, hung_up: str) -> LeaveReason:
     """Why the call left the device.
 
     `cancel_reason` is mod_callcenter's, empty if the call was not cancelled in a queue; `to_agent` says whether an agent
@@ -108,11 +108,11 @@ def leave_reason(*, cause: str, cancel_reason: str, answered: bool, to_agent: bo
     """
     name = cause.upper()
     if cancel_reason:
-        return _CANCELLED.get(cancel_reason.upper(), LeaveReason.QUEUE_CANCELLED)
-    if name in _TRANSFERS:
+        return _REASON_BY_CANCEL_REASON.get(cancel_reason.upper(), LeaveReason.QUEUE_CANCELLED)
+    if name in _TRANSFER_CAUSES:
         return LeaveReason.TRANSFERRED_OUT
-    if name in _NO_ANSWER and not answered:
+    if name in _NO_ANSWER_CAUSES and not answered:
         return LeaveReason.AGENT_NO_ANSWER if to_agent else LeaveReason.USER_NO_ANSWER
     if not answered or name not in ("NORMAL_CLEARING", ""):
-        return _REASONS.get(name, LeaveReason.NORMAL)
+        return _REASON_BY_CAUSE.get(name, LeaveReason.NORMAL)
     return {"user": LeaveReason.USER_HUNG_UP, "agent": LeaveReason.AGENT_HUNG_UP}.get(hung_up, LeaveReason.NORMAL)

@@ -9,37 +9,39 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ccfs.switches.found import UnreadableLine
-from ccfs.switches.freeswitch.facts import Facts, clean
+from ccfs.switches.freeswitch.variables import ChannelVariables, clean_values
+from ccfs.switches.records import UnreadableLine
 
-LONGEST_LINE: Final = 64 * 1024  # bytes
+MAX_LINE_BYTES: Final = 64 * 1024  # bytes
 
-_COMMON = (
+_COMMON_COLUMNS = (
     "caller_id_name,caller_id_number,destination_number,context,start_stamp,answer_stamp,end_stamp,duration,billsec,"
     "hangup_cause,uuid,bleg_uuid,accountcode"
 )
-_EXAMPLE = f"{_COMMON},read_codec,write_codec"
-_WRITTEN: Final[dict[str, str]] = {
-    "example": _EXAMPLE,
-    "sql": _COMMON,  # also what "example" was before it had codecs
-    "linksys": f"{_EXAMPLE},sip_user_agent,sip_p_rtp_stat",
-    "snom": f"{_EXAMPLE},sip_user_agent,call_clientcode,sip_rtp_rxstat,sip_rtp_txstat,sofia_record_file",
+_EXAMPLE_COLUMNS = f"{_COMMON_COLUMNS},read_codec,write_codec"
+_TEMPLATE_COLUMNS: Final[dict[str, str]] = {
+    "example": _EXAMPLE_COLUMNS,
+    "sql": _COMMON_COLUMNS,  # also what "example" was before it had codecs
+    "linksys": f"{_EXAMPLE_COLUMNS},sip_user_agent,sip_p_rtp_stat",
+    "snom": f"{_EXAMPLE_COLUMNS},sip_user_agent,call_clientcode,sip_rtp_rxstat,sip_rtp_txstat,sofia_record_file",
     "asterisk": "accountcode,caller_id_number,destination_number,context,caller_id,channel_name,bridge_channel,"
     "last_app,last_arg,start_stamp,answer_stamp,end_stamp,duration,billsec,hangup_cause,amaflags,uuid,userfield",
     # ani is the caller's number; the last but one is the first letter of the caller's name at most
     "opencdrrate": "uuid,signal_bond,direction,caller_id_number,destination_number,answer_stamp,end_stamp,billsec,"
     "accountcode,userfield,network_addr,caller_id_name,sip_gateway_name",
 }
-TEMPLATES: Final[dict[str, tuple[str, ...]]] = {name: tuple(names.split(",")) for name, names in _WRITTEN.items()}
+TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
+    name: tuple(names.split(",")) for name, names in _TEMPLATE_COLUMNS.items()
+}
 
-_BETWEEN = re.compile(r'",\s*"')
-_SQL = re.compile(r"INSERT INTO .{0,64}? VALUES \((.*)\);", re.IGNORECASE | re.DOTALL)
+_CELL_SEPARATOR = re.compile(r'",\s*"')
+_SQL_INSERT = re.compile(r"INSERT INTO .{0,64}? VALUES \((.*)\);", re.IGNORECASE | re.DOTALL)
 _STAMP = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})?")
 _ID = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\}")
 
 
-def columns_of(template: str) -> tuple[str, ...]:
+def parse_columns(template: str) -> tuple[str, ...]:
     """The columns of an operator's own template: names with commas, or the template itself with its ${names}.
 
     Raises ValueError where it lacks uuid, or any time to place the call by.
@@ -53,39 +55,39 @@ def columns_of(template: str) -> tuple[str, ...]:
     return columns
 
 
-def facts_of(line: bytes, *, columns: Sequence[str] = ()) -> Facts:
+def parse_csv_variables(line: bytes, *, columns: Sequence[str] = ()) -> ChannelVariables:
     """The facts of one line, by the operator's columns, else by the first template that it fits.
 
     Raises UnreadableLine.
     """
-    if len(line) > LONGEST_LINE:
-        raise UnreadableLine(f"is longer than {LONGEST_LINE} bytes")
+    if len(line) > MAX_LINE_BYTES:
+        raise UnreadableLine(f"is longer than {MAX_LINE_BYTES} bytes")
     text = line.decode("utf-8", "replace").strip()
-    if inner := _SQL.fullmatch(text):
+    if inner := _SQL_INSERT.fullmatch(text):
         text = inner[1]
-    row = _cells(text)
-    names = columns or _template(row)
+    row = _split_cells(text)
+    names = columns or _detect_template(row)
     if len(row) != len(names):
         raise UnreadableLine(f"has {len(row)} cells, not {len(names)}")
-    return clean(dict(zip(names, row, strict=True)))
+    return clean_values(dict(zip(names, row, strict=True)))
 
 
-def _cells(text: str) -> list[str]:
+def _split_cells(text: str) -> list[str]:
     if len(text) > 1 and text[0] == text[-1] == '"':
-        return _BETWEEN.split(text[1:-1])
+        return _CELL_SEPARATOR.split(text[1:-1])
     try:
         return next(csv.reader([text], skipinitialspace=True), [])
     except csv.Error as why:
         raise UnreadableLine(f"is not CSV: {why}") from None
 
 
-def _template(row: Sequence[str]) -> tuple[str, ...]:
+def _detect_template(row: Sequence[str]) -> tuple[str, ...]:
     for columns in TEMPLATES.values():
-        if len(columns) == len(row) and _fits(dict(zip(columns, row, strict=True))):
+        if len(columns) == len(row) and _matches_template(dict(zip(columns, row, strict=True))):
             return columns
     raise UnreadableLine("fits none of FreeSWITCH's CSV templates")
 
 
-def _fits(row: dict[str, str]) -> bool:
+def _matches_template(row: dict[str, str]) -> bool:
     stamps = (value for name, value in row.items() if name.endswith("_stamp"))
     return _ID.fullmatch(row["uuid"]) is not None and all(_STAMP.fullmatch(stamp) for stamp in stamps)

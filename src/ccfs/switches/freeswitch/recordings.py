@@ -2,13 +2,13 @@
 
 import re
 
-from ccfs.switches.freeswitch.facts import Facts
+from ccfs.switches.freeswitch.variables import ChannelVariables
 
 APP_LOG_RECORD = "app_log_record"  # our own name: what record and record_session were told, BETWEEN one and the next
-BETWEEN = "\x1e"
+PATH_SEPARATOR = "\x1e"
 
 _UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
-_NAMING = (
+_PATH_VARIABLES = (
     "record_file_path",
     "record_filename",
     "record_file",
@@ -19,27 +19,27 @@ _NAMING = (
     "last_record_file",
     APP_LOG_RECORD,
 )
-_LIMITS = re.compile(r"(?:\s+\+?[0-9]+)+$")  # "… 3600 200 5": the time and silence limits after the path
+_TIME_LIMITS = re.compile(r"(?:\s+\+?[0-9]+)+$")  # "… 3600 200 5": the time and silence limits after the path
 _OPTIONS = re.compile(r"^\{[^}]*\}")  # "{append=true}/path"
 
 
-def call_of(file_name: str) -> tuple[str, ...]:
+def find_channel_ids(file_name: str) -> tuple[str, ...]:
     """UUIDs of channels that a recording's file name (not its folders) mentions, in lower case, each once."""
     base = re.split(r"[/\\]", file_name)[-1]
     return tuple(dict.fromkeys(_UUID.findall(base.lower())))
 
 
-def named_recordings(facts: Facts) -> tuple[str, ...]:
+def list_named_files(facts: ChannelVariables) -> tuple[str, ...]:
     """Files that the channel was recorded to, as FreeSWITCH names them: paths on the switch, each once."""
-    named = [facts[name] for name in _NAMING if facts.get(name)]
+    named = [facts[name] for name in _PATH_VARIABLES if facts.get(name)]
     folder, name = facts.get("record_path", ""), facts.get("record_name", "")
     if name:
         named.append(f"{folder.rstrip('/')}/{name}" if folder else name)
     elif "." in folder.rpartition("/")[2]:
         named.append(folder)
-    return tuple(dict.fromkeys(path for line in named for path in _paths(line)))
+    return tuple(dict.fromkeys(path for line in named for path in _split_paths(line)))
 
 
-def _paths(value: str) -> list[str]:
-    parts = value.split(BETWEEN)
-    return [path for part in parts if (path := _LIMITS.sub("", _OPTIONS.sub("", part.strip())).strip())]
+def _split_paths(value: str) -> list[str]:
+    parts = value.split(PATH_SEPARATOR)
+    return [path for part in parts if (path := _TIME_LIMITS.sub("", _OPTIONS.sub("", part.strip())).strip())]

@@ -1,0 +1,1 @@
+"""CC-FS operations over HTTP: one module per group of operations."""

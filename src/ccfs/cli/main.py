@@ -1,0 +1,120 @@
+"""The door: the tree of commands, and what becomes of errors. 0 done, 1 failed, 2 wrong use."""
+
+import gc
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from ccfs import __version__
+from ccfs.cli.common import DataFolderOption
+from ccfs.model.errors import CcfsError
+
+COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", "ingest", "deliveries", "node", "user")
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """The commands by name. The file of each is imported when it is asked for: all of them take a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the help."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; for one that is none, all are made: Typer looks for one that is meant."""
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            self.commands.setdefault(name, _command(name))
+        gc.freeze()  # what was imported is no garbage: to look for some at the end takes longer than most commands
+        return self.commands.get(cmd_name)
+
+
+def _command(name: str) -> Any:
+    branch = typer.Typer()
+    _load(branch, name)
+    return typer.main.get_group(branch).commands[name]
+
+
+def _load(branch: typer.Typer, name: str) -> None:
+    match name:
+        case "serve":
+            from ccfs.cli import serve
+
+            branch.command(name)(serve.serve)
+        case "app" | "account" | "callback":
+            from ccfs.cli import tenancy
+
+            branch.add_typer(tenancy.COMMAND_GROUPS[name], name=name)
+        case "trust":
+            from ccfs.cli import trust
+
+            branch.add_typer(trust.trust_commands, name=name)
+        case "location":
+            from ccfs.cli import location
+
+            branch.add_typer(location.location_commands, name=name)
+        case "ingest":
+            from ccfs.cli import ingest
+
+            branch.add_typer(ingest.ingest_commands, name=name)
+        case "deliveries":
+            from ccfs.cli import deliveries
+
+            branch.add_typer(deliveries.delivery_commands, name=name)
+        case "node":
+            from ccfs.cli import nodes
+
+            branch.add_typer(nodes.node_commands, name=name)
+        case "user":
+            from ccfs.cli import users
+
+            branch.add_typer(users.user_commands, name=name)
+        case "call":
+            from ccfs.cli import call
+
+            branch.command(name)(call.call_operation)
+
+
+app = typer.Typer(
+    name="ccfs",
+    cls=LazyGroup,
+    help="Contact-centre file service, wire-compatible with CC-FS.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    data: DataFolderOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    if data is not None:
+        os.environ["CCFS_DATA"] = str(data.absolute())
+
+
+def main() -> None:
+    """The entry point of the program `ccfs`."""
+    try:
+        app(prog_name="ccfs")
+    except CcfsError as error:
+        _fail(str(error))
+    except DBAPIError as error:
+        _fail(f"the database refused: {error.orig}")
+    except OSError as error:
+        _fail(str(error))
+
+
+def _fail(reason: str) -> None:
+    print(f"ccfs: {reason}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""Bulk downloads: pages and the streamed zip."""

@@ -1,0 +1,1 @@
+"""Search, a call's page, player, timeline, annotations, CSV export."""

@@ -1,0 +1,1 @@
+"""Sign-in by password and OpenID Connect, and the user's own account."""

@@ -1,0 +1,717 @@
+"""Every table, and nothing else. Instants are UTC. `app` is apps.id: the first column of every index that a tenant asks.
+
+Tables that grow with every call are parted by month on PostgreSQL (store/months.py): their key holds what they are parted by.
+A change here needs a migration in migrations/versions; a test holds the two against each other.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime: timestamptz on PostgreSQL, microseconds since 1970 on SQLite (sorts, indexes, adds)."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The column's type on each database."""
+        return dialect.type_descriptor(sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To the database; a naive one is refused on both."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} names no instant: it has no zone")
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From the database, always in UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else _EPOCH + value * _MICROSECOND
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER key
+
+
+def _partition_by_month(table: sa.Table) -> sa.Table:
+    """Make the two parts that every monthly table has from the start when the table itself is made."""
+    for statement in build_edge_partitions(table.name):
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
+        sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
+    return table
+
+
+def build_edge_partitions(name: str) -> tuple[str, str]:
+    """PostgreSQL's statements for the parts of rows before 2000 and after 2099, which no month's own part holds."""
+    first, last = ("200001", "210001") if name == "recordings" else ("'2000-01-01 00:00+00'", "'2100-01-01 00:00+00'")
+    part = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
+    return part.format(name, "early", "MINVALUE", first), part.format(name, "late", last, "MAXVALUE")
+
+
+def _app() -> sa.Column[int]:
+    return sa.Column("app", sa.Integer, sa.ForeignKey("apps.id"), nullable=False)
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, **options)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False)
+
+
+def _instant(name: str, *, required: bool = True) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=not required)
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
+
+
+def _blob_columns() -> tuple[sa.Column[Any], ...]:
+    size = sa.Column("size", sa.BigInteger, nullable=False)
+    crc32 = sa.Column("crc32", sa.BigInteger, nullable=False)
+    return (_text("location_id"), _text("key"), size, _text("sha256"), crc32)
+
+
+apps = sa.Table(
+    "apps",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("ak", unique=True),
+    _text("name"),
+    _instant("created_at"),
+)
+access_keys = sa.Table(
+    "access_keys",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _app(),
+    _text("ak", index=True),
+    _text("encrypted_sk"),
+    _instant("created_at"),
+    _instant("revoked_at", required=False),
+)
+accounts = sa.Table(
+    "accounts",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("zone"),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "account_id"),
+)
+vdns = sa.Table(
+    "vdns",
+    METADATA,
+    _app(),
+    _number("vdn_id"),
+    _number("cc_id"),
+    _text("account_id"),
+    sa.PrimaryKeyConstraint("app", "vdn_id", "cc_id"),
+    sa.ForeignKeyConstraint(["app", "account_id"], ["accounts.app", "accounts.account_id"]),
+)
+callback_prefixes = sa.Table(
+    "callback_prefixes",
+    METADATA,
+    _app(),
+    _text("prefix"),
+    _flag("may_be_private"),
+    sa.PrimaryKeyConstraint("app", "prefix"),
+)
+trusted_certificates = sa.Table(
+    "trusted_certificates",
+    METADATA,
+    _text("name", primary_key=True),
+    sa.Column("der", sa.LargeBinary, nullable=False),
+    _text("sha256"),
+    _text("subject"),
+    _instant("not_after"),
+    _instant("created_at"),
+)
+nodes = sa.Table(
+    "nodes",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("folder"),
+    _text("address"),
+    _text("version"),
+    _text("revision"),
+    _text("state"),
+    _instant("started_at"),
+    _instant("heartbeat_at"),
+)
+compatible_revision = sa.Table("compatible_revision", METADATA, _text("revision", primary_key=True))
+change_counters = sa.Table("change_counters", METADATA, _text("name", primary_key=True), _number("value"))
+locations = sa.Table(
+    "locations",
+    METADATA,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("root"),
+    _text("prefix"),
+    _text("endpoint"),
+    _text("region"),
+    _flag("is_virtual_hosted"),
+    _flag("is_conditional"),
+    _text("node"),
+    _flag("is_read_only"),
+    _flag("is_draining"),
+    _instant("created_at"),
+)
+orphaned_blobs = sa.Table(  # bytes that perhaps no row names: copies under way, and what a move or a row left behind
+    "orphaned_blobs",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _text("owner_table"),
+    _text("owner_row"),
+    _text("lease"),
+    sa.Column("due_at", Instant, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("location_id", "key"),
+)
+address_failures = sa.Table(
+    "address_failures",
+    METADATA,
+    _text("address", primary_key=True),
+    _number("failures"),
+    _instant("since"),
+    _instant("locked_until", required=False),
+)
+recordings = sa.Table(
+    "recordings",
+    METADATA,
+    _app(),
+    _number("month"),  # that file_name tells (model/month.py)
+    _text("account_id"),
+    _text("cc_id"),
+    _text("vdn_id"),
+    _text("agent_id"),
+    _text("call_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _instant("call_begin"),
+    _instant("call_end"),
+    _text("file_name"),
+    _text("original_file_name"),
+    _number("call_type"),
+    _number("media_type"),
+    _number("task_status"),
+    _text("task_result"),
+    _text("user_wanted_skill_id"),
+    _text("current_skill_id"),
+    *_blob_columns(),
+    _text("source_sha256"),
+    _text("source_name"),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "file_name", "month"),
+    sa.Index(None, "app", "original_file_name"),
+    sa.Index(None, "app", "call_id"),
+    sa.Index(None, "app", "call_begin"),
+    sa.Index(None, "location_id", "created_at", "size"),
+    postgresql_partition_by="RANGE (month)",
+)
+_partition_by_month(recordings)
+cdrs = sa.Table(
+    "cdrs",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("cc_id"),
+    _text("vdn_id"),
+    _text("call_id"),
+    _number("call_id_num"),
+    _text("agent_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _instant("begin"),
+    _instant("wait_begin", required=False),
+    _instant("wait_end", required=False),
+    _instant("ack_begin", required=False),
+    _instant("ack_end", required=False),
+    _instant("call_begin", required=False),
+    _instant("call_end", required=False),
+    _number("device_type"),
+    _number("device_no"),
+    _number("call_type"),
+    _number("release_cause"),
+    _number("pre_device_type"),
+    _number("pre_device_no"),
+    _number("leave_reason"),
+    _number("media_type"),
+    _number("sub_media_type"),
+    _text("user_wanted_skill_id"),
+    _text("current_skill_id"),
+    _text("caller_name"),
+    _text("switch_call_id"),
+    _text("switch_leg_id"),
+    _text("leg_order"),
+    _text("source_key"),
+    _number("talk_seconds"),  # of call_begin to call_end: people search and sort by it
+    _number("direction"),  # of call_type, by model/call.py: 0 inbound, 1 outbound, 2 internal
+    sa.PrimaryKeyConstraint("app", "begin", "account_id", "source_key"),
+    sa.Index(None, "app", "call_id"),
+    sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
+    sa.Index("ix_cdrs_search_direction", "app", "account_id", "direction", "begin", "talk_seconds"),
+    sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
+    postgresql_partition_by="RANGE (begin)",
+)
+for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
+    _is_not_empty = cdrs.c[_name] != sa.literal_column("''")
+    _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin, cdrs.c.talk_seconds, cdrs.c.direction)
+    sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_is_not_empty, postgresql_where=_is_not_empty)
+_partition_by_month(cdrs)
+_other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
+sa.Index(
+    "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
+)
+call_statistics = sa.Table(  # how an account's calls of a quarter of an hour went, for pictures (store/call_counts.py)
+    "call_statistics",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _instant("begin"),
+    sa.Column("version", sa.BigInteger, nullable=False),  # grows with each change of the rows
+    sa.Column("counted_version", sa.BigInteger, nullable=False),  # what `told` was when they were counted
+    _text("statistics"),
+    sa.PrimaryKeyConstraint("app", "account_id", "begin"),
+)
+_is_stale = call_statistics.c.version != call_statistics.c.counted_version
+sa.Index("ix_call_statistics_old", call_statistics.c.begin, sqlite_where=_is_stale, postgresql_where=_is_stale)
+storage_statistics = (
+    sa.Table(  # what came to a location in a month and is there still, for pictures (store/kept_sizes.py)
+        "storage_statistics",
+        METADATA,
+        _text("location_id"),
+        _number("month"),
+        sa.Column("files", sa.BigInteger, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        _instant("counted_at"),
+        sa.PrimaryKeyConstraint("location_id", "month"),
+    )
+)
+agent_operations = sa.Table(
+    "agent_operations",
+    METADATA,
+    _app(),
+    _text("id"),
+    _text("account_id"),
+    _text("agent_id"),
+    _text("service_no"),
+    _text("skill_id"),
+    _text("call_id"),
+    _instant("begin"),
+    _instant("end", required=False),
+    _number("op_type"),
+    _text("op_object"),
+    _text("op_cause"),
+    _number("media_type"),
+    _text("vdn_id"),
+    _text("cc_id"),
+    _text("agent_type"),
+    _text("phone_no"),
+    _text("call_direction"),
+    _text("location_id"),
+    _text("logon_sn"),
+    _text("skill_info_sn"),
+    sa.PrimaryKeyConstraint("app", "id", "begin"),
+    sa.Index(None, "app", "begin"),
+    sa.Index(None, "app", "account_id", "agent_id", "end"),
+    postgresql_partition_by="RANGE (begin)",
+)
+_has_call = agent_operations.c.call_id != sa.literal_column("''")
+sa.Index(
+    "ix_agent_operations_call",
+    agent_operations.c.app,
+    agent_operations.c.call_id,
+    sqlite_where=_has_call,
+    postgresql_where=_has_call,
+)
+_partition_by_month(agent_operations)
+agent_skill_changes = sa.Table(
+    "agent_skill_changes",
+    METADATA,
+    _app(),
+    _text("id"),
+    _text("account_id"),
+    _number("sub_cc_no"),
+    _number("vdn"),
+    _number("agent_id"),
+    _instant("operate_time"),
+    _number("operate_id"),
+    _number("operate_type"),
+    _text("skill_list"),
+    _text("logon_sn"),
+    _number("operate_sn"),
+    _instant("operate_end_time", required=False),
+    _number("renew_flag"),
+    _instant("update_time", required=False),
+    _number("month_of_year"),
+    sa.PrimaryKeyConstraint("app", "id", "operate_time"),
+    sa.Index(None, "app", "operate_time"),
+    postgresql_partition_by="RANGE (operate_time)",
+)
+_partition_by_month(agent_skill_changes)
+voice_files = sa.Table(
+    "voice_files",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _number("vdn_id"),
+    _text("file_name"),
+    _text("folder"),
+    *_blob_columns(),
+    _text("first_location_id"),
+    _instant("created_at"),
+    _instant("deleted_at", required=False),
+    sa.UniqueConstraint("app", "file_name"),
+    sa.Index(None, "app", "folder"),
+    sa.Index(None, "location_id", "created_at"),
+)
+play_tokens = sa.Table(
+    "play_tokens",
+    METADATA,
+    _text("digest", primary_key=True),
+    _app(),
+    _text("file_name"),  # of the recording
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+device_numbers = sa.Table(
+    "device_numbers",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _number("kind"),
+    _text("name"),
+    _number("number"),
+    sa.PrimaryKeyConstraint("app", "account_id", "kind", "name"),
+    sa.UniqueConstraint("app", "account_id", "kind", "number"),
+)
+queue_visits = sa.Table(
+    "queue_visits",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("switch_leg_id"),
+    _text("queue"),
+    _instant("entered_at", required=False),
+    _instant("rang_at", required=False),
+    _instant("connected_at", required=False),
+    _instant("left_at", required=False),
+    _text("agent"),
+    _text("outcome"),
+    sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue"),
+)
+source_cursors = sa.Table(
+    "source_cursors",
+    METADATA,
+    _app(),
+    _text("path"),
+    _text("first_line"),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _instant("started_at"),
+    _instant("read_at"),
+    sa.PrimaryKeyConstraint("app", "path"),
+)
+source_files = sa.Table(
+    "source_files",
+    METADATA,
+    _app(),
+    _text("path"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    _text("state"),
+    _text("reason"),
+    _instant("seen_at"),
+    sa.PrimaryKeyConstraint("app", "path"),
+    sa.Index(None, "app", "state"),
+)
+expected_recordings = sa.Table(
+    "expected_recordings",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("name"),
+    _text("call_id"),
+    _text("source_key"),
+    _instant("since"),
+    _instant("missing_at", required=False),
+    sa.PrimaryKeyConstraint("app", "account_id", "name"),
+    sa.Index(None, "app", "since"),
+)
+ingest_errors = sa.Table(
+    "ingest_errors",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("file"),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _text("reason"),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _instant("rejected_at"),
+    sa.UniqueConstraint("app", "file", "line", "reason"),
+    sa.Index(None, "app", "id"),
+)
+exports = sa.Table(
+    "exports",
+    METADATA,
+    _text("response_id", primary_key=True),
+    _app(),
+    _text("kind"),
+    _text("tables"),
+    _instant("begin"),
+    _instant("end"),
+    _text("account_id"),
+    _text("agent_id"),
+    _text("call_id"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _text("callback_url"),
+    sa.Column("requested_on", sa.Date, nullable=False),
+    _instant("requested_at"),
+    _text("file_name"),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    sa.Column("location_id", sa.Text),
+    sa.Column("key", sa.Text),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("sha256", sa.Text),
+    sa.Column("crc32", sa.BigInteger),
+    _instant("ready_at", required=False),
+    sa.UniqueConstraint("app", "file_name"),
+    sa.Index(None, "app", "requested_at"),
+)
+_export_is_due = exports.c.state == "due"
+sa.Index(
+    "ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_is_due, postgresql_where=_export_is_due
+)
+_export_is_ready = exports.c.state == "ready"
+sa.Index("ix_exports_ready", exports.c.ready_at, sqlite_where=_export_is_ready, postgresql_where=_export_is_ready)
+_export_failed = exports.c.state == "failed"
+sa.Index(
+    "ix_exports_failed",
+    exports.c.app,
+    exports.c.requested_at,
+    sqlite_where=_export_failed,
+    postgresql_where=_export_failed,
+)
+deliveries = sa.Table(
+    "deliveries",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    sa.Column("export", sa.Text, sa.ForeignKey("exports.response_id"), nullable=False),
+    _text("url"),
+    _text("receiver"),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("claims"),
+    _number("attempts"),
+    _instant("created_at"),
+    _instant("finished_at", required=False),
+    sa.Index(None, "app", "created_at"),
+    sa.Index(None, "app", "export"),
+)
+_delivery_is_due = deliveries.c.state == "due"
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.receiver,
+    deliveries.c.due_at,
+    sqlite_where=_delivery_is_due,
+    postgresql_where=_delivery_is_due,
+)
+_delivery_is_dead = deliveries.c.state == "dead"
+sa.Index(
+    "ix_deliveries_dead",
+    deliveries.c.app,
+    deliveries.c.receiver,
+    sqlite_where=_delivery_is_dead,
+    postgresql_where=_delivery_is_dead,
+)
+delivery_attempts = sa.Table(
+    "delivery_attempts",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    sa.Column("delivery", sa.Text, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    _instant("attempted_at"),
+    _text("address"),
+    _number("status"),
+    _number("milliseconds"),
+    sa.Column("response", sa.LargeBinary, nullable=False),
+    _text("failure"),
+    _text("next_step"),
+    _instant("next_at", required=False),
+    sa.Index(None, "delivery"),
+)
+users = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("name", unique=True),
+    _text("password_hash"),
+    _text("encrypted_totp"),
+    sa.Column("totp_step", sa.BigInteger, nullable=False),
+    _instant("created_at"),
+    _instant("disabled_at", required=False),
+    sa.Column("subject", sa.Text, unique=True),  # who this is to the sign-in service: its issuer and "sub"
+)
+user_roles = sa.Table(
+    "user_roles",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _text("role"),
+    sa.Column("app", sa.Integer, sa.ForeignKey("apps.id", ondelete="CASCADE"), nullable=True),
+    _text("account_id"),
+)
+console_sessions = sa.Table(
+    "console_sessions",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _instant("created_at"),
+    sa.Column("seen_at", Instant, nullable=False, index=True),
+)
+setup_links = sa.Table(
+    "setup_links",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=True),
+    _instant("expires_at"),
+)
+used_oidc_states = sa.Table(
+    "used_oidc_states",
+    METADATA,
+    _text("digest", primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+audit_log = sa.Table(
+    "audit_log",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _instant("logged_at"),
+    _text("actor"),
+    sa.Column("app", sa.Integer, nullable=True),
+    _text("account_id"),
+    _text("action"),
+    _text("target"),
+    _text("address"),
+    sa.Index(None, "logged_at"),
+    sa.Index(None, "app", "logged_at"),
+    sa.Index(None, "actor", "logged_at"),
+)
+annotations = sa.Table(
+    "annotations",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("account_id"),
+    _text("recording"),  # its file_name; both tables have no foreign key, which would hold a month's part fast
+    _number("month"),  # the recording's
+    _number("offset_ms"),
+    _text("text"),
+    _text("author"),
+    _instant("created_at"),
+    sa.Index(None, "app", "recording"),
+)
+waveforms = sa.Table(
+    "waveforms",
+    METADATA,
+    _app(),
+    _text("recording"),
+    _number("month"),
+    _number("milliseconds"),
+    _number("channels"),
+    sa.Column("peaks", sa.LargeBinary, nullable=False),
+    _instant("created_at"),
+    sa.PrimaryKeyConstraint("app", "recording"),
+    sa.Index(None, "app", "created_at"),
+)
+bulk_downloads = sa.Table(
+    "bulk_downloads",
+    METADATA,
+    _text("id", primary_key=True),
+    _app(),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _text("account_id"),
+    _text("zone"),
+    _text("calls"),
+    _text("search"),
+    _instant("requested_at"),
+    _text("state"),
+    _instant("due_at", required=False),
+    _text("lease"),
+    _number("attempts"),
+    _text("error"),
+    _text("cursor"),
+    _number("listed"),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("is_complete", sa.Boolean, nullable=False),
+    sa.Column("is_truncated", sa.Boolean, nullable=False),
+    _number("checked"),
+    _number("missing"),
+    sa.Column("files_end", sa.BigInteger, nullable=False),
+    _instant("ready_at", required=False),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("etag", sa.Text),
+    sa.Column("index_size", sa.BigInteger),
+    sa.Column("index_crc32", sa.BigInteger),
+    sa.Column("missing_size", sa.BigInteger),
+    sa.Column("missing_crc32", sa.BigInteger),
+    sa.Index(None, "app", "user_id", "requested_at"),
+    sa.Index(None, "requested_at"),
+)
+_bulk_download_is_due = bulk_downloads.c.state == "due"
+sa.Index(
+    "ix_bulk_downloads_due",
+    bulk_downloads.c.due_at,
+    sqlite_where=_bulk_download_is_due,
+    postgresql_where=_bulk_download_is_due,
+)
+bulk_download_items = sa.Table(
+    "bulk_download_items",
+    METADATA,
+    _app(),
+    sa.Column("bulk_download", sa.Text, sa.ForeignKey("bulk_downloads.id", ondelete="CASCADE"), nullable=False),
+    _number("number"),
+    _text("file_name"),
+    _text("call_id"),
+    _instant("begin"),
+    _instant("end"),
+    _text("caller_no"),
+    _text("callee_no"),
+    _text("agent_id"),
+    _text("queue"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _text("sha256"),
+    sa.Column("crc32", sa.BigInteger, nullable=False),
+    _text("member_name"),
+    sa.Column("zip_offset", sa.BigInteger, nullable=False),
+    _text("missing_reason"),
+    sa.PrimaryKeyConstraint("bulk_download", "number"),
+    sa.Index(None, "bulk_download", "zip_offset"),
+)

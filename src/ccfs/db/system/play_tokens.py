@@ -1,0 +1,44 @@
+"""Rows of play tokens. The token itself is not kept, only its digest: who reads the table cannot play."""
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.db import schema
+from ccfs.db.tenant import recordings
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.recording import Recording
+
+_TABLE = schema.play_tokens
+
+
+def _hash_token(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def add(connection: Connection, app: App, token: str, recording: Recording, expires_at: datetime) -> None:
+    """Let the token play the app's recording until `expires_at`."""
+    values = {"digest": _hash_token(token), "file_name": recording.file_name, "expires_at": expires_at}
+    connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
+
+
+def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Recording] | None:
+    """What the token plays at `now`; None for a token that is unknown or expired. The token stands for its app."""
+    statement = (
+        sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, _TABLE.c.file_name)
+        .join(_TABLE, _TABLE.c.app == schema.apps.c.id)
+        .where(_TABLE.c.digest == _hash_token(token), _TABLE.c.expires_at > now)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    app = App(id=row[0], ak=row[1], name=row[2])
+    recording = recordings.find_by_name(connection, app, row[3])
+    return (app, recording) if recording else None
+
+
+def delete_expired(connection: Connection, now: datetime) -> int:
+    """Drop the rows of expired tokens; how many."""
+    return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount

@@ -1,0 +1,53 @@
+"""Rows of queue visits: what queue logs tell of calls, kept until and after their CDRs come. The app comes first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.db import schema
+from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.tenant.recordings import get_column_values
+from ccfs.model.identity.tenancy import App
+
+_TABLE = schema.queue_visits
+_KEY = ("app", "account_id", "switch_leg_id", "queue")
+_VISIT_COLUMNS = ("entered_at", "rang_at", "connected_at", "left_at", "agent", "outcome")
+_COLUMNS = ("switch_leg_id", "queue", *_VISIT_COLUMNS)
+_UPDATE = (
+    sa.update(_TABLE)
+    .where(*(_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY))
+    .values({name: sa.bindparam(f"new_{name}") for name in _VISIT_COLUMNS})
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueVisitRow:
+    """A visit as the table has it; instants in UTC."""
+
+    switch_leg_id: str
+    queue: str
+    entered_at: datetime | None
+    rang_at: datetime | None
+    connected_at: datetime | None
+    left_at: datetime | None
+    agent: str
+    outcome: str
+
+
+def find_by_leg_ids(connection: Connection, app: App, account_id: str, leg_ids: Iterable[str]) -> list[QueueVisitRow]:
+    """The account's visits of these legs."""
+    statement = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
+        _TABLE.c.app == app.id, _TABLE.c.account_id == account_id, _TABLE.c.switch_leg_id.in_(list(leg_ids))
+    )
+    return [QueueVisitRow(**row._mapping) for row in connection.execute(statement)]
+
+
+def upsert(connection: Connection, app: App, account_id: str, visits: Sequence[QueueVisitRow]) -> None:
+    """Keep visits, each in the place of what was known of it."""
+    if visits:
+        values = [get_column_values(one) | {"app": app.id, "account_id": account_id} for one in visits]
+        connection.execute(insert_or_ignore(connection, _TABLE), values)
+        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in one.items()} for one in values])

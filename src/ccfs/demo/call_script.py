@@ -1,0 +1,178 @@
+"""A customer's way through the demo's switch, step by step: each step moves the caller's clock on and is written down.
+
+No plot here: who calls when, and what comes of it, is told in `stories`.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from ccfs.demo.agents import SALES, SUPPORT, AgentRoster
+from ccfs.demo.durations import Talk, TalkGenerator
+from ccfs.demo.events import Disposition, Journal, QueueEvent, SimulatedCdr, SimulatedChannel, SimulatedRecording
+from ccfs.demo.identities import Identities, PhoneIdentity
+
+TRUNK = "carrier"
+RING_TIMEOUT_SECONDS = 15  # seconds that a phone rings in vain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What the stories of a day share."""
+
+    random: Random
+    identities: Identities
+    roster: AgentRoster
+    talks: TalkGenerator
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialplanQueue:
+    """A queue as the dial plan calls it."""
+
+    name: str
+    extension: str
+    options: str
+    timeout: int  # seconds until the caller is sent on
+
+    @property
+    def app_data(self) -> str:
+        return f"{self.name},{self.options},,,{self.timeout}"
+
+
+QUEUES = {
+    SUPPORT: DialplanQueue(name=SUPPORT, extension="600", options="tr", timeout=60),
+    SALES: DialplanQueue(name=SALES, extension="601", options="t", timeout=45),
+}
+
+
+@dataclass(kw_only=True)
+class SimulatedCall:
+    """An inbound call under way."""
+
+    simulation: Simulation
+    person: PhoneIdentity
+    channel: SimulatedChannel
+    now: int  # epoch second
+    dst: str
+    context: str
+    answered_at: int | None = None  # when the channel was answered, be it by a person, a menu or a mailbox
+    queue: DialplanQueue = QUEUES[SUPPORT]
+    entered_at: int = 0
+    last_cdr_end: int | None = None  # up to when CDR lines tell of this call; None: there is no line yet
+
+    def play_menu(self, seconds: int) -> None:
+        """The dial plan answers and reads out a menu."""
+        self.answered_at = self.now + 1
+        self.now += 1 + seconds
+
+    def enter_queue(self, name: str) -> None:
+        self.queue, self.entered_at = QUEUES[name], self.now
+        self.dst, self.context = self.queue.extension, "ext-queues"
+        self._add_queue_event("NONE", "ENTERQUEUE", "", self.person.number, 1)
+
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    def wait_until_timeout(self) -> None:
+        self.now = self.entered_at + self.queue.timeout
+        self._add_queue_event("NONE", "EXITWITHTIMEOUT", 1, 1, self.queue.timeout)
+
+    def ring_unanswered(self, agent: str) -> None:
+        """An agent of the queue does not answer."""
+        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+        self.now += RING_TIMEOUT_SECONDS
+        self._add_queue_event(f"PJSIP/{agent}", "RINGNOANSWER", RING_TIMEOUT_SECONDS * 1000)
+        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+
+    def abandon(self) -> None:
+        """Hangs up in the queue."""
+        self._add_queue_event("NONE", "ABANDON", 1, 1, self.now - self.entered_at)
+        self.end_in_queue()
+
+    def abandon_while_ringing(self, agent: str, seconds: int) -> None:
+        """Hangs up in the queue when an agent's phone has rung for some seconds."""
+        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+        self.now += seconds
+        self._add_queue_event(f"PJSIP/{agent}", "RINGCANCELED", seconds * 1000)
+        self._add_queue_event("NONE", "ABANDON", 1, 1, self.now - self.entered_at)
+        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+
+    def end_in_queue(self) -> None:
+        """The call ends in the queue, and no phone has rung since its last line."""
+        start = self.last_cdr_end or self.channel.created_at
+        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
+
+    def talk_to_agent(self, agent: str, ring: int, talk: Talk, *, sent_to: str = "") -> None:
+        """An agent of the queue answers after `ring` seconds; the talk ends by one of them or by a blind transfer."""
+        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+        self.now += ring
+        self.answered_at = self.answered_at or self.now
+        member, hold = f"PJSIP/{agent}", self.now - self.entered_at
+        self._add_queue_event(member, "CONNECT", hold, rung, ring)
+        self.now += talk.seconds
+        if sent_to:
+            self._add_queue_event(member, "BLINDTRANSFER", sent_to, "from-internal", hold, talk.seconds, 1)
+        else:
+            ended = self.simulation.random.choice(("COMPLETECALLER", "COMPLETECALLER", "COMPLETEAGENT"))
+            self._add_queue_event(member, ended, hold, talk.seconds, 1)
+        kind = f"q-{self.queue.extension}-{self.person.number}"
+        recording = self.simulation.talks.build_recording(talk, kind, named=bool(sent_to))
+        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED", rung=rung, recording=recording)
+
+    def leave_message(self, mailbox: str, seconds: int) -> None:
+        start = self.now
+        self.answered_at = self.answered_at or start
+        self.dst, self.context = f"vm{mailbox}", "voicemail"
+        self.now += seconds
+        self.add_cdr("VoiceMail", f"{mailbox}@default,u", start, "ANSWERED")
+
+    def add_cdr(
+        self,
+        app: str,
+        data: str,
+        start: int,
+        disposition: Disposition,
+        *,
+        rung: SimulatedChannel | None = None,
+        answer: int | None = None,
+        recording: SimulatedRecording | None = None,
+    ) -> None:
+        """Ends a CDR line now. Unless said otherwise, it is answered from when the caller's channel was: so are lines
+        of phones that rang in vain."""
+        if answer is None and self.answered_at is not None:
+            answer = max(start, self.answered_at)
+        self.last_cdr_end = self.now
+        self.simulation.journal.cdrs.append(
+            SimulatedCdr(
+                channel=self.channel,
+                dst_channel=rung,
+                src=self.person.number,
+                name=self.person.name,
+                dst=self.dst,
+                context=self.context,
+                app=app,
+                data=data,
+                start=start,
+                answer=answer,
+                end=self.now,
+                disposition=disposition,
+                recording=recording,
+            )
+        )
+
+    def _get_cdr_start(self) -> int:
+        """A call's first line starts with its channel, the others when a phone begins to ring."""
+        return self.now if self.last_cdr_end else self.channel.created_at
+
+    def _add_queue_event(self, member: str, event: str, *arguments: SimulatedChannel | str | int) -> None:
+        self.simulation.journal.events.append(
+            QueueEvent(
+                timestamp=self.now,
+                call=self.channel,
+                queue=self.queue.name,
+                member=member,
+                event=event,
+                arguments=arguments,
+            )
+        )

@@ -1,0 +1,1 @@
+"""Stored bytes: locations, orphans, tokens between nodes."""

@@ -1,0 +1,1 @@
+"""Bulk downloads and their zip."""

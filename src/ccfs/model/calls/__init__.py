@@ -1,0 +1,1 @@
+"""Calls, legs, detail records, searches and statistics of them."""

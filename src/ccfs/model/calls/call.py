@@ -1,0 +1,205 @@
+"""A call as people look at it: its legs (CDR rows) taken together, as a line of a list and as a line of time. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from typing import Final, Protocol, TypeVar
+
+from ccfs.model.calls.cdr import LAST_LEG, CallType, Cdr, DeviceType
+
+
+class Direction(StrEnum):
+    """Where a call came from, as far as the interface's many call types tell."""
+
+    INBOUND = auto()
+    OUTBOUND = auto()
+    INTERNAL = auto()
+
+
+INBOUND_CALL_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)
+INTERNAL_CALL_TYPES: Final = (int(CallType.INTERNAL), 51, 52, 53)
+MAX_LEG_SPREAD: Final = timedelta(days=31)  # the legs of one call begin within it of each other
+MAX_TALK_SECONDS: Final = 2**31 - 1  # seconds: what a column holds
+OUTBOUND_CALL_TYPES: Final = (2, 3, 4, *range(7, 13), 14, 16, 18, 20, 22, 23, 31, 34, 35, *range(40, 46))
+CALL_TYPES_BY_DIRECTION: Final[dict[Direction, tuple[int, ...]]] = {
+    Direction.INBOUND: INBOUND_CALL_TYPES,
+    Direction.OUTBOUND: OUTBOUND_CALL_TYPES,
+    Direction.INTERNAL: INTERNAL_CALL_TYPES,
+}
+
+
+def classify_direction(call_type: int) -> Direction:
+    """The direction of a call type; one that is on no list counts as outbound, as most of the interface's are."""
+    return next((one for one, types in CALL_TYPES_BY_DIRECTION.items() if call_type in types), Direction.OUTBOUND)
+
+
+def direction_index(call_type: int) -> int:
+    """The direction of a call type as rows keep it: 0 inbound, 1 outbound, 2 internal."""
+    return list(Direction).index(classify_direction(call_type))
+
+
+class LegTimes(Protocol):
+    """What is read of a leg to tell how its call went: a Cdr has it, and so has a row of these columns."""
+
+    @property
+    def call_id_num(self) -> int: ...
+    @property
+    def call_type(self) -> int: ...
+    @property
+    def device_type(self) -> int: ...
+    @property
+    def begin(self) -> datetime: ...
+    @property
+    def wait_begin(self) -> datetime | None: ...
+    @property
+    def wait_end(self) -> datetime | None: ...
+    @property
+    def call_begin(self) -> datetime | None: ...
+    @property
+    def call_end(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=LegTimes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, of its legs."""
+
+    call_id: str
+    switch_call_id: str
+    account_id: str
+    begin: datetime
+    end: datetime
+    caller_no: str
+    caller_name: str
+    callee_no: str
+    direction: Direction
+    agents: tuple[str, ...]  # in the order in which they had the call
+    queues: tuple[str, ...]
+    talk: timedelta  # with agents; of a call without, between the parties
+    wait: timedelta
+    is_answered: bool
+    leave_reason: int  # of the last leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSpan:
+    """A stretch of a leg."""
+
+    kind: str  # wait, ring, talk, or stay: what the row does not tell more of
+    begin: datetime
+    end: datetime
+
+    @property
+    def duration(self) -> timedelta:
+        """How long."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineStep:
+    """A leg as a row of the line of time."""
+
+    device: DeviceType
+    name: str  # of the queue or agent; else the device's number
+    spans: tuple[LegSpan, ...]
+    leave_reason: int
+    release_cause: int | None  # only the last leg's means something
+    switch_leg_id: str
+    begin: datetime
+    end: datetime
+
+
+def sort_legs(legs: Iterable[T]) -> list[T]:
+    """A call's rows as they are numbered: the last one, -1, last."""
+    return sorted(legs, key=lambda leg: (leg.call_id_num == LAST_LEG, leg.call_id_num, leg.begin))
+
+
+def leg_end(leg: Cdr) -> datetime:
+    """The last instant that a leg tells of."""
+    told = (leg.begin, leg.wait_begin, leg.wait_end, leg.ack_begin, leg.ack_end, leg.call_begin, leg.call_end)
+    return max(moment for moment in told if moment is not None)
+
+
+def leg_talk_seconds(leg: LegTimes) -> int:
+    """Whole seconds of talk in a leg; 0 where there was none."""
+    if leg.call_begin is None or leg.call_end is None:
+        return 0
+    return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), MAX_TALK_SECONDS)
+
+
+def call_talk_seconds(legs: Sequence[LegTimes]) -> int:
+    """Whole seconds of talk in a call: with agents; in a call without, between the parties. 0: it was not answered."""
+    return sum(map(leg_talk_seconds, [leg for leg in legs if leg.device_type == DeviceType.AGENT] or legs))
+
+
+def call_wait_time(legs: Iterable[LegTimes]) -> timedelta:
+    """How long a call waited: legs that waited at the same time, as when two phones ring one after the other while the
+    caller is in a queue, tell of the same wait."""
+    spans = sorted((leg.wait_begin, leg.wait_end) for leg in legs if leg.wait_begin and leg.wait_end)
+    whole, until = timedelta(), None
+    for begin, end in spans:
+        begin = max(begin, until) if until else begin
+        if end > begin:
+            whole, until = whole + (end - begin), end
+    return whole
+
+
+def build_call(legs: Sequence[Cdr]) -> Call:
+    """The call of its legs, of which there is at least one."""
+    ordered = sort_legs(legs)
+    first, last = ordered[0], ordered[-1]
+    talk = call_talk_seconds(ordered)
+    return Call(
+        call_id=first.call_id,
+        switch_call_id=first.switch_call_id,
+        account_id=first.account_id,
+        begin=min(leg.begin for leg in ordered),
+        end=max(map(leg_end, ordered)),
+        caller_no=first.caller_no,
+        caller_name=first.caller_name,
+        callee_no=first.callee_no,
+        direction=classify_direction(first.call_type),
+        agents=_unique_names(leg.agent_id for leg in ordered),
+        queues=_unique_names(leg.current_skill_id for leg in ordered),
+        talk=timedelta(seconds=talk),
+        wait=call_wait_time(ordered),
+        is_answered=talk > 0,
+        leave_reason=last.leave_reason,
+    )
+
+
+def build_timeline(legs: Sequence[Cdr]) -> list[TimelineStep]:
+    """The legs as rows of the line of time, in order."""
+    return [_build_timeline_step(leg) for leg in sort_legs(legs)]
+
+
+def _build_timeline_step(leg: Cdr) -> TimelineStep:
+    device = DeviceType(leg.device_type) if leg.device_type in set(DeviceType) else DeviceType.NONE
+    names = {DeviceType.QUEUE: leg.current_skill_id, DeviceType.AGENT: leg.agent_id}
+    spans = tuple(
+        LegSpan(kind=kind, begin=begin, end=end)
+        for kind, begin, end in (
+            ("wait", leg.wait_begin, leg.wait_end),
+            ("ring", leg.ack_begin, leg.ack_end),
+            ("talk", leg.call_begin, leg.call_end),
+        )
+        if begin and end and end > begin
+    )
+    end = leg_end(leg)
+    return TimelineStep(
+        device=device,
+        name=names.get(device) or (str(leg.device_no) if leg.device_no else ""),
+        spans=spans or (LegSpan(kind="stay", begin=leg.begin, end=end),),
+        leave_reason=leg.leave_reason,
+        release_cause=leg.release_cause if leg.call_id_num == LAST_LEG else None,
+        switch_leg_id=leg.switch_leg_id,
+        begin=leg.begin,
+        end=end,
+    )
+
+
+def _unique_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))

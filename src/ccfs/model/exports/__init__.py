@@ -1,0 +1,1 @@
+"""Exports, their deliveries, callback URLs and time windows."""

@@ -1,0 +1,1 @@
+"""File and HTTP formats: stored zips, ranges, spreadsheet-safe CSV."""

@@ -1,0 +1,1 @@
+"""Users, roles, tenants, second factors, the audit log."""

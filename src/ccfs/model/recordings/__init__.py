@@ -1,0 +1,1 @@
+"""Recordings, voice files, annotations, WAV headers."""

@@ -1,0 +1,180 @@
+"""The web process's door: a request comes in, is led to its visitor's file, and leaves as an answer, counted and logged.
+
+It speaks RSGI, Granian's own protocol, because only that hands files and ranges to the server (docs/notes/001).
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ccfs.api import auth, docs, exports, playback, recording_urls, recordings, voice_files
+from ccfs.blobs.peer import PATH_PREFIX as PEERS
+from ccfs.console import router
+from ccfs.logs import get_logger, log_request
+from ccfs.model import errors
+from ccfs.protocol import error_codes, requests, responses, signed_url
+from ccfs.protocol.operations import READ_METHODS, Operation, iter_paths
+from ccfs.server import health, peer
+from ccfs.web.context import WebContext
+from ccfs.web.request import ClientDisconnected, Request, RsgiScope, build_request, drain_body, read_body
+from ccfs.web.responses.send import send_response
+from ccfs.web.responses.types import BytesResponse, Response
+
+BODY_OVERHEAD_BYTES = 1 << 16  # bytes that a JSON body may be longer than its largest field
+BLOCKING_THREADS = 64  # they wait, mostly: a location that is silent must not hold up what needs another one
+CLIENT_CLOSED_REQUEST = 499  # status in metrics and logs of a request whose sender went away: nobody got an answer
+
+Handler = Callable[..., Awaitable[Response]]
+OPERATION_HANDLERS: dict[str, Handler] = {
+    "getRecordFileUrlFromObs": recording_urls.get_record_file_url_from_obs,
+    "queryBillData": exports.query_bill_data,
+    "downloadBillFile": exports.download_bill_file,
+    "queryAgentOprInfoData": exports.query_agent_opr_info_data,
+    "downloadAgentOprInfoFile": exports.download_agent_opr_info_file,
+    "queryAgentSkillInfoData": exports.query_agent_skill_info_data,
+    "downloadAgentSkillInfoFile": exports.download_agent_skill_info_file,
+    "downloadRecordFile": recordings.download_record_file,
+    "downloadRecord": recordings.download_record,
+    "requestPlayVoice": playback.request_play_voice,
+    "downloadOiapRecord": voice_files.download_oiap_record,
+    "downloadIVRRecordFile": voice_files.download_ivr_record_file,
+    "ivr/downloadFile": voice_files.download_file,
+    "ivr/uploadFile": voice_files.upload_file,
+    "ivr/getFileHash": voice_files.get_file_hash,
+    "ivr/deleteFile": voice_files.delete_file,
+}
+PAGE_HANDLERS: dict[str, Handler] = {
+    "/healthz": health.get_health,
+    "/readyz": health.get_readiness,
+    "/metrics": health.get_metrics,
+    "/docs": docs.get_docs,
+    "/openapi.json": docs.get_openapi,
+}
+PREFIX_HANDLERS: dict[str, tuple[str, Handler]] = {  # paths that begin so; their names in metrics and in the log
+    signed_url.PATH_PREFIX: ("obs", recording_urls.download_by_signed_url),
+    PEERS: ("peer", peer.download_blob),
+}
+
+
+def _find_page_handler(path: str) -> tuple[str, Handler | None]:
+    """What a path that is no operation's is called, and who answers it."""
+    if path in PAGE_HANDLERS:
+        return path, PAGE_HANDLERS[path]
+    if router.matches(path):
+        return "console", None
+    return next((page for folder, page in PREFIX_HANDLERS.items() if path.startswith(folder)), ("other", None))
+
+
+class WebApp:
+    """The RSGI application of one web process."""
+
+    def __init__(self, here: WebContext) -> None:
+        self._context = here
+        here.database.read_timeout.seconds = here.settings.database_read_timeout_seconds
+        self._operations = dict(iter_paths())
+        self._body_limit = here.settings.upload_limit_mb * (1 << 20) * 3 // 2 + BODY_OVERHEAD_BYTES
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The server calls this once: as many threads as callers that may wait for a location or a database at once."""
+        loop.set_default_executor(ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="wait"))
+
+    async def __rsgi__(self, scope: RsgiScope, protocol: Any) -> None:
+        """Answer one request."""
+        began = time.perf_counter()
+        request = build_request(scope, secrets.token_hex(8))
+        operation = self._operations.get(request.path)
+        name = operation.name if operation else _find_page_handler(request.path)[0]
+        try:
+            status, code, size = await self._handle_and_send(request, operation, protocol)
+        except ClientDisconnected:
+            status, code, size = CLIENT_CLOSED_REQUEST, "", 0
+        self._record_request(request, name, status, code, size, began)
+
+    async def _handle_and_send(
+        self, request: Request, operation: Operation | None, protocol: Any
+    ) -> tuple[int, str, int]:
+        answer, code = await self._handle(request, operation, protocol)
+        try:
+            status, size = await send_response(self._context, request, answer, protocol)
+        except errors.CcfsError as error:
+            failure = self._error_response(request, operation, error)
+            code = error_codes.find_code(error).code
+            status, size = await send_response(self._context, request, failure, protocol)
+        return status, code, size
+
+    async def _handle(self, request: Request, operation: Operation | None, protocol: Any) -> tuple[Response, str]:
+        try:
+            if operation is None:
+                return await self._handle_page(request, protocol), ""
+            if request.method not in operation.methods:
+                await drain_body(request, protocol, self._body_limit)
+                return self._http_error_response(request, 405, operation.methods), ""
+            return await self._handle_operation(request, operation, protocol), error_codes.SUCCESS.code
+        except errors.CcfsError as error:
+            return self._error_response(request, operation, error), error_codes.find_code(error).code
+        except ClientDisconnected:
+            raise
+        except Exception:  # noqa: BLE001  of whatever kind: the caller gets an answer, and the log the reason
+            get_logger().exception("failed", action="request_failed", request=request.id, path=request.path)
+            return self._error_response(request, operation, errors.CcfsError()), error_codes.RESULT_CODES[
+                errors.CcfsError
+            ].code
+
+    async def _handle_page(self, request: Request, protocol: Any) -> Response:
+        if self._context.settings.console and router.matches(request.path):
+            return await router.handle_request(self._context, request, protocol)
+        await drain_body(request, protocol, self._body_limit)
+        _, page = _find_page_handler(request.path)
+        if page is None:
+            return self._http_error_response(request, 404)
+        if request.method not in READ_METHODS and not request.path.startswith(
+            PEERS
+        ):  # there strangers get one answer only
+            return self._http_error_response(request, 405, READ_METHODS)
+        return await page(self._context, request)
+
+    async def _handle_operation(self, request: Request, operation: Operation, protocol: Any) -> Response:
+        if operation.request_model is None:
+            return await playback.play_voice(self._context, request)
+        address = request.get_client_address(self._context.settings.trusted_proxies)
+        try:
+            picture = await self._context.get_tenant_snapshot()
+            auth.raise_if_locked(self._context, picture, address)
+        except errors.CcfsError:
+            await drain_body(request, protocol, self._body_limit)
+            raise
+        body = await read_body(request, protocol, self._body_limit)
+        caller = await auth.authenticate_client(self._context, picture, request, body, address)
+        ask = requests.parse_request(operation.request_model, body, flat=operation.envelope_optional)
+        return await OPERATION_HANDLERS[operation.name](self._context, caller, request, ask)
+
+    def _error_response(self, request: Request, operation: Operation | None, error: errors.CcfsError) -> Response:
+        if isinstance(error, errors.Unauthorised):
+            return self._http_error_response(request, 401)
+        if isinstance(error, errors.AddressLocked):
+            return self._http_error_response(request, 403)
+        if operation is None:
+            return self._http_error_response(request, 500)
+        language = self._context.settings.language
+        body = responses.build_failure(
+            error, mirror=operation.legacy_response, data=operation.failure_data, language=language
+        )
+        kind = responses.JSON_TYPE if operation.is_signed else responses.PLAY_FAILURE_TYPE
+        return BytesResponse(body=body, content_type=kind)
+
+    def _http_error_response(self, request: Request, status: int, methods: Sequence[str] = ()) -> BytesResponse:
+        now_ms = int(self._context.now().timestamp() * 1000)
+        return BytesResponse(
+            body=responses.build_http_error(status, request.path, now_ms),
+            status=status,
+            allowed_methods=", ".join(methods),
+        )
+
+    def _record_request(self, request: Request, name: str, status: int, code: str, size: int, began: float) -> None:
+        seconds = time.perf_counter() - began
+        self._context.metrics.record_request(name, status, code, size, seconds)
+        if self._context.settings.log_requests:
+            log_request(request.id, name, status, code, size, seconds)

@@ -1,0 +1,103 @@
+"""What takes time, from a node's parts: of the process that works, and of commands that do the same by hand."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.model.exports.callback_url import list_private_hosts
+from ccfs.server import config
+from ccfs.server.node import Node, utc_now
+from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
+from ccfs.workers.callbacks import worker
+from ccfs.workers.callbacks.http_client import CallbackHttpClient
+from ccfs.workers.callbacks.worker import CallbackIdentity, CallbackWorker
+from ccfs.workers.exports.worker import ExportDeps, ExportWorker
+from ccfs.workers.heartbeat import Heartbeat
+from ccfs.workers.maintenance import retention
+from ccfs.workers.maintenance.retention import RetentionJob
+from ccfs.workers.storage.mover import BlobMover
+
+
+def build_heartbeat(node: Node, address: str) -> Heartbeat:
+    """What tells the others that this node lives, and reaches them at `address`."""
+    return Heartbeat(node.database, node.build_node_record(address), node.liveness_timeout, utc_now)
+
+
+def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
+    """What sends callbacks."""
+    of_deliveries = worker.DeliveryConfig(
+        schedule=config.build_retry_schedule(node.settings),
+        host_with_port=node.settings.callback_host_with_port,
+        load_identities=build_sender_directory(node),
+        now=heart.now,
+        is_draining=lambda: heart.is_draining,
+    )
+    egress = CallbackHttpClient(trusted=TrustStore(node.database), trust_all=node.settings.ssl_trust_all)
+    return CallbackWorker(node.database, egress, of_deliveries)
+
+
+def build_sender_directory(node: Node) -> Callable[[], Callable[[int], CallbackIdentity]]:
+    """What tells, each time it is asked, what tells by app who announces for it at this moment."""
+    # Never old: a prefix that was bound just now is bound for the callback that is sent now, too.
+    fresh = TenantCache(node.database, node.secret_box, patience=0, by_one_thread=True)
+
+    def at_this_moment() -> Callable[[int], CallbackIdentity]:
+        picture = fresh.get_snapshot(utc_now())
+
+        def sender_of(app: int) -> CallbackIdentity:
+            bound = picture.callback_prefixes.get(app, {})
+            key = picture.signing_keys.get(app)
+            return CallbackIdentity(key=key, prefixes=list(bound), private_hosts=list_private_hosts(bound))
+
+        return sender_of
+
+    return at_this_moment
+
+
+def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:
+    """What makes exports; `ready` is called when one is."""
+    shop = ExportDeps(
+        database=node.database,
+        primary_location=node.primary_location,
+        settings=node.settings,
+        now=heart.now,
+        on_ready=ready,
+        is_draining=lambda: heart.is_draining,
+    )
+    return ExportWorker(shop)
+
+
+def build_mover(
+    node: Node, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None
+) -> BlobMover:
+    """What moves bytes between locations."""
+    return BlobMover(
+        database=node.database,
+        locations=node.locations,
+        now=utc_now,
+        grace=timedelta(seconds=node.settings.move_grace_seconds),
+        url_grace=timedelta(seconds=node.settings.obs_url_seconds),
+        is_stopped=is_stopped,
+        on_progress=progress,
+    )
+
+
+def build_retention_job(node: Node) -> RetentionJob:
+    """What makes months ahead and lets old ones go."""
+    rows = node.settings.retention_months
+    stay = retention.RetentionPolicy(row_months=rows, recording_months=node.settings.recording_retention_months or rows)
+    return RetentionJob(node.database, stay, utc_now)
+
+
+def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:
+    """What gathers the recordings that people take along."""
+    desk = BulkWorkerDeps(
+        database=node.database,
+        locations=node.locations,
+        settings=node.settings,
+        now=heart.now,
+        is_draining=lambda: heart.is_draining,
+        find_replica=node.replicas.find,
+    )
+    return BulkDownloadWorker(desk)

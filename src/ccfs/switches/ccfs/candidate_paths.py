@@ -1,0 +1,38 @@
+"""Where the bytes of an indexed recording may lie, as paths only: nothing here looks at a disk."""
+
+import re
+
+from ccfs.switches.ccfs.rows import IndexedRecording
+
+_DRIVE = re.compile(r"([A-Za-z]):/*(.*)", re.DOTALL)
+_EXTENSIONS = (".wav", ".WAV", ".v3", ".V3")  # a .V3 is a WAV file by content; people rename it
+
+
+def list_candidate_paths(indexed: IndexedRecording) -> tuple[str, ...]:
+    """Relative POSIX paths under the recordings' folder where the file may be, best first.
+
+    The drive letter may be a folder, in either case, or left out; then come the index's own file name and, last, the
+    bare names. No path is absolute or has an empty part, ``.``, ``..`` or NUL.
+    """
+    whole = [*_list_drive_variants(indexed.original_file_name), indexed.file_name.lstrip("/")]
+    bare = [path.rpartition("/")[2] for path in (indexed.original_file_name, indexed.file_name)]
+    spelled = (variant for path in [*whole, *bare] for variant in _list_extension_variants(path))
+    return tuple(dict.fromkeys(path for path in spelled if _is_safe(path)))
+
+
+def _list_drive_variants(name: str) -> list[str]:
+    if not (split := _DRIVE.fullmatch(name)):
+        return [name.lstrip("/")]
+    drive, rest = split.groups()
+    return [f"{drive}/{rest}", f"{drive.swapcase()}/{rest}", rest]
+
+
+def _list_extension_variants(path: str) -> list[str]:
+    stem, dot, extension = path.rpartition(".")
+    if not dot or "/" in extension:
+        return [path]
+    return [path, *(stem + other for other in _EXTENSIONS)]
+
+
+def _is_safe(path: str) -> bool:
+    return "\0" not in path and "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))

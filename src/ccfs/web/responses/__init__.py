@@ -1,0 +1,1 @@
+"""Responses as values, and how they are sent."""

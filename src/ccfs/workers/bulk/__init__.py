@@ -1,0 +1,1 @@
+"""Preparing bulk downloads."""

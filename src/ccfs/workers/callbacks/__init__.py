@@ -1,0 +1,1 @@
+"""Delivering callbacks: the only outgoing HTTP."""

@@ -1,0 +1,105 @@
+"""Which addresses a callback may be sent to: pure rules on addresses, after the IANA special-purpose registries.
+
+A public address is good for everyone. An internal one needs the operator's word for that very host. What is neither
+(link-local, where clouds keep their metadata, multicast, documentation, tunnels) is never reached through a name.
+"""
+
+from collections.abc import Collection
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+
+from ccfs.model.exports.callback_url import Address, CallbackUrl
+
+
+class AddressScope(Enum):
+    """How far one callback may reach."""
+
+    PUBLIC = "public"  # public addresses only
+    INTERNAL = "internal"  # and internal ones: a name of which the operator said so, and localhost
+    LITERAL = "literal"  # the address that the operator wrote into the bound prefix, whatever it is
+
+
+def get_address_scope(url: CallbackUrl, private_hosts: Collection[str]) -> AddressScope:
+    """How far a URL may reach that begins with a bound prefix; `private_hosts` as in CallbackUrl.site."""
+    if url.address:
+        return AddressScope.LITERAL  # a prefix that it begins with names this address
+    return AddressScope.INTERNAL if url.host == "localhost" or url.host_port in private_hosts else AddressScope.PUBLIC
+
+
+def can_connect(address: str, reach: AddressScope) -> bool:
+    """Whether a socket may lead to the address, as getaddrinfo or getpeername names it."""
+    try:
+        plain = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return reach is AddressScope.LITERAL or is_public(plain) or (reach is AddressScope.INTERNAL and is_internal(plain))
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address belongs to somebody on the internet, and to nobody nearer."""
+    address = _unwrap_ipv4(address)
+    if isinstance(address, IPv4Address):
+        return not _is_in(address, _INTERNAL_V4) and not _is_in(address, _SPECIAL_V4)
+    return address in _GLOBAL_V6 and not _is_in(address, _SPECIAL_V6)
+
+
+def is_internal(address: Address) -> bool:
+    """Whether the address is this machine's, or of a private network."""
+    address = _unwrap_ipv4(address)
+    if isinstance(address, IPv4Address):
+        return _is_in(address, _INTERNAL_V4)
+    return _is_in(address, _INTERNAL_V6)
+
+
+def _unwrap_ipv4(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for: mapped, or translated by NAT64 under its well-known prefix.
+
+    Addresses under the local NAT64 prefix 64:ff9b:1::/48 carry one, too, but where in them is known to their network
+    only (RFC 8215): these are neither public nor internal. So are 6to4 and Teredo: nobody needs those tunnels any more.
+    """
+    if isinstance(address, IPv4Address):
+        return address
+    is_translated = address in _NAT64
+    return address.ipv4_mapped or (IPv4Address(int(address) & 0xFFFFFFFF) if is_translated else address)
+
+
+def _is_in(address: Address, networks: Collection[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _parse_v4_networks(*networks: str) -> tuple[IPv4Network, ...]:
+    return tuple(map(IPv4Network, networks))
+
+
+def _parse_v6_networks(*networks: str) -> tuple[IPv6Network, ...]:
+    return tuple(map(IPv6Network, networks))
+
+
+_INTERNAL_V4 = _parse_v4_networks(
+    "127.0.0.0/8",  # loopback
+    "10.0.0.0/8",  # private, RFC 1918
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",  # behind a carrier's NAT
+)
+_SPECIAL_V4 = _parse_v4_networks(
+    "0.0.0.0/8",  # this host; Linux takes it for loopback
+    "169.254.0.0/16",  # link-local
+    "192.0.0.0/24",  # protocol assignments
+    "192.0.2.0/24",  # documentation
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "192.88.99.0/24",  # 6to4 relays
+    "198.18.0.0/15",  # benchmarks
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, broadcast
+)
+_GLOBAL_V6 = IPv6Network("2000::/3")  # all else is loopback, link-local, multicast, … or not given to anyone
+_INTERNAL_V6 = _parse_v6_networks("::1/128", "fc00::/7", "fec0::/10")  # loopback, unique local, site-local
+_SPECIAL_V6 = _parse_v6_networks(
+    "2001::/23",  # protocol assignments, Teredo and ORCHID among them
+    "2001:db8::/32",  # documentation
+    "3fff::/20",
+    "2002::/16",  # 6to4
+)
+_NAT64 = IPv6Network("64:ff9b::/96")

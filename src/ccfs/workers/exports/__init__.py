@@ -1,0 +1,1 @@
+"""Generating exports: CSV files in a zip."""

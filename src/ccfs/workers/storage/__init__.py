@@ -1,0 +1,1 @@
+"""Moving blobs between locations and deleting orphans."""
