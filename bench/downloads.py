@@ -27,12 +27,12 @@ from ccfs.server.node import Node
 from ccfs.settings import load_settings
 
 SIZES = {"50 KB": 50_000, "480 KB": 480_000, "1.4 MB": 1_400_000, "28 MB": 28_000_000}
-RANGE = "Range: bytes=1000000-1065535"
+RANGE_HEADER = "Range: bytes=1000000-1065535"
 AK, SK = "BENCH", "bench-secret"
-AIMS = {"50 KB": 0.2, "480 KB": 0.6, "1.4 MB": 1.0, "28 MB": 1.0, "64 KB ranges of 28 MB": 0.2}
+TARGET_RATIOS = {"50 KB": 0.2, "480 KB": 0.6, "1.4 MB": 1.0, "28 MB": 1.0, "64 KB ranges of 28 MB": 0.2}
 
 
-def prepare(data: Path, files: Path) -> dict[str, str]:
+def prepare_recordings(data: Path, files: Path) -> dict[str, str]:
     """One recording of each size in ccfs and in nginx's folder; size -> index name."""
     node = Node(load_settings({}, data=data))
     now = datetime.now(UTC)
@@ -68,7 +68,7 @@ def prepare(data: Path, files: Path) -> dict[str, str]:
     return names
 
 
-def script(work: Path, port: int, name: str) -> Path:
+def write_wrk_script(work: Path, port: int, name: str) -> Path:
     """A wrk script that sends one signed request again and again."""
     body = json.dumps({"request": {"version": "2.0"}, "msgBody": {"fileName": name}})
     headers = {
@@ -88,11 +88,11 @@ def script(work: Path, port: int, name: str) -> Path:
     return path
 
 
-def kinds(names: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def iter_cases(names: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """Label, index name, Range header."""
     for label, name in names.items():
         yield label, name, ""
-    yield "64 KB ranges of 28 MB", names["28 MB"], RANGE
+    yield "64 KB ranges of 28 MB", names["28 MB"], RANGE_HEADER
 
 
 def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
@@ -100,19 +100,19 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     data.mkdir()
     files.mkdir()
     work.chmod(0o755)
-    names = prepare(data, files)
+    names = prepare_recordings(data, files)
     settings = {"CCFS_WORKERS": str(options.workers)}
     rows = []
-    with servers.nginx(files, work, options.workers) as rival, servers.ccfs(data, settings) as (port, pid):
+    with servers.run_nginx(files, work, options.workers) as rival, servers.run_ccfs(data, settings) as (port, pid):
         url = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
-        for label, name, header in kinds(names):
-            lua, plain = script(work, port, name), f"http://127.0.0.1:{rival}/{name.rpartition('/')[2]}"
+        for label, name, header in iter_cases(names):
+            lua, plain = write_wrk_script(work, port, name), f"http://127.0.0.1:{rival}/{name.rpartition('/')[2]}"
             ours, theirs = [], []
             for _ in range(options.rounds):
-                theirs.append(servers.wrk(plain, options.seconds, header=header))
-                ours.append(servers.wrk(url, options.seconds, script=lua, header=header))
-            requests = servers.paired([one["requests"] for one in ours], [one["requests"] for one in theirs])
-            volume = servers.paired([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
+                theirs.append(servers.run_wrk(plain, options.seconds, header=header))
+                ours.append(servers.run_wrk(url, options.seconds, script=lua, header=header))
+            requests = servers.compare_pairs([one["requests"] for one in ours], [one["requests"] for one in theirs])
+            volume = servers.compare_pairs([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
             rows.append(
                 {
                     "file": label,
@@ -120,8 +120,8 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
                     "min": requests["min"],
                     "max": requests["max"],
                     "bytes/s ccfs:nginx": volume["median"],
-                    "aim": AIMS[label],
-                    "ccfs MB resident": round(servers.rss_mb(pid)),
+                    "aim": TARGET_RATIOS[label],
+                    "ccfs MB resident": round(servers.measure_rss_mb(pid)),
                 }
             )
     return rows

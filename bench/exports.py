@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 import _servers as servers
 import psycopg
-from _calls import APP, DAY, FIRST, filled
+from _call_database import APP, DAY, FIRST_DAY, create_filled_database
 
 from ccfs.db.engine import Database, open_database
 from ccfs.db.export_csv import get_header, iter_csv_chunks
@@ -43,11 +43,11 @@ from ccfs.workers.exports.zip_writer import ExportTableRows, ExportZipLayout, it
 
 ROOT = Path(__file__).parents[1]
 ZONES = {"100": ZoneInfo("Asia/Shanghai")}
-WHOLE = TimeWindow(begin=FIRST, end=FIRST + 3650 * DAY)
-ONE_DAY = TimeWindow(begin=FIRST + DAY, end=FIRST + 2 * DAY)
+FULL_WINDOW = TimeWindow(begin=FIRST_DAY, end=FIRST_DAY + 3650 * DAY)
+ONE_DAY_WINDOW = TimeWindow(begin=FIRST_DAY + DAY, end=FIRST_DAY + 2 * DAY)
 
 
-def make(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
+def measure_export(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
     """Our export, in this process: seconds, rows and MB."""
     database = open_database(url)
     begin = time.perf_counter()
@@ -61,38 +61,38 @@ def make(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
                 yield chunk
 
         part = ExportTableRows(table="call", header=get_header("call", with_tail=True), chunks=counted())
-        out.writelines(iter_export_zip([part], ExportZipLayout(max_rows=10**9, has_header=False), FIRST, 0))
+        out.writelines(iter_export_zip([part], ExportZipLayout(max_rows=10**9, has_header=False), FIRST_DAY, 0))
     seconds = time.perf_counter() - begin
     peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())  # getrusage would tell our parent's
     return {"seconds": seconds, "rows": rows, "MB": int(peak[1]) / 1e3 if peak else 0}
 
 
-def ours(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
+def measure_export_process(url: str, window: TimeWindow, target: Path) -> dict[str, float]:
     """Our export in a process of its own, which has been started before the time counts."""
     command = [sys.executable, __file__, "--make", url, window.begin.isoformat(), window.end.isoformat(), str(target)]
     found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return found
 
 
-def piped(command: list[str], target: Path) -> float:
+def measure_gzip_pipe(command: list[str], target: Path) -> float:
     """Seconds of a command whose output goes through gzip -1 into a file."""
     begin = time.perf_counter()
     subprocess.run(f"{shlex.join(command)} | gzip -1 >{shlex.quote(str(target))}", shell=True, check=True)
     return time.perf_counter() - begin
 
 
-def psql(url: str, query: str) -> list[str]:
+def build_psql_command(url: str, query: str) -> list[str]:
     return ["psql", url.replace("+psycopg", ""), "-qc", "SET timezone = 'UTC'", "-c", f"\\copy ({query}) to stdout csv"]
 
 
-def own_query(url: str) -> str:
+def build_own_query(url: str) -> str:
     """The SELECT that ccfs gives to COPY, with its values."""
-    cells, zones = EXPORT_SOURCES["call"].list_column_specs(with_tail=True), compute_zone_offsets(ZONES, WHOLE)
+    cells, zones = EXPORT_SOURCES["call"].list_column_specs(with_tail=True), compute_zone_offsets(ZONES, FULL_WINDOW)
     question = ExportQuery(
         app=APP,
         source=EXPORT_SOURCES["call"],
         column_specs=cells,
-        window=WHOLE,
+        window=FULL_WINDOW,
         filter=ExportFilter(),
         zone_offsets=zones,
     )
@@ -101,7 +101,7 @@ def own_query(url: str) -> str:
         return psycopg.ClientCursor(connection).mogrify(query.encode(), values).replace("\n", " ")
 
 
-def plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str) -> str:
+def build_plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str) -> str:
     """A SELECT as people write it; `time_of` and `text_of` format a column, called {}."""
     names = get_header("call", with_tail=True)[1:]
     texts = {"account_id", "cc_id", "agent_id", "call_id", "caller_no", "callee_no", "vdn_id", *names[-2:]}
@@ -114,19 +114,22 @@ def plain_query(time_of: str, text_of: str, begin: str, end: str, collation: str
     return f"SELECT '{APP.ak}', {columns} FROM cdrs WHERE {where} ORDER BY {order}"
 
 
-def rivals(database: Database, url: str) -> dict[str, list[str]]:
+def build_rival_commands(database: Database, url: str) -> dict[str, list[str]]:
     """Commands that write the same lines as we do."""
     if database.is_sqlite:
-        begin, end = (str(int(moment.timestamp()) * 10**6) for moment in (WHOLE.begin, WHOLE.end))
-        query = plain_query("datetime({} / 1000000 + 28800, 'unixepoch')", "{}", begin, end, "")
+        begin, end = (str(int(moment.timestamp()) * 10**6) for moment in (FULL_WINDOW.begin, FULL_WINDOW.end))
+        query = build_plain_query("datetime({} / 1000000 + 28800, 'unixepoch')", "{}", begin, end, "")
         return {"sqlite3 -csv": ["sqlite3", "-csv", str(database.engine.url.database), query]}
     stamp = "to_char({} AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS')"
-    begin, end = (f"'{moment.isoformat()}'" for moment in (WHOLE.begin, WHOLE.end))
-    plain = plain_query(stamp, "NULLIF({}, '')", begin, end, ' COLLATE "C"')
-    return {"psql, our SELECT": psql(url, own_query(url)), "psql, to_char": psql(url, plain)}
+    begin, end = (f"'{moment.isoformat()}'" for moment in (FULL_WINDOW.begin, FULL_WINDOW.end))
+    plain = build_plain_query(stamp, "NULLIF({}, '')", begin, end, ' COLLATE "C"')
+    return {
+        "psql, our SELECT": build_psql_command(url, build_own_query(url)),
+        "psql, to_char": build_psql_command(url, plain),
+    }
 
 
-def must_be_alike(zipped: Path, gzipped: Path, lines: int = 100_000) -> None:
+def require_same_rows(zipped: Path, gzipped: Path, lines: int = 100_000) -> None:
     """End the benchmark unless both files begin with the same rows."""
     with zipfile.ZipFile(zipped) as members, gzip.open(gzipped, "rt", newline="") as theirs:
         own = io.TextIOWrapper(members.open(members.namelist()[0]), newline="")
@@ -137,65 +140,71 @@ def must_be_alike(zipped: Path, gzipped: Path, lines: int = 100_000) -> None:
                 return
 
 
-def against(what: str, url: str, rival: list[str], rounds: int, work: Path) -> dict[str, Any]:
+def compare_with_rival(what: str, url: str, rival: list[str], rounds: int, work: Path) -> dict[str, Any]:
     """The rival's seconds over ours: a ratio of rows/s."""
     theirs, own = [], []
     for _ in range(rounds):
-        theirs.append(piped(rival, work / "rival.gz"))
-        own.append(ours(url, WHOLE, work / "ours.zip"))
-        must_be_alike(work / "ours.zip", work / "rival.gz")
-    ratio = servers.paired(theirs, [one["seconds"] for one in own])
+        theirs.append(measure_gzip_pipe(rival, work / "rival.gz"))
+        own.append(measure_export_process(url, FULL_WINDOW, work / "ours.zip"))
+        require_same_rows(work / "ours.zip", work / "rival.gz")
+    ratio = servers.compare_pairs(theirs, [one["seconds"] for one in own])
     best = min(own, key=lambda one: one["seconds"])
     sizes = {name: round((work / name).stat().st_size / 1e6, 1) for name in ("ours.zip", "rival.gz")}
-    return row(what, best, ratio) | {"zip MB": sizes["ours.zip"], "gz MB": sizes["rival.gz"]}
+    return build_row(what, best, ratio) | {"zip MB": sizes["ours.zip"], "gz MB": sizes["rival.gz"]}
 
 
-def row(what: str, best: dict[str, float], ratio: dict[str, float]) -> dict[str, Any]:
+def build_row(what: str, best: dict[str, float], ratio: dict[str, float]) -> dict[str, Any]:
     speed = round(best["rows"] / best["seconds"] / 1e3)
     return {"what": what, "rows": int(best["rows"]), "krows/s": speed, "speed ccfs:rival": ratio["median"]} | {
         "min": ratio["min"], "max": ratio["max"], "RSS MB": round(best["MB"]),
     }  # fmt: skip
 
 
-def a_day(what: str, small: str, large: str, rounds: int, work: Path) -> dict[str, Any]:
+def compare_one_day(what: str, small: str, large: str, rounds: int, work: Path) -> dict[str, Any]:
     """Seconds of a day out of few rows over seconds of it out of many: 1 where the size costs nothing."""
-    ours(large, ONE_DAY, work / "ours.zip")
-    pairs = [[ours(url, ONE_DAY, work / "ours.zip") for url in (small, large)] for _ in range(rounds)]
-    ratio = servers.paired([one["seconds"] for one, _ in pairs], [other["seconds"] for _, other in pairs])
+    measure_export_process(large, ONE_DAY_WINDOW, work / "ours.zip")
+    pairs = [
+        [measure_export_process(url, ONE_DAY_WINDOW, work / "ours.zip") for url in (small, large)]
+        for _ in range(rounds)
+    ]
+    ratio = servers.compare_pairs([one["seconds"] for one, _ in pairs], [other["seconds"] for _, other in pairs])
     none: dict[str, Any] = {"zip MB": "", "gz MB": ""}
-    return row(what, min((other for _, other in pairs), key=lambda one: one["seconds"]), ratio) | none
+    return build_row(what, min((other for _, other in pairs), key=lambda one: one["seconds"]), ratio) | none
 
 
 @contextmanager
-def databases(sizes: list[int], work: Path) -> Iterator[dict[str, list[str]]]:
-    """The URLs of filled databases of both engines, in the order of the sizes."""
+def create_databases(sizes: list[int], work: Path) -> Iterator[dict[str, list[str]]]:
+    """The URLs of create_filled_database databases of both engines, in the order of the sizes."""
     sys.path.append(str(ROOT))
     from tests import servers as started
 
     with ExitStack() as stack:
-        server = stack.enter_context(started.postgres())
+        server = stack.enter_context(started.run_postgres())
         urls = {
-            "postgresql": [stack.enter_context(started.database(server)) for _ in sizes],
+            "postgresql": [stack.enter_context(started.create_database(server)) for _ in sizes],
             "sqlite": [f"sqlite:///{work / str(size)}.db" for size in sizes],
         }
         for of_engine in urls.values():
             for url, size in zip(of_engine, sizes, strict=True):
-                filled(url, size).close()
+                create_filled_database(url, size).close()
         yield urls
 
 
-def measured(sizes: list[int], rounds: int, work: Path) -> list[dict[str, Any]]:
+def measure_all(sizes: list[int], rounds: int, work: Path) -> list[dict[str, Any]]:
     rows = []
-    with databases(sizes, work) as urls:
+    with create_databases(sizes, work) as urls:
         for engine, of_engine in urls.items():
             for url in of_engine:
                 database = open_database(url)
-                found: dict[str, list[str]] = rivals(database, url)
+                found: dict[str, list[str]] = build_rival_commands(database, url)
                 database.close()
-                rows += [against(f"whole table : {name}", url, rival, rounds, work) for name, rival in found.items()]
+                rows += [
+                    compare_with_rival(f"whole table : {name}", url, rival, rounds, work)
+                    for name, rival in found.items()
+                ]
             if len(sizes) > 1:
                 rows.append(
-                    a_day(
+                    compare_one_day(
                         f"{engine}: a day of {sizes[-1]} : of {sizes[0]}", of_engine[0], of_engine[-1], 3 * rounds, work
                     )
                 )
@@ -213,10 +222,10 @@ def main() -> None:
     if options.make:
         url, begin, end, target = options.make
         window = TimeWindow(begin=datetime.fromisoformat(begin), end=datetime.fromisoformat(end))
-        print(json.dumps(make(url, window, Path(target))))
+        print(json.dumps(measure_export(url, window, Path(target))))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        servers.report("exports", measured(options.rows, options.rounds, Path(folder)), options.json)
+        servers.report("exports", measure_all(options.rows, options.rounds, Path(folder)), options.json)
 
 
 if __name__ == "__main__":

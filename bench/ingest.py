@@ -27,86 +27,88 @@ from ccfs.settings import load_settings
 
 CCFS = str(Path(sys.executable).parent / "ccfs")
 SECONDS = 30  # of a recording
-FIRST = 1704067200  # epoch of the first call
+FIRST_EPOCH = 1704067200  # epoch of the first call
 
 
-def cdr_line(number: int, chance: random.Random) -> str:
+def build_cdr_line(number: int, chance: random.Random) -> str:
     """One line as cdr_csv writes it with all columns; every fourth is a second leg of the call before it."""
     call = number - (number % 4 == 3)
-    begin, agent = FIRST + number * 7, 1001 + chance.randrange(40)
+    begin, agent = FIRST_EPOCH + number * 7, 1001 + chance.randrange(40)
     start, answer, end = (
         datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (begin, begin + 5, begin + 65)
     )
     caller = f"0207946{chance.randrange(1000):04d}"
     return (
         f'"","{caller}","600","from-trunk","""Caller"" <{caller}>","PJSIP/trunk-{number:08x}","PJSIP/{agent}-{number:08x}",'
-        f'"Queue","600,t,,,60","{start}","{answer}","{end}",65,60,"ANSWERED","DOCUMENTATION","{FIRST + call * 7}.{call}",'
-        f'"","","{FIRST + call * 7}.{call}","{number}"\n'
+        f'"Queue","600,t,,,60","{start}","{answer}","{end}",65,60,"ANSWERED","DOCUMENTATION","{FIRST_EPOCH + call * 7}.{call}",'
+        f'"","","{FIRST_EPOCH + call * 7}.{call}","{number}"\n'
     )
 
 
-def leave(folder: Path, lines: int, files: int) -> None:
+def write_switch_files(folder: Path, lines: int, files: int) -> None:
     """A CDR file, and recordings of its first calls."""
     chance = random.Random(1)
     with open(folder / "Master.csv", "w") as file:
-        file.writelines(cdr_line(number, chance) for number in range(lines))
+        file.writelines(build_cdr_line(number, chance) for number in range(lines))
     (folder / "monitor").mkdir()
     sound = chance.randbytes(8000 * SECONDS)
     head = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=len(sound))
     for number in range(files):
         call = number * 4  # none of them a second leg
         unique = call.to_bytes(8, "big")
-        (folder / "monitor" / f"{FIRST + call * 7}.{call}.wav").write_bytes(head + unique + sound[8:])
+        (folder / "monitor" / f"{FIRST_EPOCH + call * 7}.{call}.wav").write_bytes(head + unique + sound[8:])
 
 
-def timed(command: list[str]) -> tuple[float, float]:
+def run_timed(command: list[str]) -> tuple[float, float]:
     """Wall seconds of a command, and the largest resident memory of any child so far in MB."""
     begin = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
 
 
-def fresh(folder: Path) -> Path:
+def create_empty_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
 
 
-def ours(work: Path, source: Path, *, recordings: bool) -> tuple[float, float]:
+def measure_ingest(work: Path, source: Path, *, recordings: bool) -> tuple[float, float]:
     """Ingest of the CDRs; with `recordings`, of these alone, the CDRs having gone in before."""
-    data = fresh(work / "data")
+    data = create_empty_folder(work / "data")
     at = ["--data", str(data)]
     subprocess.run([CCFS, "app", "add", "bench", "--ak", "BENCH", *at], check=True, capture_output=True)
     account = ["--app", "BENCH", "--account", "b", "--vdn", "1"]
     subprocess.run([CCFS, "account", "add", *account, "--zone", "UTC", *at], check=True, capture_output=True)
     command = [CCFS, "ingest", "asterisk", *account, "--cdr", str(source / "Master.csv"), "--json", *at]
     if not recordings:
-        return timed(command)
-    timed(command)
-    return timed([*command, "--recordings", str(source / "monitor")])
+        return run_timed(command)
+    run_timed(command)
+    return run_timed([*command, "--recordings", str(source / "monitor")])
 
 
-def imported(work: Path, source: Path) -> float:
-    database = fresh(work / "rival") / "cdr.db"
+def measure_sqlite_import(work: Path, source: Path) -> float:
+    database = create_empty_folder(work / "rival") / "cdr.db"
     columns = ",".join(f"c{number}" for number in range(21))
     script = f"CREATE TABLE cdr({columns});\n.mode csv\n.import {source / 'Master.csv'} cdr\n"
-    return timed(["sh", "-c", f"sqlite3 {database} <<'END'\n{script}END\n"])[0]
+    return run_timed(["sh", "-c", f"sqlite3 {database} <<'END'\n{script}END\n"])[0]
 
 
-def copied(work: Path, source: Path) -> float:
-    target = fresh(work / "rival")
+def measure_file_copy(work: Path, source: Path) -> float:
+    target = create_empty_folder(work / "rival")
     command = f"cp -r {source / 'monitor'} {target}/ && find {target} -name '*.wav' -print0 | xargs -0 sha256sum"
-    return timed(["sh", "-c", command])[0]
+    return run_timed(["sh", "-c", command])[0]
 
 
-def row(what: str, rounds: int, mine: Callable[[], tuple[float, float]], rival: Callable[[], float]) -> dict[str, Any]:
+def build_row(
+    what: str, rounds: int, mine: Callable[[], tuple[float, float]], rival: Callable[[], float]
+) -> dict[str, Any]:
     """The rival's seconds over ours: a ratio of speeds."""
     theirs, own, memory = [], [], 0.0
     for _ in range(rounds):
         theirs.append(rival())
         seconds, memory = mine()
         own.append(seconds)
-    ratio = servers.paired(theirs, own)
+    ratio = servers.compare_pairs(theirs, own)
     return {
         "what": what,
         "speed ccfs:rival": ratio["median"],
@@ -125,21 +127,21 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        source = fresh(work / "switch")
-        leave(source, options.lines, options.files)
+        source = create_empty_folder(work / "switch")
+        write_switch_files(source, options.lines, options.files)
         Node(load_settings({}, data=work / "warm")).database.close()
         rows = [
-            row(
+            build_row(
                 "rows/s, sqlite3 .import",
                 options.rounds,
-                lambda: ours(work, source, recordings=False),
-                lambda: imported(work, source),
+                lambda: measure_ingest(work, source, recordings=False),
+                lambda: measure_sqlite_import(work, source),
             ),
-            row(
+            build_row(
                 "MB/s, cp + sha256sum",
                 options.rounds,
-                lambda: ours(work, source, recordings=True),
-                lambda: copied(work, source),
+                lambda: measure_ingest(work, source, recordings=True),
+                lambda: measure_file_copy(work, source),
             ),
         ]
     servers.report(f"ingest of {options.lines} lines and {options.files} recordings", rows, options.json)

@@ -28,7 +28,7 @@ from typing import Any
 import _servers as servers
 import psycopg
 import sqlalchemy as sa
-from _calls import APP, FIRST, ROW, analyse, fill, opened
+from _call_database import APP, CDR_COLUMNS, FIRST_DAY, analyse, create_database, insert_rows
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls.search import CONTINUED_SEARCH_SECONDS
@@ -42,29 +42,29 @@ from ccfs.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 DAYS = 365
-AGENT = "n % 2 = 1"
+IS_AGENT_SQL = "n % 2 = 1"
 
 
-def _any(number: str, factor: int, count: int) -> str:
+def _hashed_value_sql(number: str, factor: int, count: int) -> str:
     """One of so many values, as a hash of a number: those of one factor tell nothing of those of another."""
     return f"CAST({number} AS bigint) * {factor} % 2147483647 / 1009 % {count}"
 
 
-LEG = ROW | {
-    "agent_id": f"CASE WHEN {AGENT} THEN CAST({_any('n', 1299709, 500)} AS text) ELSE '' END",
-    "caller_no": f"'0207' || CAST({_any('n / 2', 179424673, 200_000)} AS text)",
-    "callee_no": f"'60' || CAST({_any('n / 2', 15485863, 50)} AS text)",
-    "current_skill_id": f"'q' || CAST({_any('n / 2', 67867967, 20)} AS text)",
-    "talk_seconds": f"CASE WHEN {AGENT} THEN {_any('n', 32452843, 600)} ELSE 0 END",
+LEG_COLUMNS = CDR_COLUMNS | {
+    "agent_id": f"CASE WHEN {IS_AGENT_SQL} THEN CAST({_hashed_value_sql('n', 1299709, 500)} AS text) ELSE '' END",
+    "caller_no": f"'0207' || CAST({_hashed_value_sql('n / 2', 179424673, 200_000)} AS text)",
+    "callee_no": f"'60' || CAST({_hashed_value_sql('n / 2', 15485863, 50)} AS text)",
+    "current_skill_id": f"'q' || CAST({_hashed_value_sql('n / 2', 67867967, 20)} AS text)",
+    "talk_seconds": f"CASE WHEN {IS_AGENT_SQL} THEN {_hashed_value_sql('n', 32452843, 600)} ELSE 0 END",
     "direction": "CASE WHEN {0} < 700 THEN 0 WHEN {0} < 995 THEN 1 ELSE 2 END".replace(
-        "{0}", _any("n / 2", 49979687, 1000)
+        "{0}", _hashed_value_sql("n / 2", 49979687, 1000)
     ),
 }
-CALL = ROW["call_id"].replace("n / 8", "n / 4").replace("n / 2", "n")
-TAPE = {
+CALL_ID_SQL = CDR_COLUMNS["call_id"].replace("n / 8", "n / 4").replace("n / 2", "n")
+RECORDING_COLUMNS = {
     "app": "1",
     "account_id": "'100'",
-    "call_id": f"CASE WHEN {_any('n', 86028121, 5)} = 0 THEN 'x' || CAST(n AS text) ELSE {CALL} END",
+    "call_id": f"CASE WHEN {_hashed_value_sql('n', 86028121, 5)} = 0 THEN 'x' || CAST(n AS text) ELSE {CALL_ID_SQL} END",
     "file_name": "'/f/' || CAST(n AS text)",
     "original_file_name": "'Y' || CAST(n AS text)",
     "call_begin": "{0}",
@@ -76,11 +76,11 @@ TAPE = {
     "location_id": "'0'",
     "key": "'k' || CAST(n AS text)",
 }
-MONTH = {
+MONTH_SQL = {
     True: "CAST(strftime('%Y%m', {0} / 1000000, 'unixepoch') AS integer)",
     False: "CAST(to_char({0} AT TIME ZONE 'UTC', 'YYYYMM') AS integer)",
 }
-FILTERS: list[Callable[[], dict[str, Any]]] = [
+FILTER_FACTORIES: list[Callable[[], dict[str, Any]]] = [
     lambda: {"caller_no": f"0207{random.randrange(200_000)}"},
     lambda: {"callee_no": f"60{random.randrange(50)}"},
     lambda: {"agent_id": str(random.randrange(500))},
@@ -89,25 +89,30 @@ FILTERS: list[Callable[[], dict[str, Any]]] = [
     lambda: random.choice([{"at_least": 590}, {"at_most": 10}, {"at_least": 30, "at_most": 90}, {"at_least": 5000}]),
     lambda: {"is_recorded": random.random() < 0.5},
 ]
-WIDTHS = (1, 30, DAYS)
-QUICKLY = load_settings({}).search_ms / 1000
+WINDOW_DAYS = (1, 30, DAYS)
+SEARCH_SECONDS = load_settings({}).search_ms / 1000
 
 
-def searches() -> Iterator[CallSearch]:
+def iter_searches() -> Iterator[CallSearch]:
     """Every combination of filters, orders and widths in random turn, again and again."""
-    every = list(itertools.product(itertools.product([False, True], repeat=len(FILTERS)), SearchOrder, WIDTHS))
+    every = list(
+        itertools.product(itertools.product([False, True], repeat=len(FILTER_FACTORIES)), SearchOrder, WINDOW_DAYS)
+    )
     while True:
         random.shuffle(every)
         for uses, order, days in every:
-            begin = FIRST + random.random() * (DAYS - days) * timedelta(days=1)
+            begin = FIRST_DAY + random.random() * (DAYS - days) * timedelta(days=1)
             window = TimeWindow(begin=begin, end=begin + timedelta(days=days))
             asked = {
-                name: value for use, one in zip(uses, FILTERS, strict=True) if use for name, value in one().items()
+                name: value
+                for use, one in zip(uses, FILTER_FACTORIES, strict=True)
+                if use
+                for name, value in one().items()
             }
             yield CallSearch(account_id="100", window=window, order=order, **asked)
 
 
-def as_people_write_it(connection: Connection, search: CallSearch) -> object:
+def search_with_plain_sql(connection: Connection, search: CallSearch) -> object:
     """The page by one SELECT: the calls of all legs that fit, sorted, the first fifty."""
     leg = schema.cdrs.c
     talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
@@ -130,14 +135,14 @@ def as_people_write_it(connection: Connection, search: CallSearch) -> object:
 
 
 @contextmanager
-def milliseconds(into: list[float]) -> Iterator[None]:
+def measure_milliseconds(into: list[float]) -> Iterator[None]:
     """How long the block takes, added to a list."""
     begin = time.perf_counter()
     yield
     into.append((time.perf_counter() - begin) * 1e3)
 
 
-class Times:
+class SearchTimes:
     """Milliseconds of one width's searches."""
 
     def __init__(self) -> None:
@@ -147,55 +152,55 @@ class Times:
         self.ratio: list[float] = []
         self.cut = 0
 
-    def take(self, connection: Connection, search: CallSearch) -> None:
+    def measure(self, connection: Connection, search: CallSearch) -> None:
         """One search: its page, its count, and the rest of the page where it was cut short."""
-        with milliseconds(self.page):
-            found = calls.find_calls(connection, APP, search, QUICKLY, may_sort=False)
-        with milliseconds(self.count):
-            calls.count_calls(connection, APP, search, MAX_EXACT_COUNT, QUICKLY)
+        with measure_milliseconds(self.page):
+            found = calls.find_calls(connection, APP, search, SEARCH_SECONDS, may_sort=False)
+        with measure_milliseconds(self.count):
+            calls.count_calls(connection, APP, search, MAX_EXACT_COUNT, SEARCH_SECONDS)
         self.cut += found.is_truncated
         left, whole = search.limit - len(found.hits), [self.page[-1]]
         while found.is_truncated and left > 0:
-            with milliseconds(whole):
+            with measure_milliseconds(whole):
                 found = calls.find_calls(
                     connection, APP, replace(search, cursor=found.next_cursor, limit=left), CONTINUED_SEARCH_SECONDS
                 )
             left -= len(found.hits)
         self.whole.append(sum(whole))
 
-    def take_rival(self, connection: Connection, search: CallSearch) -> None:
+    def measure_rival(self, connection: Connection, search: CallSearch) -> None:
         """The same page by the rival, after ours."""
         theirs: list[float] = []
-        with milliseconds(theirs):
-            as_people_write_it(connection, search)
+        with measure_milliseconds(theirs):
+            search_with_plain_sql(connection, search)
         self.ratio.append(theirs[0] / self.whole[-1])
 
-    def row(self) -> dict[str, float]:
+    def build_row(self) -> dict[str, float]:
         """What to tell of them."""
-        told = _told("page", self.page) | {"% cut short": round(100 * self.cut / len(self.page), 1)}
-        told |= _told("whole", self.whole) | _told("count", self.count)
+        told = _summarize("page", self.page) | {"% cut short": round(100 * self.cut / len(self.page), 1)}
+        told |= _summarize("whole", self.whole) | _summarize("count", self.count)
         return told | {"rival:ours": round(median(self.ratio), 1), "max ratio": round(max(self.ratio))}
 
 
-def measured(database: Database, seconds: float, slow: float) -> list[dict[str, Any]]:
+def measure_all(database: Database, seconds: float, slow: float) -> list[dict[str, Any]]:
     """A row for each width."""
-    times = {days: Times() for days in WIDTHS}
+    times = {days: SearchTimes() for days in WINDOW_DAYS}
     until = time.monotonic() + seconds
-    for number, search in enumerate(searches()):
+    for number, search in enumerate(iter_searches()):
         taken = times[(search.window.end - search.window.begin).days]
         with database.read_transaction() as connection:
-            taken.take(connection, search)
+            taken.measure(connection, search)
         if max(taken.page[-1], taken.count[-1]) > slow:
             print(f"{taken.page[-1]:.0f} ms, count {taken.count[-1]:.0f} ms: {search}", file=sys.stderr)
         if number % 20 == 0:
             with database.read_transaction() as connection:
-                taken.take_rival(connection, search)
+                taken.measure_rival(connection, search)
         if time.monotonic() > until:
             break
-    return [{"days": days, "searches": len(taken.page)} | taken.row() for days, taken in times.items()]
+    return [{"days": days, "searches": len(taken.page)} | taken.build_row() for days, taken in times.items()]
 
 
-def _told(what: str, values: list[float]) -> dict[str, float]:
+def _summarize(what: str, values: list[float]) -> dict[str, float]:
     cuts = quantiles(values, n=100)
     return {
         f"{what} p50 ms": round(cuts[49], 1),
@@ -205,7 +210,7 @@ def _told(what: str, values: list[float]) -> dict[str, float]:
 
 
 @contextmanager
-def place(engine: str, folder: Path) -> Iterator[str]:
+def create_test_database(engine: str, folder: Path) -> Iterator[str]:
     """The URL of an empty database; PostgreSQL has a quarter of the memory, as its manual advises, and a disk without a head."""
     if engine == "sqlite":
         yield f"sqlite:///{folder / 'search.db'}"
@@ -214,13 +219,13 @@ def place(engine: str, folder: Path) -> Iterator[str]:
     from tests import servers as started
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    with started.cluster() as server:
+    with started.run_postgres_cluster() as server:
         with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET shared_buffers = '{memory // 4}MB'".encode())
             connection.execute("ALTER SYSTEM SET random_page_cost = 1.1")
         server.stop()
         server.start()
-        with started.database(server.url) as url:
+        with started.create_database(server.url) as url:
             yield url
 
 
@@ -236,15 +241,24 @@ def main() -> None:
     random.seed(1)
     rows = []
     for engine in options.engine:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder, place(engine, Path(folder)) as url:
+        with (
+            tempfile.TemporaryDirectory(dir=options.folder) as folder,
+            create_test_database(engine, Path(folder)) as url,
+        ):
             began = time.monotonic()
-            database = opened(url)
+            database = create_database(url)
             daily = options.calls // DAYS
-            fill(database, "cdrs", LEG, 2 * options.calls, 2 * daily)
-            fill(database, "recordings", TAPE | {"month": MONTH[database.is_sqlite]}, options.calls, daily)
+            insert_rows(database, "cdrs", LEG_COLUMNS, 2 * options.calls, 2 * daily)
+            insert_rows(
+                database,
+                "recordings",
+                RECORDING_COLUMNS | {"month": MONTH_SQL[database.is_sqlite]},
+                options.calls,
+                daily,
+            )
             analyse(database)
             print(f"{engine}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-            rows += [{"engine": engine} | row for row in measured(database, options.seconds, options.slow)]
+            rows += [{"engine": engine} | row for row in measure_all(database, options.seconds, options.slow)]
             database.close()
     servers.report(f"search of {options.calls} calls", rows, options.json)
 

@@ -33,7 +33,7 @@ class Identity:
         """The certificate, as it is handed about."""
         return self.certificate.public_bytes(Encoding.PEM)
 
-    def tls(self) -> ssl.SSLContext:
+    def build_tls_context(self) -> ssl.SSLContext:
         """A server that shows the certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with TemporaryDirectory() as folder:
@@ -44,13 +44,13 @@ class Identity:
         return context
 
 
-def identity(
+def create_identity(
     *names: str, issuer: Identity | None = None, ends: timedelta = 30 * DAY, is_authority: bool = False
 ) -> Identity:
     """A certificate for host names and addresses, of an issuer or of its own, that ends that long from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     until = datetime.now(UTC).replace(microsecond=0) + ends
-    subject = _name(names[0])
+    subject = _build_name(names[0])
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -60,16 +60,16 @@ def identity(
         .not_valid_before(until - 90 * DAY)
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(list(map(_alternative, names))), critical=False)
+        .add_extension(x509.SubjectAlternativeName(list(map(_build_alternative_name, names))), critical=False)
     )
     return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
-def _name(text: str) -> x509.Name:
+def _build_name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _alternative(name: str) -> x509.GeneralName:
+def _build_alternative_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:

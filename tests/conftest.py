@@ -21,14 +21,14 @@ def plain_logs() -> None:
 def postgres_url() -> Iterator[str]:
     """One real PostgreSQL for the whole run: the SQLAlchemy URL of its maintenance database."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is told to end tidies up as after Ctrl-C
-    with servers.postgres() as url:
+    with servers.run_postgres() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """One real S3 service for the whole run: its URL. Its keys are servers.S3_KEYS."""
-    with servers.seaweedfs() as url:
+    with servers.run_seaweedfs() as url:
         yield url
 
 
@@ -38,5 +38,5 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ccfs.db'}"
     else:
-        with servers.database(request.getfixturevalue("postgres_url")) as url:
+        with servers.create_database(request.getfixturevalue("postgres_url")) as url:
             yield url

@@ -8,18 +8,18 @@ import os
 import socket
 from itertools import count, islice
 
-FIRST, LAST = 10_000, 32_000
-APART = 199  # so far from each other do processes begin that were started in a row
-_numbers = count(os.getpid() * APART)
+FIRST_PORT, LAST_PORT = 10_000, 32_000
+PROCESS_STRIDE = 199  # so far from each other do processes begin that were started in a row
+_numbers = count(os.getpid() * PROCESS_STRIDE)
 
 
-def free_port() -> int:
+def get_free_port() -> int:
     """A port that nothing listens on, and that nobody else in this run is given."""
-    for number in islice(_numbers, LAST - FIRST):
-        port = FIRST + number % (LAST - FIRST)
+    for number in islice(_numbers, LAST_PORT - FIRST_PORT):
+        port = FIRST_PORT + number % (LAST_PORT - FIRST_PORT)
         if _is_free(port):
             return port
-    raise RuntimeError(f"no port from {FIRST} to {LAST} is free")
+    raise RuntimeError(f"no port from {FIRST_PORT} to {LAST_PORT} is free")
 
 
 def _is_free(port: int) -> bool:

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
-_503 = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_BUSY_RESPONSE = b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Way(Enum):
+class ProxyMode(Enum):
     """What becomes of a connection."""
 
     PASS = auto()
@@ -29,9 +29,9 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self.way = Way.PASS
+        self.mode = ProxyMode.PASS
         self.cut_after = 4 << 20  # bytes of a connection's answers
-        self.after_cut = Way.BUSY  # what becomes of later connections
+        self.mode_after_cut = ProxyMode.BUSY  # what becomes of later connections
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -50,22 +50,22 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         """One connection; its way is chosen anew with every piece that the client sends."""
-        with client, suppress(OSError), self._reached() as service:
-            threading.Thread(target=self._answer, args=(service, client), daemon=True).start()
+        with client, suppress(OSError), self._connect_to_target() as service:
+            threading.Thread(target=self._forward_response, args=(service, client), daemon=True).start()
             while piece := client.recv(1 << 16):
-                match self.way:
-                    case Way.REFUSE:
+                match self.mode:
+                    case ProxyMode.REFUSE:
                         break
-                    case Way.SILENT:
+                    case ProxyMode.SILENT:
                         continue
-                    case Way.BUSY:
-                        client.sendall(_503)
+                    case ProxyMode.BUSY:
+                        client.sendall(_BUSY_RESPONSE)
                         break
                     case _:
                         service.sendall(piece)
-            _shut(client, service)
+            _shut_down(client, service)
 
-    def _reached(self) -> socket.socket:
+    def _connect_to_target(self) -> socket.socket:
         if not self._target.startswith("/"):
             parts = urlsplit(self._target)
             return socket.create_connection((parts.hostname or "", parts.port or 0), 10)
@@ -77,26 +77,26 @@ class Proxy:
             raise
         return service
 
-    def _answer(self, service: socket.socket, client: socket.socket) -> None:
+    def _forward_response(self, service: socket.socket, client: socket.socket) -> None:
         sent = 0
         with suppress(OSError):
             while piece := service.recv(1 << 14):
                 client.sendall(piece)
-                sent = sent + len(piece) if self.way is Way.CUT else 0
+                sent = sent + len(piece) if self.mode is ProxyMode.CUT else 0
                 if sent > self.cut_after:
-                    self.way = self.after_cut
+                    self.mode = self.mode_after_cut
                     break
-        _shut(client, service)
+        _shut_down(client, service)
 
 
-def _shut(*sockets: socket.socket) -> None:
+def _shut_down(*sockets: socket.socket) -> None:
     for one in sockets:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
-def proxy(target: str) -> Iterator[Proxy]:
+def run_proxy(target: str) -> Iterator[Proxy]:
     """A proxy in front of a service's URL or unix socket, for as long as the block lasts."""
     one = Proxy(target)
     try:

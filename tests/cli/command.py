@@ -20,12 +20,23 @@ from typing import Any
 from ccfs.cli import call, deliveries, ingest, location, main, nodes, serve, tenancy, trust, users
 from ccfs.db.migrations import versioning
 
-IMPORTED = (call, deliveries, ingest, location, nodes, serve, tenancy, trust, users, versioning)  # once for all forks
+PRELOADED_MODULES = (
+    call,
+    deliveries,
+    ingest,
+    location,
+    nodes,
+    serve,
+    tenancy,
+    trust,
+    users,
+    versioning,
+)  # once for all forks
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class CommandResult:
     """What a command that ended left."""
 
     code: int
@@ -40,27 +51,27 @@ class Done:
         return json.loads(self.out)
 
 
-def ccfs(*arguments: object, settings: Mapping[str, str] | None = None, folder: Path = ROOT) -> Done:
+def run_ccfs(*arguments: object, settings: Mapping[str, str] | None = None, folder: Path = ROOT) -> CommandResult:
     """Run one command to its end in `folder`; no setting of this machine reaches it, but those given do."""
-    [done] = together([arguments], settings=settings, folder=folder)
+    [done] = run_in_parallel([arguments], settings=settings, folder=folder)
     return done
 
 
-def together(
+def run_in_parallel(
     commands: Sequence[Sequence[object]], *, settings: Mapping[str, str] | None = None, folder: Path = ROOT
-) -> list[Done]:
+) -> list[CommandResult]:
     """Run several commands at the same time to their ends."""
-    server = _server()
+    server = _start_fork_server()
     assert server.stdin
     assert server.stdout
     common = {"settings": dict(settings or {}), "folder": str(folder)}
     server.stdin.write(json.dumps([{"arguments": [*map(str, one)], **common} for one in commands]) + "\n")
     server.stdin.flush()
-    return [Done(**done) for done in json.loads(server.stdout.readline())]
+    return [CommandResult(**done) for done in json.loads(server.stdout.readline())]
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
+def _start_fork_server() -> subprocess.Popen[str]:
     """The process that forks; it ends when nobody can ask it any more."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CCFS_")}
     environment = {**ours, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "NO_COLOR": "1", "COLUMNS": "200"}
@@ -82,18 +93,18 @@ def _fork_for_each_line() -> None:
                 out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
                 children.append((os.fork(), out, err))
                 if children[-1][0] == 0:
-                    _become(ask, out.fileno(), err.fileno())
+                    _set_up_child(ask, out.fileno(), err.fileno())
                     return
-            print(json.dumps([_ended(*child) for child in children]), flush=True)
+            print(json.dumps([_wait_for_child(*child) for child in children]), flush=True)
     os._exit(0)
 
 
-def _ended(child: int, out: Any, err: Any) -> dict[str, Any]:
+def _wait_for_child(child: int, out: Any, err: Any) -> dict[str, Any]:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return {"code": code, "out": _text(out), "err": _text(err)}
+    return {"code": code, "out": _read_text(out), "err": _read_text(err)}
 
 
-def _become(ask: dict[str, Any], out: int, err: int) -> None:
+def _set_up_child(ask: dict[str, Any], out: int, err: int) -> None:
     os.environ.update(ask["settings"])
     os.chdir(ask["folder"])
     sys.argv = ["ccfs", *ask["arguments"]]
@@ -103,7 +114,7 @@ def _become(ask: dict[str, Any], out: int, err: int) -> None:
     os.dup2(err, 2)
 
 
-def _text(file: Any) -> str:
+def _read_text(file: Any) -> str:
     file.seek(0)
     return str(file.read(), "utf-8")
 

@@ -10,78 +10,82 @@ from pathlib import Path
 
 import pytest
 
-from tests.cast import Cast, Member, fill
-from tests.cli.command import ROOT, Done, ccfs
-from tests.web.serving import Server, serving
+from tests.cli.command import ROOT, CommandResult, run_ccfs
+from tests.server.ccfs_server import CcfsServer, run_server
+from tests.two_tenants import Tenant, TwoTenants, create_two_tenants
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
     """A server of this file's own."""
-    with serving(tmp_path_factory.mktemp("call"), lock_failures=0) as one:
+    with run_server(tmp_path_factory.mktemp("call"), lock_failures=0) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def cast(server: Server) -> Cast:
-    return fill(server.node)
+def tenant_pair(server: CcfsServer) -> TwoTenants:
+    return create_two_tenants(server.node)
 
 
 @pytest.fixture(scope="module")
-def acme(cast: Cast) -> Member:
-    return cast.acme
+def tenant(tenant_pair: TwoTenants) -> Tenant:
+    return tenant_pair.acme
 
 
-def call(server: Server, member: Member, operation: str, ask: object = None, *arguments: object, sk: str = "") -> Done:
+def run_call(
+    server: CcfsServer, member: Tenant, operation: str, ask: object = None, *arguments: object, sk: str = ""
+) -> CommandResult:
     """Perform an operation as that app."""
     text = ask if isinstance(ask, str) else json.dumps(ask or {})
     where = ("--url", f"http://{server.host}", "--ak", member.ak, "--sk", sk or member.sk)
-    return ccfs("call", operation, text, *where, *arguments)
+    return run_ccfs("call", operation, text, *where, *arguments)
 
 
-def test_a_file_goes_where_it_is_told(server: Server, acme: Member, tmp_path: Path) -> None:
-    ask = {"fileName": acme.large.original_file_name}
-    done = call(server, acme, "downloadRecord", ask, "-o", tmp_path / "call.wav")
+def test_a_file_goes_where_it_is_told(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
+    ask = {"fileName": tenant.large_recording.original_file_name}
+    done = run_call(server, tenant, "downloadRecord", ask, "-o", tmp_path / "call.wav")
     assert (done.code, done.out) == (0, "")
-    assert (tmp_path / "call.wav").read_bytes() == acme.audio[acme.large.file_name]
+    assert (tmp_path / "call.wav").read_bytes() == tenant.audio_by_name[tenant.large_recording.file_name]
     assert [path.name for path in tmp_path.iterdir()] == ["call.wav"]
 
 
-def test_json_goes_to_stdout_and_the_token_in_it_plays(server: Server, acme: Member, tmp_path: Path) -> None:
-    token = call(server, acme, "requestPlayVoice", {"fileName": acme.one.original_file_name}).json["resultData"][
-        "token"
-    ]
-    played = call(server, acme, f"playVoice?t=1&version=2.0&st={token}", None, "-o", tmp_path / "call.wav")
+def test_json_goes_to_stdout_and_the_token_in_it_plays(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
+    token = run_call(server, tenant, "requestPlayVoice", {"fileName": tenant.only_recording.original_file_name}).json[
+        "resultData"
+    ]["token"]
+    played = run_call(server, tenant, f"playVoice?t=1&version=2.0&st={token}", None, "-o", tmp_path / "call.wav")
     assert played.code == 0, played.err
-    assert (tmp_path / "call.wav").read_bytes() == acme.audio[acme.one.file_name]
+    assert (tmp_path / "call.wav").read_bytes() == tenant.audio_by_name[tenant.only_recording.file_name]
 
 
-def test_a_failure_is_shown_and_leaves_no_file(server: Server, acme: Member, tmp_path: Path) -> None:
+def test_a_failure_is_shown_and_leaves_no_file(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
     for operation, ask in (
         ("downloadRecord", {"fileName": "Y:/4/0/20201015/512/9999999.V3"}),
         ("playVoice?t=1&version=2.0&st=00", None),
     ):
-        done = call(server, acme, operation, ask, "-o", tmp_path / "call.wav")
+        done = run_call(server, tenant, operation, ask, "-o", tmp_path / "call.wav")
         assert done.code == 1
         assert json.loads(done.out)["resultCode"] not in ("0", "")
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_secret_is_a_failure(server: Server, acme: Member) -> None:
-    done = call(server, acme, "requestPlayVoice", {"fileName": acme.one.original_file_name}, sk="another")
+def test_a_wrong_secret_is_a_failure(server: CcfsServer, tenant: Tenant) -> None:
+    done = run_call(
+        server, tenant, "requestPlayVoice", {"fileName": tenant.only_recording.original_file_name}, sk="another"
+    )
     assert (done.code, json.loads(done.out)["status"]) == (1, 401)
 
 
 def test_a_whole_body_may_be_given_and_the_ask_may_come_from_a_file(
-    server: Server, acme: Member, tmp_path: Path
+    server: CcfsServer, tenant: Tenant, tmp_path: Path
 ) -> None:
-    whole = {"request": {"version": "2.0"}, "msgBody": {"fileName": acme.one.original_file_name}}
+    whole = {"request": {"version": "2.0"}, "msgBody": {"fileName": tenant.only_recording.original_file_name}}
     (tmp_path / "ask.json").write_text(json.dumps(whole), encoding="utf-8")
-    assert call(server, acme, "requestPlayVoice", f"@{tmp_path / 'ask.json'}").json["resultCode"] == "0"
+    assert run_call(server, tenant, "requestPlayVoice", f"@{tmp_path / 'ask.json'}").json["resultCode"] == "0"
 
 
-def test_the_ask_and_the_answer_may_be_piped(server: Server, acme: Member) -> None:
-    where = ["--url", f"http://{server.host}", "--ak", acme.ak, "--sk", acme.sk]
+def test_the_ask_and_the_answer_may_be_piped(server: CcfsServer, tenant: Tenant) -> None:
+    where = ["--url", f"http://{server.host}", "--ak", tenant.ak, "--sk", tenant.sk]
     program = [
         sys.executable,
         "-c",
@@ -93,49 +97,51 @@ def test_the_ask_and_the_answer_may_be_piped(server: Server, acme: Member) -> No
         "-o",
         "-",
     ]
-    ask = json.dumps({"callId": acme.one.call_id}).encode()
+    ask = json.dumps({"callId": tenant.only_recording.call_id}).encode()
     done = subprocess.run(program, input=ask, capture_output=True, env={"PYTHONPATH": str(ROOT / "src")}, check=True)
-    assert done.stdout == acme.audio[acme.one.file_name]
+    assert done.stdout == tenant.audio_by_name[tenant.only_recording.file_name]
 
 
 @pytest.mark.parametrize("ask", ["{", "[]", "1", '"text"', ""])
-def test_an_ask_that_is_no_json_object_is_wrong_use(ask: str, server: Server, acme: Member) -> None:
-    done = call(server, acme, "downloadRecord", ask)
+def test_an_ask_that_is_no_json_object_is_wrong_use(ask: str, server: CcfsServer, tenant: Tenant) -> None:
+    done = run_call(server, tenant, "downloadRecord", ask)
     assert (done.code, done.out) == (2, "")
     assert "the ask is not" in done.err
 
 
 @pytest.mark.parametrize("given", [("--ak", "A"), ("--sk", "S"), ()])
 def test_a_call_without_both_keys_is_wrong_use(given: tuple[str, ...]) -> None:
-    assert ccfs("call", "downloadRecord", "{}", *given).code == 2
+    assert run_ccfs("call", "downloadRecord", "{}", *given).code == 2
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "ftp://127.0.0.1"])
 def test_a_server_that_is_not_there_is_a_failure_in_one_line(url: str) -> None:
-    done = ccfs("call", "downloadRecord", "{}", "--url", url, "--ak", "A", "--sk", "S")
+    done = run_ccfs("call", "downloadRecord", "{}", "--url", url, "--ak", "A", "--sk", "S")
     assert (done.code, done.out) == (1, "")
     assert done.err.count("\n") == 1
     assert url in done.err
 
 
 def test_an_ask_file_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
-    done = ccfs("call", "downloadRecord", f"@{tmp_path / 'none'}", "--ak", "A", "--sk", "S")
+    done = run_ccfs("call", "downloadRecord", f"@{tmp_path / 'none'}", "--ak", "A", "--sk", "S")
     assert done.code == 1
     assert "none" in done.err
 
 
 def test_a_download_that_breaks_leaves_no_file(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_answer_half, args=[listener])
+        thread = threading.Thread(target=_send_half_response, args=[listener])
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        done = ccfs("call", "downloadRecord", "{}", "--url", url, "--ak", "A", "--sk", "S", "-o", tmp_path / "call.wav")
+        done = run_ccfs(
+            "call", "downloadRecord", "{}", "--url", url, "--ak", "A", "--sk", "S", "-o", tmp_path / "call.wav"
+        )
         thread.join()
     assert done.code == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def _answer_half(listener: socket.socket) -> None:
+def _send_half_response(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)

@@ -12,19 +12,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from tests.cli.command import ROOT, ccfs
+from tests.cli.command import ROOT, run_ccfs
 
 AK, SK = "AK-acme", "sk-of-acme-0123456789"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the app Acme, whose account 100 has VDN 8."""
     folder = tmp_path_factory.mktemp("tenancy") / "data"
-    done = ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--data", folder, "--json")
+    done = run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--data", folder, "--json")
     assert done.json == {"ak": AK, "sk": SK}
     account = ("account", "add", "--app", AK, "--account", "100", "--vdn", "8", "--cc", "2", "--zone", "Europe/London")
-    assert ccfs(*account, "--data", folder, "--json").json == {
+    assert run_ccfs(*account, "--data", folder, "--json").json == {
         "app": AK,
         "account": "100",
         "vdn": 8,
@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def certificate(ends: datetime) -> x509.Certificate:
+def create_certificate(ends: datetime) -> x509.Certificate:
     """A self-signed certificate of a callback receiver."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver.example")])
@@ -59,10 +59,10 @@ def test_the_program_starts_by_itself(tmp_path: Path) -> None:
 
 
 def test_an_app_is_made_with_keys_of_its_own_and_the_folder_may_come_first(tmp_path: Path) -> None:
-    made = ccfs("--data", tmp_path / "data", "app", "add", "Bolt", "--json").json
+    made = run_ccfs("--data", tmp_path / "data", "app", "add", "Bolt", "--json").json
     assert list(made) == ["ak", "sk"]
     assert len(made["sk"]) >= 43  # 256 bits
-    listed = ccfs("app", "list", "--json", settings={"CCFS_DATA": str(tmp_path / "data")})
+    listed = run_ccfs("app", "list", "--json", settings={"CCFS_DATA": str(tmp_path / "data")})
     (bolt,) = listed.json["apps"]
     assert (bolt["ak"], bolt["name"], bolt["accounts"]) == (made["ak"], "Bolt", [])
     assert [key["ak"] for key in bolt["keys"]] == [made["ak"]]
@@ -71,24 +71,24 @@ def test_an_app_is_made_with_keys_of_its_own_and_the_folder_may_come_first(tmp_p
 
 def test_a_folder_that_is_named_wins_over_the_setting_and_may_be_relative(tmp_path: Path) -> None:
     elsewhere = {"CCFS_DATA": str(tmp_path / "elsewhere")}
-    assert ccfs("app", "list", "--data", "here", settings=elsewhere, folder=tmp_path).code == 0
-    assert ccfs("--data", "there", "app", "list", settings=elsewhere, folder=tmp_path).code == 0
+    assert run_ccfs("app", "list", "--data", "here", settings=elsewhere, folder=tmp_path).code == 0
+    assert run_ccfs("--data", "there", "app", "list", settings=elsewhere, folder=tmp_path).code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "there"]
 
 
 def test_people_read_the_secret_once_and_are_told_so(tmp_path: Path) -> None:
-    done = ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--data", tmp_path)
+    done = run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--data", tmp_path)
     assert done.code == 0
     assert done.out.splitlines()[:2] == [f"AK {AK}", f"SK {SK}"]
     assert "not shown again" in done.out
 
 
-def test_another_vdn_joins_the_account_and_the_zone_stays(data: Path) -> None:
-    more = ("account", "add", "--app", AK, "--account", "100", "--vdn", "9", "--data", data, "--json")
-    assert ccfs(*more).json["zone"] == "Europe/London"
-    fresh = ("account", "add", "--app", AK, "--account", "200", "--vdn", "10", "--data", data, "--json")
-    assert ccfs(*fresh).json["zone"] == "Asia/Shanghai"
-    assert ccfs("account", "list", "--app", AK, "--data", data, "--json").json == {
+def test_another_vdn_joins_the_account_and_the_zone_stays(data_folder: Path) -> None:
+    more = ("account", "add", "--app", AK, "--account", "100", "--vdn", "9", "--data", data_folder, "--json")
+    assert run_ccfs(*more).json["zone"] == "Europe/London"
+    fresh = ("account", "add", "--app", AK, "--account", "200", "--vdn", "10", "--data", data_folder, "--json")
+    assert run_ccfs(*fresh).json["zone"] == "Asia/Shanghai"
+    assert run_ccfs("account", "list", "--app", AK, "--data", data_folder, "--json").json == {
         "accounts": [
             {"account": "100", "vdn": 8, "cc": 2, "zone": "Europe/London"},
             {"account": "100", "vdn": 9, "cc": 1, "zone": "Europe/London"},
@@ -97,39 +97,41 @@ def test_another_vdn_joins_the_account_and_the_zone_stays(data: Path) -> None:
     }
 
 
-def test_keys_rotate(data: Path) -> None:
-    assert ccfs("app", "key", "add", "--app", AK, "--sk", "the-second", "--data", data, "--json").json == {
+def test_keys_rotate(data_folder: Path) -> None:
+    assert run_ccfs("app", "key", "add", "--app", AK, "--sk", "the-second", "--data", data_folder, "--json").json == {
         "ak": AK,
         "sk": "the-second",
     }
-    (first, second) = ccfs("app", "key", "list", "--app", AK, "--data", data, "--json").json["keys"]
-    assert ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data, "--json").json == {
+    (first, second) = run_ccfs("app", "key", "list", "--app", AK, "--data", data_folder, "--json").json["keys"]
+    assert run_ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data_folder, "--json").json == {
         "revoked": first["id"]
     }
-    assert ccfs("app", "key", "list", "--app", AK, "--data", data, "--json").json == {"keys": [second]}
-    again = ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data, "--json")
+    assert run_ccfs("app", "key", "list", "--app", AK, "--data", data_folder, "--json").json == {"keys": [second]}
+    again = run_ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data_folder, "--json")
     assert (again.code, again.out) == (1, "")
-    assert ccfs("app", "key", "reseal", "--data", data, "--json").json == {"resealed": 2}
+    assert run_ccfs("app", "key", "reseal", "--data", data_folder, "--json").json == {"resealed": 2}
 
 
-def test_callback_prefixes_are_bound_and_unbound(data: Path) -> None:
+def test_callback_prefixes_are_bound_and_unbound(data_folder: Path) -> None:
     prefix = "http://192.0.2.7:8080/cb/"
-    assert ccfs("callback", "bind", "--app", AK, prefix, "--data", data, "--json").json == {
+    assert run_ccfs("callback", "bind", "--app", AK, prefix, "--data", data_folder, "--json").json == {
         "app": AK,
         "prefix": prefix,
         "private": False,
     }
-    assert ccfs("callback", "list", "--app", AK, "--data", data, "--json").json == {
+    assert run_ccfs("callback", "list", "--app", AK, "--data", data_folder, "--json").json == {
         "prefixes": [prefix],
         "private": [],
     }
-    assert ccfs("callback", "unbind", "--app", AK, prefix, "--data", data, "--json").json["unbound"] == prefix
-    assert ccfs("callback", "list", "--app", AK, "--data", data).out.strip() == ""
+    assert (
+        run_ccfs("callback", "unbind", "--app", AK, prefix, "--data", data_folder, "--json").json["unbound"] == prefix
+    )
+    assert run_ccfs("callback", "list", "--app", AK, "--data", data_folder).out.strip() == ""
 
 
-def test_certificates_are_trusted_listed_and_removed(data: Path, tmp_path: Path) -> None:
+def test_certificates_are_trusted_listed_and_removed(data_folder: Path, tmp_path: Path) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-    one = certificate(ends)
+    one = create_certificate(ends)
     for name, encoding in (("pem", Encoding.PEM), ("der", Encoding.DER)):
         (tmp_path / name).write_bytes(one.public_bytes(encoding))
     described = {
@@ -138,28 +140,30 @@ def test_certificates_are_trusted_listed_and_removed(data: Path, tmp_path: Path)
         "notAfter": ends.isoformat(),
     }
     for name in ("pem", "der"):
-        added = ccfs("trust", "add", name, tmp_path / name, "--data", data, "--json")
+        added = run_ccfs("trust", "add", name, tmp_path / name, "--data", data_folder, "--json")
         assert added.json == {"name": name, **described}
-    assert ccfs("trust", "remove", "pem", "--data", data, "--json").json == {"removed": "pem"}
-    assert ccfs("trust", "list", "--data", data, "--json").json == {"certificates": [{"name": "der", **described}]}
+    assert run_ccfs("trust", "remove", "pem", "--data", data_folder, "--json").json == {"removed": "pem"}
+    assert run_ccfs("trust", "list", "--data", data_folder, "--json").json == {
+        "certificates": [{"name": "der", **described}]
+    }
 
 
-def test_what_cannot_be_trusted_is_refused_with_the_reason(data: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_trusted_is_refused_with_the_reason(data_folder: Path, tmp_path: Path) -> None:
     files = {
         "letter": b"Dear Sir or Madam",
         "large": bytes((512 << 10) + 1),
-        "expired": certificate(datetime.now(UTC) - timedelta(days=1)).public_bytes(Encoding.PEM),
+        "expired": create_certificate(datetime.now(UTC) - timedelta(days=1)).public_bytes(Encoding.PEM),
     }
     reasons = {"letter": "not a certificate in PEM or DER", "large": "larger than 512 KB", "expired": "expired on"}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-        done = ccfs("trust", "add", name, tmp_path / name, "--data", data)
+        done = run_ccfs("trust", "add", name, tmp_path / name, "--data", data_folder)
         assert (done.code, done.out) == (1, "")
         assert done.err.startswith("ccfs: ")
         assert reasons[name] in done.err
 
 
-def test_what_cannot_be_done_ends_with_1_one_line_on_stderr_and_nothing_on_stdout(data: Path) -> None:
+def test_what_cannot_be_done_ends_with_1_one_line_on_stderr_and_nothing_on_stdout(data_folder: Path) -> None:
     cases: dict[tuple[object, ...], str] = {
         ("app", "add", "Again", "--ak", AK): f"ccfs: the AK {AK} is taken\n",
         (
@@ -173,11 +177,11 @@ def test_what_cannot_be_done_ends_with_1_one_line_on_stderr_and_nothing_on_stdou
         ("trust", "remove", "none"): "ccfs: there is no certificate none\n",
     }
     for case, said in cases.items():
-        done = ccfs(*case, "--data", data, "--json")
+        done = run_ccfs(*case, "--data", data_folder, "--json")
         assert (done.code, done.out, done.err) == (1, "", said)
 
 
-def test_wrong_use_ends_with_2_and_says_what_was_wrong(data: Path) -> None:
+def test_wrong_use_ends_with_2_and_says_what_was_wrong(data_folder: Path) -> None:
     account = ("account", "add", "--app", AK, "--account", "100")
     cases: dict[tuple[object, ...], str] = {
         ("apps", "list"): "No such command",
@@ -190,10 +194,10 @@ def test_wrong_use_ends_with_2_and_says_what_was_wrong(data: Path) -> None:
         ("callback", "bind", "--app", AK, "ftp://a.example/"): "a prefix is an http or https URL",
         ("callback", "bind", "--app", AK, "http://[::1/"): "a prefix is an http or https URL",
         ("app", "add", "Acme", "--ak", "a b"): "an AK is",
-        ("trust", "add", "x", data / "no-such-file"): "does not exist",
+        ("trust", "add", "x", data_folder / "no-such-file"): "does not exist",
     }
     for case, said in cases.items():
-        done = ccfs(*case, "--data", data)
+        done = run_ccfs(*case, "--data", data_folder)
         assert (done.code, done.out) == (2, ""), case
         assert said in " ".join(done.err.split()), case
 
@@ -207,7 +211,7 @@ def test_a_wrong_setting_or_database_is_told_in_one_line(tmp_path: Path) -> None
         ({"CCFS_DATABASE_URL": f"postgresql://ccfs@/ccfs?host={tmp_path}"}, "ccfs: the database refused: "),
         ({"CCFS_DATA": str(tmp_path / "file" / "data")}, "ccfs: "),
     ):
-        done = ccfs("app", "list", settings={"CCFS_DATA": str(tmp_path / "data"), **settings})
+        done = run_ccfs("app", "list", settings={"CCFS_DATA": str(tmp_path / "data"), **settings})
         assert (done.code, done.out) == (1, "")
         assert done.err.startswith(said)
         assert "Traceback" not in done.err
@@ -215,6 +219,6 @@ def test_a_wrong_setting_or_database_is_told_in_one_line(tmp_path: Path) -> None
 
 def test_the_same_commands_work_on_either_engine(database_url: str, tmp_path: Path) -> None:
     settings = {"CCFS_DATABASE_URL": database_url, "CCFS_DATA": str(tmp_path / "data")}
-    assert ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--json", settings=settings).code == 0
-    assert [app["ak"] for app in ccfs("app", "list", "--json", settings=settings).json["apps"]] == [AK]
+    assert run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--json", settings=settings).code == 0
+    assert [app["ak"] for app in run_ccfs("app", "list", "--json", settings=settings).json["apps"]] == [AK]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["node.keys"]

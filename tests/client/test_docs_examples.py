@@ -23,37 +23,37 @@ from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.protocol import callbacks
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
-from tests.ports import free_port
+from tests.ports import get_free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
 AK, SK = "TESTAK0001", "TestSecretKey0001"
-ID = "9239cb50a8384bb0ab503441bf089446"
+RESPONSE_ID = "9239cb50a8384bb0ab503441bf089446"
 START_SECONDS = 60
 
 
-def block(language: str, holding: str) -> str:
+def find_code_block(language: str, holding: str) -> str:
     """The one block of code on the page in that language that holds a word."""
     [found] = [one for one in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if holding in one]
     return str(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningReceiver:
     """A receiver: where it is, and the file in which it keeps bodies, one a line."""
 
     port: int
     file: Path
 
     @property
-    def kept(self) -> list[dict[str, Any]]:
+    def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.file.read_text().splitlines()] if self.file.exists() else []
 
 
 @contextmanager
-def python_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
+def run_python_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]:
     """`SK=… python receiver.py PORT >>callbacks.jsonl`."""
-    port = free_port()
-    (folder / "receiver.py").write_text(block("python", "ThreadingHTTPServer"))
+    port = get_free_port()
+    (folder / "receiver.py").write_text(find_code_block("python", "ThreadingHTTPServer"))
     with (folder / "callbacks.jsonl").open("ab") as kept:
         command = [sys.executable, "receiver.py", str(port)]
         server = subprocess.Popen(
@@ -65,16 +65,16 @@ def python_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.02)
-        yield Running(port=port, file=folder / "callbacks.jsonl")
+        yield RunningReceiver(port=port, file=folder / "callbacks.jsonl")
     finally:
         server.kill()
         server.wait()
 
 
 @contextmanager
-def shell_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
+def run_shell_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]:
     """`SK=… socat TCP-LISTEN:PORT,fork EXEC:'bash receiver.sh'`: a shell for each connection, which it reads and writes."""
-    (folder / "receiver.sh").write_text(block("bash", "openssl"))
+    (folder / "receiver.sh").write_text(find_code_block("bash", "openssl"))
 
     class Shell(StreamRequestHandler):
         def handle(self) -> None:
@@ -89,24 +89,24 @@ def shell_receiver(folder: Path, sk: str = SK) -> Iterator[Running]:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
-            yield Running(port=server.server_address[1], file=folder / "callbacks.jsonl")
+            yield RunningReceiver(port=server.server_address[1], file=folder / "callbacks.jsonl")
         finally:
             server.shutdown()
             thread.join()
 
 
-@pytest.fixture(params=[python_receiver, shell_receiver], ids=["python", "shell"])
-def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(params=[run_python_receiver, run_shell_receiver], ids=["python", "shell"])
+def running_receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningReceiver]:
     """Each of the page's receivers."""
     start: Callable[[Path], Any] = request.param
     with start(tmp_path) as there:
         yield there
 
 
-def body_of(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
+def build_body(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
     now = datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
     export = Export(
-        response_id=ID,
+        response_id=RESPONSE_ID,
         kind=kind,
         tables=("call",),
         window=TimeWindow(begin=now, end=now),
@@ -118,8 +118,8 @@ def body_of(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
     return callbacks.build_body(export)
 
 
-def sent(
-    to: Running,
+def send_callback(
+    to: RunningReceiver,
     signed: bytes,
     *,
     target: str = "/cb",
@@ -131,7 +131,9 @@ def sent(
 ) -> str:
     """What ccfs makes of the answer to a callback; empty for a success. Body and headers may be changed once signed."""
     url, now = f"http://127.0.0.1:{to.port}{target}", datetime.now(UTC) - late
-    made = callbacks.build_headers(url, signed, ak=AK, sk=sk, now=now, delivery_id=ID, host_with_port=host_with_port)
+    made = callbacks.build_headers(
+        url, signed, ak=AK, sk=sk, now=now, delivery_id=RESPONSE_ID, host_with_port=host_with_port
+    )
     with CallbackHttpClient() as egress:
         return egress.post(url, made | dict(headers or {}), body or signed, allowed_prefixes=[url]).failure
 
@@ -139,16 +141,18 @@ def sent(
 @pytest.mark.parametrize("kind", ExportKind)
 @pytest.mark.parametrize("target", ["/cb", "/ccfs/callbacks?key=a%2Fb&tenant=1"])
 @pytest.mark.parametrize("host_with_port", [True, False])
-def test_a_callback_is_taken(running: Running, kind: ExportKind, target: str, host_with_port: bool) -> None:
-    body = body_of(kind, account_id="169852")
-    assert sent(running, body, target=target, host_with_port=host_with_port) == ""
-    assert running.kept == [json.loads(body)]
+def test_a_callback_is_taken(
+    running_receiver: RunningReceiver, kind: ExportKind, target: str, host_with_port: bool
+) -> None:
+    body = build_body(kind, account_id="169852")
+    assert send_callback(running_receiver, body, target=target, host_with_port=host_with_port) == ""
+    assert running_receiver.bodies == [json.loads(body)]
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"body": body_of(account_id="169853")},
+        {"body": build_body(account_id="169853")},
         {"sk": "AnotherSecretKey"},
         {"late": timedelta(minutes=16)},
         {"late": timedelta(minutes=-16)},
@@ -156,21 +160,23 @@ def test_a_callback_is_taken(running: Running, kind: ExportKind, target: str, ho
         {"headers": {"Host": "cb.example.com"}},
     ],
 )
-def test_another_is_refused(running: Running, changed: dict[str, Any]) -> None:
-    assert sent(running, body_of(account_id="169852"), **changed) == "status 401"
-    assert running.kept == []
+def test_another_is_refused(running_receiver: RunningReceiver, changed: dict[str, Any]) -> None:
+    assert send_callback(running_receiver, build_body(account_id="169852"), **changed) == "status 401"
+    assert running_receiver.bodies == []
 
 
-def test_what_is_not_signed_is_no_success(running: Running) -> None:
-    assert sent(running, body_of(), headers={"Authorization": "Basic 0123"}) != ""
-    assert running.kept == []
+def test_what_is_not_signed_is_no_success(running_receiver: RunningReceiver) -> None:
+    assert send_callback(running_receiver, build_body(), headers={"Authorization": "Basic 0123"}) != ""
+    assert running_receiver.bodies == []
 
 
 def test_the_receiver_that_uses_the_library(tmp_path: Path) -> None:
     file = tmp_path / "received.py"
-    file.write_text(block("python", "read_callback"))
+    file.write_text(find_code_block("python", "read_callback"))
     received = runpy.run_path(str(file), {"AK": AK, "SK": SK})["received"]
-    body, now = body_of(), datetime.now(UTC)
-    headers = callbacks.build_headers("http://a/cb", body, ak=AK, sk=SK, now=now, delivery_id=ID, host_with_port=True)
+    body, now = build_body(), datetime.now(UTC)
+    headers = callbacks.build_headers(
+        "http://a/cb", body, ak=AK, sk=SK, now=now, delivery_id=RESPONSE_ID, host_with_port=True
+    )
     assert received("/cb", headers, body) == (200, b'{"resultCode":"0"}')
     assert received("/cb", headers, body + b" ") == (401, b'{"resultCode":"401"}')

@@ -11,65 +11,74 @@ from ccfs.db.system import users
 from ccfs.model.identity.user import Grant, Role
 from ccfs.model.recordings.recording import Recording
 from tests import servers
-from tests.console import tapes
-from tests.console.floor import Floor, furnish
-from tests.console.hall import Hall, a_hall
-from tests.console.provider import CLIENT, SECRET, Provider, provider
-from tests.console.visitor import Visitor
-from tests.ports import free_port
-from tests.web.serving import Server, serving
+from tests.console.bulk.bulk_download_server import BulkDownloadServer, run_bulk_download_server
+from tests.console.call_centre_data import CallCentreData, create_call_centre
+from tests.console.console_client import ConsoleClient
+from tests.console.login.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, run_oidc_provider
+from tests.media import audio_samples
+from tests.ports import get_free_port
+from tests.server.ccfs_server import CcfsServer, run_server
 
-Enter = Callable[[str], Visitor]
+SignIn = Callable[[str], ConsoleClient]
 
 
-BOTH = {"test_calls", "test_figures", "test_reading_again", "test_roles", "test_running", "test_signing_in"}
-APART = {
-    "test_browser",
-    "test_firefox",
+ON_BOTH_ENGINES = {
+    "test_call_pages",
+    "test_statistics_page",
+    "test_source_file_reread",
+    "test_role_permissions",
+    "test_node_operation",
+    "test_login",
+}
+ON_OWN_SERVER = {
+    "test_accessibility",
+    "test_player_firefox",
     "test_hostile_text",
-    "test_listening",
-    "test_marks",
-    "test_player",
+    "test_player_audio",
+    "test_annotations",
+    "test_player_browser",
 }  # who must not meet others' rows
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The engines on which a test of the console runs."""
-    if "console" in metafunc.fixturenames:
+    if "console_server" in metafunc.fixturenames:
         name = metafunc.module.__name__.rpartition(".")[2]
-        usual = [f"sqlite of {name}"] if name in APART else ["sqlite"]
-        metafunc.parametrize("console", ["sqlite", "postgresql"] if name in BOTH else usual, indirect=True)
+        usual = [f"sqlite of {name}"] if name in ON_OWN_SERVER else ["sqlite"]
+        metafunc.parametrize(
+            "console_server", ["sqlite", "postgresql"] if name in ON_BOTH_ENGINES else usual, indirect=True
+        )
 
 
 @pytest.fixture(scope="session")
-def console(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
     """A server where failures lock nobody out: all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
     if request.param.startswith("sqlite"):
-        with serving(folder, lock_failures=0) as one:
+        with run_server(folder, lock_failures=0) as one:
             yield one
     else:
         with (
-            servers.database(request.getfixturevalue("postgres_url")) as url,
-            serving(folder, lock_failures=0, database_url=url) as one,
+            servers.create_database(request.getfixturevalue("postgres_url")) as url,
+            run_server(folder, lock_failures=0, database_url=url) as one,
         ):
             yield one
 
 
 @pytest.fixture(scope="session")
-def floor(console: Server) -> Floor:
+def call_centre(console_server: CcfsServer) -> CallCentreData:
     """What there is on it."""
-    return furnish(console.node)
+    return create_call_centre(console_server.node)
 
 
 @pytest.fixture(scope="session")
-def enter(console: Server, floor: Floor) -> Enter:
+def signed_in(console_server: CcfsServer, call_centre: CallCentreData) -> SignIn:
     """Somebody of that name who is signed in; the same browser at every ask."""
-    known: dict[str, Visitor] = {}
+    known: dict[str, ConsoleClient] = {}
 
-    def entered(name: str) -> Visitor:
+    def entered(name: str) -> ConsoleClient:
         if name not in known:
-            known[name] = Visitor(server=console)
+            known[name] = ConsoleClient(server=console_server)
             assert known[name].sign_in(name).status == 303
         return known[name]
 
@@ -77,67 +86,86 @@ def enter(console: Server, floor: Floor) -> Enter:
 
 
 @pytest.fixture(scope="session")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+def bulk_download_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkDownloadServer]:
     """Another server, with many recordings; a CSV may have 30 rows there."""
-    with a_hall(tmp_path_factory.mktemp("hall"), search_csv_rows=30) as one:
+    with run_bulk_download_server(tmp_path_factory.mktemp("hall"), search_csv_rows=30) as one:
         yield one
 
 
 @pytest.fixture
-def stranger(console: Server, floor: Floor) -> Visitor:
+def anonymous(console_server: CcfsServer, call_centre: CallCentreData) -> ConsoleClient:
     """Somebody who is not signed in."""
-    return Visitor(server=console)
+    return ConsoleClient(server=console_server)
 
 
 @pytest.fixture(scope="session")
-def heard(console: Server, floor: Floor) -> dict[str, Recording]:
+def audio_recordings(console_server: CcfsServer, call_centre: CallCentreData) -> dict[str, Recording]:
     """Recordings of one call in every coding, an hour of GSM, and one that is broken; by name."""
-    files = {coding: tapes.tape(coding) for coding in tapes.CODINGS}
-    files |= {"gsm": tapes.gsm(2), "speex": tapes.speex(), "unended": tapes.unended()}
+    files = {coding: audio_samples.encode_tone(coding) for coding in audio_samples.CODINGS}
+    files |= {
+        "gsm": audio_samples.make_gsm_wav(2),
+        "speex": audio_samples.read_speex(),
+        "unended": audio_samples.make_unfinished_wav(),
+    }
     files |= {"broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
-    kept = {name: tapes.keep(console.node, floor.acme, "acme-account", name, data) for name, data in files.items()}
-    kept["hour"] = tapes.keep(
-        console.node, floor.acme, "acme-account", "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600
+    kept = {
+        name: audio_samples.add_audio_recording(console_server.node, call_centre.acme, "acme-account", name, data)
+        for name, data in files.items()
+    }
+    kept["hour"] = audio_samples.add_audio_recording(
+        console_server.node,
+        call_centre.acme,
+        "acme-account",
+        "hour",
+        audio_samples.make_gsm_wav(audio_samples.HOUR_REPEATS),
+        audio_samples.LONG_CALL_ID,
+        3600,
     )
     return kept
 
 
 @pytest.fixture(scope="session")
-def ports() -> tuple[int, int]:
+def sso_ports() -> tuple[int, int]:
     """Of the server with single sign-on, and of its provider: each must know the other's."""
-    return free_port(), free_port()
+    return get_free_port(), get_free_port()
 
 
 @pytest.fixture(scope="session")
-def idp(ports: tuple[int, int]) -> Iterator[Provider]:
+def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
     """The provider."""
-    with provider(ports[1], f"http://127.0.0.1:{ports[0]}/console/oidc/back") as one:
+    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/back") as one:
         yield one
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int], idp: Provider) -> Iterator[Server]:
+def sso_server(
+    tmp_path_factory: pytest.TempPathFactory, sso_ports: tuple[int, int], oidc_provider: OidcProvider
+) -> Iterator[CcfsServer]:
     """A server with people, some of whom have no password, and single sign-on."""
-    sso: dict[str, Any] = {"oidc_issuer": idp.issuer, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    sso: dict[str, Any] = {
+        "oidc_issuer": oidc_provider.issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+    }
     more: dict[str, Any] = {
-        "console_url": f"http://127.0.0.1:{ports[0]}",
+        "console_url": f"http://127.0.0.1:{sso_ports[0]}",
         "oidc_name": "Example-ID",
         "lock_failures": 0,
     }
-    with serving(tmp_path_factory.mktemp("house"), port=ports[0], **sso, **more) as one:
-        furnish(one.node)
+    with run_server(tmp_path_factory.mktemp("house"), port=sso_ports[0], **sso, **more) as one:
+        create_call_centre(one.node)
         for name in ("sue", "sam", "dan", "tom"):
-            _person(one, name)
+            _add_auditor(one, name)
         yield one
 
 
 @pytest.fixture
-def visitor(house: Server, idp: Provider) -> Visitor:
+def client(sso_server: CcfsServer, oidc_provider: OidcProvider) -> ConsoleClient:
     """A browser at that server; the provider tells the truth."""
-    idp.lie()
-    return Visitor(server=house)
+    oidc_provider.set_overrides()
+    return ConsoleClient(server=sso_server)
 
 
-def _person(server: Server, name: str) -> None:
+def _add_auditor(server: CcfsServer, name: str) -> None:
     with server.node.database.write_transaction() as connection:
         users.grant_role(connection, users.add(connection, name, "", datetime.now(UTC)), Grant(role=Role.AUDITOR))

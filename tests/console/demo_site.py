@@ -14,74 +14,84 @@ from ccfs.db.system import passwords, tenants, users
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Grant, Role
 from ccfs.server.node import Node
-from tests.console import tapes
-from tests.console.provider import CLIENT, SECRET, provider
-from tests.console.visitor import PASSWORD
-from tests.ports import free_port
-from tests.receivers import FAILS, OK, Receiver, receiver
-from tests.web.callers import Caller
-from tests.web.serving import Server, serving
+from tests.api.api_client import ApiClient
+from tests.console.console_client import PASSWORD
+from tests.console.login.oidc_provider import CLIENT_ID, CLIENT_SECRET, run_oidc_provider
+from tests.media import audio_samples
+from tests.ports import get_free_port
+from tests.receivers import FAIL, OK, CallbackReceiver, run_receiver
+from tests.server.ccfs_server import CcfsServer, run_server
 
 LONDON, SHANGHAI = "demo-london", "demo-shanghai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class DemoSite:
     """What there is."""
 
-    server: Server
+    server: CcfsServer
     app: App  # the demo's
-    client: Caller  # with its key
+    client: ApiClient  # with its key
     password: str  # of the operator `demo`; all others have PASSWORD
-    hears: Receiver  # which the app's callbacks may go to; the first one it refuses
+    receiver: CallbackReceiver  # which the app's callbacks may go to; the first one it refuses
 
-    def address(self, path: str) -> str:
+    def build_url(self, path: str) -> str:
         """Of a page. By a name, for the provider is to be another site."""
         return f"http://localhost:{self.server.port}/console/{path}"
 
-    def place(self, account: str) -> str:
+    def build_account_param(self, account: str) -> str:
         """An account as addresses say it."""
         return f"{self.app.ak}/{account}"
 
-    def rows(self, question: str) -> list[tuple[Any, ...]]:
+    def query(self, question: str) -> list[tuple[Any, ...]]:
         """What the database answers."""
         with self.server.node.database.read_transaction() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(question)]
 
 
 @contextmanager
-def a_site(data: Path, **more: Any) -> Iterator[Site]:
+def run_demo_site(data: Path, **more: Any) -> Iterator[DemoSite]:
     """One over the folder, with these further settings, until the block ends."""
-    here, there = free_port(), free_port()
+    here, there = get_free_port(), get_free_port()
     back = f"http://localhost:{here}"
-    sso: dict[str, Any] = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT}
-    sso |= {"oidc_client_secret": SECRET, "oidc_name": "Example-ID", "console_url": back}
+    sso: dict[str, Any] = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT_ID}
+    sso |= {"oidc_client_secret": CLIENT_SECRET, "oidc_name": "Example-ID", "console_url": back}
     with (
-        receiver(FAILS, OK) as hears,
-        provider(there, f"{back}/console/oidc/back"),
-        serving(data, port=here, lock_failures=0, callback_max_attempts=1, **sso, **more) as server,
+        run_receiver(FAIL, OK) as hears,
+        run_oidc_provider(there, f"{back}/console/oidc/back"),
+        run_server(data, port=here, lock_failures=0, callback_max_attempts=1, **sso, **more) as server,
     ):
-        yield _furnished(server, hears)
+        yield _set_up_demo(server, hears)
 
 
-def _furnished(server: Server, hears: Receiver) -> Site:
+def _set_up_demo(server: CcfsServer, hears: CallbackReceiver) -> DemoSite:
     said = prepare_demo(server.node, f"http://{server.host}")
     with server.node.database.write_transaction() as connection:
         (app,) = tenants.list_apps(connection)
         tenants.bind_callback(connection, app, hears.prefix, may_be_private=True)
-    _people(server.node, app)
-    tapes.keep(server.node, app, LONDON, "hour", tapes.gsm(tapes.HOUR), tapes.LONG_CALL, 3600)
-    client = Caller(server=server, ak=app.ak, sk=_said(r"SK (\S{20,})", said))
-    return Site(server=server, app=app, client=client, password=_said(r"/console  demo  (\S+)", said), hears=hears)
+    _add_users(server.node, app)
+    audio_samples.add_audio_recording(
+        server.node,
+        app,
+        LONDON,
+        "hour",
+        audio_samples.make_gsm_wav(audio_samples.HOUR_REPEATS),
+        audio_samples.LONG_CALL_ID,
+        3600,
+    )
+    client = ApiClient(server=server, ak=app.ak, sk=_find_match(r"SK (\S{20,})", said))
+    return DemoSite(
+        server=server, app=app, client=client, password=_find_match(r"/console  demo  (\S+)", said), receiver=hears
+    )
 
 
-def _said(what: str, text: str) -> str:
+def _find_match(what: str, text: str) -> str:
     found = re.search(what, text)
     assert found, text
     return found[1]
 
 
-def _people(node: Node, app: App) -> None:
+def _add_users(node: Node, app: App) -> None:
     """An exporter, a listener of one account, and somebody whom only the provider knows."""
     kept, now = passwords.hash_password(PASSWORD), datetime.now(UTC)
     london = Grant(role=Role.LISTENER, app=app.id, account_id=LONDON)

@@ -34,14 +34,14 @@ PREFERENCES = {
     "toolkit.telemetry.enabled": False,
 }
 # Without any device Firefox calls every sound an error. This one swallows sound as fast as it comes: an hour goes by in a minute.
-SOUND = "pcm.!default { type null }\nctl.!default { type null }\n"
+ALSA_CONFIG = "pcm.!default { type null }\nctl.!default { type null }\n"
 
 
 class FirefoxMissing(RuntimeError):
     """No Firefox is on this machine; the text says how to get one."""
 
 
-class FirefoxRefused(RuntimeError):
+class FirefoxCommandFailed(RuntimeError):
     """Firefox did not do what it was told; the text says why."""
 
 
@@ -49,63 +49,66 @@ class FirefoxRefused(RuntimeError):
 class Firefox:
     """A browser with one window."""
 
-    wire: socket.socket
-    heard: BinaryIO
+    connection: socket.socket
+    reader: BinaryIO
 
-    def go(self, url: str) -> None:
+    def open(self, url: str) -> None:
         """To a page, until it is loaded."""
-        self.tell("WebDriver:Navigate", url=url)
+        self.send_command("WebDriver:Navigate", url=url)
 
-    def run(self, script: str, *arguments: object) -> Any:
+    def run_script(self, script: str, *arguments: object) -> Any:
         """What a function's body returns within the page; of a promise, what it leads to."""
-        return self.tell("WebDriver:ExecuteScript", script=script, args=arguments)["value"]
+        return self.send_command("WebDriver:ExecuteScript", script=script, args=arguments)["value"]
 
-    def until(self, script: str, *arguments: object, seconds: float = 30) -> Any:
+    def wait_until(self, script: str, *arguments: object, seconds: float = 30) -> Any:
         """The same, as soon as it is true."""
         give_up = time.monotonic() + seconds
-        while not (found := self.run(script, *arguments)):
+        while not (found := self.run_script(script, *arguments)):
             if time.monotonic() > give_up:
-                raise FirefoxRefused(f"for {seconds:.0f} s it was not so: {script} {arguments}")
+                raise FirefoxCommandFailed(f"for {seconds:.0f} s it was not so: {script} {arguments}")
             time.sleep(0.03)
         return found
 
-    def tell(self, command: str, **parameters: object) -> Any:
+    def send_command(self, command: str, **parameters: object) -> Any:
         """One command and its answer."""
         body = json.dumps([0, 1, command, parameters]).encode()
-        self.wire.sendall(b"%d:%s" % (len(body), body))
-        _, _, wrong, answer = self.hear()
+        self.connection.sendall(b"%d:%s" % (len(body), body))
+        _, _, wrong, answer = self.read_message()
         if wrong:
-            raise FirefoxRefused(f"{command}: {wrong['error']}: {wrong['message']}")
+            raise FirefoxCommandFailed(f"{command}: {wrong['error']}: {wrong['message']}")
         return answer
 
-    def hear(self) -> Any:
+    def read_message(self) -> Any:
         """The next message."""
         size = bytearray()
-        while (byte := self.heard.read(1)) != b":":
+        while (byte := self.reader.read(1)) != b":":
             if not byte:
-                raise FirefoxRefused("Firefox hung up")
+                raise FirefoxCommandFailed("Firefox hung up")
             size += byte
-        return json.loads(self.heard.read(int(size)))
+        return json.loads(self.reader.read(int(size)))
 
 
 @contextmanager
-def firefox(home: Path) -> Iterator[Firefox]:
+def start_firefox(home: Path) -> Iterator[Firefox]:
     """A browser that nobody used yet, over an empty folder; raises FirefoxMissing."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         raise FirefoxMissing("Firefox is missing: run scripts/test as root, or install the package firefox-esr")
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()]
     (home / "user.js").write_text("".join(lines))
-    (home / ".asoundrc").write_text(SOUND)
+    (home / ".asoundrc").write_text(ALSA_CONFIG)
     command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(home)]
     with (home / "log").open("wb") as log:
         environment = {**os.environ, "HOME": str(home), "MOZ_CRASHREPORTER_DISABLE": "1"}
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        with socket.create_connection(("127.0.0.1", _port(process, home)), 60) as wire, wire.makefile("rb") as heard:
-            one = Firefox(wire=wire, heard=heard)
-            one.hear()  # it greets
-            one.tell("WebDriver:NewSession")
+        with (
+            socket.create_connection(("127.0.0.1", _wait_for_port(process, home)), 60) as wire,
+            wire.makefile("rb") as heard,
+        ):
+            one = Firefox(connection=wire, reader=heard)
+            one.read_message()  # it greets
+            one.send_command("WebDriver:NewSession")
             yield one
     finally:
         process.terminate()
@@ -116,11 +119,11 @@ def firefox(home: Path) -> Iterator[Firefox]:
             process.wait()
 
 
-def _port(process: subprocess.Popen[bytes], home: Path) -> int:
+def _wait_for_port(process: subprocess.Popen[bytes], home: Path) -> int:
     """Where it listens; waits for that."""
     give_up = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < give_up:
         with suppress(OSError, ValueError):
             return int((home / "MarionetteActivePort").read_text())
         time.sleep(0.05)
-    raise FirefoxRefused(f"it did not start:\n{(home / 'log').read_text(errors='replace')}")
+    raise FirefoxCommandFailed(f"it did not start:\n{(home / 'log').read_text(errors='replace')}")

@@ -13,38 +13,41 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
 from tests import servers
-from tests.console import tapes
-from tests.console.browsing import browser, page
-from tests.console.demo_site import LONDON, SHANGHAI, Site, a_site
-from tests.console.test_borders import LEADING
-from tests.console.visitor import PASSWORD
-from tests.web.callers import Caller
-from tests.web.office import opened
+from tests.api.api_client import ApiClient
+from tests.api.callback_client import read_zip
+from tests.console.chromium import open_browser, open_page
+from tests.console.console_client import PASSWORD
+from tests.console.demo_site import LONDON, SHANGHAI, DemoSite, run_demo_site
+from tests.console.test_route_access import FOREIGN_CASES
+from tests.media import audio_samples
 
-AGENT = "1003"
-CALLS = ("GET", "/console/calls")
-Answer = list[object]  # status, text
+AGENT_ID = "1003"
+CALLS_ROUTE = ("GET", "/console/calls")
+FetchResult = list[object]  # status, text
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with browser() as one:
+    with open_browser() as one:
         yield one
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def demo_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     data: Path = tmp_path_factory.mktemp("site")
     if request.param == "sqlite":
-        with a_site(data) as one:
+        with run_demo_site(data) as one:
             yield one
     else:
-        with servers.database(request.getfixturevalue("postgres_url")) as url, a_site(data, database_url=url) as one:
+        with (
+            servers.create_database(request.getfixturevalue("postgres_url")) as url,
+            run_demo_site(data, database_url=url) as one,
+        ):
             yield one
 
 
-def sign_in(site: Site, view: Page, name: str, password: str = PASSWORD) -> None:
-    view.goto(site.address("login"))
+def sign_in(site: DemoSite, view: Page, name: str, password: str = PASSWORD) -> None:
+    view.goto(site.build_url("login"))
     view.get_by_label("Name").fill(name)
     view.get_by_label("Password").fill(password)
     view.keyboard.press("Enter")
@@ -52,7 +55,7 @@ def sign_in(site: Site, view: Page, name: str, password: str = PASSWORD) -> None
     view.wait_for_load_state("load")  # a choice made before its script is there searches nothing yet
 
 
-def until(view: Page, question: str, seconds: float = 60) -> None:
+def wait_until(view: Page, question: str, seconds: float = 60) -> None:
     """Wait until a question about the page's player is answered with yes."""
     give_up = time.monotonic() + seconds
     while not view.locator("audio").first.evaluate(question):
@@ -60,16 +63,16 @@ def until(view: Page, question: str, seconds: float = 60) -> None:
         time.sleep(0.03)
 
 
-def test_a_call_is_searched_played_and_saved(chromium: Browser, site: Site) -> None:
-    ((recorded,),) = site.rows(
+def test_a_call_is_searched_played_and_saved(chromium: Browser, demo_site: DemoSite) -> None:
+    ((recorded,),) = demo_site.query(
         "SELECT count(DISTINCT c.call_id) FROM cdrs c JOIN recordings r ON r.call_id = c.call_id"
-        f" WHERE c.account_id = '{SHANGHAI}' AND c.agent_id = '{AGENT}'"
+        f" WHERE c.account_id = '{SHANGHAI}' AND c.agent_id = '{AGENT_ID}'"
     )
-    with page(chromium) as view:
-        sign_in(site, view, "demo", site.password)
-        view.get_by_label("Account").select_option(site.place(SHANGHAI))
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "demo", demo_site.password)
+        view.get_by_label("Account").select_option(demo_site.build_account_param(SHANGHAI))
         expect(view.get_by_text("41 calls")).to_be_visible()
-        view.get_by_label("Agent").fill(AGENT)
+        view.get_by_label("Agent").fill(AGENT_ID)
         view.get_by_label("Recording").select_option("yes")
         expect(view.locator(".count")).to_contain_text(f"{recorded} calls")
         assert "recorded=yes" in view.url  # the search is its address
@@ -77,37 +80,41 @@ def test_a_call_is_searched_played_and_saved(chromium: Browser, site: Site) -> N
         view.locator("tbody a").first.click()
         expect(view.locator(".wave").first).to_have_class("wave drawn")
         view.locator("audio").first.evaluate("audio => audio.play()")
-        until(view, "audio => audio.currentTime > 0.3 && !audio.error")
+        wait_until(view, "audio => audio.currentTime > 0.3 && !audio.error")
         with view.expect_download() as saved:
             view.get_by_role("link", name="Download").first.click()
-        sizes = {size for (size,) in site.rows("SELECT size FROM recordings")}
+        sizes = {size for (size,) in demo_site.query("SELECT size FROM recordings")}
         assert saved.value.path().stat().st_size in sizes
 
 
-def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, site: Site) -> None:
+def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, demo_site: DemoSite) -> None:
     answers: list[Response] = []
-    with page(chromium) as view:
-        sign_in(site, view, "lucy")
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "lucy")
         view.on("response", lambda answer: answers.append(answer) if "/console/audio" in answer.url else None)
-        view.goto(site.address("call?" + urlencode({"in": site.place(LONDON), "id": tapes.LONG_CALL})))
+        view.goto(
+            demo_site.build_url(
+                "call?" + urlencode({"in": demo_site.build_account_param(LONDON), "id": audio_samples.LONG_CALL_ID})
+            )
+        )
         expect(view.locator(".wave")).to_have_class("wave drawn")
         view.locator("audio").evaluate("audio => audio.play()")
-        until(view, "audio => audio.currentTime > 0.2")
+        wait_until(view, "audio => audio.currentTime > 0.2")
         box = view.locator(".wave").bounding_box()
         assert box
         view.locator(".wave").click(position={"x": box["width"] / 2, "y": 20})
-        until(view, "audio => Math.abs(audio.currentTime - 1800) < 30 && !audio.seeking")
+        wait_until(view, "audio => Math.abs(audio.currentTime - 1800) < 30 && !audio.seeking")
         at = view.locator("audio").evaluate("audio => audio.currentTime")
-        until(view, f"audio => audio.currentTime > {at} + 0.2")
+        wait_until(view, f"audio => audio.currentTime > {at} + 0.2")
         begins = [int(answer.headers["content-range"].split()[1].partition("-")[0]) for answer in answers]
     assert {answer.status for answer in answers} == {206}
     assert max(begins) == pytest.approx(1800 * 16_000, rel=0.05)
 
 
-def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, site: Site) -> None:
-    with page(chromium) as view:
-        sign_in(site, view, "emil")
-        view.goto(site.address(f"calls?in={site.place(SHANGHAI)}"))
+def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, demo_site: DemoSite) -> None:
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "emil")
+        view.goto(demo_site.build_url(f"calls?in={demo_site.build_account_param(SHANGHAI)}"))
         with view.expect_download() as saved:
             view.get_by_role("link", name="Calls as CSV").click()
         assert saved.value.path().read_bytes().count(b"\r\n") == 42
@@ -116,18 +123,20 @@ def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, site: Site
             view.get_by_role("link", name="Download").click()
         with zipfile.ZipFile(saved.value.path()) as archive:
             assert archive.testzip() is None
-            ((kept,),) = site.rows(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
+            ((kept,),) = demo_site.query(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
             assert len(archive.namelist()) == kept + 2  # index.csv and missing.csv
 
 
-def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, site: Site) -> None:
+def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, demo_site: DemoSite) -> None:
     today = datetime.now(ZoneInfo("Europe/London"))
     days = {"beginTime": f"{today - timedelta(days=2):%Y-%m-%d 00:00:00}", "endTime": f"{today:%Y-%m-%d 00:00:00}"}
-    reply = site.client.ask("queryBillData", {"accountId": LONDON, "callBackURL": site.hears.url, **days})
-    assert reply.code == "0", reply.body
-    with page(chromium) as view:
-        sign_in(site, view, "emil")
-        view.goto(site.address(f"export?app={site.app.ak}&id={reply.json['resultData']['responseId']}"))
+    reply = demo_site.client.request(
+        "queryBillData", {"accountId": LONDON, "callBackURL": demo_site.receiver.url, **days}
+    )
+    assert reply.result_code == "0", reply.body
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "emil")
+        view.goto(demo_site.build_url(f"export?app={demo_site.app.ak}&id={reply.json['resultData']['responseId']}"))
         give_up = time.monotonic() + 90
         while not view.get_by_text("Given up").is_visible() and time.monotonic() < give_up:
             view.reload()
@@ -141,18 +150,21 @@ def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, site: 
             view.reload()
         expect(view.get_by_text("Delivered")).to_be_visible()
         name = view.locator("dl.facts div").filter(has_text="File name").locator("dd").inner_text()
-    assert len(site.hears.received) == 2
-    lines = opened(site.client.ask("downloadBillFile", {"billFileName": name}))["call"]
+    assert len(demo_site.receiver.received) == 2
+    lines = read_zip(demo_site.client.request("downloadBillFile", {"billFileName": name}))["call"]
     assert len(lines) > 40
-    assert site.rows("SELECT actor FROM audit_log WHERE action = 'delivery_retried'") == [("emil",)]
+    assert demo_site.query("SELECT actor FROM audit_log WHERE action = 'delivery_retried'") == [("emil",)]
 
 
-def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, site: Site) -> None:
+def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, demo_site: DemoSite) -> None:
     def works(sk: str) -> bool:
-        return Caller(server=site.server, ak=ak, sk=sk).ask("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
+        return (
+            ApiClient(server=demo_site.server, ak=ak, sk=sk).request("requestPlayVoice", {"fileName": "/x.wav"}).status
+            != 401
+        )
 
-    with page(chromium) as view:
-        sign_in(site, view, "demo", site.password)
+    with open_page(chromium) as view:
+        sign_in(demo_site, view, "demo", demo_site.password)
         view.get_by_role("link", name="Apps").click()
         view.get_by_label("Name").fill("turning")
         view.get_by_role("button", name="Add", exact=True).last.click()
@@ -168,9 +180,9 @@ def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, site: Site) 
         assert (works(old), works(new)) == (False, True)
 
 
-def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, site: Site) -> None:
-    with page(chromium) as view:
-        view.goto(site.address(f"calls?in={site.place(LONDON)}"))
+def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, demo_site: DemoSite) -> None:
+    with open_page(chromium) as view:
+        view.goto(demo_site.build_url(f"calls?in={demo_site.build_account_param(LONDON)}"))
         view.get_by_role("link", name="Sign in by Example-ID").click()
         view.get_by_label("Who").fill("sue")
         view.get_by_role("button", name="Continue").click()
@@ -179,32 +191,43 @@ def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, si
         view.get_by_role("button", name="Sign out").click()
         view.get_by_role("link", name="Sign out of Example-ID, too").click()
         expect(view.get_by_text("Signed out there")).to_be_visible()
-        view.goto(site.address("calls"))
+        view.goto(demo_site.build_url("calls"))
         expect(view.get_by_role("link", name="Sign in by Example-ID")).to_be_visible()
 
 
-def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Browser, site: Site) -> None:
-    ((name, call),) = site.rows(f"SELECT file_name, call_id FROM recordings WHERE account_id = '{SHANGHAI}' LIMIT 1")
-    what = {"in": site.place(SHANGHAI), "app": site.app.ak, "id": call, "name": name, "at": "1", "text": "x"}
-    rooms = [step for step, _ in LEADING if step != CALLS]  # where an id is looked for in all that one may see
-    with page(chromium, refusal="status of 404") as view:
-        sign_in(site, view, "lucy")
-        nothing, *found = fetched(view, [("GET", "/console/nothing"), *rooms], what)
+def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Browser, demo_site: DemoSite) -> None:
+    ((name, call),) = demo_site.query(
+        f"SELECT file_name, call_id FROM recordings WHERE account_id = '{SHANGHAI}' LIMIT 1"
+    )
+    what = {
+        "in": demo_site.build_account_param(SHANGHAI),
+        "app": demo_site.app.ak,
+        "id": call,
+        "name": name,
+        "at": "1",
+        "text": "x",
+    }
+    rooms = [
+        step for step, _ in FOREIGN_CASES if step != CALLS_ROUTE
+    ]  # where an id is looked for in all that one may see
+    with open_page(chromium, refusal="status of 404") as view:
+        sign_in(demo_site, view, "lucy")
+        nothing, *found = fetch_from_page(view, [("GET", "/console/nothing"), *rooms], what)
         assert nothing[0] == 404
         assert {step for step, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
-        assert fetched(view, [CALLS], {"in": what["in"]}) == [nothing]
-        view.goto(site.address(f"calls?id={call}"))
+        assert fetch_from_page(view, [CALLS_ROUTE], {"in": what["in"]}) == [nothing]
+        view.goto(demo_site.build_url(f"calls?id={call}"))
         expect(view.get_by_text("No call goes by this id")).to_be_visible()
         assert SHANGHAI not in view.content()
-    with page(chromium) as view:  # it is all there, for others
-        sign_in(site, view, "emil")
+    with open_page(chromium) as view:  # it is all there, for others
+        sign_in(demo_site, view, "emil")
         there = [("GET", f"/console/{path}") for path in ("calls", "call", "audio", "waveform", "download", "figures")]
-        assert {status for status, _ in fetched(view, there, what)} == {200}
+        assert {status for status, _ in fetch_from_page(view, there, what)} == {200}
 
 
-def fetched(view: Page, rooms: list[tuple[str, str]], what: dict[str, object]) -> list[Answer]:
+def fetch_from_page(view: Page, rooms: list[tuple[str, str]], what: dict[str, object]) -> list[FetchResult]:
     """What the browser gets there, by links or by its own page's forms."""
-    found: list[Answer] = view.evaluate(
+    found: list[FetchResult] = view.evaluate(
         """async ([rooms, what]) => {
             const own = document.querySelector("[name=csrf]").value, found = [];
             for (const [method, path] of rooms) {

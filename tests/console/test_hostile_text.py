@@ -20,26 +20,28 @@ from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.exports.export import ExportKind
 from ccfs.web.responses.types import format_content_disposition
-from tests.cast import CALLBACK, a_law, keep_export, keep_recording
-from tests.console.browsing import browser, page
-from tests.console.conftest import Enter
-from tests.console.floor import BEGIN, Floor, leg
-from tests.console.visitor import Visitor
-from tests.web.serving import Server
+from tests.console.call_centre_data import BEGIN, CallCentreData, make_leg
+from tests.console.chromium import open_browser, open_page
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import CALLBACK_URL, add_export, add_recording, make_a_law_wav
 
-EVIL = "</td></textarea></title><script>alert(1)</script>\"'><img src=x onerror=alert(2)><a href=javascript:alert(3)>"
-CALL, RESPONSE = "1700000000-66", "6a" * 16
-ELSEWHERE = [
+HOSTILE_TEXT = (
+    "</td></textarea></title><script>alert(1)</script>\"'><img src=x onerror=alert(2)><a href=javascript:alert(3)>"
+)
+CALL_ID, RESPONSE_ID = "1700000000-66", "6a" * 16
+FOREIGN_URLS = [
     "https://evil.example",
     "//evil.example",
     "/\\evil.example",
     "javascript:alert(1)",
     "/console/calls\r\nx: y",
 ]
-NEVER = {"script", "iframe", "object", "embed", "base", "style"}  # unless it comes from a file of ours
+FORBIDDEN_TAGS = {"script", "iframe", "object", "embed", "base", "style"}  # unless it comes from a file of ours
 
 
-class Parts(HTMLParser):
+class ActiveContentParser(HTMLParser):
     """What of a page could run or load something."""
 
     def __init__(self, text: str) -> None:
@@ -55,7 +57,7 @@ class Parts(HTMLParser):
         runs = any(name.startswith("on") or name == "style" for name in given)
         if (
             runs
-            or (tag in NEVER and not source)
+            or (tag in FORBIDDEN_TAGS and not source)
             or not own
             or not given.get("action", "/console").startswith("/console")
         ):
@@ -63,17 +65,17 @@ class Parts(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def poisoned(console: Server, floor: Floor) -> None:
+def hostile_data(console_server: CcfsServer, call_centre: CallCentreData) -> None:
     """Everything that comes from outside says something evil."""
-    text, now, app = EVIL, datetime.now(UTC), floor.acme
+    text, now, app = HOSTILE_TEXT, datetime.now(UTC), call_centre.acme
     fields = ("agent_id", "caller_no", "callee_no", "user_wanted_skill_id", "current_skill_id", "caller_name")
     evil = dict.fromkeys((*fields, "switch_call_id", "switch_leg_id"), text)
     did = AgentOperation(
-        id="evil", account_id="acme-account", agent_id=text, skill_id=text, call_id=CALL, begin=BEGIN, end=None,
+        id="evil", account_id="acme-account", agent_id=text, skill_id=text, call_id=CALL_ID, begin=BEGIN, end=None,
         op_type=AgentOperationType.AFTER_CALL, op_object=text, op_cause=text, phone_no=text, vdn_id="4", cc_id="1",
     )  # fmt: skip
-    with console.node.database.write_transaction() as connection:
-        cdrs.add(connection, app, [replace(leg("acme-account", CALL, 40), **evil)])  # type: ignore[arg-type]
+    with console_server.node.database.write_transaction() as connection:
+        cdrs.add(connection, app, [replace(make_leg("acme-account", CALL_ID, 40), **evil)])  # type: ignore[arg-type]
         agent_operations.add(connection, app, [did])
         refused = IngestRejection(file=f"/var/{text}", line=7, reason=text, raw=text.encode() + b"\xff\0")
         ingest_state.add_rejections(connection, app, [refused], now)
@@ -86,72 +88,80 @@ def poisoned(console: Server, floor: Floor) -> None:
         ingest_state.mark_missing_recordings(connection, app, now, now)
     more = {
         "account_id": "acme-account",
-        "call_id": CALL,
+        "call_id": CALL_ID,
         "call_begin": BEGIN,
         "call_end": BEGIN + timedelta(minutes=1),
     }
-    keep_recording(console.node, app, a_law(66, 1), f"/0/{text}.wav", f"Y:/66/0/20201015/{text}.V3", **more)
-    keep_export(console.node, app, b"zip", ExportKind.BILL, RESPONSE)
-    _answered(console, floor, text)
+    add_recording(
+        console_server.node, app, make_a_law_wav(66, 1), f"/0/{text}.wav", f"Y:/66/0/20201015/{text}.V3", **more
+    )
+    add_export(console_server.node, app, b"zip", ExportKind.BILL, RESPONSE_ID)
+    _add_callback_response(console_server, call_centre, text)
 
 
-def _answered(console: Server, floor: Floor, text: str) -> None:
+def _add_callback_response(console: CcfsServer, floor: CallCentreData, text: str) -> None:
     """A callback whose receiver answers so."""
     now = datetime.now(UTC)
-    url = f"{CALLBACK}?{text}"
+    url = f"{CALLBACK_URL}?{text}"
     sent = Delivery(id="6b" * 16, app=floor.acme.id, ak=floor.acme.ak, url=url, body=text.encode(), created_at=now)
     outcome = AttemptOutcome(
         attempted_at=now, address=text, status=500, response=text.encode() + b"\xff\0", failure=text
     )
     claimed = ClaimedDelivery(delivery=sent, receiver=f"http://{text}", claims=1, lease="mine")
     with console.node.database.write_transaction() as connection:
-        deliveries.add(connection, floor.acme, sent, RESPONSE, f"http://{text}", now + timedelta(days=1))
+        deliveries.add(connection, floor.acme, sent, RESPONSE_ID, f"http://{text}", now + timedelta(days=1))
         connection.exec_driver_sql("UPDATE deliveries SET lease = 'mine' WHERE id = '" + sent.id + "'")
         deliveries.save_results(connection, [(claimed, outcome, RetryDecision(state=DeliveryState.DEAD, due_at=None))])
 
 
-def pages(floor: Floor) -> Iterator[str]:
+def iter_pages(floor: CallCentreData) -> Iterator[str]:
     """Where any of it is shown."""
     app = {"app": floor.acme.ak}
     yield from ("calls", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
-    yield "calls?" + urlencode({"in": floor.place})
-    yield "call?" + urlencode({"in": floor.place, "id": CALL})
-    yield "export?" + urlencode(app | {"id": RESPONSE})
+    yield "calls?" + urlencode({"in": floor.account_param})
+    yield "call?" + urlencode({"in": floor.account_param, "id": CALL_ID})
+    yield "export?" + urlencode(app | {"id": RESPONSE_ID})
     yield "callbacks?" + urlencode(app)
-    yield "callbacks/again?" + urlencode(app | {"receiver": f"http://{EVIL}", "prefix": EVIL})
+    yield "callbacks/again?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
 
 
-def test_no_page_takes_what_comes_from_outside_for_markup(enter: Enter, floor: Floor, poisoned: None) -> None:
-    olga = enter("olga")
-    Visitor(server=olga.server).sign_in(EVIL, "a wrong password")  # what was tried stands in the log
+def test_no_page_takes_what_comes_from_outside_for_markup(
+    signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
+) -> None:
+    olga = signed_in("olga")
+    ConsoleClient(server=olga.server).sign_in(HOSTILE_TEXT, "a wrong password")  # what was tried stands in the log
     shown = 0
-    for path in pages(floor):
+    for path in iter_pages(call_centre):
         text = olga.get(f"/console/{path}").body.decode()
-        assert Parts(text).found == [], path
+        assert ActiveContentParser(text).found == [], path
         shown += "&lt;script&gt;alert(1)" in text
     assert shown >= 7
 
 
-def test_nothing_of_it_runs_in_a_browser(console: Server, enter: Enter, floor: Floor, poisoned: None) -> None:
+def test_nothing_of_it_runs_in_a_browser(
+    console_server: CcfsServer, signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
+) -> None:
     ran: list[str] = []
 
     def told(dialog: Dialog) -> None:
         ran.append(dialog.message)
         dialog.dismiss()
 
-    with browser() as chromium, page(chromium) as view:
-        token = enter("olga").cookies["ccfs_session"]
+    with open_browser() as chromium, open_page(chromium) as view:
+        token = signed_in("olga").cookies["ccfs_session"]
         view.context.add_cookies([{"name": "ccfs_session", "value": token, "domain": "127.0.0.1", "path": "/console"}])
         view.on("dialog", told)
-        for path in pages(floor):
-            view.goto(f"http://{console.host}/console/{path}")
+        for path in iter_pages(call_centre):
+            view.goto(f"http://{console_server.host}/console/{path}")
             assert view.locator("main").count() == 1
     assert ran == []
 
 
-def test_what_a_visitor_sends_comes_back_as_text(enter: Enter, floor: Floor, poisoned: None) -> None:
-    olga = enter("olga")
-    for path in pages(floor):
+def test_what_a_visitor_sends_comes_back_as_text(
+    signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
+) -> None:
+    olga = signed_in("olga")
+    for path in iter_pages(call_centre):
         for field in (
             "q",
             "in",
@@ -167,21 +177,26 @@ def test_what_a_visitor_sends_comes_back_as_text(enter: Enter, floor: Floor, poi
             "prefix",
             "sort",
         ):
-            reply = olga.get(f"/console/{path.partition('?')[0]}?{urlencode({field: EVIL})}")
-            assert Parts(reply.body.decode()).found == [], (path, field)
-    stranger = Visitor(server=olga.server)
+            reply = olga.get(f"/console/{path.partition('?')[0]}?{urlencode({field: HOSTILE_TEXT})}")
+            assert ActiveContentParser(reply.body.decode()).found == [], (path, field)
+    stranger = ConsoleClient(server=olga.server)
     for reply in (
-        stranger.get(f"/console/login?next={quote(EVIL)}"),
-        stranger.get(f"/console/start?link={quote(EVIL)}"),
+        stranger.get(f"/console/login?next={quote(HOSTILE_TEXT)}"),
+        stranger.get(f"/console/start?link={quote(HOSTILE_TEXT)}"),
     ):
-        assert Parts(reply.body.decode()).found == []
-    assert Parts(stranger.sign_in(EVIL, EVIL, next=EVIL).body.decode()).found == []
+        assert ActiveContentParser(reply.body.decode()).found == []
+    assert (
+        ActiveContentParser(stranger.sign_in(HOSTILE_TEXT, HOSTILE_TEXT, next=HOSTILE_TEXT).body.decode()).found == []
+    )
     for path, form in (
-        ("people/add", {"name": EVIL}),
-        ("apps/add", {"name": EVIL}),
-        ("apps/account", {"app": floor.acme.ak, "account": EVIL}),
+        ("people/add", {"name": HOSTILE_TEXT}),
+        ("apps/add", {"name": HOSTILE_TEXT}),
+        ("apps/account", {"app": call_centre.acme.ak, "account": HOSTILE_TEXT}),
     ):
-        assert Parts(olga.post(f"/console/{path}", **form, role="operator", where="").body.decode()).found == []
+        assert (
+            ActiveContentParser(olga.post(f"/console/{path}", **form, role="operator", where="").body.decode()).found
+            == []
+        )
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
@@ -195,7 +210,7 @@ def test_a_name_of_a_download_stays_within_its_header(name: str) -> None:
     assert header.count('"') == 2
 
 
-@given(st.one_of(st.text(max_size=60), st.sampled_from(ELSEWHERE), st.text("/\\consle?.:@#%\t\r\n", max_size=30)))
+@given(st.one_of(st.text(max_size=60), st.sampled_from(FOREIGN_URLS), st.text("/\\consle?.:@#%\t\r\n", max_size=30)))
 def test_an_address_of_ours_stays_ours_whatever_a_browser_makes_of_it(text: str) -> None:
     for path in (sanitize_redirect(text), sanitize_redirect(f"/console{text}")):
         assert path.startswith("/console")
@@ -204,32 +219,32 @@ def test_an_address_of_ours_stays_ours_whatever_a_browser_makes_of_it(text: str)
         assert "\\" not in path
 
 
-@pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_no_page_leads_elsewhere(enter: Enter, elsewhere: str) -> None:
-    stranger = Visitor(server=enter("olga").server)
+@pytest.mark.parametrize("elsewhere", FOREIGN_URLS)
+def test_no_page_leads_elsewhere(signed_in: SignIn, elsewhere: str) -> None:
+    stranger = ConsoleClient(server=signed_in("olga").server)
     page = stranger.get(f"/console/login?next={quote(elsewhere)}")
     assert 'name="next" value="/console/calls"' in page.body.decode()
     assert stranger.sign_in("lucy", next=elsewhere).headers["location"] == "/console/calls"
     for reply in (
         stranger.post("/console/language", language="en", back=elsewhere),
         stranger.get(f"/console/login?next={quote(elsewhere)}"),
-        Visitor(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
+        ConsoleClient(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
     ):
         assert urlsplit(reply.headers.get("location", "/console")).netloc == ""
         assert reply.headers.get("location", "/console").startswith("/console")
 
 
-def test_a_session_comes_by_its_cookie_only(enter: Enter) -> None:
-    token = enter("lucy").cookies["ccfs_session"]
-    stranger = Visitor(server=enter("lucy").server)
+def test_a_session_comes_by_its_cookie_only(signed_in: SignIn) -> None:
+    token = signed_in("lucy").cookies["ccfs_session"]
+    stranger = ConsoleClient(server=signed_in("lucy").server)
     for path in (f"/console/me?ccfs_session={token}", f"/console/me?session={token}"):
         assert stranger.get(path).status == 303
     assert stranger.get("/console/me", authorization=f"Bearer {token}").status == 303
     assert "ccfs_session" not in stranger.get("/console/login").headers.get("set-cookie", "")  # none before signing in
 
 
-def test_no_secret_of_a_session_is_in_any_table(enter: Enter, console: Server) -> None:
-    token = enter("lucy").cookies["ccfs_session"]
-    with console.node.database.read_transaction() as connection:
+def test_no_secret_of_a_session_is_in_any_table(signed_in: SignIn, console_server: CcfsServer) -> None:
+    token = signed_in("lucy").cookies["ccfs_session"]
+    with console_server.node.database.read_transaction() as connection:
         for table in METADATA.tables:
             assert token not in str(connection.exec_driver_sql(f'SELECT * FROM "{table}"').all())

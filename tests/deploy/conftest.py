@@ -9,34 +9,34 @@ from typing import Any
 import pytest
 
 from tests import servers
-from tests.cast import Cast, fill
-from tests.certificates import Identity, identity
-from tests.deploy.balancing import balancer
-from tests.web.callers import Caller, caller
-from tests.web.serving import Server, serving
+from tests.api.api_client import ApiClient, create_client
+from tests.certificates import Identity, create_identity
+from tests.deploy.nginx_balancer import run_nginx
+from tests.server.ccfs_server import CcfsServer, run_server
+from tests.two_tenants import TwoTenants, create_two_tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class NginxSite:
     """What stands behind and before one balancer."""
 
-    front: Server  # nginx
+    nginx: CcfsServer  # nginx
     tls_port: int
-    nodes: list[Server]
-    cast: Cast
-    tls: Identity
+    nodes: list[CcfsServer]
+    tenants: TwoTenants
+    tls_identity: Identity
 
     @property
-    def acme(self) -> Caller:
+    def acme_client(self) -> ApiClient:
         """A client of the first app."""
-        return caller(self.front, self.cast.acme)
+        return create_client(self.nginx, self.tenants.acme)
 
 
 @pytest.fixture(scope="session")
-def sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
+def nginx_sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, NginxSite]]:
     """Two sites over the same data: "x_accel" hands files over to nginx, "plain" does not."""
     data: Path = tmp_path_factory.mktemp("sites")
-    with servers.database(postgres_url) as url, ExitStack() as stack:
+    with servers.create_database(postgres_url) as url, ExitStack() as stack:
         cast, found = None, {}
         for name, x_accel in (("x_accel", "/ccfs-files"), ("plain", "")):
             given: dict[str, Any] = {
@@ -45,15 +45,15 @@ def sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 "x_accel": x_accel,
                 "lock_failures": 3,
             }
-            nodes = [stack.enter_context(serving(data, **given)) for _ in range(2)]
-            cast = cast or fill(nodes[0].node)
-            tls = identity("127.0.0.1")
-            front, tls_port = stack.enter_context(balancer(data / name, nodes, tls))
-            found[name] = Site(front=front, tls_port=tls_port, nodes=nodes, cast=cast, tls=tls)
+            nodes = [stack.enter_context(run_server(data, **given)) for _ in range(2)]
+            cast = cast or create_two_tenants(nodes[0].node)
+            tls = create_identity("127.0.0.1")
+            front, tls_port = stack.enter_context(run_nginx(data / name, nodes, tls))
+            found[name] = NginxSite(nginx=front, tls_port=tls_port, nodes=nodes, tenants=cast, tls_identity=tls)
         yield found
 
 
 @pytest.fixture(params=["x_accel", "plain"])
-def site(request: pytest.FixtureRequest, sites: dict[str, Site]) -> Site:
+def nginx_site(request: pytest.FixtureRequest, nginx_sites: dict[str, NginxSite]) -> NginxSite:
     """Either of them."""
-    return sites[request.param]
+    return nginx_sites[request.param]

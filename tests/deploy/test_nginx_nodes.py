@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 
 from ccfs.protocol.operations import BASE_PATH, OPERATIONS
-from tests.cast import Cast, fill
-from tests.deploy.balancing import CONFIGURATION, balancer
-from tests.deploy.conftest import Site
-from tests.web.callers import Caller, Reply, caller, send
-from tests.web.doors import SOUND
-from tests.web.serving import Server, serving
+from tests.api.api_client import ApiClient, Reply, create_client, send_request
+from tests.api.lookup_requests import AUDIO_BASE64
+from tests.deploy.conftest import NginxSite
+from tests.deploy.nginx_balancer import CONFIGURATION, run_nginx
+from tests.server.ccfs_server import CcfsServer, run_server
+from tests.two_tenants import TwoTenants, create_two_tenants
 
 
 @pytest.fixture
-def refused(site: Site, sites: dict[str, Site]) -> str:
+def locked_address(nginx_site: NginxSite, nginx_sites: dict[str, NginxSite]) -> str:
     """An address that sent bad signatures, each time from elsewhere, as it says."""
-    address = "127.0.0.7" if site is sites["plain"] else "127.0.0.8"
-    wrong = replace(site.acme, sk="wrong", source=address)
+    address = "127.0.0.7" if nginx_site is nginx_sites["plain"] else "127.0.0.8"
+    wrong = replace(nginx_site.acme_client, sk="wrong", source=address)
     for number in range(6):
-        wrong.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=f"198.51.100.{number}, 127.0.0.1")
-    give_up, right = time.monotonic() + 60, replace(site.acme, source=address)
-    while not all(right.ask("downloadRecord", {"callId": "x"}).status == 403 for _ in range(4)):
+        wrong.request("downloadRecord", {"callId": "x"}, x_forwarded_for=f"198.51.100.{number}, 127.0.0.1")
+    give_up, right = time.monotonic() + 60, replace(nginx_site.acme_client, source=address)
+    while not all(right.request("downloadRecord", {"callId": "x"}).status == 403 for _ in range(4)):
         assert time.monotonic() < give_up  # on PostgreSQL the other node knows of it after a second
     return address
 
@@ -37,16 +37,27 @@ def refused(site: Site, sites: dict[str, Site]) -> str:
 class TestLock:
     """Bad signatures lock the address that nginx saw, whatever the caller says of itself."""
 
-    def test_is_on_the_address_that_sent_them(self, site: Site, refused: str) -> None:
+    def test_bad_signatures_lock_the_address_that_sent_them(self, nginx_site: NginxSite, locked_address: str) -> None:
         for spoofed in ({}, {"x_forwarded_for": "198.51.100.77"}, {"x_forwarded_for": "127.0.0.1"}):
-            assert replace(site.acme, source=refused).ask("downloadRecord", {"callId": "x"}, **spoofed).status == 403
+            assert (
+                replace(nginx_site.acme_client, source=locked_address)
+                .request("downloadRecord", {"callId": "x"}, **spoofed)
+                .status
+                == 403
+            )
 
     @pytest.mark.parametrize("address", ["127.0.0.9", "127.0.0.10"])
-    def test_is_on_no_other(self, site: Site, refused: str, address: str) -> None:
-        assert refused != address
-        others = replace(site.acme, source=address)
-        assert others.ask("downloadRecord", {"callId": "x"}, x_forwarded_for=refused).code == "0300012"
-        assert others.ask("downloadRecord", {"callId": "x"}, x_forwarded_for="198.51.100.0").code == "0300012"
+    def test_bad_signatures_lock_no_other_address(
+        self, nginx_site: NginxSite, locked_address: str, address: str
+    ) -> None:
+        assert locked_address != address
+        others = replace(nginx_site.acme_client, source=address)
+        assert (
+            others.request("downloadRecord", {"callId": "x"}, x_forwarded_for=locked_address).result_code == "0300012"
+        )
+        assert (
+            others.request("downloadRecord", {"callId": "x"}, x_forwarded_for="198.51.100.0").result_code == "0300012"
+        )
 
 
 class TestRefusal:
@@ -56,52 +67,69 @@ class TestRefusal:
         ("method", "target", "status"),
         [("POST", "/nowhere", 404), ("POST", "/healthz", 405), ("PUT", BASE_PATH + "ivr/uploadFile", 405)],
     )
-    def test_of_much_that_nobody_asked_for_costs_no_node(
-        self, site: Site, method: str, target: str, status: int
+    def test_refusing_a_large_body_takes_no_node_out_of_service(
+        self, nginx_site: NginxSite, method: str, target: str, status: int
     ) -> None:
         for _ in range(6):
-            assert send(site.front, method, target, body=bytes(6 << 20)).status == status
-        assert site.acme.ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name}).status == 200
+            assert send_request(nginx_site.nginx, method, target, body=bytes(6 << 20)).status == status
+        assert (
+            nginx_site.acme_client.request(
+                "downloadRecordFile", {"fileName": nginx_site.tenants.acme.only_recording.file_name}
+            ).status
+            == 200
+        )
 
-    def test_of_an_upload_from_a_locked_address_costs_no_node(self, site: Site, refused: str) -> None:
-        locked = replace(site.acme, source=refused)
+    def test_refusing_an_upload_from_a_locked_address_takes_no_node_out_of_service(
+        self, nginx_site: NginxSite, locked_address: str
+    ) -> None:
+        locked = replace(nginx_site.acme_client, source=locked_address)
         for _ in range(6):
             sound = {"data": "x" * (6 << 20)}
-            assert locked.ask(f"ivr/uploadFile?vdnId={site.cast.acme.vdn}", sound).status == 403
-        assert site.acme.ask("downloadRecordFile", {"fileName": site.cast.acme.one.file_name}).status == 200
+            assert locked.request(f"ivr/uploadFile?vdnId={nginx_site.tenants.acme.vdn}", sound).status == 403
+        assert (
+            nginx_site.acme_client.request(
+                "downloadRecordFile", {"fileName": nginx_site.tenants.acme.only_recording.file_name}
+            ).status
+            == 200
+        )
 
 
 class TestDeath:
     """A node is killed while clients ask."""
 
     @pytest.mark.parametrize("x_accel", ["/ccfs-files", ""])
-    def test_costs_no_download(self, tmp_path: Path, x_accel: str) -> None:
+    def test_the_death_of_a_node_costs_no_download(self, tmp_path: Path, x_accel: str) -> None:
         given: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": x_accel}
-        with serving(tmp_path, **given) as one, serving(tmp_path, **given) as other:
-            cast = fill(one.node)
-            with balancer(tmp_path / "nginx", [one, other]) as (front, _):
-                client = caller(front, cast.acme)
-                replies = _while_asked(client, cast, one)
-        sounds = {cast.acme.audio[cast.acme.one.file_name], cast.acme.audio[cast.acme.large.file_name]}
+        with run_server(tmp_path, **given) as one, run_server(tmp_path, **given) as other:
+            cast = create_two_tenants(one.node)
+            with run_nginx(tmp_path / "nginx", [one, other]) as (front, _):
+                client = create_client(front, cast.acme)
+                replies = _kill_during_requests(client, cast, one)
+        sounds = {
+            cast.acme.audio_by_name[cast.acme.only_recording.file_name],
+            cast.acme.audio_by_name[cast.acme.large_recording.file_name],
+        }
         assert {reply.status for reply in replies} == {200}
         assert {reply.body for reply in replies} <= sounds
         assert len(replies) > 100
 
     @pytest.mark.parametrize("turn", ["reads", "changes"])
-    def test_in_the_middle_of_a_request_repeats_only_what_reads(self, tmp_path: Path, turn: str) -> None:
-        with serving(tmp_path) as node, dying() as (port, heard):
-            cast = fill(node.node)
-            with balancer(tmp_path / "nginx", [replace(node, port=port), node]) as (front, _):
-                client, known = caller(front, cast.acme), _uploads(node)
+    def test_a_node_that_dies_during_a_request_has_only_reading_requests_repeated(
+        self, tmp_path: Path, turn: str
+    ) -> None:
+        with run_server(tmp_path) as node, run_dying_node() as (port, heard):
+            cast = create_two_tenants(node.node)
+            with run_nginx(tmp_path / "nginx", [replace(node, port=port), node]) as (front, _):
+                client, known = create_client(front, cast.acme), _count_uploads(node)
                 if turn == "reads":
-                    reply = client.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name})
-                    assert reply.body == cast.acme.audio[cast.acme.one.file_name]
+                    reply = client.request("downloadRecordFile", {"fileName": cast.acme.only_recording.file_name})
+                    assert reply.body == cast.acme.audio_by_name[cast.acme.only_recording.file_name]
                 else:
-                    assert client.ask(f"ivr/uploadFile?vdnId={cast.acme.vdn}", {"data": SOUND}).status == 502
-                    assert _uploads(node) == known
+                    assert client.request(f"ivr/uploadFile?vdnId={cast.acme.vdn}", {"data": AUDIO_BASE64}).status == 502
+                    assert _count_uploads(node) == known
         assert len(heard) == 1  # the one that dies was asked first
 
-    def test_does_not_repeat_what_changes_something(self) -> None:
+    def test_a_changing_request_to_a_dead_node_is_not_repeated(self) -> None:
         [pattern] = re.findall(r'location ~ "(.+)" \{', CONFIGURATION.read_text())
         repeated = {
             name for one in OPERATIONS for name in (one.name, *one.aliases) if re.search(pattern, BASE_PATH + name)
@@ -113,14 +141,14 @@ class TestDeath:
         }
 
 
-def _uploads(node: Server) -> int:
+def _count_uploads(node: CcfsServer) -> int:
     """How many voice files there are."""
     with node.node.database.read_transaction() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM voice_files").scalar_one())
 
 
 @contextmanager
-def dying() -> Iterator[tuple[int, list[bytes]]]:
+def run_dying_node() -> Iterator[tuple[int, list[bytes]]]:
     """A node that reads a request and dies before it answers; its port, and what it heard."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -137,17 +165,17 @@ def dying() -> Iterator[tuple[int, list[bytes]]]:
         thread.join()
 
 
-def _while_asked(client: Caller, cast: Cast, victim: Server) -> list[Reply]:
+def _kill_during_requests(client: ApiClient, cast: TwoTenants, victim: CcfsServer) -> list[Reply]:
     """Answers to clients that ask before, while and after a node is killed."""
     replies: list[Reply] = []
-    play = f"{BASE_PATH}playVoice?t=1&version=2.0&st={cast.acme.token}"
+    play = f"{BASE_PATH}playVoice?t=1&version=2.0&st={cast.acme.play_token}"
 
     def ask(number: int) -> None:
         for turn in range(20):
             if number == 0 and turn == 8:
                 victim.process.kill()
-            signed = client.ask("downloadRecordFile", {"fileName": cast.acme.one.file_name})
-            replies.extend((signed, send(client.server, "GET", play)))
+            signed = client.request("downloadRecordFile", {"fileName": cast.acme.only_recording.file_name})
+            replies.extend((signed, send_request(client.server, "GET", play)))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.source import PACKAGE, name_of, python_files, tree_of
+from tests.house.source import PACKAGE, get_relative_name, list_python_files, parse_file
 
-EVERYTHING = {
+ALL_LAYERS = {
     "model",
     "wire",
     "switches",
@@ -27,7 +27,7 @@ EVERYTHING = {
 }
 
 # storey: what of ccfs it may import beside itself. wire and store never meet; web and work meet in the database only.
-WITHIN: dict[str, set[str]] = {
+INTERNAL_IMPORTS: dict[str, set[str]] = {
     "model": set(),
     "wire": {"model"},
     "switches": {"model"},
@@ -39,9 +39,9 @@ WITHIN: dict[str, set[str]] = {
     "settings": {"model"},
     "logs": {"settings"},
     "terms": {"settings", "store", "web", "model"},
-    "demo": EVERYTHING - {"web", "node", "cli"},
-    "node": EVERYTHING,
-    "cli": EVERYTHING,
+    "demo": ALL_LAYERS - {"web", "node", "cli"},
+    "node": ALL_LAYERS,
+    "cli": ALL_LAYERS,
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -50,7 +50,7 @@ WITHIN: dict[str, set[str]] = {
 CONNECTION = {"sqlalchemy.engine", "sqlalchemy.exc"}
 
 # storey: what it may import of other people's packages: a package, or a module with all below it.
-OUTSIDE: dict[str, set[str]] = {
+EXTERNAL_IMPORTS: dict[str, set[str]] = {
     "model": set(),
     "wire": {"pydantic"},
     "switches": {"av", "numpy"},
@@ -71,7 +71,7 @@ OUTSIDE: dict[str, set[str]] = {
 
 # Imports inside a function, which hide from a reader: (storey, what is imported), each with its reason.
 # They are there for what a process starts without: every command, every web process and every test's server pays for imports.
-INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
+LAZY_IMPORTS: dict[tuple[str, str], str] = {
     ("cli", "ccfs.cli"): "a command's file is imported when that command is asked for",
     ("cli", "ccfs.cli.demo"): "a demo's day of calls takes codecs and numpy",
     ("node", "ccfs.web.console.provider"): "an HTTP client and JOSE, where there is single sign-on",
@@ -82,9 +82,9 @@ INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("web", "ccfs.web.console"): "codecs and numpy, once somebody listens",
 }
 
-PURE = {"model", "wire", "switches", "audio"}  # the clock and the outer world come to them as arguments
-CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
-WORLD = {
+PURE_LAYERS = {"model", "wire", "switches", "audio"}  # the clock and the outer world come to them as arguments
+CLOCK_FUNCTIONS = {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
+IO_MODULES = {
     "asyncio",
     "http",
     "logging",
@@ -98,12 +98,12 @@ WORLD = {
 }
 
 
-def storey_of(module: str) -> str:
+def get_layer(module: str) -> str:
     """The storey that a module's dotted name lies on: "store" for ccfs.store.db, "__init__" for ccfs itself."""
     return (*module.split("."), "__init__")[1]
 
 
-def imports_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def iter_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and dotted name of all that is imported, wherever it stands; a name imported from ccfs counts as a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -112,7 +112,7 @@ def imports_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, "." * node.level + (node.module or "")
         elif isinstance(node, ast.ImportFrom) and node.module == "ccfs":
             names = [alias.name for alias in node.names]
-            yield from ((node.lineno, f"ccfs.{name}" if name in WITHIN else "ccfs") for name in names)
+            yield from ((node.lineno, f"ccfs.{name}" if name in INTERNAL_IMPORTS else "ccfs") for name in names)
         elif isinstance(node, ast.ImportFrom):
             yield node.lineno, node.module or ""
 
@@ -123,21 +123,21 @@ def is_allowed(storey: str, module: str) -> bool:
     if not top:  # relative: it hides which storey is meant
         return False
     if top == "ccfs":
-        return storey_of(module) in {*WITHIN[storey], storey, "__init__"}
-    if storey in PURE and (module in WORLD or top in WORLD):
+        return get_layer(module) in {*INTERNAL_IMPORTS[storey], storey, "__init__"}
+    if storey in PURE_LAYERS and (module in IO_MODULES or top in IO_MODULES):
         return False
-    return top in sys.stdlib_module_names or any(f"{module}.".startswith(f"{one}.") for one in OUTSIDE[storey])
+    return top in sys.stdlib_module_names or any(f"{module}.".startswith(f"{one}.") for one in EXTERNAL_IMPORTS[storey])
 
 
-def import_findings(storey: str, tree: ast.Module) -> Iterator[str]:
+def find_import_violations(storey: str, tree: ast.Module) -> Iterator[str]:
     """What is wrong with the imports of one file of that storey."""
-    for line, module in imports_in(tree):
+    for line, module in iter_imports(tree):
         if not is_allowed(storey, module):
             yield f"{line}: {storey} may not import {module}"
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            for line, module in imports_in(function):
-                if (storey, module) not in INSIDE_FUNCTIONS:
+            for line, module in iter_imports(function):
+                if (storey, module) not in LAZY_IMPORTS:
                     yield f"{line}: {module} is imported inside a function"
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in {
@@ -147,36 +147,36 @@ def import_findings(storey: str, tree: ast.Module) -> Iterator[str]:
             yield f"{node.lineno}: imports by a name that a reader cannot see"
 
 
-def purity_findings(storey: str, tree: ast.Module) -> Iterator[str]:
+def find_purity_violations(storey: str, tree: ast.Module) -> Iterator[str]:
     """async def outside web/, and clocks that are read where the time should be an argument."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef) and storey != "web":
             yield f"{node.lineno}: async def {node.name} outside web/"
         call = node.func if isinstance(node, ast.Call) else None
-        if storey in PURE and isinstance(call, ast.Attribute) and call.attr in CLOCKS:
+        if storey in PURE_LAYERS and isinstance(call, ast.Attribute) and call.attr in CLOCK_FUNCTIONS:
             yield f"{call.lineno}: {ast.unparse(call)}() reads a clock"
 
 
-def findings(storey: str, tree: ast.Module) -> list[str]:
-    return [*import_findings(storey, tree), *purity_findings(storey, tree)]
+def find_violations(storey: str, tree: ast.Module) -> list[str]:
+    return [*find_import_violations(storey, tree), *find_purity_violations(storey, tree)]
 
 
-@pytest.mark.parametrize("file", python_files(PACKAGE), ids=name_of)
+@pytest.mark.parametrize("file", list_python_files(PACKAGE), ids=get_relative_name)
 def test_a_file_imports_only_what_its_storey_may(file: Path) -> None:
     storey = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    assert storey in WITHIN, f"{storey} is on no storey: say in WITHIN and OUTSIDE what it may import"
-    assert findings(storey, tree_of(file)) == []
+    assert storey in INTERNAL_IMPORTS, f"{storey} is on no storey: say in WITHIN and OUTSIDE what it may import"
+    assert find_violations(storey, parse_file(file)) == []
 
 
 def test_an_exception_that_nobody_needs_any_more_is_taken_out() -> None:
     inside = {
         (file.relative_to(PACKAGE).parts[0].removesuffix(".py"), module)
-        for file in python_files(PACKAGE)
-        for function in ast.walk(tree_of(file))
+        for file in list_python_files(PACKAGE)
+        for function in ast.walk(parse_file(file))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for _, module in imports_in(function)
+        for _, module in iter_imports(function)
     }
-    assert set(INSIDE_FUNCTIONS) - inside == set()
+    assert set(LAZY_IMPORTS) - inside == set()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_an_exception_that_nobody_needs_any_more_is_taken_out() -> None:
     ],
 )
 def test_a_file_that_breaks_a_rule_is_found(storey: str, text: str) -> None:
-    assert findings(storey, ast.parse(text))
+    assert find_violations(storey, ast.parse(text))
 
 
 @pytest.mark.parametrize(
@@ -215,4 +215,4 @@ def test_a_file_that_breaks_a_rule_is_found(storey: str, text: str) -> None:
     ],
 )
 def test_a_file_that_keeps_the_rules_is_let_be(storey: str, text: str) -> None:
-    assert findings(storey, ast.parse(text)) == []
+    assert find_violations(storey, ast.parse(text)) == []

@@ -21,7 +21,7 @@ def test_a_test_gets_an_empty_database_that_is_its_own(database_url: str, time: 
 
 
 def test_a_server_is_gone_when_its_block_is_left() -> None:
-    with servers.postgres() as url:
+    with servers.run_postgres() as url:
         folder = Path(url.partition("host=")[2])
         assert folder.is_dir()
     assert not folder.exists()
@@ -32,5 +32,5 @@ def test_a_server_is_gone_when_its_block_is_left() -> None:
 def test_a_missing_server_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "WHEEL", "no_such_wheel")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(servers.ServerMissing, match="scripts/setup test"), servers.postgres():
+    with pytest.raises(servers.ServerMissing, match="scripts/setup test"), servers.run_postgres():
         pass

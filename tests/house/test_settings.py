@@ -16,7 +16,7 @@ ROW = re.compile(r"\| `(CCFS_\w+)` \|")
 FIELDS = Settings.model_fields
 
 
-def default_of(field: FieldInfo) -> str:
+def format_default(field: FieldInfo) -> str:
     """A default as an operator would write it in the environment; "empty" where it is nothing."""
     value = field.get_default(call_default_factory=True)
     plain = " ".join(map(str, value)) if isinstance(value, tuple) else value
@@ -24,9 +24,9 @@ def default_of(field: FieldInfo) -> str:
     return f"`{text}`" if text else "empty"
 
 
-def row_of(name: str) -> str:
+def format_row(name: str) -> str:
     """The line that docs/settings.md must have for a setting: name, default, sentence."""
-    return f"| `{PREFIX}{name.upper()}` | {default_of(FIELDS[name])} | {FIELDS[name].description} |"
+    return f"| `{PREFIX}{name.upper()}` | {format_default(FIELDS[name])} | {FIELDS[name].description} |"
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -37,7 +37,7 @@ def test_a_setting_has_a_default_and_a_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_setting_stands_on_the_page_with_the_same_default_and_sentence(name: str) -> None:
-    assert row_of(name) in PAGE.read_text(encoding="utf-8").splitlines()
+    assert format_row(name) in PAGE.read_text(encoding="utf-8").splitlines()
 
 
 def test_the_page_has_no_setting_of_its_own() -> None:
@@ -57,4 +57,4 @@ def test_other_programs_variables_are_let_be(monkeypatch: pytest.MonkeyPatch, tm
 
 
 if __name__ == "__main__":  # prints the table that docs/settings.md must have
-    print("\n".join(map(row_of, FIELDS)))
+    print("\n".join(map(format_row, FIELDS)))

@@ -6,10 +6,10 @@ from statistics import median
 
 import pytest
 
-from tests.house.source import PACKAGE, ROOT, functions_in, name_of, python_files, tree_of
+from tests.house.source import PACKAGE, ROOT, get_relative_name, iter_functions, list_python_files, parse_file
 
-FILE_LINES = 300
-FUNCTION_LINES = 60
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
 
 # Files that are tables and nothing else may be longer: path (or folder with "/"), reason.
 TABLES = {
@@ -17,10 +17,10 @@ TABLES = {
     "src/ccfs/store/migrations/": "the steps between schemas, each written once and never changed",
 }
 
-ALL = python_files(PACKAGE, ROOT / "tests", ROOT / "bench")
+ALL_FILES = list_python_files(PACKAGE, ROOT / "tests", ROOT / "bench")
 
 
-def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+def count_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines from def to the last one, without the docstring: explaining costs nothing."""
     first = function.body[0]
     documented = ast.get_docstring(function, clean=False) is not None
@@ -29,27 +29,30 @@ def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def is_table(file: Path) -> bool:
-    return any(name_of(file) == name or (name.endswith("/") and name_of(file).startswith(name)) for name in TABLES)
+    return any(
+        get_relative_name(file) == name or (name.endswith("/") and get_relative_name(file).startswith(name))
+        for name in TABLES
+    )
 
 
-def too_long(tree: ast.Module) -> list[str]:
+def find_long_functions(tree: ast.Module) -> list[str]:
     """The functions that nobody reads in one go."""
-    lengths = {f"{one.lineno}: {one.name}": length_of(one) for one in functions_in(tree)}
-    return [f"{name} has {lines} lines" for name, lines in lengths.items() if lines > FUNCTION_LINES]
+    lengths = {f"{one.lineno}: {one.name}": count_lines(one) for one in iter_functions(tree)}
+    return [f"{name} has {lines} lines" for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES]
 
 
 def test_most_functions_are_short() -> None:
-    files = [file for file in python_files(PACKAGE) if not is_table(file)]
-    lengths = sorted(length_of(one) for file in files for one in functions_in(tree_of(file)))
+    files = [file for file in list_python_files(PACKAGE) if not is_table(file)]
+    lengths = sorted(count_lines(one) for file in files for one in iter_functions(parse_file(file)))
     assert median(lengths) < 10
     assert lengths[len(lengths) * 9 // 10] <= 35
 
 
-@pytest.mark.parametrize("file", [file for file in ALL if not is_table(file)], ids=name_of)
+@pytest.mark.parametrize("file", [file for file in ALL_FILES if not is_table(file)], ids=get_relative_name)
 def test_no_function_and_no_file_is_too_long(file: Path) -> None:
-    assert too_long(tree_of(file)) == []
+    assert find_long_functions(parse_file(file)) == []
     lines = file.read_bytes().count(b"\n")
-    assert lines <= FILE_LINES
+    assert lines <= MAX_FILE_LINES
 
 
 def test_every_table_on_the_list_is_there() -> None:
@@ -57,10 +60,10 @@ def test_every_table_on_the_list_is_there() -> None:
 
 
 def test_a_long_function_is_found() -> None:
-    assert too_long(ast.parse("def long():\n" + "    pass\n" * FUNCTION_LINES)) == [
-        f"1: long has {FUNCTION_LINES + 1} lines"
+    assert find_long_functions(ast.parse("def long():\n" + "    pass\n" * MAX_FUNCTION_LINES)) == [
+        f"1: long has {MAX_FUNCTION_LINES + 1} lines"
     ]
 
 
 def test_a_long_docstring_is_not_counted() -> None:
-    assert too_long(ast.parse('def said():\n    """' + "\n" * FUNCTION_LINES + '    """\n')) == []
+    assert find_long_functions(ast.parse('def said():\n    """' + "\n" * MAX_FUNCTION_LINES + '    """\n')) == []

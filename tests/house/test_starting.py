@@ -12,33 +12,41 @@ from ccfs import settings
 from ccfs.server.node import Node
 from tests.house.source import PACKAGE
 
-CODECS = {"av", "numpy", "ccfs.audio.tape", "ccfs.switches", "ccfs.demo"}
-SOMETIMES = {*CODECS, "alembic", "psycopg", "httpx2", "joserfc", "jinja2"}
-WORK = {"ccfs.work", "httpcore2", "isal"}
-WEB = {"ccfs.web.app", "argon2", "prometheus_client"}
-SERVER = {"granian", "uvloop", "structlog"}
-COMMANDS = {"ccfs.cli.door", "typer"}
+MEDIA_MODULES = {"av", "numpy", "ccfs.audio.tape", "ccfs.switches", "ccfs.demo"}
+OPTIONAL_MODULES = {*MEDIA_MODULES, "alembic", "psycopg", "httpx2", "joserfc", "jinja2"}
+WORKER_MODULES = {"ccfs.work", "httpcore2", "isal"}
+WEB_MODULES = {"ccfs.web.app", "argon2", "prometheus_client"}
+SERVER_MODULES = {"granian", "uvloop", "structlog"}
+CLI_MODULES = {"ccfs.cli.door", "typer"}
 
-OPENED = (
+OPEN_NODE_CODE = (
     "from ccfs import settings; from ccfs.node import Node; node = Node(settings.read()); node.database, node.home; "
 )
 PROCESSES: dict[str, tuple[str, set[str]]] = {  # each: how it begins, and what it does not import
-    "the program's file": ("import ccfs.cli", {*SOMETIMES, *WORK, *WEB, *SERVER, *COMMANDS, "ccfs.node", "sqlalchemy"}),
+    "the program's file": (
+        "import ccfs.cli",
+        {*OPTIONAL_MODULES, *WORKER_MODULES, *WEB_MODULES, *SERVER_MODULES, *CLI_MODULES, "ccfs.node", "sqlalchemy"},
+    ),
     "a web process": (
-        OPENED + "import ccfs.cli, ccfs.node.web; ccfs.node.web.application(node)",
-        SOMETIMES | WORK | COMMANDS,
+        OPEN_NODE_CODE + "import ccfs.cli, ccfs.node.web; ccfs.node.web.application(node)",
+        OPTIONAL_MODULES | WORKER_MODULES | CLI_MODULES,
     ),
     "a node": (
-        OPENED + "import ccfs.cli.door, ccfs.cli.serve",
-        SOMETIMES | WEB,
+        OPEN_NODE_CODE + "import ccfs.cli.door, ccfs.cli.serve",
+        OPTIONAL_MODULES | WEB_MODULES,
     ),
-    "a command": ("from ccfs.cli import main; main()", SOMETIMES | WORK | WEB | SERVER | {"rich"}),
+    "a command": (
+        "from ccfs.cli import main; main()",
+        OPTIONAL_MODULES | WORKER_MODULES | WEB_MODULES | SERVER_MODULES | {"rich"},
+    ),
 }
-TOLD = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); sys.argv = ['ccfs', 'app', 'list']; "
+PRINT_MODULES_CODE = (
+    "import atexit, sys; atexit.register(lambda: print(*sys.modules)); sys.argv = ['ccfs', 'app', 'list']; "
+)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a node that was there before."""
     folder = tmp_path_factory.mktemp("started")
     node = Node(settings.load_settings({}, data=folder))
@@ -48,12 +56,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_it_starts_without_what_it_does_not_need(process: str, data: Path) -> None:
+def test_it_starts_without_what_it_does_not_need(process: str, data_folder: Path) -> None:
     program, unneeded = PROCESSES[process]
     ours = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
-    environment = {**ours, "PYTHONPATH": str(PACKAGE.parent), "CCFS_DATA": str(data)}
+    environment = {**ours, "PYTHONPATH": str(PACKAGE.parent), "CCFS_DATA": str(data_folder)}
     done = subprocess.run(
-        [sys.executable, "-c", TOLD + program], env=environment, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", PRINT_MODULES_CODE + program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     found = set(done.stdout.split())
     assert "ccfs.cli" in found

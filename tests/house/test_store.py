@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.house.source import PACKAGE, python_files, tree_of
+from tests.house.source import PACKAGE, list_python_files, parse_file
 
-USERS = (
+USER_FUNCTIONS = (
     *(
         "add",
         "add_link",
@@ -119,14 +119,14 @@ SYSTEM_WIDE: dict[str, str] = {
     "trusted_certificates.certificates": "as above",
     "trusted_certificates.remove_certificate": "as above",
     **dict.fromkeys(
-        (f"users.{name}" for name in USERS),
+        (f"users.{name}" for name in USER_FUNCTIONS),
         "a user may see several apps: what of them is said by the user's grants",
     ),
     "voice_files.deleted": "tidies up for all",
 }
 
 
-def row_functions(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+def iter_row_functions(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
     """Name and parameters, without the connection, of each public function that is given a connection."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
@@ -137,37 +137,39 @@ def row_functions(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
                 assert "connection" not in parameters, f"{node.name}: the connection comes first"
 
 
-def without_app(tree: ast.Module) -> set[str]:
+def find_functions_without_app(tree: ast.Module) -> set[str]:
     """The functions that are given a connection, and then something else than the app."""
-    return {name for name, parameters in row_functions(tree) if parameters[:1] != ["app"]}
+    return {name for name, parameters in iter_row_functions(tree) if parameters[:1] != ["app"]}
 
 
-FILES = {file.stem: tree_of(file) for file in python_files(PACKAGE / "store") if file.parent == PACKAGE / "store"}
+FILES = {
+    file.stem: parse_file(file) for file in list_python_files(PACKAGE / "store") if file.parent == PACKAGE / "store"
+}
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_a_row_function_takes_the_app_first(module: str) -> None:
-    assert {f"{module}.{name}" for name in without_app(FILES[module])} - set(SYSTEM_WIDE) == set()
+    assert {f"{module}.{name}" for name in find_functions_without_app(FILES[module])} - set(SYSTEM_WIDE) == set()
 
 
 def test_every_exception_is_still_needed() -> None:
-    needed = {f"{module}.{name}" for module, tree in FILES.items() for name in without_app(tree)}
+    needed = {f"{module}.{name}" for module, tree in FILES.items() for name in find_functions_without_app(tree)}
     assert set(SYSTEM_WIDE) - needed == set()
 
 
 def test_the_rule_has_something_to_rule() -> None:
-    assert sum(len(list(row_functions(tree))) for tree in FILES.values()) > len(SYSTEM_WIDE)
+    assert sum(len(list(iter_row_functions(tree))) for tree in FILES.values()) > len(SYSTEM_WIDE)
 
 
 @pytest.mark.parametrize(
     "text", ["def by_name(connection, name): ...", "def all(connection): ...", "def f(connection, *, app_id): ..."]
 )
 def test_a_function_without_the_app_is_found(text: str) -> None:
-    assert without_app(ast.parse(text))
+    assert find_functions_without_app(ast.parse(text))
 
 
 @pytest.mark.parametrize(
     "text", ["def by_name(connection, app, name): ...", "def _rows(connection): ...", "def digest(x): ..."]
 )
 def test_a_function_that_keeps_the_rule_is_let_be(text: str) -> None:
-    assert not without_app(ast.parse(text))
+    assert not find_functions_without_app(ast.parse(text))

@@ -7,60 +7,60 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.source import ROOT, kept_files, name_of, python_files, tree_of
+from tests.house.source import ROOT, get_relative_name, list_python_files, list_tracked_files, parse_file
 
-LARGEST = 1_000_000  # bytes
-LARGE: dict[str, str] = {}  # files that may be larger: path, reason
+MAX_BYTES = 1_000_000  # bytes
+LARGE_FILES: dict[str, str] = {}  # files that may be larger: path, reason
 
-FORBIDDEN = {
+FORBIDDEN_TEXT = {
     "a path of somebody's machine": re.compile(r"(?<![\w.\-/}*)\]])/(?:work|opt|root)(?![\w.\-])"),
     "a package index": re.compile(r"pypi\.(?:org)"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
     "a note to oneself": re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b"),
 }
-PASSED_OVER = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
+SKIP_CALLS = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
 
-FILES = kept_files()
+FILES = list_tracked_files()
 
 
-def findings(text: str) -> list[str]:
+def find_forbidden_text(text: str) -> list[str]:
     """What a text holds that it may not: line and what it is."""
     return [
         f"{text.count(chr(10), 0, match.start()) + 1}: {what}"
-        for what, pattern in FORBIDDEN.items()
+        for what, pattern in FORBIDDEN_TEXT.items()
         for match in pattern.finditer(text)
     ]
 
 
-def passed_over(tree: ast.Module) -> Iterator[str]:
+def iter_skips(tree: ast.Module) -> Iterator[str]:
     """Places where a test could pass without having been run."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in PASSED_OVER:
+        if isinstance(node, ast.Attribute) and node.attr in SKIP_CALLS:
             yield f"{node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.ImportFrom) and node.module == "pytest":
-            yield from (f"{node.lineno}: {alias.name}" for alias in node.names if alias.name in PASSED_OVER)
+            yield from (f"{node.lineno}: {alias.name}" for alias in node.names if alias.name in SKIP_CALLS)
 
 
-@pytest.mark.parametrize("file", FILES, ids=name_of)
+@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
 def test_a_file_holds_nothing_that_it_may_not(file: Path) -> None:
     data = file.read_bytes()
-    assert len(data) <= LARGEST or name_of(file) in LARGE
+    assert len(data) <= MAX_BYTES or get_relative_name(file) in LARGE_FILES
     if b"\0" not in data:  # sound and pictures hold any letters by chance
-        assert findings(data.decode("utf-8", errors="replace")) == []
+        assert find_forbidden_text(data.decode("utf-8", errors="replace")) == []
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.suffix == ".py"], ids=name_of)
+@pytest.mark.parametrize("file", [file for file in FILES if file.suffix == ".py"], ids=get_relative_name)
 def test_a_python_file_opens_by_saying_what_it_is(file: Path) -> None:
-    assert ast.get_docstring(tree_of(file))
+    assert ast.get_docstring(parse_file(file))
 
 
-@pytest.mark.parametrize("file", python_files(ROOT / "tests"), ids=name_of)
+@pytest.mark.parametrize("file", list_python_files(ROOT / "tests"), ids=get_relative_name)
 def test_no_test_is_passed_over(file: Path) -> None:
-    assert list(passed_over(tree_of(file))) == []
+    assert list(iter_skips(parse_file(file))) == []
 
 
 def test_every_large_file_on_the_list_is_there() -> None:
-    assert [name for name in LARGE if not (ROOT / name).exists()] == []
+    assert [name for name in LARGE_FILES if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_every_large_file_on_the_list_is_there() -> None:
     ],
 )
 def test_a_forbidden_text_is_found(text: str) -> None:
-    assert findings(f"first line\n{text}\n")[0].startswith("2: ")
+    assert find_forbidden_text(f"first line\n{text}\n")[0].startswith("2: ")
 
 
 @pytest.mark.parametrize(
     "text", ["src/ccfs/work/loop.py", "/workers", "/optional", "a certificate", "https://example.com/work"]
 )
 def test_a_harmless_text_is_let_be(text: str) -> None:
-    assert findings(text) == []
+    assert find_forbidden_text(text) == []
 
 
 def test_a_test_that_is_passed_over_is_found() -> None:
-    assert list(passed_over(ast.parse("import pytest\npytest.sk" + "ip('no')")))
+    assert list(iter_skips(ast.parse("import pytest\npytest.sk" + "ip('no')")))

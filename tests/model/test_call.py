@@ -10,16 +10,16 @@ from ccfs.model.calls.cdr import Cdr, DeviceType
 BEGIN = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
 
-def leg(wait: tuple[int, int] | None = None, talk: tuple[int, int] | None = None, **more: object) -> Cdr:
+def make_leg(wait: tuple[int, int] | None = None, talk: tuple[int, int] | None = None, **more: object) -> Cdr:
     """A leg that waited and talked from one second to another."""
-    times = dict(zip(("wait_begin", "wait_end"), at(wait), strict=True)) | dict(
-        zip(("call_begin", "call_end"), at(talk), strict=True)
+    times = dict(zip(("wait_begin", "wait_end"), make_span(wait), strict=True)) | dict(
+        zip(("call_begin", "call_end"), make_span(talk), strict=True)
     )
     usual = {"account_id": "100", "cc_id": "1", "vdn_id": "8", "call_id": "c", "begin": BEGIN, "source_key": "1"}
     return Cdr(**usual | times | more)  # type: ignore[arg-type]
 
 
-def at(seconds: tuple[int, int] | None) -> tuple[datetime | None, datetime | None]:
+def make_span(seconds: tuple[int, int] | None) -> tuple[datetime | None, datetime | None]:
     """The two instants."""
     return tuple(BEGIN + timedelta(seconds=one) for one in seconds) if seconds else (None, None)  # type: ignore[return-value]
 
@@ -38,12 +38,12 @@ def at(seconds: tuple[int, int] | None) -> tuple[datetime | None, datetime | Non
     ],
 )
 def test_a_call_waits_no_longer_than_its_caller(waits: list[tuple[int, int] | None], seconds: int) -> None:
-    assert call_wait_time([leg(one) for one in waits]) == timedelta(seconds=seconds)
+    assert call_wait_time([make_leg(one) for one in waits]) == timedelta(seconds=seconds)
 
 
 def test_a_call_is_answered_where_an_agent_talked_if_it_came_to_one() -> None:
-    menu = leg(talk=(0, 60), device_type=DeviceType.FLOW, call_id_num=1)
-    in_vain, heard = leg(device_type=DeviceType.AGENT), leg(talk=(60, 90), device_type=DeviceType.AGENT)
+    menu = make_leg(talk=(0, 60), device_type=DeviceType.FLOW, call_id_num=1)
+    in_vain, heard = make_leg(device_type=DeviceType.AGENT), make_leg(talk=(60, 90), device_type=DeviceType.AGENT)
     assert build_call([menu]).is_answered
     assert not build_call([menu, in_vain]).is_answered
     assert build_call([menu, heard]).talk == timedelta(seconds=30)

@@ -22,7 +22,7 @@ switch_ids = st.one_of(
 )
 
 
-def same(one: str, other: str) -> bool:
+def is_same_id(one: str, other: str) -> bool:
     """Whether two ids are the same to a switch: UUIDs are, in whatever case."""
     return one == other or (len(one) == len(other) == 36 and one.lower() == other.lower())
 
@@ -88,19 +88,19 @@ def test_a_call_id_is_short_plain_and_stays(of_switch: str) -> None:
 @given(switch_ids)
 def test_what_comes_back_is_what_went_in(of_switch: str) -> None:
     back = to_switch_id(to_call_id(of_switch))
-    assert back is None or same(back, of_switch)
+    assert back is None or is_same_id(back, of_switch)
 
 
 @given(switch_ids, switch_ids)
 def test_two_ids_never_share_a_call_id(one: str, other: str) -> None:
-    assert same(one, other) or to_call_id(one) != to_call_id(other)
+    assert is_same_id(one, other) or to_call_id(one) != to_call_id(other)
 
 
 @given(switch_ids)
 def test_no_id_takes_the_call_id_of_another(of_switch: str) -> None:
     """The images of the forms do not meet: a call id, taken for a switch's id, is its own call id or gets another."""
     image = to_call_id(of_switch)
-    assert same(image, of_switch) or to_call_id(image) != image
+    assert is_same_id(image, of_switch) or to_call_id(image) != image
 
 
 @given(st.uuids())

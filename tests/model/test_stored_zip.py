@@ -20,11 +20,11 @@ contents = st.lists(
 )
 
 
-def member(name: str, data: bytes) -> ZipMember:
+def make_member(name: str, data: bytes) -> ZipMember:
     return ZipMember(name=name, size=len(data), crc32=zlib.crc32(data), modified=NOON)
 
 
-def read(segments: Sequence[ZipSegment], files: Sequence[bytes], start: int, end: int) -> bytes:
+def read_range(segments: Sequence[ZipSegment], files: Sequence[bytes], start: int, end: int) -> bytes:
     """The bytes of a range of the zip, as the server would send them."""
     return b"".join(
         (segment.data if segment.member is None else files[segment.member])[low:high]
@@ -32,7 +32,7 @@ def read(segments: Sequence[ZipSegment], files: Sequence[bytes], start: int, end
     )
 
 
-class Hollow(io.RawIOBase):
+class SparseZip(io.RawIOBase):
     """A zip as a file in which the members' bytes are all zero: so it may be larger than any disk."""
 
     def __init__(self, segments: Sequence[ZipSegment]) -> None:
@@ -63,8 +63,8 @@ class Hollow(io.RawIOBase):
 
 @given(contents)
 def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]]) -> None:
-    segments = build_segments([member(f"{number}_{name}", data) for number, (name, data) in enumerate(files)])
-    whole = read(segments, [data for _, data in files], 0, total_size(segments))
+    segments = build_segments([make_member(f"{number}_{name}", data) for number, (name, data) in enumerate(files)])
+    whole = read_range(segments, [data for _, data in files], 0, total_size(segments))
     assert len(whole) == total_size(segments)
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
@@ -77,11 +77,11 @@ def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]
 
 @given(contents, st.data())
 def test_every_range_is_that_part_of_the_whole(files: list[tuple[str, bytes]], data: st.DataObject) -> None:
-    segments, bodies = build_segments([member(name, body) for name, body in files]), [body for _, body in files]
+    segments, bodies = build_segments([make_member(name, body) for name, body in files]), [body for _, body in files]
     size = total_size(segments)
     start = data.draw(st.integers(0, size))
     end = data.draw(st.integers(start, size))
-    assert read(segments, bodies, start, end) == read(segments, bodies, 0, size)[start:end]
+    assert read_range(segments, bodies, start, end) == read_range(segments, bodies, 0, size)[start:end]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
         [ZipMember(name=f"{n}.wav", size=size, crc32=crc, modified=NOON) for n, size in enumerate(sizes)]
     )
     assert total_size(segments) > sum(sizes)
-    with zipfile.ZipFile(Hollow(segments)) as archive:
+    with zipfile.ZipFile(SparseZip(segments)) as archive:
         assert [info.file_size for info in archive.infolist()] == sizes
         assert [info.compress_size for info in archive.infolist()] == sizes
         for info in archive.infolist():
@@ -112,8 +112,8 @@ def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 65534, 65535])
 def test_a_zip_may_have_any_number_of_members(count: int) -> None:
-    segments = build_segments([member(f"{number}", b"") for number in range(count)])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b""] * count, 0, total_size(segments)))) as archive:
+    segments = build_segments([make_member(f"{number}", b"") for number in range(count)])
+    with zipfile.ZipFile(io.BytesIO(read_range(segments, [b""] * count, 0, total_size(segments)))) as archive:
         assert len(archive.infolist()) == count
         assert archive.testzip() is None
 
@@ -129,12 +129,12 @@ def test_a_zip_may_have_any_number_of_members(count: int) -> None:
 )
 def test_a_member_has_its_time(moment: datetime, kept: tuple[int, ...]) -> None:
     segments = build_segments([ZipMember(name="a.wav", size=0, crc32=0, modified=moment)])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b""], 0, total_size(segments)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(read_range(segments, [b""], 0, total_size(segments)))) as archive:
         assert archive.infolist()[0].date_time == kept
 
 
 def test_a_name_beyond_ascii_is_marked_as_utf_8() -> None:
-    segments = build_segments([member("录音.wav", b"x")])
-    with zipfile.ZipFile(io.BytesIO(read(segments, [b"x"], 0, total_size(segments)))) as archive:
+    segments = build_segments([make_member("录音.wav", b"x")])
+    with zipfile.ZipFile(io.BytesIO(read_range(segments, [b"x"], 0, total_size(segments)))) as archive:
         assert archive.namelist() == ["录音.wav"]
         assert archive.infolist()[0].flag_bits & 0x800

@@ -48,12 +48,12 @@ ASTERISK_LIVE_HEAD = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1,
 UPLOAD = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=4) + b"\xd5" * 4
 
 
-def fmt(tag: int = PCM, channels: int = 1, rate: int = 8000, bits: int = 8) -> bytes:
+def build_fmt_chunk(tag: int = PCM, channels: int = 1, rate: int = 8000, bits: int = 8) -> bytes:
     block = channels * bits // 8
     return b"fmt " + struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * block, block, bits)
 
 
-def riff(*chunks: bytes) -> bytes:
+def build_riff(*chunks: bytes) -> bytes:
     body = b"WAVE" + b"".join(chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
@@ -91,11 +91,11 @@ def test_sizes_left_open_mean_to_the_end_of_the_file(head: bytes, offset: int) -
 
 
 def test_a_riff_that_ends_at_its_empty_data_is_open_too() -> None:
-    assert read_format(riff(fmt(), b"data\0\0\0\0"), 44 + 800).data_size == 800
+    assert read_format(build_riff(build_fmt_chunk(), b"data\0\0\0\0"), 44 + 800).data_size == 800
 
 
 def test_an_empty_recording_with_something_after_it_stays_empty() -> None:
-    wav = riff(fmt(), b"data\0\0\0\0", b"LIST\4\0\0\0INFO")
+    wav = build_riff(build_fmt_chunk(), b"data\0\0\0\0", b"LIST\4\0\0\0INFO")
     found = read_format(wav, len(wav))
     assert (found.data_size, found.duration, found.is_open_ended) == (0, 0.0, False)
 
@@ -106,14 +106,14 @@ def test_more_audio_promised_than_there_is_is_clamped() -> None:
 
 
 def test_an_odd_chunk_before_the_audio_is_followed_by_padding() -> None:
-    wav = riff(b"note" + b"\3\0\0\0abc\0", fmt(), b"data\2\0\0\0hi")
+    wav = build_riff(b"note" + b"\3\0\0\0abc\0", build_fmt_chunk(), b"data\2\0\0\0hi")
     found = read_format(wav, len(wav))
     assert wav[found.data_offset : found.data_offset + found.data_size] == b"hi"
 
 
 def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
     nameless = b"fmt " + struct.pack("<IHHIIHH", 16, 0x1234, 1, 8000, 0, 0, 0)
-    wav = riff(nameless, b"data\2\0\0\0hi")
+    wav = build_riff(nameless, b"data\2\0\0\0hi")
     assert read_format(wav, len(wav)).duration is None
 
 
@@ -123,16 +123,16 @@ def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
         (b"", "no RIFF/WAVE header"),
         (b"RIFF\4\0\0\0AVI ", "no RIFF/WAVE header"),
         (b"OggS" + bytes(60), "no RIFF/WAVE header"),
-        (riff(), "no fmt chunk"),
-        (riff(fmt()), "no data chunk"),
+        (build_riff(), "no fmt chunk"),
+        (build_riff(build_fmt_chunk()), "no data chunk"),
         (SOX_A_LAW[:42], "no data chunk"),
         (SOX_A_LAW[:30], "truncated"),
-        (riff(b"data\2\0\0\0hi", fmt()), "no fmt chunk before the data chunk"),
-        (riff(b"fmt \4\0\0\0abcd", b"data\2\0\0\0hi"), "too short"),
-        (riff(fmt(channels=0), b"data\2\0\0\0hi"), "no channel"),
-        (riff(fmt(rate=0), b"data\2\0\0\0hi"), "no sample rate"),
-        (riff(fmt(tag=EXTENSIBLE), b"data\2\0\0\0hi"), "without its sub-format"),
-        (riff(*[b"junk\0\0\0\0"] * 1001), "first 1000 chunks"),
+        (build_riff(b"data\2\0\0\0hi", build_fmt_chunk()), "no fmt chunk before the data chunk"),
+        (build_riff(b"fmt \4\0\0\0abcd", b"data\2\0\0\0hi"), "too short"),
+        (build_riff(build_fmt_chunk(channels=0), b"data\2\0\0\0hi"), "no channel"),
+        (build_riff(build_fmt_chunk(rate=0), b"data\2\0\0\0hi"), "no sample rate"),
+        (build_riff(build_fmt_chunk(tag=EXTENSIBLE), b"data\2\0\0\0hi"), "without its sub-format"),
+        (build_riff(*[b"junk\0\0\0\0"] * 1001), "first 1000 chunks"),
     ],
 )
 def test_what_is_no_wav_is_refused_with_a_reason(head: bytes, reason: str) -> None:
@@ -176,10 +176,10 @@ def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
 @pytest.mark.parametrize(
     ("wav", "reason"),
     [
-        (riff(fmt(bits=16), b"data\2\0\0\0hi"), "16 bits per sample, not 8"),
-        (riff(fmt(rate=16000), b"data\2\0\0\0hi"), "16000 Hz, not 8000 Hz"),
-        (riff(fmt(channels=2), b"data\2\0\0\0hi"), "2 channels, not mono"),
-        (riff(fmt(), b"data\0\0\0\0"), "no audio"),
+        (build_riff(build_fmt_chunk(bits=16), b"data\2\0\0\0hi"), "16 bits per sample, not 8"),
+        (build_riff(build_fmt_chunk(rate=16000), b"data\2\0\0\0hi"), "16000 Hz, not 8000 Hz"),
+        (build_riff(build_fmt_chunk(channels=2), b"data\2\0\0\0hi"), "2 channels, not mono"),
+        (build_riff(build_fmt_chunk(), b"data\0\0\0\0"), "no audio"),
         (SOX_GSM_HEAD + bytes(66), "0x0031 is not PCM, A-law or mu-law"),
         (b"\xff\xfb\x90\x44" + bytes(400), "no RIFF/WAVE header"),
     ],
@@ -189,7 +189,7 @@ def test_anything_else_may_not_be_uploaded(wav: bytes, reason: str) -> None:
         check_upload(wav)
 
 
-def judged(data: bytes, total_size: int) -> None:
+def check_parsed(data: bytes, total_size: int) -> None:
     """Reads hostile bytes: what comes back must make sense, and only NotWav may be raised."""
     with suppress(InvalidWav):
         found = read_format(data, total_size)
@@ -201,8 +201,8 @@ def judged(data: bytes, total_size: int) -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 2**40))
 def test_arbitrary_bytes_do_no_harm(data: bytes, total_size: int) -> None:
-    judged(data, total_size)
-    judged(b"RIFF\0\0\0\0WAVE" + data, total_size)
+    check_parsed(data, total_size)
+    check_parsed(b"RIFF\0\0\0\0WAVE" + data, total_size)
 
 
 @given(
@@ -214,5 +214,5 @@ def test_real_headers_with_bytes_changed_do_no_harm(wav: bytes, changes: list[tu
     mutant = bytearray(wav)
     for at, value in changes:
         mutant[at % len(mutant)] = value
-    judged(bytes(mutant[:length]), len(wav))
-    judged(bytes(mutant), len(wav))
+    check_parsed(bytes(mutant[:length]), len(wav))
+    check_parsed(bytes(mutant), len(wav))

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.nodes.site import IMPATIENT, Site, site
+from tests.nodes.full_site import SHORT_TIMEOUTS, FullSite, run_full_site
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def full_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullSite]:
     """The site, with impatient nodes; whoever breaks something mends it."""
-    with site(tmp_path_factory.mktemp("whole"), given=IMPATIENT) as found:
-        found.await_binding()
+    with run_full_site(tmp_path_factory.mktemp("whole"), given=SHORT_TIMEOUTS) as found:
+        found.wait_for_binding()
         yield found

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from tests.nodes.site import Site
-from tests.soak.faults import FAULTS, options_in, run_on, wrongs
+from tests.nodes.full_site import FullSite
+from tests.soak.faults import FAULTS, find_violations, parse_options, run_on
 
-SHORT = ["--quick", "--seconds", "2", "--clients", "10"]
+SHORT_RUN = ["--quick", "--seconds", "2", "--clients", "10"]
 BUSY_BOUND_SECONDS = 60.0  # the machine may have other work
 
 
-def test_no_fault_loses_or_falsifies_anything(whole: Site, tmp_path: Path) -> None:
-    found = run_on(whole, options_in([*SHORT, str(tmp_path)]))
+def test_no_fault_loses_or_falsifies_anything(full_site: FullSite, tmp_path: Path) -> None:
+    found = run_on(full_site, parse_options([*SHORT_RUN, str(tmp_path)]))
     print(found)
-    assert wrongs(found, BUSY_BOUND_SECONDS) == []
+    assert find_violations(found, BUSY_BOUND_SECONDS) == []
     assert all(figures["requests"] > figures["failed"] for figures in found.values())
     assert found.keys() == FAULTS.keys()
     assert sum(figures["uploads"] for figures in found.values()) > 0

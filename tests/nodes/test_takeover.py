@@ -12,106 +12,108 @@ from ccfs.db.tenant import deliveries, exports
 from ccfs.model.exports.delivery import DeliveryState as Sent
 from ccfs.model.exports.export import ExportKind, ExportState
 from tests import servers
-from tests.cast import Cast, fill
-from tests.nodes.cluster import QUICK, Cluster, cluster, readiness, until
-from tests.receivers import HANGS, OK, receiver
-from tests.web.callers import Reply, caller
-from tests.web.serving import Server
+from tests.api.api_client import Reply, create_client
+from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, get_readiness, run_node_cluster, wait_until
+from tests.receivers import HANG, OK, run_receiver
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import TwoTenants, create_two_tenants
 
 EXPORT_LEASE, DELIVERY_LEASE = 2, 3  # seconds, of cluster.QUICK
-SLACK = 25  # seconds: claims come every second, and the machine may be busy; the leases as a node has them are longer
-DAY = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
+SLACK_SECONDS = (
+    25  # seconds: claims come every second, and the machine may be busy; the leases as a node has them are longer
+)
+DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
 
 
 @pytest.fixture
 def url(postgres_url: str) -> Iterator[str]:
     """Of a PostgreSQL database."""
-    with servers.database(postgres_url) as one:
+    with servers.create_database(postgres_url) as one:
         yield one
 
 
 @pytest.fixture
-def nodes(url: str, tmp_path: Path) -> Iterator[Cluster]:
+def node_cluster(url: str, tmp_path: Path) -> Iterator[NodeCluster]:
     """Nodes with short leases."""
-    with cluster(tmp_path, url, QUICK, callback_retry_seconds=1) as found:
+    with run_node_cluster(tmp_path, url, SHORT_LEASE_PROGRAM, callback_retry_seconds=1) as found:
         yield found
 
 
-def ask(server: Server, cast: Cast, url: str) -> str:
+def request_export(server: CcfsServer, cast: TwoTenants, url: str) -> str:
     """Ask for an export; its responseId."""
-    reply = caller(server, cast.acme).ask("queryBillData", {**DAY, "callBackURL": url})
+    reply = create_client(server, cast.acme).request("queryBillData", {**DAY_PERIOD, "callBackURL": url})
     return str(reply.json["resultData"]["responseId"])
 
 
-def made(server: Server) -> dict[str, int]:
+def read_export_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
         return exports.count_by_state(connection)
 
 
-def sent(server: Server) -> dict[str, int]:
+def read_delivery_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
         return deliveries.count_by_state(connection)
 
 
-def bind(server: Server, cast: Cast, prefix: str) -> None:
+def bind_callback(server: CcfsServer, cast: TwoTenants, prefix: str) -> None:
     with server.node.database.write_transaction() as connection:
         tenants.bind_callback(connection, cast.acme.app, prefix)
     time.sleep(1.1)  # a picture of tenancy may be so old
 
 
-def download(server: Server, cast: Cast, response_id: str) -> Reply:
+def download_export(server: CcfsServer, cast: TwoTenants, response_id: str) -> Reply:
     with server.node.database.read_transaction() as connection:
         (name,) = connection.exec_driver_sql(f"SELECT file_name FROM exports WHERE response_id = '{response_id}'").one()
-    return caller(server, cast.acme).ask("downloadBillFile", {"billFileName": name})
+    return create_client(server, cast.acme).request("downloadBillFile", {"billFileName": name})
 
 
-def test_an_export_of_a_killed_node_is_made_by_another(nodes: Cluster, url: str) -> None:
-    a = nodes["a"]
-    cast = fill(a.node)
-    ready = made(a)[ExportState.READY]
+def test_an_export_of_a_killed_node_is_made_by_another(node_cluster: NodeCluster, url: str) -> None:
+    a = node_cluster["a"]
+    cast = create_two_tenants(a.node)
+    ready = read_export_counts(a)[ExportState.READY]
     with psycopg.connect(url.replace("+psycopg", "")) as lock:
         lock.execute("LOCK TABLE recordings IN ACCESS EXCLUSIVE MODE")  # whoever makes the export waits here
-        response_id = ask(a, cast, "http://127.0.0.1:9/")
+        response_id = request_export(a, cast, "http://127.0.0.1:9/")
         with a.node.database.engine.connect() as connection:
-            until(lambda: bool(connection.exec_driver_sql("SELECT 1 FROM exports WHERE lease <> ''").all()))
-        b = nodes["b"]
+            wait_until(lambda: bool(connection.exec_driver_sql("SELECT 1 FROM exports WHERE lease <> ''").all()))
+        b = node_cluster["b"]
         a.kill()
         died_at = time.monotonic()
-    until(lambda: made(b)[ExportState.READY] == ready + 1)
+    wait_until(lambda: read_export_counts(b)[ExportState.READY] == ready + 1)
     took = time.monotonic() - died_at
-    assert took < EXPORT_LEASE + SLACK, took
-    assert download(b, cast, response_id).body.startswith(b"PK")
-    assert ExportKind.BILL in cast.acme.exports
+    assert took < EXPORT_LEASE + SLACK_SECONDS, took
+    assert download_export(b, cast, response_id).body.startswith(b"PK")
+    assert ExportKind.BILL in cast.acme.export_names
 
 
-def test_a_callback_of_a_killed_node_is_sent_by_another(nodes: Cluster) -> None:
-    a = nodes["a"]
-    cast = fill(a.node)
-    with receiver(HANGS, OK) as there:
-        bind(a, cast, there.prefix)
-        ask(a, cast, there.url)
-        until(lambda: len(there.received) == 1)
-        b = nodes["b"]
+def test_a_callback_of_a_killed_node_is_sent_by_another(node_cluster: NodeCluster) -> None:
+    a = node_cluster["a"]
+    cast = create_two_tenants(a.node)
+    with run_receiver(HANG, OK) as there:
+        bind_callback(a, cast, there.prefix)
+        request_export(a, cast, there.url)
+        wait_until(lambda: len(there.received) == 1)
+        b = node_cluster["b"]
         a.kill()
         died_at = time.monotonic()
-        until(lambda: sent(b).get(Sent.DELIVERED) == 1)
+        wait_until(lambda: read_delivery_counts(b).get(Sent.DELIVERED) == 1)
         took = time.monotonic() - died_at
-        assert took < DELIVERY_LEASE + SLACK, took
+        assert took < DELIVERY_LEASE + SLACK_SECONDS, took
         assert there.received[0].headers["webhook-id"] == there.received[1].headers["webhook-id"]
 
 
-def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(nodes: Cluster) -> None:
-    a = nodes["a"]
-    cast = fill(a.node)
-    with receiver() as there:
-        bind(a, cast, there.prefix)
-        nodes.command("node", "drain", "a")
-        until(lambda: readiness(a) == (503, "draining"))
-        a.logged("node_state", event="drains")  # its work heard it, too
-        ready = made(a)[ExportState.READY]
-        response_id = ask(a, cast, there.url)
+def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(node_cluster: NodeCluster) -> None:
+    a = node_cluster["a"]
+    cast = create_two_tenants(a.node)
+    with run_receiver() as there:
+        bind_callback(a, cast, there.prefix)
+        node_cluster.run_command("node", "drain", "a")
+        wait_until(lambda: get_readiness(a) == (503, "draining"))
+        a.wait_for_log_line("node_state", event="drains")  # its work heard it, too
+        ready = read_export_counts(a)[ExportState.READY]
+        response_id = request_export(a, cast, there.url)
         time.sleep(1.5)
-        assert made(a)[ExportState.READY] == ready
-        b = nodes["b"]
-        until(lambda: sent(b).get(Sent.DELIVERED) == 1)
-        assert download(a, cast, response_id).body == download(b, cast, response_id).body
+        assert read_export_counts(a)[ExportState.READY] == ready
+        b = node_cluster["b"]
+        wait_until(lambda: read_delivery_counts(b).get(Sent.DELIVERED) == 1)
+        assert download_export(a, cast, response_id).body == download_export(b, cast, response_id).body

@@ -21,55 +21,58 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound
 
 KEYS = ("a", "7/rec/20260504/one.wav", "7/rec/20260504/two.wav", "7/rec/20260505/one.wav")
-LARGEST = 3 << 20  # bytes
-LONGEST = 0.04  # seconds that a child may live
-HEAD = 32
-MOST = 20  # times as many rounds as asked for
+MAX_BYTES = 3 << 20  # bytes
+MAX_SECONDS = 0.04  # seconds that a child may live
+DIGEST_BYTES = 32
+MAX_ROUNDS_FACTOR = 20  # times as many rounds as asked for
 
 
-def whole(number: int, size: int) -> bytes:
+def make_verifiable_bytes(number: int, size: int) -> bytes:
     """Bytes that tell of themselves whether they are whole: a digest, and what it is of."""
     body = hashlib.shake_128(number.to_bytes(8)).digest(size)
     return hashlib.sha256(body).digest() + body
 
 
 def is_whole(data: bytes) -> bool:
-    return hashlib.sha256(data[HEAD:]).digest() == data[:HEAD]
+    return hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]
 
 
-def pieces(data: bytes) -> Iterator[bytes]:
+def iter_pieces(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), 100_000):
         yield data[start : start + 100_000]
 
 
-def keep_on(folder: Path, seed: int) -> None:
+def write_forever(folder: Path, seed: int) -> None:
     """Keep and replace until somebody ends this process."""
     chance = random.Random(seed)
     disk = DiskLocation("0", folder)
     while True:
-        disk.write(chance.choice(KEYS), pieces(whole(chance.getrandbits(60), chance.choice((0, 10, 300_000, LARGEST)))))
+        disk.write(
+            chance.choice(KEYS),
+            iter_pieces(make_verifiable_bytes(chance.getrandbits(60), chance.choice((0, 10, 300_000, MAX_BYTES)))),
+        )
 
 
-def killed(folder: Path, chance: random.Random) -> None:
+def kill_writer(folder: Path, chance: random.Random) -> None:
     """Start a child and kill it at a random moment of its life."""
     begun, begins = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.write(begins, b"!")
-            keep_on(folder, chance.getrandbits(60))
+            write_forever(folder, chance.getrandbits(60))
         finally:
             os._exit(3)  # keep_on does not end by itself
     os.read(begun, 1)
     for end in (begun, begins):
         os.close(end)
-    time.sleep(chance.uniform(0, LONGEST))
+    time.sleep(chance.uniform(0, MAX_SECONDS))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"the child ended by itself: {status}"
 
 
-def looked_at(disk: DiskLocation, folder: Path) -> Counter[str]:
+def inspect_disk(disk: DiskLocation, folder: Path) -> Counter[str]:
     """What the keys hold, and how many temporary files there are; anything else counts as a stray."""
     counts: Counter[str] = Counter()
     for key in KEYS:
@@ -93,16 +96,16 @@ def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
     chance = random.Random(seed)
     counts: Counter[str] = Counter()
     disk = DiskLocation("0", folder)
-    for number in range(MOST * rounds):
+    for number in range(MAX_ROUNDS_FACTOR * rounds):
         if number >= rounds and counts["whole"] and counts["swept"]:
             break
         if number % 10 == 0:
             for key in KEYS:
                 disk.delete(key)
-        killed(folder, chance)
-        counts += looked_at(disk, folder)
+        kill_writer(folder, chance)
+        counts += inspect_disk(disk, folder)
         counts["swept"] += disk.delete_partial_uploads(-CHUNK_BYTES)  # of any age
-    counts["left"] = looked_at(disk, folder)["temporary"]
+    counts["left"] = inspect_disk(disk, folder)["temporary"]
     return counts
 
 

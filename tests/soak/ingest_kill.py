@@ -24,11 +24,18 @@ import sqlalchemy as sa
 from ccfs.cli import main as ccfs
 from ccfs.db import schema
 from ccfs.demo.switch import write_day
-from tests.work.ingest.given import OLD, Place, many_lines, sound
+from tests.ingest.ingest_site import OLD_TIMESTAMP, IngestSite, iter_cdr_lines, make_wav
 
 CALLS, LINES, RECORDINGS = 24, 2100, 80  # of the day; more lines than one transaction takes
-PASSING = ("id", "created_at", "read_at", "seen_at", "refused_at", "missing_at")  # what may differ between two runs
-KEPT = (
+VARYING_COLUMNS = (
+    "id",
+    "created_at",
+    "read_at",
+    "seen_at",
+    "refused_at",
+    "missing_at",
+)  # what may differ between two runs
+COMPARED_TABLES = (
     "cdrs",
     "recordings",
     "agent_operations",
@@ -40,23 +47,23 @@ KEPT = (
 )
 
 
-def leave(folder: Path) -> list[str]:
+def write_switch_files(folder: Path) -> list[str]:
     """What a switch leaves, and the arguments that name it."""
     day = write_day(folder, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=CALLS, seed=5)
     with open(day.cdr, "a") as file:
-        file.writelines(many_lines(LINES))
+        file.writelines(iter_cdr_lines(LINES))
         file.write("nonsense\n")
-    calls = [text.split('","')[16] for text in list(many_lines(3 * RECORDINGS))[::3]]
+    calls = [text.split('","')[16] for text in list(iter_cdr_lines(3 * RECORDINGS))[::3]]
     for number, call in enumerate(calls):
         path = day.recordings / f"{call}.{('alaw', 'sln', 'wav')[number % 3]}"
-        path.write_bytes(sound(number, 8))
-        os.utime(path, (OLD, OLD))
+        path.write_bytes(make_wav(number, 8))
+        os.utime(path, (OLD_TIMESTAMP, OLD_TIMESTAMP))
     for path in (day.cdr, day.queue_log):
-        os.utime(path, (OLD, OLD))
+        os.utime(path, (OLD_TIMESTAMP, OLD_TIMESTAMP))
     return ["--cdr", str(day.cdr), "--queue-log", str(day.queue_log), "--recordings", str(day.recordings)]
 
 
-def started(place: Place, arguments: list[str]) -> int:
+def start_ingest(place: IngestSite, arguments: list[str]) -> int:
     """The process of an ingest; nothing that this process has open is shared with it."""
     place.node.database.close()
     child = os.fork()
@@ -64,7 +71,7 @@ def started(place: Place, arguments: list[str]) -> int:
         code = 3
         try:
             os.environ.update(place.environment)
-            sys.argv = ["ccfs", *place.command("asterisk", *arguments)]
+            sys.argv = ["ccfs", *place.build_command("asterisk", *arguments)]
             with open(place.folder / "ingest.log", "ab", buffering=0) as log:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
@@ -77,36 +84,36 @@ def started(place: Place, arguments: list[str]) -> int:
     return child
 
 
-def undisturbed(place: Place, arguments: list[str]) -> float:
+def run_undisturbed(place: IngestSite, arguments: list[str]) -> float:
     """Let an ingest end; how many seconds it took."""
     began = time.monotonic()
-    _, status = os.waitpid(started(place, arguments), 0)
+    _, status = os.waitpid(start_ingest(place, arguments), 0)
     assert os.waitstatus_to_exitcode(status) == 0, (place.folder / "ingest.log").read_text()
     return time.monotonic() - began
 
 
-def killed(place: Place, arguments: list[str], seconds: float) -> bool:
+def kill_ingest(place: IngestSite, arguments: list[str], seconds: float) -> bool:
     """Whether an ingest was still at work when it was killed."""
-    child = started(place, arguments)
+    child = start_ingest(place, arguments)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 
 
-def rows(place: Place) -> dict[str, list[Any]]:
+def load_rows(place: IngestSite) -> dict[str, list[Any]]:
     """All rows that matter, without what may differ."""
     return {
-        name: sorted(str({key: value for key, value in row.items() if key not in PASSING}) for row in found)
-        for name, found in place.dump().items()
-        if name in KEPT
+        name: sorted(str({key: value for key, value in row.items() if key not in VARYING_COLUMNS}) for row in found)
+        for name, found in place.read_tables().items()
+        if name in COMPARED_TABLES
     }
 
 
-def emptied(place: Place) -> None:
+def delete_ingested(place: IngestSite) -> None:
     """Forget all that was ingested."""
     with place.node.database.write_transaction() as connection:
-        for name in (*KEPT, "source_cursors"):
+        for name in (*COMPARED_TABLES, "source_cursors"):
             connection.execute(sa.delete(schema.METADATA.tables[name]))
     shutil.rmtree(place.folder / "data" / "files")
 
@@ -114,26 +121,26 @@ def emptied(place: Place) -> None:
 def run(folder: Path, kills: int, seed: int, url: str) -> dict[str, Any]:
     """Counts over so many kills; each time that all is in, it begins anew."""
     chance, counts = random.Random(seed), Counter[str]()
-    arguments = leave(folder / "left")
-    whole, place = Place(folder / "whole").prepare(), Place(folder / "killed", url).prepare()
-    seconds = undisturbed(whole, arguments)
-    expected, most = rows(whole), 0
+    arguments = write_switch_files(folder / "left")
+    whole, place = IngestSite(folder / "whole").prepare(), IngestSite(folder / "killed", url).prepare()
+    seconds = run_undisturbed(whole, arguments)
+    expected, most = load_rows(whole), 0
     while counts["kills"] < kills:
-        if killed(place, arguments, chance.uniform(0, seconds)):
+        if kill_ingest(place, arguments, chance.uniform(0, seconds)):
             counts["kills"] += 1
         else:
             counts["ended"] += 1
-            counts["unequal"] += rows(place) != expected
-            emptied(place)
-        found = place.check()
+            counts["unequal"] += load_rows(place) != expected
+            delete_ingested(place)
+        found = place.check_blobs()
         most = max(most, found["orphans"])
         counts += Counter({name: found[name] for name in ("torn", "absent", "twice", "shared")})
-    undisturbed(place, arguments)
-    found = place.check()
-    counts["unequal"] += rows(place) != expected or found["whole"] != whole.check()["whole"]
-    counts["unequal"] += {key for key in place.files() if not key.startswith(".tmp/")} != set(whole.files())
+    run_undisturbed(place, arguments)
+    found = place.check_blobs()
+    counts["unequal"] += load_rows(place) != expected or found["whole"] != whole.check_blobs()["whole"]
+    counts["unequal"] += {key for key in place.read_files() if not key.startswith(".tmp/")} != set(whole.read_files())
     counts["orphans"] = found["orphans"]
-    left = sum(key.startswith(".tmp/") for key in place.files())
+    left = sum(key.startswith(".tmp/") for key in place.read_files())
     done = {"seconds": round(seconds, 2), "rows": len(expected["cdrs"]), "recordings": found["whole"]}
     bad = {name: counts[name] for name in ("torn", "absent", "twice", "shared", "orphans", "unequal")}
     return {

@@ -30,48 +30,48 @@ from ccfs.model.identity.tenancy import App
 from tests import servers
 
 APP = App(id=1, ak="SOAKAK0001", name="soak")
-FIRST = datetime(2024, 1, 1, tzinfo=UTC)
-DAILY = 20_000
+FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+ROWS_PER_DAY = 20_000
 DAY = timedelta(days=1)
-ROUNDS, LOOKS = 15, 400
-LEAST, MOST = 0.8, 1.2  # of the ratio of a day's exports
+ROUNDS, LOOK_UPS = 15, 400
+MIN_RATIO, MAX_RATIO = 0.8, 1.2  # of the ratio of a day's exports
 
-_AT = f"TIMESTAMPTZ '2024-01-01 00:00+00' + n * INTERVAL '1 day' / {DAILY}"
-_ID = f"({int(FIRST.timestamp())} + n * 86400 / {DAILY}) || '-' || n"
-_CDR = {
-    "app": "1", "account_id": "'100'", "cc_id": "'1'", "vdn_id": "'8'", "call_id": _ID, "call_id_num": "-1",
+_CALL_TIME_SQL = f"TIMESTAMPTZ '2024-01-01 00:00+00' + n * INTERVAL '1 day' / {ROWS_PER_DAY}"
+_CALL_ID_SQL = f"({int(FIRST_DAY.timestamp())} + n * 86400 / {ROWS_PER_DAY}) || '-' || n"
+_CDR_COLUMNS = {
+    "app": "1", "account_id": "'100'", "cc_id": "'1'", "vdn_id": "'8'", "call_id": _CALL_ID_SQL, "call_id_num": "-1",
     "agent_id": "(1000 + n % 400)::text", "caller_no": "'0207946' || (1000 + n % 9000)", "callee_no": "'600'",
-    "begin": _AT, "wait_begin": _AT, "wait_end": f"{_AT} + INTERVAL '9 s'", "ack_begin": f"{_AT} + INTERVAL '9 s'",
-    "ack_end": f"{_AT} + INTERVAL '12 s'", "call_begin": f"{_AT} + INTERVAL '12 s'", "call_end": f"{_AT} + INTERVAL '180 s'",
+    "begin": _CALL_TIME_SQL, "wait_begin": _CALL_TIME_SQL, "wait_end": f"{_CALL_TIME_SQL} + INTERVAL '9 s'", "ack_begin": f"{_CALL_TIME_SQL} + INTERVAL '9 s'",
+    "ack_end": f"{_CALL_TIME_SQL} + INTERVAL '12 s'", "call_begin": f"{_CALL_TIME_SQL} + INTERVAL '12 s'", "call_end": f"{_CALL_TIME_SQL} + INTERVAL '180 s'",
     "device_type": "2", "device_no": "1000 + n % 400", "call_type": "0", "release_cause": "16", "pre_device_type": "1",
     "pre_device_no": "7", "leave_reason": "0", "media_type": "5", "sub_media_type": "0", "user_wanted_skill_id": "'support'",
-    "current_skill_id": "'support'", "caller_name": "''", "switch_call_id": f"replace({_ID}, '-', '.')",
-    "switch_leg_id": f"replace({_ID}, '-', '.')", "leg_order": "'00000001704067200.000' || chr(9)", "source_key": "md5(n::text)",
+    "current_skill_id": "'support'", "caller_name": "''", "switch_call_id": f"replace({_CALL_ID_SQL}, '-', '.')",
+    "switch_leg_id": f"replace({_CALL_ID_SQL}, '-', '.')", "leg_order": "'00000001704067200.000' || chr(9)", "source_key": "md5(n::text)",
 }  # fmt: skip
-_DATED = f"to_char(({_AT}) AT TIME ZONE 'UTC', 'YYYYMMDD') || '/' || (1000 + n % 400) || '/' || n"
-_RECORDING = {
-    "app": "1", "month": f"to_char(({_AT}) AT TIME ZONE 'UTC', 'YYYYMM')::int", "account_id": "'100'", "cc_id": "'1'",
-    "vdn_id": "'8'", "agent_id": "(1000 + n % 400)::text", "call_id": _ID, "caller_no": "'0207946' || (1000 + n % 9000)",
-    "callee_no": "'600'", "call_begin": _AT, "call_end": f"{_AT} + INTERVAL '168 s'",
-    "file_name": f"'/0/1/record/SOAKAK0001/100/' || {_DATED} || '.wav'", "original_file_name": f"'Y:/8/0/' || {_DATED} || '.V3'",
+_DATED_PATH_SQL = f"to_char(({_CALL_TIME_SQL}) AT TIME ZONE 'UTC', 'YYYYMMDD') || '/' || (1000 + n % 400) || '/' || n"
+_RECORDING_COLUMNS = {
+    "app": "1", "month": f"to_char(({_CALL_TIME_SQL}) AT TIME ZONE 'UTC', 'YYYYMM')::int", "account_id": "'100'", "cc_id": "'1'",
+    "vdn_id": "'8'", "agent_id": "(1000 + n % 400)::text", "call_id": _CALL_ID_SQL, "caller_no": "'0207946' || (1000 + n % 9000)",
+    "callee_no": "'600'", "call_begin": _CALL_TIME_SQL, "call_end": f"{_CALL_TIME_SQL} + INTERVAL '168 s'",
+    "file_name": f"'/0/1/record/SOAKAK0001/100/' || {_DATED_PATH_SQL} || '.wav'", "original_file_name": f"'Y:/8/0/' || {_DATED_PATH_SQL} || '.V3'",
     "call_type": "0", "media_type": "5", "task_status": "0", "task_result": "''", "user_wanted_skill_id": "'support'",
     "current_skill_id": "'support'", "location_id": "'0'", "key": "'1/recordings/20240101/' || md5(n::text) || '.wav'",
     "size": "1344044", "sha256": "md5(n::text) || md5(n::text)", "crc32": "n", "source_sha256": "md5(n::text) || md5(n::text)",
-    "source_name": f"replace({_ID}, '-', '.') || '.wav'", "created_at": _AT,
+    "source_name": f"replace({_CALL_ID_SQL}, '-', '.') || '.wav'", "created_at": _CALL_TIME_SQL,
 }  # fmt: skip
 
 
-def fill(url: str, rows: int) -> Database:
+def create_filled_database(url: str, rows: int) -> Database:
     """A database with that many CDRs, made by itself, and analysed."""
     database = open_database(url)
     upgrade(database)
-    days = -(-rows // DAILY)
-    used = {partition_month.month_key(FIRST + day * DAY) for day in range(days)}
+    days = -(-rows // ROWS_PER_DAY)
+    used = {partition_month.month_key(FIRST_DAY + day * DAY) for day in range(days)}
     with database.write_transaction() as connection:
         connection.exec_driver_sql(f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'soak', now())")
         for table in (schema.cdrs, schema.recordings):
             partitions.ensure(connection, table, used)
-    for table, cells, step in ((schema.cdrs, _CDR, 1), (schema.recordings, _RECORDING, 5)):
+    for table, cells, step in ((schema.cdrs, _CDR_COLUMNS, 1), (schema.recordings, _RECORDING_COLUMNS, 5)):
         names = ", ".join(f'"{name}"' for name in cells)
         for start in range(0, rows, 500_000):
             numbers = f"generate_series({start}::bigint, {min(start + 500_000, rows) - 1}, {step}) AS s(n)"
@@ -83,36 +83,36 @@ def fill(url: str, rows: int) -> Database:
     return database
 
 
-def a_day(database: Database, day: int) -> float:
+def measure_day_extract(database: Database, day: int) -> float:
     """Seconds to extract that day."""
-    window = TimeWindow(begin=FIRST + day * DAY, end=FIRST + (day + 1) * DAY)
+    window = TimeWindow(begin=FIRST_DAY + day * DAY, end=FIRST_DAY + (day + 1) * DAY)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
     begin = time.perf_counter()
     with database.read_transaction() as connection:
         chunks = iter_csv_chunks(connection, APP, "call", window, ExportFilter(), zones, with_tail=True)
-        assert sum(chunk.row_count for chunk in chunks) == DAILY
+        assert sum(chunk.row_count for chunk in chunks) == ROWS_PER_DAY
     return time.perf_counter() - begin
 
 
-def name_of(number: int, form: str) -> str:
+def build_name(number: int, form: str) -> str:
     """A recording's index name or original name."""
-    day = FIRST + number // DAILY * DAY
+    day = FIRST_DAY + number // ROWS_PER_DAY * DAY
     dated = f"{day:%Y%m%d}/{1000 + number % 400}/{number}"
     return f"/0/1/record/SOAKAK0001/100/{dated}.wav" if form == "index" else f"Y:/8/0/{dated}.V3"
 
 
-def look_ups(database: Database, rows: int) -> dict[str, float]:
+def measure_look_ups(database: Database, rows: int) -> dict[str, float]:
     """Median microseconds of look-ups, warm: by both names, by a name that is not there, by callId, of rows by callId."""
     chance = random.Random(7)
 
     def call(number: int) -> str:
-        return f"{int(FIRST.timestamp()) + number * 86400 // DAILY}-{number}"
+        return f"{int(FIRST_DAY.timestamp()) + number * 86400 // ROWS_PER_DAY}-{number}"
 
     def asked(connection: Connection, what: str, number: int) -> object:
         if what in ("index", "original"):
-            return recordings.find_file_by_name(connection, APP, name_of(number, what))
+            return recordings.find_file_by_name(connection, APP, build_name(number, what))
         if what == "absent":
-            return recordings.find_file_by_name(connection, APP, name_of(number, "original") + "x") is None
+            return recordings.find_file_by_name(connection, APP, build_name(number, "original") + "x") is None
         if what == "call":
             return recordings.list_by_call(connection, APP, call(number))
         return cdrs.find_by_call_ids(connection, APP, [call(number)])
@@ -121,16 +121,16 @@ def look_ups(database: Database, rows: int) -> dict[str, float]:
     for what in ("index", "original", "absent", "call", "rows of a call, no date"):
         times = []
         with database.read_transaction() as connection:
-            for _ in range(LOOKS):
+            for _ in range(LOOK_UPS):
                 number = chance.randrange(rows // 5) * 5
                 begin = time.perf_counter()
                 assert asked(connection, what, number), (what, number)
                 times.append(time.perf_counter() - begin)
-        found[what] = round(median(times[LOOKS // 4 :]) * 1e6)
+        found[what] = round(median(times[LOOK_UPS // 4 :]) * 1e6)
     return found
 
 
-def sizes(database: Database) -> dict[str, dict[str, int]]:
+def measure_row_sizes(database: Database) -> dict[str, dict[str, int]]:
     """Bytes a row of the table and of each of its indexes."""
     question = (
         "SELECT r.relname, sum(pg_table_size(p.oid)) / {0}, sum(pg_indexes_size(p.oid)) / {0} FROM pg_class r"
@@ -148,22 +148,22 @@ def sizes(database: Database) -> dict[str, dict[str, int]]:
 def run(rows: int, server: str) -> dict[str, Any]:
     """All figures. The two databases are asked in turn."""
     with ExitStack() as stack:
-        urls = [stack.enter_context(servers.database(server)) for _ in range(2)]
+        urls = [stack.enter_context(servers.create_database(server)) for _ in range(2)]
         filling = time.monotonic()
-        small, large = fill(urls[0], rows // 10), fill(urls[1], rows)
+        small, large = create_filled_database(urls[0], rows // 10), create_filled_database(urls[1], rows)
         seconds = time.monotonic() - filling
-        day = rows // 10 // DAILY // 2
-        pairs = [(a_day(small, day), a_day(large, day)) for _ in range(ROUNDS)][3:]
+        day = rows // 10 // ROWS_PER_DAY // 2
+        pairs = [(measure_day_extract(small, day), measure_day_extract(large, day)) for _ in range(ROUNDS)][3:]
         ratio = median(b / a for a, b in pairs)
-        looks = [look_ups(small, rows // 10), look_ups(large, rows)]
+        looks = [measure_look_ups(small, rows // 10), measure_look_ups(large, rows)]
         found = {
             "rows": rows,
             "filled_in_seconds": round(seconds),
             "day_ms": [round(median(one) * 1e3) for one in zip(*pairs, strict=True)],
             "day_of_all_to_day_of_a_tenth": round(ratio, 3),
             "look_ups_us": {what: [one[what] for one in looks] for what in looks[0]},
-            "bytes_a_row": sizes(large),
-            "is_good": LEAST <= ratio <= MOST,
+            "bytes_a_row": measure_row_sizes(large),
+            "is_good": MIN_RATIO <= ratio <= MAX_RATIO,
         }
         for database in (small, large):
             database.close()
@@ -173,7 +173,7 @@ def run(rows: int, server: str) -> dict[str, Any]:
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     with ExitStack() as stack:
-        server = sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(servers.postgres())
+        server = sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(servers.run_postgres())
         found = run(rows, server)
     print(json.dumps(found))
     sys.exit(not found["is_good"])

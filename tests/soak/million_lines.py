@@ -17,25 +17,25 @@ from typing import Any
 
 from ccfs.db import schema
 from tests.cli.command import ROOT
-from tests.work.ingest.given import Place, many_lines, sound
+from tests.ingest.ingest_site import IngestSite, iter_cdr_lines, make_wav
 
-PART, LEAST = 20, 8_000  # the smaller run is this part of the larger, and at least so many lines
-GROWTH = 24 << 20  # bytes of memory that the larger may take more: caches of the database fill
+SMALL_RUN_DIVISOR, MIN_LINES = 20, 8_000  # the smaller run is this part of the larger, and at least so many lines
+MAX_GROWTH_BYTES = 24 << 20  # bytes of memory that the larger may take more: caches of the database fill
 
 
-def leave(place: Place, lines: int, files: int) -> list[str]:
+def write_switch_files(place: IngestSite, lines: int, files: int) -> list[str]:
     """A CDR file and recordings of its first calls, and the arguments that name them."""
-    cdr = place.leave("Master.csv", "")
+    cdr = place.write_file("Master.csv", "")
     with open(cdr, "w") as file:
-        file.writelines(many_lines(lines))
-    for number, text in enumerate(many_lines(3 * files)):
+        file.writelines(iter_cdr_lines(lines))
+    for number, text in enumerate(iter_cdr_lines(3 * files)):
         if number % 3 == 0:
             call = text.split('","')[16]
-            place.record(f"{number // 1000}/{call}.wav", sound(number))
-    return place.command("asterisk", "--cdr", cdr)
+            place.write_recording(f"{number // 1000}/{call}.wav", make_wav(number))
+    return place.build_command("asterisk", "--cdr", cdr)
 
 
-def measured(place: Place, arguments: list[str]) -> dict[str, Any]:
+def measure_ingest(place: IngestSite, arguments: list[str]) -> dict[str, Any]:
     """What an ingest added, in how many seconds, and the peak of its memory in bytes."""
     command = [sys.executable, "-c", "from ccfs.cli import main; main()", *arguments]
     environment = {
@@ -47,7 +47,7 @@ def measured(place: Place, arguments: list[str]) -> dict[str, Any]:
     began, peak = time.monotonic(), 0
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         while process.poll() is None:
-            peak = max(peak, _peak(process.pid))
+            peak = max(peak, _read_peak_bytes(process.pid))
             time.sleep(0.02)
         assert process.stdout
         out = process.stdout.read()
@@ -55,7 +55,7 @@ def measured(place: Place, arguments: list[str]) -> dict[str, Any]:
     return {"seconds": round(time.monotonic() - began, 1), "peak": peak, "added": json.loads(out)}
 
 
-def _peak(pid: int) -> int:
+def _read_peak_bytes(pid: int) -> int:
     """VmHWM: unlike what a parent is told of its child, it does not count what the child was before exec."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -66,12 +66,12 @@ def _peak(pid: int) -> int:
 
 def run(folder: Path, lines: int, files: int, url: str = "") -> dict[str, Any]:
     """Both runs' figures. With a URL the larger goes into that database."""
-    small, large = Place(folder / "small").prepare(), Place(folder / "large", url).prepare()
-    least = max(LEAST, lines // PART)
-    part = measured(small, leave(small, least, files * least // lines))
-    whole = measured(large, leave(large, lines, files))
-    found = large.check() if lines <= 100_000 else None
-    in_now = len(large.rows(schema.recordings, "key")), whole["added"]["cdrs"]
+    small, large = IngestSite(folder / "small").prepare(), IngestSite(folder / "large", url).prepare()
+    least = max(MIN_LINES, lines // SMALL_RUN_DIVISOR)
+    part = measure_ingest(small, write_switch_files(small, least, files * least // lines))
+    whole = measure_ingest(large, write_switch_files(large, lines, files))
+    found = large.check_blobs() if lines <= 100_000 else None
+    in_now = len(large.read_rows(schema.recordings, "key")), whole["added"]["cdrs"]
     for place in (small, large):
         place.node.database.close()
     return {
@@ -82,7 +82,7 @@ def run(folder: Path, lines: int, files: int, url: str = "") -> dict[str, Any]:
         "peak_mb_of_part": part["peak"] >> 20,
         "peak_mb": whole["peak"] >> 20,
         "missing": (files, lines) != in_now or (found is not None and found["whole"] != files),
-        "grew": whole["peak"] - part["peak"] > GROWTH,
+        "grew": whole["peak"] - part["peak"] > MAX_GROWTH_BYTES,
     }
 
 

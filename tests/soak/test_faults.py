@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.faults import options_in, run, wrongs
+from tests.soak.faults import find_violations, parse_options, run
 
 
 def test_no_fault_loses_or_falsifies_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        found = run(tmp_path, options_in([str(tmp_path)]))
+        found = run(tmp_path, parse_options([str(tmp_path)]))
         print(json.dumps(found))
-    assert wrongs(found) == []
+    assert find_violations(found) == []

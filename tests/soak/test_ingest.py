@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.work.ingest.test_kill import soak
+from tests.ingest.test_kill import run_soak
 
 
-def show(found: object, capsys: pytest.CaptureFixture[str]) -> None:
+def print_result(found: object, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("\n" + json.dumps(found))
 
@@ -16,12 +16,14 @@ def show(found: object, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_ingest_that_is_killed_a_hundred_times(
     tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(soak("ingest_kill", tmp_path, 100, 1, database_url if database_url.startswith("postgresql") else ""), capsys)
+    print_result(
+        run_soak("ingest_kill", tmp_path, 100, 1, database_url if database_url.startswith("postgresql") else ""), capsys
+    )
 
 
 def test_a_server_that_is_killed_thirty_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show(soak("upload_kill", tmp_path, 30, 1), capsys)
+    print_result(run_soak("upload_kill", tmp_path, 30, 1), capsys)
 
 
 def test_a_million_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show(soak("million_lines", tmp_path, 1_000_000, 10_000), capsys)
+    print_result(run_soak("million_lines", tmp_path, 1_000_000, 10_000), capsys)

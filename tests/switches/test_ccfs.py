@@ -37,53 +37,61 @@ SKILL_ROW = (
 )
 
 
-def zone_of(account: str) -> ZoneInfo | None:
+def get_zone(account: str) -> ZoneInfo | None:
     return {"acme": SHANGHAI, "fjord": ZoneInfo("Europe/Berlin")}.get(account)
 
 
-def taken(data: str | bytes, name: str = "x.csv") -> list[tuple[int, IndexRow | UnreadableLine]]:
+def parse_lines(data: str | bytes, name: str = "x.csv") -> list[tuple[int, IndexRow | UnreadableLine]]:
     raw = data.encode() if isinstance(data, str) else data
-    return list(parse_index(io.BytesIO(raw), name=name, zone_of=zone_of))
+    return list(parse_index(io.BytesIO(raw), name=name, zone_of=get_zone))
 
 
-def rows(data: str | bytes, name: str = "x.csv") -> list[IndexRecord]:
-    return [found.row for _, found in taken(data, name) if isinstance(found, IndexRow)]
+def parse_rows(data: str | bytes, name: str = "x.csv") -> list[IndexRecord]:
+    return [found.row for _, found in parse_lines(data, name) if isinstance(found, IndexRow)]
 
 
-def refused(data: str | bytes, name: str = "x.csv") -> list[tuple[int, str]]:
-    return [(line, str(found)) for line, found in taken(data, name) if isinstance(found, UnreadableLine)]
+def parse_rejected(data: str | bytes, name: str = "x.csv") -> list[tuple[int, str]]:
+    return [(line, str(found)) for line, found in parse_lines(data, name) if isinstance(found, UnreadableLine)]
 
 
-def utc(clock: str) -> datetime:
+def parse_utc(clock: str) -> datetime:
     return datetime.fromisoformat(f"2018-09-03T{clock}").replace(tzinfo=UTC)
 
 
 def test_a_recording_is_read_with_its_instants_in_utc() -> None:
-    [(line, found)] = taken(RECORD_ROW)
+    [(line, found)] = parse_lines(RECORD_ROW)
     assert isinstance(found, IndexRow)
     assert isinstance(found.row, IndexedRecording)
     assert (line, found.developer) == (1, "DEMOAK0001")
-    assert (found.row.call_begin, found.row.call_end) == (utc("12:43:29"), utc("12:45:00"))
+    assert (found.row.call_begin, found.row.call_end) == (parse_utc("12:43:29"), parse_utc("12:45:00"))
     assert found.row.original_file_name == "X:/17/0/20180903/15470/2043295.V3"
     assert (found.row.vdn_id, found.row.call_type, found.row.current_skill_id) == ("17", 0, "3")
 
 
 def test_a_cdr_begins_where_its_first_time_is() -> None:
-    [row] = rows(CALL_ROW)
+    [row] = parse_rows(CALL_ROW)
     assert isinstance(row, Cdr)
-    assert (row.begin, row.wait_end, row.call_end) == (utc("12:43:00"), utc("12:43:29"), utc("12:45:00"))
-    [later] = rows(CALL_ROW.replace("2018-09-03 20:43:00", "", 1))
+    assert (row.begin, row.wait_end, row.call_end) == (
+        parse_utc("12:43:00"),
+        parse_utc("12:43:29"),
+        parse_utc("12:45:00"),
+    )
+    [later] = parse_rows(CALL_ROW.replace("2018-09-03 20:43:00", "", 1))
     assert isinstance(later, Cdr)
-    assert (later.begin, later.wait_begin) == (utc("12:43:20"), None)
+    assert (later.begin, later.wait_begin) == (parse_utc("12:43:20"), None)
     assert (row.device_type, row.device_no, row.pre_device_no, row.leave_reason) == (2, 15470, 3, 15)
 
 
 def test_agent_operations_and_skill_changes_are_told_apart_and_read() -> None:
-    [operation], [change] = rows(OPR_ROW), rows(SKILL_ROW)
+    [operation], [change] = parse_rows(OPR_ROW), parse_rows(SKILL_ROW)
     assert isinstance(operation, AgentOperation)
     assert isinstance(change, AgentSkillChange)
-    assert (operation.begin, operation.end, operation.logon_sn) == (utc("01:00:00"), utc("01:05:00"), "1535936400123")
-    assert (change.operate_time, change.update_time) == (utc("01:00:00"), utc("02:00:01"))
+    assert (operation.begin, operation.end, operation.logon_sn) == (
+        parse_utc("01:00:00"),
+        parse_utc("01:05:00"),
+        "1535936400123",
+    )
+    assert (change.operate_time, change.update_time) == (parse_utc("01:00:00"), parse_utc("02:00:01"))
     assert change.skill_list == "3;7"
 
 
@@ -92,18 +100,18 @@ def test_agent_operations_and_skill_changes_are_told_apart_and_read() -> None:
     [(RECORD_ROW, 13, IndexedRecording), (CALL_ROW, 19, Cdr), (CALL_ROW, 21, Cdr), (CALL_ROW, 26, Cdr)],
 )
 def test_older_shorter_files_are_read(row: str, width: int, kind: type[IndexRecord]) -> None:
-    [found] = rows(",".join(row.split(",")[:width]))
+    [found] = parse_rows(",".join(row.split(",")[:width]))
     assert isinstance(found, kind)
 
 
 def test_a_short_recording_index_tells_vdn_and_direction_by_the_path() -> None:
-    [found] = rows(",".join(RECORD_ROW.split(",")[:13]).replace(r"\17\0", r"\17\1"))
+    [found] = parse_rows(",".join(RECORD_ROW.split(",")[:13]).replace(r"\17\0", r"\17\1"))
     assert isinstance(found, IndexedRecording)
     assert (found.vdn_id, found.call_type) == ("17", 1)
 
 
 def test_columns_of_call_csv_that_nobody_can_name_are_left_out() -> None:
-    [found] = rows(",".join([*CALL_ROW.split(",")[:21], "7", "8", "9"]))
+    [found] = parse_rows(",".join([*CALL_ROW.split(",")[:21], "7", "8", "9"]))
     assert isinstance(found, Cdr)
     assert (found.pre_device_no, found.leave_reason, found.sub_media_type) == (3, 0, 0)
 
@@ -121,7 +129,7 @@ def test_columns_go_by_their_header_in_any_order_and_case(names: Sequence[str], 
     cells = row.split(",")
     header = ",".join(["tenant", *(name.upper() for name in reversed(names))])
     shuffled = ",".join(["whatever", *reversed(cells)])
-    assert rows(f"\ufeff{header}\r\n{shuffled}\r\n") == rows(row)
+    assert parse_rows(f"\ufeff{header}\r\n{shuffled}\r\n") == parse_rows(row)
 
 
 def test_a_zip_is_read_member_by_member() -> None:
@@ -133,41 +141,41 @@ def test_a_zip_is_read_member_by_member() -> None:
     with zipfile.ZipFile(packed) as archive:
         for member in archive.namelist():
             with archive.open(member) as file:
-                taken_from = parse_index(file, name=member, zone_of=zone_of)
+                taken_from = parse_index(file, name=member, zone_of=get_zone)
                 found += [one.row for _, one in taken_from if isinstance(one, IndexRow)]
     assert [type(row) for row in found] == [Cdr, IndexedRecording]
 
 
 def test_a_name_tells_the_kind_where_the_cells_cannot() -> None:
     dateless = ",".join([*CALL_ROW.split(",")[:7], *[""] * 6, *CALL_ROW.split(",")[13:]])
-    assert refused(dateless) == [(1, "the file is none of CC-FS's index files")]
-    assert refused(dateless, "20180904010203004567_call_12.csv") == [
+    assert parse_rejected(dateless) == [(1, "the file is none of CC-FS's index files")]
+    assert parse_rejected(dateless, "20180904010203004567_call_12.csv") == [
         (1, "wait_begin, ack_begin and call_begin are empty")
     ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
 def test_chinese_text_is_read_in_either_encoding(encoding: str) -> None:
-    [row] = rows(CALL_ROW.replace("8000", "客服中心").encode(encoding))
+    [row] = parse_rows(CALL_ROW.replace("8000", "客服中心").encode(encoding))
     assert isinstance(row, Cdr)
     assert row.callee_no == "客服中心"
 
 
 def test_a_quoted_cell_may_span_lines() -> None:
     data = RECORD_ROW.replace(",0,,X", ',1,"fai\r\nled, ""really""",X') + "\r\n" + RECORD_ROW
-    first, second = rows(data, "record.csv")
+    first, second = parse_rows(data, "record.csv")
     assert isinstance(first, IndexedRecording)
     assert isinstance(second, IndexedRecording)
     assert first.task_result == 'fai\nled, "really"'
-    assert [line for line, _ in taken(data, "record.csv")] == [1, 3]
+    assert [line for line, _ in parse_lines(data, "record.csv")] == [1, 3]
 
 
 def test_a_stray_quote_costs_its_own_line_only() -> None:
     damaged = CALL_ROW.replace(",8000,", ',"8000,')
     closing = CALL_ROW.replace(",8000,", ',8000",')
     data = f"{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{closing}"
-    assert len(rows(data)) == 5
-    assert [line for line, _ in refused(data)] == [2, 4, 6]
+    assert len(parse_rows(data)) == 5
+    assert [line for line, _ in parse_rejected(data)] == [2, 4, 6]
 
 
 @pytest.mark.parametrize(
@@ -185,33 +193,33 @@ def test_a_stray_quote_costs_its_own_line_only() -> None:
     ],
 )
 def test_a_line_that_cannot_be_read_says_why(change: tuple[str, str], reason: str) -> None:
-    [(line, why)] = refused(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")
+    [(line, why)] = parse_rejected(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")
     assert line == 2
     assert reason in why
-    assert len(rows(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")) == 2
+    assert len(parse_rows(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")) == 2
 
 
 def test_a_line_without_end_is_refused_and_the_next_one_read() -> None:
     data = f"{CALL_ROW}\n{'x' * 300_000}\n{CALL_ROW}"
-    assert (len(rows(data)), [line for line, _ in refused(data)]) == (2, [2])
+    assert (len(parse_rows(data)), [line for line, _ in parse_rejected(data)]) == (2, [2])
 
 
 def test_an_end_in_the_hour_that_comes_twice_is_not_before_its_begin() -> None:
     row = CALL_ROW.replace("acme", "fjord").replace("2018-09-03 20:43:29,2018-09-03 20:45:00", "{},{}")
-    [found] = rows(row.format("2018-10-28 02:50:00", "2018-10-28 02:10:00"))
+    [found] = parse_rows(row.format("2018-10-28 02:50:00", "2018-10-28 02:10:00"))
     assert isinstance(found, Cdr)
     assert found.call_end == datetime(2018, 10, 28, 1, 10, tzinfo=UTC)
 
 
 def test_the_same_row_has_the_same_key_and_another_another() -> None:
-    keys = [row.source_key for row in rows(f"{CALL_ROW}\n{CALL_ROW}\n{CALL_ROW.replace('8000', '8001')}\n") if
+    keys = [row.source_key for row in parse_rows(f"{CALL_ROW}\n{CALL_ROW}\n{CALL_ROW.replace('8000', '8001')}\n") if
             isinstance(row, Cdr)]  # fmt: skip
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) == 32
 
 
 def test_bytes_are_looked_for_where_the_index_says() -> None:
-    [row] = rows(RECORD_ROW)
+    [row] = parse_rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
     places = list_candidate_paths(row)
     wanted = ["X/17/0/20180903/15470/2043295.V3", "x/17/0/20180903/15470/2043295.wav", "17/0/20180903/15470/2043295.v3"]
@@ -222,7 +230,7 @@ def test_bytes_are_looked_for_where_the_index_says() -> None:
 
 @pytest.mark.parametrize("name", ["X:/17/../../etc/shadow", "/etc//x", "..", "", "X:", "a\0b", "X:/./y", "a\\..\\b"])
 def test_no_place_is_outside_the_recordings(name: str) -> None:
-    [row] = rows(RECORD_ROW)
+    [row] = parse_rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
     for place in list_candidate_paths(replace(row, original_file_name=name, file_name=name)):
         assert not place.startswith("/")
@@ -232,17 +240,17 @@ def test_no_place_is_outside_the_recordings(name: str) -> None:
 
 @given(st.binary(max_size=400), st.sampled_from(["x.csv", "a_call_1.csv", "record.csv", "b_agentSkillInfo_2.csv"]))
 def test_no_bytes_are_too_odd_to_be_refused(data: bytes, name: str) -> None:
-    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in taken(data, name))
+    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines(data, name))
 
 
 @given(st.lists(st.sampled_from([CALL_ROW, '"', ",", "\n", "\r", "a", '""', "\u2028", "developer,account_id,cc_id"])))
 def test_no_mixture_of_quotes_and_rows_is_too_odd(parts: list[str]) -> None:
-    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in taken("".join(parts), "call.csv"))
+    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines("".join(parts), "call.csv"))
 
 
 def test_a_csv_writer_and_this_reader_agree_on_quotes() -> None:
     file = io.StringIO()
     csv.writer(file).writerow([*CALL_ROW.split(",")[:6], 'a "b", c', *CALL_ROW.split(",")[7:]])
-    [row] = rows(file.getvalue())
+    [row] = parse_rows(file.getvalue())
     assert isinstance(row, Cdr)
     assert row.callee_no == 'a "b", c'

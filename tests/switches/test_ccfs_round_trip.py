@@ -34,7 +34,7 @@ letters = st.characters(codec="utf-8", categories=["L", "N", "P", "S"])
 numbers = st.integers(-(2**31), 2**31 - 1)
 
 
-def words(most: int, fewest: int = 0) -> st.SearchStrategy[str]:
+def build_texts(most: int, fewest: int = 0) -> st.SearchStrategy[str]:
     return st.text(letters, min_size=fewest, max_size=most)
 
 
@@ -45,7 +45,7 @@ def moments(draw: st.DrawFn, zone: ZoneInfo) -> datetime:
     return to_utc(to_local(moment, zone), zone)
 
 
-def there_and_back(cells: Sequence[str], name: str, zone: ZoneInfo) -> IndexRecord:
+def round_trip(cells: Sequence[str], name: str, zone: ZoneInfo) -> IndexRecord:
     file = io.StringIO()
     csv.writer(file).writerow(cells)
     source = io.BytesIO(file.getvalue().encode())
@@ -61,14 +61,14 @@ def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
     some = [data.draw(st.sampled_from([time, None])) for time in times[1:]]
     ints = [data.draw(numbers) for _ in range(10)]
     cdr = Cdr(
-        account_id=data.draw(words(64, 1)),
-        cc_id=data.draw(words(64)),
-        vdn_id=data.draw(words(32)),
-        call_id=data.draw(words(25, 1)),
+        account_id=data.draw(build_texts(64, 1)),
+        cc_id=data.draw(build_texts(64)),
+        vdn_id=data.draw(build_texts(32)),
+        call_id=data.draw(build_texts(25, 1)),
         call_id_num=ints[0],
-        agent_id=data.draw(words(32)),
-        caller_no=data.draw(words(26)),
-        callee_no=data.draw(words(26)),
+        agent_id=data.draw(build_texts(32)),
+        caller_no=data.draw(build_texts(26)),
+        callee_no=data.draw(build_texts(26)),
         begin=times[0],
         wait_begin=times[0],
         wait_end=some[0],
@@ -85,11 +85,11 @@ def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
         leave_reason=ints[7],
         media_type=ints[8],
         sub_media_type=ints[9],
-        user_wanted_skill_id=data.draw(words(64)),
-        current_skill_id=data.draw(words(64)),
+        user_wanted_skill_id=data.draw(build_texts(64)),
+        current_skill_id=data.draw(build_texts(64)),
         source_key="",
     )
-    back = there_and_back(format_call_cells(cdr, developer=AK, zone=zone), "1_call_1.csv", zone)
+    back = round_trip(format_call_cells(cdr, developer=AK, zone=zone), "1_call_1.csv", zone)
     assert isinstance(back, Cdr)
     assert replace(back, source_key="") == cdr
 
@@ -98,29 +98,29 @@ def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
 def test_a_recording_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
     begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
     recording = Recording(
-        account_id=data.draw(words(64, 1)),
-        cc_id=data.draw(words(64)),
+        account_id=data.draw(build_texts(64, 1)),
+        cc_id=data.draw(build_texts(64)),
         vdn_id="17",
-        agent_id=data.draw(words(32)),
-        call_id=data.draw(words(25, 1)),
-        caller_no=data.draw(words(25)),
-        callee_no=data.draw(words(25)),
+        agent_id=data.draw(build_texts(32)),
+        call_id=data.draw(build_texts(25, 1)),
+        caller_no=data.draw(build_texts(25)),
+        callee_no=data.draw(build_texts(25)),
         call_begin=begin,
         call_end=end,
         file_name="/0/1/record/DEMOAK0001/acme/20180903/15470/2043295.wav",
         original_file_name="X:/17/0/20180903/15470/2043295.V3",
         call_type=data.draw(st.sampled_from([0, 1])),
-        task_result=data.draw(words(20)),
-        user_wanted_skill_id=data.draw(words(64)),
+        task_result=data.draw(build_texts(20)),
+        user_wanted_skill_id=data.draw(build_texts(64)),
         blob=BlobRef(location_id="0", key="k", size=1, sha256="00", crc32=0),
         source_sha256="00",
     )
-    back = there_and_back(format_record_cells(recording, developer=AK, zone=zone), "1_record.csv", zone)
+    back = round_trip(format_record_cells(recording, developer=AK, zone=zone), "1_record.csv", zone)
     assert isinstance(back, IndexedRecording)
-    assert values(back) == {name: getattr(recording, name) for name in values(back)}
+    assert get_values(back) == {name: getattr(recording, name) for name in get_values(back)}
 
 
-def values(indexed: IndexedRecording) -> dict[str, Any]:
+def get_values(indexed: IndexedRecording) -> dict[str, Any]:
     """What an index row tells of a recording: all but the key of its line."""
     return {field.name: getattr(indexed, field.name) for field in fields(indexed) if field.name != "source_key"}
 
@@ -129,45 +129,42 @@ def values(indexed: IndexedRecording) -> dict[str, Any]:
 def test_an_agent_operation_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
     begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
     operation = AgentOperation(
-        id=data.draw(words(32, 1)),
-        account_id=data.draw(words(64, 1)),
-        agent_id=data.draw(words(32, 1)),
-        skill_id=data.draw(words(25)),
-        call_id=data.draw(words(25)),
+        id=data.draw(build_texts(32, 1)),
+        account_id=data.draw(build_texts(64, 1)),
+        agent_id=data.draw(build_texts(32, 1)),
+        skill_id=data.draw(build_texts(25)),
+        call_id=data.draw(build_texts(25)),
         begin=begin,
         end=data.draw(st.sampled_from([end, None])),
         op_type=data.draw(st.integers(0, 100)),
-        op_object=data.draw(words(20, 1)),
-        op_cause=data.draw(words(20, 1)),
+        op_object=data.draw(build_texts(20, 1)),
+        op_cause=data.draw(build_texts(20, 1)),
         media_type=data.draw(st.integers(0, 60)),
-        vdn_id=data.draw(words(20)),
-        cc_id=data.draw(words(20)),
-        phone_no=data.draw(words(32)),
-        call_direction=data.draw(words(20)),
-        location_id=data.draw(words(20, 1)),
-        logon_sn=data.draw(words(25)),
-        skill_info_sn=data.draw(words(25)),
+        vdn_id=data.draw(build_texts(20)),
+        cc_id=data.draw(build_texts(20)),
+        phone_no=data.draw(build_texts(32)),
+        call_direction=data.draw(build_texts(20)),
+        location_id=data.draw(build_texts(20, 1)),
+        logon_sn=data.draw(build_texts(25)),
+        skill_info_sn=data.draw(build_texts(25)),
     )
-    assert (
-        there_and_back(format_agent_opr_cells(operation, developer=AK, zone=zone), "agentOprInfo.csv", zone)
-        == operation
-    )
+    assert round_trip(format_agent_opr_cells(operation, developer=AK, zone=zone), "agentOprInfo.csv", zone) == operation
 
 
 @given(st.data(), zones)
 def test_a_skill_change_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
     begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
     change = AgentSkillChange(
-        id=data.draw(words(32, 1)),
-        account_id=data.draw(words(64, 1)),
+        id=data.draw(build_texts(32, 1)),
+        account_id=data.draw(build_texts(64, 1)),
         sub_cc_no=data.draw(numbers),
         vdn=data.draw(numbers),
-        agent_id=data.draw(words(11, 1)),
+        agent_id=data.draw(build_texts(11, 1)),
         operate_time=begin,
         operate_id=data.draw(numbers),
         operate_type=data.draw(numbers),
-        skill_list=data.draw(words(100)),
-        logon_sn=data.draw(words(26)),
+        skill_list=data.draw(build_texts(100)),
+        logon_sn=data.draw(build_texts(26)),
         operate_sn=data.draw(numbers),
         operate_end_time=data.draw(st.sampled_from([end, None])),
         renew_flag=data.draw(numbers),
@@ -175,6 +172,5 @@ def test_a_skill_change_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
         month_of_year=data.draw(st.integers(1, 12)),
     )
     assert (
-        there_and_back(format_agent_skill_cells(change, developer=AK, zone=zone), "x_agentSkillInfo_1.csv", zone)
-        == change
+        round_trip(format_agent_skill_cells(change, developer=AK, zone=zone), "x_agentSkillInfo_1.csv", zone) == change
     )

@@ -10,7 +10,7 @@ from ccfs.switches.asterisk.cdr import AsteriskCdrRow
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_endpoint, parse_member
 from ccfs.switches.records import Leg
 
-LINE = AsteriskCdrRow(
+USUAL_ROW = AsteriskCdrRow(
     src="02079460123",
     dst="600",
     dcontext="from-trunk",
@@ -30,8 +30,8 @@ LINE = AsteriskCdrRow(
 )
 
 
-def leg(**columns: str) -> Leg:
-    return calls.build_leg(LINE._replace(**columns), "UTC", AgentMatcher())
+def parse_leg(**columns: str) -> Leg:
+    return calls.build_leg(USUAL_ROW._replace(**columns), "UTC", AgentMatcher())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_callers_name_stands_before_the_number(clid: str, name: str) -> None:
     ],
 )
 def test_the_direction_is_told_by_who_is_an_extension(columns: dict[str, str], call_type: CallType) -> None:
-    assert leg(**columns).call_type == call_type
+    assert parse_leg(**columns).call_type == call_type
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_the_direction_is_told_by_who_is_an_extension(columns: dict[str, str], c
 def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_flow(
     columns: dict[str, str], device: DeviceType, name: str
 ) -> None:
-    found = leg(**columns)
+    found = parse_leg(**columns)
     assert (found.device_type, found.device_name) == (device, name)
     assert found.agent == (name if device == DeviceType.AGENT else "")
 
 
 def test_a_name_is_an_agent_if_the_queue_log_knows_it() -> None:
-    line = LINE._replace(dstchannel="PJSIP/anna-0000001b")
+    line = USUAL_ROW._replace(dstchannel="PJSIP/anna-0000001b")
     assert calls.build_leg(line, "UTC", AgentMatcher()).device_type == DeviceType.QUEUE
     assert calls.build_leg(line, "UTC", AgentMatcher(known_agents=frozenset({"anna"}))).agent == "anna"
 
@@ -136,7 +136,7 @@ def test_a_name_is_an_agent_if_the_queue_log_knows_it() -> None:
 def test_the_cause_and_the_reason_follow_the_disposition(
     columns: dict[str, str], cause: int, reason: LeaveReason
 ) -> None:
-    found = leg(**columns)
+    found = parse_leg(**columns)
     assert (found.release_cause, found.leave_reason) == (cause, reason)
 
 
@@ -152,27 +152,36 @@ def test_the_cause_and_the_reason_follow_the_disposition(
 def test_an_extension_that_nobody_dials_is_no_callee_if_there_is_a_better_one(
     columns: dict[str, str], callee: str
 ) -> None:
-    assert leg(**columns).callee_no == callee
+    assert parse_leg(**columns).callee_no == callee
 
 
 def test_only_the_word_answered_makes_an_answer() -> None:
     """Asterisk writes an answer time on attempts that nobody took, if the dial plan had answered before."""
-    assert leg(answer="2024-01-15 09:30:43").answer is None
-    assert leg(answer="2024-01-15 09:30:43", disposition="ANSWERED").answer is not None
-    assert leg(disposition="ANSWERED", billsec="20").answer == leg().end.replace(second=50, minute=30)
+    assert parse_leg(answer="2024-01-15 09:30:43").answer is None
+    assert parse_leg(answer="2024-01-15 09:30:43", disposition="ANSWERED").answer is not None
+    assert parse_leg(disposition="ANSWERED", billsec="20").answer == parse_leg().end.replace(second=50, minute=30)
 
 
 def test_legs_of_a_call_share_its_linkedid_else_the_uniqueid_else_an_id_of_their_own() -> None:
-    assert leg().switch_call_id == "1705311042.110"
-    assert leg(linkedid="").switch_call_id == "1705311042.118"
-    bare = leg(linkedid="", uniqueid="")
-    assert bare.switch_call_id == leg(linkedid="", uniqueid="", sequence="10").switch_call_id
+    assert parse_leg().switch_call_id == "1705311042.110"
+    assert parse_leg(linkedid="").switch_call_id == "1705311042.118"
+    bare = parse_leg(linkedid="", uniqueid="")
+    assert bare.switch_call_id == parse_leg(linkedid="", uniqueid="", sequence="10").switch_call_id
     assert len(bare.switch_call_id) == 16
 
 
 def test_a_line_has_the_same_key_whenever_it_is_read_and_no_other_line_has_it() -> None:
-    assert leg().source_key == replace(leg()).source_key
-    assert len({leg().source_key, leg(sequence="10").source_key, leg(dstchannel="PJSIP/1002-0000001c").source_key}) == 3
+    assert parse_leg().source_key == replace(parse_leg()).source_key
+    assert (
+        len(
+            {
+                parse_leg().source_key,
+                parse_leg(sequence="10").source_key,
+                parse_leg(dstchannel="PJSIP/1002-0000001c").source_key,
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,7 @@ def test_a_line_has_the_same_key_whenever_it_is_read_and_no_other_line_has_it() 
     ],
 )
 def test_a_line_names_its_recordings(columns: dict[str, str], names: tuple[str, ...]) -> None:
-    assert leg(**columns).recordings == names
+    assert parse_leg(**columns).recordings == names
 
 
 @pytest.mark.parametrize(

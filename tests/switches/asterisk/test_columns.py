@@ -43,14 +43,14 @@ CUSTOM = "clid src dst dcontext channel dstchannel lastapp lastdata start answer
 TABLE = "calldate clid src dst dcontext channel dstchannel lastapp lastdata duration billsec disposition amaflags accountcode uniqueid userfield"
 
 
-def line_of(names: str, **other: str) -> bytes:
+def build_line(names: str, **other: str) -> bytes:
     out = io.StringIO()
     values = [{**CALL, **other}.get(name, "") for name in names.split()]
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
     return out.getvalue().encode()
 
 
-def row_of(line: bytes, columns: str | None = None) -> cdr.AsteriskCdrRow:
+def parse_row(line: bytes, columns: str | None = None) -> cdr.AsteriskCdrRow:
     row = cdr.parse_row(line, cdr.detect_layout([line], columns))
     assert row is not None
     return row
@@ -78,20 +78,20 @@ def row_of(line: bytes, columns: str | None = None) -> cdr.AsteriskCdrRow:
 @pytest.mark.parametrize("disposition", ["ANSWERED", "NO ANSWER"])
 def test_a_known_order_is_seen_in_the_lines_themselves(names: str, disposition: str) -> None:
     answer = CALL["answer"] if disposition == "ANSWERED" else ""
-    row = row_of(line_of(names, disposition=disposition, answer=answer))
+    row = parse_row(build_line(names, disposition=disposition, answer=answer))
     expected = {**CALL, "answer": answer, "disposition": disposition}
     for name in names.replace("calldate", "start").split():
         assert getattr(row, name, "") == expected.get(name, ""), name
 
 
 def test_a_lone_seventeenth_column_is_the_userfield_if_it_is_no_uniqueid() -> None:
-    assert row_of(line_of(f"{CSV} userfield", userfield="gold")).userfield == "gold"
-    assert row_of(line_of(f"{CSV} userfield", userfield="gold")).uniqueid == ""
+    assert parse_row(build_line(f"{CSV} userfield", userfield="gold")).userfield == "gold"
+    assert parse_row(build_line(f"{CSV} userfield", userfield="gold")).uniqueid == ""
 
 
 def test_a_header_names_the_columns_and_is_no_record() -> None:
     header = b"uniqueid,calldate,src,dst,clid,channel,duration,billsec,disposition,Surprise\n"
-    line = line_of("uniqueid calldate src dst clid channel duration billsec disposition amaflags")
+    line = build_line("uniqueid calldate src dst clid channel duration billsec disposition amaflags")
     layout = cdr.detect_layout([header, line])
     assert cdr.parse_row(header, layout) is None
     row = cdr.parse_row(line, layout)
@@ -101,7 +101,7 @@ def test_a_header_names_the_columns_and_is_no_record() -> None:
 
 def test_columns_given_overrule_the_lines() -> None:
     names = "end start disposition uniqueid src colour dst"
-    row = row_of(line_of(names), names.replace(" ", ", "))
+    row = parse_row(build_line(names), names.replace(" ", ", "))
     assert (row.src, row.dst, row.end) == ("02079460123", "1001", "2024-01-15 09:31:10")
 
 
@@ -126,8 +126,8 @@ def test_lines_in_no_known_order_ask_for_columns() -> None:
 
 def test_a_file_may_gain_columns_on_the_way() -> None:
     early, late = (
-        line_of(f"{CSV} uniqueid userfield"),
-        line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence"),
+        build_line(f"{CSV} uniqueid userfield"),
+        build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence"),
     )
     row = cdr.parse_row(late, cdr.detect_layout([early]))
     assert row is not None
@@ -135,41 +135,43 @@ def test_a_file_may_gain_columns_on_the_way() -> None:
 
 
 def test_a_line_that_lost_its_uniqueid_is_refused() -> None:
-    layout = cdr.detect_layout([line_of(f"{CSV} uniqueid userfield")])
+    layout = cdr.detect_layout([build_line(f"{CSV} uniqueid userfield")])
     with pytest.raises(UnreadableLine, match="16 fields instead of 18"):
-        cdr.parse_row(line_of(CSV), layout)
+        cdr.parse_row(build_line(CSV), layout)
 
 
 def test_a_caller_id_in_undoubled_quotes_is_read_as_old_versions_wrote_it() -> None:
-    line = line_of(f"{CUSTOM} uniqueid userfield").replace(b'"""Ann Lee"" <02079460123>"', b'""Ann Lee" <02079460123>"')
+    line = build_line(f"{CUSTOM} uniqueid userfield").replace(
+        b'"""Ann Lee"" <02079460123>"', b'""Ann Lee" <02079460123>"'
+    )
     assert b',""' in b"," + line
-    assert row_of(line).clid == '"Ann Lee" <02079460123>'
+    assert parse_row(line).clid == '"Ann Lee" <02079460123>'
 
 
 def test_bytes_that_are_not_utf_8_stay_readable() -> None:
-    line = line_of(CSV).replace(b"Ann Lee", b"J\xfcrgen \xe4\xb8\xad")
-    assert row_of(line).clid == '"J\\xfcrgen 中" <02079460123>'
+    line = build_line(CSV).replace(b"Ann Lee", b"J\xfcrgen \xe4\xb8\xad")
+    assert parse_row(line).clid == '"J\\xfcrgen 中" <02079460123>'
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (line_of(CSV)[:-20], "a quote is not closed"),
-        (line_of(CSV).replace(b"Ann", b"A\0n"), "NUL"),
-        (line_of(CSV, lastdata="x" * 70_000), "longer than 65536 bytes"),
-        (line_of(CSV, disposition="WELL"), "disposition"),
-        (line_of(CSV, start="yesterday"), "the start time is not a time"),
-        (line_of(CSV, start=""), "no start time"),
-        (line_of(CSV, end="2024-02-30 10:00:00"), "the end time is not a time"),
-        (line_of(CSV, end="2024-01-15 09:30:41"), "ends before it starts"),
-        (line_of(CSV, duration="-3"), "the duration is negative"),
-        (line_of(CSV, billsec="²"), "the billsec is not a number"),
-        (line_of(CSV, duration="nan"), "the duration is not a number of seconds"),
+        (build_line(CSV)[:-20], "a quote is not closed"),
+        (build_line(CSV).replace(b"Ann", b"A\0n"), "NUL"),
+        (build_line(CSV, lastdata="x" * 70_000), "longer than 65536 bytes"),
+        (build_line(CSV, disposition="WELL"), "disposition"),
+        (build_line(CSV, start="yesterday"), "the start time is not a time"),
+        (build_line(CSV, start=""), "no start time"),
+        (build_line(CSV, end="2024-02-30 10:00:00"), "the end time is not a time"),
+        (build_line(CSV, end="2024-01-15 09:30:41"), "ends before it starts"),
+        (build_line(CSV, duration="-3"), "the duration is negative"),
+        (build_line(CSV, billsec="²"), "the billsec is not a number"),
+        (build_line(CSV, duration="nan"), "the duration is not a number of seconds"),
         (b"one,two\n", "2 fields instead of 16"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line: bytes, reason: str) -> None:
-    reading = AsteriskCdrFormat(layout=cdr.detect_layout([line_of(CSV)]), zone="Europe/London")
+    reading = AsteriskCdrFormat(layout=cdr.detect_layout([build_line(CSV)]), zone="Europe/London")
     with pytest.raises(UnreadableLine, match=reason) as refusal:
         calls.parse_leg(line, reading)
     assert "02079460123" not in str(refusal.value)
@@ -177,24 +179,26 @@ def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line:
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"\r\n", b"  \n"])
 def test_an_empty_line_is_nothing(line: bytes) -> None:
-    assert cdr.parse_row(line, cdr.detect_layout([line_of(CSV)])) is None
+    assert cdr.parse_row(line, cdr.detect_layout([build_line(CSV)])) is None
 
 
 @given(st.permutations(list(CALL)))
 def test_a_line_says_the_same_in_any_order_of_columns(names: list[str]) -> None:
     plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
     one = calls.parse_leg(
-        line_of(" ".join(plain)), AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(plain)), zone="Asia/Shanghai")
+        build_line(" ".join(plain)),
+        AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(plain)), zone="Asia/Shanghai"),
     )
     other = calls.parse_leg(
-        line_of(" ".join(mixed)), AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(mixed)), zone="Asia/Shanghai")
+        build_line(" ".join(mixed)),
+        AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(mixed)), zone="Asia/Shanghai"),
     )
     assert one == other
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
 def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: int) -> None:
-    whole = line_of(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
+    whole = build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
     reading = AsteriskCdrFormat(layout=cdr.detect_layout([whole]), zone="Europe/Berlin")
     for line in (noise, whole[:at] + noise + whole[until:]):
         try:

@@ -25,7 +25,7 @@ CHANGES = (  # an hour or a half before and after clocks change somewhere in ZON
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> AsteriskCdrRow:
+def make_row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> AsteriskCdrRow:
     local = ZoneInfo(place)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
     return AsteriskCdrRow(
@@ -51,13 +51,13 @@ def test_a_call_about_a_change_of_the_clocks_keeps_its_instants(
 ) -> None:
     begin = change + timedelta(seconds=seconds)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
-    assert clock.parse_leg_times(row(begin, place, rings, talks), place) == (begin, answer, end)
+    assert clock.parse_leg_times(make_row(begin, place, rings, talks), place) == (begin, answer, end)
 
 
 @given(st.sampled_from(ZONES), st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)))
 def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> None:
     begin = when.replace(microsecond=0, tzinfo=UTC)
-    assert clock.parse_leg_times(row(begin, place), place)[0] == begin
+    assert clock.parse_leg_times(make_row(begin, place), place)[0] == begin
 
 
 @pytest.mark.parametrize(
@@ -95,25 +95,25 @@ def test_the_second_of_a_channel_is_in_its_uniqueid(unique_id: str, seconds: int
     assert clock.parse_channel_epoch(unique_id) == seconds
 
 
-def year_in(place: str) -> list[AsteriskCdrRow]:
+def make_year(place: str) -> list[AsteriskCdrRow]:
     begin = datetime(2024, 1, 2, 8, tzinfo=UTC)
-    return [row(begin + timedelta(hours=61 * number), place, counter=number) for number in range(140)]
+    return [make_row(begin + timedelta(hours=61 * number), place, counter=number) for number in range(140)]
 
 
 @pytest.mark.parametrize("place", ZONES)
 def test_a_year_of_calls_tells_its_zone(place: str) -> None:
-    samples = zone.collect_samples(year_in(place))
+    samples = zone.collect_samples(make_year(place))
     assert zone.detect_zone(samples, place) == ZoneGuess(zone=place)
     other = "Asia/Tokyo"
     found = zone.detect_zone(samples, other)
     assert found.basis == "epoch"
     assert found.report == f"the times are {found.zone}'s by the uniqueids, not Asia/Tokyo's"
-    for call in year_in(place):
+    for call in make_year(place):
         assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, place)
 
 
 def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
-    samples = zone.collect_samples(year_in("Europe/Berlin"))
+    samples = zone.collect_samples(make_year("Europe/Berlin"))
     assert zone.detect_zone(samples, "Asia/Shanghai", "Europe/Berlin") == ZoneGuess(zone="Europe/Berlin", basis="given")
     assert zone.detect_zone(samples, "Europe/Berlin", "Asia/Tokyo") == ZoneGuess(
         zone="Asia/Tokyo",
@@ -123,7 +123,7 @@ def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
 
 
 def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> None:
-    rows = [call._replace(uniqueid="") for call in year_in("Europe/Berlin")]
+    rows = [call._replace(uniqueid="") for call in make_year("Europe/Berlin")]
     assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai") == ZoneGuess(
         zone="Asia/Shanghai",
         basis="assumed",
@@ -132,13 +132,13 @@ def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> No
 
 
 def test_uniqueids_that_fit_no_zone_do_not_make_one_up() -> None:
-    rows = [call._replace(start="1999-01-01 00:00:00") for call in year_in("Europe/Berlin")]
+    rows = [call._replace(start="1999-01-01 00:00:00") for call in make_year("Europe/Berlin")]
     assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai").basis == "assumed"
 
 
 def test_later_legs_of_a_channel_do_not_lead_astray() -> None:
     """A channel that lives for an hour has lines that start an hour after its uniqueid."""
-    rows = year_in("Asia/Shanghai")
+    rows = make_year("Asia/Shanghai")
     for first in rows[:40]:
         late = datetime.fromisoformat(first.start) + timedelta(hours=1)
         rows.append(first._replace(start=late.strftime(FORMAT)))

@@ -12,64 +12,69 @@ from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
 
 ENTERED = datetime(2024, 1, 15, 9, 30, 52, tzinfo=UTC)
 SECOND = 1705311052
-CALL = [
+CALL_LINES = [
     "1705311052|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
     "1705311076|1705311042.118|sales|PJSIP/1002|CONNECT|24|1705311070.121|6",
     "1705311245|1705311042.118|sales|PJSIP/1002|COMPLETEAGENT|24|169|1",
 ]
 
 
-def line(text: str) -> queue_log.QueueLine:
+def parse_line(text: str) -> queue_log.QueueLine:
     read = queue_log.parse_line(text.encode())
     assert read is not None
     return read
 
 
-def after(seconds: float) -> datetime:
+def add_seconds(seconds: float) -> datetime:
     return ENTERED + timedelta(seconds=seconds)
 
 
-def visit_of(*texts: str) -> QueueVisit:
+def parse_visit(*texts: str) -> QueueVisit:
     known: QueueVisit | None = None
     for text in texts:
-        new = queue_log.extract_queue_visit(line(text))
+        new = queue_log.extract_queue_visit(parse_line(text))
         if new is not None:
             known = queue_log.combine_visits(known, new) if known else new
     assert known is not None
     return known
 
 
-def told(text: str) -> AgentEvent | None:
-    return queue_log.extract_agent_event(line(text))
+def parse_agent_event(text: str) -> AgentEvent | None:
+    return queue_log.extract_agent_event(parse_line(text))
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(CALL)))
+@pytest.mark.parametrize("order", list(itertools.permutations(CALL_LINES)))
 def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ...]) -> None:
-    assert visit_of(*order) == QueueVisit(
+    assert parse_visit(*order) == QueueVisit(
         switch_leg_id="1705311042.118",
         queue="sales",
         entered_at=ENTERED,
-        rang_at=after(18),
-        connected_at=after(24),
-        left_at=after(193),
+        rang_at=add_seconds(18),
+        connected_at=add_seconds(24),
+        left_at=add_seconds(193),
         agent="1002",
         outcome="COMPLETEAGENT",
     )
 
 
 def test_old_logs_do_not_say_how_long_the_phone_rang() -> None:
-    visit = visit_of(CALL[0], "1705311076|1705311042.118|sales|Agent/1002|CONNECT|24")
-    assert (visit.agent, visit.rang_at, visit.connected_at) == ("1002", after(24), after(24))
+    visit = parse_visit(CALL_LINES[0], "1705311076|1705311042.118|sales|Agent/1002|CONNECT|24")
+    assert (visit.agent, visit.rang_at, visit.connected_at) == ("1002", add_seconds(24), add_seconds(24))
 
 
 def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_entered() -> None:
-    visit = visit_of(
-        CALL[0],
+    visit = parse_visit(
+        CALL_LINES[0],
         "1705311062|1705311042.118|sales|NONE|EXITWITHTIMEOUT|1|1|10",
         "1705311064|1705311042.118|sales|NONE|ENTERQUEUE||02079460123|1",
-        CALL[1],
+        CALL_LINES[1],
     )
-    assert (visit.entered_at, visit.connected_at, visit.agent, visit.outcome) == (ENTERED, after(24), "1002", "CONNECT")
+    assert (visit.entered_at, visit.connected_at, visit.agent, visit.outcome) == (
+        ENTERED,
+        add_seconds(24),
+        "1002",
+        "CONNECT",
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_ent
     ],
 )
 def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, cause: str, target: str) -> None:
-    event = told(text.replace("1|", f"{SECOND}|", 1))
+    event = parse_agent_event(text.replace("1|", f"{SECOND}|", 1))
     assert event is not None
     assert (event.agent, event.occurred_at, event.op_type, event.op_cause, event.op_object) == (
         "1001",
@@ -117,21 +122,24 @@ def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, c
     ],
 )
 def test_other_lines_are_no_agents_doings(rest: str) -> None:
-    assert told(f"{SECOND}|{rest}") is None
+    assert parse_agent_event(f"{SECOND}|{rest}") is None
 
 
 def test_pauseall_and_the_pause_of_each_queue_count_once_whatever_run_reads_them() -> None:
-    everywhere = told("1705311052|NONE|NONE|PJSIP/1001|PAUSEALL|tea")
-    here = told("1705311052|NONE|sales|PJSIP/1001|PAUSE|tea")
-    later = told("1705311053|NONE|sales|PJSIP/1001|PAUSE|tea")
-    other = told("1705311052|NONE|sales|PJSIP/1002|PAUSE|tea")
+    everywhere = parse_agent_event("1705311052|NONE|NONE|PJSIP/1001|PAUSEALL|tea")
+    here = parse_agent_event("1705311052|NONE|sales|PJSIP/1001|PAUSE|tea")
+    later = parse_agent_event("1705311053|NONE|sales|PJSIP/1001|PAUSE|tea")
+    other = parse_agent_event("1705311052|NONE|sales|PJSIP/1002|PAUSE|tea")
     keys = [event.source_key for event in (everywhere, here, later, other) if event is not None]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
 
 def test_two_unanswered_calls_in_one_second_are_two() -> None:
-    one, two = (told(f"1705311052|{call}|sales|PJSIP/1001|RINGNOANSWER|0") for call in ("1705311042.1", "1705311042.2"))
+    one, two = (
+        parse_agent_event(f"1705311052|{call}|sales|PJSIP/1001|RINGNOANSWER|0")
+        for call in ("1705311042.1", "1705311042.2")
+    )
     assert one is not None
     assert two is not None
     assert one.source_key != two.source_key
@@ -139,16 +147,18 @@ def test_two_unanswered_calls_in_one_second_are_two() -> None:
 
 
 def test_a_member_may_be_known_by_a_name_of_their_own() -> None:
-    event = queue_log.extract_agent_event(line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"})
+    event = queue_log.extract_agent_event(
+        parse_line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"}
+    )
     assert event is not None
     assert event.agent == "1001"
-    named = told("1705311052|NONE|600|Anna Schmidt|PAUSE|")
+    named = parse_agent_event("1705311052|NONE|600|Anna Schmidt|PAUSE|")
     assert named is not None
     assert named.agent == "Anna Schmidt"
 
 
 def test_a_login_tells_the_phone() -> None:
-    event = told("1705311052|NONE|NONE|Agent/1001|AGENTCALLBACKLOGIN|2001@phones")
+    event = parse_agent_event("1705311052|NONE|NONE|Agent/1001|AGENTCALLBACKLOGIN|2001@phones")
     assert event is not None
     assert event.phone_no == "2001"
 
@@ -157,13 +167,13 @@ def test_a_login_tells_the_phone() -> None:
     ("time", "at"),
     [
         ("1705311052", ENTERED),
-        ("1705311052.250000", after(0.25)),
+        ("1705311052.250000", add_seconds(0.25)),
         ("2024-01-15 09:30:52+0000", ENTERED),
-        ("2024-01-15T10:30:52.250000+01:00", after(0.25)),
+        ("2024-01-15T10:30:52.250000+01:00", add_seconds(0.25)),
     ],
 )
 def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
-    assert line(f"{time}|NONE|NONE|NONE|QUEUESTART|").occurred_at == at
+    assert parse_line(f"{time}|NONE|NONE|NONE|QUEUESTART|").occurred_at == at
 
 
 @pytest.mark.parametrize(
@@ -201,7 +211,7 @@ halves = st.builds(
     QueueVisit,
     switch_leg_id=st.just("1705311042.118"),
     queue=st.just("sales"),
-    **{name: st.none() | st.integers(0, 9).map(after) for name in ("entered", "rang", "connected", "left")},
+    **{name: st.none() | st.integers(0, 9).map(add_seconds) for name in ("entered", "rang", "connected", "left")},
     agent=st.sampled_from(["", "1001", "1002"]),
     outcome=st.sampled_from(["", "CONNECT", "ABANDON", "COMPLETEAGENT"]),
 )

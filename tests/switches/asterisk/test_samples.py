@@ -17,13 +17,13 @@ SAMPLES = Path(__file__).parent / "samples"
 TIMES = ("wait_begin", "wait_end", "ack_begin", "ack_end", "call_begin", "call_end")
 
 
-def _lines(sample: str, name: str) -> list[bytes]:
+def _read_lines(sample: str, name: str) -> list[bytes]:
     return (SAMPLES / sample / name).read_bytes().splitlines(keepends=True)
 
 
-def _legs(sample: str) -> list[Leg | str]:
+def _read_legs(sample: str) -> list[Leg | str]:
     """The legs of a sample, with the reason in place of a line that is refused."""
-    lines = _lines(sample, "Master.csv")
+    lines = _read_lines(sample, "Master.csv")
     layout = cdr.detect_layout(lines)
     rows = []
     for line in lines:
@@ -32,10 +32,10 @@ def _legs(sample: str) -> list[Leg | str]:
         except UnreadableLine:
             rows.append(None)
     found = zone.detect_zone(zone.collect_samples([row for row in rows if row is not None]), "Asia/Shanghai")
-    return [_leg_or_reason(line, AsteriskCdrFormat(layout=layout, zone=found.zone)) for line in lines]
+    return [_parse_leg_or_reason(line, AsteriskCdrFormat(layout=layout, zone=found.zone)) for line in lines]
 
 
-def _leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
+def _parse_leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
     try:
         leg = calls.parse_leg(line, reading)
     except UnreadableLine as refusal:
@@ -44,9 +44,9 @@ def _leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
     return leg
 
 
-def _visits(sample: str) -> dict[tuple[str, str], QueueVisit]:
+def _read_visits(sample: str) -> dict[tuple[str, str], QueueVisit]:
     known: dict[tuple[str, str], QueueVisit] = {}
-    for line in _lines(sample, "queue_log"):
+    for line in _read_lines(sample, "queue_log"):
         read = queue_log.parse_line(line)
         assert read is not None
         new = queue_log.extract_queue_visit(read)
@@ -56,13 +56,13 @@ def _visits(sample: str) -> dict[tuple[str, str], QueueVisit]:
     return known
 
 
-def _operations(sample: str) -> list[AgentEvent]:
-    read = [queue_log.parse_line(line) for line in _lines(sample, "queue_log")]
+def _read_operations(sample: str) -> list[AgentEvent]:
+    read = [queue_log.parse_line(line) for line in _read_lines(sample, "queue_log")]
     events = [queue_log.extract_agent_event(line) for line in read if line is not None]
     return list({event.source_key: event for event in reversed(events) if event is not None}.values())[::-1]
 
 
-def _columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str, str]:
+def _format_columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str, str]:
     leg = queue_merge.apply_visit(leg, visit)
     times = [
         when.isoformat().removesuffix("+00:00") if when else ""
@@ -86,10 +86,10 @@ def _columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str, str]:
 
 @pytest.mark.parametrize("sample", ["plain", "freepbx"])
 def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str) -> None:
-    known = _visits(sample)
+    known = _read_visits(sample)
     found = [
-        _columns(number, leg, known.get((leg.switch_leg_id, leg.queue)))
-        for number, leg in enumerate(_legs(sample), 1)
+        _format_columns(number, leg, known.get((leg.switch_leg_id, leg.queue)))
+        for number, leg in enumerate(_read_legs(sample), 1)
         if isinstance(leg, Leg)
     ]
     with (SAMPLES / sample / "expected.csv").open(newline="") as file:
@@ -97,20 +97,20 @@ def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str
 
 
 def test_a_line_that_was_cut_is_refused_with_a_reason_and_the_others_are_not() -> None:
-    assert [leg for leg in _legs("freepbx") if isinstance(leg, str)] == [
+    assert [leg for leg in _read_legs("freepbx") if isinstance(leg, str)] == [
         "a quote is not closed, or stands inside a field"
     ]
 
 
 def test_the_legs_of_a_call_sort_into_the_order_in_which_they_were() -> None:
-    legs = [leg for leg in _legs("plain") if isinstance(leg, Leg)]
+    legs = [leg for leg in _read_legs("plain") if isinstance(leg, Leg)]
     rang = sorted((leg for leg in legs if leg.switch_call_id.endswith(".200")), key=lambda leg: leg.order)
     assert [leg.agent for leg in rang] == ["1001", "1002", "1003"]
     assert sorted(legs, key=lambda leg: leg.order) == legs
 
 
 def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix() -> None:
-    plain, freepbx = _legs("plain")[1], _legs("freepbx")[3]
+    plain, freepbx = _read_legs("plain")[1], _read_legs("freepbx")[3]
     assert isinstance(plain, Leg)
     assert plain.recordings == ("/var/spool/asterisk/monitor/pbx-1.lon-1705311042.118.wav",)
     assert isinstance(freepbx, Leg)
@@ -120,7 +120,7 @@ def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix
 def test_the_queue_log_tells_what_the_agents_did() -> None:
     told = [
         (event.occurred_at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
-        for event in _operations("plain")
+        for event in _read_operations("plain")
     ]
     assert told == [
         ("09:02:22", "1001", 1, "-1", "-1"),  # signs in to two queues in the same second: once
@@ -136,6 +136,6 @@ def test_the_queue_log_tells_what_the_agents_did() -> None:
 
 
 def test_a_visit_says_when_its_agent_began_to_ring_and_how_it_ended() -> None:
-    visit = _visits("plain")["pbx-1.lon-1705311042.118", "sales"]
+    visit = _read_visits("plain")["pbx-1.lon-1705311042.118", "sales"]
     assert (visit.agent, visit.outcome) == ("1002", "COMPLETEAGENT")
     assert visit.rang_at == datetime.fromisoformat("2024-01-15T09:31:10+00:00")

@@ -7,7 +7,7 @@ import pytest
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches.freeswitch import TEMPLATES, ChannelLeg, parse_cdr_data, parse_columns
-from tests.switches.freeswitch.sample import LONDON, channels, reasons, sample
+from tests.switches.freeswitch.read_samples import LONDON, parse_channels, parse_reasons, read_sample
 
 SEOUL = ZoneInfo("Asia/Seoul")
 TIMES = {
@@ -31,12 +31,12 @@ VALUES = {
 }
 
 
-def line(template: str) -> bytes:
+def build_line(template: str) -> bytes:
     return ",".join(f'"{VALUES.get(column, "")}"' for column in TEMPLATES[template]).encode()
 
 
 def test_both_channels_of_an_inbound_call_meet_and_the_agents_is_the_agent() -> None:
-    agent, caller = channels(sample("master.csv"), zone=SEOUL)[:2]
+    agent, caller = parse_channels(read_sample("master.csv"), zone=SEOUL)[:2]
     assert agent.switch_call_id == caller.switch_call_id == "99205d8f-5ec4-402e-b174-7a8bb8c23a61"
     assert (caller.device_type, caller.device_name, caller.agent) == (DeviceType.FLOW, "public", "")
     assert (agent.device_type, agent.agent, agent.call_type) == (DeviceType.AGENT, "1001", CallType.INBOUND)
@@ -45,27 +45,27 @@ def test_both_channels_of_an_inbound_call_meet_and_the_agents_is_the_agent() -> 
 
 
 def test_a_call_between_extensions_is_internal() -> None:
-    far, near = channels(sample("master.csv"), zone=SEOUL)[2:4]
+    far, near = parse_channels(read_sample("master.csv"), zone=SEOUL)[2:4]
     assert far.switch_call_id == near.switch_call_id == near.switch_leg_id
     assert (near.call_type, far.call_type) == (CallType.INTERNAL, CallType.INTERNAL)
     assert (far.device_type, far.agent) == (DeviceType.AGENT, "1002")
 
 
 def test_a_call_that_no_agent_answers_says_so_and_keeps_its_quotes() -> None:
-    leg = channels(sample("master.csv"), zone=SEOUL)[4]
+    leg = parse_channels(read_sample("master.csv"), zone=SEOUL)[4]
     assert leg.caller_name == 'Bob "The" Builder'
     assert (leg.answer, leg.release_cause, leg.leave_reason) == (None, 19, LeaveReason.AGENT_NO_ANSWER)
     assert (leg.device_type, leg.agent) == (DeviceType.AGENT, "1002")
 
 
 def test_an_extension_that_calls_outside_is_outbound() -> None:
-    leg = channels(sample("master.csv"), zone=SEOUL)[5]
+    leg = parse_channels(read_sample("master.csv"), zone=SEOUL)[5]
     assert (leg.call_type, leg.agent, leg.callee_no) == (CallType.OUTBOUND, "1002", "902079460999")
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_is_known_by_its_lines(template: str) -> None:
-    [leg] = channels(line(template))
+    [leg] = parse_channels(build_line(template))
     assert (leg.switch_leg_id, leg.caller_no, leg.agent) == (VALUES["uuid"], "02079460123", "1001")
     assert leg.end == datetime(2025, 7, 3, 13, 1, tzinfo=UTC)
     assert leg.answer == datetime(2025, 7, 3, 13, 0, 5, tzinfo=UTC)
@@ -74,8 +74,8 @@ def test_a_template_is_known_by_its_lines(template: str) -> None:
 
 
 def test_lines_of_sql_are_read_too() -> None:
-    wrapped = b"INSERT INTO cdr VALUES (" + line("sql").replace(b',""', b', ""') + b");"
-    assert channels(wrapped) == channels(line("example"))
+    wrapped = b"INSERT INTO cdr VALUES (" + build_line("sql").replace(b',""', b', ""') + b");"
+    assert parse_channels(wrapped) == parse_channels(build_line("example"))
 
 
 def test_an_operators_columns_are_taken_from_a_list_or_a_template() -> None:
@@ -94,9 +94,9 @@ def test_columns_that_place_no_call_are_refused(columns: str) -> None:
 
 
 def test_an_end_in_the_hour_that_comes_twice_is_put_right_by_the_duration() -> None:
-    data = line("example").replace(b"2025-07-03 14:00:00", b"2025-10-26 01:50:00")
+    data = build_line("example").replace(b"2025-07-03 14:00:00", b"2025-10-26 01:50:00")
     data = data.replace(b"2025-07-03 14:00:05", b"2025-10-26 01:59:30").replace(b'"60","55"', b'"1500","930"')
-    [leg] = channels(data.replace(b"2025-07-03 14:01:00", b"2025-10-26 01:15:00"))
+    [leg] = parse_channels(data.replace(b"2025-07-03 14:01:00", b"2025-10-26 01:15:00"))
     assert (leg.end - leg.begin).total_seconds() == 1500
     assert leg.answer is not None
     assert (leg.end - leg.answer).total_seconds() == 930
@@ -114,7 +114,7 @@ def test_an_end_in_the_hour_that_comes_twice_is_put_right_by_the_duration() -> N
     ],
 )
 def test_a_damaged_line_costs_itself_only(change: tuple[bytes, bytes], reason: str) -> None:
-    good = line("example")
-    found = reasons(b"\n".join([good, good.replace(*change), good, b"", good]))
+    good = build_line("example")
+    found = parse_reasons(b"\n".join([good, good.replace(*change), good, b"", good]))
     assert not found if not reason else [number for number, why in found if reason in why] == [2]
     assert all(number == 2 for number, _ in found)

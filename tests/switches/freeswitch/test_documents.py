@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 import pytest
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from tests.switches.freeswitch.sample import channels, reasons, sample, visits
+from tests.switches.freeswitch.read_samples import parse_channels, parse_reasons, parse_visits, read_sample
 
 
-def at(clock: str) -> datetime:
+def parse_utc(clock: str) -> datetime:
     return datetime.fromisoformat(f"2025-07-03T{clock}").replace(tzinfo=UTC)
 
 
 def test_a_queued_callers_channel_is_the_queue() -> None:
-    [leg] = channels(sample("queue-answered.member.json"))
+    [leg] = parse_channels(read_sample("queue-answered.member.json"))
     assert leg.switch_call_id == leg.switch_leg_id == "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("02079460123", "Ann O'Neil", "8000")
-    assert (leg.begin, leg.answer, leg.end) == (at("13:05:00"), at("13:05:02"), at("13:05:48"))
+    assert (leg.begin, leg.answer, leg.end) == (parse_utc("13:05:00"), parse_utc("13:05:02"), parse_utc("13:05:48"))
     assert (leg.device_type, leg.device_name, leg.queue, leg.agent) == (DeviceType.QUEUE, "support", "support", "1001")
     assert (leg.call_type, leg.release_cause) == (CallType.INBOUND, 16)
     assert leg.leave_reason == LeaveReason.USER_HUNG_UP
@@ -27,28 +27,32 @@ def test_a_queued_callers_channel_is_the_queue() -> None:
 
 
 def test_an_answered_queue_visit_is_told_in_full() -> None:
-    [visit] = visits(sample("queue-answered.member.json"))
+    [visit] = parse_visits(read_sample("queue-answered.member.json"))
     assert (visit.switch_leg_id, visit.queue) == ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01", "support")
-    assert (visit.entered_at, visit.connected_at, visit.left_at) == (at("13:05:03"), at("13:05:21"), at("13:05:48"))
+    assert (visit.entered_at, visit.connected_at, visit.left_at) == (
+        parse_utc("13:05:03"),
+        parse_utc("13:05:21"),
+        parse_utc("13:05:48"),
+    )
     assert (visit.agent, visit.outcome) == ("1001", "COMPLETECALLER")
 
 
 def test_the_agents_channel_belongs_to_the_queued_callers_call() -> None:
-    [leg] = channels(sample("queue-answered.agent.json"))
+    [leg] = parse_channels(read_sample("queue-answered.agent.json"))
     assert leg.switch_call_id == "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"
     assert leg.switch_leg_id == "c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02"
     assert (leg.device_type, leg.agent, leg.queue) == (DeviceType.AGENT, "1001", "support")
-    assert (leg.begin, leg.answer) == (at("13:05:12"), at("13:05:21"))
+    assert (leg.begin, leg.answer) == (parse_utc("13:05:12"), parse_utc("13:05:21"))
     assert (leg.call_type, leg.leave_reason) == (CallType.INBOUND, LeaveReason.USER_HUNG_UP)
-    assert visits(sample("queue-answered.agent.json")) == []
+    assert parse_visits(read_sample("queue-answered.agent.json")) == []
 
 
 def test_who_gives_up_in_a_queue_has_cancelled() -> None:
-    data = sample("queue-abandoned.json")
-    [leg], [visit] = channels(data), visits(data)
+    data = read_sample("queue-abandoned.json")
+    [leg], [visit] = parse_channels(data), parse_visits(data)
     assert (leg.device_type, leg.agent, leg.leave_reason) == (DeviceType.QUEUE, "", LeaveReason.QUEUE_CANCELLED)
-    assert (leg.begin, leg.end) == (at("13:20:00"), at("13:20:43"))
-    assert (visit.entered_at, visit.connected_at, visit.left_at) == (at("13:20:03"), None, at("13:20:43"))
+    assert (leg.begin, leg.end) == (parse_utc("13:20:00"), parse_utc("13:20:43"))
+    assert (visit.entered_at, visit.connected_at, visit.left_at) == (parse_utc("13:20:03"), None, parse_utc("13:20:43"))
     assert (visit.agent, visit.outcome) == ("", "ABANDON")
 
 
@@ -61,29 +65,29 @@ def test_who_gives_up_in_a_queue_has_cancelled() -> None:
     ],
 )
 def test_a_queue_can_be_left_in_other_ways(reason: str, leave: LeaveReason, outcome: str) -> None:
-    data = sample("queue-abandoned.json").replace(b"BREAK_OUT", reason.encode())
-    assert [leg.leave_reason for leg in channels(data)] == [leave]
-    assert [visit.outcome for visit in visits(data)] == [outcome]
+    data = read_sample("queue-abandoned.json").replace(b"BREAK_OUT", reason.encode())
+    assert [leg.leave_reason for leg in parse_channels(data)] == [leave]
+    assert [visit.outcome for visit in parse_visits(data)] == [outcome]
 
 
 def test_a_call_to_the_outside_is_the_calling_agents() -> None:
-    [leg] = channels(sample("outbound.xml"))
+    [leg] = parse_channels(read_sample("outbound.xml"))
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("1002", "Bo & Co", "902079460999")
     assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.AGENT, "1002", CallType.OUTBOUND)
-    assert (leg.begin, leg.answer, leg.end) == (at("14:00:00"), None, at("14:00:04"))
+    assert (leg.begin, leg.answer, leg.end) == (parse_utc("14:00:00"), None, parse_utc("14:00:04"))
     assert (leg.release_cause, leg.leave_reason) == (17, LeaveReason.CALLED_BUSY)
     assert leg.recordings == ("/var/lib/freeswitch/recordings/e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05.wav",)
 
 
 def test_the_far_side_of_it_is_found_by_its_originator_and_timed_by_its_profile() -> None:
-    [leg] = channels(sample("outbound.far.xml"))
+    [leg] = parse_channels(read_sample("outbound.far.xml"))
     assert leg.switch_call_id == "e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05"
-    assert (leg.begin, leg.answer, leg.end) == (at("14:00:01"), None, at("14:00:04"))
+    assert (leg.begin, leg.answer, leg.end) == (parse_utc("14:00:01"), None, parse_utc("14:00:04"))
     assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.FLOW, "", CallType.OUTBOUND)
 
 
 def test_json_lines_are_channels_each_on_its_line() -> None:
-    first, second, third = channels(sample("transfer.jsonl"))
+    first, second, third = parse_channels(read_sample("transfer.jsonl"))
     assert {leg.switch_call_id for leg in (first, second, third)} == {"12c0b6a3-fb3b-4b51-890a-5e6f7a8b9c08"}
     assert [leg.agent for leg in (first, second)] == ["1003", "1001"]
     assert second.leave_reason == LeaveReason.TRANSFERRED_OUT
@@ -94,8 +98,8 @@ def test_json_lines_are_channels_each_on_its_line() -> None:
 
 
 def test_a_transferred_caller_has_reached_the_latest_number() -> None:
-    whole = [json.loads(line) for line in sample("transfer.jsonl").splitlines() if line]
-    assert channels(json.dumps(whole).encode())[2].callee_no == "1003"
+    whole = [json.loads(line) for line in read_sample("transfer.jsonl").splitlines() if line]
+    assert parse_channels(json.dumps(whole).encode())[2].callee_no == "1003"
 
 
 def test_of_a_repeated_callflow_the_first_counts() -> None:
@@ -104,14 +108,14 @@ def test_of_a_repeated_callflow_the_first_counts() -> None:
     data = (
         b'{"variables":{"uuid":"u1","start_epoch":"1751554800","end_epoch":"1751554801"},"callflow":%s,"callflow":%s}'
     )
-    [leg] = channels(data % (flow % b"1003", flow % b"1001"))
+    [leg] = parse_channels(data % (flow % b"1003", flow % b"1001"))
     assert leg.callee_no == "1003"
 
 
 def test_a_percent_sign_that_encodes_nothing_stays() -> None:
     data = b'{"variables":{"uuid":"u1","start_epoch":"1751554800","end_epoch":"1751554801","record_name":"%s"}}'
-    assert channels(data % b"a%20b.wav")[0].recordings == ("a b.wav",)
-    assert channels(data % b"50% a%20b.wav")[0].recordings == ("50% a%20b.wav",)
+    assert parse_channels(data % b"a%20b.wav")[0].recordings == ("a b.wav",)
+    assert parse_channels(data % b"50% a%20b.wav")[0].recordings == ("50% a%20b.wav",)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_a_percent_sign_that_encodes_nothing_stays() -> None:
     ],
 )
 def test_a_document_that_cannot_be_read_says_why(change: tuple[bytes, bytes], reason: str) -> None:
-    found = reasons(sample("queue-abandoned.json").replace(*change))
+    found = parse_reasons(read_sample("queue-abandoned.json").replace(*change))
     assert not found if not reason else [line for line, why in found if reason in why] == [1]
 
 
@@ -144,6 +148,6 @@ def test_a_document_that_cannot_be_read_says_why(change: tuple[bytes, bytes], re
     ],
 )
 def test_what_is_no_cdr_is_refused(data: bytes, reason: str) -> None:
-    found = reasons(data)
+    found = parse_reasons(data)
     assert found
     assert all(reason in why for _, why in found)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ccfs.switches.freeswitch import ChannelLeg, parse_cdr_data
 from ccfs.switches.records import QueueVisit, UnreadableLine
-from tests.switches.freeswitch.sample import channels, reasons, sample
+from tests.switches.freeswitch.read_samples import parse_channels, parse_reasons, read_sample
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 EPOCHS = st.sampled_from(["0", "", "1751554800", "1751554900", "-1", "9" * 30, "32503679999", "١", "1e9", "\ud800"])
@@ -35,7 +35,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5
     max_leaves=12)  # fmt: skip
 
 
-def all_told(data: bytes) -> None:
+def parse_all(data: bytes) -> None:
     for line, found in parse_cdr_data(data, zone=ZONE):
         assert line >= 1
         assert isinstance(found, (ChannelLeg, QueueVisit, UnreadableLine))
@@ -47,25 +47,25 @@ def all_told(data: bytes) -> None:
 @given(st.binary(max_size=300), st.sampled_from([b"", b"{", b"[", b"<cdr>", b'"', b"\xef\xbb\xbf{"]))
 @example(b"\x00", b"<cdr>")
 def test_no_bytes_raise(data: bytes, begin: bytes) -> None:
-    all_told(begin + data)
+    parse_all(begin + data)
 
 
 @given(VARIABLES)
 def test_no_variables_raise(variables: dict[str, object]) -> None:
-    all_told(json.dumps({"variables": variables}).encode())
+    parse_all(json.dumps({"variables": variables}).encode())
 
 
 @given(JSON)
 def test_no_structure_raises(value: object) -> None:
-    all_told(json.dumps(value).encode())
-    all_told(json.dumps({"variables": {"uuid": "u", "start_epoch": 1, "end_epoch": 2}, "callflow": value}).encode())
+    parse_all(json.dumps(value).encode())
+    parse_all(json.dumps({"variables": {"uuid": "u", "start_epoch": 1, "end_epoch": 2}, "callflow": value}).encode())
 
 
 @given(st.sampled_from(["same-call.xml", "same-call.csv", "outbound.far.xml"]), st.data())
 def test_no_damage_to_a_file_raises(name: str, data: st.DataObject) -> None:
-    whole = sample(name)
+    whole = read_sample(name)
     place = data.draw(st.integers(0, len(whole)))
-    all_told(whole[:place] + data.draw(st.binary(max_size=4)) + whole[place + data.draw(st.integers(0, 30)) :])
+    parse_all(whole[:place] + data.draw(st.binary(max_size=4)) + whole[place + data.draw(st.integers(0, 30)) :])
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_no_damage_to_a_file_raises(name: str, data: st.DataObject) -> None:
     ids=["array", "object", "within", "xml", "digits", "infinite", "large"],
 )
 def test_depth_and_size_are_refused(data: bytes) -> None:
-    assert [line for line, _ in reasons(data)] == [1]
+    assert [line for line, _ in parse_reasons(data)] == [1]
 
 
 def test_control_characters_do_not_get_through() -> None:
     data = {"uuid": "u", "start_epoch": "1751554800", "end_epoch": "1751554801", "caller_id_name": "A\0n\nn\ud800%00"}
-    [leg] = channels(json.dumps({"variables": data}).encode())
+    [leg] = parse_channels(json.dumps({"variables": data}).encode())
     assert leg.caller_name == "Ann%00"

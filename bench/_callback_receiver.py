@@ -1,0 +1,33 @@
+"""A receiver of callbacks for benchmarks: answers each request at once, on connections kept alive. No benchmark here."""
+
+import asyncio
+import socket
+
+BODY = b'{"resultCode":"0","resultDesc":"success"}'
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+class _CallbackProtocol(asyncio.Protocol):
+    """One connection; requests have a Content-Length and do not overlap."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport, self._data = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, end, body = self._data.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r")[0]
+        if end and len(body) >= int(length or 0):
+            self._data = b""
+            assert isinstance(self._transport, asyncio.WriteTransport)
+            self._transport.write(RESPONSE)
+
+
+def serve_forever(door: socket.socket) -> None:
+    """Answer for ever."""
+
+    async def serve() -> None:
+        server = await asyncio.get_running_loop().create_server(_CallbackProtocol, sock=door)
+        await server.serve_forever()
+
+    asyncio.run(serve())

@@ -1,0 +1,34 @@
+"""Fixtures of the tests of the web side: one real server for all that need no settings of their own, and its cast."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.api_client import ApiClient, create_client
+from tests.server.ccfs_server import CcfsServer, run_server
+from tests.two_tenants import TwoTenants, create_two_tenants
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
+    """A server on SQLite as it comes, but that bad signatures lock nobody out: all tests share one address."""
+    with run_server(tmp_path_factory.mktemp("web"), lock_failures=0) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def tenant_pair(server: CcfsServer) -> TwoTenants:
+    """The two apps of that server."""
+    return create_two_tenants(server.node)
+
+
+@pytest.fixture(scope="session")
+def acme_client(server: CcfsServer, tenant_pair: TwoTenants) -> ApiClient:
+    """A client of the first app."""
+    return create_client(server, tenant_pair.acme)
+
+
+@pytest.fixture(scope="session")
+def bolt_client(server: CcfsServer, tenant_pair: TwoTenants) -> ApiClient:
+    """A client of the second app."""
+    return create_client(server, tenant_pair.bolt)

@@ -1,0 +1,126 @@
+"""Playback: a token plays its one recording, as often as a player likes, until it ends; and nothing else opens it."""
+
+import re
+import threading
+
+import pytest
+
+from ccfs.protocol.operations import BASE_PATH
+from tests.api.api_client import ApiClient, Reply, send_request
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import TwoTenants
+
+INVALID_TOKEN = b'{"resultData":null,"resultCode":"010107","resultDesc":"The token is invalid or has expired."}'
+EMPTY_PARAMETER = b'{"resultData":null,"resultCode":"010106","resultDesc":"Parameter token is empty."}'
+
+
+def play_recording(server: CcfsServer, query: str) -> Reply:
+    return send_request(server, "GET", f"{BASE_PATH}playVoice{query}")
+
+
+def request_token(caller: ApiClient, name: str) -> str:
+    """A fresh token."""
+    return str(caller.request("requestPlayVoice", {"fileName": name}).json["resultData"]["token"])
+
+
+def test_a_token_plays_again_and_again_whatever_the_cache_buster(
+    acme_client: ApiClient, tenant_pair: TwoTenants
+) -> None:
+    token = request_token(acme_client, tenant_pair.acme.only_recording.original_file_name)
+    for query in (
+        f"?t=1&version=2.0&st={token}",
+        f"?st={token}&t=2&version=2.0",
+        f"?st={token}",
+        f"?st={token}&st=x&t=",
+    ):
+        assert (
+            play_recording(acme_client.server, query).body
+            == tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]
+        )
+
+
+def test_a_token_is_bound_to_its_recording(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    for recording in (
+        tenant_pair.acme.only_recording,
+        *tenant_pair.acme.call_recordings,
+        tenant_pair.acme.large_recording,
+    ):
+        token = request_token(acme_client, recording.original_file_name)
+        query = f"?t=1&version=2.0&st={token}&fileName={tenant_pair.bolt.only_recording.file_name}"
+        assert play_recording(acme_client.server, query).body == tenant_pair.acme.audio_by_name[recording.file_name]
+
+
+def test_a_recording_may_be_named_by_its_index_name_too(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    token = request_token(acme_client, tenant_pair.acme.only_recording.file_name)
+    assert (
+        play_recording(acme_client.server, f"?st={token}").body
+        == tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]
+    )
+
+
+def test_no_two_tokens_are_alike(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    tokens = {request_token(acme_client, tenant_pair.acme.only_recording.original_file_name) for _ in range(50)}
+    assert len(tokens) == 50
+    assert all(re.fullmatch("[0-9A-F]{32}", token) for token in tokens)
+
+
+@pytest.mark.parametrize("query", ["", "?", "?st=", "?t=1&version=2.0", "?ST=x", "?t=1&st=&version=2.0"])
+def test_no_token_is_an_empty_one(server: CcfsServer, query: str) -> None:
+    assert play_recording(server, query).body == EMPTY_PARAMETER
+
+
+@pytest.mark.parametrize(
+    "change", ["{0}0", "{1}", "{2}", "{0}%00", "%20{0}", "x", "%FF", "{0}," + "{0}", "x" * 5000, "';--"]
+)
+def test_a_changed_token_plays_nothing(server: CcfsServer, tenant_pair: TwoTenants, change: str) -> None:
+    token = tenant_pair.acme.play_token
+    reply = play_recording(server, "?t=1&version=2.0&st=" + change.format(token, token.lower(), token[:-1]))
+    assert (reply.status, reply.body) == (200, INVALID_TOKEN)
+    assert reply.headers["content-type"] == "application/octet-stream;charset=UTF-8"
+
+
+def test_an_expired_token_looks_like_one_that_never_was(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+    expired, never = (
+        play_recording(server, f"?st={token}") for token in (tenant_pair.acme.expired_play_token, "0" * 32)
+    )
+    assert expired.body == INVALID_TOKEN
+    assert expired.without_headers("x-request-id", "date") == never.without_headers("x-request-id", "date")
+
+
+def test_the_digest_that_the_database_keeps_plays_nothing(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+    with server.node.database.read_transaction() as connection:
+        digests = connection.exec_driver_sql("SELECT digest FROM play_tokens").scalars().all()
+    assert digests
+    assert tenant_pair.acme.play_token not in digests
+    assert [play_recording(server, f"?st={digest}").body for digest in digests] == [INVALID_TOKEN] * len(digests)
+
+
+def test_no_answer_is_kept_by_a_proxy(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    assert (
+        "private" in play_recording(acme_client.server, f"?st={tenant_pair.acme.play_token}").headers["cache-control"]
+    )
+    assert play_recording(acme_client.server, "?st=x").headers["cache-control"] == "no-store"
+    issued = acme_client.request("requestPlayVoice", {"fileName": tenant_pair.acme.only_recording.original_file_name})
+    assert issued.headers["cache-control"] == "no-store"
+
+
+def test_many_players_at_once_hear_what_is_theirs(
+    acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
+) -> None:
+    heard: list[bool] = []
+
+    def listen(caller: ApiClient, name: str, sound: bytes) -> None:
+        for _ in range(5):
+            heard.append(play_recording(acme_client.server, f"?st={request_token(caller, name)}").body == sound)
+
+    asks = [(acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)] * 3
+    names = [
+        (caller, one.only_recording.original_file_name, one.audio_by_name[one.only_recording.file_name])
+        for caller, one in asks
+    ]
+    threads = [threading.Thread(target=listen, args=ask) for ask in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == [True] * 30

@@ -1,0 +1,230 @@
+"""The cast tries every door: what one app may not see, another app's test asks for, and learns nothing from the answer.
+
+Real holes of other systems stand behind this: fusionpbx#8045 and #8050, magnusbilling#613, MikoPBX af02831, Oreka's
+path join, and tokens or credentials that open more than they were made for.
+"""
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+
+from ccfs.protocol import signature
+from ccfs.protocol.operations import BASE_PATH, OPERATIONS
+from tests.api.api_client import ApiClient, LegacyApiClient, Reply, send_request, wrap_in_envelope
+from tests.api.lookup_requests import AUDIO_BASE64, assert_refused, build_lookup_requests, list_labels
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import TwoTenants
+
+
+def test_every_operation_is_a_door(tenant_pair: TwoTenants) -> None:
+    assert list(build_lookup_requests(tenant_pair.acme, there=True)) == list_labels()
+    tried = {
+        operation.partition("?")[0] for operation, _ in build_lookup_requests(tenant_pair.acme, there=True).values()
+    }
+    assert tried == {name for one in OPERATIONS if one.is_signed for name in (one.name, *one.aliases)}
+
+
+@pytest.mark.parametrize("label", [label for label in list_labels() if label != "deletion"])
+def test_a_door_opens_for_its_owner(acme_client: ApiClient, tenant_pair: TwoTenants, label: str) -> None:
+    operation, msg_body = build_lookup_requests(tenant_pair.acme, there=True)[label]
+    reply = acme_client.request(operation, msg_body)
+    assert reply.headers["content-type"].startswith("Application/Octet") or reply.result_code == "0"
+
+
+@pytest.mark.parametrize("label", list_labels())
+def test_what_is_anothers_looks_like_what_is_not_there(
+    bolt_client: ApiClient, tenant_pair: TwoTenants, label: str
+) -> None:
+    foreign = bolt_client.request(*build_lookup_requests(tenant_pair.acme, there=True)[label])
+    nowhere = bolt_client.request(*build_lookup_requests(tenant_pair.acme, there=False)[label])
+    absent = bolt_client.request(*build_lookup_requests(tenant_pair.bolt, there=False)[label])
+    assert_refused(foreign, build_lookup_requests(tenant_pair.acme, there=True)[label][0])
+    assert foreign.without_headers("x-request-id", "date") == nowhere.without_headers("x-request-id", "date")
+    assert foreign.without_headers("x-request-id", "date") == absent.without_headers("x-request-id", "date")
+
+
+def test_a_foreign_file_is_still_there_after_somebody_tried_to_delete_it(
+    acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
+) -> None:
+    bolt_client.request("ivr/deleteFile", {"fileName": tenant_pair.acme.uploaded_name})
+    assert (
+        acme_client.request("ivr/downloadFile", {"filePath": tenant_pair.acme.uploaded_name}).body
+        == tenant_pair.acme.audio_by_name[tenant_pair.acme.uploaded_name]
+    )
+
+
+def test_of_one_name_each_app_has_its_own(
+    acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
+) -> None:
+    for caller, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
+        message = caller.request("downloadIVRRecordFile", {"fileName": "Y:/39/record/20201015/10233946082696733.wav"})
+        assert message.body == member.audio_by_name[member.common_voice_message]
+        call = caller.request("downloadRecord", {"callId": member.only_recording.call_id})
+        assert call.body == member.audio_by_name[member.only_recording.file_name]
+    assert tenant_pair.acme.only_recording.call_id == tenant_pair.bolt.only_recording.call_id
+
+
+UNAUTHORISED_CLIENTS = [
+    "no such AK",
+    "wrong secret",
+    "another's secret",
+    "too old",
+    "too early",
+    "replayed",
+    "old client, too old",
+]
+
+
+def create_unauthorised_client(kind: str, server: CcfsServer, cast: TwoTenants) -> ApiClient:
+    """A caller that is not let in."""
+    ak, sk = cast.acme.ak, cast.acme.sk
+    match kind:
+        case "no such AK":
+            return ApiClient(server=server, ak="NOBODYAK0001", sk=sk)
+        case "wrong secret":
+            return ApiClient(server=server, ak=ak, sk=sk + "x")
+        case "another's secret":
+            return ApiClient(server=server, ak=ak, sk=cast.bolt.sk)
+        case "too early":
+            return ApiClient(server=server, ak=ak, sk=sk, age=timedelta(seconds=-920))
+        case "replayed":
+            return ApiClient(server=server, ak=ak, sk=sk, age=timedelta(days=365))
+        case "old client, too old":
+            return LegacyApiClient(server=server, ak=ak, sk=sk, age=timedelta(seconds=920))
+        case _:
+            return ApiClient(server=server, ak=ak, sk=sk, age=timedelta(seconds=920))
+
+
+def assert_unauthorised(reply: Reply, operation: str) -> None:
+    """The 401 of D0836, to the byte but for its time."""
+    path = BASE_PATH + operation.partition("?")[0]
+    expected = (
+        '{"timestamp":(\\d{13}),"status":401,"error":"Unauthorized","message":"No message available","path":"%s"}'
+    )
+    match = re.fullmatch(expected % re.escape(path), reply.body.decode())
+    assert match
+    assert abs(int(match[1]) / 1000 - time.time()) < 60
+    assert reply.status == 401
+    assert reply.headers["content-type"] == "application/json;charset=UTF-8"
+
+
+@pytest.mark.parametrize("kind", UNAUTHORISED_CLIENTS)
+@pytest.mark.parametrize("label", list_labels())
+def test_nobody_gets_in_without_a_fresh_signature(
+    server: CcfsServer, tenant_pair: TwoTenants, label: str, kind: str
+) -> None:
+    operation, msg_body = build_lookup_requests(tenant_pair.acme, there=True)[label]
+    assert_unauthorised(create_unauthorised_client(kind, server, tenant_pair).request(operation, msg_body), operation)
+
+
+@pytest.mark.parametrize("age", [-880, 0, 880])
+@pytest.mark.parametrize("kind", [ApiClient, LegacyApiClient])
+def test_a_clock_may_differ_by_a_quarter_of_an_hour(
+    server: CcfsServer, tenant_pair: TwoTenants, kind: type[ApiClient], age: int
+) -> None:
+    caller = kind(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.sk, age=timedelta(seconds=age))
+    assert caller.request(
+        "downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name}
+    ).body.startswith(b"RIFF")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "auth-v2",
+        "auth-v2////",
+        "auth-v2/{ak}/2026-01-01T00:00:00Z/host/",
+        "auth-v2/{ak}/yesterday/host/" + "0" * 64,
+        "Basic {ak}:secret",
+        "Bearer {token}",
+        "{token}",
+        "auth-v2/{ak}/{token}",
+        "SDK-HMAC-SHA256 Access={ak}, SignedHeaders=host, Signature=" + "0" * 64,
+        "auth-v2/" + "x" * 9000,
+    ],
+)
+def test_another_authorization_is_none(server: CcfsServer, tenant_pair: TwoTenants, authorization: str | None) -> None:
+    body = wrap_in_envelope({"fileName": tenant_pair.acme.only_recording.file_name})
+    sent = (
+        {}
+        if authorization is None
+        else {"Authorization": authorization.format(ak=tenant_pair.acme.ak, token=tenant_pair.acme.play_token)}
+    )
+    reply = send_request(server, "POST", BASE_PATH + "downloadRecordFile", sent, body)
+    assert_unauthorised(reply, "downloadRecordFile")
+
+
+def test_a_signature_is_for_one_request_only(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    body, path = (
+        wrap_in_envelope({"fileName": tenant_pair.acme.only_recording.file_name}),
+        BASE_PATH + "downloadRecordFile",
+    )
+    signed = acme_client.sign_headers(path, body)
+    changed = wrap_in_envelope({"fileName": tenant_pair.acme.call_recordings[0].file_name})
+    assert len(changed) == len(body)
+    assert send_request(acme_client.server, "POST", path, signed, body).status == 200
+    assert_unauthorised(send_request(acme_client.server, "POST", path, signed, changed), "downloadRecordFile")
+    assert_unauthorised(
+        send_request(acme_client.server, "POST", path, {**signed, "host": "ccfs.example"}, body), "downloadRecordFile"
+    )
+    assert_unauthorised(send_request(acme_client.server, "POST", f"{path}?vdnId=8", signed, body), "downloadRecordFile")
+    # a public client signs two operations with the URI of this one (spec 1.2)
+    assert_unauthorised(
+        send_request(acme_client.server, "POST", BASE_PATH + "downloadRecord", signed, body), "downloadRecord"
+    )
+
+
+def test_a_query_is_signed_too(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+    target, body = f"{BASE_PATH}ivr/uploadFile?vdnId={tenant_pair.acme.vdn}", wrap_in_envelope({"data": AUDIO_BASE64})
+    signed = acme_client.sign_headers(target, body)
+    reply = send_request(acme_client.server, "POST", target.replace(f"={tenant_pair.acme.vdn}", "=39"), signed, body)
+    assert_unauthorised(reply, "ivr/uploadFile")
+
+
+def test_an_old_client_signs_without_a_query_line(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+    old = LegacyApiClient(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.sk)
+    assert old.request("downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name}).status == 200
+    reply = old.request("downloadIVRRecordFile?locationId=0", {"fileName": tenant_pair.acme.voice_message})
+    assert reply.body == tenant_pair.acme.audio_by_name[tenant_pair.acme.voice_message]
+
+
+def test_a_token_is_worth_nothing_elsewhere(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+    for operation in OPERATIONS:
+        if operation.is_signed:
+            reply = send_request(
+                server,
+                "POST",
+                f"{BASE_PATH}{operation.name}?st={tenant_pair.acme.play_token}",
+                {},
+                wrap_in_envelope({}),
+            )
+            assert_unauthorised(reply, operation.name)
+    as_a_key = ApiClient(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.play_token)
+    assert_unauthorised(as_a_key.request("downloadRecord", {"callId": "x"}), "downloadRecord")
+
+
+def test_the_longest_signature_that_is_read_is_checked_at_all(acme_client: ApiClient) -> None:
+    body = wrap_in_envelope({"callId": "none"})
+    request = signature.SignedRequest(
+        method="POST", path=BASE_PATH + "downloadRecord", headers={"host": acme_client.server.host}, body=body
+    )
+    spaced = signature.sign_request(
+        request, acme_client.ak, acme_client.sk, f"{acme_client.get_time():%Y-%m-%dT%H:%M:%SZ}", ("host",)
+    ).replace("/", " / ")
+    reply = send_request(
+        acme_client.server,
+        "POST",
+        BASE_PATH + "downloadRecord",
+        {"host": acme_client.server.host, "Authorization": spaced},
+        body,
+    )
+    assert reply.result_code == "0300012"  # blanks around the parts, as some of the manual's samples have them
+
+
+def test_the_manual_does_not_say_400(acme_client: ApiClient) -> None:
+    assert acme_client.post(BASE_PATH + "downloadRecord", b"no json").result_code == "0300004"
+    assert acme_client.post(BASE_PATH + "downloadRecord", b"").result_code == "0300007"

@@ -1,0 +1,183 @@
+"""Running a node by pages: callbacks of a receiver sent again, keys rotated, certificates trusted, files read again."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.db.tenant import deliveries
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportKind
+from tests.api.api_client import ApiClient, Reply
+from tests.certificates import create_identity
+from tests.console.call_centre_data import CallCentreData
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import add_export
+
+DEAD_RECEIVER = "http://dead.example:80"
+
+
+def build_path(path: str, **asked: str) -> str:
+    return f"/console/{path}?{urlencode(asked)}"
+
+
+@pytest.fixture
+def dead_callbacks(console_server: CcfsServer, call_centre: CallCentreData) -> Iterator[None]:
+    """Five callbacks that were given up: four to one receiver, of which one has lost its file, one to another."""
+    paths = ["a/1", "a/2", "b/1", "gone", "A/1"]
+    now = datetime.now(UTC)
+    for number, path in enumerate(paths):
+        response = f"{number:032x}"
+        add_export(console_server.node, call_centre.acme, b"zip", ExportKind.BILL, response)
+        sent = Delivery(
+            id=response,
+            app=call_centre.acme.id,
+            ak=call_centre.acme.ak,
+            url=f"{DEAD_RECEIVER}/{path}",
+            body=b"{}",
+            created_at=now,
+        )
+        with console_server.node.database.write_transaction() as connection:
+            deliveries.add(connection, call_centre.acme, sent, response, DEAD_RECEIVER, now + timedelta(days=1))
+    _execute_sql(
+        console_server, f"UPDATE deliveries SET state = 'dead', due_at = NULL WHERE receiver = '{DEAD_RECEIVER}'"
+    )
+    _execute_sql(console_server, f"UPDATE exports SET state = 'expired' WHERE response_id = '{3:032x}'")
+    yield
+    _execute_sql(console_server, f"DELETE FROM deliveries WHERE receiver = '{DEAD_RECEIVER}'")
+    for number in range(len(paths)):
+        _execute_sql(console_server, f"DELETE FROM exports WHERE response_id = '{number:032x}'")
+
+
+def _execute_sql(console: CcfsServer, text: str) -> None:
+    with console.node.database.write_transaction() as connection:
+        connection.exec_driver_sql(text)
+
+
+def _read_states(console: CcfsServer) -> dict[str, str]:
+    with console.node.database.read_transaction() as connection:
+        found = connection.exec_driver_sql(
+            f"SELECT url, state FROM deliveries WHERE receiver = '{DEAD_RECEIVER}'"
+        ).all()
+    return {url.removeprefix(f"{DEAD_RECEIVER}/"): state for url, state in found}
+
+
+def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
+    signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, dead_callbacks: None
+) -> None:
+    emil, app = signed_in("emil"), call_centre.acme.ak
+    assert f"{DEAD_RECEIVER} 0 0 5" in emil.get_text(build_path("callbacks", app=app))
+    assert "4 callbacks that were given up" in emil.get_text(
+        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)
+    )
+    assert "2 callbacks" in emil.get_text(
+        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
+    )
+    assert set(_read_states(console_server).values()) == {"dead"}  # asking changes nothing
+    reply = emil.post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
+    assert "2 callbacks are due again" in emil.get_text(reply.headers["location"])
+    assert {url for url, state in _read_states(console_server).items() if state != "dead"} == {"a/1", "a/2"}
+    emil.post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix="")
+    assert {url for url, state in _read_states(console_server).items() if state == "dead"} == {"gone"}
+    assert f"Sent all callbacks of a receiver again {DEAD_RECEIVER}/a/ acme" in signed_in("olga").get_text(
+        "/console/audit"
+    )
+
+
+def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
+    signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, dead_callbacks: None
+) -> None:
+    for name, app in (("lucy", call_centre.acme.ak), ("basil", call_centre.acme.ak), ("emil", call_centre.bolt.ak)):
+        assert signed_in(name).get(build_path("callbacks", app=app)).status == 404
+        assert signed_in(name).get(build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)).status == 404
+        assert signed_in(name).post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER).status == 404
+    assert (
+        signed_in("emil").post("/console/callbacks/again", app=call_centre.acme.ak, receiver="http://other:80").status
+        == 404
+    )
+    assert set(_read_states(console_server).values()) == {"dead"}
+
+
+def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(
+    signed_in: SignIn, call_centre: CallCentreData
+) -> None:
+    olga = signed_in("olga")
+    page = olga.post("/console/apps/add", name="turning").body.decode()
+    ak = re.findall(r'<dd class="mono">(AK[0-9A-F]{18})<', page)[0]
+    old = re.findall(r'id="sk">([\w-]{43})<', page)[0]
+    new = re.findall(r'id="sk">([\w-]{43})<', olga.post("/console/apps/key", app=ak).body.decode())[0]
+    page = olga.get("/console/apps").body.decode()
+    than = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="than" value="(\d+)"', page)
+    assert len(than) == 1
+
+    def works(sk: str) -> bool:
+        caller = ApiClient(server=olga.server, ak=ak, sk=sk)
+        return caller.request("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
+
+    assert (works(old), works(new)) == (True, True)
+    assert olga.post("/console/apps/retire", app=ak, than=than[0]).status == 400
+    assert olga.post("/console/apps/retire", app=ak, than="999999", sure="yes").status == 404
+    assert olga.post("/console/apps/retire", app=ak, than=than[0], sure="yes").status == 303
+    assert (works(old), works(new)) == (False, True)
+    assert new not in olga.get("/console/apps").body.decode()
+    assert f"Revoked a key {ak}" in olga.get_text("/console/audit")
+
+
+def upload_certificate(visitor: ConsoleClient, name: str, data: bytes, csrf: str | None = None) -> Reply:
+    """The form with a file, as browsers send it."""
+    fields = {"csrf": visitor.csrf if csrf is None else csrf, "name": name}
+    parts = [
+        f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}'.encode() for field, value in fields.items()
+    ]
+    file = b'Content-Disposition: form-data; name="file"; filename="a.pem"\r\nContent-Type: x\r\n\r\n'
+    body = b"".join(b"--x0x\r\n" + part + b"\r\n" for part in [*parts, file + data]) + b"--x0x--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=x0x", "origin": f"http://{visitor.server.host}"}
+    return visitor._send("POST", "/console/node/trust", headers, body)
+
+
+def test_certificates_come_and_go(signed_in: SignIn) -> None:
+    olga = signed_in("olga")
+    one, other = create_identity("one.example"), create_identity("other.example", ends=timedelta(days=9))
+    assert upload_certificate(olga, "pem", one.pem).status == 303
+    assert upload_certificate(olga, "der", other.der).status == 303
+    text = olga.get_text("/console/node")
+    assert "CN=one.example" in text
+    assert re.search(r"der CN=other.example [\d-]+ [\d:]+ in 8 days", text)
+    assert olga.post("/console/node/distrust", name="pem").status == 303
+    assert olga.post("/console/node/distrust", name="pem").status == 404
+    assert "CN=one.example" not in olga.get_text("/console/node")
+    log = olga.get_text("/console/audit")
+    assert "Trusted a certificate pem" in log
+    assert "Trusted a certificate no longer pem" in log
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "no certificate", "expired", "too large", "far too large", "taken", "nameless"]
+)
+def test_what_is_no_certificate_is_refused_with_the_reason(signed_in: SignIn, what: str) -> None:
+    olga, good = signed_in("olga"), create_identity("good.example").pem
+    upload_certificate(olga, "taken", good)
+    data = {
+        "nothing": b"",
+        "no certificate": b"-----BEGIN nonsense\r\n\0",
+        "expired": create_identity("old.example", ends=timedelta(days=-1)).pem,
+        "too large": good + b"\n" * (512 << 10),
+        "far too large": good + b"\n" * (2 << 20),
+    }.get(what, good)
+    reply = upload_certificate(olga, "" if what == "nameless" else what, data)
+    assert reply.status == 400
+    assert b'class="problem"' in reply.body
+    assert f">{what}<" not in olga.get("/console/node").body.decode() or what == "taken"
+
+
+def test_certificates_are_the_operator_s_and_come_by_our_own_form_only(signed_in: SignIn) -> None:
+    pem = create_identity("evil.example").pem
+    for name in ("lucy", "anna", "audrey"):
+        assert upload_certificate(signed_in(name), "evil", pem).status == 404
+        assert signed_in(name).post("/console/node/distrust", name="x").status == 404
+    assert upload_certificate(signed_in("olga"), "evil", pem, csrf="x").status == 403
+    assert "evil" not in signed_in("olga").get_text("/console/node")

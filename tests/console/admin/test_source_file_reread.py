@@ -1,0 +1,221 @@
+"""Having ingest read a file again, by the page: the file itself, what was rotated from it, CC-FS's own files; and what cannot be."""
+
+import gzip
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import run_ccfs
+from tests.console.call_centre_data import CallCentreData
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient
+from tests.ingest.ingest_site import OLD_TIMESTAMP, make_wav
+from tests.server.ccfs_server import CcfsServer
+from tests.switches.test_ccfs import CALL_ROW
+
+GOOD_LINE = (
+    '"","0123","600","ctx","x","SIP/a-1","SIP/b-1","Dial","x","2024-01-15 10:00:00","2024-01-15 10:00:05",'
+    '"2024-01-15 10:01:00",60,55,"ANSWERED","DOCUMENTATION","1705312800.{}",""\n'
+)
+INGEST_PAGE = "/console/ingest"
+
+
+class SwitchFiles:
+    """A switch of bolt's, and what the operator does about it."""
+
+    def __init__(self, console: CcfsServer, floor: CallCentreData, olga: ConsoleClient, folder: Path) -> None:
+        self.cdr, self.olga, self.app, self.folder = folder / "Master.csv", olga, floor.bolt.ak, folder
+        self.is_local, chosen = console.node.database.is_sqlite, console.node.settings
+        self._options = {"CCFS_DATA": str(chosen.data), "CCFS_SETTLE_SECONDS": "0"}
+        self._options |= {} if self.is_local else {"CCFS_DATABASE_URL": str(chosen.database_url)}
+
+    def ingest(self, *command: str | Path) -> dict[str, Any]:
+        """A pass."""
+        usual = ("asterisk", "--account", "bolt-account", "--vdn", "8", "--cdr", self.cdr)
+        words = ("ingest", *(command or usual), "--app", self.app, "--json")
+        found: dict[str, Any] = run_ccfs(*words, settings=self._options).json
+        return found
+
+    def rotate(self, *, packs: bool = False) -> None:
+        """As logrotate does, which keeps the time of a file that it compresses."""
+        old = self.cdr.with_name("Master.csv.1")
+        if old.exists() and packs:
+            status, packed = old.stat(), self.cdr.with_name("Master.csv.2.gz")
+            packed.write_bytes(gzip.compress(old.read_bytes()))
+            os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.cdr.rename(old)
+        self.cdr.touch()
+
+    def request_reread(self, file: Path | str) -> int:
+        """Ask for a file by the form; the status."""
+        return self.olga.post(f"{INGEST_PAGE}/again", app=self.app, file=str(file)).status
+
+    @property
+    def ingest_page(self) -> str:
+        return self.olga.get(INGEST_PAGE).body.decode()
+
+    @property
+    def offered_files(self) -> set[str]:
+        """The files of its folder that the page offers to read again."""
+        return {one for one in re.findall(r'name="file" value="([^"]*)"', self.ingest_page) if str(self.folder) in one}
+
+
+@pytest.fixture
+def switch_files(
+    signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, tmp_path: Path
+) -> Iterator[SwitchFiles]:
+    yield SwitchFiles(console_server, call_centre, signed_in("olga"), tmp_path)
+    with console_server.node.database.write_transaction() as connection:
+        for table in ("source_cursors", "source_files", "refusals"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+        connection.exec_driver_sql(
+            f"DELETE FROM cdrs WHERE app = {call_centre.bolt.id} AND caller_no IN ('0123', '600')"
+        )
+
+
+def test_a_file_is_read_again_and_nothing_comes_twice(switch_files: SwitchFiles) -> None:
+    switch_files.cdr.write_text(GOOD_LINE.format(1) + "half a li<script>ne\n" + GOOD_LINE.format(2))
+    first = switch_files.ingest()
+    assert (first["cdrs"], first["refused_count"]) == (2, 1)
+    assert "half a li&lt;script&gt;ne" in switch_files.ingest_page
+    switch_files.cdr.write_text(
+        GOOD_LINE.format(1) + GOOD_LINE.format(3) + GOOD_LINE.format(2)
+    )  # the operator has mended the line in its place
+    assert "Behind" in switch_files.ingest_page
+    assert switch_files.offered_files == {str(switch_files.cdr)}
+    assert switch_files.request_reread(switch_files.cdr) == 303
+    assert "half a li" not in switch_files.ingest_page
+    assert "Waits for a pass" in switch_files.ingest_page
+    assert switch_files.offered_files == set()  # once is enough
+    second = switch_files.ingest()
+    assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 2, 0)
+    assert "Waits for a pass" not in switch_files.ingest_page
+    assert switch_files.request_reread(switch_files.cdr) == 303
+    assert {name: switch_files.ingest()[name] for name in ("cdrs", "refused_count")} == {"cdrs": 0, "refused_count": 0}
+    assert f"Had ingest read a file again {switch_files.cdr}" in switch_files.olga.get_text("/console/audit")
+
+
+def test_what_was_rotated_since_is_read_again_with_its_file(switch_files: SwitchFiles) -> None:
+    ancient = switch_files.folder / "Master.csv.7"
+    ancient.write_text(GOOD_LINE.format(9))
+    os.utime(ancient, (1e9, 1e9))  # rotated before ingest began: nobody took it in, so nobody wants it again
+    switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
+    assert switch_files.ingest()["refused_count"] == 1
+    switch_files.rotate()
+    switch_files.cdr.write_text(GOOD_LINE.format(2))
+    switch_files.ingest()
+    (switch_files.folder / "Master.csv.1").write_text(GOOD_LINE.format(1) + GOOD_LINE.format(3))
+    assert "Read again with it: Master.csv.1<" in switch_files.ingest_page
+    assert switch_files.request_reread(switch_files.cdr) == 303
+    added = switch_files.ingest()
+    assert (added["cdrs"], added["known"], added["refused_count"]) == (1, 2, 0)
+    assert "no line" not in switch_files.ingest_page
+
+
+def test_a_line_that_was_refused_in_a_rotated_file_is_its_source_s(switch_files: SwitchFiles) -> None:
+    switch_files.cdr.write_text(GOOD_LINE.format(1))
+    switch_files.ingest()
+    with switch_files.cdr.open("a") as file:
+        file.write("written late\n")
+    switch_files.rotate()
+    switch_files.cdr.write_text(GOOD_LINE.format(2))
+    [refused] = switch_files.ingest()["refused"]
+    assert refused["file"].endswith("Master.csv.1")
+    assert "written late" in switch_files.ingest_page
+    assert switch_files.offered_files == {str(switch_files.cdr)}
+    assert switch_files.request_reread(switch_files.cdr) == 303
+    assert "written late" not in switch_files.ingest_page
+    assert switch_files.ingest()["refused_count"] == 1  # it was not mended, so it is there again
+    assert "written late" in switch_files.ingest_page
+
+
+def test_what_was_compressed_is_named_and_read_once_it_is_unpacked(switch_files: SwitchFiles) -> None:
+    switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
+    switch_files.ingest()
+    for number in (2, 3):
+        switch_files.rotate(packs=True)
+        switch_files.cdr.write_text(GOOD_LINE.format(number))
+        switch_files.ingest()
+    assert "Compressed, so not read again: Master.csv.2.gz." in switch_files.ingest_page
+    assert (
+        "已压缩，不会重新读取：Master.csv.2.gz"
+        in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
+    )
+    unpacked = switch_files.folder / "Master.csv.2"
+    unpacked.write_text(GOOD_LINE.format(1) + GOOD_LINE.format(4))
+    (switch_files.folder / "Master.csv.2.gz").unlink()
+    assert switch_files.request_reread(switch_files.cdr) == 303
+    assert switch_files.ingest()["cdrs"] == 1
+
+
+def test_a_file_that_is_gone_is_called_so_and_no_button_is_offered(switch_files: SwitchFiles) -> None:
+    switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
+    switch_files.ingest()
+    switch_files.cdr.unlink()
+    if switch_files.is_local:
+        assert "The file is gone" in switch_files.ingest_page
+        assert "文件已不存在" in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
+        assert switch_files.offered_files == set()
+        assert switch_files.request_reread(switch_files.cdr) == 400
+        assert "no line" in switch_files.ingest_page  # nothing was forgotten
+    else:  # it may lie on the machine of another ingest: then the page says that nobody has read it yet
+        assert switch_files.offered_files == {str(switch_files.cdr)}
+        assert switch_files.request_reread(switch_files.cdr) == 303
+        assert "Waits for a pass" in switch_files.ingest_page
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_index_of_ccfs_is_read_again_in_its_zip_too(switch_files: SwitchFiles, is_packed: bool) -> None:
+    row = CALL_ROW.replace("acme", "bolt-account").replace(",17,", ",8,").replace("02079460111", "0123")
+    file = switch_files.folder / ("call.zip" if is_packed else "call.csv")
+
+    def leave(text: str) -> None:
+        if is_packed:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("20180904_call_1.csv", text)
+        else:
+            file.write_text(text)
+
+    leave(f"{row}\n{row.replace(',8,', ',88,')}\n")
+    assert switch_files.ingest("ccfs", file)["refused_count"] == 1
+    assert "VDN 88 is not of account bolt-account" in switch_files.ingest_page
+    [name] = switch_files.offered_files
+    assert name.startswith(str(file))
+    assert switch_files.request_reread(name) == 303
+    assert "VDN 88" not in switch_files.ingest_page
+    assert f"To be read again by the next pass over it: {file}" in switch_files.olga.get_text(INGEST_PAGE)
+    leave(f"{row}\n{row.replace('-67110003', '-67110004')}\n")
+    added = switch_files.ingest("ccfs", file)
+    assert (added["cdrs"], added["known"], added["refused_count"]) == (1, 1, 0)
+    assert "To be read again" not in switch_files.ingest_page
+
+
+def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchFiles) -> None:
+    switch_files.cdr.write_text(GOOD_LINE.format(1))
+    (switch_files.folder / "audio").mkdir()
+    orphan = switch_files.folder / "audio" / "1600000000.1.wav"
+    orphan.write_bytes(make_wav(1))
+    os.utime(orphan, (OLD_TIMESTAMP, OLD_TIMESTAMP))  # longer ago than a call is waited for
+    broken = switch_files.folder / "audio" / "1705312800.1.wav"
+    broken.write_bytes(b"no audio")
+    usual = ("asterisk", "--account", "bolt-account", "--vdn", "8", "--cdr", switch_files.cdr)
+    command = (*usual, "--recordings", switch_files.folder / "audio")
+    assert switch_files.ingest(*command)["refused_count"] == 2
+    assert "Every pass tries it" in switch_files.ingest_page
+    assert switch_files.offered_files == {str(switch_files.cdr), str(broken)}
+    assert switch_files.request_reread(orphan) == 400
+    assert switch_files.request_reread(broken) == 303
+    assert str(broken) not in switch_files.offered_files
+    assert switch_files.ingest(*command)["refused_count"] == 1
+    assert str(broken) in switch_files.offered_files
+
+
+def test_only_what_was_read_can_be_read_again(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    assert signed_in("olga").post(f"{INGEST_PAGE}/again", app=call_centre.bolt.ak, file="/etc/passwd").status == 400
+    for name in ("anna", "lucy"):
+        assert signed_in(name).post(f"{INGEST_PAGE}/again", app=call_centre.acme.ak, file="x").status == 404

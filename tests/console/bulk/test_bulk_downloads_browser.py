@@ -1,0 +1,106 @@
+"""Taking recordings along in a real browser: search, tick, wait, save; with scripts, without, and for everybody."""
+
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.bulk.bulk_download_server import CALLER_NO, BulkDownloadServer
+from tests.console.chromium import find_violations, open_browser, open_page
+from tests.console.test_accessibility import build_url, sign_in
+
+TIMEOUT_MS = 20_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+def search_calls(view: Page, hall: BulkDownloadServer) -> None:
+    """The hall's calls in the first account, oldest first."""
+    sign_in(hall.server, view, "emil")
+    view.goto(
+        build_url(hall.server, f"calls?in={hall.call_centre.account_param}&caller={CALLER_NO}&sort=oldest&when=7")
+    )
+    expect(view.get_by_text("40 calls")).to_be_visible()
+
+
+def download_member_names(view: Page) -> list[str]:
+    """The names in the zip that the page's button gives."""
+    with view.expect_download() as download:
+        view.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename.startswith("recordings-")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        return archive.namelist()
+
+
+def test_from_a_search_over_ticks_to_a_zip(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
+    with open_page(chromium) as view:
+        search_calls(view, bulk_download_server)
+        for box in view.get_by_role("checkbox").all()[:2]:
+            box.check()
+        view.get_by_role("button", name="What is ticked").click()
+        expect(view.get_by_role("link", name="Download")).to_be_visible(timeout=TIMEOUT_MS)  # by itself
+        assert len(download_member_names(view)) == 4
+        view.get_by_role("link", name="Taken along").click()
+        expect(view.get_by_role("row").nth(1).get_by_text("Ready")).to_be_visible()
+
+
+def test_all_that_was_found_comes_along_and_what_is_missing_is_told(
+    chromium: Browser, bulk_download_server: BulkDownloadServer
+) -> None:
+    with open_page(chromium) as view:
+        search_calls(view, bulk_download_server)
+        view.get_by_role("button", name="All that was found").click()
+        expect(view.get_by_text("37 recordings")).to_be_visible(timeout=TIMEOUT_MS)
+        expect(view.get_by_text("3 recordings are not in it")).to_be_visible()
+        assert len(download_member_names(view)) == 39
+
+
+def test_it_works_without_scripts(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
+    with open_page(chromium, java_script_enabled=False) as view:
+        search_calls(view, bulk_download_server)
+        view.get_by_role("checkbox").first.check()
+        view.get_by_role("button", name="What is ticked").click()
+        for _ in range(40):
+            if view.get_by_role("link", name="Download").is_visible():
+                break
+            view.wait_for_timeout(500)
+            view.reload()
+        assert len(download_member_names(view)) == 3
+
+
+@pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])
+def test_no_page_shuts_anybody_out(
+    chromium: Browser, bulk_download_server: BulkDownloadServer, look: tuple[str, int, str]
+) -> None:
+    scheme, width, language = look
+    wanted = f"calls?in={bulk_download_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest"
+    with open_page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
+        view.goto(build_url(bulk_download_server.server, "login"))
+        view.locator("input[name=name]").fill("emil")
+        view.locator("input[name=password]").fill("a long enough password")
+        view.keyboard.press("Enter")
+        view.wait_for_url("**/calls")
+        found: dict[str, list[str]] = {}
+        for path in (wanted, "takes"):
+            view.goto(build_url(bulk_download_server.server, path))
+            check_page(view, path, found)
+        view.goto(build_url(bulk_download_server.server, wanted))
+        view.get_by_role("checkbox").first.check()
+        view.locator("#take button").first.click()
+        view.wait_for_url("**/take?**")
+        check_page(view, "being prepared", found)
+        expect(view.locator("#selection a.button")).to_be_visible(timeout=TIMEOUT_MS)
+        check_page(view, "ready", found)
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def check_page(view: Page, path: str, found: dict[str, list[str]]) -> None:
+    found[path] = find_violations(view)
+    wide = view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{path} is {wide} pixels wider than the screen"

@@ -1,0 +1,120 @@
+"""Marks at moments of a recording: who adds them, who takes them away, what they may say."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.model.recordings.annotation import MAX_PER_RECORDING, format_offset, parse_offset
+from ccfs.model.recordings.recording import Recording
+from tests.console.call_centre_data import HOSTILE_TEXT, CallCentreData
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient
+from tests.server.ccfs_server import CcfsServer
+
+
+def get_call_page(visitor: ConsoleClient, floor: CallCentreData, recording: Recording) -> str:
+    return visitor.get("/console/call?" + urlencode({"in": floor.account_param, "id": recording.call_id})).body.decode()
+
+
+def add_annotation(
+    visitor: ConsoleClient, floor: CallCentreData, recording: Recording, at: str, text: str, **more: str
+) -> int:
+    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/mark?{asked}", at=at, text=text, **more).status
+
+
+def delete_annotation(
+    visitor: ConsoleClient, floor: CallCentreData, recording: Recording, number: str, **more: str
+) -> int:
+    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/mark/remove?{asked}", mark=number, **more).status
+
+
+def find_annotation_ids(page: str) -> list[str]:
+    return re.findall(r'name="mark" value="(\d+)"', page)
+
+
+def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
+    signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
+) -> None:
+    lucy, emil, tape = signed_in("lucy"), signed_in("emil"), call_centre.first_recording
+    assert add_annotation(lucy, call_centre, tape, "0:01.5", "Greets the caller") == 303
+    assert add_annotation(emil, call_centre, tape, "1", "  says\tthe price ") == 303
+    page = get_call_page(lucy, call_centre, tape)
+    assert re.findall(r'data-seek="(\d+)">([^<]*)<', page) == [("1000", "0:01"), ("1500", "0:01.5")]
+    assert "Greets the caller" in page
+    assert "says the price" in page
+    [hers], [his] = find_annotation_ids(page), find_annotation_ids(get_call_page(emil, call_centre, tape))
+    assert (
+        delete_annotation(lucy, call_centre, tape, his),
+        delete_annotation(lucy, call_centre, call_centre.hostile_recording, hers),
+    ) == (404, 404)
+    assert (delete_annotation(lucy, call_centre, tape, hers), delete_annotation(lucy, call_centre, tape, hers)) == (
+        303,
+        404,
+    )
+    assert delete_annotation(signed_in("anna"), call_centre, tape, his) == 303  # an administrator takes any away
+    with console_server.node.database.read_transaction() as connection:
+        told = connection.exec_driver_sql(
+            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'mark_%' ORDER BY id"
+        )
+        name = tape.file_name
+        assert [tuple(row) for row in told] == [
+            ("lucy", "mark_added", f"{name} 0:01.5"),
+            ("emil", "mark_added", f"{name} 0:01"),
+            ("lucy", "mark_removed", f"{name} 0:01.5 of lucy"),
+            ("anna", "mark_removed", f"{name} 0:01 of emil"),
+        ]
+
+
+def test_what_a_mark_says_is_text_and_never_markup(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    assert add_annotation(signed_in("lucy"), call_centre, call_centre.hostile_recording, "0:02", HOSTILE_TEXT) == 303
+    page = get_call_page(signed_in("lucy"), call_centre, call_centre.hostile_recording)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert HOSTILE_TEXT not in page
+
+
+@pytest.mark.parametrize(
+    ("at", "text"), [("x", "a"), ("", "a"), ("-1", "a"), ("25:00:00", "a"), ("1", " "), ("1", "a" * 501)]
+)
+def test_a_mark_that_says_nothing_too_much_or_no_time_is_refused(
+    signed_in: SignIn, call_centre: CallCentreData, at: str, text: str
+) -> None:
+    assert add_annotation(signed_in("lucy"), call_centre, call_centre.first_recording, at, text) == 400
+
+
+def test_marks_come_from_our_own_forms_only(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    lucy = signed_in("lucy")
+    assert add_annotation(lucy, call_centre, call_centre.first_recording, "0:01", "x", csrf="0" * 64) == 403
+    assert (
+        add_annotation(lucy, call_centre, call_centre.first_recording, "0:01", "x", origin="http://evil.example") == 403
+    )
+    for number in ("x", "", "9" * 30, "1 or 1=1"):
+        assert delete_annotation(lucy, call_centre, call_centre.first_recording, number) == 404
+
+
+def test_a_recording_has_so_many_marks_and_no_more(
+    signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
+) -> None:
+    emil, tape = signed_in("emil"), call_centre.hostile_recording
+    asked = urlencode({"in": call_centre.account_param, "name": tape.file_name})
+    with console_server.node.database.write_transaction() as connection:
+        for _ in range(MAX_PER_RECORDING):
+            connection.exec_driver_sql(
+                "INSERT INTO marks (app, account_id, recording, month, at_ms, text, who, made_at) "
+                f"SELECT {call_centre.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
+                "WHERE call_id = '1700000000-4'"
+            )
+    reply = emil.post(f"/console/mark?{asked}", at="1", text="one more")
+    assert (reply.status, b"too many marks" in reply.body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("75", 75_000), ("1:15", 75_000), ("1:01:15.5", 3_675_500), ("0,25", 250), ("24:00:00", 86_400_000), ("1:", None)],
+)
+def test_times_are_read_as_people_write_them(text: str, milliseconds: int | None) -> None:
+    assert parse_offset(text) == milliseconds
+    if milliseconds is not None and milliseconds % 100 == 0:
+        assert parse_offset(format_offset(milliseconds)) == milliseconds

@@ -1,0 +1,146 @@
+"""The search page, a call's page, the player's files."""
+
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests.console.call_centre_data import HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData
+from tests.console.conftest import SignIn
+from tests.server.ccfs_server import CcfsServer
+
+
+def count_result_rows(text: str) -> int:
+    return text.count('<tr>\n<td><a href="/console/call?')
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", 4),
+        ("caller=02079460001", 3),
+        ("caller=020-7946+0001", 3),
+        ("caller=0123", 1),
+        ("caller=0", 0),
+        ("callee=0999", 1),
+        ("agent=513", 1),
+        ("agent=512&caller=02079460001", 2),
+        ("queue=sales", 4),
+        ("queue=sales&agent=513", 1),
+        ("direction=outbound", 1),
+        ("direction=inbound", 3),
+        ("direction=internal", 0),
+        ("least=1", 3),
+        ("least=2%3A01", 0),
+        ("most=0", 2),
+        ("recorded=yes", 2),
+        ("recorded=no", 2),
+        ("when=7&sort=oldest", 4),
+        ("sort=longest", 4),
+        ("from=2001-01-01T00:00&to=2001-02-01T00:00", 0),
+    ],
+)
+def test_a_search_finds_each_call_once(signed_in: SignIn, query: str, count: int) -> None:
+    page = signed_in("lucy").get(f"/console/calls?{query}").body.decode()
+    assert count_result_rows(page) == count
+    assert (f">{count} calls<" in page, ">1 call<" in page) == (count > 1, count == 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["least=x", "most=1:2:3:4", "from=yesterday", "from=2026-02-01&to=2026-01-01", "from=2001-01-01&to=2003-01-01"],
+)
+def test_what_cannot_be_understood_is_said_so(signed_in: SignIn, query: str) -> None:
+    reply = signed_in("lucy").get(f"/console/calls?{query}")
+    assert reply.status == 400
+    assert b'class="problem"' in reply.body
+
+
+@pytest.mark.parametrize(
+    "after", ["x", "1.", "1.1", "9" * 50, "9999999999999999999.9999999999999999999.9999999999999999999", "-1.-1.0"]
+)
+def test_a_broken_place_in_the_list_does_no_harm(signed_in: SignIn, after: str) -> None:
+    assert signed_in("lucy").get(f"/console/calls?after={quote(after)}").status == 200
+
+
+def test_what_callers_are_called_is_text_and_never_markup(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    lucy = signed_in("lucy")
+    for path in (
+        "/console/calls",
+        "/console/call?" + urlencode({"in": call_centre.account_param, "id": "1700000000-4"}),
+    ):
+        page = lucy.get(path).body.decode()
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert HOSTILE_TEXT not in page
+        assert "<img" not in page
+
+
+def test_what_was_asked_for_comes_back_as_text(signed_in: SignIn) -> None:
+    for field in ("caller", "agent", "queue", "least", "from", "id", "sort", "when", "in"):
+        page = signed_in("lucy").get(f"/console/calls?{urlencode({field: HOSTILE_TEXT})}").body.decode()
+        assert HOSTILE_TEXT not in page
+        assert "<img" not in page
+
+
+def test_a_file_name_breaks_no_header(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    reply = signed_in("emil").get(
+        "/console/download?" + urlencode({"in": call_centre.account_param, "name": HOSTILE_FILE_NAME})
+    )
+    assert reply.status == 200
+    assert "set-cookie" not in reply.headers
+    assert reply.headers["content-disposition"].startswith('attachment; filename="')
+
+
+def test_a_call_s_page_tells_of_its_legs_recordings_and_agents(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    text = signed_in("lucy").get_text(
+        "/console/call?" + urlencode({"in": call_centre.account_param, "id": "1700000000-1"})
+    )
+    for said in (
+        "02079460001",
+        "Waiting 0:20",
+        "Talking 2:00",
+        "sales",
+        "After-call work",
+        "1700000000.1",
+        "heard.wav",
+    ):
+        assert said in text
+
+
+def test_the_player_gets_ranges_of_the_file_as_sound(signed_in: SignIn, call_centre: CallCentreData) -> None:
+    lucy, path = (
+        signed_in("lucy"),
+        "/console/audio?" + urlencode({"in": call_centre.account_param, "name": call_centre.first_recording.file_name}),
+    )
+    whole, part = lucy.get(path), lucy.get(path, range="bytes=100-199")
+    assert (whole.status, len(whole.body), whole.headers["content-type"]) == (
+        200,
+        call_centre.first_recording.blob.size,
+        "audio/wav",
+    )
+    assert (part.status, part.body) == (206, whole.body[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(whole.body)}"
+    assert whole.headers["content-disposition"] == "inline"
+    assert whole.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_page_forbids_scripts_that_are_not_its_own(signed_in: SignIn, console_server: CcfsServer) -> None:
+    for path in ("/console/calls", "/console/nothing", "/console/login", "/console/static/console.css"):
+        reply = signed_in("lucy").get(path)
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert reply.headers["x-frame-options"] == "DENY"
+        assert b" style=" not in reply.body
+        assert b"<script>" not in reply.body
+        assert b" onclick=" not in reply.body
+
+
+def test_files_beside_the_pages_are_the_ones_on_the_list(anonymous: object, signed_in: SignIn) -> None:
+    lucy = signed_in("lucy")
+    assert lucy.get("/console/static/htmx.min.js").headers["cache-control"] == "public, max-age=31536000, immutable"
+    for name in ("../door.py", "..%2fdoor.py", "%2e%2e/zh.json", "", "/etc/passwd", "nothing.js"):
+        assert lucy.get(f"/console/static/{name}").status == 404
+
+
+def test_pages_are_kept_by_no_cache(signed_in: SignIn) -> None:
+    assert signed_in("lucy").get("/console/calls").headers["cache-control"] == "no-store"

@@ -1,0 +1,214 @@
+"""The player in a real browser: every coding is heard, its waveform drawn; seeking, speed, channels, keys, marks."""
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from ccfs.model.recordings.recording import Recording
+from tests.console.call_centre_data import CallCentreData
+from tests.console.chromium import find_violations, open_browser, open_page
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient
+from tests.media import audio_samples
+from tests.server.ccfs_server import CcfsServer
+
+PLAYABLE_CODINGS = [*audio_samples.CODINGS, "gsm", "speex", "unended"]
+IS_PLAYING = "audio => audio.currentTime > 0.2 && !audio.error"
+IS_DRAWN = """wave => [...wave.firstElementChild.shadowRoot.querySelectorAll('canvas')].some(
+    canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(value => value))"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def player_page(chromium: Browser, signed_in: SignIn) -> Iterator[Page]:
+    """Lucy's page; she is signed in."""
+    with open_page(chromium) as one:
+        set_session_cookies(one, signed_in("lucy"))
+        yield one
+
+
+def set_session_cookies(view: Page, visitor: ConsoleClient) -> None:
+    url = f"http://{visitor.server.host}/console"
+    view.context.add_cookies([{"name": name, "value": value, "url": url} for name, value in visitor.cookies.items()])
+
+
+def open_call(view: Page, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
+    view.goto(f"http://{console.host}/console/call?" + urlencode({"in": floor.account_param, "id": call_id}))
+
+
+def find_card(view: Page, name: str) -> Locator:
+    return view.locator("article").filter(has=view.get_by_text(f"/0/1/record/tapes/{name}", exact=True))
+
+
+def wait_until(audio: Locator, question: str, seconds: float = 15) -> None:
+    """Wait until a question about the player is answered with yes."""
+    give_up = time.monotonic() + seconds
+    while not audio.evaluate(question):
+        state = "audio => [audio.currentTime, audio.duration, audio.paused, audio.error && audio.error.message]"
+        assert time.monotonic() < give_up, (question, audio.evaluate(state))
+        time.sleep(0.03)
+
+
+def test_every_coding_is_heard_and_drawn(
+    player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
+) -> None:
+    open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
+    for name in PLAYABLE_CODINGS:
+        card = find_card(player_page, name)
+        expect(card.locator(".wave")).to_have_class("wave drawn", timeout=20_000)
+        audio = card.locator("audio")
+        audio.evaluate("audio => audio.play()")
+        wait_until(audio, IS_PLAYING)
+        lasts = {"gsm": 4.48, "speex": 2.26}.get(name, audio_samples.SAMPLE_SECONDS)
+        assert audio.evaluate("audio => audio.duration") == pytest.approx(lasts, abs=0.2), name
+        assert card.locator(".wave").evaluate(IS_DRAWN), name
+        audio.evaluate("audio => audio.pause()")
+
+
+def test_a_broken_recording_is_said_to_be_so(
+    chromium: Browser,
+    signed_in: SignIn,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+) -> None:
+    with open_page(chromium) as view:
+        set_session_cookies(view, signed_in("lucy"))
+        open_call(view, console_server, call_centre, audio_samples.CALL_ID)
+        card = find_card(view, "broken")
+        card.locator("audio").evaluate("audio => { audio.play().catch(() => {}) }")
+        expect(card.get_by_role("alert")).to_have_text("This recording cannot be played.")
+        expect(card.locator(".wave")).to_be_hidden()
+        assert find_violations(view) == []
+
+
+def test_any_place_of_an_hour_is_heard_at_once(
+    player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
+) -> None:
+    open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
+    audio, wave = player_page.locator("audio"), player_page.locator(".wave")
+    expect(wave).to_have_class("wave drawn", timeout=30_000)
+    audio.evaluate("audio => audio.play()")
+    wait_until(audio, IS_PLAYING)
+    box = wave.bounding_box()
+    assert box
+    wave.click(position={"x": box["width"] * 0.75, "y": 20})
+    wait_until(audio, "audio => Math.abs(audio.currentTime - 2700) < 60 && !audio.seeking")
+    at = audio.evaluate("audio => audio.currentTime")
+    wait_until(audio, f"audio => audio.currentTime > {at} + 0.3")
+    expect(player_page.locator(".time")).to_contain_text("/ 59:59")
+
+
+def test_keys_play_seek_hurry_and_mark_but_never_while_one_writes(
+    player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
+) -> None:
+    open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
+    audio, press = player_page.locator("audio"), player_page.keyboard.press
+    press("Space")
+    wait_until(audio, IS_PLAYING)
+    press("k")
+    wait_until(audio, "audio => audio.paused")
+    before = audio.evaluate("audio => audio.currentTime")
+    press("ArrowRight")
+    press("ArrowRight")
+    press("ArrowLeft")
+    assert audio.evaluate("audio => audio.currentTime") == pytest.approx(before + 5, abs=0.1)
+    press(">")
+    press(">")
+    assert audio.evaluate("audio => audio.playbackRate") == 1.5
+    press("<")
+    expect(player_page.get_by_label("Speed")).to_have_value("1.25")
+    player_page.get_by_label("Speed").select_option("3")
+    assert audio.evaluate("audio => audio.playbackRate") == 3
+    press("m")
+    written = player_page.get_by_label("Mark or comment")
+    expect(written).to_be_focused()
+    for key in ("k", "m", "<", "Space", "ArrowLeft", ">"):
+        press(key)
+    expect(written).to_have_value("km<> ")
+    assert audio.evaluate("audio => [audio.paused, audio.playbackRate]") == [True, 3]
+    expect(player_page.get_by_text("Keys:")).to_be_visible()
+
+
+def test_one_channel_is_heard_alone(
+    player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
+) -> None:
+    open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
+    card = find_card(player_page, "stereo")
+    choice, audio = card.get_by_label("Channel"), card.locator("audio")
+    expect(choice).to_be_visible()
+    expect(find_card(player_page, "pcm").get_by_label("Channel")).to_be_hidden()
+    audio.evaluate("audio => audio.play()")
+    for which in ("left", "right", "both"):
+        choice.select_option(which)
+        at = audio.evaluate("audio => audio.currentTime")
+        wait_until(audio, f"audio => audio.currentTime > {at} + 0.1")
+
+
+def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
+    player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
+) -> None:
+    open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
+    audio = player_page.locator("audio")
+    expect(player_page.locator(".wave")).to_have_class("wave drawn", timeout=30_000)
+    audio.evaluate("audio => audio.play()")
+    wait_until(audio, IS_PLAYING)
+    player_page.get_by_label("At", exact=True).fill("30:00")
+    player_page.get_by_label("Mark or comment").fill("Half of it")
+    player_page.get_by_role("button", name="Add a mark").click()
+    expect(player_page.get_by_text("Half of it")).to_be_visible()
+    expect(player_page.locator(".tick")).to_have_count(1)
+    assert player_page.locator(".tick").evaluate("tick => parseFloat(tick.style.left)") == pytest.approx(50, abs=0.1)
+    assert not audio.evaluate("audio => audio.paused")
+    player_page.get_by_role("button", name="30:00", exact=True).click()
+    wait_until(audio, "audio => Math.abs(audio.currentTime - 1800) < 5 && !audio.seeking")
+    assert find_violations(player_page) == []
+    player_page.get_by_role("button", name="Remove the mark at 30:00").click()
+    expect(player_page.get_by_text("Half of it")).to_have_count(0)
+    expect(player_page.locator(".tick")).to_have_count(0)
+
+
+@pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])
+def test_the_player_shuts_nobody_out(
+    chromium: Browser,
+    signed_in: SignIn,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+    look: tuple[str, int, str],
+) -> None:
+    scheme, width, language = look
+    with open_page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
+        set_session_cookies(view, signed_in("emil"))
+        open_call(view, console_server, call_centre, audio_samples.CALL_ID)
+        expect(find_card(view, "stereo").locator(".wave")).to_have_class("wave drawn", timeout=20_000)
+        assert find_violations(view) == []
+        assert view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_without_scripts_it_plays_and_is_marked(
+    chromium: Browser,
+    signed_in: SignIn,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+) -> None:
+    with open_page(chromium, java_script_enabled=False) as view:
+        set_session_cookies(view, signed_in("lucy"))
+        open_call(view, console_server, call_centre, audio_samples.LONG_CALL_ID)
+        expect(view.locator("audio")).to_be_visible()
+        expect(view.locator(".tools")).to_be_hidden()
+        view.get_by_label("At", exact=True).fill("1:00")
+        view.get_by_label("Mark or comment").fill("Without a script")
+        view.get_by_role("button", name="Add a mark").click()
+        expect(view.get_by_text("Without a script")).to_be_visible()
+        view.get_by_role("button", name="Remove the mark at 1:00").click()
+        expect(view.get_by_text("Without a script")).to_have_count(0)

@@ -1,0 +1,121 @@
+"""The console in Debian's Firefox: a search without a new page, every coding heard and drawn, the middle of an hour."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.model.recordings.recording import Recording
+from tests.console.call_centre_data import CallCentreData
+from tests.console.calls.test_player_browser import PLAYABLE_CODINGS
+from tests.console.console_client import PASSWORD
+from tests.console.firefox import Firefox, start_firefox
+from tests.media import audio_samples
+from tests.server.ccfs_server import CcfsServer
+
+CARD = """const card = [...document.querySelectorAll("article")].find((one) => one.textContent.includes(`tapes/${arguments[0]}`));
+const audio = card.querySelector("audio"), wave = card.querySelector(".wave");
+"""
+DRAWN = """return wave.classList.contains("drawn") && [...wave.firstElementChild.shadowRoot.querySelectorAll("canvas")].some(
+    (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))"""
+PLAY = """const began = performance.now(), first = new Promise((done) => audio.addEventListener("timeupdate", () => done(
+    performance.now() - began), {once: true}));
+return audio.play().then(() => first)"""
+SEEK = """window.seen = [];
+const sought = new Promise((done) => audio.addEventListener("seeked", () => done(audio.currentTime), {once: true}));
+audio.addEventListener("timeupdate", () => seen.push(audio.currentTime));
+audio.currentTime = arguments[1];
+audio.play();
+return sought"""
+STATE = "return [audio.duration, audio.error && audio.error.message]"
+
+
+@pytest.fixture(scope="module")
+def firefox_window(
+    console_server: CcfsServer, call_centre: CallCentreData, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Firefox]:
+    """Somebody who may export in all of an app has signed in."""
+    with start_firefox(tmp_path_factory.mktemp("firefox")) as one:
+        one.open(f"http://{console_server.host}/console/login")
+        one.run_script(
+            """const [name, password] = document.querySelectorAll("[name=name], [name=password]");
+            [name.value, password.value] = arguments;
+            password.form.requestSubmit()""",
+            "emil",
+            PASSWORD,
+        )
+        one.wait_until("return document.readyState == 'complete' && location.pathname == '/console/calls'")
+        yield one
+
+
+def open_call(fox: Firefox, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
+    fox.open(f"http://{console.host}/console/call?" + urlencode({"in": floor.account_param, "id": call_id}))
+
+
+def test_a_choice_searches_without_a_new_page(
+    firefox_window: Firefox, console_server: CcfsServer, call_centre: CallCentreData
+) -> None:
+    firefox_window.open(f"http://{console_server.host}/console/calls")
+    firefox_window.run_script(
+        """window.same = true;
+        const form = document.querySelector("[data-search]");
+        form.elements.in.value = arguments[0];
+        form.elements.agent.value = "512";
+        form.elements.recorded.value = "yes";
+        form.elements.recorded.dispatchEvent(new Event("change", {bubbles: true}))""",
+        call_centre.account_param,
+    )
+    firefox_window.wait_until("return document.querySelector('.count').textContent.includes('2 calls')")
+    assert firefox_window.run_script("return [window.same, location.search.includes('recorded=yes')]") == [True, True]
+
+
+def test_every_coding_is_heard_and_drawn(
+    firefox_window: Firefox,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+) -> None:
+    open_call(firefox_window, console_server, call_centre, audio_samples.CALL_ID)
+    for name in PLAYABLE_CODINGS:
+        firefox_window.wait_until(CARD + DRAWN, name)
+        firefox_window.run_script(CARD + PLAY, name)
+        firefox_window.wait_until(CARD + "return audio.currentTime > 0.2", name)
+        lasts = {"gsm": 4.48, "speex": 2.26}.get(name, audio_samples.SAMPLE_SECONDS)
+        assert firefox_window.run_script(CARD + STATE, name) == [pytest.approx(lasts, abs=0.2), None], name
+        assert_plays_from(firefox_window, name, lasts / 2)
+
+
+def assert_plays_from(fox: Firefox, name: str, place: float) -> None:
+    """Seek there, and hear what follows."""
+    assert fox.run_script(CARD + SEEK, name, place) == pytest.approx(place, abs=0.2), name
+    seen = fox.wait_until("return seen.some((at) => at > arguments[0] + 0.2) && seen", place)
+    assert min(seen) > place - 0.2, name
+    fox.run_script(CARD + "audio.pause()", name)
+    assert fox.run_script(CARD + STATE, name)[1] is None
+
+
+def test_any_place_of_an_hour_is_heard_at_once(
+    firefox_window: Firefox,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+) -> None:
+    open_call(firefox_window, console_server, call_centre, audio_samples.LONG_CALL_ID)
+    milliseconds = firefox_window.run_script(CARD + PLAY, "hour")
+    assert milliseconds < 3000, "even on a machine that has much else to do"
+    assert firefox_window.run_script(CARD + STATE, "hour") == [pytest.approx(3599.68, abs=1), None]
+    for place in (3000, 1800):
+        assert_plays_from(firefox_window, "hour", place)
+
+
+def test_a_broken_recording_is_said_to_be_so(
+    firefox_window: Firefox,
+    console_server: CcfsServer,
+    call_centre: CallCentreData,
+    audio_recordings: dict[str, Recording],
+) -> None:
+    open_call(firefox_window, console_server, call_centre, audio_samples.CALL_ID)
+    firefox_window.run_script(CARD + "audio.play().catch(() => {})", "broken")
+    firefox_window.wait_until(
+        CARD + "return card.querySelector('[role=alert]').innerText == 'This recording cannot be played.'", "broken"
+    )

@@ -1,0 +1,98 @@
+"""Searches that are cut short: what was found is shown, with how far they came, and they go on from there; by themselves
+where nothing was found yet."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.call_centre_data import CallCentreData, create_call_centre
+from tests.console.chromium import find_violations, open_browser, open_page
+from tests.console.console_client import ConsoleClient
+from tests.console.test_accessibility import build_url, sign_in
+from tests.server.ccfs_server import CcfsServer, run_server
+
+
+@pytest.fixture(scope="module")
+def short_search_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CcfsServer, CallCentreData]]:
+    """A server whose searches are cut short as early as can be."""
+    with run_server(tmp_path_factory.mktemp("hasty"), lock_failures=0, search_ms=0) as server:
+        yield server, create_call_centre(server.node)
+
+
+@pytest.fixture(scope="module")
+def exporter(short_search_server: tuple[CcfsServer, CallCentreData]) -> ConsoleClient:
+    visitor = ConsoleClient(server=short_search_server[0])
+    assert visitor.sign_in("emil").status == 303
+    return visitor
+
+
+def extract_results(text: str) -> str:
+    """The part of the page that a search changes."""
+    return text[text.index('<section id="results"') :]
+
+
+def extract_next_path(text: str) -> str:
+    """The address that goes on."""
+    found = re.search(r'rel="next" href="([^"]+)"', extract_results(text))
+    assert found, extract_results(text)
+    return unescape(found[1])
+
+
+def test_what_lies_far_back_is_found_by_going_on(
+    short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
+) -> None:
+    _, floor = short_search_server
+    first = exporter.get(f"/console/calls?in={floor.account_param}&sort=oldest&when=30").body.decode()
+    assert "Nothing found so far" in first
+    assert "Looked through up to 20" in first
+    assert f'hx-get="{extract_next_path(first).replace("&", "&amp;")}" hx-trigger="load"' in extract_results(first)
+    then = exporter.get(extract_next_path(first)).body.decode()
+    assert floor.first_recording.call_id in then
+    assert 'rel="next"' not in extract_results(then)
+
+
+def test_at_its_end_a_search_says_that_there_is_nothing(
+    short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
+) -> None:
+    _, floor = short_search_server
+    for order, told in {"": "Looked through back to 20", "oldest": "Looked through up to 20"}.items():
+        first = exporter.get(f"/console/calls?in={floor.account_param}&sort={order}&when=90&caller=999").body.decode()
+        assert told in first
+        assert "No calls found" in extract_results(exporter.get(extract_next_path(first)).body.decode())
+
+
+def test_what_was_found_before_it_was_cut_short_is_shown(
+    short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
+) -> None:
+    _, floor = short_search_server
+    now = floor.first_recording.call_begin.astimezone(ZoneInfo("Asia/Shanghai"))
+    span = f"from={now - timedelta(days=9):%Y-%m-%dT%H:%M}&to={now + timedelta(hours=9):%Y-%m-%dT%H:%M}"
+    text = extract_results(exporter.get(f"/console/calls?in={floor.account_param}&sort=newest&{span}").body.decode())
+    assert floor.first_recording.call_id in text
+    assert "At least 4 calls" in text
+    assert "Looked through back to 20" in text
+    assert "Search on" in text
+    assert 'hx-trigger="load"' not in text
+
+
+def test_a_csv_of_the_search_has_all_of_it(
+    short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
+) -> None:
+    _, floor = short_search_server
+    lines = exporter.get(f"/console/calls/csv?in={floor.account_param}&sort=oldest&when=90").body.decode().splitlines()
+    assert any(line.startswith(floor.first_recording.call_id) for line in lines)
+
+
+def test_in_a_browser_it_goes_on_by_itself(short_search_server: tuple[CcfsServer, CallCentreData]) -> None:
+    server, floor = short_search_server
+    with open_browser() as chromium, open_page(chromium) as view:
+        sign_in(server, view, "emil")
+        view.goto(build_url(server, f"calls?in={floor.account_param}&sort=oldest&when=30"))
+        expect(view.get_by_role("link", name="Search on")).to_have_count(0)
+        expect(view.locator("#results tbody tr").first).to_be_visible()
+        assert find_violations(view) == []

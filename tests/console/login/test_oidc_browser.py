@@ -1,0 +1,84 @@
+"""Signing in by a provider in a real browser, from a page that was asked for to signing out, with and without scripts."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.call_centre_data import create_call_centre
+from tests.console.chromium import find_violations, open_browser, open_page
+from tests.console.console_client import PASSWORD
+from tests.console.login.oidc_provider import CLIENT_ID, CLIENT_SECRET, run_oidc_provider
+from tests.ports import get_free_port
+from tests.server.ccfs_server import CcfsServer, run_server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def sso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
+    """A server with single sign-on; the provider is another site, as it is for everybody else."""
+    here, there = get_free_port(), get_free_port()
+    sso = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
+    more = {"console_url": f"http://localhost:{here}", "oidc_name": "Example-ID"}
+    with (
+        run_oidc_provider(there, f"http://localhost:{here}/console/oidc/back") as _,
+        run_server(tmp_path_factory.mktemp("browser"), port=here, **sso, **more) as one,
+    ):
+        create_call_centre(one.node)
+        yield one
+
+
+def build_url(house: CcfsServer, path: str) -> str:
+    return f"http://localhost:{house.port}/console/{path}"
+
+
+def sign_in(view: Page, who: str) -> None:
+    view.get_by_role("link", name="Sign in by Example-ID").click()
+    expect(view.get_by_role("heading", name="Provider")).to_be_visible()
+    view.get_by_label("Who").fill(who)
+    view.get_by_role("button", name="Continue").click()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
+def test_from_a_page_that_was_asked_for_to_signing_out_everywhere(
+    chromium: Browser, sso_server: CcfsServer, scripts: bool
+) -> None:
+    with open_page(chromium, java_script_enabled=scripts) as view:
+        view.goto(build_url(sso_server, "login"))
+        view.get_by_label("Name").fill("emil")
+        view.get_by_label("Password").fill(PASSWORD)
+        view.keyboard.press("Enter")
+        view.wait_for_url("**/calls")
+        view.goto(build_url(sso_server, "me"))
+        if scripts:
+            view.get_by_role("link", name="Tie it").click()
+            view.get_by_label("Who").fill("emil at home")
+            view.get_by_role("button", name="Continue").click()
+            view.wait_for_url("**/me")
+        expect(view.get_by_text("You are known there")).to_be_visible()
+        view.get_by_role("button", name="Sign out").click()
+        view.goto(build_url(sso_server, "exports"))
+        sign_in(view, "emil at home")
+        view.wait_for_url("**/console/exports")
+        view.get_by_role("button", name="Sign out").click()
+        view.get_by_role("link", name="Sign out of Example-ID, too").click()
+        expect(view.get_by_text("Signed out there")).to_be_visible()
+
+
+def test_who_is_not_let_in_is_told_so_and_may_try_again(chromium: Browser, sso_server: CcfsServer) -> None:
+    with open_page(chromium, refusal="status of 400") as view:
+        view.goto(build_url(sso_server, "login"))
+        assert find_violations(view) == []
+        view.goto(build_url(sso_server, "login?left=yes"))
+        assert find_violations(view) == []
+        sign_in_by = view.get_by_role("link", name="Sign in by Example-ID")
+        expect(sign_in_by).to_be_visible()
+        view.goto(build_url(sso_server, "oidc/back?code=x&state=y"))
+        expect(view.get_by_role("alert")).to_contain_text("Begin again")
+        assert find_violations(view) == []
+        expect(sign_in_by).to_be_visible()

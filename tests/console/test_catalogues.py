@@ -1,0 +1,69 @@
+"""The catalogues: no text of the console is untranslated, and none that nobody says any more is kept."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from ccfs.console import labels, render
+from ccfs.console.calls import search_form
+from ccfs.settings import Settings
+
+CONSOLE_FOLDER = Path(render.__file__).parent
+TEMPLATES = sorted((CONSOLE_FOLDER / "templates").glob("*.html"))
+TRANSLATED_TEXT = re.compile(r"""(?:\bt|translate)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
+ERROR_TEXT = re.compile(r'(?:raise Unclear\(|problem = )"([^"]+)"')
+MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
+TEXT_ATTRIBUTE = re.compile(r'\b(?:aria-label|placeholder|title|alt)="([^"{]*[A-Za-z][^"{]*)"')
+UNTRANSLATED_NAMES = {
+    "ccfs",
+    "English",
+    "AK",
+    "VDN",
+    "SHA-256",
+    "Python",
+    "ms",
+    "narrow",
+    "medium",
+    "WAV",
+    "MP3",
+    "Opus",
+    "k",
+    "m",
+}  # not translated, or not said
+
+
+def collect_texts() -> set[str]:
+    """Every English text that the console may say."""
+    found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
+    found |= {field.description or "" for field in Settings.model_fields.values()}
+    for file in (*TEMPLATES, *CONSOLE_FOLDER.glob("*.py")):
+        source = file.read_text(encoding="utf-8")
+        found |= {one or other for one, other in TRANSLATED_TEXT.findall(source)}
+        found |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
+    return found
+
+
+@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
+def test_every_text_is_translated_and_no_other(language: str) -> None:
+    assert collect_texts() - set(render.load_catalogue(language)) == set()
+    assert set(render.load_catalogue(language)) - collect_texts() == set()
+
+
+@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
+def test_a_translation_names_the_same_values(language: str) -> None:
+    def values(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+    wrong = [text for text, other in render.load_catalogue(language).items() if values(text) != values(other)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_says_nothing_by_itself(template: Path) -> None:
+    source = template.read_text(encoding="utf-8").replace("%}", "%}\n")
+    left = MARKUP.sub(" ", source)
+    assert set(re.findall(r"[A-Za-z][\w-]*", left)) - UNTRANSLATED_NAMES == set()
+    assert TEXT_ATTRIBUTE.findall(source) == []
+    assert re.findall(r"\sstyle=|\son[a-z]+=|<script(?! src)|<style|\|\s*safe", source) == []

@@ -1,0 +1,88 @@
+"""What other processes do in the tests of this folder, one function per errand; `together` starts them at one moment."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import locations, tenants
+
+ROOT = Path(__file__).parents[2]
+_FORK = multiprocessing.get_context("fork")  # of a process that has imported everything, and opened nothing
+
+
+def run_in_processes(count: int, errand: str, *arguments: object) -> list[Any]:
+    """What `count` processes gave back; none begins before all are there. The first that fails fails the test."""
+    command = [sys.executable, "-m", "tests.db.child_processes", str(count), errand, *map(str, arguments)]
+    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
+
+
+def upgrade_at(url: str) -> list[str]:
+    """Upgrade the database; its tables afterwards."""
+    database = open_database(url)
+    upgrade(database)
+    with database.read_transaction() as connection:
+        return sorted(connection.dialect.get_table_names(connection))
+
+
+def change_often(url: str, times: str) -> int:
+    """So many transactions, each reading before it writes and pausing in between; how many were done."""
+    database = open_database(url)
+    for _ in range(int(times)):
+        with database.write_transaction() as connection:
+            tenants.get_version(connection)
+            time.sleep(0.001)
+            tenants.bump_version(connection)
+    return int(times)
+
+
+def add_key(url: str, folder: str, ak: str, sk: str) -> bool:
+    """One more key for an app that is there."""
+    database = open_database(url)
+    with database.write_transaction() as connection:
+        app = tenants.get_app_by_ak(connection, ak)
+        tenants.add_key(connection, app, ak, sk, SecretBox(load_or_create_keys(Path(folder))), datetime.now(UTC))
+    return True
+
+
+def revoke_key(url: str, ak: str, number: str) -> bool:
+    """End a key of an app."""
+    database = open_database(url)
+    with database.write_transaction() as connection:
+        tenants.revoke_key(connection, tenants.get_app_by_ak(connection, ak), int(number), datetime.now(UTC))
+    return True
+
+
+def claim_disk(url: str) -> str:
+    """The number of a node's disk; each process is a node of its own."""
+    database = open_database(url)
+    with database.write_transaction() as connection:
+        return locations.assign_disk_id(connection, f"node {os.getpid()}", datetime.now(UTC))
+
+
+def node_keys(folder: str) -> list[str]:
+    """The node's keys, made if they are missing."""
+    return list(load_or_create_keys(Path(folder)))
+
+
+def _errand(_number: int) -> Any:
+    _GATE.wait()
+    return globals()[sys.argv[2]](*sys.argv[3:])
+
+
+if __name__ == "__main__":
+    _GATE = _FORK.Barrier(int(sys.argv[1]))
+    with _FORK.Pool(int(sys.argv[1])) as pool:
+        print(json.dumps(pool.map(_errand, range(int(sys.argv[1])), chunksize=1)))

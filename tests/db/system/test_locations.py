@@ -1,0 +1,76 @@
+"""Rows of locations: added once, changed, listed, and what the rows say that each holds."""
+
+from dataclasses import replace
+
+import pytest
+
+from ccfs.db.engine import Database
+from ccfs.db.system import locations
+from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.blobs.location_config import LocationConfig, LocationKind
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import App
+from tests.db import sample_rows
+from tests.db.child_processes import run_in_processes
+
+BUCKET_CONFIG = LocationConfig(
+    id="1",
+    kind=LocationKind.S3,
+    root="calls",
+    prefix="ccfs",
+    endpoint="https://obs.example.com",
+    created_at=sample_rows.NOW,
+)
+
+
+def test_a_location_is_read_as_it_was_added(database: Database) -> None:
+    with database.write_transaction() as connection:
+        locations.add(connection, BUCKET_CONFIG)
+        locations.add(
+            connection,
+            replace(BUCKET_CONFIG, id="2", kind=LocationKind.DISK, root="files", node="b", is_read_only=True),
+        )
+    with database.read_transaction() as connection:
+        found = locations.get_all(connection)
+    assert found["1"] == BUCKET_CONFIG
+    assert (found["2"].kind, found["2"].node, found["2"].is_accepting_blobs) == (LocationKind.DISK, "b", False)
+
+
+def test_an_id_is_given_once(database: Database) -> None:
+    with database.write_transaction() as connection:
+        locations.add(connection, BUCKET_CONFIG)
+    with pytest.raises(OperatorError, match="location 1 already"), database.write_transaction() as connection:
+        locations.add(connection, replace(BUCKET_CONFIG, root="other"))
+
+
+def test_a_change_is_seen_by_its_number(database: Database) -> None:
+    with database.write_transaction() as connection:
+        assert locations.get_version(connection) == 0
+        locations.add(connection, BUCKET_CONFIG)
+        locations.update(connection, "1", is_draining=True)
+        assert locations.get_version(connection) == 2
+        assert not locations.get_all(connection)["1"].is_accepting_blobs
+
+
+def test_a_location_without_a_row_cannot_be_changed(database: Database) -> None:
+    with pytest.raises(OperatorError, match="no location 9"), database.write_transaction() as connection:
+        locations.update(connection, "9", is_draining=True)
+
+
+def test_what_each_location_holds_is_counted_over_all_apps(database: Database, app: App, other_app: App) -> None:
+    one = sample_rows.make_recording(1)
+    with database.write_transaction() as connection:
+        recordings.add(connection, app, one, sample_rows.NOW)
+        recordings.add(
+            connection, other_app, replace(one, blob=replace(one.blob, location_id="1", size=7)), sample_rows.NOW
+        )
+        voice_files.add(connection, app, sample_rows.make_voice_file())
+    with database.read_transaction() as connection:
+        assert locations.get_usage(connection) == {
+            "0": locations.LocationUsage(files=2, size=10 << 30),
+            "1": locations.LocationUsage(files=1, size=7),
+        }
+
+
+def test_nodes_that_claim_disks_at_once_get_a_number_each(url: str) -> None:
+    assert sorted(run_in_processes(8, "claim_disk", url)) == [*"01234567"]

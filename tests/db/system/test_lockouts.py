@@ -1,0 +1,83 @@
+"""Rows of bad signatures on both engines: counted within a period, locked for a while, then free again."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from ccfs.db.engine import Database
+from ccfs.db.system import lockouts, tenants
+from tests.db.sample_rows import MINUTE, NOW, SECOND
+
+ADDRESS, NEIGHBOUR = "192.0.2.7", "192.0.2.8"
+LOCK = 5 * MINUTE
+SHORTEST = timedelta(microseconds=1)
+
+
+def count_failures(database: Database, *moments: datetime, address: str = ADDRESS, limit: int = 3) -> list[bool]:
+    """What counting a failure at each of these moments says."""
+    said = []
+    for now in moments:
+        with database.write_transaction() as connection:
+            said.append(lockouts.record_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
+    return said
+
+
+def list_locked(database: Database, now: datetime) -> dict[str, datetime]:
+    with database.read_transaction() as connection:
+        return lockouts.list_active(connection, now)
+
+
+def test_the_failure_that_reaches_the_limit_locks_for_the_lock_time(database: Database) -> None:
+    assert count_failures(database, NOW, NOW + SECOND) == [False, False]
+    assert list_locked(database, NOW + SECOND) == {}
+    assert count_failures(database, NOW + 2 * SECOND) == [True]
+    assert list_locked(database, NOW + 2 * SECOND) == {ADDRESS: NOW + 2 * SECOND + LOCK}
+
+
+def test_a_limit_of_one_locks_at_once(database: Database) -> None:
+    assert count_failures(database, NOW, limit=1) == [True]
+
+
+def test_a_lock_ends_to_the_microsecond(database: Database) -> None:
+    count_failures(database, NOW, NOW, NOW)
+    assert ADDRESS in list_locked(database, NOW + LOCK - SHORTEST)
+    assert list_locked(database, NOW + LOCK) == {}
+
+
+def test_failures_are_counted_anew_once_the_period_is_over(database: Database) -> None:
+    assert count_failures(database, NOW, NOW + 59 * SECOND, NOW + MINUTE, NOW + MINUTE) == [False] * 4
+    assert count_failures(database, NOW + MINUTE) == [True]
+
+
+def test_after_a_lock_the_count_begins_at_nothing(database: Database) -> None:
+    assert count_failures(database, NOW, NOW, NOW) == [False, False, True]
+    assert count_failures(database, NOW + LOCK, NOW + LOCK, NOW + LOCK) == [False, False, True]
+
+
+@pytest.mark.parametrize("neighbour", [NEIGHBOUR, "2001:db8::/64"])
+def test_addresses_are_counted_apart(database: Database, neighbour: str) -> None:
+    count_failures(database, NOW, NOW)
+    assert count_failures(database, NOW, NOW, address=neighbour) == [False, False]
+    assert count_failures(database, NOW) == [True]
+    assert list(list_locked(database, NOW)) == [ADDRESS]
+
+
+def test_a_lock_tells_every_process(database: Database) -> None:
+    with database.read_transaction() as connection:
+        before = tenants.get_version(connection)
+    count_failures(database, NOW, NOW)
+    with database.read_transaction() as connection:
+        assert tenants.get_version(connection) == before  # a failure alone costs nobody a new picture
+    count_failures(database, NOW)
+    with database.read_transaction() as connection:
+        assert tenants.get_version(connection) == before + 1
+
+
+def test_rows_that_no_longer_matter_are_forgotten(database: Database) -> None:
+    count_failures(database, NOW, NOW, NOW)  # locked
+    count_failures(database, NOW, address=NEIGHBOUR)
+    with database.write_transaction() as connection:
+        assert lockouts.delete_expired(connection, NOW + MINUTE - SHORTEST, MINUTE) == 0
+        assert lockouts.delete_expired(connection, NOW + MINUTE, MINUTE) == 1
+        assert list(lockouts.list_active(connection, NOW + MINUTE)) == [ADDRESS]
+        assert lockouts.delete_expired(connection, NOW + LOCK, MINUTE) == 1

@@ -1,0 +1,55 @@
+"""Rows of trusted certificates on both engines."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from ccfs.db.engine import Database
+from ccfs.db.system import trusted_certificates as store
+from ccfs.db.system.trusted_certificates import TrustedCertificate, TrustStore
+from ccfs.model.errors import OperatorError
+from tests.db.sample_rows import NOW, SECOND
+
+CERTIFICATE = TrustedCertificate(
+    name="receiver", der=bytes(range(256)), sha256="ab" * 32, subject="CN=receiver.example,O=例", not_after=NOW
+)
+
+
+def test_certificates_come_back_whole_by_name(database: Database) -> None:
+    before = replace(CERTIFICATE, name="before", not_after=NOW + SECOND)
+    with database.write_transaction() as connection:
+        store.add_certificate(connection, CERTIFICATE, NOW)
+        store.add_certificate(connection, before, NOW)
+    with database.read_transaction() as connection:
+        assert store.list_certificates(connection) == [before, CERTIFICATE]
+
+
+def test_a_name_is_given_once_and_the_first_stays(database: Database) -> None:
+    with database.write_transaction() as connection:
+        store.add_certificate(connection, CERTIFICATE, NOW)
+        with pytest.raises(OperatorError, match="receiver is taken"):
+            store.add_certificate(connection, replace(CERTIFICATE, der=b"another"), NOW)
+        assert store.list_certificates(connection) == [CERTIFICATE]
+
+
+def test_a_removed_certificate_is_gone_and_its_name_free(database: Database) -> None:
+    with database.write_transaction() as connection:
+        store.add_certificate(connection, CERTIFICATE, NOW)
+        store.remove_certificate(connection, "receiver")
+        assert store.list_certificates(connection) == []
+        with pytest.raises(OperatorError, match="no certificate receiver"):
+            store.remove_certificate(connection, "receiver")
+        store.add_certificate(connection, CERTIFICATE, NOW)
+
+
+def test_who_sends_knows_of_a_change_within_a_moment(database: Database) -> None:
+    trusted = TrustStore(database)
+    before = trusted()
+    with database.write_transaction() as connection:
+        store.add_certificate(connection, CERTIFICATE, NOW)
+    time.sleep(TrustStore.MAX_AGE_SECONDS)
+    number, certificates = trusted()
+    assert (before, certificates) == ((0, []), [CERTIFICATE.der])
+    assert number > 0
+    assert trusted() == (number, [CERTIFICATE.der])

@@ -1,0 +1,202 @@
+"""Searching calls on both engines: what is found is what fits, page by page, once each; and no question reads a whole table."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+
+from ccfs.db.engine import Database
+from ccfs.db.tenant import call_search, cdrs, recordings
+from ccfs.model.calls.call import CALL_TYPES_BY_DIRECTION, Direction, leg_talk_seconds
+from ccfs.model.calls.cdr import Cdr
+from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchOrder, SearchPage
+from ccfs.model.exports.time_window import TimeWindow
+from ccfs.model.identity.tenancy import App
+from tests.db import sample_rows
+from tests.db.query_plans import explain_action
+
+DAY = timedelta(days=1)
+WINDOW = TimeWindow(begin=sample_rows.NOW, end=sample_rows.NOW + DAY)
+FILTERS: dict[str, dict[str, Any]] = {
+    "caller": {"caller_no": "c1"},
+    "callee": {"callee_no": "d1"},
+    "agent": {"agent_id": "a1"},
+    "queue": {"queue": "q1"},
+    "direction": {"direction": Direction.OUTBOUND},
+    "length": {"at_least": 30, "at_most": 90},
+    "recorded": {"is_recorded": True},
+}
+
+
+def make_legs(seed: int, count: int, account: str = "100") -> list[Cdr]:
+    """Legs of half as many calls, of two days; many begin together, and talk as long."""
+    random = Random(seed)
+
+    def leg(number: int) -> Cdr:
+        begin: datetime = sample_rows.NOW - DAY / 2 + timedelta(minutes=random.randrange(0, 2880, 60))
+        return Cdr(
+            account_id=account,
+            cc_id="1",
+            vdn_id="8",
+            call_id=f"call-{random.randrange(count // 2)}",
+            call_id_num=number,
+            begin=begin,
+            agent_id=random.choice(["", "a1", "a2"]),
+            caller_no=random.choice(["c1", "c2", "c3"]),
+            callee_no=random.choice(["d1", "d2"]),
+            current_skill_id=random.choice(["", "q1"]),
+            call_type=random.choice([0, 7, 6]),
+            call_begin=begin if number % 3 else None,
+            call_end=begin + timedelta(seconds=random.choice([10, 60, 120])) if number % 3 else None,
+            switch_call_id=f"s{number}",
+            switch_leg_id=f"l{number}",
+            source_key=f"{account}-{seed}-{number}",
+        )
+
+    return [leg(number) for number in range(1, count + 1)]
+
+
+def is_match(leg: Cdr, search: CallSearch, recorded: set[str]) -> bool:
+    """Whether a leg is what is looked for, said the plain way."""
+    talk = leg_talk_seconds(leg)
+    return (
+        leg.account_id == search.account_id
+        and leg.begin in search.window
+        and search.caller_no in ("", leg.caller_no)
+        and search.callee_no in ("", leg.callee_no)
+        and search.agent_id in ("", leg.agent_id)
+        and search.queue in ("", leg.current_skill_id)
+        and (search.direction is None or leg.call_type in CALL_TYPES_BY_DIRECTION[search.direction])
+        and (search.min_talk_seconds is None or talk >= search.min_talk_seconds)
+        and (search.max_talk_seconds is None or talk <= search.max_talk_seconds)
+        and (search.is_recorded is None or (leg.call_id in recorded) is search.is_recorded)
+    )
+
+
+@pytest.fixture
+def stored_legs(database: Database, app: App, other_app: App) -> tuple[list[Cdr], set[str]]:
+    """Legs of an account beside those of another account and of another app; and the calls that are recorded."""
+    mine = make_legs(1, 120)
+    with database.write_transaction() as connection:
+        cdrs.add(connection, app, mine)
+        cdrs.add(connection, app, make_legs(2, 40, "200"))
+        cdrs.add(connection, other_app, make_legs(3, 40))
+        for number in range(0, 60, 2):
+            recordings.add(
+                connection, app, sample_rows.make_recording(number, call_id=f"call-{number}"), sample_rows.NOW
+            )
+    return mine, {f"call-{number}" for number in range(0, 60, 2)}
+
+
+def find_all_calls(database: Database, app: App, search: CallSearch, patience: float = 60) -> list[str]:
+    """All that a search finds, page by page."""
+    ids: list[str] = []
+    with database.read_transaction() as connection:
+        while True:
+            page = call_search.find_calls(connection, app, search, patience)
+            ids += [hit.call_id for hit in page.hits]
+            if page.next_cursor is None:
+                return ids
+            search = replace(search, cursor=page.next_cursor)
+
+
+@pytest.mark.parametrize("order", SearchOrder)
+def test_each_combination_of_filters_finds_what_fits_once(
+    database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]], order: SearchOrder
+) -> None:
+    mine, recorded = stored_legs
+    for chosen in product([False, True], repeat=len(FILTERS)):
+        given_to = {
+            key: value for use, one in zip(chosen, FILTERS.values(), strict=True) if use for key, value in one.items()
+        }
+        search = CallSearch(account_id="100", window=WINDOW, order=order, limit=25, **given_to)
+        wanted = {leg.call_id for leg in mine if is_match(leg, search, recorded)}
+        ids = find_all_calls(database, app, search)
+        assert (sorted(ids), set(ids)) == (sorted(set(ids)), wanted), given_to
+        with database.read_transaction() as connection:
+            assert call_search.count_calls(connection, app, search, 1000, 60) == SearchCount(
+                number=len(wanted), is_complete=True
+            )
+
+
+def test_results_come_in_their_order(database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]]) -> None:
+    mine, _ = stored_legs
+    first: dict[str, datetime] = {}
+    longest: dict[str, int] = {}
+    for leg in (one for one in mine if one.begin in WINDOW):
+        first[leg.call_id] = min(leg.begin, first.get(leg.call_id, leg.begin))
+        longest[leg.call_id] = max(leg_talk_seconds(leg), longest.get(leg.call_id, 0))
+    search = CallSearch(account_id="100", window=WINDOW, limit=7)
+    oldest = [first[one] for one in find_all_calls(database, app, replace(search, order=SearchOrder.OLDEST))]
+    newest = [first[one] for one in find_all_calls(database, app, search)]
+    length = [longest[one] for one in find_all_calls(database, app, replace(search, order=SearchOrder.LONGEST))]
+    assert oldest == sorted(first.values())
+    assert newest == sorted(first.values(), reverse=True)
+    assert length == sorted(longest.values(), reverse=True)
+
+
+@pytest.mark.parametrize("order", SearchOrder)
+@pytest.mark.parametrize("few", [0, call_search.MAX_SORTED_LEGS])
+def test_a_search_that_is_cut_short_again_and_again_finds_the_same(
+    database: Database,
+    app: App,
+    stored_legs: tuple[list[Cdr], set[str]],
+    order: SearchOrder,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(call_search, "MAX_SORTED_LEGS", few)  # so that the longest are looked for along all calls, too
+    monkeypatch.setattr(call_search, "FIRST_BATCH_LEGS", 5)
+    month = TimeWindow(begin=sample_rows.NOW - 15 * DAY, end=sample_rows.NOW + 15 * DAY)
+    for part in ({}, *FILTERS.values(), {"caller_no": "c1", "is_recorded": False}, {"at_least": 5000}):
+        search = CallSearch(account_id="100", window=month, order=order, limit=7, **part)
+        assert find_all_calls(database, app, search, patience=0) == find_all_calls(database, app, search), part
+
+
+def test_a_search_without_patience_says_how_far_it_came(database: Database, app: App, stored_legs: object) -> None:
+    search = CallSearch(
+        account_id="100", window=TimeWindow(begin=sample_rows.NOW - 90 * DAY, end=sample_rows.NOW + 90 * DAY)
+    )
+    nothing = replace(search, caller_no="c4")
+    with database.read_transaction() as connection:
+        newest = call_search.find_calls(connection, app, nothing, patience=0)
+        oldest = call_search.find_calls(connection, app, replace(nothing, order=SearchOrder.OLDEST), patience=0)
+        counted = call_search.count_calls(connection, app, search, 1000, patience=0)
+        whole = call_search.find_calls(connection, app, nothing, patience=60)
+    assert newest == SearchPage(
+        hits=[], next_cursor=SearchCursor(begin=search.window.end - DAY, source_key=""), is_truncated=True
+    )
+    assert oldest == SearchPage(
+        hits=[], next_cursor=SearchCursor(begin=search.window.begin + DAY, source_key=""), is_truncated=True
+    )
+    assert counted == SearchCount(number=0, is_complete=False)
+    assert whole == SearchPage(hits=[])
+
+
+def test_a_count_goes_no_further_than_asked(database: Database, app: App, stored_legs: object) -> None:
+    with database.read_transaction() as connection:
+        search = CallSearch(account_id="100", window=WINDOW)
+        assert call_search.count_calls(connection, app, search, 5, 60) == SearchCount(number=5, is_complete=False)
+
+
+def test_no_search_reads_a_whole_table(database: Database, app: App, stored_legs: object) -> None:
+    if not database.is_sqlite:  # on a small table PostgreSQL rightly reads it all: it is asked to avoid that
+        with database.write_transaction() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {database.engine.url.database} SET enable_seqscan = off")
+        database.engine.dispose()
+    for order, (_, one) in product(SearchOrder, FILTERS.items()):
+        search = CallSearch(account_id="100", window=WINDOW, order=order, **one)
+        for plan in explain_action(
+            database,
+            lambda connection, search=search: call_search.find_calls(connection, app, search, 60),  # type: ignore[misc]
+        ):
+            assert "SCAN leg" not in plan, (order, one, plan)
+            assert "SEARCH other" not in plan or "SEARCH other USING INDEX ix_cdrs_app_call_id" in plan, (
+                order,
+                one,
+                plan,
+            )
+            assert "Seq Scan" not in plan, (order, one, plan)

@@ -1,0 +1,104 @@
+"""Callbacks by who receives them, on both engines: how they stand, and sending again all that a receiver missed."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from ccfs.db import schema
+from ccfs.db.engine import Database
+from ccfs.db.tenant import callback_receivers, deliveries, exports
+from ccfs.db.tenant.callback_receivers import ReceiverSummary
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportFilter
+from ccfs.model.identity.tenancy import App
+from tests.db.sample_rows import MINUTE, NOW, SECOND
+from tests.db.tenant.test_exports import make_export
+
+RECEIVER_A, RECEIVER_B = "http://a.example:80", "http://b.example:80"
+ALL_ACCOUNTS = ["100", "200", ""]
+
+
+def add_delivery(
+    database: Database, app: App, number: int, path: str, state: str, *, at: str = RECEIVER_A, account: str = "100"
+) -> None:
+    """An export of that number with its callback."""
+    made = make_export(number, filter=ExportFilter(account_id=account))
+    sent = Delivery(id=f"{number:032x}", app=app.id, ak=app.ak, url=f"{at}{path}", body=b"{}", created_at=NOW)
+    table = schema.deliveries
+    done = None if state == "due" else NOW + number * SECOND
+    values = {"state": state, "due_at": None if done else NOW, "finished_at": done, "attempts": 3, "claims": 1}
+    with database.write_transaction() as connection:
+        exports.add(connection, app, made)
+        deliveries.add(connection, app, sent, made.response_id, at, NOW)
+        connection.execute(sa.update(table).where(table.c.id == sent.id).values(**values))
+
+
+@pytest.fixture
+def known_receivers(database: Database, app: App, other_app: App) -> None:
+    """Two receivers of the app, and one of another's."""
+    for number, (path, state) in enumerate([("/x/1", "dead"), ("/x/2", "dead"), ("/X/3", "dead"), ("/y", "due")], 1):
+        add_delivery(database, app, number, path, state)
+    add_delivery(database, app, 5, "/x/5", "delivered")
+    add_delivery(database, app, 7, "/x/7", "dead", account="200")
+    add_delivery(database, app, 8, "/b", "delivered", at=RECEIVER_B, account="")
+    add_delivery(database, other_app, 9, "/x/9", "dead")
+
+
+def read_states(database: Database) -> dict[int, str]:
+    with database.read_transaction() as connection:
+        rows = connection.execute(sa.select(schema.deliveries.c.id, schema.deliveries.c.state))
+        return {int(row.id, 16): row.state for row in rows}
+
+
+def test_receivers_are_told_by_name_with_how_they_stand(database: Database, app: App, known_receivers: None) -> None:
+    with database.read_transaction() as connection:
+        found = callback_receivers.list_receivers(connection, app, ALL_ACCOUNTS)
+        assert found == [
+            ReceiverSummary(name=RECEIVER_A, delivered=1, waiting=1, given_up=4, again=4, last=NOW + 7 * SECOND),
+            ReceiverSummary(name=RECEIVER_B, delivered=1, waiting=0, given_up=0, again=0, last=NOW + 8 * SECOND),
+        ]
+        [theirs] = callback_receivers.list_receivers(connection, app, ["200"])
+        assert (theirs.given_up, theirs.waiting, theirs.last) == (1, 0, NOW + 7 * SECOND)
+        assert callback_receivers.list_receivers(connection, app, []) == []
+
+
+def test_what_lost_its_file_was_given_up_and_cannot_be_sent_again(
+    database: Database, app: App, known_receivers: None
+) -> None:
+    table = schema.exports
+    with database.write_transaction() as connection:
+        connection.execute(sa.update(table).where(table.c.response_id == f"{1:032x}").values(state="expired"))
+        assert [(one.given_up, one.again) for one in callback_receivers.list_receivers(connection, app, ["100"])] == [
+            (3, 2)
+        ]
+        assert callback_receivers.count_retryable(connection, app, ["100"], RECEIVER_A) == 2
+        assert callback_receivers.retry_by_receiver(connection, app, ["100"], RECEIVER_A, "", NOW) == 2
+    assert read_states(database)[1] == "dead"
+
+
+def test_a_prefix_is_compared_letter_by_letter(database: Database, app: App, known_receivers: None) -> None:
+    with database.read_transaction() as connection:
+        counts = {
+            prefix: callback_receivers.count_retryable(connection, app, ALL_ACCOUNTS, RECEIVER_A, RECEIVER_A + prefix)
+            for prefix in ("/x", "/X", "/%")
+        }
+        assert counts == {"/x": 3, "/X": 1, "/%": 0}
+        assert (
+            callback_receivers.count_retryable(connection, app, ALL_ACCOUNTS, RECEIVER_A, "/x") == 0
+        )  # a URL begins with its scheme
+        assert callback_receivers.count_retryable(connection, app, ALL_ACCOUNTS, RECEIVER_B) == 0
+
+
+def test_all_of_one_receiver_s_are_due_again_from_their_first_attempt_on(
+    database: Database, app: App, known_receivers: None
+) -> None:
+    later = NOW + timedelta(days=1)
+    with database.write_transaction() as connection:
+        assert callback_receivers.retry_by_receiver(connection, app, ["100"], RECEIVER_A, f"{RECEIVER_A}/x", later) == 2
+        assert deliveries.list_due_receivers(connection, later - SECOND) == [RECEIVER_A]
+        claimed = deliveries.claim(connection, RECEIVER_A, later, "x", MINUTE, 9)
+    assert {int(one.delivery.id, 16) for one in claimed} == {1, 2, 4}
+    assert {one.delivery.attempts for one in claimed if int(one.delivery.id, 16) < 4} == {0}
+    found = read_states(database)
+    assert {number for number, state in found.items() if state == "dead"} == {3, 7, 9}  # another's stays as it was

@@ -1,0 +1,153 @@
+"""Rows of ingest on both engines: cursors, refusals, files, awaited recordings; each app has its own."""
+
+import pytest
+
+from ccfs.db.engine import Database
+from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, IngestTotals, SourceCursor
+from ccfs.model.identity.tenancy import App
+from tests.db.sample_rows import MINUTE, NOW, SECOND
+
+CDR_FILE = "/var/log/asterisk/cdr-csv/Master.csv"
+FAR_OFFSET = 5 << 30  # further than 32 bits reach
+
+
+def make_cursor(offset: int, first_line: str = "d1") -> SourceCursor:
+    return SourceCursor(path=CDR_FILE, first_line=first_line, offset=offset, line=offset // 100)
+
+
+def make_expected_recording(name: str, minutes: int = 0) -> ExpectedRecording:
+    return ExpectedRecording(account_id="100", name=name, call_id=f"c-{name}", since=NOW + minutes * MINUTE)
+
+
+def test_a_cursor_is_what_was_last_set(database: Database, app: App, other_app: App) -> None:
+    with database.write_transaction() as connection:
+        assert ingest_state.find_cursor(connection, app, CDR_FILE) is None
+        ingest_state.set_cursor(connection, app, make_cursor(100), NOW)
+        ingest_state.set_cursor(connection, app, make_cursor(FAR_OFFSET), NOW)
+        ingest_state.set_cursor(connection, other_app, make_cursor(7, "d2"), NOW)
+    with database.read_transaction() as connection:
+        assert ingest_state.find_cursor(connection, app, CDR_FILE) == make_cursor(FAR_OFFSET)
+        assert ingest_state.find_cursor(connection, other_app, CDR_FILE) == make_cursor(7, "d2")
+
+
+def test_a_cursor_goes_with_what_was_read(database: Database, app: App) -> None:
+    def fails_late() -> None:
+        with database.write_transaction() as connection:
+            ingest_state.set_cursor(connection, app, make_cursor(100), NOW)
+            raise RuntimeError("the rows could not be kept")
+
+    with pytest.raises(RuntimeError):
+        fails_late()
+    with database.read_transaction() as connection:
+        assert ingest_state.find_cursor(connection, app, CDR_FILE) is None
+
+
+def test_a_refusal_is_kept_once_with_its_first_kilobyte(database: Database, app: App, other_app: App) -> None:
+    line = IngestRejection(file=CDR_FILE, line=7, reason="17 columns, not 18", raw=b"\xff\x00" * 1000)
+    whole = IngestRejection(file=CDR_FILE, line=0, reason="not a text")
+    with database.write_transaction() as connection:
+        assert ingest_state.add_rejections(connection, app, [line, whole, line], NOW) == [line, whole]
+        assert ingest_state.add_rejections(connection, app, [line], NOW + SECOND) == []
+        assert ingest_state.add_rejections(connection, other_app, [line], NOW) == [line]
+    with database.read_transaction() as connection:
+        found = [(refusal, when) for _, refusal, when in ingest_state.list_rejections(connection, app)]
+        assert found == [
+            (whole, NOW),
+            (IngestRejection(file=CDR_FILE, line=7, reason="17 columns, not 18", raw=b"\xff\x00" * 512), NOW),
+        ]
+        assert [refusal for _, refusal, _ in ingest_state.list_rejections(connection, app, limit=1)] == [whole]
+
+
+def test_a_file_is_known_as_it_was_last_seen(database: Database, app: App, other_app: App) -> None:
+    with database.write_transaction() as connection:
+        ingest_state.save_file_state(
+            connection, app, "a.wav", FAR_OFFSET, 1_700_000_000_123_456_789, "waiting", "", NOW
+        )
+        ingest_state.save_file_state(
+            connection, app, "a.wav", FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken", "", NOW
+        )
+        ingest_state.save_file_state(connection, app, "b.wav", 0, 1, "refused", "empty", NOW)
+        ingest_state.save_file_state(connection, other_app, "c.wav", 1, 1, "taken", "", NOW)
+    with database.read_transaction() as connection:
+        assert ingest_state.find_known_files(connection, app, ["a.wav", "b.wav", "c.wav", "d.wav"]) == {
+            "a.wav": (FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken"),
+            "b.wav": (0, 1, "refused"),
+        }
+
+
+def test_a_folder_may_hold_more_files_than_a_question_has_parameters(database: Database, app: App) -> None:
+    names = [f"{number}.wav" for number in range(70_000)]  # PostgreSQL's limit is 65,535, SQLite's may be 32,766
+    with database.write_transaction() as connection:
+        ingest_state.save_file_state(connection, app, names[-1], 1, 1, "taken", "", NOW)
+        assert list(ingest_state.find_known_files(connection, app, names)) == [names[-1]]
+        assert ingest_state.find_known_files(connection, app, []) == {}
+
+
+def test_what_stays_away_is_listed_as_missing_once(database: Database, app: App, other_app: App) -> None:
+    with database.write_transaction() as connection:
+        ingest_state.add_expected_recordings(
+            connection,
+            app,
+            [
+                make_expected_recording("late.wav", 1),
+                make_expected_recording("old.wav"),
+                make_expected_recording("old.wav"),
+            ],
+        )
+        ingest_state.add_expected_recordings(connection, other_app, [make_expected_recording("theirs.wav")])
+        assert ingest_state.list_missing_recordings(connection, app) == []
+        assert ingest_state.mark_missing_recordings(connection, app, NOW, NOW + MINUTE) == [
+            make_expected_recording("old.wav")
+        ]
+        assert ingest_state.mark_missing_recordings(connection, app, NOW, NOW + MINUTE) == []
+        assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("old.wav")]
+        assert ingest_state.mark_missing_recordings(connection, app, NOW + MINUTE, NOW + MINUTE) == [
+            make_expected_recording("late.wav", 1)
+        ]
+        assert ingest_state.list_missing_recordings(connection, app) == [
+            make_expected_recording("old.wav"),
+            make_expected_recording("late.wav", 1),
+        ]
+        assert ingest_state.list_missing_recordings(connection, other_app) == []
+
+
+def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app: App, other_app: App) -> None:
+    with database.write_transaction() as connection:
+        ingest_state.add_expected_recordings(
+            connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
+        )
+        ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
+        names = ["a.wav", "b.wav", "c.wav"]
+        assert ingest_state.find_expected_calls(connection, app, "100", names) == {
+            "a.wav": "c-a.wav",
+            "b.wav": "c-b.wav",
+        }
+        assert ingest_state.find_expected_calls(connection, app, "100", []) == {}
+        assert ingest_state.find_expected_calls(connection, app, "200", names) == {}
+        assert ingest_state.find_expected_calls(connection, other_app, "100", names) == {}
+        ingest_state.mark_arrived(connection, other_app, "100", "a.wav")
+        ingest_state.mark_arrived(connection, app, "200", "a.wav")
+        assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("a.wav")]
+        for name in ("a.wav", "b.wav", "never-awaited.wav"):
+            ingest_state.mark_arrived(connection, app, "100", name)
+        assert ingest_state.list_missing_recordings(connection, app) == []
+        assert ingest_state.find_expected_calls(connection, app, "100", names) == {}
+
+
+def test_the_state_counts_over_all_apps(database: Database, app: App, other_app: App) -> None:
+    with database.write_transaction() as connection:
+        assert ingest_state.count_totals(connection) == IngestTotals(
+            rejected=0, expected=0, missing=0, last_read_at=None
+        )
+        ingest_state.add_rejections(connection, app, [IngestRejection(file=CDR_FILE, line=1, reason="odd")], NOW)
+        ingest_state.add_expected_recordings(
+            connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
+        )
+        ingest_state.add_expected_recordings(connection, other_app, [make_expected_recording("c.wav")])
+        ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
+        ingest_state.set_cursor(connection, app, make_cursor(1), NOW)
+        ingest_state.set_cursor(connection, other_app, make_cursor(1), NOW + SECOND)
+        assert ingest_state.count_totals(connection) == IngestTotals(
+            rejected=1, expected=2, missing=1, last_read_at=NOW + SECOND
+        )

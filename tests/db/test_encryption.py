@@ -1,0 +1,110 @@
+"""Secrets at rest: never in clear in the database's files, opened by every node key, sealed by the newest."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system import tenants
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import AccessKey, App
+from tests.db import sample_rows
+from tests.db.child_processes import run_in_processes
+from tests.db.sample_rows import NOW
+
+SK = "kL9-this-must-not-be-found-Zq3"
+OLD_KEY, NEW_KEY, UNKNOWN_KEY = (Fernet.generate_key().decode() for _ in range(3))
+
+
+def test_an_sk_never_stands_in_the_files_of_the_database(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
+    upgrade(database)
+    with database.write_transaction() as connection:
+        app = sample_rows.add_app(connection)
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
+        tenants.reencrypt_keys(connection, SecretBox((NEW_KEY, OLD_KEY)))
+    while_open = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    database.close()
+    afterwards = (tmp_path / "ccfs.db").read_bytes()
+    assert app.ak.encode() in while_open["ccfs.db-wal"]  # so the search would find what is there
+    assert app.ak.encode() in afterwards
+    assert not any(SK.encode() in data for data in (*while_open.values(), afterwards))
+
+
+def test_node_keys_rotate_by_their_list(database: Database, app: App) -> None:
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
+    both = SecretBox((NEW_KEY, OLD_KEY))
+    with database.write_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, both)] == [SK]
+        with pytest.raises(OperatorError, match="none of the node's keys"):
+            tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))
+        assert tenants.reencrypt_keys(connection, both) == 1
+    with database.read_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))] == [SK]
+        with pytest.raises(OperatorError):
+            tenants.list_active_keys(connection, SecretBox((OLD_KEY,)))
+
+
+def test_resealing_without_the_old_key_changes_nothing(database: Database, app: App) -> None:
+    with database.write_transaction() as connection:
+        tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
+    with pytest.raises(OperatorError, match="none of the node's keys"), database.write_transaction() as connection:
+        tenants.reencrypt_keys(connection, SecretBox((NEW_KEY,)))
+    with database.read_transaction() as connection:
+        assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((OLD_KEY,)))] == [SK]
+
+
+@pytest.mark.parametrize("secret", ["", SK, "秘密", "x" * 10_000])
+def test_a_sealed_secret_opens_and_is_sealed_differently_each_time(secret: str) -> None:
+    sealer = SecretBox((NEW_KEY, OLD_KEY))
+    assert sealer.decrypt(sealer.encrypt(secret)) == secret
+    assert sealer.encrypt(secret) != sealer.encrypt(secret)
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    ["", "nonsense", Fernet(UNKNOWN_KEY).encrypt(b"secret").decode()],
+    ids=["nothing", "nonsense", "by another key"],
+)
+def test_what_none_of_the_keys_sealed_does_not_open(sealed: str) -> None:
+    with pytest.raises(OperatorError, match="none of the node's keys"):
+        SecretBox((NEW_KEY, OLD_KEY)).decrypt(sealed)
+
+
+@pytest.mark.parametrize("keys", [(), ("short",), (OLD_KEY, "schlüssel"), (OLD_KEY[:-4],)])
+def test_what_is_no_key_is_misuse(keys: tuple[str, ...]) -> None:
+    with pytest.raises(OperatorError, match="node key"):
+        SecretBox(keys)
+
+
+def test_the_key_file_is_for_its_owner_only_and_is_made_once(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+    keys = load_or_create_keys(folder)
+    assert load_or_create_keys(folder) == keys
+    assert [path.name for path in folder.iterdir()] == ["node.keys"]
+    assert stat.S_IMODE((folder / "node.keys").stat().st_mode) == 0o600
+    SecretBox(keys)
+
+
+def test_the_key_file_holds_a_key_a_line_the_newest_first(tmp_path: Path) -> None:
+    (tmp_path / "node.keys").write_text(f"{NEW_KEY}\n\n{OLD_KEY}\n")
+    assert load_or_create_keys(tmp_path) == (NEW_KEY, OLD_KEY)
+
+
+def test_processes_that_make_the_key_file_at_once_agree(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    answers = run_in_processes(5, "node_keys", folder)
+    assert answers == [answers[0]] * 5
+    assert answers[0] == list(load_or_create_keys(folder))
+    assert [path.name for path in folder.iterdir()] == ["node.keys"]
+
+
+def test_an_access_key_does_not_show_its_secret() -> None:
+    key = AccessKey(id=1, app=App(id=1, ak="AK-acme", name="acme"), ak="AK-acme", sk=SK)
+    assert SK not in repr(key)
+    assert SK not in f"{key!s} {[key]}"

@@ -1,0 +1,186 @@
+"""How databases are opened, read and written: what is durable, who waits for whom, who sees what."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from ccfs.db import schema
+from ccfs.db.engine import BUSY_TIMEOUT_MS, Database, open_database
+from ccfs.db.system import tenants
+from ccfs.db.tenant import voice_files
+from ccfs.model.errors import OperatorError
+from ccfs.model.identity.tenancy import App
+from tests.db import sample_rows
+from tests.db.child_processes import run_in_processes
+
+SOON = BUSY_TIMEOUT_MS / 3000  # seconds; far less than a writer would wait for another
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS}
+
+
+def read_change_number(database: Database) -> int:
+    with database.read_transaction() as connection:
+        return tenants.get_version(connection)
+
+
+def read_pragmas(connection: sa.Connection) -> dict[str, object]:
+    return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
+
+
+def test_every_connection_to_sqlite_is_durable_and_checks_keys(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
+    connections = [database.engine.connect() for _ in range(12)]  # more than the pool keeps
+    assert [read_pragmas(connection) for connection in connections] == [PRAGMAS] * 12
+    for connection in connections:
+        connection.close()
+    with database.read_transaction() as reader, database.write_transaction() as writer:
+        assert read_pragmas(reader) == read_pragmas(writer) == database.autocommit_read(read_pragmas) == PRAGMAS
+    database.close()
+
+
+def test_foreign_keys_are_held(database: Database, app: App) -> None:
+    with database.write_transaction() as connection:
+        sample_rows.add_account(connection, app, "100", 8)
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
+        connection.execute(sa.delete(schema.accounts))
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
+        connection.execute(sa.delete(schema.apps))
+    with pytest.raises(IntegrityError), database.write_transaction() as connection:
+        voice_files.add(connection, App(id=-1, ak="none", name="none"), sample_rows.make_voice_file())
+
+
+def test_what_a_block_wrote_is_undone_when_it_raises(database: Database) -> None:
+    def fails_late() -> None:
+        with database.write_transaction() as connection:
+            sample_rows.add_app(connection)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_late()
+    with database.read_transaction() as connection:
+        assert tenants.list_apps(connection) == []
+
+
+def test_writing_threads_queue(database: Database) -> None:
+    def change() -> None:
+        for _ in range(25):
+            with database.write_transaction() as connection:
+                tenants.get_version(connection)
+                tenants.bump_version(connection)
+
+    before = read_change_number(database)
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert read_change_number(database) == before + 100
+
+
+def test_writing_processes_queue(database: Database, url: str) -> None:
+    before = read_change_number(database)
+    assert run_in_processes(3, "change_often", url, 20) == [20] * 3
+    assert read_change_number(database) == before + 60
+
+
+def test_a_second_writer_of_sqlite_waits_before_it_reads_and_so_loses_nothing(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
+    schema.METADATA.create_all(database.engine)
+    seen: list[int] = []
+
+    def second() -> None:
+        with database.write_transaction() as connection:
+            seen.append(tenants.get_version(connection))
+
+    with database.write_transaction() as connection:
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.1)
+        assert seen == []
+        tenants.bump_version(connection)
+    thread.join()
+    assert seen == [1]
+    database.close()
+
+
+def test_a_reader_never_waits_for_a_writer_nor_sees_half_of_its_work(database: Database) -> None:
+    with database.write_transaction() as connection:
+        sample_rows.add_app(connection)
+        begin = time.monotonic()
+        with database.read_transaction() as reader:
+            assert tenants.list_apps(reader) == []
+        assert time.monotonic() - begin < SOON
+    with database.read_transaction() as reader:
+        assert len(tenants.list_apps(reader)) == 1
+
+
+def test_a_writer_never_waits_for_a_reader_who_goes_on_seeing_one_moment(database: Database) -> None:
+    with database.read_transaction() as reader:
+        assert tenants.list_apps(reader) == []
+        begin = time.monotonic()
+        with database.write_transaction() as connection:
+            sample_rows.add_app(connection)
+        assert time.monotonic() - begin < SOON
+        assert tenants.list_apps(reader) == []
+    with database.read_transaction() as reader:
+        assert len(tenants.list_apps(reader)) == 1
+
+
+def test_what_is_read_cannot_be_committed_by_mistake(database: Database) -> None:
+    with database.read_transaction() as connection:
+        try:
+            sample_rows.add_app(connection)
+        except sa.exc.DBAPIError:
+            assert not database.is_sqlite  # PostgreSQL refuses it; SQLite forgets it
+    with database.read_transaction() as connection:
+        assert tenants.list_apps(connection) == []
+
+
+def test_each_look_up_on_sqlite_sees_the_newest_commit(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
+    schema.METADATA.create_all(database.engine)
+    for count in range(3):
+        assert len(database.autocommit_read(tenants.list_apps)) == count
+        with database.write_transaction() as connection:
+            sample_rows.add_app(connection, str(count))
+    with pytest.raises(sa.exc.OperationalError):
+        database.autocommit_read(lambda connection: connection.execute(sa.text("SELECT * FROM no_such_table")))
+    assert len(database.autocommit_read(tenants.list_apps)) == 3  # after a failure, too
+    database.close()
+
+
+def test_a_database_that_answers_is_ready(database: Database) -> None:
+    assert database.is_ready()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_that_does_not_answer_is_not_ready(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "letter").write_bytes(b"Dear Sir or Madam, " * 100)
+    urls = {"sqlite": f"sqlite:///{tmp_path}/letter", "postgresql": f"postgresql://ccfs@/ccfs?host={tmp_path}"}
+    database = open_database(urls[kind])
+    assert not database.is_ready()
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["", "ccfs.db", "mysql://ccfs@db.example/ccfs", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_of_another_kind_is_misuse_and_names_the_setting(url: str) -> None:
+    with pytest.raises(OperatorError, match="database_url"):
+        open_database(url)
+
+
+def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/a/b/ccfs.db")
+    assert database.is_ready()
+    assert (tmp_path / "a/b/ccfs.db").is_file()
+    database.close()
+
+
+def test_the_options_of_the_operators_own_url_are_kept(postgres_url: str) -> None:
+    database = open_database(postgres_url + "&options=-csearch_path%3Dcalls&connect_timeout=3")
+    with database.read_transaction() as connection:
+        assert connection.execute(sa.text("SHOW search_path")).scalar() == "calls"
+        assert connection.execute(sa.text("SHOW timezone")).scalar() == "UTC"
+    database.close()

@@ -1,0 +1,102 @@
+"""A PostgreSQL that says nothing, behind a line that takes everything: who asks is told so in bounded time, and together."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from ccfs.blobs.interface import LocationUnreachable
+from ccfs.blobs.registry import Locations
+from ccfs.db.encryption import SecretBox, load_or_create_keys
+from ccfs.db.engine import Database, open_database
+from ccfs.db.migrations.runner import upgrade
+from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.model.errors import FileUnavailable
+from tests import servers
+from tests.db.sample_rows import NOW
+from tests.proxies import Proxy, ProxyMode, run_proxy
+from tests.workers.callbacks.callback_node import wait_until
+
+READ_TIMEOUT_SECONDS = 1.0  # seconds
+CONNECT_TIMEOUT_SECONDS = 2  # seconds to connect, the least that the driver takes
+THREAD_COUNT = 40
+MAX_WAIT_SECONDS = 20.0  # seconds in which the busiest machine is through: to wait for the server would take for ever
+
+
+@pytest.fixture
+def database_proxy(postgres_url: str) -> Iterator[Proxy]:
+    """What lies between us and the server."""
+    with run_proxy(f"{make_url(postgres_url).query['host']}/.s.PGSQL.5432") as found:
+        yield found
+
+
+@pytest.fixture
+def database(postgres_url: str, database_proxy: Proxy) -> Iterator[Database]:
+    """A database behind the line, known to answer."""
+    with servers.create_database(postgres_url) as url:
+        name = make_url(url).database
+        found = open_database(
+            f"postgresql://postgres@127.0.0.1:{database_proxy.port}/{name}?connect_timeout={CONNECT_TIMEOUT_SECONDS}"
+        )
+        upgrade(found)
+        found.read_timeout.seconds = READ_TIMEOUT_SECONDS
+        yield found
+        found.close()
+
+
+def test_what_is_asked_fails_in_time_and_works_again_afterwards(database: Database, database_proxy: Proxy) -> None:
+    database_proxy.mode = ProxyMode.SILENT
+    began = time.monotonic()
+    assert not database.is_ready()
+    assert READ_TIMEOUT_SECONDS <= time.monotonic() - began < MAX_WAIT_SECONDS
+    database_proxy.mode = ProxyMode.PASS
+    wait_until(database.is_ready)
+
+
+def test_a_transaction_in_the_middle_fails_in_time(database: Database, database_proxy: Proxy) -> None:
+    began = time.monotonic()
+    with database.engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        database_proxy.mode = ProxyMode.SILENT
+        with pytest.raises(OperationalError):
+            connection.execute(sa.text("SELECT 1"))
+    assert time.monotonic() - began < MAX_WAIT_SECONDS
+    database_proxy.mode = ProxyMode.PASS
+    wait_until(database.is_ready)
+
+
+def test_what_takes_long_and_may_is_waited_for(database: Database) -> None:
+    database.read_timeout.seconds = None
+    with database.read_transaction() as connection:
+        assert connection.execute(sa.text(f"SELECT 1 FROM pg_sleep({2 * READ_TIMEOUT_SECONDS})")).scalar_one() == 1
+
+
+def test_all_who_want_the_picture_wait_at_the_same_time(
+    database: Database, database_proxy: Proxy, tmp_path: Path
+) -> None:
+    pictures = TenantCache(database, SecretBox(load_or_create_keys(tmp_path)))
+    pictures.get_snapshot(NOW)
+    pictures.invalidate()
+    database_proxy.mode = ProxyMode.SILENT
+
+    def ask(_number: int) -> None:
+        with pytest.raises((SQLAlchemyError, FileUnavailable)):
+            pictures.get_snapshot(NOW)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(THREAD_COUNT) as pool:
+        list(pool.map(ask, range(THREAD_COUNT)))
+    assert time.monotonic() - began < MAX_WAIT_SECONDS < THREAD_COUNT * READ_TIMEOUT_SECONDS  # as one, and not in turn
+    database_proxy.mode = ProxyMode.PASS
+    assert pictures.get_snapshot(NOW).keys == {}
+
+
+def test_locations_are_unreachable_without_their_rows(database: Database, database_proxy: Proxy) -> None:
+    database_proxy.mode = ProxyMode.SILENT
+    with pytest.raises(LocationUnreachable, match="database"):
+        Locations(database, "a", lambda place: pytest.fail(place.id)).get_configs()

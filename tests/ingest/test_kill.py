@@ -1,0 +1,38 @@
+"""Processes that are killed at random moments leave nothing half done. The long runs are scripts/soak's."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests import servers
+from tests.cli.command import ROOT
+
+
+def run_soak(module: str, folder: Path, *arguments: object) -> Any:
+    """What a program of tests/soak found."""
+    command = [sys.executable, "-m", f"tests.soak.{module}", str(folder), *map(str, arguments)]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_ingest_that_is_killed_again_and_again_ends_like_one_that_is_not(tmp_path: Path) -> None:
+    found = run_soak("ingest_kill", tmp_path, 6, 7)
+    assert found["kills"] == 6
+    assert found["recordings"] > 80
+
+
+def test_so_does_one_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    with servers.create_database(postgres_url) as url:
+        assert run_soak("ingest_kill", tmp_path, 3, 7, url)["kills"] == 3
+
+
+def test_uploads_that_were_answered_survive_a_server_that_is_killed(tmp_path: Path) -> None:
+    assert run_soak("upload_kill", tmp_path, 1, 7)["answered"] > 0
+
+
+def test_an_ingest_takes_no_more_memory_for_more_lines(tmp_path: Path) -> None:
+    assert run_soak("million_lines", tmp_path, 16_000, 80)["peak_mb"] < 300

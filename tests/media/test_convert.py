@@ -1,0 +1,304 @@
+"""Recordings of every kind that a switch leaves: told apart, stored without loss, measured."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccfs.media import convert
+from ccfs.media.convert import HEAD_BYTES, AudioKind, Coding, UnknownAudio, convert_audio, detect_kind, measure_duration
+from ccfs.model.recordings.wav import A_LAW, MU_LAW, PCM, build_header, read_format
+
+# 113 frames of speech, made with sox from the demo's agent-en-02.wav.
+SPEECH_GSM = (Path(__file__).parent / "audio" / "order-number.gsm").read_bytes()
+# Its samples as sox 14.4.2 (libgsm) and ffmpeg 5.1 both decode them.
+SPEECH_PCM_SHA256 = "d24e163cee8333bfc81e9c32b1d0bc09bd10f16074482230ad66fd8100ce8371"
+
+WAV = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8000) + b"\xd5" * 8000
+MPEG_FRAME = b"\xff\xfb\x90\x44"  # MPEG-1 layer III, 128 kbit/s, 44.1 kHz
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """How a test makes a compressed file: names as FFmpeg has them."""
+
+    file: str
+    codec: str
+    rate: int
+    samples: Literal["s16", "s16p", "fltp"]
+    layout: str = "mono"
+
+
+G722 = Encoder(file="g722", codec="g722", rate=16000, samples="s16")
+MP3 = Encoder(file="mp3", codec="libmp3lame", rate=16000, samples="s16p")
+OPUS = Encoder(file="ogg", codec="libopus", rate=48000, samples="s16")
+VORBIS = Encoder(file="ogg", codec="vorbis", rate=16000, samples="fltp", layout="stereo")
+
+
+def make_tone(rate: int, seconds: float) -> np.ndarray:
+    """440 Hz in 16-bit samples."""
+    return (8000 * np.sin(2 * np.pi * 440 * np.arange(round(rate * seconds)) / rate)).astype(np.int16)
+
+
+def encode_tone(encoder: Encoder, seconds: float) -> bytes:
+    """The tone in a compressed file."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=encoder.file) as container:
+        stream = container.add_stream(encoder.codec, rate=encoder.rate, options={"strict": "experimental"})
+        assert isinstance(stream, AudioStream)
+        stream.layout = encoder.layout
+        frame = av.AudioFrame.from_ndarray(make_tone(encoder.rate, seconds)[None, :], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = encoder.rate, 0
+        resampler = av.AudioResampler(encoder.samples, encoder.layout, encoder.rate, stream.frame_size)
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(piece))
+    return file.getvalue()
+
+
+def convert_recording(name: str, recording: bytes) -> tuple[str, bytes]:
+    """The extension and the bytes that a recording is stored with."""
+    target = io.BytesIO()
+    extension = convert_audio(io.BytesIO(recording), detect_kind(name, recording[:HEAD_BYTES]), target)
+    return extension, target.getvalue()
+
+
+def measure_seconds(name: str, recording: bytes) -> float:
+    return measure_duration(io.BytesIO(recording), detect_kind(name, recording[:HEAD_BYTES]))
+
+
+def read_payload(wav: bytes) -> bytes:
+    found = read_format(wav, len(wav))
+    return wav[found.data_offset : found.data_offset + found.data_size]
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "rate"),
+    [
+        ("1763800000.1.alaw", Coding.A_LAW, 8000),
+        ("q.alw", Coding.A_LAW, 8000),
+        ("q.ulaw", Coding.MU_LAW, 8000),
+        ("q.mu", Coding.MU_LAW, 8000),
+        ("q.pcm", Coding.MU_LAW, 8000),
+        ("q.sln", Coding.LINEAR, 8000),
+        ("q.raw", Coding.LINEAR, 8000),
+        ("q.sln16", Coding.LINEAR, 16000),
+        ("q.sln44", Coding.LINEAR, 44100),
+        ("q.sln192", Coding.LINEAR, 192000),
+        ("q.GSM", Coding.GSM, 8000),
+        ("/var/spool.d/monitor/q.g722", Coding.G722, 16000),
+        ("q.mp3", Coding.MP3, 0),
+    ],
+)
+def test_a_headerless_file_is_known_by_its_name(name: str, coding: Coding, rate: int) -> None:
+    assert detect_kind(name, b"\xd5" * 100) == AudioKind(coding=coding, rate=rate)
+
+
+@pytest.mark.parametrize(
+    "name", ["q.wav", "q.WAV", "q.wav49", "q.wav16", "1054597.V3", "q.v3", "q.gsm", "no-extension"]
+)
+def test_a_riff_file_is_a_wav_whatever_its_name(name: str) -> None:
+    assert detect_kind(name, WAV) == AudioKind(coding=Coding.RIFF)
+
+
+@pytest.mark.parametrize(
+    ("head", "coding"),
+    [(b"OggS\0\2", Coding.OGG), (b"ID3\4\0\0\0\0\2\1", Coding.MP3), (MPEG_FRAME, Coding.MP3)],
+)
+def test_compressed_files_are_known_by_their_first_bytes(head: bytes, coding: Coding) -> None:
+    assert detect_kind("recording", head + bytes(100)).coding is coding
+
+
+def test_quiet_mu_law_is_not_taken_for_mpeg() -> None:
+    assert detect_kind("q.ulaw", MPEG_FRAME + bytes(100)).coding is Coding.MU_LAW
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "reason"),
+    [
+        ("q.wav", b"", "^empty$"),
+        ("q.wav", b"\xd5" * 100, "named .wav, but has no RIFF/WAVE header"),
+        ("1054597.V3", bytes(100), "named .v3, but has no RIFF/WAVE header"),
+        ("q.opus", bytes(100), "named .opus, but has no Ogg header"),
+        ("q.wav", b"RIFF\0\0\0\0AVI ", "no RIFF/WAVE header"),
+        ("q.txt", b"hello", "extension 'txt', first bytes 68656c6c"),
+        ("alaw", b"\xd5\xd5", "no known audio"),
+        ("q.bin", b"\xff\xfb\xf0\x44", "no known audio"),  # MPEG's sync with a bit rate that does not exist
+    ],
+)
+def test_what_is_not_known_is_refused_with_a_reason(name: str, head: bytes, reason: str) -> None:
+    with pytest.raises(UnknownAudio, match=reason):
+        detect_kind(name, head)
+
+
+@given(st.sampled_from(["alaw", "ulaw", "sln", "sln16", "sln192"]), st.binary(min_size=1, max_size=400))
+def test_wrapping_loses_nothing(extension: str, samples: bytes) -> None:
+    kind = detect_kind(f"q.{extension}", b"\xd5")
+    target = io.BytesIO()
+    assert convert_audio(io.BytesIO(samples), kind, target) == ".wav"
+    wav = target.getvalue()
+    assert read_payload(wav) == samples
+    assert int.from_bytes(wav[4:8], "little") + 8 == len(wav)
+    assert len(wav) % 2 == 0
+    assert read_format(wav, len(wav)).duration == measure_duration(io.BytesIO(samples), kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "bits", "rate"),
+    [("q.alaw", A_LAW, 8, 8000), ("q.pcm", MU_LAW, 8, 8000), ("q.sln16", PCM, 16, 16000)],
+)
+def test_a_wrapped_file_says_what_it_holds(name: str, tag: int, bits: int, rate: int) -> None:
+    found = read_format(convert_recording(name, b"\xd5" * 320)[1], 1000)
+    assert (found.tag, found.bits, found.rate, found.channels) == (tag, bits, rate, 1)
+
+
+def test_files_of_more_than_one_piece_are_copied_whole() -> None:
+    samples = bytes(range(256)) * 2000
+    assert read_payload(convert_recording("q.sln", samples)[1]) == samples
+    assert measure_seconds("q.sln", samples) == 32.0
+
+
+def test_a_wav_is_stored_as_it_is() -> None:
+    assert convert_recording("1054597.V3", WAV) == (".wav", WAV)
+    assert measure_seconds("1054597.V3", WAV) == 1.0
+
+
+@pytest.mark.parametrize("encoder", [MP3, VORBIS, OPUS], ids=["mp3", "vorbis", "opus"])
+def test_mp3_and_ogg_are_stored_as_they_are(encoder: Encoder) -> None:
+    recording = encode_tone(encoder, 2)
+    assert convert_recording(f"q.{encoder.file}", recording) == (f".{encoder.file}", recording)
+    assert measure_seconds(f"q.{encoder.file}", recording) == pytest.approx(2, abs=0.15)
+
+
+@pytest.mark.parametrize("encoder", [VORBIS, OPUS], ids=["vorbis", "opus"])
+def test_an_ogg_of_a_single_page_is_measured_right(encoder: Encoder) -> None:
+    assert measure_seconds("q.ogg", encode_tone(encoder, 0.3)) == pytest.approx(0.3, abs=0.1)
+
+
+def test_an_mp3_tagged_in_another_alphabet_is_taken() -> None:
+    tag = (
+        b"ID3\3\0\0\0\0\0\x12" + b"TIT2" + b"\0\0\0\x08\0\0" + b"\0\xc4\xe3\xba\xc3 \xb2\xbb"
+    )  # GBK, said to be Latin-1
+    recording = tag + b"TAG" + b"\xc4\xe3" * 10 + encode_tone(MP3, 1)
+    assert convert_recording("q.mp3", recording) == (".mp3", recording)
+
+
+def test_gsm_is_decoded_to_the_samples_that_other_decoders_give() -> None:
+    extension, wav = convert_recording("q.gsm", SPEECH_GSM)
+    found = read_format(wav, len(wav))
+    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", PCM, 8000, 16, 1)
+    assert hashlib.sha256(read_payload(wav)).hexdigest() == SPEECH_PCM_SHA256
+    assert found.duration == measure_seconds("q.gsm", SPEECH_GSM) == 2.26
+
+
+@pytest.mark.parametrize("tail", [1, 32])
+def test_gsm_cut_within_a_frame_keeps_all_whole_frames(tail: int) -> None:
+    cut = SPEECH_GSM[: 100 * 33 + tail]
+    assert convert_recording("q.gsm", cut) == convert_recording("q.gsm", SPEECH_GSM[: 100 * 33])
+    assert measure_seconds("q.gsm", cut) == 2.0
+
+
+def test_g722_is_decoded_to_the_tone_that_was_recorded() -> None:
+    recording = encode_tone(G722, 2)
+    extension, wav = convert_recording("q.g722", recording)
+    found = read_format(wav, len(wav))
+    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", PCM, 16000, 16, 1)
+    assert found.duration == measure_seconds("q.g722", recording) == 2.0
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(read_payload(wav), dtype="<i2")))
+    assert np.argmax(spectrum) / 2.0 == 440
+
+
+@pytest.mark.parametrize("name", ["q.gsm", "q.g722"])
+def test_decoding_does_not_depend_on_the_size_of_the_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = SPEECH_GSM if name == "q.gsm" else encode_tone(G722, 1)
+    at_once = convert_recording(name, recording)
+    monkeypatch.setattr(convert, "_CHUNK_BYTES", 33 * 2)
+    assert convert_recording(name, recording) == at_once
+
+
+@pytest.mark.parametrize(
+    ("name", "recording", "reason"),
+    [
+        ("q.gsm", SPEECH_GSM[:20], "less than one GSM frame"),
+        ("q.gsm", bytes(330), "broken gsm"),
+        ("q.gsm", SPEECH_GSM[:330] + b"\0" + SPEECH_GSM[330:], "broken gsm"),
+        ("q.mp3", bytes(5000), "broken mp3|no audio"),
+        ("q.mp3", b"ID3\3\0\0\0\0\0\0" + b"junk" * 500, "broken mp3|no audio"),
+        ("q.ogg", b"OggS" + bytes(3000), "broken ogg|no audio"),
+        ("q.wav", WAV[:30], "not a WAV: truncated"),
+    ],
+)
+def test_broken_files_are_refused_with_a_reason(name: str, recording: bytes, reason: str) -> None:
+    with pytest.raises(UnknownAudio, match=reason):
+        convert_recording(name, recording)
+
+
+def test_an_empty_file_is_refused() -> None:
+    with pytest.raises(UnknownAudio, match=r"^empty$"):
+        convert_audio(io.BytesIO(), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+
+
+def test_more_samples_than_a_wav_can_hold_are_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "q.sln", "w+b") as sparse:
+        sparse.truncate(2**32)
+        with pytest.raises(UnknownAudio, match="too long for a WAV"):
+            convert_audio(sparse, AudioKind(coding=Coding.LINEAR, rate=8000), io.BytesIO())
+
+
+class ShrinkingFile(io.BytesIO):
+    """A file that loses its second half after it was measured."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.truncate(len(self.getvalue()) // 2)
+        return super().read(size)
+
+
+def test_a_file_that_shrinks_meanwhile_is_refused() -> None:
+    with pytest.raises(UnknownAudio, match="became shorter"):
+        convert_audio(ShrinkingFile(bytes(1000)), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+
+
+def test_a_file_is_measured_by_its_path_too(tmp_path: Path) -> None:
+    path = tmp_path / "q.gsm"
+    path.write_bytes(SPEECH_GSM)
+    assert (
+        measure_duration(path, detect_kind(path.name, SPEECH_GSM))
+        == measure_duration(str(path), detect_kind(path.name, SPEECH_GSM))
+        == 2.26
+    )
+
+
+HOSTILE_FILES = {
+    "q.gsm": SPEECH_GSM[:990],
+    "q.wav": WAV[:500],
+    "q.mp3": encode_tone(MP3, 0.3),
+    "q.ogg": encode_tone(VORBIS, 0.3),
+    "q.opus": encode_tone(OPUS, 0.3),
+}
+
+
+@settings(max_examples=300, deadline=1000)
+@given(
+    st.sampled_from(sorted(HOSTILE_FILES)),
+    st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 3), st.binary(max_size=4)), max_size=8),
+)
+def test_damaged_files_are_taken_or_refused_and_nothing_else(name: str, damage: list[tuple[int, int, bytes]]) -> None:
+    recording = HOSTILE_FILES[name]
+    for at, lost, instead in damage:
+        at %= len(recording) + 1
+        recording = recording[:at] + instead + recording[at + lost :]
+    try:
+        extension, kept = convert_recording(name, recording)
+        seconds = measure_seconds(name, recording)
+    except UnknownAudio:
+        return
+    assert extension in (".wav", ".mp3", ".ogg")
+    assert len(kept) >= 44
+    assert 0 <= seconds < 60

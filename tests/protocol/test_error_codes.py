@@ -1,0 +1,70 @@
+"""The one table of codes: the manual's lines word for word, every error in it, ours outside the manual's range."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ccfs.model import errors
+from ccfs.protocol.error_codes import RESULT_CODES, SUCCESS, find_code, format_text
+
+# D0835, with {param} filled in as "fileName"; 0300008, 0300009 and 0300013 belong to what is not built yet.
+MANUAL_CODES = {
+    "0300001": (errors.NullParameter, "The value of fileName cannot be null."),
+    "0300002": (errors.EmptyParameter, "The value of fileName cannot be an empty string."),
+    "0300003": (errors.ValueTooLong, "The length of fileName is too long."),
+    "0300004": (errors.InvalidFormat, "The format of fileName is incorrect."),
+    "0300005": (errors.ValueTooShort, "The length of fileName is too short."),
+    "0300006": (errors.UnsupportedVersion, "The value of version is error, current version is fileName ."),
+    "0300007": (errors.EmptyBody, "The params of requestBody is null."),
+    "0300010": (errors.InvalidDate, "The date in the value of fileName is in an incorrect format."),
+    "0300011": (errors.NoFile, "The file does not exist."),
+    "0300012": (errors.NoData, "No data found."),
+    "0300013": (errors.BeginAfterEnd, "The beginTime cannot be later than the endTime."),
+    "010106": (errors.EmptyToken, "Parameter token is empty."),
+}
+
+
+def iter_errors(kind: type[errors.CcfsError]) -> Iterator[type[errors.CcfsError]]:
+    """The error and all below it."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from iter_errors(below)
+
+
+@pytest.mark.parametrize("code", MANUAL_CODES)
+def test_a_code_of_the_manual_has_the_manuals_text(code: str) -> None:
+    kind, text = MANUAL_CODES[code]
+    assert find_code(kind("fileName")).code == code
+    assert format_text(kind("fileName"), "en") == text
+
+
+def test_success_is_a_single_zero() -> None:
+    assert SUCCESS[:2] == ("0", "success")
+
+
+@pytest.mark.parametrize("kind", list(iter_errors(errors.CcfsError)))
+def test_every_error_has_a_code_and_a_text_in_both_languages(kind: type[errors.CcfsError]) -> None:
+    row = find_code(kind("fileName"))
+    assert row.code.isdigit()
+    for language in ("en", "zh"):
+        text = format_text(kind("fileName"), language)
+        assert text
+        assert "{" not in text
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = [row.code for row in RESULT_CODES.values()]
+    assert len(set(codes)) == len(codes)
+
+
+def test_codes_of_our_own_lie_outside_the_manuals_range() -> None:
+    ours = {row.code for row in RESULT_CODES.values()} - MANUAL_CODES.keys() - {"401", "403"}
+    assert all(code.startswith("0390") or code == "010107" for code in ours)
+
+
+def test_an_error_that_is_not_in_the_table_looks_like_what_it_is_a_kind_of() -> None:
+    assert find_code(errors.OperatorError("x")).code == "0390000"
+
+
+def test_a_brace_in_a_value_is_only_a_brace() -> None:
+    assert format_text(errors.NullParameter("{0.__class__}"), "en") == "The value of {0.__class__} cannot be null."

@@ -1,9 +1,0 @@
-"""The long run of many_questions.py; scripts/soak runs it, scripts/test does not."""
-
-from tests.soak.many_questions import both
-
-
-def test_no_question_reads_a_million_rows(postgres_url: str) -> None:
-    for found in both(1_000_000, postgres_url):
-        print(found)
-        assert not found["scans"]

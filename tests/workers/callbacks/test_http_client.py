@@ -1,0 +1,280 @@
+"""Callbacks against real sockets of this machine: what is sent, what comes of each receiver, which connections are kept."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ccfs.model.exports.delivery import AttemptOutcome
+from ccfs.workers.callbacks.connection_pool import ConnectionPool
+from ccfs.workers.callbacks.http_client import STORED_RESPONSE_BYTES, CallbackHttpClient
+from ccfs.workers.callbacks.safe_network import ExchangeLimits
+from tests import receivers
+from tests.receivers import (
+    Behaviour,
+    CallbackReceiver,
+    make_closed_receiver,
+    respond_with,
+    run_receiver,
+    run_unreachable_receiver,
+    send_raw,
+)
+from tests.workers.callbacks.callback_node import wait_until
+
+NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
+LONG_TIMEOUTS = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)
+SHORT_TIMEOUTS = ExchangeLimits(connect_seconds=0.8, send_seconds=0.8, receive_seconds=0.8, total_seconds=2.0)
+MAX_BODY_BYTES = (
+    20_000  # milliseconds that it may take to give up, where the machine is busy: far less than a receiver goes on
+)
+BODY = b'{"request":{"version":"2.0"}}'
+
+
+@pytest.fixture
+def http_client() -> Iterator[CallbackHttpClient]:
+    """One with much patience."""
+    with CallbackHttpClient(limits=LONG_TIMEOUTS, now=lambda: NOW) as egress:
+        yield egress
+
+
+@pytest.fixture
+def impatient_client() -> Iterator[CallbackHttpClient]:
+    """One with little."""
+    with CallbackHttpClient(limits=SHORT_TIMEOUTS, now=lambda: NOW) as egress:
+        yield egress
+
+
+def post_callback(egress: CallbackHttpClient, to: CallbackReceiver, body: bytes = BODY) -> AttemptOutcome:
+    """A callback to a receiver that is bound by its address."""
+    return egress.post(to.url, {}, body, allowed_prefixes=[to.prefix])
+
+
+def get_failure(egress: CallbackHttpClient, behaviour: Behaviour) -> str:
+    with run_receiver(behaviour) as there:
+        return post_callback(egress, there).failure
+
+
+class TestWhatIsSent:
+    """The request, as it was signed."""
+
+    def test_a_callback_is_sent_as_given_with_host_and_length_where_they_lack(
+        self, http_client: CallbackHttpClient
+    ) -> None:
+        with run_receiver() as there:
+            headers = {"Content-Type": "application/json;charset=UTF-8", "Accept": "*/*"}
+            outcome = http_client.post(there.prefix + "cb%20x?y=1&z", headers, BODY, allowed_prefixes=[there.prefix])
+        (got,) = there.received
+        assert (got.method, got.target, got.body) == ("POST", "/cb%20x?y=1&z", BODY)
+        assert got.headers == {
+            "host": f"127.0.0.1:{there.port}",
+            "content-length": str(len(BODY)),
+            "content-type": "application/json;charset=UTF-8",
+            "accept": "*/*",
+        }
+        assert outcome == AttemptOutcome(
+            attempted_at=NOW,
+            address="127.0.0.1",
+            status=200,
+            milliseconds=outcome.milliseconds,
+            response=receivers.SUCCESS,
+        )
+
+    def test_a_callback_host_without_port_is_sent_as_it_was_signed(self, http_client: CallbackHttpClient) -> None:
+        with run_receiver() as there:
+            http_client.post(there.url, {"host": "127.0.0.1"}, BODY, allowed_prefixes=[there.prefix])
+        assert there.received[0].headers["host"] == "127.0.0.1"
+
+    def test_callbacks_do_not_use_proxies_of_the_environment(
+        self, http_client: CallbackHttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, make_closed_receiver().prefix)
+        assert get_failure(http_client, receivers.OK) == ""
+
+
+class TestReceiversThatMisbehave:
+    """Each ends in time, with its reason."""
+
+    @pytest.mark.parametrize(
+        ("behaviour", "failure_is", "status"),
+        [
+            (receivers.HANG, "timeout while answering", 0),
+            (receivers.HANG_IN_BODY, "timeout while answering", 200),
+            (receivers.send_and_hang(b"HTTP/1.1 200 OK\r\nX-"), "timeout while answering", 0),
+            (receivers.send_and_hang(b"HTTP/1.1 500 -\r\nContent-Length: 9\r\n\r\nError"), "status 500", 500),
+        ],
+    )
+    def test_a_receiver_that_hangs_fails_in_time(
+        self, impatient_client: CallbackHttpClient, behaviour: Behaviour, failure_is: str, status: int
+    ) -> None:
+        with run_receiver(behaviour) as there:
+            outcome = post_callback(impatient_client, there)
+        assert (outcome.failure, outcome.status, outcome.address) == (failure_is, status, "127.0.0.1")
+        assert SHORT_TIMEOUTS.receive_seconds * 900 < outcome.milliseconds < MAX_BODY_BYTES
+
+    @pytest.mark.parametrize(
+        ("behaviour", "failure_is", "status"),
+        [
+            (receivers.reset_connection, "reset", 0),
+            (receivers.close_connection, "closed without an answer", 0),
+            (receivers.FAIL, "status 500", 500),
+            (receivers.REDIRECT, "redirect", 302),
+            (receivers.NO_CONTENT, "empty answer", 204),
+            (receivers.EMPTY_BODY, "empty answer", 200),
+            (receivers.REJECT, "resultCode 1", 200),
+            (send_raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "answer is not HTTP", 0),
+            (send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"), "answer cut short", 200),
+            (send_raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), "answer is not HTTP", 0),
+            (send_raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000), "answer too large", 0),
+            (send_raw(b"HTTP/1.1 101 -\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "answer is not HTTP", 0),
+            (send_raw(b"HTTP/1.0 200 OK\r\n\r\nto the end"), "", 200),
+        ],
+    )
+    def test_a_receiver_that_misbehaves_fails_with_the_reason(
+        self, http_client: CallbackHttpClient, behaviour: Behaviour, failure_is: str, status: int
+    ) -> None:
+        with run_receiver(behaviour) as there:
+            outcome = post_callback(http_client, there)
+        assert (outcome.failure, outcome.status, outcome.address) == (failure_is, status, "127.0.0.1")
+
+    def test_a_receiver_that_refuses_connections(self, http_client: CallbackHttpClient) -> None:
+        outcome = post_callback(http_client, make_closed_receiver())
+        assert (outcome.failure, outcome.status, outcome.address) == ("refused", 0, "")
+
+    def test_a_receiver_that_accepts_no_connection(self, impatient_client: CallbackHttpClient) -> None:
+        with run_unreachable_receiver() as there:
+            assert post_callback(impatient_client, there).failure == "timeout while connecting"
+
+    def test_a_receiver_that_reads_nothing(self, impatient_client: CallbackHttpClient) -> None:
+        with socket.create_server((receivers.HOST, 0)) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            there = CallbackReceiver(port=door.getsockname()[1])
+            assert post_callback(impatient_client, there, bytes(20_000_000)).failure == "timeout while sending"
+
+    def test_a_receiver_that_trickles_ends_at_the_limit_of_the_whole(
+        self, impatient_client: CallbackHttpClient
+    ) -> None:
+        with run_receiver(receivers.trickle(0.02)) as there:
+            outcome = post_callback(impatient_client, there)
+        assert outcome.failure == "timeout while answering"
+        assert SHORT_TIMEOUTS.total_seconds * 900 < outcome.milliseconds < MAX_BODY_BYTES
+
+    def test_a_response_body_without_end_costs_nothing_and_counts(self, http_client: CallbackHttpClient) -> None:
+        with run_receiver(receivers.HUGE_BODY, receivers.OK) as there:
+            outcome = post_callback(http_client, there)
+            assert (outcome.failure, outcome.response) == ("", b"x" * STORED_RESPONSE_BYTES)
+            post_callback(http_client, there)
+        assert there.sent < 100_000_000  # what the kernel took off its hands
+        assert there.connections == 2  # the first was hung up on
+
+    def test_the_retry_after_of_a_receiver_is_heeded(self, http_client: CallbackHttpClient) -> None:
+        with run_receiver(
+            respond_with(503, b"", "Retry-After: 120"), respond_with(200, b"x", "retry-after: soon")
+        ) as there:
+            assert post_callback(http_client, there).retry_after == timedelta(seconds=120)
+            assert post_callback(http_client, there).retry_after is None
+
+    def test_a_slow_receiver_holds_up_no_other(self) -> None:
+        with (
+            CallbackHttpClient(limits=LONG_TIMEOUTS) as egress,
+            run_receiver(receivers.HANG) as slow,
+            run_receiver() as quick,
+        ):
+            threads = [threading.Thread(target=post_callback, args=(egress, slow)) for _ in range(40)]
+            for thread in threads:
+                thread.start()
+            wait_until(lambda: slow.connections == 40)
+            assert post_callback(egress, quick).milliseconds < LONG_TIMEOUTS.receive_seconds * 500
+            slow.closing.set()
+            for thread in threads:
+                thread.join()
+
+
+class TestConnections:
+    """Kept alive, within bounds."""
+
+    def test_posts_in_turn_share_a_connection(self, http_client: CallbackHttpClient) -> None:
+        with run_receiver() as there:
+            assert [post_callback(http_client, there).failure for _ in range(5)] == [""] * 5
+        assert there.connections == 1
+
+    def test_a_connection_that_the_receiver_ended_is_not_used(self, http_client: CallbackHttpClient) -> None:
+        with run_receiver(respond_with(keep=False)) as there:
+            assert [post_callback(http_client, there).failure for _ in range(3)] == [""] * 3
+        assert there.connections == 3
+
+    @pytest.mark.parametrize("behaviour", [receivers.close_connection, receivers.reset_connection])
+    def test_a_connection_that_ends_while_it_is_used_again_costs_no_attempt(
+        self, http_client: CallbackHttpClient, behaviour: Behaviour
+    ) -> None:
+        with run_receiver(receivers.OK, behaviour, receivers.OK) as there:
+            assert [post_callback(http_client, there).failure for _ in range(2)] == ["", ""]
+        assert [one.connection for one in there.received] == [0, 0, 1]
+
+    def test_a_receiver_that_began_to_respond_is_not_sent_the_callback_twice(
+        self, http_client: CallbackHttpClient
+    ) -> None:
+        with run_receiver(receivers.OK, send_raw(b"HTTP/1.1 2")) as there:
+            assert [post_callback(http_client, there).failure for _ in range(2)] == ["", "answer is not HTTP"]
+        assert len(there.received) == 2
+
+    def test_connections_are_bounded_by_receiver_and_together(self) -> None:
+        with ExitStack() as stack:
+            egress = stack.enter_context(
+                CallbackHttpClient(limits=LONG_TIMEOUTS, idle=ConnectionPool(per_receiver=2, together=3))
+            )
+            pair = [stack.enter_context(run_receiver(respond_together(4))) for _ in range(2)]
+            for there in pair:
+                run_in_parallel(4, lambda there=there: post_callback(egress, there))  # type: ignore[misc]
+            assert [there.connections for there in pair] == [4, 4]
+            for there in pair:
+                run_in_parallel(4, lambda there=there: post_callback(egress, there))  # type: ignore[misc]
+            assert [there.connections for there in pair] == [4 + 4 - 1, 4 + 4 - 1]
+
+    def test_connections_end_after_a_while(self) -> None:
+        with CallbackHttpClient(idle=ConnectionPool(idle_seconds=0.05)) as egress, run_receiver() as there:
+            post_callback(egress, there)
+            time.sleep(0.1)
+            post_callback(egress, there)
+        assert there.connections == 2
+
+    def test_no_connection_is_left_open_at_the_end(self) -> None:
+        with run_receiver(respond_together(2)) as there, CallbackHttpClient(limits=LONG_TIMEOUTS) as other:
+            egress = CallbackHttpClient(limits=LONG_TIMEOUTS)
+            posting = threading.Thread(target=post_callback, args=(egress, there))
+            posting.start()
+            wait_until(lambda: len(there.received) == 1)
+            egress.close()
+            post_callback(other, there)  # now both are answered
+            posting.join()
+            assert len(there.received) == 2  # it went on to its end; that its socket is closed, the warnings tell
+
+
+def respond_together(count: int) -> Behaviour:
+    """Answers when so many are there."""
+    gate = threading.Barrier(count)
+
+    def behave(connection: socket.socket, there: CallbackReceiver) -> bool:
+        gate.wait(60)
+        return receivers.OK(connection, there)
+
+    return behave
+
+
+def run_in_parallel(count: int, action: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=action) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_nothing_of_a_callback_is_logged(http_client: CallbackHttpClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    get_failure(http_client, receivers.OK)
+    assert caplog.records == []

@@ -1,0 +1,215 @@
+"""Zips of exports: members by name, rows and size; every reader reads them; the same lines give the same bytes."""
+
+import csv
+import hashlib
+import io
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccfs.db.export_csv import CsvChunk
+from ccfs.db.export_csv.chunk import iter_lines
+from ccfs.model.exports.export import ExportTable
+from ccfs.workers.exports.zip_writer import (
+    ExportTableRows,
+    ExportZipLayout,
+    ExportZipWriter,
+    iter_export_zip,
+    split_into_members,
+)
+
+CREATED_AT = datetime(2026, 5, 4, 16, 30, 7, 89_999)
+STEM = "20260504163007089042"
+HEADER = b"a,b\r\n"
+LINE = b'1,"two\r\nlines, and ""quotes"""\r\n'
+
+
+def make_part(chunks: Iterable[CsvChunk], table: ExportTable = "call") -> ExportTableRows:
+    return ExportTableRows(table=table, header=("a", "b"), chunks=chunks)
+
+
+def build_zip(*parts: ExportTableRows, left_out: Iterable[str] = (), **layout: Any) -> bytes:
+    """A zip of 100 rows a member, unless told otherwise."""
+    pieces = iter_export_zip(parts, ExportZipLayout(**({"rows": 100} | layout)), CREATED_AT, 42, left_out=left_out)
+    return b"".join(pieces)
+
+
+def read_members(data: bytes) -> dict[str, bytes]:
+    """What the directory leads to; each member's CRC is right."""
+    with zipfile.ZipFile(io.BytesIO(data)) as found:
+        assert found.testzip() is None
+        return {info.filename: found.read(info) for info in found.infolist()}
+
+
+def iter_streamed_members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """What a reader finds that reads from the front and knows no directory, as Java's ZipInputStream does."""
+    at = 0
+    while data[at : at + 4] == b"PK\3\4":
+        flags, length, extra = *struct.unpack_from("<H", data, at + 6), *struct.unpack_from("<2H", data, at + 26)
+        assert flags & 8
+        name, begin = data[at + 30 : at + 30 + length].decode(), at + 30 + length + extra
+        inflater = zlib.decompressobj(-15)
+        content = inflater.decompress(data[begin:])
+        at = len(data) - len(inflater.unused_data)
+        assert inflater.unused_data[:16] == struct.pack(
+            "<4s3I", b"PK\7\x08", zlib.crc32(content), at - begin, len(content)
+        )
+        at += 16
+        yield name, content
+    assert data[at : at + 4] == b"PK\1\2"
+
+
+def test_members_are_named_by_moment_table_and_number_and_split_by_rows() -> None:
+    chunks = [CsvChunk(3, LINE * 3), CsvChunk(4, LINE * 4)]
+    data = build_zip(make_part(chunks), make_part([CsvChunk(1, LINE)], "agentOprInfo"), rows=3)
+    assert read_members(data) == {
+        f"{STEM}_call_1.csv": HEADER + LINE * 3,
+        f"{STEM}_call_2.csv": HEADER + LINE * 3,
+        f"{STEM}_call_3.csv": HEADER + LINE,
+        f"{STEM}_agentOprInfo_1.csv": HEADER + LINE,
+    }
+
+
+def test_a_reader_without_the_directory_finds_the_same() -> None:
+    data = build_zip(make_part([CsvChunk(3, LINE * 3)]), make_part([], "record"), rows=2, manifest=True)
+    assert dict(iter_streamed_members(data)) == read_members(data)
+
+
+def test_exactly_as_many_rows_as_a_member_holds_make_no_empty_one() -> None:
+    assert list(
+        read_members(build_zip(make_part([CsvChunk(2, LINE * 2), CsvChunk(0, b""), CsvChunk(2, LINE * 2)]), rows=2))
+    ) == [
+        f"{STEM}_call_1.csv",
+        f"{STEM}_call_2.csv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layout", "content"),
+    [
+        ({}, HEADER),
+        ({"header": False}, b""),
+        ({"bom": True}, b"\xef\xbb\xbf" + HEADER),
+    ],
+)
+def test_no_rows_make_one_member_with_the_header_only(layout: dict[str, Any], content: bytes) -> None:
+    assert read_members(build_zip(make_part([], "agentSkillInfo"), **layout)) == {
+        f"{STEM}_agentSkillInfo_1.csv": content
+    }
+
+
+def test_every_member_has_its_own_header_and_mark() -> None:
+    found = read_members(build_zip(make_part([CsvChunk(2, LINE * 2)]), rows=1, bom=True))
+    assert set(found.values()) == {b"\xef\xbb\xbf" + HEADER + LINE}
+
+
+def test_the_manifest_tells_rows_and_digests_and_what_is_left_out() -> None:
+    left_out: list[str] = []
+
+    def rows() -> Iterator[CsvChunk]:
+        yield CsvChunk(3, LINE * 3)
+        left_out.append('account "7": no zone')  # known only when all rows were read
+
+    found = read_members(build_zip(make_part(rows()), rows=2, manifest=True, left_out=left_out))
+    told = list(csv.reader(io.StringIO(found.pop("manifest.csv").decode(), newline="")))
+    digests = [hashlib.sha256(content).hexdigest() for content in found.values()]
+    assert told == [
+        ["member", "rows", "sha256", "left_out"],
+        [f"{STEM}_call_1.csv", "2", digests[0], ""],
+        [f"{STEM}_call_2.csv", "1", digests[1], ""],
+        ["", "", "", 'account "7": no zone'],
+    ]
+
+
+def test_members_carry_the_moment_as_their_time() -> None:
+    with zipfile.ZipFile(io.BytesIO(build_zip(make_part([])))) as found:
+        assert found.infolist()[0].date_time == (2026, 5, 4, 16, 30, 6)  # of two seconds
+
+
+def iter_chunks(rows: int, size: int) -> Iterator[CsvChunk]:
+    """Lines that differ, in chunks of `size` rows."""
+    every = [b"%d,x%x\r\n" % (number, number * 7919) for number in range(rows)]
+    for at in range(0, rows, size):
+        yield CsvChunk(len(every[at : at + size]), b"".join(every[at : at + size]))
+
+
+def test_the_same_lines_give_the_same_bytes_however_they_come() -> None:
+    zips = {
+        build_zip(make_part(iter_chunks(60_000, size)), rows=25_000, manifest=True) for size in (1000, 999, 7, 60_000)
+    }
+    assert len(zips) == 1
+    assert [len(content.splitlines()) for content in read_members(zips.pop()).values()] == [25_001, 25_001, 10_001, 4]
+
+
+values = st.sampled_from([b"x", b'"a\r\nb"', b'"""\r\n"', b'","', b'""""'])
+rows_ = st.lists(st.tuples(values, values).map(lambda two: b",".join(two) + b"\r\n"), max_size=30)
+
+
+@given(rows=rows_, cuts=st.lists(st.integers(1, 7), min_size=1), limit=st.integers(1, 9), size=st.integers(24, 80))
+def test_members_hold_whole_rows_up_to_either_limit(rows: list[bytes], cuts: list[int], limit: int, size: int) -> None:
+    chunks, rest = [], rows
+    for cut in cuts * len(rows):
+        if rest:
+            chunks.append(CsvChunk(len(rest[:cut]), b"".join(rest[:cut])))
+            rest = rest[cut:]
+    got: dict[int, list[CsvChunk]] = {}
+    for seq, chunk in split_into_members(chunks, limit, size):
+        got.setdefault(seq, []).append(chunk)
+    split = [[line for chunk in few for line in iter_lines(chunk.csv)] for few in got.values()]
+    assert list(got) == list(range(1, len(got) + 1))
+    assert [line for member in split for line in member] == rows
+    for member, after in zip(split, [*split[1:], None], strict=True):
+        assert len(member) <= limit
+        assert len(b"".join(member)) <= size
+        if after is not None:  # one more would have been too many
+            assert len(member) == limit or len(b"".join([*member, after[0]])) > size
+
+
+def test_offsets_beyond_4_gib_are_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "far.zip"
+    begin = (1 << 32) + 12_345
+    zip_ = ExportZipWriter(CREATED_AT, offset=begin)
+    with file.open("wb") as out:
+        out.truncate(begin)  # takes no room
+        out.seek(begin)
+        for number in (1, 2):
+            out.writelines(zip_.iter_member(f"{number}.csv", [CsvChunk(1, LINE)]))
+        out.write(zip_.build_directory())
+    with zipfile.ZipFile(file) as found:
+        assert [info.header_offset for info in found.infolist()] == [
+            begin,
+            begin + 35 + 16 + found.infolist()[0].compress_size,
+        ]
+        assert found.read("2.csv") == LINE
+        assert found.testzip() is None
+
+
+def test_more_members_than_16_bits_count_are_read_back() -> None:
+    data = build_zip(make_part(iter_chunks(65_600, 1000)), rows=1, header=False)
+    with zipfile.ZipFile(io.BytesIO(data)) as found:
+        assert len(found.namelist()) == 65_600
+        assert found.read(f"{STEM}_call_65600.csv") == b"65599,x%x\r\n" % (65_599 * 7919)
+
+
+def test_memory_stays_the_same_whatever_the_size() -> None:
+    def peak(rows: int) -> int:
+        tracemalloc.start()
+        chunk = CsvChunk(1000, b"0123456789,%s\r\n" % (b"x" * 200) * 1000)
+        for _ in iter_export_zip(
+            [make_part(chunk for _ in range(rows // 1000))], ExportZipLayout(max_rows=10**9), CREATED_AT, 1
+        ):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(200_000) < peak(20_000) * 1.2 < 8_000_000

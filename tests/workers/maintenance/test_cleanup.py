@@ -1,0 +1,107 @@
+"""Tidying on both engines: what a crash cut short is finished, and what cannot be finished holds up nothing else."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ccfs.blobs.disk import DiskLocation
+from ccfs.blobs.interface import BlobNotFound
+from ccfs.db.engine import Database
+from ccfs.db.system import lockouts, play_tokens
+from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.voice_file import VoiceFile
+from ccfs.workers.maintenance.cleanup import BATCH_SIZE, finish_voice_file_deletions, run_cleanup
+from tests.db import sample_rows
+from tests.db.sample_rows import MINUTE, NOW, SECOND
+
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def app(database: Database) -> App:
+    """Whose files they are."""
+    with database.write_transaction() as connection:
+        return sample_rows.add_app(connection)
+
+
+def add_voice_file(database: Database, disk: DiskLocation, app: App, name: str, location_id: str = "0") -> VoiceFile:
+    """A voice file with its bytes."""
+    file = sample_rows.make_voice_file(f"Y:/voice/8/{name}.wav")
+    file = replace(file, blob=replace(disk.write(file.blob.key, [b"audio"]), location_id=location_id))
+    with database.write_transaction() as connection:
+        voice_files.add(connection, app, file)
+    return file
+
+
+def mark_deleted(database: Database, app: App, file: VoiceFile, now: datetime = NOW) -> None:
+    with database.write_transaction() as connection:
+        assert voice_files.mark_deleted(connection, app, file, now)
+
+
+def list_marked(database: Database) -> list[VoiceFile]:
+    with database.read_transaction() as connection:
+        return [file for _, file in voice_files.list_pending_deletions(connection, 1000)]
+
+
+def exists(disk: DiskLocation, file: VoiceFile) -> bool:
+    try:
+        return disk.get_size(file.blob.key) > 0
+    except BlobNotFound:
+        return False
+
+
+def test_a_deletion_that_ended_after_its_mark_is_finished(database: Database, disk: DiskLocation, app: App) -> None:
+    dead, alive = add_voice_file(database, disk, app, "dead"), add_voice_file(database, disk, app, "alive")
+    mark_deleted(database, app, dead)
+    run_cleanup(database, {"0": disk}, NOW, MINUTE, WEEK)
+    assert not exists(disk, dead)
+    assert list_marked(database) == []
+    assert exists(disk, alive)
+    with database.read_transaction() as connection:
+        assert voice_files.find_by_name(connection, app, alive.file_name) == alive
+
+
+def test_a_deletion_that_ended_after_the_bytes_went_is_finished(
+    database: Database, disk: DiskLocation, app: App
+) -> None:
+    file = add_voice_file(database, disk, app, "dead")
+    mark_deleted(database, app, file)
+    disk.delete(file.blob.key)
+    assert finish_voice_file_deletions(database, {"0": disk}, NOW) == 1
+    assert list_marked(database) == []
+    assert finish_voice_file_deletions(database, {"0": disk}, NOW) == 0
+
+
+def test_bytes_that_cannot_go_keep_their_mark_and_hold_up_no_others(
+    database: Database, disk: DiskLocation, app: App
+) -> None:
+    stuck = [add_voice_file(database, disk, app, f"s{number}", location_id="9") for number in range(BATCH_SIZE)]
+    for file in stuck:
+        mark_deleted(database, app, file)
+    last = add_voice_file(database, disk, app, "last")
+    mark_deleted(database, app, last, NOW + SECOND)
+    assert finish_voice_file_deletions(database, {"0": disk}, NOW + MINUTE) == 0  # the stuck ones were first
+    assert finish_voice_file_deletions(database, {"0": disk}, NOW + MINUTE) == 1
+    assert not exists(disk, last)
+    assert len(list_marked(database)) == BATCH_SIZE
+    with database.read_transaction() as connection:
+        assert voice_files.find_by_name(connection, app, stuck[0].file_name) is None
+    assert (
+        finish_voice_file_deletions(database, {"0": disk, "9": disk}, NOW + MINUTE) == BATCH_SIZE
+    )  # the location is back
+    assert list_marked(database) == []
+
+
+def test_expired_tokens_and_old_failures_go(database: Database, disk: DiskLocation, app: App) -> None:
+    with database.write_transaction() as connection:
+        recordings.add(connection, app, sample_rows.make_recording(), NOW)
+        for token, end in (("old", NOW), ("good", NOW + 2 * MINUTE)):
+            play_tokens.add(connection, app, token, sample_rows.make_recording(), end)
+        lockouts.record_failure(connection, "192.0.2.7", NOW, limit=3, period=MINUTE, lock=MINUTE)
+    run_cleanup(database, {"0": disk}, NOW + MINUTE, MINUTE, WEEK)
+    with database.write_transaction() as connection:
+        assert play_tokens.resolve(connection, "good", NOW + MINUTE) is not None
+        assert play_tokens.delete_expired(connection, NOW + MINUTE) == 0
+        assert lockouts.delete_expired(connection, NOW + MINUTE, MINUTE) == 0

@@ -1,0 +1,122 @@
+"""The work loop: steps in turn, again and again; a failure ends no more than its step, and stopping is prompt."""
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ccfs.workers.loop import WorkLoop
+
+LONG_SECONDS = 600.0  # seconds between rounds, where there must be no second one
+PROMPT_SECONDS = 30.0  # where the machine is busy
+
+
+class StepLog:
+    """Notes which steps ran, and wakes the test at so many."""
+
+    def __init__(self, wanted: int) -> None:
+        self.ran: list[str] = []
+        self._wanted = wanted
+        self._enough = threading.Event()
+
+    def add(self, name: str) -> None:
+        """A step ran."""
+        self.ran.append(name)
+        if len(self.ran) >= self._wanted:
+            self._enough.set()
+
+    def fail(self, name: str) -> None:
+        """A step ran and failed."""
+        self.add(name)
+        raise RuntimeError(f"{name} is out of order")
+
+    def wait(self) -> bool:
+        """Whether as many steps ran as were wanted."""
+        return self._enough.wait(90)
+
+
+@pytest.fixture
+def log_output() -> Iterator[io.StringIO]:
+    """What is logged."""
+    text = io.StringIO()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(text))
+    yield text
+    structlog.reset_defaults()
+
+
+def is_prompt_to_stop(loop: WorkLoop) -> bool:
+    begin = time.monotonic()
+    loop.stop()
+    return time.monotonic() - begin < PROMPT_SECONDS
+
+
+def test_steps_run_in_turn_again_and_again() -> None:
+    steps = StepLog(6)
+    loop = WorkLoop([("a", lambda: steps.add("a")), ("b", lambda: steps.add("b"))], 0.001)
+    loop.start()
+    assert steps.wait()
+    loop.stop()
+    assert steps.ran[:6] == ["a", "b"] * 3
+
+
+def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
+    steps = StepLog(1)
+    loop = WorkLoop([("a", lambda: steps.add("a"))], LONG_SECONDS)
+    loop.start()
+    assert steps.wait()
+    assert is_prompt_to_stop(loop)
+    assert steps.ran == ["a"]
+
+
+def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log_output: io.StringIO) -> None:
+    steps = StepLog(4)
+    loop = WorkLoop([("bad", lambda: steps.fail("bad")), ("good", lambda: steps.add("good"))], 0.001)
+    loop.start()
+    assert steps.wait()
+    loop.stop()
+    assert steps.ran[:4] == ["bad", "good"] * 2
+    assert "work_failed" in log_output.getvalue()
+    assert "bad is out of order" in log_output.getvalue()
+
+
+def test_a_log_that_nobody_reads_any_more_does_not_end_the_work(log_output: io.StringIO) -> None:
+    log_output.close()
+    steps = StepLog(3)
+    loop = WorkLoop([("bad", lambda: steps.fail("bad"))], 0.001)
+    loop.start()
+    assert steps.wait()
+    loop.stop()
+
+
+def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
+    steps = StepLog(1)
+    may_end = threading.Event()
+
+    def slow() -> None:
+        steps.add("begun")
+        may_end.wait(90)
+        steps.add("ended")
+
+    loop = WorkLoop([("slow", slow), ("never", lambda: steps.add("never"))], 0.001)
+    loop.start()
+    assert steps.wait()
+    stopping = threading.Thread(target=loop.stop)
+    stopping.start()
+    stopping.join(0.05)
+    assert stopping.is_alive()
+    may_end.set()
+    stopping.join(PROMPT_SECONDS)
+    assert not stopping.is_alive()
+    assert steps.ran == ["begun", "ended"]
+
+
+def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
+    loop = WorkLoop([], LONG_SECONDS)
+    loop.stop()
+    loop = WorkLoop([], LONG_SECONDS)
+    loop.start()
+    assert is_prompt_to_stop(loop)
+    assert is_prompt_to_stop(loop)
