@@ -19,9 +19,9 @@ _numbers = count(100)  # of locations
 
 def make_peer_config(key: bytes, **more: Any) -> PeerConfig:
     """Much patience, where the machine is busy."""
-    usual: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "rest_seconds": 0.3}
+    usual: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "cooldown_seconds": 0.3}
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    return PeerConfig(**{"key": key, "now": clock, "trust": ssl.create_default_context(), **usual, **more})
+    return PeerConfig(**{"key": key, "now": clock, "ssl_context": ssl.create_default_context(), **usual, **more})
 
 
 def open_peer(server: CcfsServer, location_id: str, **more: Any) -> PeerLocation:

@@ -16,7 +16,7 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 def make_location_config(url: str, location_id: str = "1", **more: Any) -> LocationConfig:
     """A location of that service, without bytes."""
-    usual: dict[str, Any] = {"at": BUCKET, "prefix": f"tests/{secrets.token_hex(8)}", "endpoint": url}
+    usual: dict[str, Any] = {"root": BUCKET, "prefix": f"tests/{secrets.token_hex(8)}", "endpoint": url}
     return LocationConfig(id=location_id, kind=LocationKind.S3, created_at=NOW, **usual | more)
 
 

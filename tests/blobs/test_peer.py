@@ -161,7 +161,7 @@ def test_a_node_that_failed_is_left_alone_and_then_asked_again(
     one = PeerLocation(
         peer_location.location_id,
         lambda: f"http://127.0.0.1:{next(ports, peer_server.port)}",
-        make_peer_config(peer_server.node.peer_keys[0], rest_seconds=COOLDOWN_SECONDS),
+        make_peer_config(peer_server.node.peer_keys[0], cooldown_seconds=COOLDOWN_SECONDS),
     )
     with pytest.raises(LocationUnreachable, match="does not answer"):
         one.get_size(KEY)

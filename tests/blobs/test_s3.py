@@ -91,7 +91,7 @@ def test_wrong_keys_are_told_apart_from_absent_bytes(s3_url: str) -> None:
 
 def test_a_bucket_that_is_not_there_is_told_apart_from_absent_bytes(s3_url: str) -> None:
     with pytest.raises(LocationUnreachable, match="NoSuchBucket"):
-        s3_locations.open_s3(s3_url, at="no-such-bucket").read(KEY)
+        s3_locations.open_s3(s3_url, root="no-such-bucket").read(KEY)
 
 
 def test_keys_are_not_shown() -> None:

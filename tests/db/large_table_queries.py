@@ -96,7 +96,7 @@ def make_recording(number: int) -> Recording:
         number,
         **names,
         call_id=call,
-        kept=sample_rows.make_blob_ref(f"1/rec/{number}"),
+        blob=sample_rows.make_blob_ref(f"1/rec/{number}"),
         call_begin=NOW + number * SECOND,
         call_end=NOW + (number + 60) * SECOND,
     )

@@ -80,7 +80,7 @@ def _make_tone_frame(rate: int, channels: int, seconds: float) -> AudioFrame:
 
 def make_gsm_wav(times: int = 1) -> bytes:
     """Speech as Asterisk's wav49 has it, so many times 2.24 seconds: GSM 06.10, two frames in a block."""
-    spoken = (FOLDER.parent / "switches" / "audio" / "order-number.gsm").read_bytes()
+    spoken = (FOLDER.parent / "media" / "audio" / "order-number.gsm").read_bytes()
     frames = [spoken[at : at + 33] for at in range(0, 112 * 33, 33)]
     data = b"".join(_pack_gsm_block(one) for one in zip(frames[::2], frames[1::2], strict=True)) * times
     fmt = struct.pack("<HHIIHHHH", wav.GSM, 1, 8000, 1625, 65, 0, 2, 320)

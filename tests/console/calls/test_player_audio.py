@@ -66,7 +66,7 @@ def test_what_browsers_do_not_play_is_made_a_wav_of_the_same_length(
 def test_gsm_and_g722_are_heard_as_their_decoders_give_them(
     signed_in: SignIn, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
-    spoken = (audio_samples.FOLDER.parent / "switches" / "audio" / "order-number.gsm").read_bytes()[: 112 * 33]
+    spoken = (audio_samples.FOLDER.parent / "media" / "audio" / "order-number.gsm").read_bytes()[: 112 * 33]
     assert download_whole(signed_in("lucy"), build_path("audio", call_centre.account_param, audio_recordings["gsm"]))[
         44:
     ] == decode_with_ffmpeg(spoken * 2, "gsm", 8000)

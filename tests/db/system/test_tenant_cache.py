@@ -94,7 +94,7 @@ def test_a_key_that_is_revoked_while_the_picture_is_drawn_does_not_live_on_in_it
     revoked: list[int] = []
 
     def revoke(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if "sealed_sk" in statement and not revoked:
+        if "encrypted_sk" in statement and not revoked:
             revoked.append(number)
             with elsewhere.write_transaction() as connection:
                 tenants.revoke_key(connection, app, number, NOW)

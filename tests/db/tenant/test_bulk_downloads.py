@@ -49,7 +49,7 @@ def user_id(database: Database) -> int:
 
 
 def make_bulk_download(user: int, number: int = 1, **more: Any) -> BulkDownload:
-    usual: dict[str, Any] = {"account_id": "100", "zone": "Asia/Shanghai", "wanted": BulkRequest(search=SEARCH)}
+    usual: dict[str, Any] = {"account_id": "100", "zone": "Asia/Shanghai", "request": BulkRequest(search=SEARCH)}
     asked_at = NOW + number * timedelta(microseconds=1)
     return BulkDownload(id=f"{number:032x}", user_id=user, requested_at=asked_at, **usual | more)
 
@@ -89,7 +89,7 @@ def claim_existing(database: Database, lease: str = "first", now: datetime = NOW
 
 def test_what_was_asked_for_is_read_back_as_it_was(database: Database, app: App, user_id: int) -> None:
     ticked = BulkRequest(calls=("1700000000-1", 'a"b'))
-    add_bulk_download(database, app, make_bulk_download(user_id), make_bulk_download(user_id, 2, wanted=ticked))
+    add_bulk_download(database, app, make_bulk_download(user_id), make_bulk_download(user_id, 2, request=ticked))
     first, second = claim_existing(database), claim_existing(database, "second")
     assert (first.app, first.bulk_download, first.progress, first.cursor) == (
         app,
@@ -161,8 +161,11 @@ def test_a_list_is_read_in_order_from_anywhere(database: Database, app: App, oth
     add_bulk_download(database, app, make_bulk_download(user_id))
     with database.write_transaction() as connection:
         bulk_download_items.add(connection, app, number, [make_item(one) for one in range(1, 1201)])
-        read = [make_item(one, name=f"{one}", size=90, at=one * 100, crc32=0xFFFFFFFF) for one in range(1, 1200)]
-        read[4] = make_item(5, missing=MissingReason.DIFFERS)
+        read = [
+            make_item(one, member_name=f"{one}", size=90, zip_offset=one * 100, crc32=0xFFFFFFFF)
+            for one in range(1, 1200)
+        ]
+        read[4] = make_item(5, missing_reason=MissingReason.DIFFERS)
         bulk_download_items.save_check_results(connection, app, number, read)
     assert [one.number for one in bulk_download_items.iter_items(database, app, number)] == list(range(1, 1201))
     assert [one.number for one in bulk_download_items.iter_items(database, app, number, 1198)] == [1199, 1200]
@@ -231,5 +234,5 @@ def test_the_oldest_is_found_among_those_that_wait(database: Database, app: App,
 
 def test_a_search_and_its_place_survive_as_text(database: Database, app: App, user_id: int) -> None:
     plain = replace(SEARCH, direction=None, min_talk_seconds=None, is_recorded=None, order=SearchOrder.NEWEST)
-    add_bulk_download(database, app, make_bulk_download(user_id, wanted=BulkRequest(search=plain)))
+    add_bulk_download(database, app, make_bulk_download(user_id, request=BulkRequest(search=plain)))
     assert claim_existing(database).bulk_download.request.search == plain

@@ -33,7 +33,7 @@ def make_export(number: int = 1, **more: Any) -> Export:
         "window": TimeWindow(begin=NOW - MINUTE, end=NOW),
         "filter": FILTER,
         "callback_url": "https://cb.example.com:8000/x?y=1",
-        "asked_on": NOW.date(),
+        "requested_on": NOW.date(),
         "requested_at": NOW + number * timedelta(microseconds=1),
     }
     return Export(**usual | more)

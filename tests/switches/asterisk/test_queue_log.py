@@ -211,7 +211,10 @@ halves = st.builds(
     QueueVisit,
     switch_leg_id=st.just("1705311042.118"),
     queue=st.just("sales"),
-    **{name: st.none() | st.integers(0, 9).map(add_seconds) for name in ("entered", "rang", "connected", "left")},
+    **{
+        name: st.none() | st.integers(0, 9).map(add_seconds)
+        for name in ("entered_at", "rang_at", "connected_at", "left_at")
+    },
     agent=st.sampled_from(["", "1001", "1002"]),
     outcome=st.sampled_from(["", "CONNECT", "ABANDON", "COMPLETEAGENT"]),
 )

@@ -231,7 +231,7 @@ def test_a_worker_that_is_told_to_stop_hands_it_back(bulk_setup: BulkDownloadSet
             time.sleep(0.01)
             return super().read(key, start, end)
 
-    worker = bulk_setup.create_worker(locations={"0": SlowDisk("0", bulk_setup.folder)})
+    worker = bulk_setup.create_worker(locations={"0": Slow("0", bulk_setup.folder)})
     stopper = threading.Timer(0.5, worker.stop)
     worker.start()
     stopper.start()

@@ -39,7 +39,7 @@ def make_part(chunks: Iterable[CsvChunk], table: ExportTable = "call") -> Export
 
 def build_zip(*parts: ExportTableRows, left_out: Iterable[str] = (), **layout: Any) -> bytes:
     """A zip of 100 rows a member, unless told otherwise."""
-    pieces = iter_export_zip(parts, ExportZipLayout(**({"rows": 100} | layout)), CREATED_AT, 42, left_out=left_out)
+    pieces = iter_export_zip(parts, ExportZipLayout(**({"max_rows": 100} | layout)), CREATED_AT, 42, left_out=left_out)
     return b"".join(pieces)
 
 
@@ -70,7 +70,7 @@ def iter_streamed_members(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def test_members_are_named_by_moment_table_and_number_and_split_by_rows() -> None:
     chunks = [CsvChunk(3, LINE * 3), CsvChunk(4, LINE * 4)]
-    data = build_zip(make_part(chunks), make_part([CsvChunk(1, LINE)], "agentOprInfo"), rows=3)
+    data = build_zip(make_part(chunks), make_part([CsvChunk(1, LINE)], "agentOprInfo"), max_rows=3)
     assert read_members(data) == {
         f"{STEM}_call_1.csv": HEADER + LINE * 3,
         f"{STEM}_call_2.csv": HEADER + LINE * 3,
@@ -80,13 +80,13 @@ def test_members_are_named_by_moment_table_and_number_and_split_by_rows() -> Non
 
 
 def test_a_reader_without_the_directory_finds_the_same() -> None:
-    data = build_zip(make_part([CsvChunk(3, LINE * 3)]), make_part([], "record"), rows=2, manifest=True)
+    data = build_zip(make_part([CsvChunk(3, LINE * 3)]), make_part([], "record"), max_rows=2, has_manifest=True)
     assert dict(iter_streamed_members(data)) == read_members(data)
 
 
 def test_exactly_as_many_rows_as_a_member_holds_make_no_empty_one() -> None:
     assert list(
-        read_members(build_zip(make_part([CsvChunk(2, LINE * 2), CsvChunk(0, b""), CsvChunk(2, LINE * 2)]), rows=2))
+        read_members(build_zip(make_part([CsvChunk(2, LINE * 2), CsvChunk(0, b""), CsvChunk(2, LINE * 2)]), max_rows=2))
     ) == [
         f"{STEM}_call_1.csv",
         f"{STEM}_call_2.csv",
@@ -108,7 +108,7 @@ def test_no_rows_make_one_member_with_the_header_only(layout: dict[str, Any], co
 
 
 def test_every_member_has_its_own_header_and_mark() -> None:
-    found = read_members(build_zip(make_part([CsvChunk(2, LINE * 2)]), rows=1, bom=True))
+    found = read_members(build_zip(make_part([CsvChunk(2, LINE * 2)]), max_rows=1, has_bom=True))
     assert set(found.values()) == {b"\xef\xbb\xbf" + HEADER + LINE}
 
 
@@ -119,7 +119,7 @@ def test_the_manifest_tells_rows_and_digests_and_what_is_left_out() -> None:
         yield CsvChunk(3, LINE * 3)
         left_out.append('account "7": no zone')  # known only when all rows were read
 
-    found = read_members(build_zip(make_part(rows()), rows=2, manifest=True, left_out=left_out))
+    found = read_members(build_zip(make_part(rows()), max_rows=2, has_manifest=True, left_out=left_out))
     told = list(csv.reader(io.StringIO(found.pop("manifest.csv").decode(), newline="")))
     digests = [hashlib.sha256(content).hexdigest() for content in found.values()]
     assert told == [
@@ -144,7 +144,8 @@ def iter_chunks(rows: int, size: int) -> Iterator[CsvChunk]:
 
 def test_the_same_lines_give_the_same_bytes_however_they_come() -> None:
     zips = {
-        build_zip(make_part(iter_chunks(60_000, size)), rows=25_000, manifest=True) for size in (1000, 999, 7, 60_000)
+        build_zip(make_part(iter_chunks(60_000, size)), max_rows=25_000, has_manifest=True)
+        for size in (1000, 999, 7, 60_000)
     }
     assert len(zips) == 1
     assert [len(content.splitlines()) for content in read_members(zips.pop()).values()] == [25_001, 25_001, 10_001, 4]
@@ -194,7 +195,7 @@ def test_offsets_beyond_4_gib_are_read_back(tmp_path: Path) -> None:
 
 
 def test_more_members_than_16_bits_count_are_read_back() -> None:
-    data = build_zip(make_part(iter_chunks(65_600, 1000)), rows=1, header=False)
+    data = build_zip(make_part(iter_chunks(65_600, 1000)), max_rows=1, has_header=False)
     with zipfile.ZipFile(io.BytesIO(data)) as found:
         assert len(found.namelist()) == 65_600
         assert found.read(f"{STEM}_call_65600.csv") == b"65599,x%x\r\n" % (65_599 * 7919)

@@ -37,7 +37,7 @@ def dated_recordings(database: Database, disk: DiskLocation) -> list[Recording]:
             moment = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC)
             name = f"/0/1/record/AK/100/{day}/5/{number}.wav"
             one = sample_rows.make_recording(
-                number, file_name=name, call_begin=moment, kept=disk.write(f"1/rec/{day}", [b"audio"])
+                number, file_name=name, call_begin=moment, blob=disk.write(f"1/rec/{day}", [b"audio"])
             )
             recordings.add(connection, app, one, NOW)
             made.append(one)
@@ -119,7 +119,7 @@ def test_many_go_at_once(database: Database, disk: DiskLocation) -> None:
         for number in range(count):
             name, moment = f"/0/1/record/AK/100/20240101/5/{number}.wav", datetime(2024, 1, 1, tzinfo=UTC)
             one = sample_rows.make_recording(
-                number, file_name=name, call_begin=moment, kept=sample_rows.make_blob_ref(f"1/rec/{number}")
+                number, file_name=name, call_begin=moment, blob=sample_rows.make_blob_ref(f"1/rec/{number}")
             )
             recordings.add(connection, app, one, NOW)
         locations.add(connection, DISK)

@@ -26,8 +26,8 @@ def insert_or_ignore(connection: Connection, table: sa.Table) -> postgresql.Inse
 def bump_version(connection: Connection) -> None:
     """Tell every process that tenancy is not what it was."""
     table = schema.change_counters
-    connection.execute(insert_or_ignore(connection, table).values(name="tenancy", number=0))
-    connection.execute(sa.update(table).where(table.c.name == "tenancy").values(number=table.c.number + 1))
+    connection.execute(insert_or_ignore(connection, table).values(name="tenancy", value=0))
+    connection.execute(sa.update(table).where(table.c.name == "tenancy").values(value=table.c.value + 1))
 
 
 def get_version(connection: Connection) -> int:
@@ -99,7 +99,7 @@ def list_active_keys(connection: Connection, sealer: SecretBox) -> list[AccessKe
     """Every living key of every app, opened: for the picture of a web process only."""
     table, owners = schema.access_keys, schema.apps
     statement = (
-        sa.select(table.c.id, table.c.ak, table.c.sealed_sk, owners.c.id, owners.c.ak, owners.c.name)
+        sa.select(table.c.id, table.c.ak, table.c.encrypted_sk, owners.c.id, owners.c.ak, owners.c.name)
         .join(owners, owners.c.id == table.c.app)
         .where(table.c.revoked_at.is_(None))
         .order_by(table.c.id.desc())
@@ -113,7 +113,7 @@ def list_active_keys(connection: Connection, sealer: SecretBox) -> list[AccessKe
 def reencrypt_keys(connection: Connection, sealer: SecretBox) -> int:
     """Seal every SK anew with the newest node key; the count."""
     table = schema.access_keys
-    rows = connection.execute(sa.select(table.c.id, table.c.sealed_sk)).all()
+    rows = connection.execute(sa.select(table.c.id, table.c.encrypted_sk)).all()
     for row in rows:
         statement = sa.update(table).where(table.c.id == row.id)
         connection.execute(statement.values(encrypted_sk=sealer.reencrypt(row.encrypted_sk)))
