@@ -12,11 +12,12 @@ from typing import Any
 
 from ccfs.db.system import play_tokens, tenants
 from ccfs.db.tenant import exports, recordings, voice_files
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.model.recordings import wav
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.voice_file import VoiceFile
 from ccfs.server.node import Node
 

@@ -10,8 +10,8 @@ from typing import Any
 from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.peer import PeerConfig, PeerLocation
 from ccfs.db.system import locations
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
-from ccfs.model.recordings.recording import BlobRef
 from tests.server.ccfs_server import CcfsServer
 
 _numbers = count(100)  # of locations

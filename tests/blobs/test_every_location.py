@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, InvalidKey, Location
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 from tests.blobs import peer_locations, s3_locations
 
 FixtureRequest = pytest.FixtureRequest

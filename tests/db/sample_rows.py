@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system import tenants
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.identity.tenancy import Account, App, Vdn
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.voice_file import VoiceFile
 
 NOW = datetime(2026, 5, 4, 8, 30, 0, 123456, tzinfo=UTC)

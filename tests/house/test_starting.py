@@ -12,27 +12,25 @@ from ccfs import settings
 from ccfs.server.node import Node
 from tests.house.source import PACKAGE
 
-MEDIA_MODULES = {"av", "numpy", "ccfs.audio.tape", "ccfs.switches", "ccfs.demo"}
+MEDIA_MODULES = {"av", "numpy", "ccfs.media.probe", "ccfs.switches", "ccfs.demo"}
 OPTIONAL_MODULES = {*MEDIA_MODULES, "alembic", "psycopg", "httpx2", "joserfc", "jinja2"}
-WORKER_MODULES = {"ccfs.work", "httpcore2", "isal"}
-WEB_MODULES = {"ccfs.web.app", "argon2", "prometheus_client"}
+WORKER_MODULES = {"ccfs.workers", "ccfs.ingest", "httpcore2", "isal"}
+WEB_MODULES = {"ccfs.server.app", "argon2", "prometheus_client"}
 SERVER_MODULES = {"granian", "uvloop", "structlog"}
-CLI_MODULES = {"ccfs.cli.door", "typer"}
+CLI_MODULES = {"ccfs.cli.commands", "typer"}
 
-OPEN_NODE_CODE = (
-    "from ccfs import settings; from ccfs.node import Node; node = Node(settings.read()); node.database, node.home; "
-)
+OPEN_NODE_CODE = "from ccfs import settings; from ccfs.server.node import Node; node = Node(settings.load_settings()); node.database, node.primary_location; "
 PROCESSES: dict[str, tuple[str, set[str]]] = {  # each: how it begins, and what it does not import
     "the program's file": (
         "import ccfs.cli",
-        {*OPTIONAL_MODULES, *WORKER_MODULES, *WEB_MODULES, *SERVER_MODULES, *CLI_MODULES, "ccfs.node", "sqlalchemy"},
+        {*OPTIONAL_MODULES, *WORKER_MODULES, *WEB_MODULES, *SERVER_MODULES, *CLI_MODULES, "ccfs.server", "sqlalchemy"},
     ),
     "a web process": (
-        OPEN_NODE_CODE + "import ccfs.cli, ccfs.node.web; ccfs.node.web.application(node)",
+        OPEN_NODE_CODE + "import ccfs.cli, ccfs.server.web_process; ccfs.server.web_process.build_web_app(node)",
         OPTIONAL_MODULES | WORKER_MODULES | CLI_MODULES,
     ),
     "a node": (
-        OPEN_NODE_CODE + "import ccfs.cli.door, ccfs.cli.serve",
+        OPEN_NODE_CODE + "import ccfs.cli.commands, ccfs.cli.serve",
         OPTIONAL_MODULES | WEB_MODULES,
     ),
     "a command": (

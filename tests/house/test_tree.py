@@ -80,7 +80,7 @@ def test_a_forbidden_text_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["src/ccfs/work/loop.py", "/workers", "/optional", "a certificate", "https://example.com/work"]
+    "text", ["src/ccfs/workers/loop.py", "/workers", "/optional", "a certificate", "https://example.com/work"]
 )
 def test_a_harmless_text_is_let_be(text: str) -> None:
     assert find_forbidden_text(text) == []

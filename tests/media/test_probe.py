@@ -16,9 +16,9 @@ from ccfs.media import encode, pcm, waveform
 from ccfs.media.encode import OutputFormat
 from ccfs.media.pcm import DeadlineExceeded
 from ccfs.media.probe import UnknownAudio, probe_audio
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.recordings import wav
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.web.responses.blob_reader import RangeReader
 from tests.media import audio_samples
 

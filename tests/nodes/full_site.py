@@ -14,7 +14,7 @@ from pathlib import Path
 from ccfs import settings
 from ccfs.blobs.interface import Location
 from ccfs.db.system import locations, tenants
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.server.node import Node
 from tests import servers
 from tests.api.api_client import create_client

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType, AgentSkillChange
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType, LeaveReason
 from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.columns import (
     format_agent_opr_cells,
     format_agent_skill_cells,

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.exports.time_window import to_local, to_utc
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.columns import (
     format_agent_opr_cells,
     format_agent_skill_cells,

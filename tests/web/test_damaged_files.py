@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, Reply, send_request
 from tests.server.ccfs_server import CcfsServer

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 from ccfs.api.recordings import build_recording_response
 from ccfs.api.time_range import parse_time_range
 from ccfs.db.tenant import recordings
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable, NoData
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App, query_zone
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.protocol import responses, signed_url
 from ccfs.protocol.requests import GetRecordFileUrlFromObs
 from ccfs.web.context import ApiClient, WebContext

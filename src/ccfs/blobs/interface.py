@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 
 CHUNK_BYTES = 1 << 20  # bytes moved at a time
 _KEY_PATTERN = re.compile(r"[0-9a-z][0-9a-z_-]*(?:/[0-9a-z][0-9a-z_-]*)*(?:\.[0-9a-z]{1,8})?\Z")

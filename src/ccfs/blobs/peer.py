@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from ccfs.blobs.circuit_breaker import CircuitBreaker
 from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, LocationUnreachable, check_key
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.peer_token import sign_peer_request
-from ccfs.model.recordings.recording import BlobRef
 
 PATH_PREFIX = "/peer/"  # and then the location's id, "/", the key
 STATUS_BLOB_NOT_FOUND = 410  # the node's disk has no such bytes; 404 could be anybody's who listens at its address

@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccfs.blobs.interface import Location, LocationUnreachable
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationConfig
-from ccfs.model.recordings.recording import BlobRef
 
 
 class Locations(Mapping[str, Location]):

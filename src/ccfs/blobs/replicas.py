@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from ccfs.blobs.interface import BlobNotFound
 from ccfs.blobs.registry import Locations
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationKind
-from ccfs.model.recordings.recording import BlobRef
 
 _MAX_VERIFIED = 10_000  # copies that are remembered: a player asks for many ranges of one
 _KIND_ORDER = (LocationKind.DISK, LocationKind.S3, LocationKind.PEER)

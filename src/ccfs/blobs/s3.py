@@ -22,8 +22,8 @@ from obstore.store import S3Store
 from ccfs.blobs import s3_multipart
 from ccfs.blobs.circuit_breaker import CircuitBreaker
 from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, HashingReader, LocationUnreachable, check_key
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationConfig
-from ccfs.model.recordings.recording import BlobRef
 
 PART_BYTES = 8 << 20  # bytes of one part; at most 10,000 of them make an object
 _PART_CONCURRENCY = 2  # parts of one object that go up side by side: what bounds memory

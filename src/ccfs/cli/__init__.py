@@ -3,9 +3,9 @@
 
 def main() -> None:
     """The entry point of the program `ccfs`."""
-    from ccfs.cli import main  # a web process runs the program's file again, and needs no command
+    from ccfs.cli import commands  # a web process runs the program's file again, and needs no command
 
-    main.main()
+    commands.main()
 
 
 __all__ = ["main"]

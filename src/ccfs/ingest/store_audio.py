@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ccfs.blobs.interface import CHUNK_BYTES, Location
 from ccfs.media import convert
 from ccfs.media.convert import AudioKind, UnknownAudio
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

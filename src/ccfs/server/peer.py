@@ -4,9 +4,9 @@ import asyncio
 
 from ccfs.blobs.interface import BlobNotFound, InvalidKey, check_key
 from ccfs.blobs.peer import PATH_PREFIX, STATUS_BLOB_NOT_FOUND
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.peer_token import verify_peer_request
 from ccfs.model.errors import FileUnavailable, Unauthorised
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.protocol import responses
 from ccfs.protocol.operations import READ_METHODS
 from ccfs.web.context import WebContext

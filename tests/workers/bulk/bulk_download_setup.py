@@ -9,12 +9,13 @@ from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items, bulk_downloads, cdrs, recordings
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkItem, BulkRequest
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.search import CallSearch, SearchOrder
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.settings import load_settings
 from ccfs.workers.bulk.worker import BulkDownloadWorker, BulkWorkerDeps
 from tests.db import sample_rows

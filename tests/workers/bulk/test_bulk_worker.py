@@ -22,8 +22,8 @@ from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import users
 from ccfs.db.tenant import bulk_downloads
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkDownloadState, MissingReason
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.workers.bulk import worker
 from tests.db import sample_rows
 from tests.db.child_processes import ROOT

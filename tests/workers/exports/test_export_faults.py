@@ -21,9 +21,9 @@ from ccfs.blobs.interface import LocationUnreachable
 from ccfs.db import schema
 from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries, exports, recordings
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export
 from ccfs.model.exports.time_window import TimeWindow
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.server.node import utc_now
 from ccfs.workers.callbacks import worker as callback_worker
 from ccfs.workers.exports import worker as export_worker

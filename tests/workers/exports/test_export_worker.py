@@ -17,10 +17,10 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
 from ccfs.db.system import blob_moves
 from ccfs.db.tenant import deliveries, exports, recordings
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.server.node import Node
 from ccfs.settings import load_settings
 from ccfs.workers.exports import worker

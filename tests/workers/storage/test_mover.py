@@ -18,10 +18,10 @@ from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import blob_moves, locations
 from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.workers.storage.mover import COPY_LEASE, ORPHAN_LEASE, BlobMover
 from tests.blobs import s3_locations
 from tests.db import sample_rows

@@ -16,11 +16,12 @@ from ccfs.media import encode, pcm, waveform
 from ccfs.media.encode import OutputFormat
 from ccfs.media.pcm import DeadlineExceeded
 from ccfs.media.probe import AudioInfo, UnknownAudio, probe_audio
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob
 from ccfs.web.responses.types import BytesResponse, EncodedResponse, Response

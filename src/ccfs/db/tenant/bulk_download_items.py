@@ -12,10 +12,10 @@ from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.tenant import recordings
 from ccfs.db.tenant.recordings import get_column_values
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkItem, BulkProgress, MissingReason
 from ccfs.model.bulk.bulk_zip import BulkZipContents
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 
 _TABLE = schema.bulk_download_items
 _FIELDS = tuple(field.name for field in fields(BulkItem))

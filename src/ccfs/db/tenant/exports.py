@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema, tallies
 from ccfs.db.tenant.recordings import get_column_values
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportState
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 
 _TABLE = schema.exports
 _APPS = schema.apps

@@ -10,10 +10,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import PreparedQuery
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.calls import call_id as call_ids_of
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 
 _TABLE = schema.recordings
 _RECORDING_COLUMNS = tuple(field.name for field in fields(Recording) if field.name != "blob")

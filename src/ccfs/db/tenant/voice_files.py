@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.tenant.recordings import get_column_values
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.model.recordings.voice_file import VoiceFile
 
 _TABLE = schema.voice_files

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 
 
 class BlobOwnerTable(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ccfs.model.recordings.recording import BlobRef
+from ccfs.model.blobs.blob_ref import BlobRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

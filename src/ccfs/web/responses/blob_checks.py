@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from ccfs.blobs.interface import BlobNotFound
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.web.context import WebContext
 
 

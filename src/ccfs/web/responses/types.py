@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import ClassVar
 from urllib.parse import quote
 
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.formats.stored_zip import ZipMember, ZipSegment, build_segments, total_size
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.protocol.responses import BINARY_TYPE, JSON_TYPE
 from ccfs.web.transcode_pool import EncodeJob
 

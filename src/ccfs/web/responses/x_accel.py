@@ -8,8 +8,8 @@ import asyncio
 from urllib.parse import quote, urlsplit
 
 from ccfs.logs import get_logger
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.web.context import WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.blob_checks import SupportsPresign, get_local_path, verify_blob_sizes, verify_file_size

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from ccfs.blobs.interface import BlobNotFound, Location
 from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkItem, MissingReason, build_member_name
 from ccfs.model.identity.tenancy import App
-from ccfs.model.recordings.recording import BlobRef
 
 
 class RecordingUnavailable(Exception):

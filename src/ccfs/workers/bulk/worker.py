@@ -16,10 +16,11 @@ from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items, bulk_downloads, call_lookup, call_search
 from ccfs.db.tenant.bulk_downloads import ClaimedBulkDownload
 from ccfs.logs import get_logger
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkItem, MissingReason
 from ccfs.model.bulk.bulk_zip import build_item_header, summarise_zip
 from ccfs.model.calls.search import SearchCursor
-from ccfs.model.recordings.recording import BlobRef, Recording
+from ccfs.model.recordings.recording import Recording
 from ccfs.settings import Settings
 from ccfs.workers.base import Worker, WorkerInterrupted
 from ccfs.workers.bulk.verify import RecordingUnavailable, RecordingVerifier

@@ -18,11 +18,11 @@ from ccfs.db.system import blob_moves, tenants
 from ccfs.db.tenant import deliveries, exports
 from ccfs.db.tenant.exports import ClaimedExport
 from ccfs.logs import get_logger
+from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.exports.callback_url import parse_callback_url
 from ccfs.model.exports.delivery import Delivery
 from ccfs.model.identity.tenancy import query_zone
-from ccfs.model.recordings.recording import BlobRef
 from ccfs.protocol import callbacks
 from ccfs.settings import Settings
 from ccfs.workers.base import Worker, WorkerInterrupted
