@@ -1,0 +1,119 @@
+"""The words that this project does not use: in docstrings, texts of the console, settings, log messages, errors and docs.
+
+They belong to an older, private way of writing. docs/glossary.md has the words to use in their place.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ccfs.settings import Settings
+from tests.house.source import PACKAGE, ROOT, get_relative_name, list_python_files, parse_file
+
+BANNED = re.compile(
+    r"\blet go\b|\blets? \w+ go\b|\btaken? in\b|\blies\b|\bstands\b|\btold\b|\bpatience\b|\blives here\b|\bnothing else\b|"
+    r"\bwhoever\b|\bmade anew\b|\banew\b|\bheard of\b|\bcan be had\b|\bput aside\b|\blooked? after\b|\bthe house\b|\btape\b",
+    re.IGNORECASE,
+)
+BANNED_FIRST_WORD = re.compile(r"(?:Who|What|Whose|Whoever)\b")
+LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
+TRANSLATE = {"t", "translate"}
+TEMPLATE_TEXT = re.compile(r"""\bt\(\s*(?:"([^"]*)"|'([^']*)')""")
+
+FILES = list_python_files(PACKAGE)
+TEMPLATES = sorted((PACKAGE / "console" / "templates").glob("*.html"))
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"), ROOT / "deploy" / "README.md"]
+)
+
+
+def find_banned(text: str, *, is_docstring: bool = False) -> list[str]:
+    """The banned words of a text; those that begin a docstring, too."""
+    found = [match.group(0) for match in BANNED.finditer(text)]
+    first = BANNED_FIRST_WORD.match(text) if is_docstring else None
+    return found + ([first.group(0)] if first else [])
+
+
+def iter_docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of each docstring of a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), text
+
+
+def iter_messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of what people read at run time: log messages, translated texts, texts of raised errors."""
+    for node in ast.walk(tree):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if isinstance(node, ast.Raise) or name in LOG_METHODS | TRANSLATE:
+            for part in ast.walk(call.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.lineno, part.value
+
+
+def drop_code(page: str) -> str:
+    """A page of docs without its code blocks and code words, which are not prose."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
+def test_docstrings_use_the_words_of_the_field(file: Path) -> None:
+    docstrings = iter_docstrings(parse_file(file))
+    found = [f"{line}: {word}" for line, text in docstrings for word in find_banned(text, is_docstring=True)]
+    assert found == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=get_relative_name)
+def test_messages_use_the_words_of_the_field(file: Path) -> None:
+    assert [f"{line}: {word}" for line, text in iter_messages(parse_file(file)) for word in find_banned(text)] == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=get_relative_name)
+def test_pages_of_the_console_use_the_words_of_the_field(template: Path) -> None:
+    texts = [first or second for first, second in TEMPLATE_TEXT.findall(template.read_text(encoding="utf-8"))]
+    assert texts or "t(" not in template.read_text(encoding="utf-8")
+    assert [word for text in texts for word in find_banned(text)] == []
+
+
+def test_the_catalogue_is_keyed_by_texts_in_the_words_of_the_field() -> None:
+    texts = json.loads((PACKAGE / "console" / "locale" / "zh.json").read_text(encoding="utf-8"))
+    assert len(texts) > 300
+    assert {text: find_banned(text) for text in texts if find_banned(text)} == {}
+
+
+def test_settings_are_described_in_the_words_of_the_field() -> None:
+    descriptions = {name: field.description or "" for name, field in Settings.model_fields.items()}
+    assert all(descriptions.values())
+    assert {name: find_banned(text) for name, text in descriptions.items() if find_banned(text)} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=get_relative_name)
+def test_docs_use_the_words_of_the_field(page: Path) -> None:
+    lines = drop_code(page.read_text(encoding="utf-8")).splitlines()
+    assert [f"{number}: {word}" for number, line in enumerate(lines, 1) for word in find_banned(line)] == []
+
+
+@pytest.mark.parametrize("text", ["Bytes lie where the row lies.", "It is told again.", "A file that was taken in."])
+def test_a_banned_word_is_found(text: str) -> None:
+    assert find_banned(text)
+
+
+def test_a_docstring_that_begins_with_a_subject_clause_is_found() -> None:
+    tree = ast.parse('def f():\n    """Who adds rows says their months first."""\n')
+    assert [word for _, text in iter_docstrings(tree) for word in find_banned(text, is_docstring=True)] == ["Who"]
+
+
+def test_banned_words_in_log_messages_and_errors_are_found() -> None:
+    tree = ast.parse(
+        "log().error('not let go')\nraise OperatorError(f'{name} lies elsewhere')\nvisit.translate('Tell it anew')"
+    )
+    assert [word for _, text in iter_messages(tree) for word in find_banned(text)] == ["let go", "lies", "anew"]
