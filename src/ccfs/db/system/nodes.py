@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
