@@ -1,4 +1,4 @@
-"""Log lines of many processes at one place: each stays whole."""
+"""Log lines of several processes with one stderr: each stays intact."""
 
 import json
 import os
@@ -25,8 +25,8 @@ threads = [Thread(target=write) for _ in range(2)]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_lines_of_many_processes_stay_whole(tmp_path: Path, unbuffered: str) -> None:
-    """Containers often set PYTHONUNBUFFERED: each write goes out at once, then."""
+def test_log_lines_of_several_processes_stay_intact(tmp_path: Path, unbuffered: str) -> None:
+    """With PYTHONUNBUFFERED, which containers often set, each write is a system call."""
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with (tmp_path / "log").open("ab") as log:
         command = [sys.executable, "-c", WRITER, str(LINES)]

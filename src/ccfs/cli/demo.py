@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ccfs.db.system import passwords, play_tokens, tenants, users
 from ccfs.db.tenant import recordings
-from ccfs.demo.switch import write_day
+from ccfs.demo.simulator.day import write_day
 from ccfs.ingest.asterisk import AsteriskSource, ingest
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.model.identity.tenancy import Account, App, Vdn
