@@ -39,8 +39,8 @@ def log_request(request: str, operation: str, status: int, code: str, size: int,
     The texts come from our own tables and need no escaping.
     """
     sys.stderr.write(
-        f'{{"action": "request_answered", "request": "{request}", "operation": "{operation}", "status": {status}, '
-        f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "answered", "level": "info", '
+        f'{{"action": "request_completed", "request": "{request}", "operation": "{operation}", "status": {status}, '
+        f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "request completed", "level": "info", '
         f'"timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")}Z"}}\n'
     )
 
