@@ -1,4 +1,4 @@
-"""Log lines of many processes at one place: each stays whole."""
+"""Log lines of several processes with one stderr: each stays intact."""
 
 import json
 import os
@@ -13,11 +13,11 @@ WRITER = """
 import sys
 from threading import Thread
 from ccfs import logs
-logs.prepare()
+logs.configure_logging()
 def write():
     for n in range(int(sys.argv[1])):
-        logs.log().info("written", action="test", number=n)
-        logs.log_answer("r", "test", 200, "0", n, 0.1)
+        logs.get_logger().info("written", action="test", number=n)
+        logs.log_request("r", "test", 200, "0", n, 0.1)
 threads = [Thread(target=write) for _ in range(2)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
@@ -25,8 +25,8 @@ threads = [Thread(target=write) for _ in range(2)]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_lines_of_many_processes_stay_whole(tmp_path: Path, unbuffered: str) -> None:
-    """Containers often set PYTHONUNBUFFERED: each write goes out at once, then."""
+def test_log_lines_of_several_processes_stay_intact(tmp_path: Path, unbuffered: str) -> None:
+    """With PYTHONUNBUFFERED, which containers often set, each write is a system call."""
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with (tmp_path / "log").open("ab") as log:
         command = [sys.executable, "-c", WRITER, str(LINES)]

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, with an `action`. No secret and no full phone number belongs in a field."""
+"""Logs: one JSON object per line on stderr, with an `action`. Fields contain no secrets and no full phone numbers."""
 
 import logging
 import sys
@@ -21,32 +21,32 @@ def configure_logging(*, json: bool = True) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # One write a line, its end included: other processes write to the same place, also where Python is unbuffered.
+        # One write per line, including its end: several processes share stderr, and Python may be unbuffered.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """The logger; every call names an `action` first."""
+    """Return the logger. Every call names an `action`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
 def log_request(request: str, operation: str, status: int, code: str, size: int, seconds: float) -> None:
-    """The line of an answered request, as `log` would write it: that costs more than checking a signature.
+    """Log a request in the format of `get_logger`, which would take longer than verifying a signature.
 
-    The texts are of our own tables, with nothing to escape.
+    The texts come from our own tables and need no escaping.
     """
     sys.stderr.write(
-        f'{{"action": "request_answered", "request": "{request}", "operation": "{operation}", "status": {status}, '
-        f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "answered", "level": "info", '
+        f'{{"action": "request_completed", "request": "{request}", "operation": "{operation}", "status": {status}, '
+        f'"code": "{code}", "bytes": {size}, "ms": {seconds * 1000:.2f}, "event": "request completed", "level": "info", '
         f'"timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")}Z"}}\n'
     )
 
 
 def build_granian_config() -> dict[str, Any]:
-    """A logging configuration that makes Granian's lines like ours, on stderr; for logging.config.dictConfig."""
+    """Return a configuration for logging.config.dictConfig that formats Granian's lines like ours."""
     formatter = {
         "()": "structlog.stdlib.ProcessorFormatter",
         "foreign_pre_chain": [

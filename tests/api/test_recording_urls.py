@@ -318,7 +318,7 @@ class TestStrangers:
         self, server: CcfsServer, tenant_pair: TwoTenants, recording_url: str
     ) -> None:
         reply = fetch_url(server, recording_url)
-        line = server.wait_for_log_line("request_answered", request=reply.headers["x-request-id"])
+        line = server.wait_for_log_line("request_completed", request=reply.headers["x-request-id"])
         assert (line["operation"], line["status"], line["bytes"]) == (
             "obs",
             200,

@@ -1,4 +1,4 @@
-"""The demo's spoken calls: of the length asked for, always the same, and made of speech."""
+"""Spoken calls of the demo: of the requested duration, reproducible, and mostly speech."""
 
 import hashlib
 from pathlib import Path
@@ -13,24 +13,24 @@ SPEECH = Path(ccfs.demo.__file__).parent / "speech"
 
 
 def read_payload(wav: bytes) -> bytes:
-    found = read_format(wav, len(wav))
-    return wav[found.data_offset : found.data_offset + found.data_size]
+    wav_format = read_format(wav, len(wav))
+    return wav[wav_format.data_offset : wav_format.data_offset + wav_format.data_size]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("seconds", [0.5, 12.0, 95.3])
-def test_a_demo_call_is_a_voice_file_of_just_that_length(language: Language, seconds: float) -> None:
+def test_a_demo_call_is_a_wav_of_exactly_the_requested_duration(language: Language, seconds: float) -> None:
     assert check_upload(build_conversation(7, language, seconds)).duration == pytest.approx(seconds, abs=0.001)
 
 
-def test_a_demo_call_is_the_same_for_the_same_seed() -> None:
+def test_a_demo_call_is_reproducible_from_its_seed() -> None:
     call = build_conversation(7, "en", 60)
     assert call == build_conversation(7, "en", 60)
     assert call not in (build_conversation(8, "en", 60), build_conversation(7, "zh", 60))
     assert hashlib.sha256(call).hexdigest() == "9b61e23018523fd61188ec6084a31121c0578170fe1ae666b208e632ab6353e2"
 
 
-def test_a_demo_call_opens_with_the_agents_greeting_and_ends_with_the_goodbye() -> None:
+def test_a_demo_call_begins_with_the_greeting_and_ends_with_the_goodbye() -> None:
     greeting, goodbye = (read_payload((SPEECH / f"agent-en-{number}.wav").read_bytes()) for number in ("01", "08"))
     call = read_payload(build_conversation(7, "en", 60))
     assert call.startswith(greeting)

@@ -12,7 +12,7 @@ import pytest
 from ccfs.db import schema
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_reread
-from ccfs.demo.switch import write_day
+from ccfs.demo.simulator.day import write_day
 from ccfs.ingest.ccfs import CcfsSource
 from ccfs.ingest.ccfs import ingest as take_in
 from ccfs.ingest.context import IngestRun

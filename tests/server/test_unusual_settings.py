@@ -155,4 +155,4 @@ def test_a_token_ends_when_the_setting_says(acme_client: ApiClient, tenant: Tena
 
 def test_requests_are_not_logged_where_the_setting_says_so(acme_client: ApiClient) -> None:
     assert replace(acme_client, sk="wrong").request("downloadRecord", {}).status == 401
-    assert acme_client.server.read_log_lines("request_answered") == []
+    assert acme_client.server.read_log_lines("request_completed") == []

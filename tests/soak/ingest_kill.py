@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from ccfs.cli import main as ccfs
 from ccfs.db import schema
-from ccfs.demo.switch import write_day
+from ccfs.demo.simulator.day import write_day
 from tests.ingest.ingest_site import OLD_TIMESTAMP, IngestSite, iter_cdr_lines, make_wav
 
 CALLS, LINES, RECORDINGS = 24, 2100, 80  # of the day; more lines than one transaction takes

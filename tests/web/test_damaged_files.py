@@ -210,5 +210,5 @@ def test_who_leaves_in_the_middle_of_a_zip_is_no_error_of_ours(damaged_files: Da
         promised = connection.recv(1000)
     assert promised
     request = promised.partition(b"x-request-id: ")[2][:16].decode()
-    damaged_files.client.server.wait_for_log_line("request_answered", request=request, status=499)
+    damaged_files.client.server.wait_for_log_line("request_completed", request=request, status=499)
     assert "Traceback" not in damaged_files.client.server.read_log()

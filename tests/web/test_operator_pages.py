@@ -182,7 +182,7 @@ def test_every_operation_and_page_is_described_for_machines(server: CcfsServer) 
 
 def test_a_request_is_one_line_of_json_with_its_id(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     reply = acme_client.request("downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name})
-    line = acme_client.server.wait_for_log_line("request_answered", request=reply.headers["x-request-id"])
+    line = acme_client.server.wait_for_log_line("request_completed", request=reply.headers["x-request-id"])
     assert (line["operation"], line["status"], line["code"]) == ("downloadRecordFile", 200, "0")
     assert line["bytes"] == tenant_pair.acme.only_recording.blob.size
     assert line["ms"] >= 0
@@ -209,7 +209,7 @@ def test_the_log_holds_no_secret_and_no_number(
     signature = acme_client.sign_headers(BASE_PATH + "downloadRecord", b"x")["Authorization"]
     send_request(server, "POST", BASE_PATH + "downloadRecord", {"Authorization": signature}, b"y")
     server.wait_for_log_line(
-        "request_answered", request=send_request(server, "GET", "/healthz").headers["x-request-id"]
+        "request_completed", request=send_request(server, "GET", "/healthz").headers["x-request-id"]
     )
     text = server.read_log()
     held = [
@@ -223,11 +223,11 @@ def test_the_log_holds_no_secret_and_no_number(
 
 def test_every_request_line_is_json(server: CcfsServer) -> None:
     for path in PAGES:
-        server.wait_for_log_line("request_answered", request=send_request(server, "GET", path).headers["x-request-id"])
+        server.wait_for_log_line("request_completed", request=send_request(server, "GET", path).headers["x-request-id"])
     plain = [line for line in server.read_log().splitlines() if not line.startswith("{")]
-    to_people = ("ccfs listens on ", "The console has nobody yet.", "  http://127.0.0.1:")
+    to_people = ("ccfs listens on ", "The console has no users yet.", "  http://127.0.0.1:")
     assert all(line.startswith((*to_people, "[INFO] ")) for line in plain if line)  # ours to people, and Granian's
-    lines: list[dict[str, Any]] = server.read_log_lines("request_answered")
+    lines: list[dict[str, Any]] = server.read_log_lines("request_completed")
     assert {*PAGES} <= {line["operation"] for line in lines}
     assert all({"request", "operation", "status", "ms", "timestamp", "level"} <= line.keys() for line in lines)
     assert len({line["request"] for line in lines}) == len(lines)

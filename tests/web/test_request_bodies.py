@@ -122,5 +122,5 @@ def test_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(server: CcfsServ
     path = BASE_PATH + "downloadRecord"
     send_raw(server, build_head(path, {"host": "x", "content-length": "1000"}) + b"abc", 0.1)
     send_raw(server, build_head(path, {"host": "x", "content-length": str(20 << 20)}) + b"abc", 0.1)
-    server.wait_for_log_line("request_answered", status=499, operation="downloadRecord")
+    server.wait_for_log_line("request_completed", status=499, operation="downloadRecord")
     assert server.read_log_lines("request_failed") == []

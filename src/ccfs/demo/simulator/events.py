@@ -1,4 +1,4 @@
-"""What happened on the demo's switch, as values: channels, CDR lines, queue events. No text of files, no chance here."""
+"""Events on the simulated switch as values: channels, CDRs, queue events."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,9 +8,9 @@ Disposition = Literal["ANSWERED", "NO ANSWER", "BUSY"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimulatedChannel:
-    """One channel. Its number is given when the day is over: a switch numbers channels in the order they were made."""
+    """One channel. It is numbered at the end of the day: a switch numbers channels in the order of creation."""
 
-    endpoint: str  # agent number, or the trunk's name
+    endpoint: str  # agent number or name of the trunk
     created_at: int  # epoch second
 
 
@@ -18,15 +18,15 @@ class SimulatedChannel:
 class SimulatedRecording:
     """The audio of one talk."""
 
-    name_prefix: str  # begin of the file's name: "q-600-02079460223"
+    name_prefix: str  # of the file's name: "q-600-02079460223"
     seconds: int
-    seed: int  # of the conversation heard
-    is_named: bool  # whether the CDR line names the file; else only its uniqueid ties it to the call
+    seed: int  # of the conversation
+    is_named: bool  # whether the CDR names the file; else only its uniqueid links it to the call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCdr:
-    """One CDR line. Times in epoch seconds."""
+    """One CDR. Times are in epoch seconds."""
 
     channel: SimulatedChannel
     dst_channel: SimulatedChannel | None = None
@@ -45,7 +45,7 @@ class SimulatedCdr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueEvent:
-    """One line of the queue log; a channel stands for its uniqueid."""
+    """One line of the queue log. A channel is written as its uniqueid."""
 
     timestamp: int  # epoch second
     call: SimulatedChannel | str
@@ -57,12 +57,12 @@ class QueueEvent:
 
 @dataclass(kw_only=True)
 class Journal:
-    """All that happened, in the order in which it was told: not in that of time."""
+    """All events of a day, not in the order of time."""
 
     channels: list[SimulatedChannel] = field(default_factory=list)
     cdrs: list[SimulatedCdr] = field(default_factory=list)
     events: list[QueueEvent] = field(default_factory=list)
 
-    def add_channel(self, endpoint: str, made: int) -> SimulatedChannel:
-        self.channels.append(SimulatedChannel(endpoint=endpoint, created_at=made))
+    def add_channel(self, endpoint: str, created_at: int) -> SimulatedChannel:
+        self.channels.append(SimulatedChannel(endpoint=endpoint, created_at=created_at))
         return self.channels[-1]

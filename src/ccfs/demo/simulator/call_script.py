@@ -1,23 +1,27 @@
-"""A customer's way through the demo's switch, step by step: each step moves the caller's clock on and is written down.
-
-No plot here: who calls when, and what comes of it, is told in `stories`.
-"""
+"""The steps of an inbound call: each one advances the clock and adds CDRs and queue events to the journal."""
 
 from dataclasses import dataclass
 from random import Random
 
-from ccfs.demo.agents import SALES, SUPPORT, AgentRoster
-from ccfs.demo.durations import Talk, TalkGenerator
-from ccfs.demo.events import Disposition, Journal, QueueEvent, SimulatedCdr, SimulatedChannel, SimulatedRecording
-from ccfs.demo.identities import Identities, PhoneIdentity
+from ccfs.demo.simulator.agents import SALES, SUPPORT, AgentRoster
+from ccfs.demo.simulator.durations import Talk, TalkGenerator
+from ccfs.demo.simulator.events import (
+    Disposition,
+    Journal,
+    QueueEvent,
+    SimulatedCdr,
+    SimulatedChannel,
+    SimulatedRecording,
+)
+from ccfs.demo.simulator.identities import Identities, PhoneIdentity
 
 TRUNK = "carrier"
-RING_TIMEOUT_SECONDS = 15  # seconds that a phone rings in vain
+RING_TIMEOUT_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What the stories of a day share."""
+    """Shared state of the scenarios of a day."""
 
     random: Random
     identities: Identities
@@ -28,12 +32,12 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialplanQueue:
-    """A queue as the dial plan calls it."""
+    """A queue as configured in the dial plan."""
 
     name: str
     extension: str
     options: str
-    timeout: int  # seconds until the caller is sent on
+    timeout: int  # seconds until the caller leaves the queue
 
     @property
     def app_data(self) -> str:
@@ -48,28 +52,28 @@ QUEUES = {
 
 @dataclass(kw_only=True)
 class SimulatedCall:
-    """An inbound call under way."""
+    """An inbound call in progress."""
 
     simulation: Simulation
-    person: PhoneIdentity
+    customer: PhoneIdentity
     channel: SimulatedChannel
     now: int  # epoch second
     dst: str
     context: str
-    answered_at: int | None = None  # when the channel was answered, be it by a person, a menu or a mailbox
+    answered_at: int | None = None  # when a person, a menu or a mailbox answered the channel
     queue: DialplanQueue = QUEUES[SUPPORT]
     entered_at: int = 0
-    last_cdr_end: int | None = None  # up to when CDR lines tell of this call; None: there is no line yet
+    last_cdr_end: int | None = None  # end of the call's last CDR; None: no CDR yet
 
     def play_menu(self, seconds: int) -> None:
-        """The dial plan answers and reads out a menu."""
+        """The dial plan answers and plays a menu."""
         self.answered_at = self.now + 1
         self.now += 1 + seconds
 
     def enter_queue(self, name: str) -> None:
         self.queue, self.entered_at = QUEUES[name], self.now
         self.dst, self.context = self.queue.extension, "ext-queues"
-        self._add_queue_event("NONE", "ENTERQUEUE", "", self.person.number, 1)
+        self._add_queue_event("NONE", "ENTERQUEUE", "", self.customer.number, 1)
 
     def wait(self, seconds: int) -> None:
         self.now += seconds
@@ -80,45 +84,47 @@ class SimulatedCall:
 
     def ring_unanswered(self, agent: str) -> None:
         """An agent of the queue does not answer."""
-        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+        start, callee_channel = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
         self.now += RING_TIMEOUT_SECONDS
         self._add_queue_event(f"PJSIP/{agent}", "RINGNOANSWER", RING_TIMEOUT_SECONDS * 1000)
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+        self.add_cdr("Queue", self.queue.app_data, start, "NO ANSWER", callee_channel=callee_channel)
 
     def abandon(self) -> None:
-        """Hangs up in the queue."""
+        """The caller hangs up in the queue."""
         self._add_queue_event("NONE", "ABANDON", 1, 1, self.now - self.entered_at)
         self.end_in_queue()
 
     def abandon_while_ringing(self, agent: str, seconds: int) -> None:
-        """Hangs up in the queue when an agent's phone has rung for some seconds."""
-        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+        """The caller hangs up in the queue after an agent's phone has rung for some seconds."""
+        start, callee_channel = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
         self.now += seconds
         self._add_queue_event(f"PJSIP/{agent}", "RINGCANCELED", seconds * 1000)
         self._add_queue_event("NONE", "ABANDON", 1, 1, self.now - self.entered_at)
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+        self.add_cdr("Queue", self.queue.app_data, start, "NO ANSWER", callee_channel=callee_channel)
 
     def end_in_queue(self) -> None:
-        """The call ends in the queue, and no phone has rung since its last line."""
+        """The call ends in the queue, and no phone has rung since its last CDR."""
         start = self.last_cdr_end or self.channel.created_at
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
+        self.add_cdr("Queue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
 
-    def talk_to_agent(self, agent: str, ring: int, talk: Talk, *, sent_to: str = "") -> None:
-        """An agent of the queue answers after `ring` seconds; the talk ends by one of them or by a blind transfer."""
-        start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
+    def talk_to_agent(self, agent: str, ring: int, talk: Talk, *, transfer_to: str = "") -> None:
+        """An agent of the queue answers after `ring` seconds. One of them hangs up, or the agent transfers blindly."""
+        start, callee_channel = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
         self.now += ring
         self.answered_at = self.answered_at or self.now
         member, hold = f"PJSIP/{agent}", self.now - self.entered_at
-        self._add_queue_event(member, "CONNECT", hold, rung, ring)
+        self._add_queue_event(member, "CONNECT", hold, callee_channel, ring)
         self.now += talk.seconds
-        if sent_to:
-            self._add_queue_event(member, "BLINDTRANSFER", sent_to, "from-internal", hold, talk.seconds, 1)
+        if transfer_to:
+            self._add_queue_event(member, "BLINDTRANSFER", transfer_to, "from-internal", hold, talk.seconds, 1)
         else:
-            ended = self.simulation.random.choice(("COMPLETECALLER", "COMPLETECALLER", "COMPLETEAGENT"))
-            self._add_queue_event(member, ended, hold, talk.seconds, 1)
-        kind = f"q-{self.queue.extension}-{self.person.number}"
-        recording = self.simulation.talks.build_recording(talk, kind, named=bool(sent_to))
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED", rung=rung, recording=recording)
+            event = self.simulation.random.choice(("COMPLETECALLER", "COMPLETECALLER", "COMPLETEAGENT"))
+            self._add_queue_event(member, event, hold, talk.seconds, 1)
+        prefix = f"q-{self.queue.extension}-{self.customer.number}"
+        recording = self.simulation.talks.build_recording(talk, prefix, named=bool(transfer_to))
+        self.add_cdr(
+            "Queue", self.queue.app_data, start, "ANSWERED", callee_channel=callee_channel, recording=recording
+        )
 
     def leave_message(self, mailbox: str, seconds: int) -> None:
         start = self.now
@@ -134,21 +140,22 @@ class SimulatedCall:
         start: int,
         disposition: Disposition,
         *,
-        rung: SimulatedChannel | None = None,
+        callee_channel: SimulatedChannel | None = None,
         answer: int | None = None,
         recording: SimulatedRecording | None = None,
     ) -> None:
-        """Ends a CDR line now. Unless said otherwise, it is answered from when the caller's channel was: so are lines
-        of phones that rang in vain."""
+        """Add a CDR that ends now. By default its answer time is that of the caller's channel, even if the phone was not
+        answered.
+        """
         if answer is None and self.answered_at is not None:
             answer = max(start, self.answered_at)
         self.last_cdr_end = self.now
         self.simulation.journal.cdrs.append(
             SimulatedCdr(
                 channel=self.channel,
-                dst_channel=rung,
-                src=self.person.number,
-                name=self.person.name,
+                dst_channel=callee_channel,
+                src=self.customer.number,
+                name=self.customer.name,
                 dst=self.dst,
                 context=self.context,
                 app=app,
@@ -162,7 +169,7 @@ class SimulatedCall:
         )
 
     def _get_cdr_start(self) -> int:
-        """A call's first line starts with its channel, the others when a phone begins to ring."""
+        """Return the start of the next CDR: the first starts with the channel, the others when a phone begins to ring."""
         return self.now if self.last_cdr_end else self.channel.created_at
 
     def _add_queue_event(self, member: str, event: str, *arguments: SimulatedChannel | str | int) -> None:

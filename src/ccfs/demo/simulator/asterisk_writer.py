@@ -1,22 +1,22 @@
-"""The demo's calls as Asterisk writes them: lines of cdr_csv and queue_log, names of recordings. Values in, text out."""
+"""The simulated calls as Asterisk writes them: lines of cdr_csv and queue_log, names of recordings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ccfs.demo.events import Journal, QueueEvent, SimulatedCdr, SimulatedChannel
+from ccfs.demo.simulator.events import Journal, QueueEvent, SimulatedCdr, SimulatedChannel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDay:
-    """A day where the switch stands."""
+    """A day in the time zone of the switch."""
 
     day: date
     zone: ZoneInfo
 
     def to_epoch(self, hours: float) -> int:
-        """The epoch second at which the clock on the wall shows so many hours after midnight."""
+        """Return the epoch second of a local time, in hours after midnight."""
         wall = datetime.combine(self.day, time()) + timedelta(hours=hours)
         return int(wall.replace(tzinfo=self.zone).timestamp())
 
@@ -25,42 +25,42 @@ class LocalDay:
 
 
 class AsteriskWriter:
-    """Writes one journal down. Columns are cdr_csv's with loguniqueid, loguserfield and newcdrcolumns switched on."""
+    """Formats a journal. The columns are those of cdr_csv with loguniqueid, loguserfield and newcdrcolumns."""
 
-    def __init__(self, place: LocalDay, journal: Journal) -> None:
-        made = sorted(journal.channels, key=lambda channel: channel.created_at)
-        begun = sorted(journal.cdrs, key=lambda cdr: cdr.start)
+    def __init__(self, local_day: LocalDay, journal: Journal) -> None:
+        created = sorted(journal.channels, key=lambda channel: channel.created_at)
+        started = sorted(journal.cdrs, key=lambda cdr: cdr.start)
         hung_up: dict[SimulatedChannel, int] = {}
-        for cdr in begun:
+        for cdr in started:
             hung_up[cdr.channel] = max(cdr.end, hung_up.get(cdr.channel, 0))
-        self._local_day = place
-        self._channel_numbers = {channel: number for number, channel in enumerate(made, 1)}
+        self._local_day = local_day
+        self._channel_numbers = {channel: number for number, channel in enumerate(created, 1)}
         # Asterisk numbers lines as they begin, and writes all lines of a channel when it hangs up.
-        self._numbered_cdrs = sorted(enumerate(begun, 1), key=lambda line: (hung_up[line[1].channel], line[0]))
+        self._numbered_cdrs = sorted(enumerate(started, 1), key=lambda line: (hung_up[line[1].channel], line[0]))
         self._events = sorted(journal.events, key=lambda event: event.timestamp)
 
     def format_cdrs(self) -> str:
-        """The whole CDR file."""
+        """Return the CDR file."""
         return "".join(",".join(self._iter_cdr_columns(cdr, sequence)) + "\n" for sequence, cdr in self._numbered_cdrs)
 
     def format_queue_log(self) -> str:
-        """The whole queue log."""
+        """Return the queue log."""
         return "".join("|".join(self._iter_event_fields(event)) + "\n" for event in self._events)
 
     def iter_recorded_cdrs(self) -> Iterator[SimulatedCdr]:
-        """The lines that have a recording."""
+        """Yield the CDRs that have a recording."""
         return (cdr for _, cdr in self._numbered_cdrs if cdr.recording)
 
     def get_recording_folder(self, cdr: SimulatedCdr) -> str:
-        """Where the recording of a line lies: "2024/01/15"."""
+        """Return the folder of a CDR's recording: "2024/01/15"."""
         return f"{self._local_day.to_local_time(cdr.channel.created_at):%Y/%m/%d}"
 
     def get_recording_name(self, cdr: SimulatedCdr) -> str:
-        """The name of a line's recording, as FreePBX makes them; "" if it has none."""
+        """Return the name of a CDR's recording in the style of FreePBX, "" if it has none."""
         if cdr.recording is None:
             return ""
-        made = self._local_day.to_local_time(cdr.channel.created_at)
-        return f"{cdr.recording.name_prefix}-{made:%Y%m%d-%H%M%S}-{self._get_unique_id(cdr.channel)}.wav"
+        created = self._local_day.to_local_time(cdr.channel.created_at)
+        return f"{cdr.recording.name_prefix}-{created:%Y%m%d-%H%M%S}-{self._get_unique_id(cdr.channel)}.wav"
 
     def _iter_cdr_columns(self, cdr: SimulatedCdr, sequence: int) -> Iterator[str]:
         account = ""
@@ -86,8 +86,8 @@ class AsteriskWriter:
     def _format_userfield(self, cdr: SimulatedCdr) -> str:
         return f"audio:{self.get_recording_name(cdr)}" if cdr.recording and cdr.recording.is_named else ""
 
-    def _format_argument(self, word: SimulatedChannel | str | int) -> str:
-        return self._get_unique_id(word) if isinstance(word, SimulatedChannel) else str(word)
+    def _format_argument(self, value: SimulatedChannel | str | int) -> str:
+        return self._get_unique_id(value) if isinstance(value, SimulatedChannel) else str(value)
 
     def _get_unique_id(self, channel: SimulatedChannel) -> str:
         return f"{channel.created_at}.{self._channel_numbers[channel]}"

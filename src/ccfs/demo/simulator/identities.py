@@ -1,6 +1,6 @@
-"""The demo's people: invented customers and agents, their names and numbers. Tables and how to draw from them.
+"""Invented customers and agents: names and numbers.
 
-Numbers are of Ofcom's ranges for drama (English) and of an invented exchange (Chinese).
+Numbers are from Ofcom's ranges for drama (English) and of an invented exchange (Chinese).
 """
 
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from ccfs.demo.speech import Language
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneIdentity:
-    """Somebody on the phone."""
+    """Number and name of a party."""
 
     number: str
-    name: str  # as the phone shows it; may be empty
+    name: str  # caller id name; may be empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identities:
-    """Who plays in one language."""
+    """Customers and agents in one language."""
 
     main_number: str
-    customer_numbers: tuple[str, ...]  # patterns to put a number from 200 to 999 into
+    customer_numbers: tuple[str, ...]  # patterns for a number from 200 to 999
     customer_names: tuple[str, ...]
     agent_names: tuple[str, ...]  # of 1001, 1002, …
 
     def pick_customer(self, random: Random) -> PhoneIdentity:
-        """Any customer; who calls again has the same name."""
+        """Return a random customer. A number always has the same name."""
         digits = random.randint(200, 999)
         number = random.choice(self.customer_numbers).format(digits)
         return PhoneIdentity(number=number, name=self.customer_names[digits % len(self.customer_names)])
