@@ -1,4 +1,4 @@
-"""Calls for benchmarks: databases filled by themselves, with rows that follow from their numbers. No benchmark lives here."""
+"""Databases of calls for benchmarks. The database generates the rows from their numbers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ APP = App(id=1, ak="BENCHAK0001", name="bench")
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST_EPOCH = int(FIRST_DAY.timestamp())
 DAY = timedelta(days=1)
-ROWS_PER_DAY = 333_333  # rows of a day
+ROWS_PER_DAY = 333_333
 
-# Two rows a call, queue then agent, in whole seconds; n is the row's number.
+# SQL of each column: two rows per call, queue and agent, in whole seconds; n is the number of the row.
 CDR_COLUMNS = {
     "app": "1",
     "account_id": "'100'",
@@ -55,7 +55,7 @@ CDR_COLUMNS = {
 
 
 def build_insert_sql(table: str, row: Mapping[str, str], instant: str, numbers: str, daily: int) -> str:
-    """An INSERT of rows; `instant` makes one of {seconds} after the first second."""
+    """Return an INSERT of rows. `instant` begins the SQL of an instant, {seconds} after the first one."""
     cells = [
         cell.replace("{", f"{instant} + n * 86400 / {daily} + ").replace("}", ")") if "{" in cell else cell
         for cell in row.values()
@@ -64,7 +64,7 @@ def build_insert_sql(table: str, row: Mapping[str, str], instant: str, numbers: 
 
 
 def create_filled_database(url: str, rows: int) -> Database:
-    """A database with that many rows of calls."""
+    """Create a database with that many CDR rows."""
     database = create_database(url)
     insert_rows(database, "cdrs", CDR_COLUMNS, rows)
     analyse(database)
@@ -72,19 +72,19 @@ def create_filled_database(url: str, rows: int) -> Database:
 
 
 def create_database(url: str) -> Database:
-    """A new database with the app."""
+    """Create a database with the app."""
     database = open_database(url)
     upgrade(database)
-    made = "0" if database.is_sqlite else "now()"
+    created_at = "0" if database.is_sqlite else "now()"
     with database.write_transaction() as connection:
         connection.exec_driver_sql(
-            f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {made})"
+            f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'bench', {created_at})"
         )
     return database
 
 
 def insert_rows(database: Database, table: str, row: Mapping[str, str], rows: int, daily: int = ROWS_PER_DAY) -> None:
-    """Rows from FIRST on, so many a day, made by the database itself."""
+    """Let the database generate rows from FIRST_DAY on, `daily` per day."""
     if database.is_sqlite:
         numbers = (
             f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {rows - 1}) SELECT n FROM s)"
@@ -94,12 +94,12 @@ def insert_rows(database: Database, table: str, row: Mapping[str, str], rows: in
         numbers = f"generate_series(0::bigint, {rows - 1}) AS s(n)"
         statement = build_insert_sql(table, row, f"to_timestamp({FIRST_EPOCH}", numbers, daily).replace("%", "%%")
     with database.write_transaction() as connection:
-        months_of_rows = {partition_month.month_key(FIRST_DAY + day * DAY) for day in range(rows // daily + 1)}
-        partitions.ensure(connection, schema.METADATA.tables[table], months_of_rows)
+        months = {partition_month.month_key(FIRST_DAY + day * DAY) for day in range(rows // daily + 1)}
+        partitions.ensure(connection, schema.METADATA.tables[table], months)
         connection.exec_driver_sql(statement)
 
 
 def analyse(database: Database) -> None:
-    """Let the planner count."""
+    """Update the statistics of the query planner."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")

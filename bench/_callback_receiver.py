@@ -1,4 +1,4 @@
-"""A receiver of callbacks for benchmarks: answers each request at once, on connections kept alive. No benchmark here."""
+"""A receiver of callbacks for benchmarks: responds at once, on keep-alive connections."""
 
 import asyncio
 import socket
@@ -23,11 +23,11 @@ class _CallbackProtocol(asyncio.Protocol):
             self._transport.write(RESPONSE)
 
 
-def serve_forever(door: socket.socket) -> None:
-    """Answer for ever."""
+def serve_forever(listener: socket.socket) -> None:
+    """Respond to requests until killed."""
 
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(_CallbackProtocol, sock=door)
+        server = await asyncio.get_running_loop().create_server(_CallbackProtocol, sock=listener)
         await server.serve_forever()
 
     asyncio.run(serve())

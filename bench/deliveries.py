@@ -1,10 +1,10 @@
-"""Callbacks to a fast receiver: deliveries/s of one Announcer on SQLite and PostgreSQL, and what waiting rows cost.
+"""Callbacks to a fast receiver: deliveries/s of one callback worker on SQLite and PostgreSQL, and the cost of waiting rows.
 
     scripts/bench deliveries [--json] [--count N] [--waiting N] [--rounds N] [--rivals PYTHON]
 
-The receiver is a process of its own, on the same cores, that answers at once on connections kept alive. Idle cost is the
-time of one look for due rows while N rows wait for tomorrow, for 100 receivers. `--rivals` names the Python of a venv
-with dbos and procrastinate (see _job_queue_rivals.py), whose workers then post as often to the same receiver.
+The receiver is a process on the same cores that responds at once on keep-alive connections. Idle cost is the time of one query
+for due rows while N rows for 100 receivers are due tomorrow. `--rivals` is the Python of a venv with dbos and procrastinate (see
+_job_queue_rivals.py), whose workers then send the same number of requests to the same receiver.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import _callback_receiver
 import _servers as servers
 import sqlalchemy as sa
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is not an installed package
 
 from ccfs import logs, settings
 from ccfs.db import schema
@@ -36,7 +36,7 @@ from ccfs.db.tenant import deliveries, exports
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
-from ccfs.server import worker_process as parts
+from ccfs.server import worker_process
 from ccfs.server.node import Node
 from tests.servers import create_database, run_postgres
 
@@ -50,21 +50,21 @@ BODY = b'{"request":{"version":"2.0"},"msgBody":{"responseId":"%s","billFileName
 
 @contextmanager
 def run_receiver() -> Iterator[int]:
-    """A receiver in a process of its own; its port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
+    """Run a receiver in a process; yield its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         process = multiprocessing.get_context("fork").Process(
-            target=_callback_receiver.serve_forever, args=(door,), daemon=True
+            target=_callback_receiver.serve_forever, args=(listener,), daemon=True
         )
         process.start()
         try:
-            yield door.getsockname()[1]
+            yield listener.getsockname()[1]
         finally:
             process.kill()
             process.join()
 
 
 def prepare_node(url: str, folder: Path, port: int) -> tuple[Node, App]:
-    """A node as it serves, an app with a key and a bound prefix, and the one export that all deliveries are of."""
+    """Return a node, and an app with a key, a bound prefix and the one export of all deliveries."""
     node = Node(settings.load_settings({}, data=folder, database_url=url))
     with node.database.write_transaction() as connection:
         app = tenants.add_app(connection, "bench", "BENCH", NOW)
@@ -87,14 +87,14 @@ def prepare_node(url: str, folder: Path, port: int) -> tuple[Node, App]:
     return node, app
 
 
-def insert_deliveries(opened: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
-    """So many deliveries, in turn to each of the URLs."""
-    usual = {"app": app.id, "export": "0" * 32, "body": BODY, "state": "due", "lease": "", "claims": 0, "attempts": 0}
-    with opened.write_transaction() as connection:
+def insert_deliveries(database: Database, app: App, count: int, urls: list[str], due_at: datetime) -> None:
+    """Replace all deliveries by `count` new ones, to each URL in turn."""
+    common = {"app": app.id, "export": "0" * 32, "body": BODY, "state": "due", "lease": "", "claims": 0, "attempts": 0}
+    with database.write_transaction() as connection:
         connection.execute(sa.delete(schema.delivery_attempts))
         connection.execute(sa.delete(schema.deliveries))
         rows = [
-            {**usual, "id": f"{number:032x}", "url": url, "receiver": url.rpartition("/")[0]}
+            {**common, "id": f"{number:032x}", "url": url, "receiver": url.rpartition("/")[0]}
             for number, url in ((number, urls[number % len(urls)]) for number in range(count))
         ]
         if rows:
@@ -102,34 +102,34 @@ def insert_deliveries(opened: Database, app: App, count: int, urls: list[str], d
 
 
 def measure_delivery_rate(node: Node, app: App, port: int, count: int) -> float:
-    """Deliveries/s, from the start of the announcer until the last is recorded."""
+    """Return deliveries/s from the start of the worker until the last result is stored."""
     insert_deliveries(node.database, app, count, [f"http://127.0.0.1:{port}/cb"], NOW)
-    heart = parts.build_heartbeat(node, "")
-    heart.register()
-    announcer = parts.build_callback_worker(node, heart)
+    heartbeat = worker_process.build_heartbeat(node, "")
+    heartbeat.register()
+    callback_worker = worker_process.build_callback_worker(node, heartbeat)
     began = time.perf_counter()
-    announcer.start()
+    callback_worker.start()
     while _has_due_deliveries(node.database):
         time.sleep(0.05)
     seconds = time.perf_counter() - began
-    announcer.stop(5)
+    callback_worker.stop(5)
     return count / seconds
 
 
-def _has_due_deliveries(opened: Database) -> bool:
-    with opened.read_transaction() as connection:
-        left = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == sa.literal_column("'due'"))
-        return connection.execute(left.limit(1)).first() is not None
+def _has_due_deliveries(database: Database) -> bool:
+    with database.read_transaction() as connection:
+        due = sa.select(schema.deliveries.c.id).where(schema.deliveries.c.state == sa.literal_column("'due'"))
+        return connection.execute(due.limit(1)).first() is not None
 
 
-def measure_idle_ms(opened: Database, app: App, waiting: int) -> float:
-    """Milliseconds of one look for due rows while so many wait."""
+def measure_idle_ms(database: Database, app: App, waiting: int) -> float:
+    """Return the milliseconds of one query for due rows while `waiting` rows are not yet due."""
     urls = [f"http://receiver-{number}.example/cb" for number in range(100)]
-    insert_deliveries(opened, app, waiting, urls, NOW + timedelta(days=1))
+    insert_deliveries(database, app, waiting, urls, NOW + timedelta(days=1))
     times = []
     for _ in range(200):
         began = time.perf_counter()
-        with opened.read_transaction() as connection:
+        with database.read_transaction() as connection:
             assert deliveries.list_due_receivers(connection, NOW) == []
         times.append(time.perf_counter() - began)
     return median(times) * 1000
@@ -137,43 +137,49 @@ def measure_idle_ms(opened: Database, app: App, waiting: int) -> float:
 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     rows = []
-    with run_postgres() as server, create_database(server) as elephant, run_receiver() as port:
-        for engine, url in (("sqlite", f"sqlite:///{folder}/ccfs.db"), ("postgresql", elephant)):
+    with run_postgres() as server, create_database(server) as postgres_url, run_receiver() as port:
+        for engine, url in (("sqlite", f"sqlite:///{folder}/ccfs.db"), ("postgresql", postgres_url)):
             node, app = prepare_node(url, folder / engine, port)
             speeds = []
             for _ in range(options.rounds):
                 speeds.append(measure_delivery_rate(node, app, port, options.count))
-                idle = measure_idle_ms(node.database, app, 0)
-            full = measure_idle_ms(node.database, app, options.waiting)
+                idle_ms = measure_idle_ms(node.database, app, 0)
+            full_idle_ms = measure_idle_ms(node.database, app, options.waiting)
             rows.append(
                 {
-                    "what": f"ccfs, {engine}",
+                    "program": f"ccfs, {engine}",
                     "deliveries/s": round(median(speeds)),
-                    "aim": TARGET_RATES[engine],
-                    "idle look, ms": round(idle, 2),
-                    f"with {options.waiting} waiting": round(full, 2),
+                    "target": TARGET_RATES[engine],
+                    "idle query, ms": round(idle_ms, 2),
+                    f"with {options.waiting} waiting rows": round(full_idle_ms, 2),
                 }
             )
             node.database.close()
         if options.rivals:
             rows += [{**dict.fromkeys(rows[0], ""), **row} for row in measure_rivals(options, server, folder, port)]
     if not options.rivals:
-        print("dbos and procrastinate are absent: name a Python that has them by --rivals", file=sys.stderr)
+        print("DBOS and procrastinate are not measured: pass a Python with both packages as --rivals", file=sys.stderr)
     return rows
 
 
 def measure_rivals(options: argparse.Namespace, server: str, folder: Path, port: int) -> list[dict[str, Any]]:
-    """The same number of posts to the same receiver by the workers of others, each in its own database."""
+    """Measure the workers of rivals with the same number of requests to the same receiver, each in its own database."""
     rows = []
     for rival in ("dbos", "dbos-sqlite", "procrastinate"):
         with create_database(server) as url:
-            where = f"sqlite:///{folder}/dbos.db" if rival == "dbos-sqlite" else url
-            command = [options.rivals, str(Path(__file__).with_name("_job_queue_rivals.py")), rival, where, str(port)]
-            done = subprocess.run([*command, str(options.count)], capture_output=True, text=True, check=False)
-        speed = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+            database_url = f"sqlite:///{folder}/dbos.db" if rival == "dbos-sqlite" else url
+            command = [
+                options.rivals,
+                str(Path(__file__).with_name("_job_queue_rivals.py")),
+                rival,
+                database_url,
+                str(port),
+            ]
+            process = subprocess.run([*command, str(options.count)], capture_output=True, text=True, check=False)
+        speed = json.loads(process.stdout.splitlines()[-1]) if process.returncode == 0 else None
         if speed is None:
-            print(f"{rival} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
-        rows.append({"what": rival, "deliveries/s": speed and round(speed)})
+            print(f"{rival} failed:\n{process.stderr[-2000:]}", file=sys.stderr)
+        rows.append({"program": rival, "deliveries/s": speed and round(speed)})
     return rows
 
 
@@ -187,12 +193,12 @@ def main() -> None:
     options = parser.parse_args()
     logs.configure_logging()
     with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w") as log:
-        sys.stderr, kept = log, sys.stderr
-        logs.configure_logging()  # the log is written as in service, but to a file
+        sys.stderr, original_stderr = log, sys.stderr
+        logs.configure_logging()  # log as in production, but to a file
         try:
             rows = measure(options, Path(folder))
         finally:
-            sys.stderr = kept
+            sys.stderr = original_stderr
     servers.report("callbacks to a fast receiver", rows, options.json)
 
 

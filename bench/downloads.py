@@ -1,9 +1,9 @@
-"""Signed downloadRecordFile against nginx serving the same files unsigned: ratios of requests/s, and memory.
+"""Signed downloadRecordFile, compared with nginx serving the same files unsigned: ratios of requests/s, and memory.
 
     scripts/bench downloads [--json] [--seconds N] [--rounds N] [--workers N]
 
-Per file size: wrk, 16 connections kept alive, nginx and ccfs in turn, several rounds; ccfs checks a signature and looks
-the recording up at every request. nginx has as many workers as ccfs. Both share the machine's cores with wrk.
+Per file size wrk runs against nginx and ccfs in turn, with 16 keep-alive connections, for several rounds. ccfs verifies a
+signature and looks up the recording for every request. nginx has as many workers as ccfs. Both share the cores with wrk.
 """
 
 import argparse
@@ -33,7 +33,7 @@ TARGET_RATIOS = {"50 KB": 0.2, "480 KB": 0.6, "1.4 MB": 1.0, "28 MB": 1.0, "64 K
 
 
 def prepare_recordings(data: Path, files: Path) -> dict[str, str]:
-    """One recording of each size in ccfs and in nginx's folder; size -> index name."""
+    """Store one recording of each size in ccfs and in nginx's folder. Return size -> index name."""
     node = Node(load_settings({}, data=data))
     now = datetime.now(UTC)
     names, disk = {}, node.disk
@@ -45,7 +45,7 @@ def prepare_recordings(data: Path, files: Path) -> dict[str, str]:
         for number, (label, size) in enumerate(SIZES.items()):
             content = random.Random(size).randbytes(size)
             (files / f"{number}.wav").write_bytes(content)
-            kept = disk.write(f"1/bench/{number}.wav", [content])
+            blob = disk.write(f"1/bench/{number}.wav", [content])
             names[label] = f"/0/1/record/{AK}/bench/20240101/101/{number}.wav"
             recordings.add(
                 connection,
@@ -59,8 +59,8 @@ def prepare_recordings(data: Path, files: Path) -> dict[str, str]:
                     call_end=now,
                     file_name=names[label],
                     original_file_name=f"Y:/1/0/20240101/101/{number}.V3",
-                    blob=kept,
-                    source_sha256=kept.sha256,
+                    blob=blob,
+                    source_sha256=blob.sha256,
                 ),
                 now,
             )
@@ -69,7 +69,7 @@ def prepare_recordings(data: Path, files: Path) -> dict[str, str]:
 
 
 def write_wrk_script(work: Path, port: int, name: str) -> Path:
-    """A wrk script that sends one signed request again and again."""
+    """Write a wrk script that repeats one signed request."""
     body = json.dumps({"request": {"version": "2.0"}, "msgBody": {"fileName": name}})
     headers = {
         "host": f"127.0.0.1:{port}",
@@ -89,7 +89,7 @@ def write_wrk_script(work: Path, port: int, name: str) -> Path:
 
 
 def iter_cases(names: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Label, index name, Range header."""
+    """Yield label, index name and Range header of each case."""
     for label, name in names.items():
         yield label, name, ""
     yield "64 KB ranges of 28 MB", names["28 MB"], RANGE_HEADER
@@ -111,8 +111,8 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             for _ in range(options.rounds):
                 theirs.append(servers.run_wrk(plain, options.seconds, header=header))
                 ours.append(servers.run_wrk(url, options.seconds, script=lua, header=header))
-            requests = servers.compare_pairs([one["requests"] for one in ours], [one["requests"] for one in theirs])
-            volume = servers.compare_pairs([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
+            requests = servers.compare_pairs([run["requests"] for run in ours], [run["requests"] for run in theirs])
+            volume = servers.compare_pairs([run["bytes"] for run in ours], [run["bytes"] for run in theirs])
             rows.append(
                 {
                     "file": label,
@@ -120,8 +120,8 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
                     "min": requests["min"],
                     "max": requests["max"],
                     "bytes/s ccfs:nginx": volume["median"],
-                    "aim": TARGET_RATIOS[label],
-                    "ccfs MB resident": round(servers.measure_rss_mb(pid)),
+                    "target": TARGET_RATIOS[label],
+                    "ccfs RSS MB": round(servers.measure_rss_mb(pid)),
                 }
             )
     return rows
@@ -130,13 +130,13 @@ def measure(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(options, Path(folder))
-    servers.report("signed downloads against nginx", rows, options.json)
+    servers.report("signed downloads, compared with nginx", rows, options.json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Ingest of CDR lines against `sqlite3 .import`, and of recordings against `cp` and `sha256sum`: ratios, and memory.
+"""Ingest of CDR lines, compared with `sqlite3 .import`, and of recordings, with `cp` and `sha256sum`: ratios, and memory.
 
     scripts/bench ingest [--json] [--lines N] [--files N] [--rounds N]
 
-The rivals do less: .import parses nothing, syncs nothing and keeps no index; cp syncs nothing. Each round runs both, on
-fresh folders, in turn. Recordings are 30 s of A-law (240 KB).
+The rivals do less: .import does not parse, sync or maintain an index; cp does not sync. Each round runs both in turn in empty
+folders. Recordings are 30 s of A-law (240 KB).
 """
 
 import argparse
@@ -26,18 +26,18 @@ from ccfs.server.node import Node
 from ccfs.settings import load_settings
 
 CCFS = str(Path(sys.executable).parent / "ccfs")
-SECONDS = 30  # of a recording
-FIRST_EPOCH = 1704067200  # epoch of the first call
+SECONDS = 30  # duration of a recording
+FIRST_EPOCH = 1704067200  # begin of the first call
 
 
-def build_cdr_line(number: int, chance: random.Random) -> str:
-    """One line as cdr_csv writes it with all columns; every fourth is a second leg of the call before it."""
+def build_cdr_line(number: int, generator: random.Random) -> str:
+    """Return a CDR of cdr_csv with all columns. Every fourth is a second leg of the previous call."""
     call = number - (number % 4 == 3)
-    begin, agent = FIRST_EPOCH + number * 7, 1001 + chance.randrange(40)
+    begin, agent = FIRST_EPOCH + number * 7, 1001 + generator.randrange(40)
     start, answer, end = (
         datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (begin, begin + 5, begin + 65)
     )
-    caller = f"0207946{chance.randrange(1000):04d}"
+    caller = f"0207946{generator.randrange(1000):04d}"
     return (
         f'"","{caller}","600","from-trunk","""Caller"" <{caller}>","PJSIP/trunk-{number:08x}","PJSIP/{agent}-{number:08x}",'
         f'"Queue","600,t,,,60","{start}","{answer}","{end}",65,60,"ANSWERED","DOCUMENTATION","{FIRST_EPOCH + call * 7}.{call}",'
@@ -46,21 +46,21 @@ def build_cdr_line(number: int, chance: random.Random) -> str:
 
 
 def write_switch_files(folder: Path, lines: int, files: int) -> None:
-    """A CDR file, and recordings of its first calls."""
-    chance = random.Random(1)
+    """Write a CDR file, and recordings of its first calls."""
+    generator = random.Random(1)
     with open(folder / "Master.csv", "w") as file:
-        file.writelines(build_cdr_line(number, chance) for number in range(lines))
+        file.writelines(build_cdr_line(number, generator) for number in range(lines))
     (folder / "monitor").mkdir()
-    sound = chance.randbytes(8000 * SECONDS)
-    head = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=len(sound))
+    audio = generator.randbytes(8000 * SECONDS)
+    header = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=len(audio))
     for number in range(files):
         call = number * 4  # none of them a second leg
-        unique = call.to_bytes(8, "big")
-        (folder / "monitor" / f"{FIRST_EPOCH + call * 7}.{call}.wav").write_bytes(head + unique + sound[8:])
+        unique_bytes = call.to_bytes(8, "big")
+        (folder / "monitor" / f"{FIRST_EPOCH + call * 7}.{call}.wav").write_bytes(header + unique_bytes + audio[8:])
 
 
 def run_timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds of a command, and the largest resident memory of any child so far in MB."""
+    """Run a command. Return its wall seconds, and the peak memory of any child process so far in MB."""
     begin = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
@@ -73,13 +73,13 @@ def create_empty_folder(folder: Path) -> Path:
 
 
 def measure_ingest(work: Path, source: Path, *, recordings: bool) -> tuple[float, float]:
-    """Ingest of the CDRs; with `recordings`, of these alone, the CDRs having gone in before."""
+    """Measure an ingest of the CDRs, or with `recordings` of the recordings after that of the CDRs."""
     data = create_empty_folder(work / "data")
-    at = ["--data", str(data)]
-    subprocess.run([CCFS, "app", "add", "bench", "--ak", "BENCH", *at], check=True, capture_output=True)
+    data_option = ["--data", str(data)]
+    subprocess.run([CCFS, "app", "add", "bench", "--ak", "BENCH", *data_option], check=True, capture_output=True)
     account = ["--app", "BENCH", "--account", "b", "--vdn", "1"]
-    subprocess.run([CCFS, "account", "add", *account, "--zone", "UTC", *at], check=True, capture_output=True)
-    command = [CCFS, "ingest", "asterisk", *account, "--cdr", str(source / "Master.csv"), "--json", *at]
+    subprocess.run([CCFS, "account", "add", *account, "--zone", "UTC", *data_option], check=True, capture_output=True)
+    command = [CCFS, "ingest", "asterisk", *account, "--cdr", str(source / "Master.csv"), "--json", *data_option]
     if not recordings:
         return run_timed(command)
     run_timed(command)
@@ -100,21 +100,21 @@ def measure_file_copy(work: Path, source: Path) -> float:
 
 
 def build_row(
-    what: str, rounds: int, mine: Callable[[], tuple[float, float]], rival: Callable[[], float]
+    measurement: str, rounds: int, ccfs: Callable[[], tuple[float, float]], rival: Callable[[], float]
 ) -> dict[str, Any]:
-    """The rival's seconds over ours: a ratio of speeds."""
+    """Return a row with the ratio of speeds: the rival's seconds over ours."""
     theirs, own, memory = [], [], 0.0
     for _ in range(rounds):
         theirs.append(rival())
-        seconds, memory = mine()
+        seconds, memory = ccfs()
         own.append(seconds)
     ratio = servers.compare_pairs(theirs, own)
     return {
-        "what": what,
+        "measurement": measurement,
         "speed ccfs:rival": ratio["median"],
         "min": ratio["min"],
         "max": ratio["max"],
-        "MB": round(memory),
+        "peak MB": round(memory),
     }
 
 
@@ -132,13 +132,13 @@ def main() -> None:
         Node(load_settings({}, data=work / "warm")).database.close()
         rows = [
             build_row(
-                "rows/s, sqlite3 .import",
+                "CDR lines/s : sqlite3 .import",
                 options.rounds,
                 lambda: measure_ingest(work, source, recordings=False),
                 lambda: measure_sqlite_import(work, source),
             ),
             build_row(
-                "MB/s, cp + sha256sum",
+                "recordings MB/s : cp + sha256sum",
                 options.rounds,
                 lambda: measure_ingest(work, source, recordings=True),
                 lambda: measure_file_copy(work, source),

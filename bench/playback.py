@@ -1,10 +1,10 @@
-"""Listening to an hour-long recording against `ffmpeg` doing the same: the first sound, another form, a waveform.
+"""Playback of an hour-long recording in the console, compared with `ffmpeg`: first audio, transcoding, waveforms.
 
-    scripts/bench listen [--json] [--rounds N]
+    scripts/bench playback [--json] [--rounds N]
 
-Per coding: milliseconds from asking the console to the first 16 KB of sound, at the begin and in the midst, and of an ffmpeg
-that is started for it and writes a WAV to a pipe; both in turn. Then an hour as MP3, Opus and WAV: seconds of both. Last,
-how long `/healthz` takes on the same process while a waveform of an hour is drawn. Needs ffmpeg, which makes the files, too.
+Per codec: milliseconds from the request to the first 16 KB of audio, from the beginning and from the middle, and those of a new
+ffmpeg process that writes a WAV to a pipe, both in turn. Then the seconds of transcoding an hour to MP3, Opus and WAV. Last, the
+response time of `/healthz` while the same process computes the waveform of an hour. Needs ffmpeg, which also creates the files.
 """
 
 import argparse
@@ -31,15 +31,15 @@ from ccfs.server.node import Node
 from ccfs.settings import load_settings
 
 HOUR_SECONDS = 3600
-FIRST_AUDIO_BYTES = 16_384  # bytes that count as the first sound: a second at 8 kHz
+FIRST_AUDIO_BYTES = 16_384  # one second at 8 kHz
 CODINGS = {
     "GSM in WAV": ("wav", ["-c:a", "libgsm_ms"]),
     "G.722 in WAV": ("wav", ["-c:a", "adpcm_g722", "-ar", "16000"]),
     "IMA ADPCM in WAV": ("wav", ["-c:a", "adpcm_ima_wav"]),
     "MP3 in WAV": ("wav", ["-c:a", "libmp3lame", "-b:a", "32k"]),
     "Speex in Ogg": ("ogg", ["-c:a", "libspeex"]),
-    "A-law (as it is)": ("wav", ["-c:a", "pcm_alaw"]),
-    "MP3 (as it is)": ("mp3", ["-c:a", "libmp3lame", "-b:a", "32k"]),
+    "A-law (as stored)": ("wav", ["-c:a", "pcm_alaw"]),
+    "MP3 (as stored)": ("mp3", ["-c:a", "libmp3lame", "-b:a", "32k"]),
 }
 FORMAT_OPTIONS = {
     "wav": ["-f", "wav"],
@@ -50,7 +50,7 @@ SPEECH = "sine=300:r=8000:d=3600,tremolo=f=3:d=0.9"
 
 
 def encode_recordings(work: Path) -> dict[str, Path]:
-    """An hour in each coding."""
+    """Create a recording of an hour for each codec."""
     files: dict[str, Path] = {}
     for label, (ending, options) in CODINGS.items():
         files[label] = work / f"{len(files)}.{ending}"
@@ -60,7 +60,7 @@ def encode_recordings(work: Path) -> dict[str, Path]:
 
 
 def insert_recordings(data: Path, files: dict[str, Path]) -> str:
-    """The recordings, and the session of somebody who may do all; its cookie."""
+    """Insert the recordings and a session of an operator. Return its cookie."""
     node, now = Node(load_settings({}, data=data)), datetime.now(UTC)
     with node.database.write_transaction() as connection:
         app = tenants.add_app(connection, "bench", "BENCH", now)
@@ -71,7 +71,7 @@ def insert_recordings(data: Path, files: dict[str, Path]) -> str:
         token = "t" * 43
         sessions.create(connection, user, token, now)
         for file in files.values():
-            kept = node.disk.write(f"1/bench/{file.name}", [file.read_bytes()])
+            blob = node.disk.write(f"1/bench/{file.name}", [file.read_bytes()])
             row = Recording(
                 account_id="bench",
                 cc_id="1",
@@ -81,8 +81,8 @@ def insert_recordings(data: Path, files: dict[str, Path]) -> str:
                 call_end=now + timedelta(seconds=HOUR_SECONDS),
                 file_name=f"/{file.name}",
                 original_file_name=f"Y:/{file.name}",
-                blob=kept,
-                source_sha256=kept.sha256,
+                blob=blob,
+                source_sha256=blob.sha256,
             )
             recordings.add(connection, app, row, now)
     node.database.close()
@@ -90,75 +90,75 @@ def insert_recordings(data: Path, files: dict[str, Path]) -> str:
 
 
 def request_audio(
-    port: int, cookie: str, what: str, file: Path, span: str = "", least: int = 0, form: str = ""
+    port: int, cookie: str, page: str, file: Path, byte_range: str = "", min_bytes: int = 0, output_format: str = ""
 ) -> tuple[float, int]:
-    """Seconds until `least` bytes were there, or with 0 all; and the size the answer names."""
-    path = f"/console/{what}?" + urlencode({"in": "BENCH/bench", "name": f"/{file.name}", "as": form})
+    """Request audio. Return the seconds until `min_bytes`, or with 0 all bytes, arrived, and the total size."""
+    path = f"/console/{page}?" + urlencode({"in": "BENCH/bench", "name": f"/{file.name}", "as": output_format})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     began = time.perf_counter()
-    connection.request("GET", path, headers={"cookie": cookie} | ({"range": span} if span else {}))
-    answer = connection.getresponse()
-    if answer.status not in (200, 206):
-        raise SystemExit(f"{path}: {answer.status}")
-    got = len(answer.read(least)) if least else sum(len(piece) for piece in iter(lambda: answer.read(1 << 16), b""))
-    took = time.perf_counter() - began
-    size = int((answer.getheader("content-range") or f"/{got}").rpartition("/")[2])
+    connection.request("GET", path, headers={"cookie": cookie} | ({"range": byte_range} if byte_range else {}))
+    response = connection.getresponse()
+    if response.status not in (200, 206):
+        raise SystemExit(f"{path}: {response.status}")
+    chunks = iter(lambda: response.read(1 << 16), b"")
+    received = len(response.read(min_bytes)) if min_bytes else sum(map(len, chunks))
+    seconds = time.perf_counter() - began
+    size = int((response.getheader("content-range") or f"/{received}").rpartition("/")[2])
     connection.close()
-    return took, size
+    return seconds, size
 
 
-def run_ffmpeg(file: Path, options: list[str], at: int = 0, least: int = 0) -> float:
-    """The same by a process of its own."""
+def run_ffmpeg(file: Path, options: list[str], at: int = 0, min_bytes: int = 0) -> float:
+    """Do the same by a new ffmpeg process. Return its seconds."""
     command = ["ffmpeg", "-v", "error", "-ss", str(at), "-i", str(file), *options, "-"]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
         assert child.stdout
-        if least:
-            child.stdout.read(least)
+        if min_bytes:
+            child.stdout.read(min_bytes)
         else:
             while child.stdout.read(1 << 16):
                 pass
-        took = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         child.kill()
-    return took
+    return seconds
 
 
 def measure_first_audio(port: int, cookie: str, files: dict[str, Path], rounds: int) -> list[dict[str, Any]]:
     rows = []
     for label, file in files.items():
-        for where, at in (("begin", 0), ("midst", HOUR_SECONDS // 2)):
+        for position, at in (("beginning", 0), ("middle", HOUR_SECONDS // 2)):
             size = request_audio(port, cookie, "audio", file, "bytes=0-0")[1]
-            span = f"bytes={size // 2 if at else 0}-"
+            byte_range = f"bytes={size // 2 if at else 0}-"
             pairs = [
                 (
-                    request_audio(port, cookie, "audio", file, span, FIRST_AUDIO_BYTES)[0],
+                    request_audio(port, cookie, "audio", file, byte_range, FIRST_AUDIO_BYTES)[0],
                     run_ffmpeg(file, FORMAT_OPTIONS["wav"], at, FIRST_AUDIO_BYTES),
                 )
                 for _ in range(rounds)
             ]
-            mine, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-            rows.append(build_row(f"first sound, {label}, {where}", mine, theirs, 1000, "ms"))
+            rows.append(build_row(f"first audio, {label}, {position}", pairs, 1000, "ms"))
     return rows
 
 
 def measure_formats(port: int, cookie: str, file: Path, rounds: int) -> list[dict[str, Any]]:
     rows = []
-    for form, options in FORMAT_OPTIONS.items():
+    for output_format, options in FORMAT_OPTIONS.items():
         pairs = [
-            (request_audio(port, cookie, "download", file, form=form)[0], run_ffmpeg(file, options))
+            (request_audio(port, cookie, "download", file, output_format=output_format)[0], run_ffmpeg(file, options))
             for _ in range(rounds)
         ]
-        rows.append(
-            build_row(f"an hour of GSM as {form}", [one for one, _ in pairs], [other for _, other in pairs], 1, "s")
-        )
+        rows.append(build_row(f"an hour of GSM to {output_format}", pairs, 1, "s"))
     return rows
 
 
-def build_row(what: str, mine: list[float], theirs: list[float], factor: float, unit: str) -> dict[str, Any]:
-    ratio = servers.compare_pairs(mine, theirs)
+def build_row(measurement: str, pairs: list[tuple[float, float]], factor: float, unit: str) -> dict[str, Any]:
+    """Return a row of pairs of seconds, ccfs and ffmpeg."""
+    ours, theirs = [seconds for seconds, _ in pairs], [seconds for _, seconds in pairs]
+    ratio = servers.compare_pairs(ours, theirs)
     return {
-        "what": what,
-        "ccfs": f"{median(mine) * factor:.1f} {unit}",
+        "measurement": measurement,
+        "ccfs": f"{median(ours) * factor:.1f} {unit}",
         "ffmpeg": f"{median(theirs) * factor:.1f} {unit}",
         "time ccfs:ffmpeg": ratio["median"],
         "min": ratio["min"],
@@ -167,9 +167,9 @@ def build_row(what: str, mine: list[float], theirs: list[float], factor: float, 
 
 
 def measure_healthz_during_waveform(port: int, cookie: str, files: dict[str, Path]) -> list[dict[str, Any]]:
-    """Milliseconds of /healthz on the same process, before and while each waveform is drawn for the first time."""
+    """Measure /healthz of the same process, idle and while it computes each waveform for the first time."""
 
-    def healthz() -> float:
+    def measure_healthz() -> float:
         began = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/healthz")
@@ -177,20 +177,20 @@ def measure_healthz_during_waveform(port: int, cookie: str, files: dict[str, Pat
         connection.close()
         return time.perf_counter() - began
 
-    rows, idle = [], sorted(healthz() for _ in range(100))
+    rows, idle = [], sorted(measure_healthz() for _ in range(100))
     for label, file in files.items():
-        drawing = threading.Thread(target=request_audio, args=(port, cookie, "waveform", file))
-        began, took = time.perf_counter(), []
-        drawing.start()
-        while drawing.is_alive():
-            took.append(healthz())
+        waveform_request = threading.Thread(target=request_audio, args=(port, cookie, "waveform", file))
+        began, times = time.perf_counter(), []
+        waveform_request.start()
+        while waveform_request.is_alive():
+            times.append(measure_healthz())
             time.sleep(0.005)
         seconds = time.perf_counter() - began
-        took.sort()
+        times.sort()
         rows.append(
             {
-                "what": f"healthz while {label} is drawn ({seconds:.1f} s)",
-                "ccfs": f"median {median(took) * 1000:.1f} ms, worst {took[-1] * 1000:.0f} ms",
+                "measurement": f"/healthz during the waveform of {label} ({seconds:.1f} s)",
+                "ccfs": f"median {median(times) * 1000:.1f} ms, worst {times[-1] * 1000:.0f} ms",
                 "ffmpeg": "",
                 "time ccfs:ffmpeg": "",
                 "min": f"idle {median(idle) * 1000:.1f} ms",
@@ -217,9 +217,9 @@ def main() -> None:
             rows += measure_healthz_during_waveform(port, cookie, files)
             before = servers.measure_rss_mb(pid)
             rows += measure_formats(port, cookie, files["GSM in WAV"], max(options.rounds // 2, 1))
-            grown = f"{before:.0f} MB before, {servers.measure_rss_mb(pid):.0f} MB after"
-            rows.append({**dict.fromkeys(rows[0], ""), "what": "memory of the server", "ccfs": grown})
-    servers.report("listen", rows, options.json)
+            memory = f"{before:.0f} MB before, {servers.measure_rss_mb(pid):.0f} MB after"
+            rows.append({**dict.fromkeys(rows[0], ""), "measurement": "memory of the server", "ccfs": memory})
+    servers.report("playback of an hour, compared with ffmpeg", rows, options.json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Signed downloadRecordFile from a bucket against the S3 service's own answers: ratios of requests/s, and memory.
+"""Signed downloadRecordFile from a bucket, compared with the S3 service itself: ratios of requests/s, and memory.
 
     scripts/bench s3 [--json] [--seconds N] [--rounds N] [--workers N]
 
-Per file size: wrk, 16 connections kept alive, SeaweedFS by presigned URLs and ccfs in front of it in turn, several rounds;
-ccfs checks a signature, looks the recording up and fetches it from the same SeaweedFS at every request. All share the cores.
+Per file size wrk runs against SeaweedFS by presigned URLs and against ccfs in turn, with 16 keep-alive connections, for several
+rounds. For every request ccfs verifies a signature, looks up the recording and reads it from SeaweedFS. All share the cores.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed package
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is not an installed package
 
 import _servers as servers
 import downloads
@@ -30,21 +30,21 @@ BUCKET = "bench"
 
 
 def build_settings(workers: int) -> dict[str, str]:
-    """The environment of ccfs with its home in the bucket."""
+    """Return the environment of ccfs with the bucket as its primary location."""
     keys = dict(zip(("CCFS_S3_ACCESS_KEY", "CCFS_S3_SECRET_KEY"), S3_KEYS, strict=True))
     return {**keys, "CCFS_PRIMARY_LOCATION": "1", "CCFS_MOVE_GRACE_SECONDS": "0", "CCFS_WORKERS": str(workers)}
 
 
 def run_location_command(data: Path, *arguments: str) -> None:
-    """One `ccfs location` command."""
-    line = [str(servers.BIN_FOLDER / "ccfs"), "location", *arguments, "--data", str(data)]
-    subprocess.run(line, check=True, env={**os.environ, **build_settings(1)}, stdout=subprocess.DEVNULL)
+    """Run one `ccfs location` command."""
+    command = [str(servers.BIN_FOLDER / "ccfs"), "location", *arguments, "--data", str(data)]
+    subprocess.run(command, check=True, env={**os.environ, **build_settings(1)}, stdout=subprocess.DEVNULL)
 
 
 def presign_url(url: str, number: int) -> str:
-    """Where the service itself answers with a file."""
-    place = LocationConfig(id="1", kind=LocationKind.S3, root=BUCKET, endpoint=url, created_at=datetime.now(UTC))
-    return S3Location(place, S3Config(access_key=S3_KEYS[0], secret_key=S3_KEYS[1])).presign(
+    """Return a presigned URL of a file."""
+    config = LocationConfig(id="1", kind=LocationKind.S3, root=BUCKET, endpoint=url, created_at=datetime.now(UTC))
+    return S3Location(config, S3Config(access_key=S3_KEYS[0], secret_key=S3_KEYS[1])).presign(
         f"1/bench/{number}.wav", 86400
     )
 
@@ -57,19 +57,21 @@ def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str,
     run_location_command(data, "add", "1", "--kind", "s3", "--bucket", BUCKET, "--endpoint", url)
     began = time.perf_counter()
     run_location_command(data, "move", "--from", "0", "--to", "1")
-    print(f"moved in {time.perf_counter() - began:.1f} s, the command's start among them", file=sys.stderr)
+    print(
+        f"moved the files in {time.perf_counter() - began:.1f} s, including the start of the command", file=sys.stderr
+    )
     numbers = {name: number for number, name in enumerate(names.values())}
     rows = []
     with servers.run_ccfs(data, build_settings(options.workers)) as (port, pid):
-        ours_at = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
+        our_url = f"http://127.0.0.1:{port}{BASE_PATH}downloadRecordFile"
         for label, name, header in downloads.iter_cases(names):
-            lua, theirs_at = downloads.write_wrk_script(work, port, name), presign_url(url, numbers[name])
+            lua, their_url = downloads.write_wrk_script(work, port, name), presign_url(url, numbers[name])
             ours, theirs = [], []
             for _ in range(options.rounds):
-                theirs.append(servers.run_wrk(theirs_at, options.seconds, header=header))
-                ours.append(servers.run_wrk(ours_at, options.seconds, script=lua, header=header))
-            ratio = servers.compare_pairs([one["requests"] for one in ours], [one["requests"] for one in theirs])
-            volume = servers.compare_pairs([one["bytes"] for one in ours], [one["bytes"] for one in theirs])
+                theirs.append(servers.run_wrk(their_url, options.seconds, header=header))
+                ours.append(servers.run_wrk(our_url, options.seconds, script=lua, header=header))
+            ratio = servers.compare_pairs([run["requests"] for run in ours], [run["requests"] for run in theirs])
+            volume = servers.compare_pairs([run["bytes"] for run in ours], [run["bytes"] for run in theirs])
             rows.append(
                 {
                     "file": label,
@@ -77,8 +79,8 @@ def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str,
                     "min": ratio["min"],
                     "max": ratio["max"],
                     "bytes/s ccfs:S3": volume["median"],
-                    "ccfs requests/s": round(max(one["requests"] for one in ours), 1),
-                    "ccfs MB resident": round(servers.measure_rss_mb(pid)),
+                    "ccfs requests/s": round(max(run["requests"] for run in ours), 1),
+                    "ccfs RSS MB": round(servers.measure_rss_mb(pid)),
                 }
             )
     return rows
@@ -87,13 +89,13 @@ def measure(options: argparse.Namespace, work: Path, url: str) -> list[dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, run_seaweedfs() as url:
         rows = measure(options, Path(folder), url)
-    servers.report("signed downloads from S3 against the S3 service", rows, options.json)
+    servers.report("signed downloads from S3, compared with the S3 service", rows, options.json)
 
 
 if __name__ == "__main__":

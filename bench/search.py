@@ -1,13 +1,12 @@
-"""The console's search at size: milliseconds of a page of results and of their count, for every combination of filters.
+"""The console's search on large tables: milliseconds of a page of results and of their count, for all combinations of filters.
 
     scripts/bench search [--json] [--calls N] [--engine sqlite|postgresql] [--seconds N] [--folder DIR]
 
-The calls, two legs each, four in five recorded, lie in one account and one year. Every combination of the seven filters is
-asked with each order for a day, a month and the year, in random turn with random values, until the seconds are over. A page is
-the first answer: as much as was found in the time that a search may take. Where that cut it short, it is asked on, as the console does, until the
-page is full or the search at its end: "whole" is all of that together. The rival is the same page as people write it, one
-SELECT that groups the legs that fit by call; it is asked beside every twentieth search, and its time over that of ours, whole,
-is the ratio.
+All calls belong to one account and one year; each has two legs, four of five are recorded. The benchmark searches with every
+combination of the seven filters and each order in a day, a month and the year, in random order with random values, until the seconds
+are over. "page" is the first response: the calls found within the time limit of a search. "truncated" pages reached that limit; they
+are continued like in the console until the page is full or the search complete, which "whole" includes. The rival is the usual single
+SELECT that groups the matching legs by call. It runs after every twentieth search; the ratio is its time over "whole".
 """
 
 import argparse
@@ -46,7 +45,7 @@ IS_AGENT_SQL = "n % 2 = 1"
 
 
 def _hashed_value_sql(number: str, factor: int, count: int) -> str:
-    """One of so many values, as a hash of a number: those of one factor tell nothing of those of another."""
+    """Return SQL of one of `count` values, a hash of a number. Values of different factors are independent."""
     return f"CAST({number} AS bigint) * {factor} % 2147483647 / 1009 % {count}"
 
 
@@ -86,7 +85,7 @@ FILTER_FACTORIES: list[Callable[[], dict[str, Any]]] = [
     lambda: {"agent_id": str(random.randrange(500))},
     lambda: {"queue": f"q{random.randrange(20)}"},
     lambda: {"direction": random.choice(list(Direction))},
-    lambda: random.choice([{"at_least": 590}, {"at_most": 10}, {"at_least": 30, "at_most": 90}, {"at_least": 5000}]),
+    lambda: random.choice([{"min_talk_seconds": 590}, {"max_talk_seconds": 10}, {"min_talk_seconds": 30, "max_talk_seconds": 90}, {"min_talk_seconds": 5000}]),
     lambda: {"is_recorded": random.random() < 0.5},
 ]
 WINDOW_DAYS = (1, 30, DAYS)
@@ -94,138 +93,145 @@ SEARCH_SECONDS = load_settings({}).search_ms / 1000
 
 
 def iter_searches() -> Iterator[CallSearch]:
-    """Every combination of filters, orders and widths in random turn, again and again."""
-    every = list(
+    """Yield searches with every combination of filters, orders and widths in random order, repeatedly."""
+    combinations = list(
         itertools.product(itertools.product([False, True], repeat=len(FILTER_FACTORIES)), SearchOrder, WINDOW_DAYS)
     )
     while True:
-        random.shuffle(every)
-        for uses, order, days in every:
+        random.shuffle(combinations)
+        for uses, order, days in combinations:
             begin = FIRST_DAY + random.random() * (DAYS - days) * timedelta(days=1)
             window = TimeWindow(begin=begin, end=begin + timedelta(days=days))
-            asked = {
+            filters = {
                 name: value
-                for use, one in zip(uses, FILTER_FACTORIES, strict=True)
+                for use, create_filter in zip(uses, FILTER_FACTORIES, strict=True)
                 if use
-                for name, value in one().items()
+                for name, value in create_filter().items()
             }
-            yield CallSearch(account_id="100", window=window, order=order, **asked)
+            yield CallSearch(account_id="100", window=window, order=order, **filters)
 
 
 def search_with_plain_sql(connection: Connection, search: CallSearch) -> object:
-    """The page by one SELECT: the calls of all legs that fit, sorted, the first fifty."""
+    """Return the page by one SELECT: the first fifty calls of all matching legs."""
     leg = schema.cdrs.c
     talk, begin = sa.func.max(leg.talk_seconds), sa.func.min(leg.begin)
     order = {SearchOrder.NEWEST: begin.desc(), SearchOrder.OLDEST: begin, SearchOrder.LONGEST: talk.desc()}[
         search.order
     ]
-    fits = [leg.app == APP.id, leg.account_id == "100", leg.begin >= search.window.begin, leg.begin < search.window.end]
+    conditions = [
+        leg.app == APP.id,
+        leg.account_id == "100",
+        leg.begin >= search.window.begin,
+        leg.begin < search.window.end,
+    ]
     equal = {leg.caller_no: search.caller_no, leg.callee_no: search.callee_no, leg.agent_id: search.agent_id}
-    fits += [column == text for column, text in (equal | {leg.current_skill_id: search.queue}).items() if text]
+    conditions += [column == text for column, text in (equal | {leg.current_skill_id: search.queue}).items() if text]
     if search.direction is not None:
-        fits.append(leg.direction == list(Direction).index(search.direction))
-    fits += [] if search.min_talk_seconds is None else [leg.talk_seconds >= search.min_talk_seconds]
-    fits += [] if search.max_talk_seconds is None else [leg.talk_seconds <= search.max_talk_seconds]
+        conditions.append(leg.direction == list(Direction).index(search.direction))
+    conditions += [] if search.min_talk_seconds is None else [leg.talk_seconds >= search.min_talk_seconds]
+    conditions += [] if search.max_talk_seconds is None else [leg.talk_seconds <= search.max_talk_seconds]
     if search.is_recorded is not None:
-        tape = schema.recordings.c
-        there = sa.exists().where(tape.app == leg.app, tape.call_id == leg.call_id, tape.account_id == leg.account_id)
-        fits.append(there if search.is_recorded else ~there)
-    asked = sa.select(leg.call_id).where(*fits).group_by(leg.call_id)
-    return connection.execute(asked.order_by(order).limit(search.limit)).all()
+        row = schema.recordings.c
+        is_recorded = sa.exists().where(
+            row.app == leg.app, row.call_id == leg.call_id, row.account_id == leg.account_id
+        )
+        conditions.append(is_recorded if search.is_recorded else ~is_recorded)
+    statement = sa.select(leg.call_id).where(*conditions).group_by(leg.call_id)
+    return connection.execute(statement.order_by(order).limit(search.limit)).all()
 
 
 @contextmanager
-def measure_milliseconds(into: list[float]) -> Iterator[None]:
-    """How long the block takes, added to a list."""
+def measure_milliseconds(times: list[float]) -> Iterator[None]:
+    """Append the duration of the block to `times`."""
     begin = time.perf_counter()
     yield
-    into.append((time.perf_counter() - begin) * 1e3)
+    times.append((time.perf_counter() - begin) * 1e3)
 
 
 class SearchTimes:
-    """Milliseconds of one width's searches."""
+    """Milliseconds of the searches of one width."""
 
     def __init__(self) -> None:
         self.page: list[float] = []
         self.whole: list[float] = []
         self.count: list[float] = []
         self.ratio: list[float] = []
-        self.cut = 0
+        self.truncated_count = 0
 
     def measure(self, connection: Connection, search: CallSearch) -> None:
-        """One search: its page, its count, and the rest of the page where it was cut short."""
+        """Measure one search: its page, its count, and the rest of a truncated page."""
         with measure_milliseconds(self.page):
-            found = calls.find_calls(connection, APP, search, SEARCH_SECONDS, may_sort=False)
+            result = calls.find_calls(connection, APP, search, SEARCH_SECONDS, may_sort=False)
         with measure_milliseconds(self.count):
             calls.count_calls(connection, APP, search, MAX_EXACT_COUNT, SEARCH_SECONDS)
-        self.cut += found.is_truncated
-        left, whole = search.limit - len(found.hits), [self.page[-1]]
-        while found.is_truncated and left > 0:
+        self.truncated_count += result.is_truncated
+        remaining, whole = search.limit - len(result.hits), [self.page[-1]]
+        while result.is_truncated and remaining > 0:
             with measure_milliseconds(whole):
-                found = calls.find_calls(
-                    connection, APP, replace(search, cursor=found.next_cursor, limit=left), CONTINUED_SEARCH_SECONDS
-                )
-            left -= len(found.hits)
+                continued = replace(search, cursor=result.next_cursor, limit=remaining)
+                result = calls.find_calls(connection, APP, continued, CONTINUED_SEARCH_SECONDS)
+            remaining -= len(result.hits)
         self.whole.append(sum(whole))
 
     def measure_rival(self, connection: Connection, search: CallSearch) -> None:
-        """The same page by the rival, after ours."""
+        """Measure the same page by the rival."""
         theirs: list[float] = []
         with measure_milliseconds(theirs):
             search_with_plain_sql(connection, search)
         self.ratio.append(theirs[0] / self.whole[-1])
 
     def build_row(self) -> dict[str, float]:
-        """What to tell of them."""
-        told = _summarize("page", self.page) | {"% cut short": round(100 * self.cut / len(self.page), 1)}
-        told |= _summarize("whole", self.whole) | _summarize("count", self.count)
-        return told | {"rival:ours": round(median(self.ratio), 1), "max ratio": round(max(self.ratio))}
+        """Return a summary of the times."""
+        row = _summarize("page", self.page)
+        row |= {"% truncated": round(100 * self.truncated_count / len(self.page), 1)}
+        row |= _summarize("whole", self.whole) | _summarize("count", self.count)
+        return row | {"rival:ours": round(median(self.ratio), 1), "max ratio": round(max(self.ratio))}
 
 
 def measure_all(database: Database, seconds: float, slow: float) -> list[dict[str, Any]]:
-    """A row for each width."""
-    times = {days: SearchTimes() for days in WINDOW_DAYS}
+    """Return one row per width."""
+    times_by_days = {days: SearchTimes() for days in WINDOW_DAYS}
     until = time.monotonic() + seconds
     for number, search in enumerate(iter_searches()):
-        taken = times[(search.window.end - search.window.begin).days]
+        times = times_by_days[(search.window.end - search.window.begin).days]
         with database.read_transaction() as connection:
-            taken.measure(connection, search)
-        if max(taken.page[-1], taken.count[-1]) > slow:
-            print(f"{taken.page[-1]:.0f} ms, count {taken.count[-1]:.0f} ms: {search}", file=sys.stderr)
+            times.measure(connection, search)
+        if max(times.page[-1], times.count[-1]) > slow:
+            print(f"{times.page[-1]:.0f} ms, count {times.count[-1]:.0f} ms: {search}", file=sys.stderr)
         if number % 20 == 0:
             with database.read_transaction() as connection:
-                taken.measure_rival(connection, search)
+                times.measure_rival(connection, search)
         if time.monotonic() > until:
             break
-    return [{"days": days, "searches": len(taken.page)} | taken.build_row() for days, taken in times.items()]
+    return [{"days": days, "searches": len(times.page)} | times.build_row() for days, times in times_by_days.items()]
 
 
-def _summarize(what: str, values: list[float]) -> dict[str, float]:
+def _summarize(name: str, values: list[float]) -> dict[str, float]:
     cuts = quantiles(values, n=100)
     return {
-        f"{what} p50 ms": round(cuts[49], 1),
-        f"{what} p95": round(cuts[94], 1),
-        f"{what} max": round(max(values), 1),
+        f"{name} p50 ms": round(cuts[49], 1),
+        f"{name} p95": round(cuts[94], 1),
+        f"{name} max": round(max(values), 1),
     }
 
 
 @contextmanager
 def create_test_database(engine: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database; PostgreSQL has a quarter of the memory, as its manual advises, and a disk without a head."""
+    """Yield the URL of an empty database. PostgreSQL gets a quarter of the memory, as its manual advises, and SSD page costs."""
     if engine == "sqlite":
         yield f"sqlite:///{folder / 'search.db'}"
         return
     sys.path.append(str(ROOT))
-    from tests import servers as started
+    from tests import servers as test_servers
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    with started.run_postgres_cluster() as server:
+    with test_servers.run_postgres_cluster() as server:
         with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET shared_buffers = '{memory // 4}MB'".encode())
             connection.execute("ALTER SYSTEM SET random_page_cost = 1.1")
         server.stop()
         server.start()
-        with started.create_database(server.url) as url:
+        with test_servers.create_database(server.url) as url:
             yield url
 
 
@@ -235,8 +241,10 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--slow", type=float, default=500, help="milliseconds from which on a search is told on stderr")
-    parser.add_argument("--folder", type=Path, help="where SQLite's database goes; else a temporary one")
+    parser.add_argument(
+        "--slow", type=float, default=500, help="print searches that take longer than so many milliseconds"
+    )
+    parser.add_argument("--folder", type=Path, help="folder for the SQLite database; default: a temporary one")
     options = parser.parse_args()
     random.seed(1)
     rows = []
