@@ -32,8 +32,8 @@ def test_a_receiver_of_the_page_hears_of_every_kind_of_file(
         ask = {"callBackURL": f"http://127.0.0.1:{running.port}/ready?tenant=1&token=a%2Fb"}
         wait_until(lambda: callback_client.request_export(**ask).result_code == "0")
         replies = {operation: callback_client.request_export(operation, **ask) for operation in DOWNLOAD_OPERATIONS}
-        wait_until(lambda: len(running.kept) == 1 + len(replies))
-        told = {one["msgBody"]["responseId"]: one["msgBody"] for one in running.kept}
+        wait_until(lambda: len(running.bodies) == 1 + len(replies))
+        told = {one["msgBody"]["responseId"]: one["msgBody"] for one in running.bodies}
     for operation, reply in replies.items():
         number = reply.json["resultData"]["responseId"]
         assert read_zip(callback_client.download(operation, told[number][DOWNLOAD_OPERATIONS[operation][1]]))

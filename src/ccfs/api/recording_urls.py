@@ -77,7 +77,7 @@ def _presign(here: WebContext, kept: BlobRef) -> str | None:
     try:
         location = here.locations.get(kept.location_id)
         if isinstance(location, SupportsPresign):
-            return location.presigned(kept.key, here.settings.obs_url_seconds)
+            return location.presign(kept.key, here.settings.obs_url_seconds)
     except OSError as error:
         raise FileUnavailable from error
     return None

@@ -97,7 +97,7 @@ def _build_presigned_uri(here: WebContext, kept: BlobRef) -> str | None:
         return None
     verify_blob_sizes(here, [kept])
     try:
-        url = urlsplit(location.presigned(kept.key, PRESIGNED_URL_SECONDS))
+        url = urlsplit(location.presign(kept.key, PRESIGNED_URL_SECONDS))
     except OSError as error:
         raise FileUnavailable from error
     return f"{here.settings.x_accel_s3}/{quote(kept.location_id, safe='')}{url.path}?{url.query}"
