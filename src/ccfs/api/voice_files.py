@@ -157,10 +157,9 @@ def _decode_upload(data: str, limit: int) -> bytes:
 def _hash_blob(here: WebContext, file: VoiceFile, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
     try:
-        kept = file.blob if here.replicas.is_available(file.blob) else here.replicas.find(file.blob) or file.blob
-        for chunk in here.locations[kept.location_id].read(kept.key):
+        for chunk in here.replicas.read(file.blob):
             digest.update(chunk)
-    except (KeyError, BlobNotFound, OSError) as error:
+    except (BlobNotFound, OSError) as error:
         raise FileUnavailable from error
     return digest.hexdigest()
 
