@@ -19,7 +19,7 @@ from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, Sour
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.exports.export import ExportKind
-from ccfs.web.responses.types import format_content_disposition
+from ccfs.web.responses.headers import format_content_disposition
 from tests.console.call_centre_data import BEGIN, CallCentreData, make_leg
 from tests.console.chromium import open_browser, open_page
 from tests.console.conftest import SignIn

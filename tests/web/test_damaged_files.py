@@ -200,7 +200,7 @@ def test_a_member_that_goes_while_it_is_sent_cuts_the_answer_short(damaged_files
         os.truncate(damaged_files.get_path(recordings[-1]), 100)
         promised, size = count_received_bytes(connection)
     assert size < promised  # so that the reader knows
-    assert damaged_files.client.server.wait_for_log_line("answer_cut")
+    assert damaged_files.client.server.wait_for_log_line("response_aborted")
     assert damaged_files.client.request("downloadRecord", {"callId": "none"}).result_code == "0300012"
 
 

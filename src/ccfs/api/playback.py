@@ -3,13 +3,14 @@
 import secrets
 from datetime import timedelta
 
-from ccfs.api.recordings import build_recording_response, find_recording
+from ccfs.api.recordings import find_recording
 from ccfs.db.system import play_tokens
 from ccfs.model.errors import EmptyToken, InvalidToken, NoData
 from ccfs.protocol import responses
 from ccfs.protocol.requests import RequestPlayVoice
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
+from ccfs.web.responses.build import build_recording_response
 from ccfs.web.responses.types import BytesResponse, Response
 
 

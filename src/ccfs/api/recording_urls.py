@@ -3,7 +3,6 @@
 import asyncio
 from zoneinfo import ZoneInfo
 
-from ccfs.api.recordings import build_recording_response
 from ccfs.api.time_range import parse_time_range
 from ccfs.db.tenant import recordings
 from ccfs.model.blobs.blob_ref import BlobRef
@@ -16,6 +15,7 @@ from ccfs.protocol.requests import GetRecordFileUrlFromObs
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.blob_checks import SupportsPresign
+from ccfs.web.responses.build import build_recording_response
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_PERIOD_DAYS = 3  # longest period (D0813)

@@ -15,7 +15,8 @@ from ccfs.protocol import file_names
 from ccfs.protocol.requests import DownloadRecord, DownloadRecordFile
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
-from ccfs.web.responses.types import BlobResponse, Response, build_zip_response
+from ccfs.web.responses.build import build_recording_response, build_zip_response
+from ccfs.web.responses.types import BlobResponse, Response
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ async def download_record(here: WebContext, caller: ApiClient, _request: Request
     if len(found) == 1:
         return build_recording_response(found[0])
     members = [(recording.blob, _build_member(recording, number)) for number, recording in enumerate(found, 1)]
-    return build_zip_response(members, f"{found[0].call_id}.zip")
+    return build_zip_response(here.replicas, members, f"{found[0].call_id}.zip")
 
 
 async def find_recording(here: WebContext, caller: ApiClient, name: str) -> Recording | None:
@@ -65,11 +66,6 @@ async def _look_up_by_name(
 
 async def _list_by_call(here: WebContext, caller: ApiClient, call_id: str | None) -> list[Recording]:
     return await here.query(lambda connection: recordings.list_by_call(connection, caller.app, call_id or ""))
-
-
-def build_recording_response(recording: Recording) -> BlobResponse:
-    """The recording's bytes, to be saved under the last part of its index name."""
-    return BlobResponse(blob=recording.blob, name=_base_name(recording.file_name))
 
 
 def _base_name(name: str) -> str:

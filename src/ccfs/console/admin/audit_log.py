@@ -9,7 +9,8 @@ from ccfs.model.errors import NotFound
 from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.user import Permission
-from ccfs.web.responses.types import BytesResponse, Response, format_content_disposition
+from ccfs.web.responses.headers import format_content_disposition
+from ccfs.web.responses.types import BytesResponse, Response
 
 DEFAULT_PERIOD = timedelta(days=30)
 MAX_CSV_ROWS = 50_000  # rows

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from ccfs.api.recordings import build_recording_response
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.tenant import waveforms
 from ccfs.media import encode, pcm, waveform
@@ -24,7 +23,8 @@ from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.recording import Recording
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob
-from ccfs.web.responses.types import BytesResponse, EncodedResponse, Response
+from ccfs.web.responses.build import build_encoded_response, build_recording_response
+from ccfs.web.responses.types import BytesResponse, Response, StreamedResponse
 from ccfs.web.transcode_pool import DeadlineCheck, PoolFull
 
 FIRST_CHUNK_BYTES = 1 << 17  # bytes of the first piece for the player: 8 s at 8 kHz, so that it can begin at once
@@ -123,13 +123,12 @@ async def download_recording(visit: ConsoleRequest) -> Response:
 
 async def _encode_file(
     here: WebContext, recording: Recording, tape: AudioInfo, form: OutputFormat, *, is_inline: bool = False
-) -> EncodedResponse:
+) -> StreamedResponse:
     name = build_recording_response(recording).name
     stem = name.rpartition(".")[0] or name
     making = await here.transcode_pool.start_encode_job(lambda: _iter_encoded(here, recording.blob, tape, form))
     size = encode.output_size(tape, form)
-    kind = form.content_type
-    return EncodedResponse(encode_job=making, name=f"{stem}.{form}", content_type=kind, size=size, is_inline=is_inline)
+    return build_encoded_response(making, f"{stem}.{form}", form.content_type, size, is_inline=is_inline)
 
 
 async def _get_audio_info(here: WebContext, kept: BlobRef) -> AudioInfo:
