@@ -14,25 +14,27 @@ from tests.server.ccfs_server import CcfsServer
 
 
 def get_call_page(visitor: ConsoleClient, floor: CallCentreData, recording: Recording) -> str:
-    return visitor.get("/console/call?" + urlencode({"in": floor.account_param, "id": recording.call_id})).body.decode()
+    return visitor.get(
+        "/console/call?" + urlencode({"account": floor.account_param, "id": recording.call_id})
+    ).body.decode()
 
 
 def add_annotation(
     visitor: ConsoleClient, floor: CallCentreData, recording: Recording, at: str, text: str, **more: str
 ) -> int:
-    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/mark?{asked}", at=at, text=text, **more).status
+    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/annotation?{asked}", offset=at, text=text, **more).status
 
 
 def delete_annotation(
     visitor: ConsoleClient, floor: CallCentreData, recording: Recording, number: str, **more: str
 ) -> int:
-    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/mark/remove?{asked}", mark=number, **more).status
+    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/annotation/delete?{asked}", annotation=number, **more).status
 
 
 def find_annotation_ids(page: str) -> list[str]:
-    return re.findall(r'name="mark" value="(\d+)"', page)
+    return re.findall(r'name="annotation" value="(\d+)"', page)
 
 
 def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
@@ -98,7 +100,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
     signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
 ) -> None:
     emil, tape = signed_in("emil"), call_centre.hostile_recording
-    asked = urlencode({"in": call_centre.account_param, "name": tape.file_name})
+    asked = urlencode({"account": call_centre.account_param, "name": tape.file_name})
     with console_server.node.database.write_transaction() as connection:
         for _ in range(MAX_PER_RECORDING):
             connection.exec_driver_sql(
@@ -106,7 +108,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
                 f"SELECT {call_centre.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
                 "WHERE call_id = '1700000000-4'"
             )
-    reply = emil.post(f"/console/mark?{asked}", at="1", text="one more")
+    reply = emil.post(f"/console/annotation?{asked}", offset="1", text="one more")
     assert (reply.status, b"too many marks" in reply.body) == (400, True)
 
 
