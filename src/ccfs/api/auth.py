@@ -4,10 +4,10 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from ccfs.db.system import lockouts
 from ccfs.db.system.tenant_cache import TenantSnapshot
 from ccfs.model.errors import AddressLocked, FileUnavailable, Unauthorised
 from ccfs.protocol import signature
+from ccfs.web import lockout
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 
@@ -32,8 +32,7 @@ async def authenticate_client(
 
 def raise_if_locked(here: WebContext, picture: TenantSnapshot, address: str) -> None:
     """Raises AddressLocked while the address is locked; its body is not even read."""
-    until = picture.locked_addresses.get(address)
-    if until is not None and until > here.now():
+    if lockout.is_locked_out(here, picture, address):
         here.metrics.unauthorized_requests.labels(reason="locked").inc()
         raise AddressLocked
 
@@ -74,20 +73,9 @@ def _is_signature_valid(
     return False
 
 
-async def _record_failure(here: WebContext, address: str) -> None:
-    settings = here.settings
-    if settings.lock_failures == 0:
+async def _record_failure(context: WebContext, address: str) -> None:
+    if context.settings.lock_failures == 0:
         return
-    now = here.now()
-    with suppress(FileUnavailable):  # who could not be counted is refused all the same
-        await here.transaction(
-            lambda connection: lockouts.record_failure(
-                connection,
-                address,
-                now,
-                limit=settings.lock_failures,
-                period=timedelta(seconds=settings.lock_period_seconds),
-                lock=timedelta(seconds=settings.lock_seconds),
-            )
-        )
-        here.tenant_cache.invalidate()
+    with suppress(FileUnavailable):  # the request is rejected, whether or not its failure was counted
+        await context.transaction(lambda connection: lockout.record_failure(context, connection, address))
+        context.tenant_cache.invalidate()

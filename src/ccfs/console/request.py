@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from ccfs.console import render
+from ccfs.console.context import ConsoleContext
 from ccfs.db.system import audit, tenants
 from ccfs.db.tenant import recordings
 from ccfs.model.errors import NotFound
@@ -17,7 +18,6 @@ from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.model.identity.tenancy import Account, App
 from ccfs.model.identity.user import Permission, User
 from ccfs.model.recordings.recording import Recording
-from ccfs.web.context import WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.types import BytesResponse
 
@@ -51,7 +51,7 @@ class AccountScope:
 class ConsoleRequest:
     """One request to the console, by somebody or nobody."""
 
-    context: WebContext
+    context: ConsoleContext
     request: Request
     client_address: str
     language: str

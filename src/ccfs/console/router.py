@@ -11,6 +11,7 @@ from ccfs.console import forms, render
 from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
 from ccfs.console.bulk import pages
 from ccfs.console.calls import annotations, csv_export, search
+from ccfs.console.context import ConsoleContext
 from ccfs.console.login import account, oidc_login, password
 from ccfs.console.request import HOME_PATH, LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest
 from ccfs.console.statistics import page
@@ -18,7 +19,6 @@ from ccfs.db.system import sessions
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
 from ccfs.logs import get_logger
 from ccfs.model.errors import FileUnavailable, InvalidRequest, NotFound, OperatorError, RequestTooLarge
-from ccfs.web.context import WebContext
 from ccfs.web.request import ClientDisconnected, Request, read_body
 from ccfs.web.responses.types import BytesResponse, Response
 
@@ -110,7 +110,7 @@ def matches(path: str) -> bool:
     return path == "/console" or path.startswith("/console/")
 
 
-async def handle_request(here: WebContext, request: Request, protocol: Any) -> Response:
+async def handle_request(here: ConsoleContext, request: Request, protocol: Any) -> Response:
     """The answer to a request to the console; what goes wrong is a page, too."""
     if request.path.startswith(render.STATIC_PREFIX):
         found = render.get_static_file(request.path)
@@ -167,7 +167,7 @@ def _passes_csrf_check(came: ConsoleRequest, *, is_open: bool) -> bool:
     )
 
 
-def _anonymous(here: WebContext, request: Request) -> ConsoleRequest:
+def _anonymous(here: ConsoleContext, request: Request) -> ConsoleRequest:
     address = request.get_client_address(here.settings.trusted_proxies)
     return ConsoleRequest(
         context=here, request=request, client_address=address, language=_negotiate_language(here, request)
@@ -175,7 +175,7 @@ def _anonymous(here: WebContext, request: Request) -> ConsoleRequest:
 
 
 async def _with_session(
-    here: WebContext, request: Request, form: Mapping[str, str], files: Mapping[str, bytes]
+    here: ConsoleContext, request: Request, form: Mapping[str, str], files: Mapping[str, bytes]
 ) -> ConsoleRequest:
     """The visit with its user, whose session is noted as used."""
     came, now, set_to = _anonymous(here, request), here.now(), here.settings
@@ -211,7 +211,7 @@ async def _read_form(request: Request, protocol: Any) -> tuple[Mapping[str, str]
     return {name: value.replace("\0", "") for name, value in pairs}, {}
 
 
-def _negotiate_language(here: WebContext, request: Request) -> str:
+def _negotiate_language(here: ConsoleContext, request: Request) -> str:
     """The language that was chosen, else the first one that the browser names and we speak, else the node's."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     if chosen in render.LANGUAGES:

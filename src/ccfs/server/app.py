@@ -13,12 +13,12 @@ from typing import Any
 from ccfs.api import auth, docs, exports, playback, recording_urls, recordings, voice_files
 from ccfs.blobs.peer import PATH_PREFIX as PEERS
 from ccfs.console import router
+from ccfs.console.context import ConsoleContext
 from ccfs.logs import get_logger, log_request
 from ccfs.model import errors
 from ccfs.protocol import error_codes, requests, responses, signed_url
 from ccfs.protocol.operations import READ_METHODS, Operation, iter_paths
 from ccfs.server import health, peer
-from ccfs.web.context import WebContext
 from ccfs.web.request import ClientDisconnected, Request, RsgiScope, build_request, drain_body, read_body
 from ccfs.web.responses.send import send_response
 from ccfs.web.responses.types import BytesResponse, Response
@@ -71,7 +71,7 @@ def _find_page_handler(path: str) -> tuple[str, Handler | None]:
 class WebApp:
     """The RSGI application of one web process."""
 
-    def __init__(self, here: WebContext) -> None:
+    def __init__(self, here: ConsoleContext) -> None:
         self._context = here
         here.database.read_timeout.seconds = here.settings.database_read_timeout_seconds
         self._operations = dict(iter_paths())

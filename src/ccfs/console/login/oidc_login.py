@@ -127,8 +127,7 @@ def _get_link_user_id(visit: ConsoleRequest) -> int:
 def _get_client(visit: ConsoleRequest) -> "OidcClient":
     if visit.context.oidc_client is None:
         raise NotFound
-    client: OidcClient = visit.context.oidc_client
-    return client
+    return visit.context.oidc_client
 
 
 async def _run_in_executor(provider: "OidcClient", question: Callable[[*Ts], T], *parts: *Ts) -> T:

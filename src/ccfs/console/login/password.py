@@ -15,11 +15,12 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
-from ccfs.db.system import audit, lockouts, passwords, sessions, users
+from ccfs.db.system import audit, passwords, sessions, users
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
+from ccfs.web import lockout
 from ccfs.web.responses.types import BytesResponse, Response
 
 
@@ -104,28 +105,19 @@ def _build_lockout_keys(visit: ConsoleRequest, name: str) -> tuple[str, ...]:
 
 
 async def is_locked_out(visit: ConsoleRequest, name: str = "") -> bool:
-    """Whether too many attempts failed, of the address or of that name."""
-    picture, now = await visit.context.get_tenant_snapshot(), visit.context.now()
-    return any(picture.locked_addresses.get(lock, now) > now for lock in _build_lockout_keys(visit, name))
+    """Return whether the address or the name has too many failed attempts."""
+    snapshot = await visit.context.get_tenant_snapshot()
+    return lockout.is_locked_out(visit.context, snapshot, *_build_lockout_keys(visit, name))
 
 
-async def record_failure(visit: ConsoleRequest, what: str, name: str = "") -> None:
-    """Note that an attempt failed, against the address and the name."""
-    set_to, now = visit.context.settings, visit.context.now()
+async def record_failure(visit: ConsoleRequest, target: str, name: str = "") -> None:
+    """Write a failed attempt to the audit log, and count it against the address and the name."""
 
-    def count(connection: Connection) -> None:
-        audit.add(connection, visit.build_audit_entry(AuditAction.LOGIN_FAILED, what))
-        for lock in _build_lockout_keys(visit, name) if set_to.lock_failures else ():
-            lockouts.record_failure(
-                connection,
-                lock,
-                now,
-                limit=set_to.lock_failures,
-                period=timedelta(seconds=set_to.lock_period_seconds),
-                lock=timedelta(seconds=set_to.lock_seconds),
-            )
+    def change(connection: Connection) -> None:
+        audit.add(connection, visit.build_audit_entry(AuditAction.LOGIN_FAILED, target))
+        lockout.record_failure(visit.context, connection, *_build_lockout_keys(visit, name))
 
-    await visit.context.transaction(count)
+    await visit.context.transaction(change)
     visit.context.tenant_cache.invalidate()
 
 
