@@ -102,7 +102,7 @@ def test_a_node_that_is_cut_off_from_its_disk_is_not_ready(node_cluster: NodeClu
     assert get_readiness(a) == (200, "ready")
     temporary = a.node.settings.data / "files" / ".tmp"
     temporary.rmdir()
-    wait_until(lambda: get_readiness(a) == (503, "home location takes no bytes"))
+    wait_until(lambda: get_readiness(a) == (503, "primary location stores no bytes"))
     temporary.mkdir()
     wait_until(lambda: get_readiness(a) == (200, "ready"))
 

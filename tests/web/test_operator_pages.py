@@ -61,7 +61,7 @@ def test_a_server_without_its_database_lives_but_is_not_ready(postgres_url: str,
             assert send_request(server, "GET", "/readyz").status == 200
             assert client.request("downloadRecord", {"callId": "none"}).result_code == "0300012"
         ready = send_request(server, "GET", "/readyz")  # the database is dropped now
-        assert (ready.status, ready.json) == (503, {"status": "database does not answer"})
+        assert (ready.status, ready.json) == (503, {"status": "database does not respond"})
         assert send_request(server, "GET", "/healthz").status == 200
         assert send_request(server, "GET", "/metrics").status == 200
         assert client.request("downloadRecord", {"callId": "none"}).result_code == "0390005"
@@ -107,7 +107,7 @@ def test_refusals_are_counted_by_reason(counted_server: CcfsServer, tenant: Tena
     for _ in range(3):
         replace(acme, sk="x", headers=behind(9)).request("downloadRecord", {})
     after = read_metrics(counted_server)
-    name = 'ccfs_refusals_total{{reason="{}"}}'
+    name = 'ccfs_unauthorized_requests_total{{reason="{}"}}'
     found = {
         reason: after.get(name.format(reason), 0) - before.get(name.format(reason), 0)
         for reason in ("no signature", "malformed", "signature", "unknown key", "clock", "locked")
@@ -134,10 +134,10 @@ def test_what_waits_to_be_made_is_counted_and_so_is_since_when(counted_server: C
             later = {"state": state, "due_at": now + HOUR}  # no worker takes it up
             connection.execute(table.update().where(table.c.id == wanted.id).values(**later))
     found = read_metrics(counted_server)
-    states = {state: found[f'ccfs_selections{{state="{state}"}}'] for state in ("due", "ready", "failed")}
+    states = {state: found[f'ccfs_bulk_downloads{{state="{state}"}}'] for state in ("due", "ready", "failed")}
     assert states == {"due": 2, "ready": 1, "failed": 1}
-    assert 300 <= found['ccfs_oldest_due_seconds{of="selections"}'] < 330
-    assert found['ccfs_oldest_due_seconds{of="exports"}'] == 0
+    assert 300 <= found['ccfs_oldest_due_seconds{job="bulk_downloads"}'] < 330
+    assert found['ccfs_oldest_due_seconds{job="exports"}'] == 0
 
 
 def test_no_metric_names_a_file_or_a_caller(counted_server: CcfsServer, tenant: Tenant) -> None:
