@@ -30,12 +30,12 @@ _STYLE = (
 )
 
 
-async def get_openapi(_here: WebContext, _request: Request) -> Response:
+async def get_openapi(_context: WebContext, _request: Request) -> Response:
     """Return the OpenAPI 3.1 document."""
     return BytesResponse(body=json.dumps(build_openapi(), ensure_ascii=False).encode(), content_type="application/json")
 
 
-async def get_docs(_here: WebContext, _request: Request) -> Response:
+async def get_docs(_context: WebContext, _request: Request) -> Response:
     """Return the documentation page."""
     return BytesResponse(body=_render_html().encode(), content_type="text/html;charset=UTF-8")
 

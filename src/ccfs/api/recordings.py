@@ -24,7 +24,7 @@ T = TypeVar("T")
 async def download_record_file(
     context: WebContext, client: ApiClient, _request: Request, body: DownloadRecordFile
 ) -> Response:
-    """Return one recording by its index name or original name, or a voice message: the manual's own sample requests one here."""
+    """Return one recording by its index name or original name. The manual's own sample requests a voice message."""
     row = await _look_up_by_name(context, client, body.fileName, recordings.find_file_by_name)
     if row is None:
         name = file_names.canonicalise_name(body.fileName)
