@@ -42,9 +42,7 @@ from tests.db import console_queries, sample_rows
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 BATCH = 20_000  # rows of one transaction
-LARGE_TABLES = (
-    "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts|"
-)
+LARGE_TABLES = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|"
 LARGE_TABLES += console_queries.TABLES
 FULL_SCAN = re.compile(
     rf"Seq Scan on ({LARGE_TABLES})(_p\d+)?\b|SCAN ({LARGE_TABLES})\b|SEARCH ({LARGE_TABLES}) USING (COVERING )?INDEX (?!{console_queries.SMALL_INDEXES})\S+ \(app=\?\)"

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationKind
 
 T = TypeVar("T")

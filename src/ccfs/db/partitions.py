@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.blobs.orphan import BlobOwnerTable
 from ccfs.model.calls import partition_month
 

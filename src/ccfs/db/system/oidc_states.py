@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 
 _TABLE = schema.used_oidc_states
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.calls import partition_month
 
 FULL_RECOUNT_AFTER = timedelta(days=1)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.user import Grant, Role, User
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REREAD, container_of, is_rotated
 

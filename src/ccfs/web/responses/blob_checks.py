@@ -4,8 +4,8 @@ import os
 import stat
 from typing import Protocol, runtime_checkable
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO, cast
 
-from ccfs.blobs.interface import BlobNotFound, Location
+from ccfs.blobs.interface import Location
 from ccfs.blobs.replicas import try_with_replica
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
 

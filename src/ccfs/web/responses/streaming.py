@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.logs import get_logger
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.request import ClientDisconnected
 from ccfs.web.responses.fifo import open_fifo_writer
