@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the web side: one real server for all that need no settings of their own, and its cast."""
+"""Fixtures of API tests: one real server for all tests with default settings, its two tenants, and their clients."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from tests.two_tenants import TwoTenants, create_two_tenants
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server on SQLite as it comes, but that bad signatures lock nobody out: all tests share one address."""
-    with run_server(tmp_path_factory.mktemp("web"), lock_failures=0) as one:
-        yield one
+    """A server on SQLite with default settings, but without lock-out: all tests share one address."""
+    with run_server(tmp_path_factory.mktemp("web"), lock_failures=0) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
