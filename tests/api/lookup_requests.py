@@ -1,4 +1,4 @@
-"""Every operation that asks for something by name, as a table of asks: of what an app has, and of what it has not."""
+"""Requests of every operation that looks something up by name: of what an app has, and of what it does not have."""
 
 import base64
 from typing import Any
@@ -7,7 +7,7 @@ from ccfs.model.exports.export import ExportKind
 from tests.api.api_client import Reply
 from tests.two_tenants import CALLBACK_URL, Tenant, make_a_law_wav
 
-LookupRequest = tuple[str, dict[str, Any]]  # operation with its query, msgBody
+LookupRequest = tuple[str, dict[str, Any]]  # operation with its query, and msgBody
 AUDIO_BASE64 = base64.b64encode(make_a_law_wav(250)).decode()
 FAILURE_DATA = {"requestPlayVoice": None}  # resultData of a failure; else ""
 EXPORT_DOWNLOADS = (
@@ -19,25 +19,25 @@ EXPORT_QUERIES = ("queryBillData", "queryAgentOprInfoData", "queryAgentSkillInfo
 
 
 def make_missing_name(name: str) -> str:
-    """A name of the same shape in the same folder, where nothing is."""
+    """Return a name of the same shape in the same folder that does not exist."""
     folder, _, last = name.rpartition("/")
     return f"{folder}/nothing.{last.rpartition('.')[2]}"
 
 
 def _build_export_fields(account_id: str) -> dict[str, Any]:
-    """An ask for files of one account."""
+    """Return the body of an export request of one account."""
     times = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
     return {**times, "accountId": account_id, "callBackURL": CALLBACK_URL}
 
 
 def _build_call_fields(call_id: str) -> dict[str, Any]:
-    """An ask for URLs of one call, on its day in the account's zone."""
+    """Return a request for the URLs of one call, on its day in the account's zone."""
     times = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
     return {"callId": call_id, **times, "version": "2.0"}
 
 
 def build_lookup_requests(member: Tenant, *, there: bool) -> dict[str, LookupRequest]:
-    """What can be asked for by name of all that the member has; or, by like names, of what it does not have."""
+    """Return requests by label for all that the tenant has or, unless `there`, by similar names that do not exist."""
 
     def named(name: str) -> str:
         return name if there else make_missing_name(name)
@@ -89,7 +89,7 @@ def build_lookup_requests(member: Tenant, *, there: bool) -> dict[str, LookupReq
 
 
 def list_labels() -> list[str]:
-    """The doors' names, as far as they are known before there is a cast."""
+    """Return the labels of build_lookup_requests, for parametrised tests, which have no tenants yet."""
     return [
         *(
             "index name",
@@ -111,10 +111,10 @@ def list_labels() -> list[str]:
 
 
 def assert_refused(reply: Reply, operation: str) -> None:
-    """A documented failure as JSON, and nothing in it but its code and text."""
+    """Assert a documented failure as JSON, with nothing but its code and text."""
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json;charset=UTF-8"
     assert {"etag", "content-disposition", "content-range"}.isdisjoint(reply.headers)
     assert reply.result_code != "0"
-    assert not reply.result_code.endswith("90000")  # an internal error is no refusal
+    assert not reply.result_code.endswith("90000")  # an internal error is no rejection
     assert reply.json["resultData"] == FAILURE_DATA.get(operation.partition("?")[0], "")

@@ -1,4 +1,4 @@
-"""Signing at the door: locked addresses, proxies that are believed, and keys that come and go while the server runs."""
+"""Authentication: locked addresses, trusted proxies, and keys that are added and revoked while the server runs."""
 
 import re
 import time
@@ -19,27 +19,29 @@ from tests.api.api_client import ApiClient, Reply, send_request
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import add_app
 
-SK = "the-secret-of-the-door-000000000"
+SK = "the-secret-of-the-auth-app-00000"
 FAILURES = 3
-LOCK_SECONDS = 5  # longer than a test needs to find itself locked
-PROXY_ADDRESS = "127.0.0.9"  # the one that is believed
-NO_DATA_CODE = "0300012"  # the signature was good: there is only no such call
+LOCK_SECONDS = 5  # longer than a test needs to observe the lock
+PROXY_ADDRESS = "127.0.0.9"  # the trusted proxy
+NO_DATA_CODE = "0300012"  # the signature was valid, the call does not exist
 
 
 @pytest.fixture(scope="module")
 def locking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server of two web processes that locks an address soon and briefly, and believes one proxy."""
-    data: Path = tmp_path_factory.mktemp("door")
+    """A server of two web processes that locks an address early and briefly, and trusts one proxy."""
+    data: Path = tmp_path_factory.mktemp("auth")
     proxies = f"{PROXY_ADDRESS}/32,2001:db8::/32"
-    with run_server(data, workers=2, lock_failures=FAILURES, lock_seconds=LOCK_SECONDS, trusted_proxies=proxies) as one:
-        add_app(one.node, "door", SK, 1)
-        yield one
+    with run_server(
+        data, workers=2, lock_failures=FAILURES, lock_seconds=LOCK_SECONDS, trusted_proxies=proxies
+    ) as running:
+        add_app(running.node, "auth", SK, 1)
+        yield running
 
 
 @pytest.fixture
 def good_client(locking_server: CcfsServer) -> ApiClient:
-    """A client whose signatures are good."""
-    return ApiClient(server=locking_server, ak="DOORAK0001", sk=SK)
+    """A client with valid signatures."""
+    return ApiClient(server=locking_server, ak="AUTHAK0001", sk=SK)
 
 
 def request_call(caller: ApiClient) -> Reply:
@@ -51,12 +53,12 @@ def make_bad_client(caller: ApiClient) -> ApiClient:
 
 
 def lock_address(caller: ApiClient) -> None:
-    """Get the caller's address locked."""
+    """Lock the client's address."""
     assert [request_call(make_bad_client(caller)).status for _ in range(FAILURES)] == [401] * FAILURES
 
 
 def assert_locked(reply: Reply) -> None:
-    """The 403 of D0836, to the byte but for its time."""
+    """Assert the 403 of D0836, to the byte except its time."""
     path = re.escape(BASE_PATH + "downloadRecord")
     expected = '{"timestamp":(\\d{13}),"status":403,"error":"Forbidden","message":"No message available","path":"%s"}'
     match = re.fullmatch(expected % path, reply.body.decode())
@@ -66,13 +68,13 @@ def assert_locked(reply: Reply) -> None:
 
 
 def test_an_address_that_fails_too_often_is_locked_alone_and_for_a_while(good_client: ApiClient) -> None:
-    attacker, other = replace(good_client, source="127.0.0.2"), replace(good_client, source="127.0.0.3")
+    attacker, neighbour = replace(good_client, source="127.0.0.2"), replace(good_client, source="127.0.0.3")
     began = time.monotonic()
     lock_address(attacker)
     assert_locked(request_call(make_bad_client(attacker)))
-    assert_locked(request_call(attacker))  # even a good signature
+    assert_locked(request_call(attacker))  # even with a valid signature
     assert_locked(send_request(attacker.server, "POST", BASE_PATH + "downloadRecord", source="127.0.0.2"))
-    assert request_call(other).result_code == NO_DATA_CODE
+    assert request_call(neighbour).result_code == NO_DATA_CODE
     while (reply := request_call(attacker)).status == 403:
         assert time.monotonic() - began < LOCK_SECONDS + 30
         time.sleep(0.1)
@@ -86,7 +88,7 @@ def test_a_few_failures_lock_nobody(good_client: ApiClient) -> None:
     assert request_call(clumsy).result_code == NO_DATA_CODE
 
 
-def test_who_is_locked_can_play_and_be_watched(good_client: ApiClient) -> None:
+def test_a_locked_address_can_play_recordings_and_read_health(good_client: ApiClient) -> None:
     lock_address(replace(good_client, source="127.0.0.5"))
     assert send_request(good_client.server, "GET", "/healthz", source="127.0.0.5").status == 200
     assert (
@@ -94,7 +96,7 @@ def test_who_is_locked_can_play_and_be_watched(good_client: ApiClient) -> None:
     )
 
 
-def test_a_trusted_proxy_says_who_is_behind_it(good_client: ApiClient) -> None:
+def test_a_trusted_proxy_reports_the_client_address(good_client: ApiClient) -> None:
     attacker = replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": "203.0.113.1"})
     lock_address(attacker)
     assert_locked(request_call(attacker))
@@ -113,12 +115,14 @@ def test_a_trusted_proxy_says_who_is_behind_it(good_client: ApiClient) -> None:
         ("::ffff:203.0.113.16", "203.0.113.16"),
     ],
 )
-def test_the_last_address_that_nobody_vouches_for_counts(good_client: ApiClient, chain: str, address: str) -> None:
+def test_the_last_forwarded_address_of_no_trusted_proxy_counts(
+    good_client: ApiClient, chain: str, address: str
+) -> None:
     lock_address(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": chain}))
     assert_locked(request_call(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": address})))
 
 
-def test_a_client_of_ip_6_counts_by_its_network(good_client: ApiClient) -> None:
+def test_an_ipv6_client_counts_by_its_network(good_client: ApiClient) -> None:
     lock_address(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": "2001:db9:0:1::1"}))
     assert_locked(
         request_call(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": "2001:db9:0:1:ffff::2"}))
@@ -131,15 +135,17 @@ def test_a_client_of_ip_6_counts_by_its_network(good_client: ApiClient) -> None:
     )
 
 
-@pytest.mark.parametrize("said", ["", "unknown", "fe80::1%eth0", "203.0.113.9:4711", "9" * 4000, ",,,", "10.0.0.1/8"])
-def test_a_strange_forwarded_for_does_no_harm(good_client: ApiClient, said: str) -> None:
+@pytest.mark.parametrize(
+    "forwarded", ["", "unknown", "fe80::1%eth0", "203.0.113.9:4711", "9" * 4000, ",,,", "10.0.0.1/8"]
+)
+def test_an_invalid_forwarded_for_header_is_harmless(good_client: ApiClient, forwarded: str) -> None:
     assert (
-        request_call(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": said})).result_code
+        request_call(replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": forwarded})).result_code
         == NO_DATA_CODE
     )
     assert request_call(
         make_bad_client(
-            replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": said + ", 203.0.113.77"})
+            replace(good_client, source=PROXY_ADDRESS, headers={"X-Forwarded-For": forwarded + ", 203.0.113.77"})
         )
     ).status in (
         401,
@@ -147,7 +153,7 @@ def test_a_strange_forwarded_for_does_no_harm(good_client: ApiClient, said: str)
     )
 
 
-def test_nobody_else_is_believed(good_client: ApiClient) -> None:
+def test_an_untrusted_peer_cannot_report_a_client_address(good_client: ApiClient) -> None:
     attacker = replace(good_client, source="127.0.0.6")
     for number in range(FAILURES):
         request_call(make_bad_client(replace(attacker, headers={"X-Forwarded-For": f"203.0.113.{100 + number}"})))
@@ -156,13 +162,13 @@ def test_nobody_else_is_believed(good_client: ApiClient) -> None:
 
 @contextmanager
 def change_and_wait(node: Node) -> Iterator[Connection]:
-    """A change that the server has seen when the block is left."""
+    """Commit a change; at the end of the block, the server has seen it."""
     with node.database.write_transaction() as connection:
         yield connection
     time.sleep(TenantCache.SQLITE_MAX_AGE_SECONDS)
 
 
-def test_a_key_is_good_from_when_it_is_added_until_it_is_revoked(good_client: ApiClient) -> None:
+def test_a_key_is_valid_from_its_addition_to_its_revocation(good_client: ApiClient) -> None:
     node = good_client.server.node
     newcomer = replace(good_client, sk="a-second-secret", source="127.0.0.7")
     with node.database.read_transaction() as connection:
@@ -181,7 +187,7 @@ def test_a_key_is_good_from_when_it_is_added_until_it_is_revoked(good_client: Ap
 
 def test_an_app_may_have_several_aks_and_loses_only_the_one_that_is_revoked(good_client: ApiClient) -> None:
     node = good_client.server.node
-    second = replace(good_client, ak="DOORAK0002", sk="the-secret-of-the-second-ak", source="127.0.0.8")
+    second = replace(good_client, ak="AUTHAK0002", sk="the-secret-of-the-second-ak", source="127.0.0.8")
     with change_and_wait(node) as connection:
         app = tenants.get_app_by_ak(connection, good_client.ak)
         tenants.add_key(connection, app, second.ak, second.sk, node.secret_box, datetime.now(UTC))
@@ -193,7 +199,7 @@ def test_an_app_may_have_several_aks_and_loses_only_the_one_that_is_revoked(good
     assert request_call(good_client).result_code == NO_DATA_CODE
 
 
-def test_a_new_app_is_let_in_at_once(locking_server: CcfsServer) -> None:
+def test_a_new_app_is_accepted_at_once(locking_server: CcfsServer) -> None:
     newcomer = ApiClient(server=locking_server, ak="LATERAK0001", sk=SK, source="127.0.0.10")
     assert request_call(newcomer).status == 401
     add_app(locking_server.node, "later", SK, 1)

@@ -1,4 +1,4 @@
-"""The receivers of docs/callbacks.md with the real server: it asks, makes, signs and sends; they check, keep and answer."""
+"""The receivers of docs/callbacks.md with a real server, which generates exports and sends their callbacks."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,47 +17,47 @@ from tests.workers.callbacks.callback_node import wait_until
 @pytest.fixture(scope="module")
 def callback_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallbackClient]:
     """A server on SQLite, and a client."""
-    with run_callback_client(tmp_path_factory.mktemp("office")) as office:
-        yield office
+    with run_callback_client(tmp_path_factory.mktemp("office")) as callback_client:
+        yield callback_client
 
 
 @pytest.mark.parametrize("start", [run_python_receiver, run_shell_receiver], ids=["python", "shell"])
-def test_a_receiver_of_the_page_hears_of_every_kind_of_file(
+def test_a_receiver_of_the_docs_gets_callbacks_of_every_kind_of_export(
     callback_client: CallbackClient, tmp_path: Path, start: Callable[..., Any]
 ) -> None:
     node, app = callback_client.client.server.node, callback_client.tenants.acme.app
     with start(tmp_path, callback_client.client.sk) as running:
         with node.database.write_transaction() as connection:
             tenants.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
-        ask = {"callBackURL": f"http://127.0.0.1:{running.port}/ready?tenant=1&token=a%2Fb"}
-        wait_until(lambda: callback_client.request_export(**ask).result_code == "0")
-        replies = {operation: callback_client.request_export(operation, **ask) for operation in DOWNLOAD_OPERATIONS}
-        wait_until(lambda: len(running.kept) == 1 + len(replies))
-        told = {one["msgBody"]["responseId"]: one["msgBody"] for one in running.kept}
+        fields = {"callBackURL": f"http://127.0.0.1:{running.port}/ready?tenant=1&token=a%2Fb"}
+        wait_until(lambda: callback_client.request_export(**fields).result_code == "0")
+        replies = {operation: callback_client.request_export(operation, **fields) for operation in DOWNLOAD_OPERATIONS}
+        wait_until(lambda: len(running.bodies) == 1 + len(replies))
+        bodies = {body["msgBody"]["responseId"]: body["msgBody"] for body in running.bodies}
     for operation, reply in replies.items():
         number = reply.json["resultData"]["responseId"]
-        assert read_zip(callback_client.download(operation, told[number][DOWNLOAD_OPERATIONS[operation][1]]))
-        wait_until(partial(is_delivered, callback_client, number))  # the row comes a moment after the answer
+        assert read_zip(callback_client.download(operation, bodies[number][DOWNLOAD_OPERATIONS[operation][1]]))
+        wait_until(partial(is_delivered, callback_client, number))  # the row is written a moment after the response
 
 
-def is_delivered(office: CallbackClient, number: str) -> bool:
-    return list_failures(office, number) == [""]
+def is_delivered(callback_client: CallbackClient, number: str) -> bool:
+    return list_failures(callback_client, number) == [""]
 
 
-def list_failures(office: CallbackClient, number: str) -> list[str]:
-    """Why each attempt failed; empty for the one that did not."""
-    with office.client.server.node.database.read_transaction() as connection:
-        shown = deliveries.get_with_attempts(connection, office.tenants.acme.app, number)
-    return [outcome.failure for outcome, _ in shown.attempts] if shown else []
+def list_failures(callback_client: CallbackClient, number: str) -> list[str]:
+    """Return the failure of each attempt, empty for one that succeeded."""
+    with callback_client.client.server.node.database.read_transaction() as connection:
+        delivery = deliveries.get_with_attempts(connection, callback_client.tenants.acme.app, number)
+    return [outcome.failure for outcome, _ in delivery.attempts] if delivery else []
 
 
-def test_one_with_another_key_takes_nothing(callback_client: CallbackClient, tmp_path: Path) -> None:
+def test_a_receiver_with_another_key_stores_nothing(callback_client: CallbackClient, tmp_path: Path) -> None:
     node, app = callback_client.client.server.node, callback_client.tenants.acme.app
     with run_python_receiver(tmp_path, "another key") as running:
         with node.database.write_transaction() as connection:
             tenants.bind_callback(connection, app, f"http://127.0.0.1:{running.port}/")
-        ask = {"callBackURL": f"http://127.0.0.1:{running.port}/"}
-        wait_until(lambda: callback_client.request_export(**ask).result_code == "0")
-        number = callback_client.request_export(**ask).json["resultData"]["responseId"]
+        fields = {"callBackURL": f"http://127.0.0.1:{running.port}/"}
+        wait_until(lambda: callback_client.request_export(**fields).result_code == "0")
+        number = callback_client.request_export(**fields).json["resultData"]["responseId"]
         wait_until(lambda: list_failures(callback_client, number)[:1] == ["status 401"])
         assert running.bodies == []

@@ -1,9 +1,10 @@
-"""Asking for files over HTTP, the signed callback, the download of what it names: on both engines, by the real server."""
+"""Exports by the real server on both databases: the request, the signed callback, the download of the file that it names."""
 
 import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from socket import socket as Socket
 from typing import Any
@@ -34,26 +35,25 @@ from tests.receivers import OK, Behaviour, CallbackReceiver, run_receiver
 from tests.two_tenants import CALLBACK_URL
 from tests.workers.callbacks.callback_node import wait_until
 
+LAST_DAY = {"endTime": "9999-12-31 23:59:59", "accountId": NEW_YORK}
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def callback_client(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CallbackClient]:
-    """A server on each engine, and a client with a receiver."""
-    data = tmp_path_factory.mktemp("office")
-    if request.param == "sqlite":
-        with run_callback_client(data) as office:
-            yield office
-    else:
-        with (
-            servers.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_callback_client(data, database_url=url) as office,
-        ):
-            yield office
+    """A server on each database, and a client with a receiver."""
+    with ExitStack() as stack:
+        options: dict[str, object] = {}
+        if request.param == "postgresql":
+            options["database_url"] = stack.enter_context(
+                servers.create_database(request.getfixturevalue("postgres_url"))
+            )
+        yield stack.enter_context(run_callback_client(tmp_path_factory.mktemp("exports"), **options))
 
 
-class TestTheAnswer:
-    """At once, in both envelopes."""
+class TestResponse:
+    """Responses to export requests, in both envelopes."""
 
     @pytest.mark.parametrize("operation", DOWNLOAD_OPERATIONS)
     def test_an_export_request_is_answered_with_its_id(self, callback_client: CallbackClient, operation: str) -> None:
@@ -70,8 +70,8 @@ class TestTheAnswer:
         old = LegacyApiClient(
             server=callback_client.client.server, ak=callback_client.client.ak, sk=callback_client.client.sk
         )
-        ask = {**DAY_PERIOD, "dataType": "call_record", "callBackURL": callback_client.receiver.url}
-        assert old.request("queryBillData", ask).result_code == "0"
+        fields = {**DAY_PERIOD, "dataType": "call_record", "callBackURL": callback_client.receiver.url}
+        assert old.request("queryBillData", fields).result_code == "0"
 
     @pytest.mark.parametrize(
         ("fields", "code", "text"),
@@ -80,16 +80,8 @@ class TestTheAnswer:
             ({"endTime": ""}, "0300002", "The value of endTime cannot be an empty string."),
             ({"beginTime": "2020-10-15"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "2020-02-30 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
-            (
-                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 00:00:00", "accountId": NEW_YORK},
-                "0300004",
-                "The format of endTime is incorrect.",
-            ),
-            (
-                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 23:00:00", "accountId": NEW_YORK},
-                "0300004",
-                "The format of beginTime is incorrect.",
-            ),
+            ({**LAST_DAY, "beginTime": "9999-12-31 00:00:00"}, "0300004", "The format of endTime is incorrect."),
+            ({**LAST_DAY, "beginTime": "9999-12-31 23:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "0000-12-31 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "0001-01-01 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"endTime": "9999-12-31 24:00:00"}, "0300004", "The format of endTime is incorrect."),
@@ -118,7 +110,7 @@ class TestTheAnswer:
     ) -> None:
         assert callback_client.request_export(endTime=end).result_code == "0"
 
-    def test_a_foreign_account_is_answered_like_one_that_is_nowhere(self, callback_client: CallbackClient) -> None:
+    def test_an_account_of_another_app_looks_like_an_unknown_one(self, callback_client: CallbackClient) -> None:
         foreign, absent = (
             callback_client.request_export(accountId=callback_client.tenants.bolt.account_id),
             callback_client.request_export(accountId="nowhere"),
@@ -128,7 +120,7 @@ class TestTheAnswer:
 
 
 class TestTheCallback:
-    """Signed, with every name of the manual, and only when the file is there."""
+    """Callbacks: signed, with every name of the manual, and sent once the file is ready."""
 
     @pytest.mark.parametrize("operation", DOWNLOAD_OPERATIONS)
     def test_the_callback_names_the_file_in_every_spelling(
@@ -183,16 +175,16 @@ class TestTheCallback:
 
 
 class TestTheFile:
-    """What is in it, who gets it, how long."""
+    """The exported file: its content, its owner, its lifetime."""
 
     @pytest.mark.parametrize("operation", DOWNLOAD_OPERATIONS)
     def test_an_empty_export_is_members_with_a_header_only(
         self, callback_client: CallbackClient, operation: str
     ) -> None:
-        told = callback_client.export_and_wait(
+        body = callback_client.export_and_wait(
             operation, beginTime="2001-01-01 00:00:00", endTime="2001-01-01 00:00:00"
         )
-        members = read_zip(callback_client.download(operation, told[DOWNLOAD_OPERATIONS[operation][1]]))
+        members = read_zip(callback_client.download(operation, body[DOWNLOAD_OPERATIONS[operation][1]]))
         assert list(members) == ZIP_TABLES[operation]
         assert [len(lines) for lines in members.values()] == [1] * len(members)
 
@@ -206,7 +198,7 @@ class TestTheFile:
             (None, ["call", "record"]),
         ],
     )
-    def test_the_data_type_says_which_members_an_export_has(
+    def test_the_data_type_selects_the_members_of_an_export(
         self, callback_client: CallbackClient, data_type: Any, members: list[str]
     ) -> None:
         assert list(callback_client.export_lines(dataType=data_type)) == members
@@ -235,11 +227,11 @@ class TestTheFile:
         ],
     )
     def test_an_export_misses_nothing_where_clocks_change(
-        self, callback_client: CallbackClient, begin: str, end: str, found: list[str]
+        self, callback_client: CallbackClient, begin: str, end: str, expected: list[str]
     ) -> None:
         add_clock_changes(callback_client.client.server, callback_client.tenants)
         names = extract_names(callback_client.export_lines(beginTime=begin, endTime=end, accountId=NEW_YORK)["record"])
-        assert names == [f"/0/1/record/{name}/1.V3" for name in found]
+        assert names == [f"/0/1/record/{name}/1.V3" for name in expected]
 
     def test_an_export_without_an_account_is_all_of_the_app_and_none_of_another(
         self, callback_client: CallbackClient
@@ -248,22 +240,24 @@ class TestTheFile:
         names = extract_names(
             callback_client.export_lines(accountId="", agentId="", callId="", callerNo="", calleeNo="")["record"]
         )
-        assert names == [one.file_name for one in (acme.only_recording, *acme.call_recordings, acme.large_recording)]
+        assert names == [
+            recording.file_name for recording in (acme.only_recording, *acme.call_recordings, acme.large_recording)
+        ]
 
     def test_filters_of_an_export_combine(self, callback_client: CallbackClient) -> None:
         acme = callback_client.tenants.acme
         assert extract_names(
             callback_client.export_lines(callId=acme.call_recordings[0].call_id, agentId="512")["record"]
-        ) == [one.file_name for one in acme.call_recordings]
+        ) == [recording.file_name for recording in acme.call_recordings]
         assert callback_client.export_lines(callId=acme.call_recordings[0].call_id, agentId="513")["record"] == []
         assert len(callback_client.export_lines(callerNo="02079460001", calleeNo="02079460002")["record"]) == 4
 
-    def test_only_the_operation_of_its_kind_gives_an_export_file(self, callback_client: CallbackClient) -> None:
-        for asked in DOWNLOAD_OPERATIONS:
-            name = callback_client.export_and_wait(asked)[DOWNLOAD_OPERATIONS[asked][1]]
+    def test_only_the_operation_of_its_kind_downloads_an_export(self, callback_client: CallbackClient) -> None:
+        for requested in DOWNLOAD_OPERATIONS:
+            name = callback_client.export_and_wait(requested)[DOWNLOAD_OPERATIONS[requested][1]]
             codes = {operation: callback_client.download(operation, name) for operation in DOWNLOAD_OPERATIONS}
-            assert {operation for operation, reply in codes.items() if reply.body[:2] == b"PK"} == {asked}
-            assert {reply.result_code for operation, reply in codes.items() if operation != asked} == {"0300011"}
+            assert {operation for operation, reply in codes.items() if reply.body[:2] == b"PK"} == {requested}
+            assert {reply.result_code for operation, reply in codes.items() if operation != requested} == {"0300011"}
 
     def test_an_export_file_does_not_exist_for_another_app(self, callback_client: CallbackClient) -> None:
         name = callback_client.export_and_wait()["billFileName"]
@@ -274,11 +268,11 @@ class TestTheFile:
 
     def test_an_export_file_is_sent_in_ranges(self, callback_client: CallbackClient) -> None:
         name = callback_client.export_and_wait()["billFileName"]
-        whole = callback_client.download("queryBillData", name)
-        assert whole.headers["content-disposition"] == f'attachment; filename="{name}"'
-        part = callback_client.download("queryBillData", name, range="bytes=10-19", if_range=whole.headers["etag"])
-        assert (part.status, part.body) == (206, whole.body[10:20])
-        assert part.headers["content-range"] == f"bytes 10-19/{len(whole.body)}"
+        complete = callback_client.download("queryBillData", name)
+        assert complete.headers["content-disposition"] == f'attachment; filename="{name}"'
+        part = callback_client.download("queryBillData", name, range="bytes=10-19", if_range=complete.headers["etag"])
+        assert (part.status, part.body) == (206, complete.body[10:20])
+        assert part.headers["content-range"] == f"bytes 10-19/{len(complete.body)}"
 
     def test_the_export_file_of_skill_changes_is_sent_for_a_flat_body_too(
         self, callback_client: CallbackClient

@@ -1,4 +1,4 @@
-"""Every operation by the manual's own samples: the request as it stands there, and the answer to the byte.
+"""Every operation by the manual's own samples: the request as printed, and the response to the byte.
 
 Where the manual masks or invents (tokens, random names), the answer is compared with a pattern.
 """
@@ -22,11 +22,12 @@ BINARY_TYPE = "Application/Octet-stream;charset=UTF-8"  # capitals as documented
 CALL_ID = "1776135340-404299"  # of a public Postman collection, as are ccId and the index name
 SK = "the-secret-of-the-manual-0000000"
 
-# What the app of the manual has: name -> its sound. VDNs are those in the names.
+# Files of the manual's app: name -> audio. The names contain the VDNs.
 INDEX_NAME = "/10/1/record/1/20241018/133/1054597.wav"
 ORIGINAL_NAME = "X:/4/0/20180416/512/1629533.V3"
 PLAYED = "Y:/1/0/20180309/108/2022318.V3"
-DRIVE_NAME = "Y:/39/record/20201015/10233946082696733.wav"  # stands under downloadRecordFile and downloadIVRRecordFile
+# In the samples of downloadRecordFile and of downloadIVRRecordFile.
+DRIVE_NAME = "Y:/39/record/20201015/10233946082696733.wav"
 OIAP_NAME = "Y:/record/7/odfsrecord/20201015/1.wav"
 FOLDER = "Y:/voice/1/IVRrecordFile"
 UPLOADED = "Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav"
@@ -46,7 +47,7 @@ VOICE_FILES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualClient:
-    """A client that sends the manual's bodies as they stand."""
+    """A client that sends the manual's bodies unchanged."""
 
     client: ApiClient
 
@@ -57,7 +58,7 @@ class ManualClient:
 
 @pytest.fixture(scope="module")
 def manual_client(server: CcfsServer) -> ManualClient:
-    """The app of the manual's samples, with all that they name."""
+    """The app of the manual's samples, with every file that they name."""
     app = add_app(server.node, "manual", SK, 1, 4, 7, 17, 39, 53)
     add_recording(
         server.node, app, RECORDINGS[INDEX_NAME], INDEX_NAME, "X:/1/0/20241018/133/1054597.V3", call_id=CALL_ID
@@ -73,7 +74,7 @@ def manual_client(server: CcfsServer) -> ManualClient:
 
 
 def assert_file(reply: Reply, name: str, data: bytes) -> None:
-    """The whole of a file's answer: nothing of it is left to chance but its tag's value."""
+    """Assert the complete response of a file, except the value of its ETag."""
     assert (reply.status, reply.body) == (200, data)
     assert re.fullmatch(r'"[0-9a-f]{32}"', reply.headers["etag"])
     assert re.fullmatch(r"[0-9a-f]{16}", reply.headers["x-request-id"])
@@ -88,7 +89,7 @@ def assert_file(reply: Reply, name: str, data: bytes) -> None:
 
 
 def assert_json(reply: Reply, text: str, content_type: str = JSON_TYPE) -> None:
-    """The whole of a JSON answer."""
+    """Assert a complete JSON response."""
     assert (reply.status, reply.body.decode()) == (200, text)
     assert reply.headers["content-type"] == content_type
     assert reply.headers["content-length"] == str(len(reply.body))
@@ -131,7 +132,7 @@ def test_download_record_of_a_call_with_several(manual_client: ManualClient) -> 
     assert members == {
         "1_1023394.V3": RECORDINGS[DRIVE_NAME],
         "2_2022318.V3": RECORDINGS[PLAYED],
-    }  # they begin together: by name
+    }  # they begin at the same time, so the order is by name
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names spelled so that they might lead out of an app, out of a folder, or to a file by a detour: none does."""
+"""Names spelled to escape an app or a folder, or to reach a file by a detour: none works."""
 
 from typing import Any
 from urllib.parse import quote
@@ -54,7 +54,7 @@ DETOURS = [
 
 
 def respell(trick: str, ask: LookupRequest) -> dict[str, Any]:
-    """The ask with the trick in place of its name, or its name changed by the trick."""
+    """Return the request with the trick in place of its name, or its name changed by the trick."""
     field, name = next(iter(ask[1].items()))
     folder, _, last = name.rpartition("/")
     spelled = (

@@ -1,4 +1,4 @@
-"""Playback: a token plays its one recording, as often as a player likes, until it ends; and nothing else opens it."""
+"""Playback: a token plays its one recording, any number of times, until it expires."""
 
 import re
 import threading
@@ -19,7 +19,7 @@ def play_recording(server: CcfsServer, query: str) -> Reply:
 
 
 def request_token(caller: ApiClient, name: str) -> str:
-    """A fresh token."""
+    """Return a new token."""
     return str(caller.request("requestPlayVoice", {"fileName": name}).json["resultData"]["token"])
 
 
@@ -65,7 +65,7 @@ def test_no_two_tokens_are_alike(acme_client: ApiClient, tenant_pair: TwoTenants
 
 
 @pytest.mark.parametrize("query", ["", "?", "?st=", "?t=1&version=2.0", "?ST=x", "?t=1&st=&version=2.0"])
-def test_no_token_is_an_empty_one(server: CcfsServer, query: str) -> None:
+def test_a_missing_token_is_reported_as_empty(server: CcfsServer, query: str) -> None:
     assert play_recording(server, query).body == EMPTY_PARAMETER
 
 
@@ -79,7 +79,7 @@ def test_a_changed_token_plays_nothing(server: CcfsServer, tenant_pair: TwoTenan
     assert reply.headers["content-type"] == "application/octet-stream;charset=UTF-8"
 
 
-def test_an_expired_token_looks_like_one_that_never_was(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+def test_an_expired_token_looks_like_an_unknown_one(server: CcfsServer, tenant_pair: TwoTenants) -> None:
     expired, never = (
         play_recording(server, f"?st={token}") for token in (tenant_pair.acme.expired_play_token, "0" * 32)
     )
@@ -87,7 +87,7 @@ def test_an_expired_token_looks_like_one_that_never_was(server: CcfsServer, tena
     assert expired.without_headers("x-request-id", "date") == never.without_headers("x-request-id", "date")
 
 
-def test_the_digest_that_the_database_keeps_plays_nothing(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+def test_the_token_digest_in_the_database_plays_nothing(server: CcfsServer, tenant_pair: TwoTenants) -> None:
     with server.node.database.read_transaction() as connection:
         digests = connection.exec_driver_sql("SELECT digest FROM play_tokens").scalars().all()
     assert digests
@@ -95,7 +95,7 @@ def test_the_digest_that_the_database_keeps_plays_nothing(server: CcfsServer, te
     assert [play_recording(server, f"?st={digest}").body for digest in digests] == [INVALID_TOKEN] * len(digests)
 
 
-def test_no_answer_is_kept_by_a_proxy(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_no_playback_response_may_be_cached_by_a_proxy(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     assert (
         "private" in play_recording(acme_client.server, f"?st={tenant_pair.acme.play_token}").headers["cache-control"]
     )
@@ -104,23 +104,23 @@ def test_no_answer_is_kept_by_a_proxy(acme_client: ApiClient, tenant_pair: TwoTe
     assert issued.headers["cache-control"] == "no-store"
 
 
-def test_many_players_at_once_hear_what_is_theirs(
+def test_concurrent_players_get_their_own_recordings(
     acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
 ) -> None:
-    heard: list[bool] = []
+    results: list[bool] = []
 
     def listen(caller: ApiClient, name: str, sound: bytes) -> None:
         for _ in range(5):
-            heard.append(play_recording(acme_client.server, f"?st={request_token(caller, name)}").body == sound)
+            results.append(play_recording(acme_client.server, f"?st={request_token(caller, name)}").body == sound)
 
     asks = [(acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)] * 3
     names = [
-        (caller, one.only_recording.original_file_name, one.audio_by_name[one.only_recording.file_name])
-        for caller, one in asks
+        (caller, tenant.only_recording.original_file_name, tenant.audio_by_name[tenant.only_recording.file_name])
+        for caller, tenant in asks
     ]
     threads = [threading.Thread(target=listen, args=ask) for ask in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert heard == [True] * 30
+    assert results == [True] * 30

@@ -1,4 +1,4 @@
-"""URLs of recordings that lie on an S3 service: its own presigned ones, which a real service honours and refuses."""
+"""URLs of recordings in S3: presigned URLs, which a real service accepts and rejects."""
 
 import time
 import urllib.error
@@ -29,10 +29,10 @@ class S3RecordingServer:
     client: ApiClient
     other_client: ApiClient  # of the other app
     tenants: TwoTenants
-    s3_url: str  # URL of the S3 service
+    s3_url: str  # of the S3 service
 
     def get_url(self) -> str:
-        """A URL of the recording."""
+        """Return a URL of the recording."""
         return str(
             self.client.request("getRecordFileUrlFromObs", {"callId": CALL_ID, **DAY_PERIOD}).json["resultData"]["url"]
         )
@@ -42,26 +42,26 @@ class S3RecordingServer:
 def s3_server(
     request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[S3RecordingServer]:
-    """Such a server, whose URLs are good for so many seconds."""
+    """The server; its URLs are valid for so many seconds."""
     data: Path = tmp_path_factory.mktemp("far")
     ak, sk = S3_KEYS
     with run_server(data, s3_access_key=ak, s3_secret_key=sk, obs_url_seconds=request.param) as server:
-        cast = create_two_tenants(server.node)
+        tenant_pair = create_two_tenants(server.node)
         with server.node.database.write_transaction() as connection:
             locations.add(connection, s3_locations.make_location_config(s3_url))
-        kept = server.node.locations["1"].write("1/recordings/20201015/one.wav", [AUDIO])
-        index = f"/0/1/record/{cast.acme.ak}/acme-account/20201015/512/900.wav"
-        add_recording(server.node, cast.acme.app, kept, index, "Y:/4/0/20201015/512/900.V3", call_id=CALL_ID)
+        blob = server.node.locations["1"].write("1/recordings/20201015/one.wav", [AUDIO])
+        index = f"/0/1/record/{tenant_pair.acme.ak}/acme-account/20201015/512/900.wav"
+        add_recording(server.node, tenant_pair.acme.app, blob, index, "Y:/4/0/20201015/512/900.V3", call_id=CALL_ID)
         yield S3RecordingServer(
-            client=create_client(server, cast.acme),
-            other_client=create_client(server, cast.bolt),
-            tenants=cast,
+            client=create_client(server, tenant_pair.acme),
+            other_client=create_client(server, tenant_pair.bolt),
+            tenants=tenant_pair,
             s3_url=s3_url,
         )
 
 
 def fetch_url(url: str, **headers: str) -> tuple[int, bytes]:
-    """Status and body of a GET."""
+    """Return status and body of a GET."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
             return answer.status, answer.read()
@@ -71,7 +71,7 @@ def fetch_url(url: str, **headers: str) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("s3_server", [600], indirect=True)
 class TestPresigned:
-    """A URL of the service itself."""
+    """Presigned URLs."""
 
     def test_a_presigned_url_leads_to_the_service_and_expires_as_the_setting_says(
         self, s3_server: S3RecordingServer
@@ -85,7 +85,7 @@ class TestPresigned:
         assert fetch_url(url) == (200, AUDIO)
         assert fetch_url(url, Range="bytes=100-199") == (206, AUDIO[100:200])
 
-    def test_a_changed_presigned_url_is_refused(self, s3_server: S3RecordingServer) -> None:
+    def test_a_changed_presigned_url_is_rejected(self, s3_server: S3RecordingServer) -> None:
         url = s3_server.get_url()
         for changed in (url.replace("one.wav", "two.wav"), url.replace("Expires=600", "Expires=6000"), url[:-1] + "0"):
             assert changed == url or fetch_url(changed)[0] == 403
@@ -98,15 +98,15 @@ class TestPresigned:
         )
 
     def test_a_recording_on_the_disk_has_a_url_of_ccfs_and_no_presigned_one(self, s3_server: S3RecordingServer) -> None:
-        asked = {"callId": s3_server.tenants.acme.large_recording.call_id, **DAY_PERIOD}
-        url = s3_server.client.request("getRecordFileUrlFromObs", asked).json["resultData"]["url"]
+        fields = {"callId": s3_server.tenants.acme.large_recording.call_id, **DAY_PERIOD}
+        url = s3_server.client.request("getRecordFileUrlFromObs", fields).json["resultData"]["url"]
         assert url.startswith(f"http://{s3_server.client.server.host}/CCFS/")
         target = url.removeprefix(f"http://{s3_server.client.server.host}")
         assert send_request(s3_server.client.server, "HEAD", target).status == 200
 
 
 @pytest.mark.parametrize("s3_server", [4], indirect=True)  # the service counts whole seconds
-def test_a_presigned_url_ends(s3_server: S3RecordingServer) -> None:
+def test_a_presigned_url_expires(s3_server: S3RecordingServer) -> None:
     url = s3_server.get_url()
     assert fetch_url(url) == (200, AUDIO)
     began = time.monotonic()

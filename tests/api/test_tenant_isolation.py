@@ -1,7 +1,7 @@
-"""The cast tries every door: what one app may not see, another app's test asks for, and learns nothing from the answer.
+"""Tenant isolation of every operation: one app requests what another app has, and learns nothing from the response.
 
-Real holes of other systems stand behind this: fusionpbx#8045 and #8050, magnusbilling#613, MikoPBX af02831, Oreka's
-path join, and tokens or credentials that open more than they were made for.
+Vulnerabilities of other systems motivate these tests: fusionpbx#8045 and #8050, magnusbilling#613, MikoPBX af02831, Oreka's
+path join, and tokens or credentials that open more than intended.
 """
 
 import re
@@ -18,23 +18,25 @@ from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants
 
 
-def test_every_operation_is_a_door(tenant_pair: TwoTenants) -> None:
+def test_every_operation_has_a_lookup_request(tenant_pair: TwoTenants) -> None:
     assert list(build_lookup_requests(tenant_pair.acme, there=True)) == list_labels()
     tried = {
         operation.partition("?")[0] for operation, _ in build_lookup_requests(tenant_pair.acme, there=True).values()
     }
-    assert tried == {name for one in OPERATIONS if one.is_signed for name in (one.name, *one.aliases)}
+    assert tried == {
+        name for operation in OPERATIONS if operation.is_signed for name in (operation.name, *operation.aliases)
+    }
 
 
 @pytest.mark.parametrize("label", [label for label in list_labels() if label != "deletion"])
-def test_a_door_opens_for_its_owner(acme_client: ApiClient, tenant_pair: TwoTenants, label: str) -> None:
+def test_a_lookup_request_succeeds_for_the_owner(acme_client: ApiClient, tenant_pair: TwoTenants, label: str) -> None:
     operation, msg_body = build_lookup_requests(tenant_pair.acme, there=True)[label]
     reply = acme_client.request(operation, msg_body)
     assert reply.headers["content-type"].startswith("Application/Octet") or reply.result_code == "0"
 
 
 @pytest.mark.parametrize("label", list_labels())
-def test_what_is_anothers_looks_like_what_is_not_there(
+def test_a_file_of_another_app_looks_like_a_missing_one(
     bolt_client: ApiClient, tenant_pair: TwoTenants, label: str
 ) -> None:
     foreign = bolt_client.request(*build_lookup_requests(tenant_pair.acme, there=True)[label])
@@ -45,7 +47,7 @@ def test_what_is_anothers_looks_like_what_is_not_there(
     assert foreign.without_headers("x-request-id", "date") == absent.without_headers("x-request-id", "date")
 
 
-def test_a_foreign_file_is_still_there_after_somebody_tried_to_delete_it(
+def test_a_file_survives_the_delete_request_of_another_app(
     acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
 ) -> None:
     bolt_client.request("ivr/deleteFile", {"fileName": tenant_pair.acme.uploaded_name})
@@ -55,7 +57,7 @@ def test_a_foreign_file_is_still_there_after_somebody_tried_to_delete_it(
     )
 
 
-def test_of_one_name_each_app_has_its_own(
+def test_apps_with_files_of_one_name_each_get_their_own(
     acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
 ) -> None:
     for caller, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
@@ -77,16 +79,16 @@ UNAUTHORISED_CLIENTS = [
 ]
 
 
-def create_unauthorised_client(kind: str, server: CcfsServer, cast: TwoTenants) -> ApiClient:
-    """A caller that is not let in."""
-    ak, sk = cast.acme.ak, cast.acme.sk
+def create_unauthorised_client(kind: str, server: CcfsServer, tenant_pair: TwoTenants) -> ApiClient:
+    """Return a client that must be rejected."""
+    ak, sk = tenant_pair.acme.ak, tenant_pair.acme.sk
     match kind:
         case "no such AK":
             return ApiClient(server=server, ak="NOBODYAK0001", sk=sk)
         case "wrong secret":
             return ApiClient(server=server, ak=ak, sk=sk + "x")
         case "another's secret":
-            return ApiClient(server=server, ak=ak, sk=cast.bolt.sk)
+            return ApiClient(server=server, ak=ak, sk=tenant_pair.bolt.sk)
         case "too early":
             return ApiClient(server=server, ak=ak, sk=sk, age=timedelta(seconds=-920))
         case "replayed":
@@ -98,7 +100,7 @@ def create_unauthorised_client(kind: str, server: CcfsServer, cast: TwoTenants) 
 
 
 def assert_unauthorised(reply: Reply, operation: str) -> None:
-    """The 401 of D0836, to the byte but for its time."""
+    """Assert the 401 of D0836, to the byte except its time."""
     path = BASE_PATH + operation.partition("?")[0]
     expected = (
         '{"timestamp":(\\d{13}),"status":401,"error":"Unauthorized","message":"No message available","path":"%s"}'
@@ -112,7 +114,7 @@ def assert_unauthorised(reply: Reply, operation: str) -> None:
 
 @pytest.mark.parametrize("kind", UNAUTHORISED_CLIENTS)
 @pytest.mark.parametrize("label", list_labels())
-def test_nobody_gets_in_without_a_fresh_signature(
+def test_a_request_without_a_fresh_signature_is_rejected(
     server: CcfsServer, tenant_pair: TwoTenants, label: str, kind: str
 ) -> None:
     operation, msg_body = build_lookup_requests(tenant_pair.acme, there=True)[label]
@@ -121,7 +123,7 @@ def test_nobody_gets_in_without_a_fresh_signature(
 
 @pytest.mark.parametrize("age", [-880, 0, 880])
 @pytest.mark.parametrize("kind", [ApiClient, LegacyApiClient])
-def test_a_clock_may_differ_by_a_quarter_of_an_hour(
+def test_a_client_clock_may_differ_by_15_minutes(
     server: CcfsServer, tenant_pair: TwoTenants, kind: type[ApiClient], age: int
 ) -> None:
     caller = kind(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.sk, age=timedelta(seconds=age))
@@ -147,7 +149,9 @@ def test_a_clock_may_differ_by_a_quarter_of_an_hour(
         "auth-v2/" + "x" * 9000,
     ],
 )
-def test_another_authorization_is_none(server: CcfsServer, tenant_pair: TwoTenants, authorization: str | None) -> None:
+def test_a_malformed_authorization_is_rejected(
+    server: CcfsServer, tenant_pair: TwoTenants, authorization: str | None
+) -> None:
     body = wrap_in_envelope({"fileName": tenant_pair.acme.only_recording.file_name})
     sent = (
         {}
@@ -178,7 +182,7 @@ def test_a_signature_is_for_one_request_only(acme_client: ApiClient, tenant_pair
     )
 
 
-def test_a_query_is_signed_too(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_the_signature_covers_the_query(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     target, body = f"{BASE_PATH}ivr/uploadFile?vdnId={tenant_pair.acme.vdn}", wrap_in_envelope({"data": AUDIO_BASE64})
     signed = acme_client.sign_headers(target, body)
     reply = send_request(acme_client.server, "POST", target.replace(f"={tenant_pair.acme.vdn}", "=39"), signed, body)
@@ -192,7 +196,7 @@ def test_an_old_client_signs_without_a_query_line(server: CcfsServer, tenant_pai
     assert reply.body == tenant_pair.acme.audio_by_name[tenant_pair.acme.voice_message]
 
 
-def test_a_token_is_worth_nothing_elsewhere(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+def test_a_play_token_authorises_no_other_operation(server: CcfsServer, tenant_pair: TwoTenants) -> None:
     for operation in OPERATIONS:
         if operation.is_signed:
             reply = send_request(
@@ -207,7 +211,7 @@ def test_a_token_is_worth_nothing_elsewhere(server: CcfsServer, tenant_pair: Two
     assert_unauthorised(as_a_key.request("downloadRecord", {"callId": "x"}), "downloadRecord")
 
 
-def test_the_longest_signature_that_is_read_is_checked_at_all(acme_client: ApiClient) -> None:
+def test_the_longest_authorization_is_still_verified(acme_client: ApiClient) -> None:
     body = wrap_in_envelope({"callId": "none"})
     request = signature.SignedRequest(
         method="POST", path=BASE_PATH + "downloadRecord", headers={"host": acme_client.server.host}, body=body
@@ -222,9 +226,9 @@ def test_the_longest_signature_that_is_read_is_checked_at_all(acme_client: ApiCl
         {"host": acme_client.server.host, "Authorization": spaced},
         body,
     )
-    assert reply.result_code == "0300012"  # blanks around the parts, as some of the manual's samples have them
+    assert reply.result_code == "0300012"  # blanks around the parts, as in some samples of the manual
 
 
-def test_the_manual_does_not_say_400(acme_client: ApiClient) -> None:
+def test_invalid_requests_never_get_status_400(acme_client: ApiClient) -> None:
     assert acme_client.post(BASE_PATH + "downloadRecord", b"no json").result_code == "0300004"
     assert acme_client.post(BASE_PATH + "downloadRecord", b"").result_code == "0300007"

@@ -1,4 +1,4 @@
-"""Voice files: what may be uploaded, where it lies, how it is fetched by folder, hashed and deleted."""
+"""Voice files: valid uploads, their names and locations, downloads by folder, hashes, deletion."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from tests.two_tenants import COMMON_VDN, Tenant, TwoTenants, add_voice_file, ma
 
 
 def make_wav(tag: int = wav.A_LAW, rate: int = 8000, channels: int = 1, bits: int = 8, size: int = 800) -> bytes:
-    """A WAV of that format."""
+    """Return a WAV of that format."""
     return wav.build_header(tag=tag, rate=rate, channels=channels, bits=bits, data_size=size) + bytes(size + size % 2)
 
 
@@ -24,13 +24,13 @@ def upload_file(caller: ApiClient, vdn: object, data: bytes | str, **more: Any) 
 
 
 def count_uploads(member: Tenant, caller: ApiClient) -> int:
-    """How many files the app has in its upload folder, or two if more."""
+    """Return the number of files in the app's upload folder, at most two."""
     with caller.server.node.database.read_transaction() as connection:
         return len(voice_files.find_in_folder(connection, member.app, f"Y:/3rdfile/{COMMON_VDN}/thirdvoicebotfile"))
 
 
 @pytest.mark.parametrize("tag", [wav.PCM, wav.A_LAW, wav.MU_LAW])
-def test_a_voice_file_is_kept_as_it_was_sent(acme_client: ApiClient, tenant_pair: TwoTenants, tag: int) -> None:
+def test_a_voice_file_is_stored_as_uploaded(acme_client: ApiClient, tenant_pair: TwoTenants, tag: int) -> None:
     data = make_wav(tag)
     reply = upload_file(acme_client, tenant_pair.acme.vdn, data, unknown="ignored")
     assert reply.json["resultData"]["locationId"] == ["0"]
@@ -54,7 +54,7 @@ def test_a_voice_file_is_kept_as_it_was_sent(acme_client: ApiClient, tenant_pair
         (b"", None),
     ],
 )
-def test_what_is_no_such_sound_is_refused(
+def test_an_upload_of_another_audio_format_is_rejected(
     acme_client: ApiClient, tenant_pair: TwoTenants, data: bytes, reason: str | None
 ) -> None:
     reply = upload_file(acme_client, COMMON_VDN, data)
@@ -66,12 +66,14 @@ def test_what_is_no_such_sound_is_refused(
 
 
 @pytest.mark.parametrize("text", ["no base64!", "UklGRg", "====", "ÄÖÜ", "UklGRg==\0", "-_-_"])
-def test_what_is_no_base64_has_a_wrong_format(acme_client: ApiClient, tenant_pair: TwoTenants, text: str) -> None:
+def test_an_upload_of_invalid_base64_has_an_invalid_format(
+    acme_client: ApiClient, tenant_pair: TwoTenants, text: str
+) -> None:
     reply = upload_file(acme_client, tenant_pair.acme.vdn, text)
     assert (reply.result_code, reply.json["resultDesc"]) == ("0300004", "The format of data is incorrect.")
 
 
-def test_base64_may_be_broken_into_lines(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_base64_of_an_upload_may_have_line_breaks(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     assert upload_file(acme_client, tenant_pair.acme.vdn, base64.encodebytes(make_wav()).decode()).result_code == "0"
 
 
@@ -111,7 +113,9 @@ def test_a_folder_gives_its_only_file(acme_client: ApiClient, tenant_pair: TwoTe
 
 
 @pytest.mark.parametrize("mode", [None, 0, 2, ""])
-def test_a_folder_is_no_file_without_mode_1(acme_client: ApiClient, tenant_pair: TwoTenants, mode: object) -> None:
+def test_a_folder_is_not_downloaded_without_mode_1(
+    acme_client: ApiClient, tenant_pair: TwoTenants, mode: object
+) -> None:
     assert (
         acme_client.request(
             "ivr/downloadFile", {"filePath": tenant_pair.acme.single_file_folder, "mode": mode}
@@ -120,7 +124,7 @@ def test_a_folder_is_no_file_without_mode_1(acme_client: ApiClient, tenant_pair:
     )
 
 
-def test_a_folder_of_several_files_or_none_gives_none(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_a_folder_of_several_files_or_none_is_rejected(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     several = acme_client.request("ivr/downloadFile", {"filePath": tenant_pair.acme.folder_of_two, "mode": 1})
     none = acme_client.request("ivr/downloadFile", {"filePath": f"{tenant_pair.acme.folder_of_two}/a.wav", "mode": 1})
     above = acme_client.request(
@@ -130,7 +134,7 @@ def test_a_folder_of_several_files_or_none_gives_none(acme_client: ApiClient, te
     assert several.body == none.body == above.body
 
 
-def test_a_file_that_is_deleted_leaves_its_folder(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_a_deleted_file_no_longer_counts_in_its_folder(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     folder = f"Y:/3rdfile/{tenant_pair.acme.vdn}/thirdvoicebotfile/once"
     for name in "ab":
         add_voice_file(
@@ -146,17 +150,17 @@ def test_a_file_that_is_deleted_leaves_its_folder(acme_client: ApiClient, tenant
     assert acme_client.request("ivr/downloadFile", {"filePath": f"{folder}/a.wav"}).result_code == "0300011"
 
 
-def test_the_bytes_of_a_deleted_file_are_gone(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_the_bytes_of_a_deleted_file_are_deleted(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     name = upload_file(acme_client, tenant_pair.acme.vdn, make_wav(size=4321)).json["resultData"]["fileName"]
     folder = acme_client.server.node.settings.data / "files"
-    held = [path for path in folder.rglob("*.wav") if path.stat().st_size == len(make_wav(size=4321))]
-    assert len(held) == 1
+    paths = [path for path in folder.rglob("*.wav") if path.stat().st_size == len(make_wav(size=4321))]
+    assert len(paths) == 1
     assert acme_client.request("ivr/deleteFile", {"fileName": name}).result_code == "0"
-    assert not held[0].exists()
+    assert not paths[0].exists()
 
 
 @pytest.mark.parametrize("location", ["0", 0, "", None])
-def test_a_file_is_found_at_its_location_or_at_any(
+def test_a_file_is_found_by_its_location_or_without_one(
     acme_client: ApiClient, tenant_pair: TwoTenants, location: object
 ) -> None:
     assert (
@@ -170,12 +174,12 @@ def test_a_file_is_found_at_its_location_or_at_any(
 @pytest.mark.parametrize(
     ("location", "code"), [("256", "0300011"), (1, "0300011"), ("x", "0300004"), ("0/..", "0300004")]
 )
-def test_a_file_is_not_found_elsewhere(
+def test_a_file_is_not_found_by_another_location(
     acme_client: ApiClient, tenant_pair: TwoTenants, location: object, code: str
 ) -> None:
-    ask = {"fileName": tenant_pair.acme.uploaded_name, "locationId": location}
-    assert acme_client.request("ivr/deleteFile", ask).result_code == code
-    assert acme_client.request("ivr/getFileHash", ask).result_code == code
+    fields = {"fileName": tenant_pair.acme.uploaded_name, "locationId": location}
+    assert acme_client.request("ivr/deleteFile", fields).result_code == code
+    assert acme_client.request("ivr/getFileHash", fields).result_code == code
     assert acme_client.request("ivr/downloadFile", {"filePath": tenant_pair.acme.uploaded_name}).status == 200
 
 
@@ -200,7 +204,9 @@ def test_all_four_forms_of_an_intelligent_ivr_name_are_served(acme_client: ApiCl
 
 
 @pytest.mark.parametrize(("query", "code"), [("x", "0300004"), ("-1", "0300004"), ("1", "0300011"), ("00", None)])
-def test_a_location_is_a_number(acme_client: ApiClient, tenant_pair: TwoTenants, query: str, code: str | None) -> None:
+def test_a_location_id_must_be_a_number(
+    acme_client: ApiClient, tenant_pair: TwoTenants, query: str, code: str | None
+) -> None:
     reply = acme_client.request(
         f"downloadIVRRecordFile?locationId={query}", {"fileName": tenant_pair.acme.voice_message}
     )

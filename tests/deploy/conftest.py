@@ -1,4 +1,4 @@
-"""Two nodes on one folder and one PostgreSQL behind nginx, by the configuration of deploy/: with X-Accel, and without."""
+"""Two nodes on one folder and one PostgreSQL behind nginx, with the configuration of deploy/: with X-Accel, and without."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,9 +18,9 @@ from tests.two_tenants import TwoTenants, create_two_tenants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NginxSite:
-    """What stands behind and before one balancer."""
+    """A load balancer, its nodes and its tenants."""
 
-    nginx: CcfsServer  # nginx
+    nginx: CcfsServer
     tls_port: int
     nodes: list[CcfsServer]
     tenants: TwoTenants
@@ -28,32 +28,32 @@ class NginxSite:
 
     @property
     def acme_client(self) -> ApiClient:
-        """A client of the first app."""
+        """Return a client of the first app."""
         return create_client(self.nginx, self.tenants.acme)
 
 
 @pytest.fixture(scope="session")
 def nginx_sites(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, NginxSite]]:
-    """Two sites over the same data: "x_accel" hands files over to nginx, "plain" does not."""
+    """Two sites on the same data: "x_accel" hands files over to nginx, "plain" does not."""
     data: Path = tmp_path_factory.mktemp("sites")
     with servers.create_database(postgres_url) as url, ExitStack() as stack:
-        cast, found = None, {}
+        tenant_pair, sites = None, {}
         for name, x_accel in (("x_accel", "/ccfs-files"), ("plain", "")):
-            given: dict[str, Any] = {
+            options: dict[str, Any] = {
                 "database_url": url,
                 "trusted_proxies": "127.0.0.1",
                 "x_accel": x_accel,
                 "lock_failures": 3,
             }
-            nodes = [stack.enter_context(run_server(data, **given)) for _ in range(2)]
-            cast = cast or create_two_tenants(nodes[0].node)
+            nodes = [stack.enter_context(run_server(data, **options)) for _ in range(2)]
+            tenant_pair = tenant_pair or create_two_tenants(nodes[0].node)
             tls = create_identity("127.0.0.1")
             front, tls_port = stack.enter_context(run_nginx(data / name, nodes, tls))
-            found[name] = NginxSite(nginx=front, tls_port=tls_port, nodes=nodes, tenants=cast, tls_identity=tls)
-        yield found
+            sites[name] = NginxSite(nginx=front, tls_port=tls_port, nodes=nodes, tenants=tenant_pair, tls_identity=tls)
+        yield sites
 
 
 @pytest.fixture(params=["x_accel", "plain"])
 def nginx_site(request: pytest.FixtureRequest, nginx_sites: dict[str, NginxSite]) -> NginxSite:
-    """Either of them."""
+    """Each of the two sites."""
     return nginx_sites[request.param]

@@ -1,4 +1,4 @@
-"""The configuration of deploy/nginx, made to fit a test's nodes and folders, and nginx running by it. No test here."""
+"""nginx with the configuration of deploy/nginx, adapted to a test's nodes and folders."""
 
 import os
 import subprocess
@@ -24,24 +24,24 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Service:
-    """An S3 service as nginx is told of it."""
+    """An S3 service as nginx is configured for it."""
 
-    port: int  # on 127.0.0.1, where it speaks TLS
-    host: str  # as signatures have it, with a port
-    authority: Path  # PEM certificates, of which one must be its
+    port: int  # of TLS on 127.0.0.1
+    host: str  # as signatures contain it, with a port
+    authority: Path  # PEM certificates that nginx trusts
     location_id: str = "1"
 
 
-def write_pem(folder: Path, one: Identity) -> tuple[Path, Path]:
-    """Files of the certificate and of its key."""
+def write_pem(folder: Path, identity: Identity) -> tuple[Path, Path]:
+    """Write the certificate and its key to files."""
     certificate, key = folder / "chain.pem", folder / "key.pem"
-    certificate.write_bytes(one.pem)
-    key.write_bytes(one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    certificate.write_bytes(identity.pem)
+    key.write_bytes(identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return certificate, key
 
 
 def replace_values(text: str, changes: dict[str, str]) -> str:
-    """The configuration with other values; each must be there, else the test would run on something else."""
+    """Replace values of the configuration. Each must occur, otherwise the test would run another configuration."""
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)
@@ -51,7 +51,7 @@ def replace_values(text: str, changes: dict[str, str]) -> str:
 def _build_configuration(
     folder: Path, nodes: Sequence[CcfsServer], ports: tuple[int, int], files: Path, s3: S3Service | None
 ) -> str:
-    """A whole nginx.conf around the files of deploy/."""
+    """Return an nginx.conf that includes the files of deploy/."""
     first, *others = (f"server 127.0.0.1:{node.port} max_fails=1 fail_timeout=5s;" for node in nodes)
     included = replace_values(
         CONFIGURATION.read_text(),
@@ -75,7 +75,7 @@ def _build_configuration(
 
 
 def _write_s3_include(folder: Path, s3: S3Service) -> str:
-    """The file that ccfs.conf includes is written; the other one's text."""
+    """Write the file that ccfs.conf includes; return the text of the other file."""
     changes = {
         "Host s3.example.com;": f"Host {s3.host};",
         "ssl_name s3.example.com;": f"ssl_name {s3.host.partition(':')[0]};",
@@ -92,7 +92,7 @@ def _write_s3_include(folder: Path, s3: S3Service) -> str:
 def run_nginx(
     folder: Path, nodes: Sequence[CcfsServer], tls: Identity | None = None, s3: S3Service | None = None
 ) -> Iterator[tuple[CcfsServer, int]]:
-    """nginx before the nodes until the block ends: as a server to call, and its port for TLS."""
+    """Run nginx in front of the nodes until the block ends; yield it as a server, and its TLS port."""
     folder.mkdir()
     write_pem(folder, tls or create_identity("127.0.0.1"))
     ports = (get_free_port(), get_free_port())

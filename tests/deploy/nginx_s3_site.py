@@ -1,4 +1,4 @@
-"""A node whose bytes are in S3, behind nginx that fetches them there, over TLS by the names of deploy/. No test here."""
+"""A node whose bytes are in S3, behind an nginx that fetches them there, over TLS, with the names of deploy/."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,58 +24,60 @@ X_ACCEL_SETTINGS: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "x_accel": "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Site:
-    """A site over a bucket: location 1, in which all lies that the cast has."""
+    """A site on a bucket: location 1, which has all files of the tenants."""
 
-    nginx: CcfsServer  # nginx
-    node: CcfsServer  # hands over
-    direct_node: CcfsServer  # the same data, and nothing is handed over
-    s3_proxy: Proxy  # nginx and the service
-    s3_service: S3Service  # as nginx knows it
+    nginx: CcfsServer
+    node: CcfsServer  # hands responses over
+    direct_node: CcfsServer  # the same data, without handing over
+    s3_proxy: Proxy  # between nginx and the service
+    s3_service: S3Service  # as nginx is configured for it
     tenants: TwoTenants
 
     @property
     def acme_client(self) -> ApiClient:
-        """A client of the first app."""
+        """Return a client of the first app."""
         return create_client(self.nginx, self.tenants.acme)
 
     @property
     def direct_client(self) -> ApiClient:
-        """The same, of the node that hands nothing over."""
+        """Return a client of the first app, of the node that hands nothing over."""
         return create_client(self.direct_node, self.tenants.acme)
 
     @contextmanager
     def run_another_nginx(self, folder: Path, **changes: Any) -> Iterator[ApiClient]:
-        """A client of another nginx before the same node, which takes the service for something else."""
+        """Yield a client of another nginx in front of the same node, configured for another service."""
         with run_nginx(folder / "nginx", [self.node], s3=replace(self.s3_service, **changes)) as (front, _):
             yield create_client(front, self.tenants.acme)
 
     def count_connections(self) -> int:
-        """How many connections nginx has made to the service."""
+        """Return the number of connections that nginx has opened to the service."""
         return self.s3_proxy.connections
 
 
 @contextmanager
 def run_s3_site(folder: Path) -> Iterator[S3Site]:
-    """Such a site, on a service of its own."""
+    """Run a site on its own service."""
     with ExitStack() as stack:
         certificate, key = write_pem(folder, create_identity("localhost"))
         url = stack.enter_context(servers.run_seaweedfs(certificate, key))
-        given = _build_settings(certificate)
-        patient = given | PATIENT_SETTINGS  # with a service that has only just begun
-        made = Node(settings.load_settings({}, data=folder / "data", **patient))
-        with made.database.write_transaction() as connection:
+        options = _build_settings(certificate)
+        patient_options = options | PATIENT_SETTINGS  # because the service has just started
+        node_parts = Node(settings.load_settings({}, data=folder / "data", **patient_options))
+        with node_parts.database.write_transaction() as connection:
             locations.add(connection, s3_locations.make_location_config(url))
-        cast = create_two_tenants(made)
-        made.database.close()
-        node = stack.enter_context(run_server(folder / "data", **given, **X_ACCEL_SETTINGS))
-        plain = stack.enter_context(run_server(folder / "data", **given, trusted_proxies="127.0.0.1"))
+        tenant_pair = create_two_tenants(node_parts)
+        node_parts.database.close()
+        node = stack.enter_context(run_server(folder / "data", **options, **X_ACCEL_SETTINGS))
+        plain = stack.enter_context(run_server(folder / "data", **options, trusted_proxies="127.0.0.1"))
         between = stack.enter_context(run_proxy(url))
         service = S3Service(port=between.port, host=urlsplit(url).netloc, authority=certificate)
         front, _ = stack.enter_context(run_nginx(folder / "nginx", [node], s3=service))
-        yield S3Site(nginx=front, node=node, direct_node=plain, s3_proxy=between, s3_service=service, tenants=cast)
+        yield S3Site(
+            nginx=front, node=node, direct_node=plain, s3_proxy=between, s3_service=service, tenants=tenant_pair
+        )
 
 
 def _build_settings(certificate: Path) -> dict[str, Any]:
     ak, sk = servers.S3_KEYS
-    given = {"primary_location": "1", "s3_access_key": ak, "s3_secret_key": sk, "s3_ca_file": str(certificate)}
-    return {**given, "s3_timeout_seconds": 2, "s3_retries": 1, "s3_cooldown_seconds": 0, "lock_failures": 0}
+    options = {"primary_location": "1", "s3_access_key": ak, "s3_secret_key": sk, "s3_ca_file": str(certificate)}
+    return {**options, "s3_timeout_seconds": 2, "s3_retries": 1, "s3_cooldown_seconds": 0, "lock_failures": 0}

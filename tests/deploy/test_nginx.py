@@ -1,4 +1,4 @@
-"""Nodes behind nginx, by the configuration of deploy/: everything is as it is without nginx, with X-Accel and without."""
+"""Nodes behind nginx with the configuration of deploy/: responses equal those without nginx, with X-Accel and without."""
 
 import base64
 import http.client
@@ -25,7 +25,7 @@ VARYING_HEADERS = (
     "x-request-id",
     "connection",
     "keep-alive",
-)  # from request to request, or by who speaks
+)  # from request to request, or from server to server
 VARYING_REQUESTS = (
     "playback",
     "URL",
@@ -39,35 +39,37 @@ MB = 1 << 20
 
 
 def create_direct_client(site: NginxSite) -> ApiClient:
-    """A client of the first app that nginx does not see; the node is one that hands nothing over."""
+    """A client of the first app without nginx, of a node that hands nothing over."""
     return create_client(site.nodes[0], site.tenants.acme)
 
 
 @pytest.fixture
 def plain_client(nginx_sites: dict[str, NginxSite]) -> ApiClient:
-    """What answers must be like: those of a node without nginx."""
+    """The client whose responses are the expected ones: of a node without nginx."""
     return create_direct_client(nginx_sites["plain"])
 
 
 @pytest.mark.parametrize("label", [label for label in list_labels() if label != "deletion"])
-def test_every_operation_answers_as_without_nginx(nginx_site: NginxSite, plain_client: ApiClient, label: str) -> None:
+def test_every_operation_responds_as_without_nginx(nginx_site: NginxSite, plain_client: ApiClient, label: str) -> None:
     operation, msg_body = build_lookup_requests(nginx_site.tenants.acme, there=True)[label]
     through, without = nginx_site.acme_client.request(operation, msg_body), plain_client.request(operation, msg_body)
-    if label in VARYING_REQUESTS:  # each answer is another one
+    if label in VARYING_REQUESTS:  # responses differ from request to request
         assert (through.status, through.result_code, without.result_code) == (200, "0", "0")
     else:
         assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
 
 
 @pytest.mark.parametrize("label", list_labels())
-def test_refusals_are_those_of_the_node(nginx_site: NginxSite, plain_client: ApiClient, label: str) -> None:
+def test_failures_behind_nginx_are_those_of_the_node(
+    nginx_site: NginxSite, plain_client: ApiClient, label: str
+) -> None:
     operation, msg_body = build_lookup_requests(nginx_site.tenants.acme, there=False)[label]
     assert nginx_site.acme_client.request(operation, msg_body).without_headers(
         *VARYING_HEADERS
     ) == plain_client.request(operation, msg_body).without_headers(*VARYING_HEADERS)
 
 
-LARGE_BYTES = 3_200_058  # bytes of the large recording
+LARGE_BYTES = 3_200_058  # of the large recording
 RANGES: list[dict[str, str]] = [
     {"range": "bytes=0-0"},
     {"range": "bytes=100-299"},
@@ -92,7 +94,7 @@ RANGES: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("headers", RANGES, ids=str)
 @pytest.mark.parametrize("way", ["signed", "token", "URL", "zip"])
-def test_ranges_and_tags_are_those_of_the_node(
+def test_ranges_and_etags_are_those_of_the_node(
     nginx_site: NginxSite, plain_client: ApiClient, headers: dict[str, str], way: str
 ) -> None:
     through, without = (
@@ -102,7 +104,7 @@ def test_ranges_and_tags_are_those_of_the_node(
 
 
 def _request_large(client: ApiClient, member: Tenant, way: str, headers: dict[str, str]) -> Reply:
-    """The large recording, or a zip, by one of the ways that lead to it."""
+    """Request the large recording, or a zip, in one of several ways."""
     tag = f'"{member.large_recording.blob.sha256[:32]}"'
     headers = {name: tag if value == "the tag" else value for name, value in headers.items()}
     if way == "zip":
@@ -132,7 +134,7 @@ def test_a_head_is_that_of_the_node(nginx_site: NginxSite, plain_client: ApiClie
     )
 
 
-def test_no_header_comes_twice_and_none_tells_of_files(nginx_sites: dict[str, NginxSite]) -> None:
+def test_no_header_is_repeated_and_none_discloses_files(nginx_sites: dict[str, NginxSite]) -> None:
     site = nginx_sites["x_accel"]
     target, body = (
         BASE_PATH + "downloadRecordFile",
@@ -150,9 +152,9 @@ def test_no_header_comes_twice_and_none_tells_of_files(nginx_sites: dict[str, Ng
 
 
 def send_as_nginx(site: NginxSite) -> Reply:
-    """What a node answers to nginx itself: loopback is trusted, so the test can stand where nginx is."""
-    asked = {"fileName": site.tenants.acme.only_recording.file_name}
-    return create_direct_client(site).request("downloadRecordFile", asked, x_forwarded_for="192.0.2.9")
+    """Return a node's response to nginx itself. Loopback is trusted, so that the test can act as nginx."""
+    fields = {"fileName": site.tenants.acme.only_recording.file_name}
+    return create_direct_client(site).request("downloadRecordFile", fields, x_forwarded_for="192.0.2.9")
 
 
 def test_nginx_does_send_the_files(nginx_sites: dict[str, NginxSite]) -> None:
@@ -161,7 +163,7 @@ def test_nginx_does_send_the_files(nginx_sites: dict[str, NginxSite]) -> None:
     assert handed.headers["x-accel-redirect"].startswith("/ccfs-files/0/")
 
 
-def test_another_node_gets_the_bytes_though_it_be_on_the_proxies_network(nginx_sites: dict[str, NginxSite]) -> None:
+def test_another_node_on_the_proxies_network_gets_the_bytes(nginx_sites: dict[str, NginxSite]) -> None:
     site = nginx_sites["x_accel"]
     recording = site.tenants.acme.only_recording
     peer = PeerLocation(
@@ -173,36 +175,38 @@ def test_another_node_gets_the_bytes_though_it_be_on_the_proxies_network(nginx_s
     )
 
 
-def test_who_is_no_trusted_proxy_gets_the_bytes(tmp_path: Path) -> None:
+def test_an_untrusted_proxy_gets_the_bytes(tmp_path: Path) -> None:
     with run_server(tmp_path, x_accel="/ccfs-files", trusted_proxies="192.0.2.1") as server:
-        cast = create_two_tenants(server.node)
-        reply = create_client(server, cast.acme).request(
-            "downloadRecordFile", {"fileName": cast.acme.only_recording.file_name}
+        tenant_pair = create_two_tenants(server.node)
+        reply = create_client(server, tenant_pair.acme).request(
+            "downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name}
         )
-        assert reply.body == cast.acme.audio_by_name[cast.acme.only_recording.file_name]
+        assert reply.body == tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]
 
 
 @pytest.mark.parametrize("form", ["{}", "/x/..{}", "//{}", "/%63cfs-files{0}", "{}%2e", "/CCFS/..{}", "{}?x=1"])
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_nobody_reaches_the_files_from_outside(nginx_sites: dict[str, NginxSite], form: str, method: str) -> None:
+def test_the_internal_file_paths_are_unreachable_from_outside(
+    nginx_sites: dict[str, NginxSite], form: str, method: str
+) -> None:
     site = nginx_sites["x_accel"]
     handed = send_as_nginx(site)
-    place = handed.headers["x-accel-redirect"]
-    target = form.format(place.removeprefix("/ccfs-files") if "%63" in form else place)
-    for headers in ({}, {"X-Accel-Redirect": place}, {"X-Accel-Mapping": "x"}):
+    path = handed.headers["x-accel-redirect"]
+    target = form.format(path.removeprefix("/ccfs-files") if "%63" in form else path)
+    for headers in ({}, {"X-Accel-Redirect": path}, {"X-Accel-Mapping": "x"}):
         reply = send_request(site.nginx, method, target, headers)
         assert reply.status in (403, 404)
         assert b"RIFF" not in reply.body
 
 
 @pytest.mark.parametrize(
-    "place", ["/ccfs-files/0/../ccfs.db", "/ccfs-files/0/..%2fnode.keys", "/ccfs-files/1/x", "/ccfs-files"]
+    "path", ["/ccfs-files/0/../ccfs.db", "/ccfs-files/0/..%2fnode.keys", "/ccfs-files/1/x", "/ccfs-files"]
 )
-def test_nothing_beside_the_files_is_there(nginx_sites: dict[str, NginxSite], place: str) -> None:
-    assert send_request(nginx_sites["x_accel"].nginx, "GET", place).status in (400, 404)
+def test_no_other_file_is_reachable_through_the_internal_paths(nginx_sites: dict[str, NginxSite], path: str) -> None:
+    assert send_request(nginx_sites["x_accel"].nginx, "GET", path).status in (400, 404)
 
 
-def test_a_file_that_is_not_whole_is_refused_as_without_nginx(nginx_sites: dict[str, NginxSite]) -> None:
+def test_a_damaged_file_fails_as_without_nginx(nginx_sites: dict[str, NginxSite]) -> None:
     site = nginx_sites["x_accel"]
     for number, breaking in enumerate(("gone", "short", "a link")):
         recording = add_recording(
@@ -218,8 +222,8 @@ def test_a_file_that_is_not_whole_is_refused_as_without_nginx(nginx_sites: dict[
         if breaking == "short":
             path.write_bytes(data[:-1])
         elif breaking == "a link":
-            path.with_name("elsewhere").write_bytes(data)
-            path.symlink_to(path.with_name("elsewhere"))
+            path.with_name("target").write_bytes(data)
+            path.symlink_to(path.with_name("target"))
         assert (
             site.acme_client.request("downloadRecordFile", {"fileName": recording.file_name}).result_code == "0390005"
         )
@@ -231,7 +235,7 @@ def test_the_largest_upload_passes_and_a_larger_one_does_not(nginx_site: NginxSi
     assert len(largest) == 5 * MB
     wrapped = (
         base64.encodebytes(largest).decode().replace("\n", "\r\n")
-    )  # as MIME breaks it: the longest way to write it
+    )  # with the line breaks of MIME: the longest encoding
     reply = nginx_site.acme_client.request(target, {"data": wrapped})
     assert reply.result_code == "0"
     name = reply.json["resultData"]["fileName"]
@@ -252,7 +256,7 @@ def test_a_zip_is_whole(nginx_site: NginxSite) -> None:
         assert len(archive.namelist()) == 2
 
 
-def test_over_tls_the_signature_holds_and_urls_begin_with_https(nginx_site: NginxSite) -> None:
+def test_signatures_are_valid_over_tls_and_urls_begin_with_https(nginx_site: NginxSite) -> None:
     context = ssl.create_default_context(cadata=nginx_site.tls_identity.pem.decode())
     connection = http.client.HTTPSConnection("127.0.0.1", nginx_site.tls_port, timeout=20, context=context)
     client = replace(nginx_site.acme_client, server=replace(nginx_site.nginx, port=nginx_site.tls_port))
@@ -272,13 +276,13 @@ def test_over_tls_the_signature_holds_and_urls_begin_with_https(nginx_site: Ngin
     connection.close()
 
 
-def test_metrics_are_for_the_machine_itself(nginx_site: NginxSite) -> None:
+def test_metrics_are_served_to_the_local_machine_only(nginx_site: NginxSite) -> None:
     with nginx_site.nginx.connect() as _:
         assert send_request(nginx_site.nginx, "GET", "/metrics").status == 200
     assert send_request(nginx_site.nginx, "GET", "/metrics", source="127.0.0.2").status == 403
 
 
-def test_the_log_has_no_query(nginx_site: NginxSite) -> None:
+def test_the_nginx_log_has_no_query(nginx_site: NginxSite) -> None:
     token = nginx_site.tenants.acme.play_token
     assert send_request(nginx_site.nginx, "GET", f"{BASE_PATH}playVoice?t=1&version=2.0&st={token}").status == 200
     text = nginx_site.nginx.log.with_name("ccfs.log").read_text()

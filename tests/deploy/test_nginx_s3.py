@@ -1,5 +1,5 @@
-"""Files in S3 that nginx fetches by the configuration of deploy/: answers are those of a node that hands nothing over, and
-whatever the service answers instead of bytes, the client hears of it from the node."""
+"""Files in S3 that nginx fetches with the configuration of deploy/: responses equal those of a node that hands nothing over. If
+the service responds with anything but the bytes, the node responds to the client."""
 
 import http.client
 import time
@@ -35,40 +35,40 @@ FILE_REQUESTS = (
 
 @pytest.fixture(scope="module")
 def s3_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Site]:
-    """One site for all tests."""
-    with run_s3_site(tmp_path_factory.mktemp("bucket")) as made:
-        yield made
+    """One site for all tests of this file."""
+    with run_s3_site(tmp_path_factory.mktemp("bucket")) as site:
+        yield site
 
 
 @pytest.fixture
 def proxied_site(s3_site: S3Site) -> Iterator[S3Site]:
-    """The site, whose line between nginx and the service is whole again after the test."""
+    """The site; the proxy between nginx and the service is repaired after the test."""
     yield s3_site
     s3_site.s3_proxy.mode = ProxyMode.PASS
 
 
 def send_as_nginx(site: S3Site, operation: str, fields: dict[str, Any], **headers: str) -> Reply:
-    """What the node answers to nginx itself: loopback is trusted, so the test can stand where nginx is."""
+    """Return the node's response to nginx itself. Loopback is trusted, so that the test can act as nginx."""
     return create_client(site.node, site.tenants.acme).request(
         operation, fields, x_forwarded_for="192.0.2.9", **headers
     )
 
 
 @pytest.mark.parametrize("label", [label for label in list_labels() if label != "deletion"])
-def test_every_operation_answers_as_without_nginx(s3_site: S3Site, label: str) -> None:
+def test_every_operation_responds_as_without_nginx(s3_site: S3Site, label: str) -> None:
     operation, msg_body = build_lookup_requests(s3_site.tenants.acme, there=True)[label]
     through, without = (
         s3_site.acme_client.request(operation, msg_body),
         s3_site.direct_client.request(operation, msg_body),
     )
-    if label in VARYING_REQUESTS:  # each answer is another one
+    if label in VARYING_REQUESTS:  # responses differ from request to request
         assert (through.status, through.result_code, without.result_code) == (200, "0", "0")
     else:
         assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
 
 
 @pytest.mark.parametrize("label", FILE_REQUESTS)
-def test_every_file_goes_that_way(s3_site: S3Site, label: str) -> None:
+def test_every_file_is_fetched_by_nginx(s3_site: S3Site, label: str) -> None:
     operation, msg_body = build_lookup_requests(s3_site.tenants.acme, there=True)[label]
     reply = send_as_nginx(s3_site, operation, msg_body)
     assert (reply.status, reply.body) == (200, b"")
@@ -77,8 +77,10 @@ def test_every_file_goes_that_way(s3_site: S3Site, label: str) -> None:
 
 @pytest.mark.parametrize("headers", RANGES, ids=str)
 @pytest.mark.parametrize("path", ["signed", "token"])
-def test_ranges_and_tags_are_those_of_the_node(s3_site: S3Site, headers: dict[str, str], path: str) -> None:
-    through, without = (_request(one, s3_site, path, headers) for one in (s3_site.acme_client, s3_site.direct_client))
+def test_ranges_and_etags_are_those_of_the_node(s3_site: S3Site, headers: dict[str, str], path: str) -> None:
+    through, without = (
+        _request(client, s3_site, path, headers) for client in (s3_site.acme_client, s3_site.direct_client)
+    )
     assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
 
 
@@ -95,11 +97,11 @@ def _request(client: ApiClient, site: S3Site, path: str, headers: dict[str, str]
 
 def test_a_head_is_that_of_the_node(s3_site: S3Site) -> None:
     target = f"{BASE_PATH}playVoice?t=1&version=2.0&st={s3_site.tenants.acme.play_token}"
-    one, other = (send_request(server, "HEAD", target) for server in (s3_site.nginx, s3_site.direct_node))
-    assert one.without_headers(*VARYING_HEADERS) == other.without_headers(*VARYING_HEADERS)
+    through, direct = (send_request(server, "HEAD", target) for server in (s3_site.nginx, s3_site.direct_node))
+    assert through.without_headers(*VARYING_HEADERS) == direct.without_headers(*VARYING_HEADERS)
 
 
-def test_no_header_comes_twice_and_none_tells_of_the_service(s3_site: S3Site) -> None:
+def test_no_header_is_repeated_and_none_discloses_the_service(s3_site: S3Site) -> None:
     target, body = (
         BASE_PATH + "downloadRecordFile",
         s3_site.acme_client.build_body({"fileName": s3_site.tenants.acme.only_recording.file_name}),
@@ -114,7 +116,7 @@ def test_no_header_comes_twice_and_none_tells_of_the_service(s3_site: S3Site) ->
         assert not [word for word in ("x-amz", "signature", "credential", "seaweed") if word in answer]
 
 
-def test_urls_of_recordings_lead_to_the_service_itself(s3_site: S3Site) -> None:
+def test_recording_urls_lead_to_the_service_itself(s3_site: S3Site) -> None:
     reply = s3_site.acme_client.request(
         "getRecordFileUrlFromObs", {"callId": s3_site.tenants.acme.large_recording.call_id, **DAY_PERIOD}
     )
@@ -123,30 +125,30 @@ def test_urls_of_recordings_lead_to_the_service_itself(s3_site: S3Site) -> None:
 
 @pytest.mark.parametrize("form", ["{}", "/x/..{}", "//{}", "/%63cfs-s3{0}", "{}&x=1", "/CCFS/..{}"])
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_nobody_reaches_the_service_from_outside(s3_site: S3Site, form: str, method: str) -> None:
+def test_the_service_is_unreachable_from_outside(s3_site: S3Site, form: str, method: str) -> None:
     before = s3_site.count_connections()
-    place = send_as_nginx(
+    path = send_as_nginx(
         s3_site, "downloadRecordFile", {"fileName": s3_site.tenants.acme.only_recording.file_name}
     ).headers["x-accel-redirect"]
-    target = form.format(place.removeprefix("/ccfs-s3") if "%63" in form else place)
-    for headers in ({}, {"X-Accel-Redirect": place}, {"X-Ccfs-Itself": "1"}):
+    target = form.format(path.removeprefix("/ccfs-s3") if "%63" in form else path)
+    for headers in ({}, {"X-Accel-Redirect": path}, {"X-Ccfs-Itself": "1"}):
         reply = send_request(s3_site.nginx, method, target, headers)
         assert reply.status == 404
         assert b"RIFF" not in reply.body
     assert s3_site.count_connections() == before
 
 
-def test_only_a_trusted_proxy_is_told(s3_site: S3Site) -> None:
+def test_only_a_trusted_proxy_gets_a_redirect(s3_site: S3Site) -> None:
     fields = {"fileName": s3_site.tenants.acme.only_recording.file_name}
     reply = create_client(s3_site.node, s3_site.tenants.acme).request(
         "downloadRecordFile", fields
-    )  # as a peer on its network
+    )  # as a peer on the proxy's network
     assert reply.body == s3_site.tenants.acme.audio_by_name[s3_site.tenants.acme.only_recording.file_name]
     through = send_as_nginx(s3_site, "downloadRecordFile", fields, x_ccfs_itself="1")
     assert through.body == reply.body
 
 
-def test_a_client_cannot_say_that_nginx_failed(s3_site: S3Site) -> None:
+def test_a_client_cannot_claim_that_nginx_failed(s3_site: S3Site) -> None:
     known = len(s3_site.node.read_log_lines("handover_failed"))
     reply = s3_site.acme_client.request(
         "downloadRecordFile", {"fileName": s3_site.tenants.acme.only_recording.file_name}, x_ccfs_itself="1"
@@ -165,7 +167,8 @@ def test_the_node_sends_what_nginx_cannot_fetch(
         build_lookup_requests(proxied_site.tenants.acme, there=True)[label] for label in ("index name", "voice file")
     ):
         through, without = (
-            one.request(operation, fields, **headers) for one in (proxied_site.acme_client, proxied_site.direct_client)
+            client.request(operation, fields, **headers)
+            for client in (proxied_site.acme_client, proxied_site.direct_client)
         )
         assert through.status in (200, 206)
         assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
@@ -175,25 +178,25 @@ def test_the_node_sends_what_nginx_cannot_fetch(
     ("wrong", "status"),
     [({"host": "localhost:1"}, "403"), ({"authority": "another"}, "502"), ({"location_id": "9"}, "-")],
 )
-def test_a_mistake_in_nginx_costs_no_file_and_is_told(
+def test_a_wrong_nginx_configuration_costs_no_download_and_is_logged(
     s3_site: S3Site, tmp_path: Path, wrong: dict[str, Any], status: str
 ) -> None:
-    """Each signature fails; or the service's certificate does; or nothing is said of the location."""
+    """Every signature is invalid, the service's certificate is not trusted, or the location is not configured."""
     if "authority" in wrong:
         wrong = {"authority": write_pem(tmp_path, create_identity("localhost"))[0]}
     fields = {"fileName": s3_site.tenants.acme.only_recording.file_name}
     known = len(s3_site.node.read_log_lines("handover_failed"))
-    with s3_site.run_another_nginx(tmp_path, **wrong) as client:
-        through, without = (one.request("downloadRecordFile", fields) for one in (client, s3_site.direct_client))
+    with s3_site.run_another_nginx(tmp_path, **wrong) as misled:
+        through, without = (client.request("downloadRecordFile", fields) for client in (misled, s3_site.direct_client))
         assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
-        last = client.server.log.with_name("ccfs.log").read_text().splitlines()[-1]
+        last = misled.server.log.with_name("ccfs.log").read_text().splitlines()[-1]
         assert f"200 : {status} : 200" in last or (status == "-" and "200 : 200" in last)
         assert "Signature" not in last
     assert len(s3_site.node.read_log_lines("handover_failed")) == known + 1
 
 
 @pytest.mark.parametrize("breaking", ["gone", "short", "long"])
-def test_a_file_that_is_not_whole_is_refused_as_without_nginx(s3_site: S3Site, breaking: str) -> None:
+def test_a_damaged_file_fails_as_without_nginx(s3_site: S3Site, breaking: str) -> None:
     recording = add_own_recording(s3_site, breaking)
     location = s3_site.node.node.locations["1"]
     data = b"".join(location.read(recording.blob.key))
@@ -202,28 +205,28 @@ def test_a_file_that_is_not_whole_is_refused_as_without_nginx(s3_site: S3Site, b
         location.write(recording.blob.key, [data[:-1] if breaking == "short" else data + b"x"])
     fields = {"fileName": recording.file_name}
     through, without = (
-        one.request("downloadRecordFile", fields) for one in (s3_site.acme_client, s3_site.direct_client)
+        client.request("downloadRecordFile", fields) for client in (s3_site.acme_client, s3_site.direct_client)
     )
     assert through.result_code == "0390005"
     assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
 
 
-def test_a_file_that_is_lost_after_it_was_handed_over_is_refused_by_the_node(proxied_site: S3Site) -> None:
+def test_a_file_lost_after_handover_fails_by_the_node(proxied_site: S3Site) -> None:
     recording = add_own_recording(proxied_site, "lost")
     fields = {"fileName": recording.file_name}
     proxied_site.s3_proxy.mode = ProxyMode.SILENT
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(proxied_site.acme_client.request, "downloadRecordFile", fields)
-        time.sleep(0.5)  # nginx waits for the service now, for another half second
+        pending = pool.submit(proxied_site.acme_client.request, "downloadRecordFile", fields)
+        time.sleep(0.5)  # nginx now waits for the service for another half second
         proxied_site.node.node.locations["1"].delete(recording.blob.key)
-        through = asked.result()
+        through = pending.result()
     assert through.result_code == "0390005"
     assert through.without_headers(*VARYING_HEADERS) == proxied_site.direct_client.request(
         "downloadRecordFile", fields
     ).without_headers(*VARYING_HEADERS)
 
 
-def test_what_breaks_in_its_middle_is_cut_and_the_rest_may_be_asked_for(proxied_site: S3Site) -> None:
+def test_an_interrupted_response_is_aborted_and_can_be_resumed(proxied_site: S3Site) -> None:
     large = proxied_site.tenants.acme.large_recording
     fields, sound = {"fileName": large.file_name}, proxied_site.tenants.acme.audio_by_name[large.file_name]
     proxied_site.s3_proxy.cut_after, proxied_site.s3_proxy.mode_after_cut, proxied_site.s3_proxy.mode = (
@@ -240,7 +243,7 @@ def test_what_breaks_in_its_middle_is_cut_and_the_rest_may_be_asked_for(proxied_
 
 
 def add_own_recording(site: S3Site, name: str) -> Recording:
-    """A recording of its own for a test that breaks it."""
+    """Add a recording for a test that damages it."""
     node = site.node.node
     sound = make_a_law_wav(70 + len(name)) + name.encode()
     return add_recording(node, site.tenants.acme.app, sound, f"/0/1/b/{name}.wav", f"Y:/4/0/b/{name}.V3")

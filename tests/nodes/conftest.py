@@ -1,4 +1,4 @@
-"""One whole site for the tests of this folder: to start it takes seconds."""
+"""One full site for all tests of this folder, because starting it takes seconds."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.nodes.full_site import SHORT_TIMEOUTS, FullSite, run_full_site
 
 @pytest.fixture(scope="session")
 def full_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullSite]:
-    """The site, with impatient nodes; whoever breaks something mends it."""
-    with run_full_site(tmp_path_factory.mktemp("whole"), given=SHORT_TIMEOUTS) as found:
-        found.wait_for_binding()
-        yield found
+    """The site, with short timeouts. A test that breaks a part of it repairs it."""
+    with run_full_site(tmp_path_factory.mktemp("site"), options=SHORT_TIMEOUTS) as site:
+        site.wait_for_binding()
+        yield site

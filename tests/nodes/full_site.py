@@ -1,7 +1,7 @@
-"""A whole site of real processes: PostgreSQL, SeaweedFS, nginx by deploy/, three nodes, a receiver of callbacks. No test here.
+"""A full site of real processes: PostgreSQL, SeaweedFS, nginx by deploy/, three nodes, a callback receiver.
 
-Node a keeps on its own disk; so does b, which reaches the database through a proxy; c keeps in the bucket, which all reach
-through a proxy.
+Nodes a and b store on their own disks; b reaches the database through a proxy. Node c stores in the bucket, which all nodes
+reach through a proxy.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,11 +28,11 @@ from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants, create_two_tenants
 
 NODE_NAMES = ("a", "b", "c")
-BUCKET_ID = "2"  # id of the location; disks are 0, 1 and 3
-SHORT_TIMEOUT_PROGRAM = (  # and so that it ends in time, for a node whose database is silent waits for that
+BUCKET_ID = "2"  # location id; the disks are 0, 1 and 3
+SHORT_TIMEOUT_PROGRAM = (  # and a short stop: a node whose database hangs waits for the timeout
     'import importlib; importlib.import_module("ccfs.cli.serve").SILENCE_SECONDS = 3.0;' + SHORT_LEASE_PROGRAM
 )
-SHORT_TIMEOUTS: dict[str, object] = {  # so that a short test sees a fault begin and end
+SHORT_TIMEOUTS: dict[str, object] = {  # so that a short test covers the begin and the end of a fault
     "peer_connect_seconds": 1,
     "peer_read_seconds": 2,
     "peer_cooldown_seconds": 1,
@@ -46,59 +46,59 @@ SHORT_TIMEOUTS: dict[str, object] = {  # so that a short test sees a fault begin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullSite:
-    """All of it, and who may use it."""
+    """The parts of the site, and its tenants."""
 
     postgres: servers.PostgresCluster
     database_proxy: Proxy  # between node b and PostgreSQL
     s3_proxy: Proxy  # between all nodes and the bucket
     nodes: NodeCluster
-    nginx: CcfsServer  # nginx
+    nginx: CcfsServer
     receiver: CallbackReceiver
     tenants: TwoTenants
-    locations: dict[str, Location]  # every place that keeps bytes, as its own node sees it
+    locations: dict[str, Location]  # every location, as its own node opens it
 
     def wait_for_binding(self) -> None:
-        """Until every node knows the receiver's prefix."""
+        """Wait until every node knows the receiver's prefix."""
         fields = {**DAY_PERIOD, "callBackURL": self.receiver.url}
         clients = [create_client(self.nodes[name], self.tenants.acme) for name in NODE_NAMES]
         wait_until(lambda: all(client.request("queryBillData", fields).result_code == "0" for client in clients))
 
 
 class RoundRobinLocation:
-    """A location that keeps each file in the next of several: for filling them."""
+    """A location that stores each file in the next of several locations, to fill them all."""
 
     def __init__(self, locations: Iterable[Location]) -> None:
         self._next = cycle(locations)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """Keep it in the next one."""
+        """Store the bytes in the next location."""
         return next(self._next).write(key, chunks)
 
 
 @contextmanager
 def run_full_site(
-    folder: Path, program: str = SHORT_TIMEOUT_PROGRAM, given: dict[str, object] | None = None
+    folder: Path, program: str = SHORT_TIMEOUT_PROGRAM, options: dict[str, object] | None = None
 ) -> Iterator[FullSite]:
-    """The site until the block ends, with a cast whose files lie everywhere."""
+    """Run the site until the block ends, with two tenants whose files are in every location."""
     with ExitStack() as stack:
         postgres = stack.enter_context(servers.run_postgres_cluster())
         s3 = stack.enter_context(run_proxy(stack.enter_context(servers.run_seaweedfs())))
         line = stack.enter_context(run_proxy(postgres.socket))
-        there = stack.enter_context(run_receiver())
+        receiver = stack.enter_context(run_receiver())
         keys = dict(zip(("s3_access_key", "s3_secret_key"), servers.S3_KEYS, strict=True))
-        usual: dict[str, object] = {"trusted_proxies": "127.0.0.1", **keys, **(given or {})}
+        usual: dict[str, object] = {"trusted_proxies": "127.0.0.1", **keys, **(options or {})}
         nodes = stack.enter_context(run_node_cluster(folder, postgres.url, program, **usual))
         _start_nodes(nodes, folder, line, s3)
         running = [nodes[name] for name in NODE_NAMES]
-        found = {f"disk of {name}": nodes[name].node.disk for name in NODE_NAMES}
-        kept_in: dict[str, Location] = {**found, "bucket": nodes["c"].node.locations[BUCKET_ID]}
+        disks = {f"disk of {name}": nodes[name].node.disk for name in NODE_NAMES}
+        locations: dict[str, Location] = {**disks, "bucket": nodes["c"].node.locations[BUCKET_ID]}
         filler = nodes["a"].node
         home = filler.primary_location
-        filler.__dict__["home"] = RoundRobinLocation(kept_in.values())
-        cast = create_two_tenants(filler)
-        filler.__dict__["home"] = home
+        filler.__dict__["primary_location"] = RoundRobinLocation(locations.values())
+        tenant_pair = create_two_tenants(filler)
+        filler.__dict__["primary_location"] = home
         with filler.database.write_transaction() as connection:
-            tenants.bind_callback(connection, cast.acme.app, there.prefix)
+            tenants.bind_callback(connection, tenant_pair.acme.app, receiver.prefix)
         front, _ = stack.enter_context(run_nginx(folder / "nginx", running))
         yield FullSite(
             postgres=postgres,
@@ -106,14 +106,14 @@ def run_full_site(
             s3_proxy=s3,
             nodes=nodes,
             nginx=front,
-            receiver=there,
-            tenants=cast,
-            locations=kept_in,
+            receiver=receiver,
+            tenants=tenant_pair,
+            locations=locations,
         )
 
 
 def _start_nodes(nodes: NodeCluster, folder: Path, line: Proxy, s3: Proxy) -> None:
-    """All at once, for each takes seconds; but first their disks get their numbers, in order, and the bucket its."""
+    """Start all nodes at once, because each takes seconds. Disks and bucket get their ids first, in order."""
     own: dict[str, dict[str, object]] = {name: {} for name in NODE_NAMES}
     own["b"] = {"database_url": f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/postgres?connect_timeout=2"}
     own["c"] = {"primary_location": BUCKET_ID}

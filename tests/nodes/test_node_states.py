@@ -1,4 +1,4 @@
-"""Nodes in service and out of it: ten that start at once, draining, death, removal; what /readyz and /metrics say."""
+"""Node states: ten nodes that start at once, draining, death, removal, and the reports of /readyz and /metrics."""
 
 import os
 import signal
@@ -16,21 +16,21 @@ from tests.api.api_client import send_request
 from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster, wait_until
 from tests.server.ccfs_server import PROGRAM, CcfsServer
 
-NODES_AT_ONCE = {"sqlite": 3, "postgresql": 10}  # on SQLite: a server, and ingests beside it
+NODES_AT_ONCE = {"sqlite": 3, "postgresql": 10}  # on SQLite: a server and concurrent ingests
 
 
 @pytest.fixture
 def node_cluster(tmp_path: Path) -> Iterator[NodeCluster]:
     """Nodes on a fresh database."""
-    with run_node_cluster(tmp_path, f"sqlite:///{tmp_path / 'common.db'}") as found:
-        yield found
+    with run_node_cluster(tmp_path, f"sqlite:///{tmp_path / 'common.db'}") as cluster:
+        yield cluster
 
 
 @pytest.fixture
 def each_node_cluster(database_url: str, tmp_path: Path) -> Iterator[NodeCluster]:
     """Nodes on a fresh database of each kind."""
-    with run_node_cluster(tmp_path, database_url) as found:
-        yield found
+    with run_node_cluster(tmp_path, database_url) as cluster:
+        yield cluster
 
 
 def read_metric(server: CcfsServer, name: str) -> float:
@@ -38,13 +38,13 @@ def read_metric(server: CcfsServer, name: str) -> float:
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
-def test_those_that_start_at_once_make_the_tables_once(database_url: str, tmp_path: Path) -> None:
+def test_nodes_that_start_at_once_create_the_tables_once(database_url: str, tmp_path: Path) -> None:
     together = NODES_AT_ONCE[database_url.partition(":")[0].partition("+")[0]]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "CCFS_DATABASE_URL": database_url}
     command = [sys.executable, "-c", PROGRAM, "serve", "--listen", "127.0.0.1:0"]
     log = tmp_path / "log"
     with log.open("wb") as file:
-        found = [
+        processes = [
             subprocess.Popen(
                 command,
                 env={**environment, "CCFS_NODE": f"n{number}", "CCFS_DATA": str(tmp_path / str(number))},
@@ -56,7 +56,7 @@ def test_those_that_start_at_once_make_the_tables_once(database_url: str, tmp_pa
     database = open_database(database_url)
 
     def begun() -> bool:
-        assert all(one.poll() is None for one in found), log.read_text()
+        assert all(node.poll() is None for node in processes), log.read_text()
         with database.read_transaction() as connection:
             return sa.inspect(connection).has_table("nodes") and _count_rows(connection, "nodes") == together
 
@@ -65,10 +65,10 @@ def test_those_that_start_at_once_make_the_tables_once(database_url: str, tmp_pa
         with database.read_transaction() as connection:
             assert _count_rows(connection, "alembic_version") == _count_rows(connection, "oldest_code") == 1
     finally:
-        for one in found:
+        for node in processes:
             with suppress(ProcessLookupError):
-                os.killpg(one.pid, signal.SIGKILL)
-            one.wait()
+                os.killpg(node.pid, signal.SIGKILL)
+            node.wait()
         database.close()
 
 
@@ -76,11 +76,11 @@ def _count_rows(connection: sa.Connection, table: str) -> int:
     return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
-def test_nodes_are_listed_drained_resumed_and_forgotten_when_they_are_dead(each_node_cluster: NodeCluster) -> None:
+def test_nodes_are_listed_drained_resumed_and_removed_once_dead(each_node_cluster: NodeCluster) -> None:
     nodes = each_node_cluster
     a, b = nodes["a"], nodes["b"]
-    found = nodes.list_nodes()
-    assert {name: (one["state"], one["alive"], one["address"]) for name, one in found.items()} == {
+    rows = nodes.list_nodes()
+    assert {name: (node["state"], node["alive"], node["address"]) for name, node in rows.items()} == {
         name: ("active", True, f"http://{server.host}") for name, server in (("a", a), ("b", b))
     }
     assert nodes.run_command("node", "drain", "b", "--json").json == {"node": "b", "state": "draining"}
@@ -102,14 +102,14 @@ def test_a_node_that_is_cut_off_from_its_disk_is_not_ready(node_cluster: NodeClu
     assert get_readiness(a) == (200, "ready")
     temporary = a.node.settings.data / "files" / ".tmp"
     temporary.rmdir()
-    wait_until(lambda: get_readiness(a) == (503, "home location takes no bytes"))
+    wait_until(lambda: get_readiness(a) == (503, "primary location stores no bytes"))
     temporary.mkdir()
     wait_until(lambda: get_readiness(a) == (200, "ready"))
 
 
 def test_web_processes_end_with_their_node(node_cluster: NodeCluster) -> None:
     a = node_cluster["a"]
-    a.process.kill()  # alone, as when it runs out of memory
+    a.process.kill()  # the main process alone, as when memory runs out
 
     def is_gone() -> bool:
         with suppress(OSError), a.connect():

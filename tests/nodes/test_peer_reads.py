@@ -1,4 +1,4 @@
-"""Bytes of one node through another: every download, every voice operation; and what becomes of them when a node is dead."""
+"""Bytes of one node through another: every download, every voice file operation, and the failures of a dead node."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ from tests.api.lookup_requests import AUDIO_BASE64
 from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster, wait_until
 from tests.two_tenants import Tenant, TwoTenants, add_recording, create_two_tenants, get_blob_path
 
-CONNECT_SECONDS, READ_SECONDS = 1, 2  # patience of the test's nodes with each other
-MAX_WAIT_SECONDS = 20.0  # seconds in which the busiest machine knows that a node is away
+CONNECT_SECONDS, READ_SECONDS = 1, 2  # timeouts between the test's nodes
+MAX_WAIT_SECONDS = 20.0  # until a busy machine notices that a node is unavailable
 BINARY_TYPE = "Application/Octet-stream;charset=UTF-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePair:
-    """Node a, which took everything in, and a client of node b."""
+    """Node a, which stores everything, and a client of node b."""
 
     nodes: NodeCluster
     tenants: TwoTenants
@@ -44,7 +44,7 @@ class NodePair:
         return self.tenants.acme
 
     def request(self, operation: str, **fields: object) -> Reply:
-        """An operation of node b."""
+        """Call an operation of node b."""
         return self.client.request(operation, fields)
 
 
@@ -61,8 +61,8 @@ def node_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def _run_node_pair(folder: Path, url: str) -> Iterator[NodePair]:
     with run_node_cluster(folder, url, peer_connect_seconds=CONNECT_SECONDS, peer_read_seconds=READ_SECONDS) as nodes:
-        cast = create_two_tenants(nodes["a"].node)
-        yield NodePair(nodes=nodes, tenants=cast, client=create_client(nodes["b"], cast.acme))
+        tenant_pair = create_two_tenants(nodes["a"].node)
+        yield NodePair(nodes=nodes, tenants=tenant_pair, client=create_client(nodes["b"], tenant_pair.acme))
 
 
 def test_each_node_owns_its_disk(node_pair: NodePair) -> None:
@@ -74,10 +74,10 @@ def test_each_node_owns_its_disk(node_pair: NodePair) -> None:
 
 
 def test_whole_files_come_from_the_other_node(node_pair: NodePair) -> None:
-    for one in (node_pair.tenant.only_recording, node_pair.tenant.large_recording):
-        reply = node_pair.request("downloadRecordFile", fileName=one.file_name)
+    for recording in (node_pair.tenant.only_recording, node_pair.tenant.large_recording):
+        reply = node_pair.request("downloadRecordFile", fileName=recording.file_name)
         assert reply.headers["content-type"] == BINARY_TYPE
-        assert reply.body == node_pair.tenant.audio_by_name[one.file_name]
+        assert reply.body == node_pair.tenant.audio_by_name[recording.file_name]
 
 
 @pytest.mark.parametrize("span", [(0, 9), (1000, 2_500_000), (3_200_000, 3_200_010)])
@@ -88,13 +88,13 @@ def test_ranges_come_from_the_other_node(node_pair: NodePair, span: tuple[int, i
     assert reply.body == node_pair.tenant.audio_by_name[name][first : last + 1]
 
 
-def test_the_tag_is_the_same_on_both_nodes(node_pair: NodePair) -> None:
-    other = create_client(node_pair.nodes["a"], node_pair.tenant)
-    found = [
-        one.request("downloadRecordFile", {"fileName": node_pair.tenant.only_recording.file_name})
-        for one in (node_pair.client, other)
+def test_etags_are_equal_on_both_nodes(node_pair: NodePair) -> None:
+    owner_client = create_client(node_pair.nodes["a"], node_pair.tenant)
+    replies = [
+        client.request("downloadRecordFile", {"fileName": node_pair.tenant.only_recording.file_name})
+        for client in (node_pair.client, owner_client)
     ]
-    assert found[0].headers["etag"] == found[1].headers["etag"]
+    assert replies[0].headers["etag"] == replies[1].headers["etag"]
 
 
 def test_several_recordings_of_a_call_come_as_a_zip(node_pair: NodePair) -> None:
@@ -102,7 +102,7 @@ def test_several_recordings_of_a_call_come_as_a_zip(node_pair: NodePair) -> None
     with ZipFile(BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert [archive.read(name) for name in archive.namelist()] == [
-            node_pair.tenant.audio_by_name[one.file_name] for one in node_pair.tenant.call_recordings
+            node_pair.tenant.audio_by_name[recording.file_name] for recording in node_pair.tenant.call_recordings
         ]
 
 
@@ -115,7 +115,7 @@ def test_a_token_plays_on_either_node(node_pair: NodePair) -> None:
         assert reply.body == node_pair.tenant.audio_by_name[node_pair.tenant.only_recording.file_name]
 
 
-def test_exports_that_the_other_node_made_come(node_pair: NodePair) -> None:
+def test_exports_of_the_other_node_are_served(node_pair: NodePair) -> None:
     name = node_pair.tenant.export_names[ExportKind.BILL]
     assert node_pair.request("downloadBillFile", billFileName=name).body == node_pair.tenant.audio_by_name[name]
 
@@ -136,21 +136,24 @@ def test_voice_files_of_the_other_node_are_found_by_location(node_pair: NodePair
     assert len(hashed) == 64
 
 
-def test_what_one_node_takes_another_gives_and_deletes(node_pair: NodePair) -> None:
-    other = create_client(node_pair.nodes["a"], node_pair.tenant)
-    up = other.request(f"ivr/uploadFile?vdnId={node_pair.tenant.vdn}", {"data": AUDIO_BASE64}).json["resultData"]
+def test_an_upload_to_one_node_is_served_and_deleted_by_another(node_pair: NodePair) -> None:
+    owner_client = create_client(node_pair.nodes["a"], node_pair.tenant)
+    up = owner_client.request(f"ivr/uploadFile?vdnId={node_pair.tenant.vdn}", {"data": AUDIO_BASE64}).json["resultData"]
     assert up["locationId"] == ["0"]
     name = up["fileName"]
     assert (
         node_pair.request("ivr/downloadFile", filePath=name).body
-        == other.request("ivr/downloadFile", {"filePath": name}).body
+        == owner_client.request("ivr/downloadFile", {"filePath": name}).body
     )
     folder = node_pair.nodes["a"].node.settings.data / "files"
     before = len(list(folder.rglob("*.wav")))
     assert node_pair.request("ivr/deleteFile", fileName=name, locationId="0").result_code == "0"
-    for one in (node_pair.client, other):
-        assert one.request("ivr/downloadFile", {"filePath": name}).result_code == "0300011"
-    for node in (node_pair.nodes["b"].node, node_pair.nodes["a"].node):  # what a node's loop does; only the second may
+    for client in (node_pair.client, owner_client):
+        assert client.request("ivr/downloadFile", {"filePath": name}).result_code == "0300011"
+    for node in (
+        node_pair.nodes["b"].node,
+        node_pair.nodes["a"].node,
+    ):  # as the workers of the nodes do; only the second may delete
         assert len(list(folder.rglob("*.wav"))) == before
         run_cleanup(
             node.database,
@@ -163,7 +166,7 @@ def test_what_one_node_takes_another_gives_and_deletes(node_pair: NodePair) -> N
     assert len(list(folder.rglob("*.wav"))) == before - 1
 
 
-def test_a_node_that_hangs_costs_one_request_the_wait_and_no_other(node_pair: NodePair) -> None:
+def test_a_node_that_hangs_delays_one_request_only(node_pair: NodePair) -> None:
     group, name = node_pair.nodes["a"].process.pid, node_pair.tenant.only_recording.file_name
     os.killpg(group, signal.SIGSTOP)
     try:
@@ -173,7 +176,7 @@ def test_a_node_that_hangs_costs_one_request_the_wait_and_no_other(node_pair: No
         assert READ_SECONDS <= waited < MAX_WAIT_SECONDS
         for _ in range(10):
             assert node_pair.request("downloadRecordFile", fileName=name).result_code == "0390005"
-        assert time.monotonic() - began - waited < 10 * READ_SECONDS  # as each would wait by itself
+        assert time.monotonic() - began - waited < 10 * READ_SECONDS  # as one request waits
     finally:
         os.killpg(group, signal.SIGCONT)
     wait_until(
@@ -181,8 +184,8 @@ def test_a_node_that_hangs_costs_one_request_the_wait_and_no_other(node_pair: No
     )
 
 
-def test_a_dead_node_fails_clearly_and_soon_and_copies_elsewhere_are_used(node_pair: NodePair, tmp_path: Path) -> None:
-    """Last: the pair is one node afterwards."""
+def test_a_dead_node_fails_clearly_and_soon_and_replicas_are_used(node_pair: NodePair, tmp_path: Path) -> None:
+    """The last test: afterwards one node is dead."""
     a, b = node_pair.nodes["a"], node_pair.nodes["b"]
     name = node_pair.tenant.large_recording.file_name
     a.kill()
@@ -195,9 +198,9 @@ def test_a_dead_node_fails_clearly_and_soon_and_copies_elsewhere_are_used(node_p
     wait_until(lambda: not node_pair.nodes.list_nodes()["a"]["alive"])
     assert "alone has" in node_pair.nodes.run_command("node", "remove", "a").err
     shutil.copytree(a.node.settings.data / "files", tmp_path / "copy")
-    place = LocationConfig(id="7", kind=LocationKind.DISK, root=str(tmp_path / "copy"), created_at=utc_now())
+    config = LocationConfig(id="7", kind=LocationKind.DISK, root=str(tmp_path / "copy"), created_at=utc_now())
     with b.node.database.write_transaction() as connection:
-        locations.add(connection, place)
+        locations.add(connection, config)
     assert node_pair.request("downloadRecordFile", fileName=name).body == node_pair.tenant.audio_by_name[name]
     reply = node_pair.request("downloadRecord", callId=node_pair.tenant.call_recordings[0].call_id)
     with ZipFile(BytesIO(reply.body)) as archive:
@@ -212,7 +215,7 @@ def test_a_dead_node_fails_clearly_and_soon_and_copies_elsewhere_are_used(node_p
         / "copy"
         / get_blob_path(a.node, node_pair.tenant.only_recording.blob).relative_to(a.node.settings.data / "files")
     )
-    copy.write_bytes(bytes(node_pair.tenant.only_recording.blob.size))  # as long, and not the same
+    copy.write_bytes(bytes(node_pair.tenant.only_recording.blob.size))  # of equal size, with other bytes
     assert (
         node_pair.request("downloadRecordFile", fileName=node_pair.tenant.only_recording.file_name).result_code
         == "0390005"

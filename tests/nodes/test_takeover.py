@@ -1,4 +1,4 @@
-"""Work of a node that is killed goes to another one when its leases end; a node that drains takes none."""
+"""Jobs of a killed node pass to another node once their leases expire; a draining node claims none."""
 
 import time
 from collections.abc import Iterator
@@ -18,30 +18,28 @@ from tests.receivers import HANG, OK, run_receiver
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants, create_two_tenants
 
-EXPORT_LEASE, DELIVERY_LEASE = 2, 3  # seconds, of cluster.QUICK
-SLACK_SECONDS = (
-    25  # seconds: claims come every second, and the machine may be busy; the leases as a node has them are longer
-)
+EXPORT_LEASE, DELIVERY_LEASE = 2, 3  # seconds, of SHORT_LEASE_PROGRAM
+SLACK_SECONDS = 25  # workers claim every second, and the machine may be busy; the default leases are longer
 DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
 
 
 @pytest.fixture
 def url(postgres_url: str) -> Iterator[str]:
-    """Of a PostgreSQL database."""
-    with servers.create_database(postgres_url) as one:
-        yield one
+    """The URL of a PostgreSQL database."""
+    with servers.create_database(postgres_url) as database_url:
+        yield database_url
 
 
 @pytest.fixture
 def node_cluster(url: str, tmp_path: Path) -> Iterator[NodeCluster]:
     """Nodes with short leases."""
-    with run_node_cluster(tmp_path, url, SHORT_LEASE_PROGRAM, callback_retry_seconds=1) as found:
-        yield found
+    with run_node_cluster(tmp_path, url, SHORT_LEASE_PROGRAM, callback_retry_seconds=1) as cluster:
+        yield cluster
 
 
-def request_export(server: CcfsServer, cast: TwoTenants, url: str) -> str:
-    """Ask for an export; its responseId."""
-    reply = create_client(server, cast.acme).request("queryBillData", {**DAY_PERIOD, "callBackURL": url})
+def request_export(server: CcfsServer, tenant_pair: TwoTenants, url: str) -> str:
+    """Request an export; return its responseId."""
+    reply = create_client(server, tenant_pair.acme).request("queryBillData", {**DAY_PERIOD, "callBackURL": url})
     return str(reply.json["resultData"]["responseId"])
 
 
@@ -55,25 +53,25 @@ def read_delivery_counts(server: CcfsServer) -> dict[str, int]:
         return deliveries.count_by_state(connection)
 
 
-def bind_callback(server: CcfsServer, cast: TwoTenants, prefix: str) -> None:
+def bind_callback(server: CcfsServer, tenant_pair: TwoTenants, prefix: str) -> None:
     with server.node.database.write_transaction() as connection:
-        tenants.bind_callback(connection, cast.acme.app, prefix)
-    time.sleep(1.1)  # a picture of tenancy may be so old
+        tenants.bind_callback(connection, tenant_pair.acme.app, prefix)
+    time.sleep(1.1)  # maximal age of a tenant snapshot
 
 
-def download_export(server: CcfsServer, cast: TwoTenants, response_id: str) -> Reply:
+def download_export(server: CcfsServer, tenant_pair: TwoTenants, response_id: str) -> Reply:
     with server.node.database.read_transaction() as connection:
         (name,) = connection.exec_driver_sql(f"SELECT file_name FROM exports WHERE response_id = '{response_id}'").one()
-    return create_client(server, cast.acme).request("downloadBillFile", {"billFileName": name})
+    return create_client(server, tenant_pair.acme).request("downloadBillFile", {"billFileName": name})
 
 
-def test_an_export_of_a_killed_node_is_made_by_another(node_cluster: NodeCluster, url: str) -> None:
+def test_an_export_of_a_killed_node_is_generated_by_another(node_cluster: NodeCluster, url: str) -> None:
     a = node_cluster["a"]
-    cast = create_two_tenants(a.node)
+    tenant_pair = create_two_tenants(a.node)
     ready = read_export_counts(a)[ExportState.READY]
     with psycopg.connect(url.replace("+psycopg", "")) as lock:
-        lock.execute("LOCK TABLE recordings IN ACCESS EXCLUSIVE MODE")  # whoever makes the export waits here
-        response_id = request_export(a, cast, "http://127.0.0.1:9/")
+        lock.execute("LOCK TABLE recordings IN ACCESS EXCLUSIVE MODE")  # the export worker waits for this lock
+        response_id = request_export(a, tenant_pair, "http://127.0.0.1:9/")
         with a.node.database.engine.connect() as connection:
             wait_until(lambda: bool(connection.exec_driver_sql("SELECT 1 FROM exports WHERE lease <> ''").all()))
         b = node_cluster["b"]
@@ -82,38 +80,38 @@ def test_an_export_of_a_killed_node_is_made_by_another(node_cluster: NodeCluster
     wait_until(lambda: read_export_counts(b)[ExportState.READY] == ready + 1)
     took = time.monotonic() - died_at
     assert took < EXPORT_LEASE + SLACK_SECONDS, took
-    assert download_export(b, cast, response_id).body.startswith(b"PK")
-    assert ExportKind.BILL in cast.acme.export_names
+    assert download_export(b, tenant_pair, response_id).body.startswith(b"PK")
+    assert ExportKind.BILL in tenant_pair.acme.export_names
 
 
 def test_a_callback_of_a_killed_node_is_sent_by_another(node_cluster: NodeCluster) -> None:
     a = node_cluster["a"]
-    cast = create_two_tenants(a.node)
-    with run_receiver(HANG, OK) as there:
-        bind_callback(a, cast, there.prefix)
-        request_export(a, cast, there.url)
-        wait_until(lambda: len(there.received) == 1)
+    tenant_pair = create_two_tenants(a.node)
+    with run_receiver(HANG, OK) as receiver:
+        bind_callback(a, tenant_pair, receiver.prefix)
+        request_export(a, tenant_pair, receiver.url)
+        wait_until(lambda: len(receiver.received) == 1)
         b = node_cluster["b"]
         a.kill()
         died_at = time.monotonic()
         wait_until(lambda: read_delivery_counts(b).get(Sent.DELIVERED) == 1)
         took = time.monotonic() - died_at
         assert took < DELIVERY_LEASE + SLACK_SECONDS, took
-        assert there.received[0].headers["webhook-id"] == there.received[1].headers["webhook-id"]
+        assert receiver.received[0].headers["webhook-id"] == receiver.received[1].headers["webhook-id"]
 
 
-def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(node_cluster: NodeCluster) -> None:
+def test_a_draining_node_leaves_exports_and_callbacks_to_another(node_cluster: NodeCluster) -> None:
     a = node_cluster["a"]
-    cast = create_two_tenants(a.node)
-    with run_receiver() as there:
-        bind_callback(a, cast, there.prefix)
+    tenant_pair = create_two_tenants(a.node)
+    with run_receiver() as receiver:
+        bind_callback(a, tenant_pair, receiver.prefix)
         node_cluster.run_command("node", "drain", "a")
         wait_until(lambda: get_readiness(a) == (503, "draining"))
-        a.wait_for_log_line("node_state", event="drains")  # its work heard it, too
+        a.wait_for_log_line("node_state", event="drains")  # its workers are draining, too
         ready = read_export_counts(a)[ExportState.READY]
-        response_id = request_export(a, cast, there.url)
+        response_id = request_export(a, tenant_pair, receiver.url)
         time.sleep(1.5)
         assert read_export_counts(a)[ExportState.READY] == ready
         b = node_cluster["b"]
         wait_until(lambda: read_delivery_counts(b).get(Sent.DELIVERED) == 1)
-        assert download_export(a, cast, response_id).body == download_export(b, cast, response_id).body
+        assert download_export(a, tenant_pair, response_id).body == download_export(b, tenant_pair, response_id).body

@@ -1,4 +1,4 @@
-"""The real `ccfs serve` for a test: started for a block, its log read, ended by SIGTERM. No request is made here."""
+"""The real `ccfs serve` for tests: started for a block, its log parsed, stopped by SIGTERM."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from ccfs.server.node import Node
 from tests.ports import get_free_port
 from tests.server.forked_processes import ForkedProcess, ServerProcess
 
-START_SECONDS = 180  # where the machine is busy
+START_SECONDS = 180  # on a busy machine
 LOG_SECONDS = 30
-DRAIN_SECONDS = 8  # what `ccfs serve` gives to what is under way
+DRAIN_SECONDS = 8  # grace period of `ccfs serve` for requests under way
 PATIENT_SETTINGS = {
     "s3_timeout_seconds": 20,
     "s3_retries": 20,
-}  # the test's own node: only the server is to be impatient
-PROGRAM = "from ccfs.cli import main; main()"  # works in any environment, installed or not
+}  # of the test's own node: only the server has short timeouts
+PROGRAM = "from ccfs.cli import main; main()"  # works whether or not ccfs is installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CcfsServer:
-    """A server that listens on loopback, and the node that it serves."""
+    """A server that listens on loopback, and its node."""
 
     port: int
     node: Node
@@ -39,53 +39,53 @@ class CcfsServer:
 
     @property
     def host(self) -> str:
-        """The Host header of honest clients."""
+        """The Host header of ordinary clients."""
         return f"127.0.0.1:{self.port}"
 
     def connect(self, timeout: float = 60) -> socket.socket:
-        """A fresh connection."""
+        """Return a new connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
     def kill(self) -> None:
-        """All its processes at once, as a machine dies."""
+        """Kill all its processes at once, as when a machine fails."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def read_log(self) -> str:
-        """All that the process wrote."""
+        """Return all output of the process."""
         return self.log.read_text(errors="replace")
 
     def read_log_lines(self, action: str) -> list[dict[str, Any]]:
-        """The log's JSON lines of an action, oldest first."""
+        """Return the log's JSON lines of an action, oldest first."""
         lines: list[dict[str, Any]] = [
             json.loads(line) for line in self.read_log().splitlines() if line.startswith("{") and line.endswith("}")
         ]
         return [line for line in lines if line.get("action") == action]
 
-    def wait_for_log_line(self, action: str, **wanted: object) -> dict[str, Any]:
-        """The newest line of the action with these values; an answer comes before its line, so this waits a little."""
+    def wait_for_log_line(self, action: str, **values: object) -> dict[str, Any]:
+        """Wait for a line of the action with these values, and return the newest. A response is sent before it is logged."""
         give_up = time.monotonic() + LOG_SECONDS
         while time.monotonic() < give_up:
-            if found := [line for line in self.read_log_lines(action) if wanted.items() <= line.items()]:
-                return found[-1]
+            if lines := [line for line in self.read_log_lines(action) if values.items() <= line.items()]:
+                return lines[-1]
             time.sleep(0.02)
-        raise AssertionError(f"no line {action} {wanted} in the log")
+        raise AssertionError(f"no line {action} {values} in the log")
 
 
 @contextmanager
-def run_server(data: Path, program: str = PROGRAM, port: int = 0, **given: object) -> Iterator[CcfsServer]:
-    """A server over the data folder, with settings by name, until the block ends; RuntimeError with its log.
+def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: object) -> Iterator[CcfsServer]:
+    """Run a server on the data folder, with settings by name, until the block ends; RuntimeError contains its log.
 
-    `port`: for one that is to stand where another one died.
+    `port`: to replace a server that was killed.
     """
     data.mkdir(parents=True, exist_ok=True)
     node = Node(
-        settings.load_settings({}, data=data, **given | (PATIENT_SETTINGS if "s3_timeout_seconds" in given else {}))
+        settings.load_settings({}, data=data, **options | (PATIENT_SETTINGS if "s3_timeout_seconds" in options else {}))
     )
-    _ = node.database, node.secret_box, node.disk  # made here, so that two do not make them at once
+    _ = node.database, node.secret_box, node.disk  # created here, so that two processes do not create them at once
     port = port or get_free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], _build_environment(data, given), log)
+    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], _build_environment(data, options), log)
     server = CcfsServer(port=port, node=node, process=process, log=log)
     try:
         _wait_until_ready(server)
@@ -100,11 +100,11 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **given: objec
         node.database.close()
 
 
-def _build_environment(data: Path, given: dict[str, object]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
-    chosen = {settings.PREFIX + name.upper(): str(value) for name, value in given.items()}
+def _build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
+    chosen = {settings.PREFIX + name.upper(): str(value) for name, value in options.items()}
     source = str(Path(ccfs.__file__).parents[1])
-    return {**kept, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
+    return {**inherited, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
 
 
 def _wait_until_ready(server: CcfsServer) -> None:

@@ -1,7 +1,7 @@
-"""Servers as forks of one process that has imported the program: to start Python and import takes longer than all else.
+"""Servers as forks of one process that has imported the program: starting Python and importing takes longest.
 
-A fork is a process like any other, with a session, an environment and a log of its own. What it spawns starts from nothing,
-as always. tests/cli/command.py does the same for commands, which end by themselves.
+A fork is a process like any other, with its own session, environment and log. Processes that it spawns start from scratch.
+tests/cli/command.py does the same for commands.
 """
 
 import atexit
@@ -23,43 +23,43 @@ import ccfs.cli.serve
 import ccfs.server.web_process
 
 ROOT = Path(__file__).parents[2]
-_lock = Lock()  # one asks at a time
+_lock = Lock()  # one command at a time
 
 
 class ServerProcess(Protocol):
-    """What a test may do with a server's process; a subprocess.Popen is one, too."""
+    """The methods of a server's process that tests use; subprocess.Popen has them, too."""
 
     pid: int
     returncode: int | None
 
     def poll(self) -> int | None:
-        """The exit code, if it has ended."""
+        """Return the exit code, None while it runs."""
         ...
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code; raises TimeoutExpired."""
+        """Wait for the exit code; raise TimeoutExpired."""
         ...
 
     def send_signal(self, sig: int) -> None:
-        """A signal, if it has not ended."""
+        """Send a signal, unless it has exited."""
         ...
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         ...
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         ...
 
 
 class ForkedProcess:
-    """A process that runs a program text with arguments, its output in a log."""
+    """A process that runs the text of a program with arguments, and writes its output to a log."""
 
     def __init__(self, program: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.returncode: int | None = None
-        ask = {"program": program, "arguments": [*arguments], "environment": dict(environment), "log": str(log)}
-        self.pid = int(_send_command(ask))
+        command = {"program": program, "arguments": [*arguments], "environment": dict(environment), "log": str(log)}
+        self.pid = int(_send_command(command))
 
     def poll(self) -> int | None:
         """See Process."""
@@ -90,19 +90,19 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _send_command(ask: dict[str, Any]) -> Any:
+def _send_command(command: dict[str, Any]) -> Any:
     with _lock:
         parent = _start_fork_server()
         assert parent.stdin
         assert parent.stdout
-        parent.stdin.write(json.dumps(ask) + "\n")
+        parent.stdin.write(json.dumps(command) + "\n")
         parent.stdin.flush()
         return json.loads(parent.stdout.readline())
 
 
 @cache
 def _start_fork_server() -> subprocess.Popen[str]:
-    """The process that forks; it ends when nobody can ask it any more."""
+    """Start the process that forks; it exits when its standard input ends."""
     source = str(Path(ccfs.cli.__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": f"{source}:{ROOT}", "PYTHONWARNINGS": "default"}
     command = [sys.executable, "-m", "tests.server.forked_processes"]
@@ -113,37 +113,37 @@ def _start_fork_server() -> subprocess.Popen[str]:
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,  # it outlives a Ctrl-C, so that servers are ended in order
+        start_new_session=True,  # it survives Ctrl-C, so that servers are stopped in order
     )
     atexit.register(parent.communicate)
     return parent
 
 
 def _fork_for_each_line() -> str:
-    """Returns in the forks only: the program that each is to run."""
-    gc.freeze()  # else each fork copies all objects when it looks at them
+    """Fork for each command; return in the forks only, with the program to run."""
+    gc.freeze()  # otherwise garbage collection in a fork copies all objects
     for line in sys.stdin:
-        ask = json.loads(line)
-        if "ended" in ask:
-            number, status = os.waitpid(ask["ended"], os.WNOHANG)
+        command = json.loads(line)
+        if "ended" in command:
+            number, status = os.waitpid(command["ended"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if number else None
         elif (answer := os.fork()) == 0:
-            return _set_up_child(ask)
+            return _set_up_child(command)
         print(json.dumps(answer), flush=True)
     os._exit(0)
 
 
-def _set_up_child(ask: dict[str, Any]) -> str:
+def _set_up_child(command: dict[str, Any]) -> str:
     os.setsid()
     os.environ.clear()
-    os.environ.update(ask["environment"])
-    sys.argv = ["ccfs", *ask["arguments"]]
+    os.environ.update(command["environment"])
+    sys.argv = ["ccfs", *command["arguments"]]
     nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(ask["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    log = os.open(command["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for number, target in enumerate((nothing, log, log)):
         os.dup2(target, number)
-    sys.modules["__main__"] = ModuleType("__main__")  # or what it spawns would import this file
-    program: str = ask["program"]
+    sys.modules["__main__"] = ModuleType("__main__")  # otherwise processes that it spawns would import this file
+    program: str = command["program"]
     return program
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM: what is under way is finished, what is new is refused."""
+"""SIGTERM: requests under way are finished, new ones are rejected."""
 
 import socket
 import time
@@ -10,17 +10,17 @@ from tests.server.ccfs_server import DRAIN_SECONDS, CcfsServer, run_server
 from tests.two_tenants import Tenant, add_recording, create_two_tenants
 from tests.workers.callbacks.callback_node import wait_until
 
-LARGE_BYTES = 40 << 20  # bytes: more than the kernel buffers for a reader that does not read
+LARGE_BYTES = 40 << 20  # more than the kernel buffers for a client that does not read
 CALL_ID, FILE_NAME = "1602728619-900", "/0/1/record/large.V3"
 
 
 def build_file_request(server: CcfsServer, member: Tenant) -> bytes:
-    """A request for a large file."""
+    """Return a request for a large file."""
     return _build_post(server, member, "downloadRecordFile", {"fileName": FILE_NAME})
 
 
 def build_zip_request(server: CcfsServer, member: Tenant) -> bytes:
-    """A request for a large zip."""
+    """Return a request for a large zip."""
     return _build_post(server, member, "downloadRecord", {"callId": CALL_ID})
 
 
@@ -32,7 +32,7 @@ def _build_post(server: CcfsServer, member: Tenant, operation: str, msg_body: di
 
 
 def is_refusing(server: CcfsServer) -> bool:
-    """Whether nobody is let in any more."""
+    """Return whether the server rejects new connections."""
     try:
         server.connect().close()
     except ConnectionRefusedError:
@@ -41,21 +41,21 @@ def is_refusing(server: CcfsServer) -> bool:
 
 
 def receive_first(slow: socket.socket) -> tuple[int, int]:
-    """How many bytes of an answer came first, and how many were promised."""
+    """Return how many bytes of a response arrived first, and how many were announced."""
     head, _, body = slow.recv(1 << 16).partition(b"\r\n\r\n")
     return len(body), int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
 
 
 def receive_rest(slow: socket.socket) -> int:
-    """How many bytes come after those."""
+    """Return how many bytes follow."""
     return sum(map(len, iter(lambda: slow.recv(1 << 20), b"")))
 
 
 def test_slow_downloads_are_finished_before_the_server_ends(tmp_path: Path) -> None:
     with run_server(tmp_path) as server:
         member = create_two_tenants(server.node).acme
-        kept = add_recording(server.node, member.app, bytes(LARGE_BYTES), FILE_NAME, "Y:/4/0", call_id=CALL_ID).blob
-        add_recording(server.node, member.app, kept, FILE_NAME + "-again", "Y:/4/1", call_id=CALL_ID)
+        blob = add_recording(server.node, member.app, bytes(LARGE_BYTES), FILE_NAME, "Y:/4/0", call_id=CALL_ID).blob
+        add_recording(server.node, member.app, blob, FILE_NAME + "-again", "Y:/4/1", call_id=CALL_ID)
         with server.connect() as file, server.connect() as zipped:
             file.sendall(build_file_request(server, member))
             zipped.sendall(build_zip_request(server, member))

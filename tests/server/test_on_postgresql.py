@@ -1,4 +1,4 @@
-"""The same on PostgreSQL: every door opens for its owner and for nobody else, tokens play, bad signatures lock."""
+"""The API on PostgreSQL: tenant isolation of every operation, play tokens, lock-out."""
 
 import time
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from tests.two_tenants import TwoTenants, create_two_tenants
 
 @pytest.fixture(scope="module")
 def postgres_server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server on a PostgreSQL database of its own."""
+    """A server on its own PostgreSQL database."""
     data: Path = tmp_path_factory.mktemp("elephant")
     with (
         servers.create_database(postgres_url) as url,
-        run_server(data, database_url=url, lock_failures=3, lock_seconds=60) as one,
+        run_server(data, database_url=url, lock_failures=3, lock_seconds=60) as running,
     ):
-        yield one
+        yield running
 
 
 @pytest.fixture(scope="module")
 def tenants(postgres_server: CcfsServer) -> TwoTenants:
-    """The cast in it."""
+    """The two tenants of that server."""
     return create_two_tenants(postgres_server.node)
 
 
@@ -40,7 +40,7 @@ def client(postgres_server: CcfsServer, tenants: TwoTenants) -> ApiClient:
 
 
 @pytest.mark.parametrize("label", list_labels())
-def test_a_door_opens_for_its_owner_alone(client: ApiClient, tenants: TwoTenants, label: str) -> None:
+def test_a_lookup_request_succeeds_for_its_owner_alone(client: ApiClient, tenants: TwoTenants, label: str) -> None:
     theirs = create_client(client.server, tenants.bolt)
     operation, msg_body = build_lookup_requests(tenants.acme, there=True)[label]
     foreign, absent = (
@@ -67,13 +67,13 @@ def test_a_token_plays(client: ApiClient, tenants: TwoTenants) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\\u0000b", "\ud800"])
-def test_what_postgresql_cannot_keep_is_refused_before_it_is_asked(client: ApiClient, name: str) -> None:
+def test_a_name_that_postgresql_cannot_store_is_rejected_before_the_query(client: ApiClient, name: str) -> None:
     body = f'{{"request":{{"version":"2.0"}},"msgBody":{{"fileName":"{name}"}}}}'.encode("utf-8", "surrogatepass")
     assert client.post(BASE_PATH + "downloadRecordFile", body).result_code == "0300004"
     assert send_request(client.server, "GET", f"{BASE_PATH}playVoice?st=a%00b%ff").result_code == "010107"
 
 
-def test_bad_signatures_lock_within_a_second(client: ApiClient) -> None:
+def test_bad_signatures_lock_the_address_within_a_second(client: ApiClient) -> None:
     attacker = replace(client, sk="wrong", source="127.0.0.31")
     statuses = [attacker.request("downloadRecord", {"callId": "none"}).status for _ in range(3)]
     assert statuses == [401] * 3

@@ -1,4 +1,4 @@
-"""What killed processes left half-written: a server removes it once it is old, whichever location is away."""
+"""Partial uploads of killed processes: a server deletes old ones, even while another location is unavailable."""
 
 import os
 import time
@@ -15,7 +15,7 @@ MIN_AGE_SECONDS = 2 * 3600
 TIMEOUT_SECONDS = 15
 
 
-def test_old_temporary_files_go_soon_after_the_start_and_young_ones_stay(tmp_path: Path) -> None:
+def test_old_partial_uploads_are_deleted_after_the_start_and_new_ones_kept(tmp_path: Path) -> None:
     node = Node(settings.load_settings({}, data=tmp_path))
     left, young = (tmp_path / "files" / ".tmp" / name for name in ("left", "young"))
     assert node.disk.location_id == "0"
@@ -25,8 +25,8 @@ def test_old_temporary_files_go_soon_after_the_start_and_young_ones_stay(tmp_pat
     for path in (left, young):
         path.write_bytes(b"half of it")
     os.utime(left, times=(time.time() - MIN_AGE_SECONDS, time.time() - MIN_AGE_SECONDS))
-    given: dict[str, Any] = {"s3_access_key": "AK", "s3_secret_key": "SK", "s3_timeout_seconds": 1}
-    with run_server(tmp_path, **given) as server:
+    options: dict[str, Any] = {"s3_access_key": "AK", "s3_secret_key": "SK", "s3_timeout_seconds": 1}
+    with run_server(tmp_path, **options) as server:
         assert server.wait_for_log_line("partial_upload_cleanup_failed", location="1")
         give_up = time.monotonic() + TIMEOUT_SECONDS
         while left.exists() and time.monotonic() < give_up:

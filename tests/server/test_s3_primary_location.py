@@ -1,5 +1,5 @@
-"""A server whose home is a bucket: everything works as on a disk; and when the service fails, callers are told so in bounded
-time, or cut off once an answer has begun: never wrong bytes."""
+"""A server whose primary location is a bucket. It works as on a disk. When the service fails, clients get an error in bounded
+time, or an aborted response once it has begun, but never wrong bytes."""
 
 import base64
 import hashlib
@@ -29,44 +29,46 @@ from tests.proxies import Proxy, ProxyMode, run_proxy
 from tests.servers import S3_KEYS
 from tests.two_tenants import add_recording, make_a_law_wav
 
-MAX_SECONDS = 25.0  # seconds until a failure is told: tries of a second each, within two, on a machine that is busy
+MAX_SECONDS = 25.0  # until a failure is reported: attempts of one second each, within two, on a busy machine
 FAILURES = [ProxyMode.REFUSE, ProxyMode.SILENT, ProxyMode.BUSY]
-LARGE_BYTES = 12 << 20  # bytes
+LARGE_BYTES = 12 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Server:
-    """A server with its home in a bucket, and what lies between the two."""
+    """A server whose primary location is a bucket, and the proxy between the two."""
 
     callback_client: CallbackClient
     s3_proxy: Proxy
     large_recording: Recording
 
     def request(self, operation: str, fields: dict[str, Any], **headers: str) -> Reply:
-        """As the first app."""
+        """Call an operation as the first app."""
         return self.callback_client.client.request(operation, fields, **headers)
 
 
 @pytest.fixture(scope="module")
 def s3_server(tmp_path_factory: pytest.TempPathFactory, s3_url: str) -> Iterator[S3Server]:
-    """The server, with impatient settings."""
+    """The server, with short timeouts."""
     data = tmp_path_factory.mktemp("bucket")
     keys = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
-    given = {"primary_location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, "s3_cooldown_seconds": 0, **keys}
+    options = {"primary_location": "1", "s3_timeout_seconds": 1, "s3_retries": 2, "s3_cooldown_seconds": 0, **keys}
     with run_proxy(s3_url) as between:
         node = Node(settings.load_settings({}, data=data))
         with node.database.write_transaction() as connection:
             locations.add(connection, s3_locations.make_location_config(between.url))
-        with run_callback_client(data, **given) as office:
+        with run_callback_client(data, **options) as callback_client:
             sound = hashlib.shake_128(b"big").digest(LARGE_BYTES)
             names = ("/0/1/record/big/1.V3", "Y:/4/0/20201015/512/big.V3")
-            big = add_recording(office.client.server.node, office.tenants.acme.app, sound, *names, call_id="big-1")
-            yield S3Server(callback_client=office, s3_proxy=between, large_recording=big)
+            big = add_recording(
+                callback_client.client.server.node, callback_client.tenants.acme.app, sound, *names, call_id="big-1"
+            )
+            yield S3Server(callback_client=callback_client, s3_proxy=between, large_recording=big)
 
 
 @pytest.fixture
 def set_proxy_mode(s3_server: S3Server) -> Iterator[Callable[[ProxyMode], None]]:
-    """Chooses what becomes of connections to the service; all is well again after the test."""
+    """A function that sets what happens to connections to the service until the test ends."""
 
     def choose(chosen: ProxyMode) -> None:
         s3_server.s3_proxy.mode = chosen
@@ -75,7 +77,7 @@ def set_proxy_mode(s3_server: S3Server) -> Iterator[Callable[[ProxyMode], None]]
     s3_server.s3_proxy.mode = ProxyMode.PASS
 
 
-def test_nothing_lies_on_the_disk(s3_server: S3Server) -> None:
+def test_no_bytes_are_stored_on_the_disk(s3_server: S3Server) -> None:
     folder = Path(s3_server.callback_client.client.server.node.settings.data) / "files"
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
@@ -83,10 +85,10 @@ def test_nothing_lies_on_the_disk(s3_server: S3Server) -> None:
 def test_recordings_of_any_size_are_downloaded_whole_and_in_ranges(s3_server: S3Server) -> None:
     acme = s3_server.callback_client.tenants.acme
     for recording in (acme.only_recording, acme.large_recording):
-        data, ask = acme.audio_by_name[recording.file_name], {"fileName": recording.file_name}
-        assert s3_server.request("downloadRecordFile", ask).body == data
+        data, fields = acme.audio_by_name[recording.file_name], {"fileName": recording.file_name}
+        assert s3_server.request("downloadRecordFile", fields).body == data
         for start, end in ((0, 1), (7, 2000), (len(data) - 3, len(data)), (1, len(data))):
-            reply = s3_server.request("downloadRecordFile", ask, range=f"bytes={start}-{end - 1}")
+            reply = s3_server.request("downloadRecordFile", fields, range=f"bytes={start}-{end - 1}")
             assert (reply.status, reply.body) == (206, data[start:end])
 
 
@@ -98,31 +100,31 @@ def test_a_token_plays_from_the_bucket(s3_server: S3Server) -> None:
     assert int(head.headers["content-length"]) == len(acme.audio_by_name[acme.only_recording.file_name])
 
 
-def test_a_zip_of_several_comes_from_the_bucket(s3_server: S3Server) -> None:
+def test_a_zip_of_several_recordings_is_read_from_the_bucket(s3_server: S3Server) -> None:
     acme = s3_server.callback_client.tenants.acme
     reply = s3_server.request("downloadRecord", {"callId": acme.call_recordings[0].call_id})
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {archive.read(name) for name in archive.namelist()} == {
-            acme.audio_by_name[one.file_name] for one in acme.call_recordings
+            acme.audio_by_name[recording.file_name] for recording in acme.call_recordings
         }
 
 
-def test_an_upload_tells_its_location_and_is_read_hashed_and_deleted_there(s3_server: S3Server) -> None:
+def test_an_upload_reports_its_location_and_is_read_hashed_and_deleted_there(s3_server: S3Server) -> None:
     data, vdn = make_a_law_wav(77), s3_server.callback_client.tenants.acme.vdn
-    told = s3_server.request(f"ivr/uploadFile?vdnId={vdn}", {"data": base64.b64encode(data).decode()}).json[
+    uploaded = s3_server.request(f"ivr/uploadFile?vdnId={vdn}", {"data": base64.b64encode(data).decode()}).json[
         "resultData"
     ]
-    assert told["locationId"] == ["1"]
-    assert s3_server.request("ivr/downloadFile", {"filePath": told["fileName"]}).body == data
-    known = {"fileName": told["fileName"], "locationId": "1"}
+    assert uploaded["locationId"] == ["1"]
+    assert s3_server.request("ivr/downloadFile", {"filePath": uploaded["fileName"]}).body == data
+    known = {"fileName": uploaded["fileName"], "locationId": "1"}
     assert s3_server.request("ivr/getFileHash", known).json["resultData"]["hash"] == hashlib.sha256(data).hexdigest()
     assert s3_server.request("ivr/getFileHash", {**known, "locationId": "0"}).result_code != "0"
     assert s3_server.request("ivr/deleteFile", known).result_code == "0"
     assert s3_server.request("ivr/getFileHash", known).result_code != "0"
 
 
-def test_an_export_is_made_into_the_bucket_and_fetched(s3_server: S3Server) -> None:
+def test_an_export_is_written_to_the_bucket_and_downloaded(s3_server: S3Server) -> None:
     assert NEW_YORK_FILE in extract_names(
         s3_server.callback_client.export_lines(endTime="2020-10-17 23:59:59")["record"]
     )
@@ -130,7 +132,7 @@ def test_an_export_is_made_into_the_bucket_and_fetched(s3_server: S3Server) -> N
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("headers", [{}, {"range": "bytes=0-99"}], ids=["whole", "range"])
-def test_a_service_that_fails_is_told_before_the_first_byte(
+def test_a_failing_service_is_reported_before_the_first_byte(
     s3_server: S3Server, set_proxy_mode: Callable[[ProxyMode], None], failure: ProxyMode, headers: dict[str, str]
 ) -> None:
     acme, began = s3_server.callback_client.tenants.acme, time.monotonic()
@@ -148,7 +150,7 @@ def test_a_service_that_fails_is_told_before_the_first_byte(
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_an_upload_that_cannot_be_kept_is_refused(
+def test_an_upload_that_cannot_be_stored_is_rejected(
     s3_server: S3Server, set_proxy_mode: Callable[[ProxyMode], None], failure: ProxyMode
 ) -> None:
     vdn, began = s3_server.callback_client.tenants.acme.vdn, time.monotonic()
@@ -158,7 +160,7 @@ def test_an_upload_that_cannot_be_kept_is_refused(
     assert time.monotonic() - began < MAX_SECONDS
 
 
-def test_an_answer_that_is_broken_off_by_the_service_is_resumed(
+def test_a_response_interrupted_by_the_service_is_resumed(
     s3_server: S3Server, set_proxy_mode: Callable[[ProxyMode], None]
 ) -> None:
     s3_server.s3_proxy.mode_after_cut = ProxyMode.PASS
@@ -168,7 +170,7 @@ def test_an_answer_that_is_broken_off_by_the_service_is_resumed(
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_an_answer_that_cannot_go_on_is_cut_and_never_wrong(
+def test_a_response_that_cannot_be_resumed_is_aborted_and_never_wrong(
     s3_server: S3Server, set_proxy_mode: Callable[[ProxyMode], None], failure: ProxyMode
 ) -> None:
     s3_server.s3_proxy.mode_after_cut, began = failure, time.monotonic()
@@ -181,17 +183,17 @@ def test_an_answer_that_cannot_go_on_is_cut_and_never_wrong(
     assert time.monotonic() - began < 2 * MAX_SECONDS
 
 
-def test_a_service_that_is_silent_holds_up_nobody_else(
+def test_a_service_that_hangs_blocks_no_other_request(
     s3_server: S3Server, set_proxy_mode: Callable[[ProxyMode], None]
 ) -> None:
     acme, server = s3_server.callback_client.tenants.acme, s3_server.callback_client.client.server
     set_proxy_mode(ProxyMode.SILENT)
     with ExitStack() as stack:
         waiting = [stack.enter_context(server.connect()) for _ in range(40)]
-        for one in waiting:
-            one.sendall(f"GET {BASE_PATH}playVoice?st={acme.play_token} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
-        time.sleep(0.2)  # they are all in now
+        for connection in waiting:
+            connection.sendall(f"GET {BASE_PATH}playVoice?st={acme.play_token} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        time.sleep(0.2)  # all requests are under way now
         assert (
             s3_server.request("requestPlayVoice", {"fileName": acme.only_recording.file_name}).result_code == "0"
-        )  # which writes a row
+        )  # this writes a row
         assert len(select.select(waiting, [], [], 0)[0]) < len(waiting) // 2

@@ -1,4 +1,4 @@
-"""A server on which every setting of the web side is another than usual."""
+"""A server on which no setting of the API has its default."""
 
 import base64
 import hashlib
@@ -33,31 +33,31 @@ def unusual_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsSer
         file_hash="md5",
         play_token_seconds=3,
         log_requests=False,
-    ) as one:
-        yield one
+    ) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def tenant(unusual_server: CcfsServer) -> Tenant:
-    """An app of it."""
+    """An app of that server."""
     return create_two_tenants(unusual_server.node).acme
 
 
 @pytest.fixture(scope="module")
 def acme_client(unusual_server: CcfsServer, tenant: Tenant) -> ApiClient:
-    """Its client."""
+    """A client of that app."""
     return create_client(unusual_server, tenant)
 
 
 @pytest.mark.parametrize("years", [-20, 20])
-def test_any_time_is_good_where_the_skew_is_0(acme_client: ApiClient, tenant: Tenant, years: int) -> None:
+def test_a_skew_of_0_accepts_any_timestamp(acme_client: ApiClient, tenant: Tenant, years: int) -> None:
     for kind in (ApiClient, LegacyApiClient):
-        one = kind(server=acme_client.server, ak=acme_client.ak, sk=acme_client.sk, age=timedelta(days=365 * years))
-        assert one.request("downloadRecord", {"callId": tenant.large_recording.call_id}).status == 200
+        client = kind(server=acme_client.server, ak=acme_client.ak, sk=acme_client.sk, age=timedelta(days=365 * years))
+        assert client.request("downloadRecord", {"callId": tenant.large_recording.call_id}).status == 200
 
 
 @pytest.mark.parametrize("host", ["ccfs.example:28443", "10.0.0.1"])
-def test_a_host_that_a_proxy_changed_may_have_been_signed(acme_client: ApiClient, host: str) -> None:
+def test_a_signature_for_a_host_alias_is_valid(acme_client: ApiClient, host: str) -> None:
     body = wrap_in_envelope({"callId": "none"})
     request = signature.SignedRequest(
         method="POST", path=BASE_PATH + "downloadRecord", headers={"host": host}, body=body
@@ -71,7 +71,7 @@ def test_a_host_that_a_proxy_changed_may_have_been_signed(acme_client: ApiClient
     )
 
 
-def test_another_host_may_not(acme_client: ApiClient) -> None:
+def test_a_signature_for_another_host_is_invalid(acme_client: ApiClient) -> None:
     body = wrap_in_envelope({"callId": "none"})
     request = signature.SignedRequest(
         method="POST", path=BASE_PATH + "downloadRecord", headers={"host": "evil.example"}, body=body
@@ -85,7 +85,7 @@ def test_another_host_may_not(acme_client: ApiClient) -> None:
     )
 
 
-def test_texts_are_chinese(acme_client: ApiClient) -> None:
+def test_result_texts_are_chinese(acme_client: ApiClient) -> None:
     reply = acme_client.request("downloadRecord", {"callId": "none"})
     assert reply.body.decode() == (
         '{"response":{"version":"2.0","resultCode":"0300012","resultMsg":"未查询到数据。"},'
@@ -95,7 +95,7 @@ def test_texts_are_chinese(acme_client: ApiClient) -> None:
     assert send_request(acme_client.server, "GET", f"{BASE_PATH}playVoice?st=").json["resultDesc"] == "参数token为空。"
 
 
-def test_uploads_lie_where_the_rule_says_and_hash_as_it_says(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_uploads_follow_the_path_rule_and_the_hash_setting(acme_client: ApiClient, tenant: Tenant) -> None:
     sound = make_a_law_wav(5)
     reply = acme_client.request(f"ivr/uploadFile?vdnId={tenant.vdn}", {"data": base64.b64encode(sound).decode()})
     name = reply.json["resultData"]["fileName"]
@@ -107,13 +107,13 @@ def test_uploads_lie_where_the_rule_says_and_hash_as_it_says(acme_client: ApiCli
     assert acme_client.request("ivr/deleteFile", {"fileName": name}).result_code == "0"
 
 
-def test_the_usual_rules_are_off(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_the_default_path_rules_are_off(acme_client: ApiClient, tenant: Tenant) -> None:
     assert acme_client.request("ivr/downloadFile", {"filePath": tenant.single_file}).result_code == "0390003"
     assert acme_client.request("ivr/getFileHash", {"fileName": tenant.uploaded_name}).result_code == "0390003"
     assert acme_client.request("ivr/deleteFile", {"fileName": tenant.uploaded_name}).result_code == "0390003"
 
 
-def test_a_second_rule_counts_too(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_a_second_path_rule_applies_too(acme_client: ApiClient, tenant: Tenant) -> None:
     name = f"Y:/prompts/{tenant.vdn}/hello.wav"
     add_voice_file(acme_client.server.node, tenant.app, make_a_law_wav(6), tenant.vdn, name)
     assert acme_client.request("ivr/downloadFile", {"filePath": name}).body == make_a_law_wav(6)
@@ -122,25 +122,25 @@ def test_a_second_rule_counts_too(acme_client: ApiClient, tenant: Tenant) -> Non
     ).body == make_a_law_wav(6)
 
 
-def test_messages_lie_in_the_folder_of_the_setting(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_voice_messages_are_in_the_configured_folder(acme_client: ApiClient, tenant: Tenant) -> None:
     name = "Y:/39/message/20201015/1.wav"
     add_voice_file(acme_client.server.node, tenant.app, make_a_law_wav(7), COMMON_VDN, name)
     assert acme_client.request("downloadIVRRecordFile", {"fileName": name}).body == make_a_law_wav(7)
 
 
-def test_the_upload_limit_is_that_of_the_setting(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_the_upload_limit_is_configurable(acme_client: ApiClient, tenant: Tenant) -> None:
     target = f"ivr/uploadFile?vdnId={tenant.vdn}"
     fits = make_a_law_wav(8, 132)[: 1 << 20]
     assert len(fits) == 1 << 20
     assert acme_client.request(target, {"data": base64.b64encode(fits).decode()}).result_code == "0"
-    wrapped = base64.encodebytes(fits).decode().replace("\n", "\r\n")  # as MIME breaks it
+    wrapped = base64.encodebytes(fits).decode().replace("\n", "\r\n")  # with the line breaks of MIME
     assert acme_client.request(target, {"data": wrapped}).result_code == "0"
     large = base64.b64encode(fits + b"x").decode()
     assert acme_client.request(target, {"data": large}).json["resultDesc"] == "请求大小超过1 MB。"
     assert acme_client.post(BASE_PATH + target, b"x" * (2 << 20)).result_code == "0390001"
 
 
-def test_a_token_ends_when_the_setting_says(acme_client: ApiClient, tenant: Tenant) -> None:
+def test_a_play_token_expires_after_the_configured_time(acme_client: ApiClient, tenant: Tenant) -> None:
     token = acme_client.request("requestPlayVoice", {"fileName": tenant.only_recording.original_file_name}).json[
         "resultData"
     ]["token"]
@@ -153,6 +153,6 @@ def test_a_token_ends_when_the_setting_says(acme_client: ApiClient, tenant: Tena
     assert json.loads(reply.body) == {"resultData": None, "resultCode": "010107", "resultDesc": "token无效或已过期。"}
 
 
-def test_requests_are_not_logged_where_the_setting_says_so(acme_client: ApiClient) -> None:
+def test_request_logging_can_be_turned_off(acme_client: ApiClient) -> None:
     assert replace(acme_client, sk="wrong").request("downloadRecord", {}).status == 401
     assert acme_client.server.read_log_lines("request_completed") == []

@@ -1,4 +1,4 @@
-"""HTTP as RFC 9110 has it: ranges on every binary answer, tags, methods, connections that stay."""
+"""HTTP by RFC 9110: ranges of every binary response, ETags, methods, persistent connections."""
 
 import re
 import zipfile
@@ -17,16 +17,16 @@ RequestTarget = tuple[str, dict[str, Any]]
 
 @pytest.fixture(params=["small file", "large file", "zip", "message", "oiap", "voice file", "folder"])
 def target(request: pytest.FixtureRequest, tenant_pair: TwoTenants) -> RequestTarget:
-    """One binary answer of each kind, by operation and msgBody."""
-    one = tenant_pair.acme
+    """A request for a binary response of each kind, as operation and msgBody."""
+    tenant = tenant_pair.acme
     targets: dict[str, RequestTarget] = {
-        "small file": ("downloadRecordFile", {"fileName": one.only_recording.file_name}),
-        "large file": ("downloadRecord", {"fileName": one.large_recording.original_file_name}),
-        "zip": ("downloadRecord", {"callId": one.call_recordings[0].call_id}),
-        "message": ("downloadIVRRecordFile", {"fileName": one.voice_message}),
-        "oiap": ("downloadOiapRecord", {"fileName": one.oiap_names[0]}),
-        "voice file": ("ivr/downloadFile", {"filePath": one.single_file}),
-        "folder": ("ivr/downloadFile", {"filePath": one.single_file_folder, "mode": 1}),
+        "small file": ("downloadRecordFile", {"fileName": tenant.only_recording.file_name}),
+        "large file": ("downloadRecord", {"fileName": tenant.large_recording.original_file_name}),
+        "zip": ("downloadRecord", {"callId": tenant.call_recordings[0].call_id}),
+        "message": ("downloadIVRRecordFile", {"fileName": tenant.voice_message}),
+        "oiap": ("downloadOiapRecord", {"fileName": tenant.oiap_names[0]}),
+        "voice file": ("ivr/downloadFile", {"filePath": tenant.single_file}),
+        "folder": ("ivr/downloadFile", {"filePath": tenant.single_file_folder, "mode": 1}),
     }
     return targets[request.param]
 
@@ -34,7 +34,7 @@ def target(request: pytest.FixtureRequest, tenant_pair: TwoTenants) -> RequestTa
 @pytest.mark.parametrize(
     "asked", ["0-", "0-0", "0-99", "100-199", "-1", "-100", "44-", "1000000-2999999", "7000-99999999", "-99999999"]
 )
-def test_every_binary_answer_has_ranges(acme_client: ApiClient, target: RequestTarget, asked: str) -> None:
+def test_every_binary_response_has_ranges(acme_client: ApiClient, target: RequestTarget, asked: str) -> None:
     whole = acme_client.request(*target)
     size = len(whole.body)
     first, _, last = asked.partition("-")
@@ -53,7 +53,7 @@ def test_every_binary_answer_has_ranges(acme_client: ApiClient, target: RequestT
 
 
 @pytest.mark.parametrize("asked", ["bytes=5-2", "bytes=0-1,5-6", "items=0-5", "bytes=x-", "nonsense", "bytes=-"])
-def test_a_range_that_is_none_gives_everything(acme_client: ApiClient, target: RequestTarget, asked: str) -> None:
+def test_an_invalid_range_is_ignored(acme_client: ApiClient, target: RequestTarget, asked: str) -> None:
     reply = acme_client.request(*target, range=asked)
     assert (reply.status, "content-range" in reply.headers) == (200, False)
     assert reply.body == acme_client.request(*target).body
@@ -66,7 +66,7 @@ def test_if_range_holds_for_the_same_bytes_only(acme_client: ApiClient, target: 
         assert acme_client.request(*target, range="bytes=10-19", if_range=other).status == 200
 
 
-def test_the_same_bytes_have_the_same_tag_and_others_another(
+def test_equal_bytes_have_equal_etags_and_other_bytes_another(
     acme_client: ApiClient, bolt_client: ApiClient, target: RequestTarget
 ) -> None:
     assert acme_client.request(*target).headers["etag"] == acme_client.request(*target).headers["etag"]
@@ -74,7 +74,7 @@ def test_the_same_bytes_have_the_same_tag_and_others_another(
     assert acme_client.request(*message).headers["etag"] != bolt_client.request(*message).headers["etag"]
 
 
-def test_a_zip_that_is_fetched_in_pieces_is_the_zip(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_a_zip_downloaded_in_ranges_is_the_zip(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     target = ("downloadRecord", {"callId": tenant_pair.acme.call_recordings[0].call_id})
     tag, size = acme_client.request(*target).headers["etag"], len(acme_client.request(*target).body)
     steps = [f"bytes={start}-{start + 999}" for start in range(0, size, 1000)]
@@ -90,12 +90,12 @@ def test_a_post_is_not_answered_with_304(acme_client: ApiClient, target: Request
     assert acme_client.request(*target, if_none_match="*").status == 200
 
 
-def play_recording(server: CcfsServer, cast: TwoTenants, method: str = "GET", **headers: str) -> Reply:
+def play_recording(server: CcfsServer, tenant_pair: TwoTenants, method: str = "GET", **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return send_request(server, method, f"{BASE_PATH}playVoice?t=1&version=2.0&st={cast.acme.play_token}", named)
+    return send_request(server, method, f"{BASE_PATH}playVoice?t=1&version=2.0&st={tenant_pair.acme.play_token}", named)
 
 
-def test_a_player_seeks_and_asks_again_by_tag(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+def test_a_player_seeks_and_revalidates_by_etag(server: CcfsServer, tenant_pair: TwoTenants) -> None:
     sound = tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]
     whole = play_recording(server, tenant_pair)
     assert (whole.status, whole.body) == (200, sound)
@@ -106,7 +106,7 @@ def test_a_player_seeks_and_asks_again_by_tag(server: CcfsServer, tenant_pair: T
     assert (again.status, again.body) == (304, b"")
 
 
-def test_head_says_what_get_would_send_and_knows_no_range(server: CcfsServer, tenant_pair: TwoTenants) -> None:
+def test_head_has_the_headers_of_get_and_ignores_ranges(server: CcfsServer, tenant_pair: TwoTenants) -> None:
     got, head = play_recording(server, tenant_pair), play_recording(server, tenant_pair, "HEAD", range="bytes=0-1")
     assert (head.status, head.body) == (200, b"")
     assert head.without_headers("x-request-id", "date")[1] == got.without_headers("x-request-id", "date")[1]
@@ -114,9 +114,9 @@ def test_head_says_what_get_would_send_and_knows_no_range(server: CcfsServer, te
     assert (refused.status, refused.body) == (200, b"")
 
 
-@pytest.mark.parametrize("name", [one.name for one in OPERATIONS])
+@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
-def test_another_method_is_refused(server: CcfsServer, tenant_pair: TwoTenants, name: str, method: str) -> None:
+def test_another_method_is_rejected(server: CcfsServer, tenant_pair: TwoTenants, name: str, method: str) -> None:
     reply = send_request(server, method, f"{BASE_PATH}{name}?st={tenant_pair.acme.play_token}")
     allowed = {"GET", "HEAD"} if name == "playVoice" else {"POST"}
     if method in allowed:
@@ -145,7 +145,7 @@ def test_an_unknown_path_is_not_found(server: CcfsServer, path: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["/ccfs/resource/ccfs/", "/ccfs/"])
-def test_operations_answer_below_their_other_prefixes_too(
+def test_operations_are_served_below_their_other_prefixes(
     acme_client: ApiClient, tenant_pair: TwoTenants, prefix: str
 ) -> None:
     body = acme_client.build_body({"fileName": tenant_pair.acme.voice_message})
@@ -164,10 +164,10 @@ def test_one_connection_carries_many_requests(acme_client: ApiClient, tenant_pai
     post = f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
     get = f"GET {BASE_PATH}playVoice?st={tenant_pair.acme.play_token} HTTP/1.1\r\nhost: x\r\nrange: bytes=0-3\r\n\r\n".encode()
     last = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-    found = send_raw(acme_client.server, post + get + post + last)  # all at once: pipelined
-    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"206", b"200", b"200"]
-    assert found.count(tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]) == 2
-    assert found.endswith(b'{"status":"ok"}')
+    responses = send_raw(acme_client.server, post + get + post + last)  # pipelined
+    assert re.findall(rb"HTTP/1.1 (\d+)", responses) == [b"200", b"206", b"200", b"200"]
+    assert responses.count(tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name]) == 2
+    assert responses.endswith(b'{"status":"ok"}')
 
 
 @pytest.mark.parametrize(
@@ -181,5 +181,5 @@ def test_one_connection_carries_many_requests(acme_client: ApiClient, tenant_pai
         (b"nonsense\r\n\r\n", b"400"),
     ],
 )
-def test_odd_requests_get_an_answer(server: CcfsServer, sent: bytes, status: bytes) -> None:
+def test_unusual_requests_get_a_response(server: CcfsServer, sent: bytes, status: bytes) -> None:
     assert send_raw(server, sent).split(b" ")[1] == status

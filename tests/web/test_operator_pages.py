@@ -1,4 +1,4 @@
-"""What operators and their systems look at: health, metrics, documentation and the log."""
+"""Pages and logs for operators and their systems: health, metrics, documentation, the request log."""
 
 import json
 import re
@@ -28,31 +28,31 @@ PAGES = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
 
 @pytest.fixture(scope="module")
 def counted_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server of which every request is known, so that it can be counted."""
+    """A server of its own, so that tests know every request that it counts."""
     with run_server(
         tmp_path_factory.mktemp("watched"), lock_failures=2, lock_seconds=60, trusted_proxies="127.0.0.1"
-    ) as one:
-        yield one
+    ) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def tenant(counted_server: CcfsServer) -> Tenant:
-    """An app of it."""
+    """An app of that server."""
     return create_two_tenants(counted_server.node).acme
 
 
 def read_metrics(server: CcfsServer) -> dict[str, float]:
-    """Every sample by its name with labels."""
+    """Return every sample by its name with labels."""
     lines = send_request(server, "GET", "/metrics").body.decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
 
-def test_a_server_that_lives_says_so(server: CcfsServer) -> None:
+def test_a_live_server_is_healthy(server: CcfsServer) -> None:
     assert send_request(server, "GET", "/healthz").json == {"status": "ok"}
     assert send_request(server, "GET", "/readyz").json == {"status": "ready"}
 
 
-def test_a_server_without_its_database_lives_but_is_not_ready(postgres_url: str, tmp_path: Path) -> None:
+def test_a_server_without_its_database_is_live_but_not_ready(postgres_url: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         with servers.create_database(postgres_url) as url:
             server = stack.enter_context(run_server(tmp_path, database_url=url))
@@ -60,8 +60,8 @@ def test_a_server_without_its_database_lives_but_is_not_ready(postgres_url: str,
             client = ApiClient(server=server, ak="PGAK0001", sk="secret")
             assert send_request(server, "GET", "/readyz").status == 200
             assert client.request("downloadRecord", {"callId": "none"}).result_code == "0300012"
-        ready = send_request(server, "GET", "/readyz")  # the database is dropped now
-        assert (ready.status, ready.json) == (503, {"status": "database does not answer"})
+        ready = send_request(server, "GET", "/readyz")  # the database is dropped by now
+        assert (ready.status, ready.json) == (503, {"status": "database does not respond"})
         assert send_request(server, "GET", "/healthz").status == 200
         assert send_request(server, "GET", "/metrics").status == 200
         assert client.request("downloadRecord", {"callId": "none"}).result_code == "0390005"
@@ -69,12 +69,12 @@ def test_a_server_without_its_database_lives_but_is_not_ready(postgres_url: str,
         assert "Traceback" not in server.read_log()
 
 
-def test_requests_bytes_and_refusals_are_counted(counted_server: CcfsServer, tenant: Tenant) -> None:
+def test_requests_and_bytes_are_counted(counted_server: CcfsServer, tenant: Tenant) -> None:
     acme = create_client(counted_server, tenant)
-    one = ("downloadRecordFile", {"fileName": tenant.only_recording.file_name})
+    request = ("downloadRecordFile", {"fileName": tenant.only_recording.file_name})
     before = read_metrics(counted_server)
-    assert acme.request(*one).status == 200
-    assert acme.request(*one, range="bytes=0-99").status == 206
+    assert acme.request(*request).status == 200
+    assert acme.request(*request, range="bytes=0-99").status == 206
     assert acme.request("downloadRecord", {"callId": "none"}).result_code == "0300012"
     send_request(counted_server, "GET", BASE_PATH + "downloadRecord")
     send_request(counted_server, "GET", "/nowhere/" + "x" * 50)
@@ -92,7 +92,7 @@ def test_requests_bytes_and_refusals_are_counted(counted_server: CcfsServer, ten
     assert more('ccfs_request_seconds_count{operation="downloadRecordFile"}') == 2
 
 
-def test_refusals_are_counted_by_reason(counted_server: CcfsServer, tenant: Tenant) -> None:
+def test_unauthorised_requests_are_counted_by_reason(counted_server: CcfsServer, tenant: Tenant) -> None:
     acme = create_client(counted_server, tenant)
     body = acme.build_body({})
 
@@ -102,45 +102,45 @@ def test_refusals_are_counted_by_reason(counted_server: CcfsServer, tenant: Tena
     before = read_metrics(counted_server)
     send_request(counted_server, "POST", BASE_PATH + "downloadRecord", behind(1), body)
     send_request(counted_server, "POST", BASE_PATH + "downloadRecord", {**behind(2), "Authorization": "nonsense"}, body)
-    for number, stranger in enumerate([replace(acme, sk="x"), replace(acme, ak="x"), replace(acme, age=HOUR)], 3):
-        replace(stranger, headers=behind(number)).request("downloadRecord", {})
+    for number, client in enumerate([replace(acme, sk="x"), replace(acme, ak="x"), replace(acme, age=HOUR)], 3):
+        replace(client, headers=behind(number)).request("downloadRecord", {})
     for _ in range(3):
         replace(acme, sk="x", headers=behind(9)).request("downloadRecord", {})
     after = read_metrics(counted_server)
-    name = 'ccfs_refusals_total{{reason="{}"}}'
-    found = {
+    name = 'ccfs_unauthorized_requests_total{{reason="{}"}}'
+    counts = {
         reason: after.get(name.format(reason), 0) - before.get(name.format(reason), 0)
         for reason in ("no signature", "malformed", "signature", "unknown key", "clock", "locked")
     }
-    assert found == {"no signature": 1, "malformed": 1, "signature": 3, "unknown key": 1, "clock": 1, "locked": 1}
+    assert counts == {"no signature": 1, "malformed": 1, "signature": 3, "unknown key": 1, "clock": 1, "locked": 1}
 
 
-def test_what_waits_to_be_made_is_counted_and_so_is_since_when(counted_server: CcfsServer, tenant: Tenant) -> None:
+def test_bulk_downloads_are_counted_by_state_with_the_oldest_due(counted_server: CcfsServer, tenant: Tenant) -> None:
     node, now = counted_server.node, datetime.now(UTC)
     with node.database.write_transaction() as connection:
         user = users.add(connection, "emil", "", now)
         for number, state in enumerate(("due", "due", "ready", "failed")):
-            asked_at = now - timedelta(minutes=5 - number)
-            wanted = BulkDownload(
+            requested_at = now - timedelta(minutes=5 - number)
+            bulk_download = BulkDownload(
                 id=f"{number:032x}",
                 user_id=user.id,
                 account_id="x",
                 zone="UTC",
                 request=BulkRequest(),
-                requested_at=asked_at,
+                requested_at=requested_at,
             )
-            bulk_downloads.add(connection, tenants.get_app_by_ak(connection, tenant.ak), wanted)
+            bulk_downloads.add(connection, tenants.get_app_by_ak(connection, tenant.ak), bulk_download)
             table = schema.bulk_downloads
-            later = {"state": state, "due_at": now + HOUR}  # no worker takes it up
-            connection.execute(table.update().where(table.c.id == wanted.id).values(**later))
-    found = read_metrics(counted_server)
-    states = {state: found[f'ccfs_selections{{state="{state}"}}'] for state in ("due", "ready", "failed")}
+            later = {"state": state, "due_at": now + HOUR}  # no worker claims it
+            connection.execute(table.update().where(table.c.id == bulk_download.id).values(**later))
+    counts = read_metrics(counted_server)
+    states = {state: counts[f'ccfs_bulk_downloads{{state="{state}"}}'] for state in ("due", "ready", "failed")}
     assert states == {"due": 2, "ready": 1, "failed": 1}
-    assert 300 <= found['ccfs_oldest_due_seconds{of="selections"}'] < 330
-    assert found['ccfs_oldest_due_seconds{of="exports"}'] == 0
+    assert 300 <= counts['ccfs_oldest_due_seconds{job="bulk_downloads"}'] < 330
+    assert counts['ccfs_oldest_due_seconds{job="exports"}'] == 0
 
 
-def test_no_metric_names_a_file_or_a_caller(counted_server: CcfsServer, tenant: Tenant) -> None:
+def test_no_metric_names_a_file_or_a_client(counted_server: CcfsServer, tenant: Tenant) -> None:
     create_client(counted_server, tenant).request("downloadRecordFile", {"fileName": tenant.only_recording.file_name})
     text = send_request(counted_server, "GET", "/metrics").body.decode()
     assert not any(
@@ -156,7 +156,7 @@ def test_the_documentation_needs_no_network(server: CcfsServer) -> None:
         assert "<script" not in text
 
 
-def test_every_operation_and_every_code_is_described_for_people(server: CcfsServer) -> None:
+def test_the_docs_page_describes_every_operation_and_code(server: CcfsServer) -> None:
     page = send_request(server, "GET", "/docs")
     assert page.headers["content-type"] == "text/html;charset=UTF-8"
     text = page.body.decode()
@@ -167,7 +167,7 @@ def test_every_operation_and_every_code_is_described_for_people(server: CcfsServ
     assert all(row.code in text for row in RESULT_CODES.values())
 
 
-def test_every_operation_and_page_is_described_for_machines(server: CcfsServer) -> None:
+def test_the_openapi_document_describes_every_operation_and_page(server: CcfsServer) -> None:
     document = send_request(server, "GET", "/openapi.json").json
     assert document["openapi"].startswith("3.")
     named = {BASE_PATH + operation.name for operation in OPERATIONS}
@@ -189,7 +189,7 @@ def test_a_request_is_one_line_of_json_with_its_id(acme_client: ApiClient, tenan
 
 
 def list_secrets(member: Tenant) -> list[str]:
-    """What no log may hold."""
+    """Return what no log may contain."""
     numbers = [member.only_recording.caller_no, member.only_recording.callee_no]
     return [member.sk, member.play_token, member.expired_play_token, *numbers]
 
@@ -212,12 +212,12 @@ def test_the_log_holds_no_secret_and_no_number(
         "request_completed", request=send_request(server, "GET", "/healthz").headers["x-request-id"]
     )
     text = server.read_log()
-    held = [
+    leaked = [
         word
         for word in (*list_secrets(tenant_pair.acme), *list_secrets(tenant_pair.bolt), token, signature[-64:])
         if word in text
     ]
-    assert held == []
+    assert leaked == []
     assert bolt_client.sk not in text
 
 
@@ -226,7 +226,9 @@ def test_every_request_line_is_json(server: CcfsServer) -> None:
         server.wait_for_log_line("request_completed", request=send_request(server, "GET", path).headers["x-request-id"])
     plain = [line for line in server.read_log().splitlines() if not line.startswith("{")]
     to_people = ("ccfs listens on ", "The console has no users yet.", "  http://127.0.0.1:")
-    assert all(line.startswith((*to_people, "[INFO] ")) for line in plain if line)  # ours to people, and Granian's
+    assert all(
+        line.startswith((*to_people, "[INFO] ")) for line in plain if line
+    )  # messages to the operator, and Granian's lines
     lines: list[dict[str, Any]] = server.read_log_lines("request_completed")
     assert {*PAGES} <= {line["operation"] for line in lines}
     assert all({"request", "operation", "status", "ms", "timestamp", "level"} <= line.keys() for line in lines)

@@ -1,4 +1,4 @@
-"""Bodies of requests: as large as may be, in chunks, slow, too large, and cut off."""
+"""Request bodies: of the largest size, chunked, slow, too large, incomplete."""
 
 import base64
 import json
@@ -25,17 +25,17 @@ def build_head(target: str, headers: dict[str, str]) -> bytes:
     )
 
 
-def build_upload(acme: ApiClient, cast: TwoTenants) -> tuple[str, bytes]:
-    """Path and body of an upload of the largest size: about 7 MB."""
-    return f"{BASE_PATH}ivr/uploadFile?vdnId={cast.acme.vdn}", acme.build_body({"data": FIVE_MB})
+def build_upload(acme: ApiClient, tenant_pair: TwoTenants) -> tuple[str, bytes]:
+    """Return path and body of an upload of the largest size, about 7 MB."""
+    return f"{BASE_PATH}ivr/uploadFile?vdnId={tenant_pair.acme.vdn}", acme.build_body({"data": FIVE_MB})
 
 
 def receive_all(connection: socket.socket) -> bytes:
-    """An answer with "connection: close" to its end."""
+    """Return a response with "connection: close" to its end."""
     return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
 
-def test_the_largest_file_may_be_uploaded_and_one_byte_more_may_not(
+def test_a_file_of_the_largest_size_is_accepted_and_a_larger_one_rejected(
     acme_client: ApiClient, tenant_pair: TwoTenants
 ) -> None:
     target, body = build_upload(acme_client, tenant_pair)
@@ -46,7 +46,7 @@ def test_the_largest_file_may_be_uploaded_and_one_byte_more_may_not(
     assert reply.json == {"resultData": "", "resultCode": "0390001", "resultDesc": "The request is larger than 5 MB."}
 
 
-def test_a_slow_upload_holds_up_nobody(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_a_slow_upload_blocks_no_other_request(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     target, body = build_upload(acme_client, tenant_pair)
     with acme_client.server.connect() as slow:
         slow.sendall(
@@ -65,26 +65,26 @@ def test_a_slow_upload_holds_up_nobody(acme_client: ApiClient, tenant_pair: TwoT
         assert json.loads(receive_all(slow).partition(b"\r\n\r\n")[2])["resultCode"] == "0"
 
 
-def test_large_uploads_at_once_leave_time_for_others(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
+def test_concurrent_large_uploads_do_not_starve_other_requests(acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
     target, body = build_upload(acme_client, tenant_pair)
     codes: list[str] = []
     threads = [Thread(target=lambda: codes.append(acme_client.post(target, body).result_code)) for _ in range(4)]
     for thread in threads:
         thread.start()
-    began = time.monotonic()
+    started_at = time.monotonic()
     for _ in range(20):
         assert (
             acme_client.request("downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name}).status
             == 200
         )
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - started_at < 60
     for thread in threads:
         thread.join()
     assert codes == ["0"] * 4
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1 << 20])
-def test_a_body_may_come_in_chunks(acme_client: ApiClient, tenant_pair: TwoTenants, size: int) -> None:
+def test_a_request_body_may_be_chunked(acme_client: ApiClient, tenant_pair: TwoTenants, size: int) -> None:
     old = LegacyApiClient(
         server=acme_client.server, ak=acme_client.ak, sk=acme_client.sk
     )  # signs no content-length, which is not sent
@@ -97,20 +97,20 @@ def test_a_body_may_come_in_chunks(acme_client: ApiClient, tenant_pair: TwoTenan
     chunks = b"".join(
         b"%x\r\n%s\r\n" % (len(body[at : at + size]), body[at : at + size]) for at in range(0, len(body), size)
     )
-    answer = send_raw(acme_client.server, build_head(path, headers) + chunks + b"0\r\n\r\n")
-    assert answer.endswith(tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name])
+    response = send_raw(acme_client.server, build_head(path, headers) + chunks + b"0\r\n\r\n")
+    assert response.endswith(tenant_pair.acme.audio_by_name[tenant_pair.acme.only_recording.file_name])
 
 
 @pytest.mark.parametrize("megabytes", [9, 30])
-def test_a_body_beyond_every_limit_is_answered(acme_client: ApiClient, megabytes: int) -> None:
+def test_a_body_beyond_every_limit_gets_a_response(acme_client: ApiClient, megabytes: int) -> None:
     reply = acme_client.post(
         f"{BASE_PATH}ivr/uploadFile?vdnId=4", b"x" * (megabytes << 20)
-    )  # sent whole before the answer is read
+    )  # sent completely before the response is read
     assert (reply.status, reply.result_code) == (200, "0390001")
     assert reply.json["resultDesc"] == "The request is larger than 7929856 bytes."
 
 
-def test_a_body_in_chunks_beyond_every_limit_is_answered(server: CcfsServer) -> None:
+def test_a_chunked_body_beyond_every_limit_gets_a_response(server: CcfsServer) -> None:
     chunk = b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20))
     sent = build_head(
         BASE_PATH + "downloadRecord", {"host": "x", "transfer-encoding": "chunked", "connection": "close"}
@@ -118,7 +118,7 @@ def test_a_body_in_chunks_beyond_every_limit_is_answered(server: CcfsServer) -> 
     assert b'"resultCode":"0390001"' in send_raw(server, sent + chunk * 10 + b"0\r\n\r\n")
 
 
-def test_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(server: CcfsServer) -> None:
+def test_a_client_that_disconnects_during_its_body_is_logged_as_no_error(server: CcfsServer) -> None:
     path = BASE_PATH + "downloadRecord"
     send_raw(server, build_head(path, {"host": "x", "content-length": "1000"}) + b"abc", 0.1)
     send_raw(server, build_head(path, {"host": "x", "content-length": str(20 << 20)}) + b"abc", 0.1)

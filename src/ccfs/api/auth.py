@@ -1,93 +1,80 @@
-"""Who is asking: the signature proves an app, and an address that fails too often is locked. No operation lives here."""
+"""Authentication of API clients: the signature proves an app, and an address that fails too often is locked out."""
 
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from ccfs.db.system import lockouts
 from ccfs.db.system.tenant_cache import TenantSnapshot
 from ccfs.model.errors import AddressLocked, FileUnavailable, Unauthorised
 from ccfs.protocol import signature
+from ccfs.web import lockout
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 
-VERIFY_IN_THREAD_BYTES = (
-    1 << 17
-)  # a body from here on is verified in a thread: it would hold up the others for a millisecond
+# Size from which on a body is verified in a thread: it would block other requests for a millisecond.
+VERIFY_IN_THREAD_BYTES = 1 << 17
 
 
 async def authenticate_client(
-    here: WebContext, picture: TenantSnapshot, request: Request, body: bytes, address: str
+    context: WebContext, snapshot: TenantSnapshot, request: Request, body: bytes, address: str
 ) -> ApiClient:
-    """The caller that the signature proves; raises Unauthorised, and counts that against the address."""
+    """Return the client that the signature proves; raise Unauthorised, and count the failure against the address."""
     try:
         if len(body) < VERIFY_IN_THREAD_BYTES:
-            return verify_client_signature(here, picture, request, body)
-        return await asyncio.to_thread(verify_client_signature, here, picture, request, body)
+            return verify_client_signature(context, snapshot, request, body)
+        return await asyncio.to_thread(verify_client_signature, context, snapshot, request, body)
     except Unauthorised as error:
-        here.metrics.unauthorized_requests.labels(reason=error.param).inc()
-        await _record_failure(here, address)
+        context.metrics.unauthorized_requests.labels(reason=error.param).inc()
+        await _record_failure(context, address)
         raise
 
 
-def raise_if_locked(here: WebContext, picture: TenantSnapshot, address: str) -> None:
-    """Raises AddressLocked while the address is locked; its body is not even read."""
-    until = picture.locked_addresses.get(address)
-    if until is not None and until > here.now():
-        here.metrics.unauthorized_requests.labels(reason="locked").inc()
+def raise_if_locked(context: WebContext, snapshot: TenantSnapshot, address: str) -> None:
+    """Raise AddressLocked while the address is locked out: its request is not even read."""
+    if lockout.is_locked_out(context, snapshot, address):
+        context.metrics.unauthorized_requests.labels(reason="locked").inc()
         raise AddressLocked
 
 
-def verify_client_signature(here: WebContext, picture: TenantSnapshot, request: Request, body: bytes) -> ApiClient:
-    """The caller, or Unauthorised with the reason: never told to the caller, counted and logged."""
+def verify_client_signature(context: WebContext, snapshot: TenantSnapshot, request: Request, body: bytes) -> ApiClient:
+    """Return the client, or raise Unauthorised with the reason, which is counted but never reported to the client."""
     header = request.headers.get("authorization")
     if header is None:
         raise Unauthorised("no signature")
     try:
         authorization = signature.parse_authorization(header)
-        moment = signature.parse_timestamp(authorization.timestamp)
+        timestamp = signature.parse_timestamp(authorization.timestamp)
     except signature.MalformedAuthorization:
         raise Unauthorised("malformed") from None
-    keys = picture.keys.get(authorization.ak, [])
-    is_signed = _is_signature_valid(here, request, body, authorization, [key.sk for key in keys])
-    skew = timedelta(seconds=here.settings.clock_skew_seconds)
-    if skew and abs(here.now() - moment) > skew:
+    keys = snapshot.keys.get(authorization.ak, [])
+    is_signed = _is_signature_valid(context, request, body, authorization, [key.sk for key in keys])
+    skew = timedelta(seconds=context.settings.clock_skew_seconds)
+    if skew and abs(context.now() - timestamp) > skew:
         raise Unauthorised("clock")
     if not keys:
         raise Unauthorised("unknown key")
     if not is_signed:
         raise Unauthorised("signature")
-    return ApiClient(app=keys[0].app, tenants=picture)
+    return ApiClient(app=keys[0].app, tenants=snapshot)
 
 
 def _is_signature_valid(
-    here: WebContext, request: Request, body: bytes, authorization: signature.Authorization, sks: list[str]
+    context: WebContext, request: Request, body: bytes, authorization: signature.Authorization, sks: list[str]
 ) -> bool:
-    """Whether it is signed for the host that was sent, or for a name that stands in for it."""
-    for host in (None, *here.settings.host_aliases):
+    """Return whether the request is signed for its Host header or for one of the configured aliases."""
+    for host in (None, *context.settings.host_aliases):
         headers = request.headers if host is None else {**request.headers, "host": host}
-        asked = signature.SignedRequest(
+        signed = signature.SignedRequest(
             method=request.method, path=request.path, query=request.query, headers=headers, body=body
         )
-        if signature.verify_request(authorization, asked, sks):
+        if signature.verify_request(authorization, signed, sks):
             return True
     return False
 
 
-async def _record_failure(here: WebContext, address: str) -> None:
-    settings = here.settings
-    if settings.lock_failures == 0:
+async def _record_failure(context: WebContext, address: str) -> None:
+    if context.settings.lock_failures == 0:
         return
-    now = here.now()
-    with suppress(FileUnavailable):  # who could not be counted is refused all the same
-        await here.transaction(
-            lambda connection: lockouts.record_failure(
-                connection,
-                address,
-                now,
-                limit=settings.lock_failures,
-                period=timedelta(seconds=settings.lock_period_seconds),
-                lock=timedelta(seconds=settings.lock_seconds),
-            )
-        )
-        here.tenant_cache.invalidate()
+    with suppress(FileUnavailable):  # the request is rejected, whether or not its failure was counted
+        await context.transaction(lambda connection: lockout.record_failure(context, connection, address))
+        context.tenant_cache.invalidate()

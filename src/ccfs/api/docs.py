@@ -1,4 +1,4 @@
-"""/docs and /openapi.json: every operation described from the tables that serve it. No asset, no network, no script."""
+"""/docs and /openapi.json, generated from the tables that serve the operations. They need no asset, network or script."""
 
 import json
 from functools import cache
@@ -14,9 +14,9 @@ from ccfs.web.request import Request
 from ccfs.web.responses.types import BytesResponse, Response
 
 _PAGE_SUMMARIES = {
-    "/healthz": "The process lives.",
-    "/readyz": "It can serve.",
-    "/metrics": "Counters, Prometheus' text form.",
+    "/healthz": "Liveness of the process.",
+    "/readyz": "Readiness to serve.",
+    "/metrics": "Metrics in Prometheus' text format.",
 }
 _BINARY_CONTENT = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _PARAMETER_SCHEMAS = {"locationId": {"type": "integer"}, "vdnId": {"type": "integer"}}
@@ -30,19 +30,19 @@ _STYLE = (
 )
 
 
-async def get_openapi(_here: WebContext, _request: Request) -> Response:
-    """The OpenAPI 3.1 document."""
+async def get_openapi(_context: WebContext, _request: Request) -> Response:
+    """Return the OpenAPI 3.1 document."""
     return BytesResponse(body=json.dumps(build_openapi(), ensure_ascii=False).encode(), content_type="application/json")
 
 
-async def get_docs(_here: WebContext, _request: Request) -> Response:
-    """The same for people."""
+async def get_docs(_context: WebContext, _request: Request) -> Response:
+    """Return the documentation page."""
     return BytesResponse(body=_render_html().encode(), content_type="text/html;charset=UTF-8")
 
 
 @cache
 def build_openapi() -> dict[str, Any]:
-    """The OpenAPI document as a dict, made from the table of operations."""
+    """Return the OpenAPI document, generated from the table of operations."""
     paths: dict[str, Any] = {BASE_PATH + operation.name: _build_path_item(operation) for operation in OPERATIONS}
     for path, summary in _PAGE_SUMMARIES.items():
         paths[path] = {"get": {"summary": summary, "security": [], "responses": {"200": {"description": summary}}}}
@@ -63,13 +63,13 @@ def _build_path_item(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name.replace("/", "_"),
         "summary": _summary(operation),
-        "description": f"Manual page {operation.manual_page}. Failures come as HTTP 200 with a code, 401 and 403 apart.",
+        "description": f"Manual page {operation.manual_page}. Failures are HTTP 200 with a result code, except 401 and 403.",
         "parameters": [_build_parameter(operation, name) for name in operation.query_parameters],
         "responses": {"200": {"description": "success or failure", "content": _build_response_content(operation)}},
     }
     if operation.request_model is None:
         return {"get": {**described, "security": []}}
-    for status, text in (("401", "not authorised"), ("403", "address locked")):
+    for status, text in (("401", "unauthorised"), ("403", "address locked out")):
         described["responses"][status] = {
             "description": text,
             "content": {"application/json": {"schema": _HTTP_ERROR_SCHEMA}},
@@ -100,9 +100,13 @@ def _build_parameter(operation: Operation, name: str) -> dict[str, Any]:
 def _build_body_schema(operation: Operation) -> dict[str, Any]:
     assert operation.request_model is not None
     version = {"type": "object", "required": ["version"], "properties": {"version": {"const": "2.0"}}}
-    ask = operation.request_model.model_json_schema()
-    whole = {"type": "object", "required": ["request", "msgBody"], "properties": {"request": version, "msgBody": ask}}
-    return {"anyOf": [ask, whole]} if operation.envelope_optional else whole
+    fields = operation.request_model.model_json_schema()
+    enveloped = {
+        "type": "object",
+        "required": ["request", "msgBody"],
+        "properties": {"request": version, "msgBody": fields},
+    }
+    return {"anyOf": [fields, enveloped]} if operation.envelope_optional else enveloped
 
 
 def _build_response_content(operation: Operation) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def _build_response_content(operation: Operation) -> dict[str, Any]:
 
 
 def _summary(operation: Operation) -> str:
-    text = (operation.request_model.__doc__ if operation.request_model else "The recording that a token plays.") or ""
+    text = (operation.request_model.__doc__ if operation.request_model else "Play the recording of a token.") or ""
     return text.strip().splitlines()[0]
 
 
@@ -149,8 +153,8 @@ def _render_html() -> str:
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>ccfs {__version__}: operations</title><style>{_STYLE}</style><h1>ccfs {__version__}</h1>"
-        f"<p>Operations of the CC-FS dialect. The same for machines: <a href='/openapi.json'>/openapi.json</a>. "
-        f"Each POST is signed: <code>{escape(_SIGNATURE_FORMAT)}</code>. JSON answers are "
+        f"<p>Operations of the CC-FS dialect. OpenAPI document: <a href='/openapi.json'>/openapi.json</a>. "
+        f"Each POST is signed: <code>{escape(_SIGNATURE_FORMAT)}</code>. JSON responses are "
         f"<code>{responses.JSON_TYPE}</code>, files <code>{responses.BINARY_TYPE}</code>.</p><nav>{links}</nav>"
         f"{''.join(map(_render_section, OPERATIONS))}<h2 id='codes'>Codes</h2>"
         f"<table><tr><th>resultCode</th><th>en</th><th>zh</th></tr>{codes}</table></html>"

@@ -1,4 +1,4 @@
-"""Asking for files and fetching them: CDRs and recording index, agent operations, agent skill changes. Not making them."""
+"""Requests for exports, and their downloads: CDRs and recording index, agent operations, agent skill changes."""
 
 import secrets
 from zoneinfo import ZoneInfo
@@ -22,99 +22,101 @@ TABLES_BY_DATA_TYPE: dict[str, tuple[ExportTable, ...]] = {
 
 
 async def query_bill_data(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.QueryBillData
+    context: WebContext, client: ApiClient, _request: Request, body: requests.QueryBillData
 ) -> Response:
-    """Ask for CDRs, recording index, or both."""
-    wanted = ExportFilter(
-        account_id=ask.accountId or "",
-        agent_id=ask.agentId or "",
-        call_id=ask.callId or "",
-        caller_no=ask.callerNo or "",
-        callee_no=ask.calleeNo or "",
+    """Request an export of CDRs, recording index, or both."""
+    export_filter = ExportFilter(
+        account_id=body.accountId or "",
+        agent_id=body.agentId or "",
+        call_id=body.callId or "",
+        caller_no=body.callerNo or "",
+        callee_no=body.calleeNo or "",
     )
-    return await _request_export(here, caller, ask, ExportKind.BILL, TABLES_BY_DATA_TYPE[ask.dataType], wanted)
+    return await _request_export(
+        context, client, body, ExportKind.BILL, TABLES_BY_DATA_TYPE[body.dataType], export_filter
+    )
 
 
 async def query_agent_opr_info_data(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.QueryAgentOprInfoData
+    context: WebContext, client: ApiClient, _request: Request, body: requests.QueryAgentOprInfoData
 ) -> Response:
-    """Ask for agent operations."""
-    wanted = ExportFilter(account_id=ask.accountId or "", agent_id=ask.agentId or "")
-    return await _request_export(here, caller, ask, ExportKind.AGENT_OPERATION, ("agentOprInfo",), wanted)
+    """Request an export of agent operations."""
+    export_filter = ExportFilter(account_id=body.accountId or "", agent_id=body.agentId or "")
+    return await _request_export(context, client, body, ExportKind.AGENT_OPERATION, ("agentOprInfo",), export_filter)
 
 
 async def query_agent_skill_info_data(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.QueryAgentSkillInfoData
+    context: WebContext, client: ApiClient, _request: Request, body: requests.QueryAgentSkillInfoData
 ) -> Response:
-    """Ask for agent skill changes."""
-    wanted = ExportFilter(account_id=ask.accountId or "", agent_id=ask.agentId or "")
-    return await _request_export(here, caller, ask, ExportKind.AGENT_SKILL, ("agentSkillInfo",), wanted)
+    """Request an export of agent skill changes."""
+    export_filter = ExportFilter(account_id=body.accountId or "", agent_id=body.agentId or "")
+    return await _request_export(context, client, body, ExportKind.AGENT_SKILL, ("agentSkillInfo",), export_filter)
 
 
 async def download_bill_file(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.DownloadBillFile
+    context: WebContext, client: ApiClient, _request: Request, body: requests.DownloadBillFile
 ) -> Response:
-    """Fetch a file of CDRs and recording index."""
-    return await _download_export(here, caller, ExportKind.BILL, ask.billFileName)
+    """Return an export of CDRs and recording index."""
+    return await _download_export(context, client, ExportKind.BILL, body.billFileName)
 
 
 async def download_agent_opr_info_file(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.DownloadAgentOprInfoFile
+    context: WebContext, client: ApiClient, _request: Request, body: requests.DownloadAgentOprInfoFile
 ) -> Response:
-    """Fetch a file of agent operations."""
-    return await _download_export(here, caller, ExportKind.AGENT_OPERATION, ask.agentOprInfoFileName)
+    """Return an export of agent operations."""
+    return await _download_export(context, client, ExportKind.AGENT_OPERATION, body.agentOprInfoFileName)
 
 
 async def download_agent_skill_info_file(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.DownloadAgentSkillInfoFile
+    context: WebContext, client: ApiClient, _request: Request, body: requests.DownloadAgentSkillInfoFile
 ) -> Response:
-    """Fetch a file of agent skill changes."""
-    return await _download_export(here, caller, ExportKind.AGENT_SKILL, ask.agentSkillInfoFileName)
+    """Return an export of agent skill changes."""
+    return await _download_export(context, client, ExportKind.AGENT_SKILL, body.agentSkillInfoFileName)
 
 
 async def _request_export(
-    here: WebContext,
-    caller: ApiClient,
-    ask: requests.QueryAgentOprInfoData,
+    context: WebContext,
+    client: ApiClient,
+    body: requests.QueryAgentOprInfoData,
     kind: ExportKind,
     tables: tuple[ExportTable, ...],
-    wanted: ExportFilter,
+    export_filter: ExportFilter,
 ) -> Response:
-    """Keep the request; the answer is its id, the file comes later and is announced."""
-    zone = _resolve_zone(caller, wanted.account_id)
-    now = here.now()
+    """Store the request and return its id. A worker generates the file later, and a callback announces it."""
+    zone = _resolve_zone(client, export_filter.account_id)
+    now = context.now()
     export = Export(
         response_id=secrets.token_hex(16),
         kind=kind,
         tables=tables,
-        window=parse_time_range(ask.beginTime, ask.endTime, zone, days=here.settings.export_max_days),
-        filter=wanted,
-        callback_url=_validate_callback_url(caller, ask.callBackURL),
+        window=parse_time_range(body.beginTime, body.endTime, zone, days=context.settings.export_max_days),
+        filter=export_filter,
+        callback_url=_validate_callback_url(client, body.callBackURL),
         requested_on=now.astimezone(zone).date(),
         requested_at=now,
     )
-    await here.transaction(lambda connection: exports.add(connection, caller.app, export))
+    await context.transaction(lambda connection: exports.add(connection, client.app, export))
     return BytesResponse(body=responses.build_success({"responseId": export.response_id}, legacy_response=True))
 
 
-async def _download_export(here: WebContext, caller: ApiClient, kind: ExportKind, name: str) -> Response:
-    kept = await here.query(lambda connection: exports.get_ready_file(connection, caller.app, kind, name))
-    if kept is None:
+async def _download_export(context: WebContext, client: ApiClient, kind: ExportKind, name: str) -> Response:
+    blob = await context.query(lambda connection: exports.get_ready_file(connection, client.app, kind, name))
+    if blob is None:
         raise errors.NoFile
-    return BlobResponse(blob=kept, name=name)
+    return BlobResponse(blob=blob, name=name)
 
 
-def _resolve_zone(caller: ApiClient, account_id: str) -> ZoneInfo:
+def _resolve_zone(client: ApiClient, account_id: str) -> ZoneInfo:
     try:
-        return query_zone(caller.tenants.accounts.get(caller.app.id, {}), account_id)
+        return query_zone(client.tenants.accounts.get(client.app.id, {}), account_id)
     except KeyError:
         raise errors.NoAccount from None
 
 
-def _validate_callback_url(caller: ApiClient, url: str) -> str:
+def _validate_callback_url(client: ApiClient, url: str) -> str:
     target = parse_callback_url(url)
     if target is None:
         raise errors.InvalidFormat("callBackURL")
-    if not matches_any_prefix(target, caller.tenants.callback_prefixes.get(caller.app.id, {})):
+    if not matches_any_prefix(target, client.tenants.callback_prefixes.get(client.app.id, {})):
         raise errors.CallbackNotBound
     return url

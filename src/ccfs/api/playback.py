@@ -1,36 +1,39 @@
-"""requestPlayVoice and playVoice: a token that plays one recording for a while, and nothing else."""
+"""requestPlayVoice and playVoice: a token that plays one recording for a while."""
 
 import secrets
 from datetime import timedelta
 
-from ccfs.api.recordings import build_recording_response, find_recording
+from ccfs.api.recordings import find_recording
 from ccfs.db.system import play_tokens
 from ccfs.model.errors import EmptyToken, InvalidToken, NoData
 from ccfs.protocol import responses
 from ccfs.protocol.requests import RequestPlayVoice
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
+from ccfs.web.responses.build import build_recording_response
 from ccfs.web.responses.types import BytesResponse, Response
 
 
-async def request_play_voice(here: WebContext, caller: ApiClient, _request: Request, ask: RequestPlayVoice) -> Response:
-    """A token of 32 upper-case hex digits; reusable until it expires, for players ask several times."""
-    recording = await find_recording(here, caller, ask.fileName)
+async def request_play_voice(
+    context: WebContext, client: ApiClient, _request: Request, body: RequestPlayVoice
+) -> Response:
+    """Return a token of 32 upper-case hex digits. It is reusable until it expires, because players send several requests."""
+    recording = await find_recording(context, client, body.fileName)
     if recording is None:
         raise NoData
     token = secrets.token_hex(16).upper()
-    expires_at = here.now() + timedelta(seconds=here.settings.play_token_seconds)
-    await here.transaction(lambda connection: play_tokens.add(connection, caller.app, token, recording, expires_at))
+    expires_at = context.now() + timedelta(seconds=context.settings.play_token_seconds)
+    await context.transaction(lambda connection: play_tokens.add(connection, client.app, token, recording, expires_at))
     return BytesResponse(body=responses.build_success({"token": token}, legacy_response=True))
 
 
-async def play_voice(here: WebContext, request: Request) -> Response:
-    """The recording that the token `st` plays. No signature: the token is the authority."""
+async def play_voice(context: WebContext, request: Request) -> Response:
+    """Return the recording of the token `st`. The request has no signature: the token authorises it."""
     token = request.query_params.get("st", "")
     if not token:
         raise EmptyToken
-    now = here.now()
-    found = await here.query(lambda connection: play_tokens.resolve(connection, token, now))
-    if found is None:
+    now = context.now()
+    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now))
+    if resolved is None:
         raise InvalidToken
-    return build_recording_response(found[1])
+    return build_recording_response(resolved[1])

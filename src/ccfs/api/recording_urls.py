@@ -1,9 +1,8 @@
-"""getRecordFileUrlFromObs: URLs that give a call's recordings for a while; and answering those that are our own."""
+"""getRecordFileUrlFromObs: URLs that open a call's recordings for a while, and downloads by URLs that ccfs signed."""
 
 import asyncio
 from zoneinfo import ZoneInfo
 
-from ccfs.api.recordings import build_recording_response
 from ccfs.api.time_range import parse_time_range
 from ccfs.db.tenant import recordings
 from ccfs.model.blobs.blob_ref import BlobRef
@@ -16,18 +15,19 @@ from ccfs.protocol.requests import GetRecordFileUrlFromObs
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
 from ccfs.web.responses.blob_checks import SupportsPresign
+from ccfs.web.responses.build import build_recording_response
 from ccfs.web.responses.types import BytesResponse, Response
 
-MAX_PERIOD_DAYS = 3  # longest period (D0813)
+MAX_PERIOD_DAYS = 3  # D0813
 UTC = ZoneInfo("UTC")
 
 
 async def get_record_file_url_from_obs(
-    here: WebContext, caller: ApiClient, request: Request, ask: GetRecordFileUrlFromObs
+    context: WebContext, client: ApiClient, request: Request, body: GetRecordFileUrlFromObs
 ) -> Response:
-    """The URL of the call's one recording in the period, or the list of several, in order of begin and end."""
-    found = await _find_recordings(here, caller, ask)
-    urls = [await _build_url(here, caller, request, recording) for recording in found]
+    """Return the URL of the call's one recording in the period, or a list of several by begin and end."""
+    matches = await _find_recordings(context, client, body)
+    urls = [await _build_url(context, client, request, recording) for recording in matches]
     if not urls:
         raise NoData
     return BytesResponse(
@@ -35,14 +35,16 @@ async def get_record_file_url_from_obs(
     )
 
 
-async def download_by_signed_url(here: WebContext, request: Request) -> Response:
-    """The recording that a URL of our own is good for. No signature of a caller: the URL is the authority."""
-    named = signed_url.verify_signed_url(request.path, request.query, here.url_signing_keys, here.now().timestamp())
-    if named is None:
+async def download_by_signed_url(context: WebContext, request: Request) -> Response:
+    """Return the recording of a URL that ccfs signed. The request has no other signature: the URL authorises it."""
+    target = signed_url.verify_signed_url(
+        request.path, request.query, context.url_signing_keys, context.now().timestamp()
+    )
+    if target is None:
         return FORBIDDEN_RESPONSE
-    app = App(id=named[0], ak="", name="")  # that the app is this one, the URL vouches
-    found = await here.query(lambda connection: recordings.find_by_name(connection, app, named[1]))
-    return build_recording_response(found) if found else FORBIDDEN_RESPONSE
+    app = App(id=target[0], ak="", name="")  # the URL's signature proves it
+    recording = await context.query(lambda connection: recordings.find_by_name(connection, app, target[1]))
+    return build_recording_response(recording) if recording else FORBIDDEN_RESPONSE
 
 
 FORBIDDEN_RESPONSE = BytesResponse(
@@ -50,36 +52,42 @@ FORBIDDEN_RESPONSE = BytesResponse(
 )
 
 
-async def _find_recordings(here: WebContext, caller: ApiClient, ask: GetRecordFileUrlFromObs) -> list[Recording]:
-    """Those that lie in the period whole; where none does, those that begin in it."""
-    accounts = caller.tenants.accounts.get(caller.app.id, {})
-    usual = _parse_window(ask, query_zone(accounts, ""))  # raises before it is known whether the call is there
-    windows = {name: _parse_window(ask, account.zoneinfo) for name, account in accounts.items()}
-    of_call = await here.query(lambda connection: recordings.list_by_call(connection, caller.app, ask.callId))
-    begun = [one for one in of_call if one.call_begin in windows.get(one.account_id, usual)]
-    whole = [one for one in begun if one.call_end in windows.get(one.account_id, usual)]
-    return sorted(whole or begun, key=lambda one: (one.call_begin, one.call_end))
+async def _find_recordings(context: WebContext, client: ApiClient, body: GetRecordFileUrlFromObs) -> list[Recording]:
+    """Return the call's recordings that begin and end in the period, or, without any, those that begin in it."""
+    accounts = client.tenants.accounts.get(client.app.id, {})
+    default = _parse_window(body, query_zone(accounts, ""))  # raises whether or not the call exists
+    windows = {name: _parse_window(body, account.zoneinfo) for name, account in accounts.items()}
+    recordings_of_call = await context.query(
+        lambda connection: recordings.list_by_call(connection, client.app, body.callId)
+    )
+    begun = [
+        recording
+        for recording in recordings_of_call
+        if recording.call_begin in windows.get(recording.account_id, default)
+    ]
+    complete = [recording for recording in begun if recording.call_end in windows.get(recording.account_id, default)]
+    return sorted(complete or begun, key=lambda recording: (recording.call_begin, recording.call_end))
 
 
-def _parse_window(ask: GetRecordFileUrlFromObs, zone: ZoneInfo) -> TimeWindow:
-    """With a version times are in the account's zone, without one in UTC (D0813)."""
-    return parse_time_range(ask.beginTime, ask.endTime, zone if ask.version else UTC, days=MAX_PERIOD_DAYS)
+def _parse_window(body: GetRecordFileUrlFromObs, zone: ZoneInfo) -> TimeWindow:
+    """Parse the period: in the account's zone if the request has a version, else in UTC (D0813)."""
+    return parse_time_range(body.beginTime, body.endTime, zone if body.version else UTC, days=MAX_PERIOD_DAYS)
 
 
-async def _build_url(here: WebContext, caller: ApiClient, request: Request, recording: Recording) -> str:
-    if presigned := await asyncio.to_thread(_presign, here, recording.blob):
+async def _build_url(context: WebContext, client: ApiClient, request: Request, recording: Recording) -> str:
+    if presigned := await asyncio.to_thread(_presign, context, recording.blob):
         return presigned
-    expires = int(here.now().timestamp()) + here.settings.obs_url_seconds
-    base = here.settings.public_url.rstrip("/") or request.get_origin(here.settings.trusted_proxies)
-    return base + signed_url.build_signed_url(caller.app.id, recording.file_name, expires, here.url_signing_keys[0])
+    expires = int(context.now().timestamp()) + context.settings.obs_url_seconds
+    base = context.settings.public_url.rstrip("/") or request.get_origin(context.settings.trusted_proxies)
+    return base + signed_url.build_signed_url(client.app.id, recording.file_name, expires, context.url_signing_keys[0])
 
 
-def _presign(here: WebContext, kept: BlobRef) -> str | None:
-    """A URL of the bytes' own store, which then need not pass through here; None where the store makes none."""
+def _presign(context: WebContext, blob: BlobRef) -> str | None:
+    """Return a URL at the blob's own location, so that its bytes need not pass through ccfs; None if it cannot presign."""
     try:
-        location = here.locations.get(kept.location_id)
+        location = context.locations.get(blob.location_id)
         if isinstance(location, SupportsPresign):
-            return location.presigned(kept.key, here.settings.obs_url_seconds)
+            return location.presign(blob.key, context.settings.obs_url_seconds)
     except OSError as error:
         raise FileUnavailable from error
     return None

@@ -15,61 +15,58 @@ from ccfs.protocol import file_names
 from ccfs.protocol.requests import DownloadRecord, DownloadRecordFile
 from ccfs.web.context import ApiClient, WebContext
 from ccfs.web.request import Request
-from ccfs.web.responses.types import BlobResponse, Response, build_zip_response
+from ccfs.web.responses.build import build_recording_response, build_zip_response
+from ccfs.web.responses.types import BlobResponse, Response
 
 T = TypeVar("T")
 
 
 async def download_record_file(
-    here: WebContext, caller: ApiClient, _request: Request, ask: DownloadRecordFile
+    context: WebContext, client: ApiClient, _request: Request, body: DownloadRecordFile
 ) -> Response:
-    """One recording by its index name or its original name; the manual's own sample asks for a voice message here."""
-    found = await _look_up_by_name(here, caller, ask.fileName, recordings.find_file_by_name)
-    if found is None:
-        return await voice_files.download_voice_message(here, caller, file_names.canonicalise_name(ask.fileName), None)
-    file_name, kept = found
-    return BlobResponse(blob=kept, name=_base_name(file_name))
+    """Return one recording by its index name or original name. The manual's own sample requests a voice message."""
+    row = await _look_up_by_name(context, client, body.fileName, recordings.find_file_by_name)
+    if row is None:
+        name = file_names.canonicalise_name(body.fileName)
+        return await voice_files.download_voice_message(context, client, name, None)
+    file_name, blob = row
+    return BlobResponse(blob=blob, name=_base_name(file_name))
 
 
-async def download_record(here: WebContext, caller: ApiClient, _request: Request, ask: DownloadRecord) -> Response:
-    """One recording by original name, or all of a call: one as it is, several as a zip."""
-    if ask.fileName is None and ask.callId is None:
+async def download_record(context: WebContext, client: ApiClient, _request: Request, body: DownloadRecord) -> Response:
+    """Return one recording by original name, or those of a call: one as it is, several as a zip."""
+    if body.fileName is None and body.callId is None:
         raise NullParameter("fileName")
-    found = await _list_by_call(here, caller, ask.callId) if ask.fileName is None else []
-    if ask.fileName is not None:
-        recording = await find_recording(here, caller, ask.fileName)
-        found = [recording] if recording and ask.callId in (None, recording.call_id) else []
-    found = [recording for recording in found if ask.ccId in (None, recording.cc_id)]
-    if not found:
+    matches = await _list_by_call(context, client, body.callId) if body.fileName is None else []
+    if body.fileName is not None:
+        recording = await find_recording(context, client, body.fileName)
+        matches = [recording] if recording and body.callId in (None, recording.call_id) else []
+    matches = [recording for recording in matches if body.ccId in (None, recording.cc_id)]
+    if not matches:
         raise NoData
-    if len(found) == 1:
-        return build_recording_response(found[0])
-    members = [(recording.blob, _build_member(recording, number)) for number, recording in enumerate(found, 1)]
-    return build_zip_response(members, f"{found[0].call_id}.zip")
+    if len(matches) == 1:
+        return build_recording_response(matches[0])
+    members = [(recording.blob, _build_member(recording, number)) for number, recording in enumerate(matches, 1)]
+    return build_zip_response(context.replicas, members, f"{matches[0].call_id}.zip")
 
 
-async def find_recording(here: WebContext, caller: ApiClient, name: str) -> Recording | None:
-    """The caller's recording of that name; raises WrongDate where no recording can have it."""
-    return await _look_up_by_name(here, caller, name, recordings.find_by_name)
+async def find_recording(context: WebContext, client: ApiClient, name: str) -> Recording | None:
+    """Return the client's recording of that name; raise InvalidDate if no recording can have the name."""
+    return await _look_up_by_name(context, client, name, recordings.find_by_name)
 
 
 async def _look_up_by_name(
-    here: WebContext, caller: ApiClient, name: str, question: Callable[[Connection, App, str], T | None]
+    context: WebContext, client: ApiClient, name: str, query: Callable[[Connection, App, str], T | None]
 ) -> T | None:
     name = file_names.canonicalise_name(name)
-    found = await here.query(lambda connection: question(connection, caller.app, name))
-    if found is None and file_names.has_invalid_date(name):
+    row = await context.query(lambda connection: query(connection, client.app, name))
+    if row is None and file_names.has_invalid_date(name):
         raise InvalidDate
-    return found
+    return row
 
 
-async def _list_by_call(here: WebContext, caller: ApiClient, call_id: str | None) -> list[Recording]:
-    return await here.query(lambda connection: recordings.list_by_call(connection, caller.app, call_id or ""))
-
-
-def build_recording_response(recording: Recording) -> BlobResponse:
-    """The recording's bytes, to be saved under the last part of its index name."""
-    return BlobResponse(blob=recording.blob, name=_base_name(recording.file_name))
+async def _list_by_call(context: WebContext, client: ApiClient, call_id: str | None) -> list[Recording]:
+    return await context.query(lambda connection: recordings.list_by_call(connection, client.app, call_id or ""))
 
 
 def _base_name(name: str) -> str:
@@ -77,7 +74,7 @@ def _base_name(name: str) -> str:
 
 
 def _build_member(recording: Recording, number: int) -> ZipMember:
-    """A member named in order of begin; its time stamp is in UTC, for a zip has no zone."""
-    kept = recording.blob
+    """Return a member named in order of begin. Its time stamp is in UTC, because a zip has no zone."""
+    blob = recording.blob
     name = f"{number}_{_base_name(recording.file_name)}"
-    return ZipMember(name=name, size=kept.size, crc32=kept.crc32, modified=recording.call_begin)
+    return ZipMember(name=name, size=blob.size, crc32=blob.crc32, modified=recording.call_begin)

@@ -1,4 +1,4 @@
-"""The period that an ask names, as a window of instants; what is wrong with it, as the interface's errors. Nothing else."""
+"""The period of a request as a window of instants, and its errors as those of the interface."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +16,10 @@ from ccfs.model.exports.time_window import (
 
 
 def parse_time_range(begin: str, end: str, zone: ZoneInfo, *, days: int) -> TimeWindow:
-    """The window from `beginTime` to `endTime`, both in it; raises WrongFormat, BeginAfterEnd or SpanTooWide."""
+    """Return the window from `beginTime` to `endTime`, both included.
+
+    Raise InvalidFormat, BeginAfterEnd or PeriodTooLong.
+    """
     first, last = _parse_time(begin, zone, "beginTime"), _parse_time(end, zone, "endTime")
     try:
         return build_window(first, last, zone, days=days)
@@ -24,15 +27,15 @@ def parse_time_range(begin: str, end: str, zone: ZoneInfo, *, days: int) -> Time
         raise errors.BeginAfterEnd from None
     except WindowTooWide:
         raise errors.PeriodTooLong(str(days)) from None
-    except InvalidTime:  # the second after it
+    except InvalidTime:  # the second after endTime is beyond the calendar
         raise errors.InvalidFormat("endTime") from None
 
 
 def _parse_time(value: str, zone: ZoneInfo, name: str) -> datetime:
-    """The time on the wall; refused by its name where the calendar has no such moment."""
+    """Return the local time; raise InvalidFormat with the field's name if the calendar has no such moment."""
     try:
-        wall_clock = parse_local(value)
-        to_utc(wall_clock, zone)
-        return wall_clock
+        local_time = parse_local(value)
+        to_utc(local_time, zone)
+        return local_time
     except InvalidTime:
         raise errors.InvalidFormat(name) from None

@@ -1,4 +1,4 @@
-"""Voice files: messages, intelligent-IVR recordings, and what third parties upload, fetch, hash and delete."""
+"""Voice files: voice messages, intelligent-IVR recordings, and files that third parties upload, download, hash and delete."""
 
 import asyncio
 import base64
@@ -31,113 +31,117 @@ _ALPHANUMERICS = string.ascii_letters + string.digits
 
 
 async def download_ivr_record_file(
-    here: WebContext, caller: ApiClient, request: Request, ask: requests.DownloadIVRRecordFile
+    context: WebContext, client: ApiClient, request: Request, body: requests.DownloadIVRRecordFile
 ) -> Response:
-    """A voice message by name."""
+    """Return a voice message by name."""
     location = requests.parse_integer(request.query_params, "locationId", required=False)
-    return await download_voice_message(here, caller, file_names.canonicalise_name(ask.fileName), location)
+    return await download_voice_message(context, client, file_names.canonicalise_name(body.fileName), location)
 
 
-async def download_voice_message(here: WebContext, caller: ApiClient, name: str, location: int | None) -> Response:
-    """The voice message of that name; raises NoFile."""
-    vdn = file_names.parse_ivr_message_vdn(name, here.settings.ivr_message_folder)
-    return _build_voice_file_response(await _find_voice_file(here, caller, name, vdn, location))
+async def download_voice_message(context: WebContext, client: ApiClient, name: str, location: int | None) -> Response:
+    """Return the voice message of that name; raise NoFile."""
+    vdn = file_names.parse_ivr_message_vdn(name, context.settings.ivr_message_folder)
+    return _build_voice_file_response(await _find_voice_file(context, client, name, vdn, location))
 
 
 async def download_oiap_record(
-    here: WebContext, caller: ApiClient, request: Request, ask: requests.DownloadOiapRecord
+    context: WebContext, client: ApiClient, request: Request, body: requests.DownloadOiapRecord
 ) -> Response:
-    """A recording of the intelligent IVR by name."""
-    name = file_names.canonicalise_name(ask.fileName)
+    """Return a recording of the intelligent IVR by name."""
+    name = file_names.canonicalise_name(body.fileName)
     location = requests.parse_integer(request.query_params, "locationId", required=False)
     return _build_voice_file_response(
-        await _find_voice_file(here, caller, name, file_names.parse_oiap_record_vdn(name), location)
+        await _find_voice_file(context, client, name, file_names.parse_oiap_record_vdn(name), location)
     )
 
 
 async def download_file(
-    here: WebContext, caller: ApiClient, _request: Request, ask: requests.IvrDownloadFile
+    context: WebContext, client: ApiClient, _request: Request, body: requests.IvrDownloadFile
 ) -> Response:
-    """A voice file by path, or the only one of a folder; both must match the download path rule."""
-    name = file_names.canonicalise_name(ask.filePath)
-    vdn = file_names.vdn_from_path_rules(name, here.settings.download_path_rule)
+    """Return a voice file by path, or the only one in a folder. Either path must match the download path rule."""
+    name = file_names.canonicalise_name(body.filePath)
+    vdn = file_names.vdn_from_path_rules(name, context.settings.download_path_rule)
     if vdn is None:
         raise PathNotAllowed("filePath")
-    if ask.mode != FOLDER_MODE:
-        return _build_voice_file_response(await _find_voice_file(here, caller, name, vdn, None))
-    found = await here.query(lambda connection: voice_files.find_in_folder(connection, caller.app, name))
-    if not caller.owns_vdn(vdn) or len(found) != 1:
+    if body.mode != FOLDER_MODE:
+        return _build_voice_file_response(await _find_voice_file(context, client, name, vdn, None))
+    files = await context.query(lambda connection: voice_files.find_in_folder(connection, client.app, name))
+    if not client.owns_vdn(vdn) or len(files) != 1:
         raise NotExactlyOneFile
-    return _build_voice_file_response(found[0])
+    return _build_voice_file_response(files[0])
 
 
-async def upload_file(here: WebContext, caller: ApiClient, request: Request, ask: requests.IvrUploadFile) -> Response:
-    """Keep a voice file; its new name and the locations that have it."""
+async def upload_file(
+    context: WebContext, client: ApiClient, request: Request, body: requests.IvrUploadFile
+) -> Response:
+    """Store a voice file; return its new name and the locations that have it."""
     vdn_id = requests.parse_integer(request.query_params, "vdnId", required=True)
-    if not caller.owns_vdn(vdn_id):
+    if not client.owns_vdn(vdn_id):
         raise NoFile
     assert vdn_id is not None
-    data = await asyncio.to_thread(_decode_upload, ask.data, here.settings.upload_limit_mb << 20)
-    now = here.now()
+    audio = await asyncio.to_thread(_decode_upload, body.data, context.settings.upload_limit_mb << 20)
+    now = context.now()
     random8 = "".join(secrets.choice(_ALPHANUMERICS) for _ in range(8))
-    name = file_names.build_upload_name(here.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
-    key = f"{caller.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
+    name = file_names.build_upload_name(context.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
+    key = f"{client.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
     try:
-        kept = await asyncio.to_thread(here.primary_location.write, key, [data])
+        blob = await asyncio.to_thread(context.primary_location.write, key, [audio])
     except OSError as error:
         raise FileUnavailable from error
-    file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=kept, created_at=now)
-    await here.transaction(lambda connection: voice_files.add(connection, caller.app, file))
-    answer = {"fileName": name, "locationId": [kept.location_id]}
-    return BytesResponse(body=responses.build_success(answer, legacy_response=False))
+    file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=blob, created_at=now)
+    await context.transaction(lambda connection: voice_files.add(connection, client.app, file))
+    data = {"fileName": name, "locationId": [blob.location_id]}
+    return BytesResponse(body=responses.build_success(data, legacy_response=False))
 
 
-async def get_file_hash(here: WebContext, caller: ApiClient, _request: Request, ask: requests.IvrFile) -> Response:
-    """The hash of an uploaded file. The manual names neither field nor algorithm; see wire/README.md."""
-    file = await _find_uploaded_file(here, caller, ask)
-    algorithm = here.settings.file_hash
-    digest = file.blob.sha256 if algorithm == "sha256" else await asyncio.to_thread(_hash_blob, here, file, algorithm)
-    answer = {"fileHash": digest, "hash": digest, "algorithm": algorithm}
-    return BytesResponse(body=responses.build_success(answer, legacy_response=False))
+async def get_file_hash(context: WebContext, client: ApiClient, _request: Request, body: requests.IvrFile) -> Response:
+    """Return the hash of an uploaded file. The manual names neither field nor algorithm: see protocol/README.md."""
+    file = await _find_uploaded_file(context, client, body)
+    algorithm = context.settings.file_hash
+    digest = (
+        file.blob.sha256 if algorithm == "sha256" else await asyncio.to_thread(_hash_blob, context, file, algorithm)
+    )
+    data = {"fileHash": digest, "hash": digest, "algorithm": algorithm}
+    return BytesResponse(body=responses.build_success(data, legacy_response=False))
 
 
-async def delete_file(here: WebContext, caller: ApiClient, _request: Request, ask: requests.IvrFile) -> Response:
-    """Delete an uploaded file. Once answered it is never served again; its bytes go right after the row's mark."""
-    file = await _find_uploaded_file(here, caller, ask)
-    now = here.now()
-    if not await here.transaction(lambda connection: voice_files.mark_deleted(connection, caller.app, file, now)):
+async def delete_file(context: WebContext, client: ApiClient, _request: Request, body: requests.IvrFile) -> Response:
+    """Delete an uploaded file. It is never served after the response; its bytes are deleted once its row is marked."""
+    file = await _find_uploaded_file(context, client, body)
+    now = context.now()
+    if not await context.transaction(lambda connection: voice_files.mark_deleted(connection, client.app, file, now)):
         raise NoFile
     try:
-        await asyncio.to_thread(here.locations[file.blob.location_id].delete, file.blob.key)
-        await here.transaction(lambda connection: voice_files.delete_row(connection, caller.app, file))
+        await asyncio.to_thread(context.locations[file.blob.location_id].delete, file.blob.key)
+        await context.transaction(lambda connection: voice_files.delete_row(connection, client.app, file))
     except (KeyError, OSError, FileUnavailable):
-        pass  # the mark stands: the work loop tries again until the bytes are gone
+        pass  # the row stays marked: a worker retries until the bytes are deleted
     return BytesResponse(body=responses.build_success("", legacy_response=False, text="operate success"))
 
 
 async def _find_voice_file(
-    here: WebContext, caller: ApiClient, name: str, vdn: int | None, location: int | None
+    context: WebContext, client: ApiClient, name: str, vdn: int | None, location: int | None
 ) -> VoiceFile:
-    """The caller's voice file; NoFile alike for absent, foreign, of another shape, or not at that location."""
-    if not caller.owns_vdn(vdn):
+    """Return the client's voice file; raise NoFile alike if it is absent, another app's, malformed, or not at that location."""
+    if not client.owns_vdn(vdn):
         raise NoFile
-    file = await here.query(lambda connection: voice_files.find_by_name(connection, caller.app, name))
+    file = await context.query(lambda connection: voice_files.find_by_name(connection, client.app, name))
     if file is None or not file.matches_location(location):
         raise NoFile
     return file
 
 
-async def _find_uploaded_file(here: WebContext, caller: ApiClient, ask: requests.IvrFile) -> VoiceFile:
-    name = file_names.canonicalise_name(ask.fileName)
-    vdn = file_names.vdn_from_path_rules(name, here.settings.upload_path_rule)
+async def _find_uploaded_file(context: WebContext, client: ApiClient, body: requests.IvrFile) -> VoiceFile:
+    name = file_names.canonicalise_name(body.fileName)
+    vdn = file_names.vdn_from_path_rules(name, context.settings.upload_path_rule)
     if vdn is None:
         raise PathNotAllowed("fileName")
-    location = requests.parse_integer({"locationId": ask.locationId or ""}, "locationId", required=False)
-    return await _find_voice_file(here, caller, name, vdn, location)
+    location = requests.parse_integer({"locationId": body.locationId or ""}, "locationId", required=False)
+    return await _find_voice_file(context, client, name, vdn, location)
 
 
 def _decode_upload(data: str, limit: int) -> bytes:
-    """The WAV in the base64 text; raises TooLarge, WrongFormat or NotUploadAudio."""
+    """Return the WAV in the base64 text; raise RequestTooLarge, InvalidFormat or InvalidUploadAudio."""
     data = "".join(data.split())
     if len(data) * 3 // 4 > limit + 2:
         raise RequestTooLarge(f"{limit >> 20} MB")
@@ -154,13 +158,12 @@ def _decode_upload(data: str, limit: int) -> bytes:
     return audio
 
 
-def _hash_blob(here: WebContext, file: VoiceFile, algorithm: str) -> str:
+def _hash_blob(context: WebContext, file: VoiceFile, algorithm: str) -> str:
     digest = hashlib.new(algorithm)
     try:
-        kept = file.blob if here.replicas.is_available(file.blob) else here.replicas.find(file.blob) or file.blob
-        for chunk in here.locations[kept.location_id].read(kept.key):
+        for chunk in context.replicas.read(file.blob):
             digest.update(chunk)
-    except (KeyError, BlobNotFound, OSError) as error:
+    except (BlobNotFound, OSError) as error:
         raise FileUnavailable from error
     return digest.hexdigest()
 

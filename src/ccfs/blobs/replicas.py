@@ -1,63 +1,142 @@
-"""The same bytes in another location, for when those that a row names cannot be had: a copy that a move left, or that an
-operator made of a whole disk or bucket. Keys are the same everywhere, so a copy is found by its key, and proved by its hash.
+"""Reading stored bytes from wherever they are: the location that the row names, or a replica in another location.
+
+Replicas are left by moves, or made by operators who copied a whole disk or bucket. Keys are the same in every location, so
+a replica is found by its key and verified by its hash.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationKind
 
-_MAX_VERIFIED = 10_000  # copies that are remembered: a player asks for many ranges of one
+T = TypeVar("T")
+
+_MAX_VERIFIED = 10_000  # replicas whose hash is remembered: a player requests many ranges of one recording
 _KIND_ORDER = (LocationKind.DISK, LocationKind.S3, LocationKind.PEER)
 
 
+def try_with_replica(
+    blob: BlobRef, action: Callable[[BlobRef], T], find_replica: Callable[[BlobRef], BlobRef | None]
+) -> T:
+    """Return what `action` returns for the blob, or for a replica if that raises BlobNotFound, KeyError or OSError.
+
+    Raise the error of the blob itself if it has no replica.
+    """
+    try:
+        return action(blob)
+    except (BlobNotFound, KeyError, OSError):
+        replica = find_replica(blob)
+        if replica is None:
+            raise
+    return action(replica)
+
+
 class Replicas:
-    """Finds copies. For any thread."""
+    """The policy of reading a blob: from the row's location first, then from a verified replica. Thread-safe."""
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
         self._verified: dict[tuple[str, str, str], None] = {}
 
-    def is_available(self, kept: BlobRef) -> bool:
-        """Whether the bytes are where the row says, as far as their size tells."""
-        return self._get_size(kept) == kept.size
+    def is_available(self, blob: BlobRef) -> bool:
+        """Return whether the location has bytes of the recorded size under the key."""
+        return self._get_size(blob) == blob.size
 
-    def find(self, kept: BlobRef) -> BlobRef | None:
-        """The same bytes in another location; each copy is read once before it is believed."""
-        return next((copy for copy in self._iter_candidates(kept) if self._is_verified(copy)), None)
+    def has_replica(self, blob: BlobRef) -> bool:
+        """Return whether another location has bytes of that key and size, verified or not."""
+        return next(self._iter_candidates(blob), None) is not None
 
-    def has_replica(self, kept: BlobRef) -> bool:
-        """Whether another location has bytes of that key and size."""
-        return next(self._iter_candidates(kept), None) is not None
+    def find(self, blob: BlobRef) -> BlobRef | None:
+        """Return the same bytes in another location. Each replica is read and hashed once before it is trusted."""
+        if not blob.sha256:
+            return None
+        return next((replica for replica in self._iter_candidates(blob) if self._is_verified(replica)), None)
 
-    def _iter_candidates(self, kept: BlobRef) -> Iterator[BlobRef]:
-        places = self._locations.get_configs()
-        others = [place for place in places.values() if place.id != kept.location_id]
-        for place in sorted(others, key=lambda one: (not self._locations.is_local(one), _KIND_ORDER.index(one.kind))):
-            copy = replace(kept, location_id=place.id)
-            if self.is_available(copy):
-                yield copy
+    def resolve(self, blob: BlobRef) -> BlobRef:
+        """Return the blob if its bytes have the recorded size, else a replica; raise BlobNotFound without either."""
+        for source in self._iter_sources(blob):
+            if self.is_available(source):
+                return source
+        raise BlobNotFound(blob.key)
 
-    def _get_size(self, kept: BlobRef) -> int:
+    def read(
+        self,
+        blob: BlobRef,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        reload: Callable[[], BlobRef] | None = None,
+        check_size: bool = True,
+    ) -> Iterator[bytes]:
+        """Yield the bytes [start, end). A source that fails midway is continued from the next one.
+
+        `reload` returns the row's reference of now: it is tried before replicas, because a move may have changed it. Without
+        `check_size`, only the length of what was read is checked: one request less. Raise BlobNotFound or OSError once
+        no source is left, if need be after some of the bytes.
+        """
+        position, end = start, blob.size if end is None else end
+        error: Exception = BlobNotFound(blob.key)
+        for source in self._iter_sources(blob, reload):
+            if check_size and not self.is_available(source):
+                continue
+            try:
+                for chunk in self._read_exactly(source, position, end):
+                    position += len(chunk)
+                    yield chunk
+                return
+            except (BlobNotFound, KeyError, OSError) as failure:
+                error = failure
+        raise BlobNotFound(blob.key) if isinstance(error, KeyError) else error
+
+    def _iter_sources(self, blob: BlobRef, reload: Callable[[], BlobRef] | None = None) -> Iterator[BlobRef]:
+        yield blob
+        if reload is not None and (reloaded := reload()) != blob:
+            yield (blob := reloaded)
+        if replica := self.find(blob):
+            yield replica
+
+    def _read_exactly(self, blob: BlobRef, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes [start, end); raise BlobNotFound if the stored bytes end too early or too late."""
+        left = end - start
+        open_end = None if end == blob.size else end  # so that excess bytes are noticed
+        for chunk in self._locations[blob.location_id].read(blob.key, start, open_end):
+            left -= len(chunk)
+            if left < 0:
+                break
+            yield chunk
+        if left:
+            raise BlobNotFound(blob.key)
+
+    def _iter_candidates(self, blob: BlobRef) -> Iterator[BlobRef]:
+        others = [config for config in self._locations.get_configs().values() if config.id != blob.location_id]
+        for config in sorted(
+            others, key=lambda other: (not self._locations.is_local(other), _KIND_ORDER.index(other.kind))
+        ):
+            replica = replace(blob, location_id=config.id)
+            if self.is_available(replica):
+                yield replica
+
+    def _get_size(self, blob: BlobRef) -> int:
         with suppress(KeyError, BlobNotFound, OSError):
-            return self._locations[kept.location_id].get_size(kept.key)
+            return self._locations[blob.location_id].get_size(blob.key)
         return -1
 
-    def _is_verified(self, copy: BlobRef) -> bool:
-        name = (copy.location_id, copy.key, copy.sha256)
+    def _is_verified(self, replica: BlobRef) -> bool:
+        name = (replica.location_id, replica.key, replica.sha256)
         if name not in self._verified:
             digest = hashlib.sha256()
             try:
-                for chunk in self._locations[copy.location_id].read(copy.key):
+                for chunk in self._locations[replica.location_id].read(replica.key):
                     digest.update(chunk)
             except (BlobNotFound, OSError):
                 return False
-            if digest.hexdigest() != copy.sha256:
+            if digest.hexdigest() != replica.sha256:
                 return False
             if len(self._verified) >= _MAX_VERIFIED:
                 self._verified.clear()

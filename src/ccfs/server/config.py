@@ -1,5 +1,4 @@
-"""Settings become the terms on which others are dealt with: peers, S3 services, receivers of
-callbacks, the provider of single sign-on. Nothing is opened here."""
+"""Settings as configuration of what the node talks to: peers, S3 services, callback receivers, the OpenID Connect provider."""
 
 import ssl
 from collections.abc import Callable
@@ -14,22 +13,22 @@ from ccfs.settings import Settings
 
 
 def build_peer_config(settings: Settings, key: bytes, now: Callable[[], datetime]) -> peer.PeerConfig:
-    """How other nodes are asked for bytes; `key` is for tickets."""
-    trust = ssl.create_default_context()
+    """Return the configuration of requests to other nodes; `key` signs their tokens."""
+    ssl_context = ssl.create_default_context()
     if settings.peer_ca_file:
-        trust.load_verify_locations(settings.peer_ca_file)
+        ssl_context.load_verify_locations(settings.peer_ca_file)
     return peer.PeerConfig(
         key=key,
         now=now,
         connect_seconds=settings.peer_connect_seconds,
         read_seconds=settings.peer_read_seconds,
         cooldown_seconds=settings.peer_cooldown_seconds,
-        ssl_context=trust,
+        ssl_context=ssl_context,
     )
 
 
 def build_s3_config(settings: Settings) -> s3.S3Config:
-    """How S3 services are asked; raises Misuse if the CA file cannot be read."""
+    """Return the configuration of S3 clients; raise OperatorError if the CA file cannot be read."""
     try:
         ca = Path(settings.s3_ca_file).read_bytes() if settings.s3_ca_file else b""
     except OSError as error:
@@ -45,7 +44,7 @@ def build_s3_config(settings: Settings) -> s3.S3Config:
 
 
 def build_retry_schedule(settings: Settings) -> RetrySchedule:
-    """When a callback that failed is sent again, and how often."""
+    """Return when and how often a failed callback is retried."""
     return RetrySchedule(
         interval=timedelta(seconds=settings.callback_retry_seconds),
         max_attempts=settings.callback_max_attempts,
@@ -54,16 +53,16 @@ def build_retry_schedule(settings: Settings) -> RetrySchedule:
 
 
 def build_oidc_config(settings: Settings) -> oidc_config.OidcConfig | None:
-    """What was agreed with the provider of single sign-on; None where there is none."""
+    """Return the configuration of the OpenID Connect client; None if no provider is configured."""
     if not (settings.console and settings.oidc_issuer):
         return None
-    home = settings.console_url.rstrip("/").removesuffix("/console") + "/console"
+    console_url = settings.console_url.rstrip("/").removesuffix("/console") + "/console"
     return oidc_config.OidcConfig(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret,
         scopes=settings.oidc_scopes,
-        redirect_uri=f"{home}/oidc/back",
-        post_logout_redirect_uri=f"{home}/login",
+        redirect_uri=f"{console_url}/oidc/callback",
+        post_logout_redirect_uri=f"{console_url}/login",
         ca_file=settings.oidc_ca_file,
     )

@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics: what a load balancer and a monitoring system ask."""
+"""/healthz, /readyz and /metrics, for load balancers and monitoring systems."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.system import nodes
 from ccfs.db.tenant import bulk_downloads, deliveries, exports, ingest_state
-from ccfs.model.bulk.bulk_download import BulkDownloadState as SelectionState
+from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
 from ccfs.model.exports.export import ExportState
@@ -19,53 +19,54 @@ from ccfs.web.request import Request
 from ccfs.web.responses.types import BytesResponse, Response
 
 
-async def get_health(_here: WebContext, _request: Request) -> Response:
-    """The process lives."""
+async def get_health(_context: WebContext, _request: Request) -> Response:
+    """Return 200: the process lives."""
     return BytesResponse(body=b'{"status":"ok"}', content_type="application/json")
 
 
-async def get_readiness(here: WebContext, _request: Request) -> Response:
-    """The process can serve, and the operator wants it to: 200; else 503 and why not."""
-    hindrance = await here.readiness.get_not_ready_reason()
-    body = json.dumps({"status": hindrance or "ready"}, separators=(",", ":")).encode()
-    return BytesResponse(body=body, content_type="application/json", status=503 if hindrance else 200)
+async def get_readiness(context: WebContext, _request: Request) -> Response:
+    """Return 200 if the process can serve and its node is not draining, else 503 with the reason."""
+    reason = await context.readiness.get_not_ready_reason()
+    body = json.dumps({"status": reason or "ready"}, separators=(",", ":")).encode()
+    return BytesResponse(body=body, content_type="application/json", status=503 if reason else 200)
 
 
-async def get_metrics(here: WebContext, _request: Request) -> Response:
-    """Counters in Prometheus' text form; of all web processes of this node, where it has several."""
-    with suppress(FileUnavailable):  # the counters of this process are worth having without the database's
-        await _update_gauges(here, here.now())
-    registry: CollectorRegistry = here.metrics.registry
+async def get_metrics(context: WebContext, _request: Request) -> Response:
+    """Return the metrics of all web processes of this node in Prometheus' text format."""
+    with suppress(FileUnavailable):  # without the database, the metrics of the process itself are still useful
+        await _update_gauges(context, context.now())
+    registry: CollectorRegistry = context.metrics.registry
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return BytesResponse(body=generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-async def _update_gauges(here: WebContext, now: datetime) -> None:
-    state = await here.query(ingest_state.count_totals)
-    here.metrics.rejected_lines.set(state.rejected)
-    here.metrics.expected_recordings.labels(state="waiting").set(state.expected)
-    here.metrics.expected_recordings.labels(state="missing").set(state.missing)
-    await _update_job_gauges(here, now)
-    patience = timedelta(seconds=here.settings.node_timeout_seconds)
-    for node, count in (await here.query(lambda connection: nodes.count_by_state(connection, patience))).items():
-        here.metrics.nodes.labels(state=node).set(count)
-    here.metrics.ssl_trust_all.set(int(here.settings.ssl_trust_all))
-    if state.last_read_at:
-        here.metrics.ingest_lag.set((now - state.last_read_at).total_seconds())
+async def _update_gauges(context: WebContext, now: datetime) -> None:
+    totals = await context.query(ingest_state.count_totals)
+    context.metrics.rejected_lines.set(totals.rejected)
+    context.metrics.expected_recordings.labels(state="waiting").set(totals.expected)
+    context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
+    await _update_job_gauges(context, now)
+    timeout = timedelta(seconds=context.settings.node_timeout_seconds)
+    node_counts = await context.query(lambda connection: nodes.count_by_state(connection, timeout))
+    for state, count in node_counts.items():
+        context.metrics.nodes.labels(state=state).set(count)
+    context.metrics.ssl_trust_all.set(int(context.settings.ssl_trust_all))
+    if totals.last_read_at:
+        context.metrics.ingest_lag.set((now - totals.last_read_at).total_seconds())
 
 
-async def _update_job_gauges(here: WebContext, now: datetime) -> None:
-    """What is made for those who asked for it, and its announcements."""
-    made, announced = await here.query(exports.count_by_state), await here.query(deliveries.count_by_state)
-    taken = await here.query(bulk_downloads.count_by_state)
-    for export in ExportState:
-        here.metrics.exports.labels(state=export).set(made.get(export, 0))
-    for delivery in DeliveryState:
-        here.metrics.deliveries.labels(state=delivery).set(announced.get(delivery, 0))
-    for selection in SelectionState:
-        here.metrics.bulk_downloads.labels(state=selection).set(taken.get(selection, 0))
-    for of, oldest in (("exports", exports.find_oldest_due), ("selections", bulk_downloads.find_oldest_due)):
-        since = await here.query(oldest)
-        here.metrics.oldest_due.labels(of=of).set(max(0.0, (now - since).total_seconds()) if since else 0)
+async def _update_job_gauges(context: WebContext, now: datetime) -> None:
+    export_counts = await context.query(exports.count_by_state)
+    delivery_counts = await context.query(deliveries.count_by_state)
+    bulk_counts = await context.query(bulk_downloads.count_by_state)
+    for export_state in ExportState:
+        context.metrics.exports.labels(state=export_state).set(export_counts.get(export_state, 0))
+    for delivery_state in DeliveryState:
+        context.metrics.deliveries.labels(state=delivery_state).set(delivery_counts.get(delivery_state, 0))
+    for bulk_state in BulkDownloadState:
+        context.metrics.bulk_downloads.labels(state=bulk_state).set(bulk_counts.get(bulk_state, 0))
+    for job, find_oldest in (("exports", exports.find_oldest_due), ("bulk_downloads", bulk_downloads.find_oldest_due)):
+        oldest = await context.query(find_oldest)
+        context.metrics.oldest_due.labels(job=job).set(max(0.0, (now - oldest).total_seconds()) if oldest else 0)

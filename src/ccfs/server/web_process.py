@@ -1,4 +1,4 @@
-"""A web process: its RSGI application from a node's parts, and its end. The process of the node itself is cli/serve.py's."""
+"""A web process: composition of its RSGI application from a node's parts. cli/serve.py starts the processes of a node."""
 
 import gc
 import multiprocessing.connection
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from ccfs import logs, settings
+from ccfs.console.context import ConsoleContext
 from ccfs.console.login.oidc_config import OidcConfig
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
-from ccfs.web.context import WebContext
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.transcode_pool import TranscodePool
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def create_web_app() -> WebApp:
-    """What each web process of Granian makes first; its settings are in the environment."""
+    """Return the application of a Granian web process, from the settings in its environment."""
     logs.configure_logging()
     _exit_with_parent()
-    gc.freeze()  # what was imported is no garbage: no search for some looks at it again, while somebody waits or at the end
+    gc.freeze()  # imported objects are never garbage: keep collections, and the exit, from scanning them
     return build_web_app(Node(settings.load_settings()))
 
 
 def build_web_app(node: Node) -> WebApp:
-    """The RSGI application."""
-    agreed = config.build_oidc_config(node.settings)
+    """Return the RSGI application."""
+    oidc = config.build_oidc_config(node.settings)
     return WebApp(
-        WebContext(
+        ConsoleContext(
             settings=node.settings,
             database=node.database,
             tenant_cache=node.tenant_cache,
@@ -48,24 +48,26 @@ def build_web_app(node: Node) -> WebApp:
             readiness=Readiness(node.database, node.primary_location, node.id),
             secret_box=node.secret_box,
             transcode_pool=TranscodePool(node.settings.transcode_workers),
-            oidc_client=_build_oidc_client(agreed) if agreed else None,
+            oidc_client=_build_oidc_client(oidc) if oidc else None,
         )
     )
 
 
-def _build_oidc_client(agreed: OidcConfig) -> "OidcClient":
-    from ccfs.console.login.oidc_client import OidcClient  # brings an HTTP client and JOSE: for who has single sign-on
+def _build_oidc_client(oidc: OidcConfig) -> "OidcClient":
+    from ccfs.console.login.oidc_client import (
+        OidcClient,
+    )  # imports an HTTP client and JOSE, only where OIDC is configured
 
-    return OidcClient(agreed)
+    return OidcClient(oidc)
 
 
 def _exit_with_parent() -> None:
-    """A web process whose node was killed does not serve on by itself: nobody would tell it to drain or end."""
+    """Exit when the node's main process is killed: nothing else would make this process drain or end."""
     parent = multiprocessing.parent_process()
 
-    def wait() -> None:
+    def exit_with_parent() -> None:
         if parent is not None:
             multiprocessing.connection.wait([parent.sentinel])
             os._exit(1)
 
-    threading.Thread(target=wait, name="parent", daemon=True).start()
+    threading.Thread(target=exit_with_parent, name="parent", daemon=True).start()

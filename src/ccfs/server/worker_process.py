@@ -1,4 +1,4 @@
-"""What takes time, from a node's parts: of the process that works, and of commands that do the same by hand."""
+"""Workers, composed from a node's parts: for the worker process, and for commands that run one by hand."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,12 +20,12 @@ from ccfs.workers.storage.mover import BlobMover
 
 
 def build_heartbeat(node: Node, address: str) -> Heartbeat:
-    """What tells the others that this node lives, and reaches them at `address`."""
+    """Return the heartbeat, which reports to other nodes that this one lives and is reachable at `address`."""
     return Heartbeat(node.database, node.build_node_record(address), node.liveness_timeout, utc_now)
 
 
 def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
-    """What sends callbacks."""
+    """Return the worker that sends callbacks."""
     of_deliveries = worker.DeliveryConfig(
         schedule=config.build_retry_schedule(node.settings),
         host_with_port=node.settings.callback_host_with_port,
@@ -56,7 +56,7 @@ def build_sender_directory(node: Node) -> Callable[[], Callable[[int], CallbackI
 
 
 def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:
-    """What makes exports; `ready` is called when one is."""
+    """Return the worker that generates exports; it calls `ready` after each."""
     shop = ExportDeps(
         database=node.database,
         primary_location=node.primary_location,
@@ -71,7 +71,7 @@ def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None])
 def build_mover(
     node: Node, is_stopped: Callable[[], bool], progress: Callable[[int], None] = lambda _done: None
 ) -> BlobMover:
-    """What moves bytes between locations."""
+    """Return the worker that moves blobs between locations."""
     return BlobMover(
         database=node.database,
         locations=node.locations,
@@ -84,14 +84,14 @@ def build_mover(
 
 
 def build_retention_job(node: Node) -> RetentionJob:
-    """What makes months ahead and lets old ones go."""
+    """Return the job that creates partitions ahead and deletes expired ones."""
     rows = node.settings.retention_months
     stay = retention.RetentionPolicy(row_months=rows, recording_months=node.settings.recording_retention_months or rows)
     return RetentionJob(node.database, stay, utc_now)
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:
-    """What gathers the recordings that people take along."""
+    """Return the worker that prepares bulk downloads."""
     desk = BulkWorkerDeps(
         database=node.database,
         locations=node.locations,

@@ -1,1 +1,1 @@
-"""Who is asking now: the only async code."""
+"""The HTTP toolkit of api and console: context, requests, responses, metrics, readiness, lock-out."""

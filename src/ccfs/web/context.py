@@ -1,10 +1,10 @@
-"""What every handler needs: this process's database, locations, settings, clock, counters. No handler lives here."""
+"""What every handler needs: this process's database, locations, settings, clock and metrics."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,46 +28,45 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebContext:
-    """This web process."""
+    """The parts of this web process."""
 
     settings: Settings
     database: Database
     tenant_cache: TenantCache
     locations: Locations
-    primary_location: Location  # takes new bytes
+    primary_location: Location  # stores new bytes
     now: Callable[[], datetime]
     metrics: WebMetrics
-    url_signing_keys: tuple[bytes, ...]  # sign our own URLs: the first signs, every one vouches
+    url_signing_keys: tuple[bytes, ...]  # of our own URLs: the first signs, each of them verifies
     replicas: Replicas
-    peer_keys: Sequence[bytes]  # by which other nodes are known
+    peer_keys: Sequence[bytes]  # authenticate other nodes
     readiness: Readiness
-    secret_box: SecretBox  # of secrets that the console makes
+    secret_box: SecretBox  # encrypts secrets that the console creates
     transcode_pool: TranscodePool
-    oidc_client: Any = None  # console.login.oidc_client.OidcClient, where single sign-on is configured
 
-    async def query(self, question: Callable[[Connection], T]) -> T:
-        """The answer of a short look-up. SQLite's costs less than a thread switch, so it is asked right here."""
+    async def query(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""
         if self.database.is_sqlite:
-            return _call_database(self.database.autocommit_read, question)
-        return await asyncio.to_thread(_call_database, self._run_query, question)
+            return _call_database(self.database.autocommit_read, query)
+        return await asyncio.to_thread(_call_database, self._run_query, query)
 
-    async def query_in_thread(self, question: Callable[[Connection], T]) -> T:
-        """The answer of a look-up of many rows: another thread asks, whatever the database."""
-        return await asyncio.to_thread(_call_database, self._run_query, question)
+    async def query_in_thread(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of a query of many rows, which runs in another thread on either database."""
+        return await asyncio.to_thread(_call_database, self._run_query, query)
 
     async def transaction(self, change: Callable[[Connection], T]) -> T:
-        """The answer of a change, committed. It waits for the disk, so another thread does it."""
+        """Return the result of a change, committed. It waits for the disk, so it runs in another thread."""
         return await asyncio.to_thread(_call_database, self._run_transaction, change)
 
     async def get_tenant_snapshot(self) -> TenantSnapshot:
-        """Tenancy as it is now, or was a moment ago."""
+        """Return the tenants as they are now, or were a moment ago."""
         if self.database.is_sqlite or not self.tenant_cache.is_stale:
             return _call_database(self.tenant_cache.get_snapshot, self.now())
         return await asyncio.to_thread(_call_database, self.tenant_cache.get_snapshot, self.now())
 
-    def _run_query(self, question: Callable[[Connection], T]) -> T:
+    def _run_query(self, query: Callable[[Connection], T]) -> T:
         with self.database.read_transaction() as connection:
-            return question(connection)
+            return query(connection)
 
     def _run_transaction(self, change: Callable[[Connection], T]) -> T:
         with self.database.write_transaction() as connection:
@@ -75,7 +74,7 @@ class WebContext:
 
 
 def _call_database(action: Callable[[A], T], argument: A) -> T:
-    """The action's answer; a database that does not give one is Unavailable."""
+    """Return what the action returns; raise FileUnavailable if the database fails."""
     try:
         return action(argument)
     except SQLAlchemyError as error:
@@ -84,11 +83,11 @@ def _call_database(action: Callable[[A], T], argument: A) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClient:
-    """Who asks, as the signature proved."""
+    """The app that a signed request proves."""
 
     app: App
     tenants: TenantSnapshot
 
     def owns_vdn(self, vdn_id: int | None) -> bool:
-        """Whether the VDN is one of the app's."""
+        """Return whether the VDN belongs to the app."""
         return vdn_id in self.tenants.vdns.get(self.app.id, {})

@@ -1,6 +1,6 @@
-"""Whether this process can serve: its database answers, its home location takes bytes, nobody drains its node.
+"""Readiness of a web process: its database responds, its primary location stores bytes, its node is not draining.
 
-Asked in a thread, one at a time: a disk that hangs costs one thread, however often a balancer asks.
+One check runs at a time, in a thread: a disk that hangs costs one thread, however often a load balancer asks.
 """
 
 import asyncio
@@ -15,45 +15,45 @@ from ccfs.db.engine import Database
 from ccfs.db.system import nodes
 from ccfs.model.node import NodeState
 
-CHECK_TIMEOUT_SECONDS = 3.0  # for all of it
-PROBE_MAX_AGE_SECONDS = 5.0  # a location that took bytes is believed for so long
+CHECK_TIMEOUT_SECONDS = 3.0  # of the whole check
+PROBE_MAX_AGE_SECONDS = 5.0  # how long a successful write counts
 
 
 class Readiness:
-    """One web process's."""
+    """The readiness of one web process."""
 
-    def __init__(self, database: Database, home: Location, node_id: str) -> None:
-        self._database, self._primary_location, self._node_id = database, home, node_id
-        self._probe_key = f"ready/{secrets.token_hex(8)}"  # of this process: others ask at the same time
+    def __init__(self, database: Database, primary_location: Location, node_id: str) -> None:
+        self._database, self._primary_location, self._node_id = database, primary_location, node_id
+        self._probe_key = f"ready/{secrets.token_hex(8)}"  # of this process: others probe at the same time
         self._last_write_at = float("-inf")
         self._check_task: asyncio.Task[str] | None = None
 
     async def get_not_ready_reason(self) -> str:
-        """Why it cannot serve, within PATIENCE_SECONDS; empty: it can."""
+        """Return why the process cannot serve, within CHECK_TIMEOUT_SECONDS; empty if it can."""
         if self._check_task is None or self._check_task.done():
             self._check_task = asyncio.create_task(asyncio.to_thread(self._check))
         try:
             return await asyncio.wait_for(asyncio.shield(self._check_task), CHECK_TIMEOUT_SECONDS)
         except TimeoutError:
-            return "database or home location is slow"
+            return "database or primary location is slow"
 
     def _check(self) -> str:
         try:
             with self._database.read_transaction() as connection:
                 node = nodes.find_by_id(connection, self._node_id)
         except SQLAlchemyError:
-            return "database does not answer"
+            return "database does not respond"
         if node and node.state is NodeState.DRAINING:
             return "draining"
-        return "" if self._is_writable() else "home location takes no bytes"
+        return "" if self._is_writable() else "primary location stores no bytes"
 
     def _is_writable(self) -> bool:
         if time.monotonic() - self._last_write_at < PROBE_MAX_AGE_SECONDS:
             return True
         with suppress(OSError):
             self._primary_location.write(self._probe_key, [self._node_id.encode()])
-            is_there = self._primary_location.get_size(self._probe_key) == len(self._node_id)
+            is_stored = self._primary_location.get_size(self._probe_key) == len(self._node_id)
             self._primary_location.delete(self._probe_key)
-            self._last_write_at = time.monotonic() if is_there else self._last_write_at
-            return is_there
+            self._last_write_at = time.monotonic() if is_stored else self._last_write_at
+            return is_stored
         return False

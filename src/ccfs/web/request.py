@@ -1,4 +1,4 @@
-"""One request as handlers see it: made from the server's scope, its body read to a limit. No rule of CC-FS lives here."""
+"""A request as handlers see it, built from the server's scope, and its body, read up to a limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from granian import rsgi
 from ccfs.model.errors import RequestTooLarge
 from ccfs.protocol.signature import parse_query
 
-ClientDisconnected: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client has left
+ClientDisconnected: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # the client disconnected
 Networks = tuple[IPv4Network | IPv6Network, ...]
-DRAIN_LIMIT_BYTES = 64 << 20  # bytes beyond the limit that are read before the answer
+DRAIN_LIMIT_BYTES = 64 << 20  # bytes beyond the limit that are read before the response is sent
 
 
 class RsgiScope(Protocol):
-    """The parts of Granian's RSGI scope that are read."""
+    """The used parts of Granian's RSGI scope."""
 
     method: str
     path: str
@@ -30,50 +30,50 @@ class RsgiScope(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked, without its body."""
+    """A request without its body."""
 
-    id: str  # names the request in logs and in the answer's X-Request-Id
+    id: str  # in logs and in the response's X-Request-Id
     method: str
     path: str
     query: str  # raw
     headers: Mapping[str, str]  # lower-case names
-    peer_address: str  # address and port of the other end of the connection
-    scheme: str = "http"  # of that connection: a proxy before us may speak another
+    peer_address: str  # address and port of the peer of the connection
+    scheme: str = "http"  # of that connection; a client of a proxy may use another
 
     @cached_property
     def query_params(self) -> dict[str, str]:
-        """The query's parameters, read as the signature reads them; the first of a repeated name counts."""
+        """The query's parameters, decoded as the signature decodes them; the first of a repeated name counts."""
         pairs = reversed(parse_query(self.query))
         return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """The request's cookies; of a repeated name the first."""
-        found: dict[str, str] = {}
+        """The request's cookies; the first of a repeated name counts."""
+        cookies: dict[str, str] = {}
         for part in self.headers.get("cookie", "").replace(",", ";").split(";"):
             name, _, value = part.strip().partition("=")
-            found.setdefault(name, value)
-        return found
+            cookies.setdefault(name, value)
+        return cookies
 
     def is_from(self, trusted: Networks) -> bool:
-        """Whether the other end of the connection is in one of the networks."""
+        """Return whether the peer of the connection is in one of the networks."""
         address = _parse_address(self.peer_address.rpartition(":")[0])
         return address is not None and _is_in_networks(address, trusted)
 
     def get_origin(self, trusted: Networks) -> str:
-        """Scheme and Host by which the client reached us; of the scheme, a trusted proxy's word counts."""
+        """Return the scheme and Host that the client used. A trusted proxy may report the scheme."""
         return f"{self._client_scheme(trusted)}://{self.headers.get('host', '')}"
 
     def is_secure(self, trusted: Networks) -> bool:
-        """Whether the client's own connection is TLS: ours, or as a trusted proxy says."""
+        """Return whether the client's connection is TLS, to us or, as a trusted proxy reports, to the proxy."""
         return self._client_scheme(trusted) == "https"
 
     def _client_scheme(self, trusted: Networks) -> str:
-        told = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-        return told if told in ("http", "https") and self.is_from(trusted) else self.scheme
+        forwarded = self.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        return forwarded if forwarded in ("http", "https") and self.is_from(trusted) else self.scheme
 
     def get_client_address(self, trusted: Networks) -> str:
-        """The client's address: the peer, or what trusted proxies say. Behind them, the last one that none vouches for.
+        """Return the client's address: the peer, or the last address that trusted proxies report and that is none of them.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
         """
@@ -81,10 +81,10 @@ class Request:
         if trusted:
             hops = self.headers.get("x-forwarded-for", "").split(",")
             while address is not None and hops and _is_in_networks(address, trusted):
-                further = _parse_address(hops.pop())
-                if further is None:
+                previous = _parse_address(hops.pop())
+                if previous is None:
                     break
-                address = further
+                address = previous
         return _format_client_address(address) if address else self.peer_address
 
 
@@ -108,7 +108,7 @@ def _is_in_networks(address: IPv4Address | IPv6Address, networks: Networks) -> b
 
 
 def build_request(scope: RsgiScope, request_id: str) -> Request:
-    """The request of a scope. HTTP/2 has no Host header: the authority stands for it."""
+    """Return the request of a scope. HTTP/2 has no Host header: its authority replaces it."""
     headers: dict[str, str] = {}
     for name, value in scope.headers.items():
         headers[name] = f"{headers[name]},{value}" if name in headers else value
@@ -126,9 +126,9 @@ def build_request(scope: RsgiScope, request_id: str) -> Request:
 
 
 async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
-    """The whole body; raises TooLarge if it is longer than `limit` bytes, ProtocolClosed if its sender leaves.
+    """Return the body; raise RequestTooLarge beyond `limit` bytes, ClientDisconnected if the client disconnects.
 
-    What is too large is read and dropped, to a point: most clients look for an answer only when all is sent.
+    A body that is too large is read and dropped, up to DRAIN_LIMIT_BYTES: most clients read the response after sending all.
     """
     announced = request.headers.get("content-length", "")
     length = int(announced) if announced.isdigit() else 0
@@ -137,25 +137,28 @@ async def read_body(request: Request, protocol: Any, limit: int) -> bytes:
         return body
     if length > limit + DRAIN_LIMIT_BYTES:
         raise RequestTooLarge(f"{limit} bytes")
-    pieces, size = [], 0
-    async for piece in protocol:
-        size += len(piece)
+    chunks, size = [], 0
+    async for chunk in protocol:
+        size += len(chunk)
         if size <= limit:
-            pieces.append(piece)
+            chunks.append(chunk)
         elif size > limit + DRAIN_LIMIT_BYTES:
             break
     if max(size, length) > limit:
         raise RequestTooLarge(f"{limit} bytes")
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
 async def drain_body(request: Request, protocol: Any, limit: int) -> None:
-    """Read and drop what nobody wants, to a point. Who is refused in the middle of sending sees a broken connection, and a
-    balancer takes that for a node that died: it would ask none of them any more, for anybody."""
+    """Read and drop the body of a rejected request, up to DRAIN_LIMIT_BYTES.
+
+    A client that is rejected while it sends sees a broken connection. A load balancer takes that for a dead node, and
+    would stop using the node for every client.
+    """
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return
     size = 0
-    async for piece in protocol:
-        size += len(piece)
+    async for chunk in protocol:
+        size += len(chunk)
         if size > limit + DRAIN_LIMIT_BYTES:
             break

@@ -1,13 +1,14 @@
-"""Where recordings are decoded and encoded: a few threads, so many pieces of work at a time, and a limit to waiting.
+"""Decoding and encoding recordings: a few threads, a limited number of jobs at a time, and a limit to waiting for a slot.
 
-Threads, not processes: FFmpeg gives Python's lock back while it works, each piece of work is short or asks between two
-frames whether it is too late, and to start a process takes longer than a listener should wait for the first sound.
+Threads, not processes: FFmpeg releases the GIL while it works, each piece of work is short or checks its deadline between
+two frames, and starting a process takes longer than a listener should wait for the first sound.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -15,95 +16,94 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DeadlineCheck = Callable[[], bool]
-SLOT_TIMEOUT_SECONDS: Final = 5.0  # seconds that one waits for a place
-DECODE_TIMEOUT_SECONDS: Final = 20.0  # seconds that a piece to listen to may take
-WAVEFORM_TIMEOUT_SECONDS: Final = 60.0  # seconds that a waveform may take
+SLOT_TIMEOUT_SECONDS: Final = 5.0  # how long a request waits for a slot
+DECODE_TIMEOUT_SECONDS: Final = 20.0  # how long decoding a range may take
+WAVEFORM_TIMEOUT_SECONDS: Final = 60.0  # how long computing a waveform may take
 MAX_WAVEFORM_JOBS: Final = 16  # waveforms under way or waiting
 
 
 class PoolFull(Exception):
-    """Every place is taken."""
+    """Every slot is taken."""
 
 
 class EncodeJob:
-    """A file that is made piece by piece, as it is fetched. Whoever has it must close it: it holds a place."""
+    """A file that is encoded chunk by chunk, as it is sent. It holds a slot until it is closed."""
 
-    def __init__(self, decks: "TranscodePool", pieces: Iterator[bytes]) -> None:
-        self._pool, self._chunks = decks, pieces
-        self._first_chunk: bytes | None = None
+    def __init__(self, pool: "TranscodePool", chunks: Iterator[bytes]) -> None:
+        self._pool, self._encoder = pool, chunks
+        self.chunks = chunks  # to be read by the pool's threads
+
+    @property
+    def executor(self) -> Executor:
+        """The threads that encode."""
+        return self._pool.executor
 
     async def start(self) -> None:
-        """Make the first piece; what goes wrong then is raised before anything is sent."""
-        self._first_chunk = await self.next_chunk()
-
-    async def next_chunk(self) -> bytes:
-        """The next piece; empty: that was all."""
-        if self._first_chunk is not None:
-            piece, self._first_chunk = self._first_chunk, None
-            return piece
-        return await self._pool.run(lambda: next(self._chunks, b""))
+        """Encode the first chunk, so that its errors are raised before anything is sent."""
+        first = await self._pool.run(lambda: next(self._encoder, b""))
+        self.chunks = chain([first], self._encoder)
 
     async def close(self) -> None:
-        """No more of it is wanted."""
+        """Stop encoding and release the slot."""
         try:
-            await self._pool.run(getattr(self._chunks, "close", bool))
+            await self._pool.run(getattr(self._encoder, "close", bool))
         finally:
             self._pool.encode_slots.release()
 
 
 class TranscodePool:
-    """The places of one process, `at_once` for listening, as many for making files, one for drawing."""
+    """The slots of one process: `workers` for decoding, as many for encoding, one for waveforms."""
 
-    def __init__(self, at_once: int) -> None:
-        self.encode_slots = asyncio.Semaphore(at_once)
-        self._decode_slots = asyncio.Semaphore(at_once)
-        self._executor = ThreadPoolExecutor(at_once, "deck")
-        self._waveform_executor = ThreadPoolExecutor(1, "draw")
-        self.audio_info_cache: dict[str, AudioInfo] = {}  # by SHA-256: what is asked for again and again
+    def __init__(self, workers: int) -> None:
+        self.encode_slots = asyncio.Semaphore(workers)
+        self._decode_slots = asyncio.Semaphore(workers)
+        self.executor = ThreadPoolExecutor(workers, "transcode")
+        self._waveform_executor = ThreadPoolExecutor(1, "waveform")
+        self.audio_info_cache: dict[str, AudioInfo] = {}  # by SHA-256, because players request it again and again
         self._waveform_jobs: dict[str, asyncio.Future[Any]] = {}
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What short work gives."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        """Return the result of short work."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
     async def decode_range(self, work: Callable[[DeadlineCheck], T]) -> T:
-        """What work for a listener gives; it is told when it is too late. Raises Busy."""
+        """Return the result of work for a listener, which gets a check of its deadline. Raise PoolFull."""
         await _acquire_slot(self._decode_slots)
         try:
             return await self.run(lambda: work(_deadline_after(DECODE_TIMEOUT_SECONDS)))
         finally:
             self._decode_slots.release()
 
-    async def start_encode_job(self, pieces: Callable[[], Iterator[bytes]]) -> EncodeJob:
-        """A file under way, its first piece made. Raises Busy, and what the pieces raise."""
+    async def start_encode_job(self, open_encoder: Callable[[], Iterator[bytes]]) -> EncodeJob:
+        """Return a job whose first chunk is encoded. Raise PoolFull, and what the encoder raises."""
         await _acquire_slot(self.encode_slots)
-        making = EncodeJob(self, iter(()))
+        job = EncodeJob(self, iter(()))
         try:
-            making = EncodeJob(self, await self.run(pieces))
-            await making.start()
+            job = EncodeJob(self, await self.run(open_encoder))
+            await job.start()
         except BaseException:
-            await making.close()
+            await job.close()
             raise
-        return making
+        return job
 
     async def render_waveform(self, key: str, work: Callable[[DeadlineCheck], T]) -> T:
-        """What work that may take long gives; who asks for the same meanwhile gets the same. Raises Busy."""
-        found = self._waveform_jobs.get(key)
-        if found is None:
+        """Return the result of work that may take long; concurrent requests of one key share it. Raise PoolFull."""
+        job = self._waveform_jobs.get(key)
+        if job is None:
             if len(self._waveform_jobs) >= MAX_WAVEFORM_JOBS:
                 raise PoolFull
             loop = asyncio.get_running_loop()
-            found = self._waveform_jobs[key] = loop.run_in_executor(
+            job = self._waveform_jobs[key] = loop.run_in_executor(
                 self._waveform_executor, lambda: work(_deadline_after(WAVEFORM_TIMEOUT_SECONDS))
             )
-            found.add_done_callback(lambda _: self._waveform_jobs.pop(key))
-        drawn: T = await asyncio.shield(found)
-        return drawn
+            job.add_done_callback(lambda _: self._waveform_jobs.pop(key))
+        result: T = await asyncio.shield(job)
+        return result
 
 
-async def _acquire_slot(places: asyncio.Semaphore) -> None:
+async def _acquire_slot(slots: asyncio.Semaphore) -> None:
     try:
-        await asyncio.wait_for(places.acquire(), SLOT_TIMEOUT_SECONDS)
+        await asyncio.wait_for(slots.acquire(), SLOT_TIMEOUT_SECONDS)
     except TimeoutError:
         raise PoolFull from None
 

@@ -1,6 +1,7 @@
-"""The bytes of a selection's zip, any range of them, read from wherever the recordings are at that moment. No page here."""
+"""The zip of a bulk download as a stream: any range of it, read from wherever the recordings are at that moment."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from ccfs.db.tenant import bulk_download_items
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
@@ -10,93 +11,71 @@ from ccfs.model.bulk.bulk_download import BulkItem
 from ccfs.model.bulk.bulk_zip import ZipSummary, build_item_header, iter_trailer, slice_range
 from ccfs.model.identity.tenancy import App
 from ccfs.web.context import WebContext
-from ccfs.web.responses.types import RangeStreamResponse
+from ccfs.web.responses.types import StreamedResponse
 
-MIN_CHUNK_BYTES = 1 << 18  # bytes: smaller pieces are put together
+MIN_CHUNK_BYTES = 1 << 18  # smaller chunks are joined
 
 
-def build_zip_stream(here: WebContext, app: App, shown: BulkDownloadView, whole: ZipSummary) -> RangeStreamResponse:
-    """The zip of a selection that is ready; its bytes never change, so that it can be resumed anywhere."""
-    return RangeStreamResponse(
-        iter_range=lambda start, end: _join_small_chunks(_iter_range(here, app, shown, whole, start, end)),
-        size=whole.size,
-        name=shown.bulk_download.file_name,
-        etag=f'"{whole.etag}"',
+def build_zip_stream(context: WebContext, app: App, view: BulkDownloadView, summary: ZipSummary) -> StreamedResponse:
+    """Return the zip of a bulk download that is ready. Its bytes never change, so that any node can resume it."""
+    return StreamedResponse(
+        chunks=lambda start, end: _join_small_chunks(_iter_range(context, app, view, summary, start, end)),
+        name=view.bulk_download.file_name,
+        content_type="application/zip",
+        size=summary.size,
+        etag=f'"{summary.etag}"',
     )
 
 
 def _iter_range(
-    here: WebContext, app: App, shown: BulkDownloadView, whole: ZipSummary, start: int, end: int
+    context: WebContext, app: App, view: BulkDownloadView, summary: ZipSummary, start: int, end: int
 ) -> Iterator[bytes]:
-    of = bulk_download_items.build_zip_contents(here.database, app, shown.bulk_download, shown.progress)
-    if start < of.files_end:
-        yield from _iter_files(here, app, shown, start, end)
-    if end > of.files_end:
-        yield from slice_range(iter_trailer(of, whole), of.files_end, start, end)
+    contents = bulk_download_items.build_zip_contents(context.database, app, view.bulk_download, view.progress)
+    if start < contents.files_end:
+        yield from _iter_files(context, app, view, start, end)
+    if end > contents.files_end:
+        yield from slice_range(iter_trailer(contents, summary), contents.files_end, start, end)
 
 
-def _iter_files(here: WebContext, app: App, shown: BulkDownloadView, start: int, end: int) -> Iterator[bytes]:
-    """Of the recordings and what lies before each; what comes before `start` is not looked at."""
-    number = shown.bulk_download.id
-    with here.database.read_transaction() as connection:
-        first = bulk_download_items.find_item_number_at_offset(connection, app, number, start)
-    for one in bulk_download_items.iter_items(here.database, app, number, first - 1):
-        if one.missing_reason:
+def _iter_files(context: WebContext, app: App, view: BulkDownloadView, start: int, end: int) -> Iterator[bytes]:
+    """Yield the part of the range that holds recordings and their local headers. Items before `start` are not read."""
+    download_id = view.bulk_download.id
+    with context.database.read_transaction() as connection:
+        first = bulk_download_items.find_item_number_at_offset(connection, app, download_id, start)
+    for item in bulk_download_items.iter_items(context.database, app, download_id, first - 1):
+        if item.missing_reason:
             continue
-        if one.zip_offset >= end:
+        if item.zip_offset >= end:
             return
-        before = build_item_header(one, shown.bulk_download.zoneinfo)
-        yield from slice_range([before], one.zip_offset, start, end)
-        begin = one.zip_offset + len(before)
-        if begin + one.size > start and begin < end:
-            yield from _iter_recording(here, app, one, max(start - begin, 0), min(end - begin, one.size))
+        header = build_item_header(item, view.bulk_download.zoneinfo)
+        yield from slice_range([header], item.zip_offset, start, end)
+        offset = item.zip_offset + len(header)
+        if offset + item.size > start and offset < end:
+            yield from _iter_recording(context, app, item, max(start - offset, 0), min(end - offset, item.size))
 
 
-def _iter_recording(here: WebContext, app: App, one: BulkItem, low: int, high: int) -> Iterator[bytes]:
-    """Its bytes [low, high). Raises Gone, if need be after some of them, rather than give others."""
-    at = low
-    for kept in _iter_blob_refs(here, app, one):
-        try:
-            location = here.locations[kept.location_id]
-            if location.get_size(kept.key) != one.size:
-                continue
-            for chunk in location.read(kept.key, at, high):
-                at += len(chunk)
-                yield chunk
-        except (KeyError, BlobNotFound, OSError):
-            continue
-        if at == high:
-            return
-    raise BlobNotFound(one.file_name)
+def _iter_recording(context: WebContext, app: App, item: BulkItem, start: int, end: int) -> Iterator[bytes]:
+    """Yield the recording's bytes [start, end). Raise BlobNotFound or OSError, if need be midway, rather than yield others."""
+    find_blob = partial(_find_blob, context, app, item)
+    return context.replicas.read(find_blob(), start, end, reload=find_blob)
 
 
-def _iter_blob_refs(here: WebContext, app: App, one: BulkItem) -> Iterator[BlobRef]:
-    """Where its row says; where it says now, if the bytes were moved meanwhile; where a copy is."""
-    first = _get_blob_ref(here, app, one)
-    yield first
-    again = _get_blob_ref(here, app, one)
-    if again != first:
-        yield again
-    if again.sha256 and (copy := here.replicas.find(again)):
-        yield copy
+def _find_blob(context: WebContext, app: App, item: BulkItem) -> BlobRef:
+    """Return where the recording is now; raise BlobNotFound unless it has the size and hash of the item."""
+    blob = bulk_download_items.find_blob(context.database, app, item)
+    if blob.size != item.size or blob.sha256 not in ("", item.sha256):
+        raise BlobNotFound(item.file_name)
+    return blob
 
 
-def _get_blob_ref(here: WebContext, app: App, one: BulkItem) -> BlobRef:
-    kept = bulk_download_items.find_blob(here.database, app, one)
-    if kept.size != one.size or kept.sha256 not in ("", one.sha256):
-        raise BlobNotFound(one.file_name)
-    return kept
-
-
-def _join_small_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, small pieces joined."""
-    held: list[bytes] = []
+def _join_small_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    joined: list[bytes] = []
     size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
+    for chunk in chunks:
+        joined.append(chunk)
+        size += len(chunk)
         if size >= MIN_CHUNK_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
+            yield b"".join(joined)
+            joined, size = [], 0
+    if joined:
+        yield b"".join(joined)

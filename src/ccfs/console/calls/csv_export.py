@@ -17,7 +17,7 @@ from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.context import WebContext
-from ccfs.web.responses.types import ChunkedResponse, Response
+from ccfs.web.responses.types import Response, StreamedResponse
 
 BATCH_CALLS: Final = 200  # calls looked up at a time
 BATCH_TIMEOUT_SECONDS: Final = 1.0  # seconds that they may be looked for before what was found is sent
@@ -37,7 +37,7 @@ async def download_calls_csv(visit: ConsoleRequest) -> Response:
     await visit.audit_action(AuditAction.CALLS_DOWNLOADED, asked.build_query(), place)
     name = f"calls-{now.astimezone(place.zone):%Y%m%d-%H%M%S}.csv"
     chunks = _iter_csv(visit.context, place, asked.search, visit.translate)
-    return ChunkedResponse(chunks=chunks, name=name, content_type=safe_csv.CONTENT_TYPE)
+    return StreamedResponse(chunks=lambda _start, _end: chunks, name=name, content_type=safe_csv.CONTENT_TYPE)
 
 
 def _iter_csv(
@@ -57,7 +57,7 @@ def _iter_csv(
             if search.cursor is None:
                 return
     except SQLAlchemyError as error:
-        get_logger().error("the database went away", action="answer_cut", reason=str(error)[:200])
+        get_logger().error("database unavailable during transfer", action="response_aborted", reason=str(error)[:200])
         yield safe_csv.encode_rows([[translate("The list broke off here; take it again.")]])
 
 

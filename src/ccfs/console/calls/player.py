@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from ccfs.api.recordings import build_recording_response
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.tenant import waveforms
 from ccfs.media import encode, pcm, waveform
@@ -24,7 +23,8 @@ from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.recording import Recording
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob
-from ccfs.web.responses.types import BytesResponse, EncodedResponse, Response
+from ccfs.web.responses.build import build_encoded_response, build_recording_response
+from ccfs.web.responses.types import BytesResponse, Response, StreamedResponse
 from ccfs.web.transcode_pool import DeadlineCheck, PoolFull
 
 FIRST_CHUNK_BYTES = 1 << 17  # bytes of the first piece for the player: 8 s at 8 kHz, so that it can begin at once
@@ -100,7 +100,7 @@ async def get_waveform(visit: ConsoleRequest) -> Response:
 async def download_recording(visit: ConsoleRequest) -> Response:
     """A recording to be saved: as it is stored, or in the form that `as` names. Either is in the log."""
     place, recording = await visit.get_recording(Permission.DOWNLOAD)
-    asked = visit.query_params.get("as", "")
+    asked = visit.query_params.get("format", "")
     if asked not in ("", *OutputFormat):
         raise NotFound
     told = f"{recording.file_name} as {asked}" if asked else recording.file_name
@@ -114,22 +114,21 @@ async def download_recording(visit: ConsoleRequest) -> Response:
         return await _encode_file(visit.context, recording, tape, OutputFormat(asked))
     except UnknownAudio:
         reason = visit.translate("This recording cannot be read: it can only be had as it is stored.")
-        return visit.render_page("wrong.html", 400, what="refused", reason=reason)
+        return visit.render_page("error.html", 400, kind="error", reason=reason)
     except (PoolFull, DeadlineExceeded):
         reason = visit.translate("Too many recordings are being converted. Try again in a moment.")
-        page = visit.render_page("wrong.html", 503, what="refused", reason=reason)
+        page = visit.render_page("error.html", 503, kind="error", reason=reason)
         return replace(page, extra_headers=(*page.extra_headers, ("retry-after", RETRY_AFTER_SECONDS)))
 
 
 async def _encode_file(
     here: WebContext, recording: Recording, tape: AudioInfo, form: OutputFormat, *, is_inline: bool = False
-) -> EncodedResponse:
+) -> StreamedResponse:
     name = build_recording_response(recording).name
     stem = name.rpartition(".")[0] or name
     making = await here.transcode_pool.start_encode_job(lambda: _iter_encoded(here, recording.blob, tape, form))
     size = encode.output_size(tape, form)
-    kind = form.content_type
-    return EncodedResponse(encode_job=making, name=f"{stem}.{form}", content_type=kind, size=size, is_inline=is_inline)
+    return build_encoded_response(making, f"{stem}.{form}", form.content_type, size, is_inline=is_inline)
 
 
 async def _get_audio_info(here: WebContext, kept: BlobRef) -> AudioInfo:

@@ -15,11 +15,12 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
-from ccfs.db.system import audit, lockouts, passwords, sessions, users
+from ccfs.db.system import audit, passwords, sessions, users
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
+from ccfs.web import lockout
 from ccfs.web.responses.types import BytesResponse, Response
 
 
@@ -34,10 +35,10 @@ def render_login(
     visit: ConsoleRequest, after: str, status: int = 200, problem: str = "", name: str = "", **more: str
 ) -> BytesResponse:
     """The page that asks who is there; `after` is shown then."""
-    set_to, is_left = visit.context.settings, visit.query_params.get("left") == "yes"
-    known = {"sso": set_to.oidc_name if set_to.oidc_issuer else "", "passwords": set_to.password_login}
+    set_to, is_left = visit.context.settings, visit.query_params.get("logged_out") == "yes"
+    known = {"sso_name": set_to.oidc_name if set_to.oidc_issuer else "", "has_password_login": set_to.password_login}
     return visit.render_page(
-        "login.html", status, after=after, problem=problem, name=name, is_left=is_left, **known, **more
+        "login.html", status, next_path=after, problem=problem, name=name, is_logged_out=is_left, **known, **more
     )
 
 
@@ -104,28 +105,19 @@ def _build_lockout_keys(visit: ConsoleRequest, name: str) -> tuple[str, ...]:
 
 
 async def is_locked_out(visit: ConsoleRequest, name: str = "") -> bool:
-    """Whether too many attempts failed, of the address or of that name."""
-    picture, now = await visit.context.get_tenant_snapshot(), visit.context.now()
-    return any(picture.locked_addresses.get(lock, now) > now for lock in _build_lockout_keys(visit, name))
+    """Return whether the address or the name has too many failed attempts."""
+    snapshot = await visit.context.get_tenant_snapshot()
+    return lockout.is_locked_out(visit.context, snapshot, *_build_lockout_keys(visit, name))
 
 
-async def record_failure(visit: ConsoleRequest, what: str, name: str = "") -> None:
-    """Note that an attempt failed, against the address and the name."""
-    set_to, now = visit.context.settings, visit.context.now()
+async def record_failure(visit: ConsoleRequest, target: str, name: str = "") -> None:
+    """Write a failed attempt to the audit log, and count it against the address and the name."""
 
-    def count(connection: Connection) -> None:
-        audit.add(connection, visit.build_audit_entry(AuditAction.LOGIN_FAILED, what))
-        for lock in _build_lockout_keys(visit, name) if set_to.lock_failures else ():
-            lockouts.record_failure(
-                connection,
-                lock,
-                now,
-                limit=set_to.lock_failures,
-                period=timedelta(seconds=set_to.lock_period_seconds),
-                lock=timedelta(seconds=set_to.lock_seconds),
-            )
+    def change(connection: Connection) -> None:
+        audit.add(connection, visit.build_audit_entry(AuditAction.LOGIN_FAILED, target))
+        lockout.record_failure(visit.context, connection, *_build_lockout_keys(visit, name))
 
-    await visit.context.transaction(count)
+    await visit.context.transaction(change)
     visit.context.tenant_cache.invalidate()
 
 
@@ -137,7 +129,7 @@ async def logout(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(AuditAction.LOGGED_OUT))
 
     await visit.context.transaction(end)
-    return visit.redirect("/console/login", visit.build_cookie(SESSION_COOKIE, "", 0), left="yes")
+    return visit.redirect("/console/login", visit.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
 
 
 async def show_password_form(visit: ConsoleRequest) -> Response:
@@ -155,7 +147,7 @@ def _render_password_form(
     visit: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = ""
 ) -> BytesResponse:
     return visit.render_page(
-        "start.html", status, link=token, whose=user, problem=problem, name=visit.form.get("name", "")
+        "setup.html", status, link=token, target_user=user, problem=problem, name=visit.form.get("name", "")
     )
 
 
@@ -172,7 +164,7 @@ async def set_password(visit: ConsoleRequest) -> Response:
         )
     if not is_valid_password(password):
         return _render_password_form(visit, token, user, 400, visit.translate("A password has 10 to 200 characters."))
-    if password != visit.form.get("again", ""):
+    if password != visit.form.get("repeat", ""):
         return _render_password_form(visit, token, user, 400, visit.translate("The two passwords differ."))
     kept = await asyncio.to_thread(passwords.hash_password, password)
     made = await visit.context.transaction(
@@ -205,5 +197,5 @@ async def choose_language(visit: ConsoleRequest) -> Response:
     if chosen not in LANGUAGES:
         raise NotFound
     return visit.redirect(
-        sanitize_redirect(visit.form.get("back", "")), visit.build_cookie(LANGUAGE_COOKIE, chosen, YEAR_SECONDS)
+        sanitize_redirect(visit.form.get("next", "")), visit.build_cookie(LANGUAGE_COOKIE, chosen, YEAR_SECONDS)
     )

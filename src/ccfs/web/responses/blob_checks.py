@@ -1,8 +1,7 @@
-"""Kept bytes of other makers than this process: where their file or URL is, and whether they are as their rows say."""
+"""Checks of stored bytes that another program sends: where their file or URL is, and whether they have the recorded size."""
 
 import os
 import stat
-from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from ccfs.model.blobs.blob_ref import BlobRef
@@ -13,36 +12,35 @@ from ccfs.web.context import WebContext
 
 @runtime_checkable
 class SupportsPresign(Protocol):
-    """A location whose store gives the bytes by itself to whoever has a URL."""
+    """A location whose service serves the bytes to anyone who has a presigned URL."""
 
     def presign(self, key: str, seconds: int) -> str:
-        """A URL that is good for so long."""
+        """Return a URL of the bytes that is valid for so many seconds."""
         ...
 
 
-def get_local_path(here: WebContext, kept: BlobRef) -> str | None:
-    """The file that holds the bytes; None where there is no file. Raises Unavailable."""
+def get_local_path(context: WebContext, blob: BlobRef) -> str | None:
+    """Return the file that holds the bytes, None if the location has no files; raise FileUnavailable."""
     try:
-        return here.locations[kept.location_id].get_path(kept.key)
+        return context.locations[blob.location_id].get_path(blob.key)
     except (KeyError, OSError) as error:
         raise FileUnavailable from error
 
 
-def verify_file_size(path: str, kept: BlobRef) -> None:
-    """Raises Unavailable unless it is a plain file, no link, of its recorded size."""
+def verify_file_size(path: str, blob: BlobRef) -> None:
+    """Raise FileUnavailable unless the path is a regular file, not a link, of the recorded size."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError as error:
         raise FileUnavailable from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size != kept.size:
+    if not stat.S_ISREG(status.st_mode) or status.st_size != blob.size:
         raise FileUnavailable
 
 
-def verify_blob_sizes(here: WebContext, files: Iterable[BlobRef]) -> None:
-    """Raises Unavailable unless all have their recorded sizes: an answer with a hole must fail before its first byte, as
-    JSON, not in its middle."""
+def verify_blob_size(context: WebContext, blob: BlobRef) -> None:
+    """Raise FileUnavailable unless the location has bytes of the recorded size."""
     try:
-        if any(here.locations[kept.location_id].get_size(kept.key) != kept.size for kept in files):
+        if context.locations[blob.location_id].get_size(blob.key) != blob.size:
             raise FileUnavailable
     except (KeyError, BlobNotFound, OSError) as error:
         raise FileUnavailable from error

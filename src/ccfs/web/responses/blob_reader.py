@@ -1,54 +1,51 @@
-"""Kept bytes as an open file that can be searched, wherever they lie: what decoders need. Blocking: for a thread."""
+"""Stored bytes as an open file that can be sought in, wherever they are: what decoders need. Blocking: call it in a thread."""
 
 import io
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 from ccfs.blobs.interface import Location
+from ccfs.blobs.replicas import try_with_replica
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
-from ccfs.web.responses.blob_checks import get_local_path, verify_file_size
 
-_BUFFER_BYTES = 1 << 16  # bytes
-_MAX_SKIP_BYTES = 1 << 18  # bytes: less than that is read over rather than asked for anew
+_BUFFER_BYTES = 1 << 16
+_MAX_SKIP_BYTES = 1 << 18  # bytes: less than that is read over, more is requested by a new range
 
 
-def open_blob(here: WebContext, kept: BlobRef) -> BinaryIO:
-    """The bytes, to be closed by the caller; those of a copy elsewhere where the row's own cannot be had. Raises
-    Unavailable; so does reading."""
+def open_blob(context: WebContext, blob: BlobRef) -> BinaryIO:
+    """Return the bytes as a file, those of a replica if the row's own are unavailable; the caller closes it.
+
+    Raise FileUnavailable; reading the file raises it, too.
+    """
     try:
-        return _open_from_location(here, kept)
-    except FileUnavailable:
-        copy = here.replicas.find(kept) if kept.sha256 else None
-        if copy is None:
-            raise
-        return _open_from_location(here, copy)
-
-
-def _open_from_location(here: WebContext, kept: BlobRef) -> BinaryIO:
-    path = get_local_path(here, kept)
-    if path is None:
-        if not here.replicas.is_available(kept):
-            raise FileUnavailable
-        return cast(BinaryIO, io.BufferedReader(RangeReader(here.locations[kept.location_id], kept), _BUFFER_BYTES))
-    verify_file_size(path, kept)
-    try:
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    except OSError as error:
+        return try_with_replica(blob, partial(_open_from_location, context), context.replicas.find)
+    except (BlobNotFound, KeyError, OSError) as error:
         raise FileUnavailable from error
 
 
-class RangeReader(io.RawIOBase):
-    """Bytes that a location gives by range, unbuffered: read on as long as the reader goes on, asked for anew when it leaps."""
+def _open_from_location(context: WebContext, blob: BlobRef) -> BinaryIO:
+    location = context.locations[blob.location_id]
+    path = location.get_path(blob.key)
+    if not context.replicas.is_available(blob):
+        raise BlobNotFound(blob.key)
+    if path is None:
+        return cast(BinaryIO, io.BufferedReader(RangeReader(location, blob), _BUFFER_BYTES))
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
-    def __init__(self, location: Location, kept: BlobRef) -> None:
-        self._location, self._blob = location, kept
+
+class RangeReader(io.RawIOBase):
+    """Bytes that a location serves by range, unbuffered. It reads on sequentially, and requests a new range after a jump."""
+
+    def __init__(self, location: Location, blob: BlobRef) -> None:
+        self._location, self._blob = location, blob
         self._position = 0
         self._chunks: Iterator[bytes] = iter(())
-        self._chunk, self._chunk_start = b"", -1  # what was fetched last, and where it begins
+        self._chunk, self._chunk_start = b"", -1  # the last chunk, and its offset
 
     def readable(self) -> bool:
         return True
@@ -68,16 +65,16 @@ class RangeReader(io.RawIOBase):
         if self._position >= self._blob.size:
             return 0
         try:
-            found = self._read_at_position()
+            data = self._read_at_position()
         except (BlobNotFound, OSError) as error:
             raise FileUnavailable from error
-        count = min(len(found), len(buffer))
-        buffer[:count] = found[:count]
+        count = min(len(data), len(buffer))
+        buffer[:count] = data[:count]
         self._position += count
         return count
 
     def _read_at_position(self) -> memoryview:
-        """What is at the place, from the chunk at hand or from those that follow, or asked for anew."""
+        """Return what begins at the position: from the last chunk, from those that follow, or from a new range."""
         ahead = self._position - self._chunk_start - len(self._chunk)
         if self._chunk_start < 0 or self._position < self._chunk_start or ahead > _MAX_SKIP_BYTES:
             self._chunks, self._chunk, self._chunk_start = (

@@ -1,7 +1,7 @@
-"""A named pipe towards the server, for answers made while they are sent. What flows through it is not known here.
+"""A named pipe (FIFO) to the server, for bodies that are generated while they are sent.
 
-The server's own stream takes in memory all that it is given, however slowly the client reads (emmett-framework/granian
-#885, mended for ASGI and WSGI only). A file it reads no faster than the client does: so it is given a pipe for a file.
+Granian's own stream buffers in memory all that it is given, however slowly the client reads (emmett-framework/granian
+#885, fixed for ASGI and WSGI only). It reads files at the client's pace, so we hand it a FIFO instead of a file.
 """
 
 import asyncio
@@ -15,16 +15,19 @@ from contextlib import asynccontextmanager, suppress
 
 from ccfs.web.request import ClientDisconnected
 
-OPEN_TIMEOUT_SECONDS = 5.0  # the server opens the pipe at once or never
+OPEN_TIMEOUT_SECONDS = 5.0  # the server opens the FIFO at once or never
 _POLL_SECONDS = 0.001
-_PIPE_BYTES = 1 << 18  # bytes that the pipe holds: fewer turns to and fro
+_PIPE_BYTES = 1 << 18  # buffer of the FIFO: a larger one needs fewer context switches
 
 WriteChunk = Callable[[bytes], Awaitable[None]]
 
 
 @asynccontextmanager
 async def open_fifo_writer(respond: Callable[[str], None]) -> AsyncIterator[WriteChunk]:
-    """A function that writes; `respond` tells the server the pipe's path. ProtocolClosed once nobody reads any more."""
+    """Yield a function that writes to the FIFO, whose path `respond` gives to the server.
+
+    Raise ClientDisconnected once the server has stopped reading.
+    """
     descriptor = await _open_fifo(respond)
     try:
         yield lambda data: _write_all(descriptor, data)
@@ -35,14 +38,14 @@ async def open_fifo_writer(respond: Callable[[str], None]) -> AsyncIterator[Writ
 
 
 async def _open_fifo(respond: Callable[[str], None]) -> int:
-    """The writing end; the name is gone as soon as both ends are open."""
+    """Return the writing end. The FIFO's name is removed as soon as both ends are open."""
     folder = tempfile.mkdtemp(prefix="ccfs-")
-    path = os.path.join(folder, "answer")
+    path = os.path.join(folder, "body")
     try:
         os.mkfifo(path, 0o600)
         respond(path)
         descriptor = await _open_writing_end(path)
-        with suppress(OSError):  # not allowed to everybody; the kernel's own 64 KB do, too
+        with suppress(OSError):  # not every user may; the default of 64 KB works, too
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         return descriptor
     finally:
@@ -51,12 +54,12 @@ async def _open_fifo(respond: Callable[[str], None]) -> int:
 
 async def _open_writing_end(path: str) -> int:
     clock = asyncio.get_running_loop().time
-    give_up = clock() + OPEN_TIMEOUT_SECONDS
-    while clock() < give_up:
+    deadline = clock() + OPEN_TIMEOUT_SECONDS
+    while clock() < deadline:
         try:
             return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if error.errno != errno.ENXIO:  # ENXIO: nobody has opened it for reading yet
+            if error.errno != errno.ENXIO:  # ENXIO: the server has not opened it for reading yet
                 raise
         await asyncio.sleep(_POLL_SECONDS)
     raise ClientDisconnected

@@ -1,34 +1,27 @@
-"""Answers as values: JSON, a kept file, a zip of kept files. How they are sent is send.py's business."""
+"""Responses as values: bytes at hand, one stored blob, a body that is generated while it is sent."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import ClassVar
-from urllib.parse import quote
 
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.formats.stored_zip import ZipMember, ZipSegment, build_segments, total_size
 from ccfs.protocol.responses import BINARY_TYPE, JSON_TYPE
-from ccfs.web.transcode_pool import EncodeJob
-
-_SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9._ -]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BytesResponse:
-    """Bytes that are at hand."""
+    """A body that is at hand."""
 
     body: bytes
     content_type: str = JSON_TYPE
     status: int = 200
     allowed_methods: str = ""  # the methods that a 405 must name
-    extra_headers: tuple[tuple[str, str], ...] = ()  # further headers, which come in the place of usual ones
+    extra_headers: tuple[tuple[str, str], ...] = ()  # they replace default headers of the same name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobResponse:
-    """One kept file under the name that the receiver should save it as."""
+    """One stored blob, under the name that the client should save it as."""
 
     blob: BlobRef
     name: str
@@ -37,85 +30,50 @@ class BlobResponse:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the body in bytes."""
         return self.blob.size
 
     @property
     def etag(self) -> str:
-        """Names the bytes: the same tag, the same bytes."""
+        """Entity tag: equal tags mean equal bytes. A blob of unknown hash has an empty one."""
         return f'"{self.blob.sha256[:32]}"'
 
+    @property
+    def has_ranges(self) -> bool:
+        """Whether a part of it can be requested."""
+        return True
+
+
+async def _close_nothing() -> None:
+    pass
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlobZipResponse:
-    """Several kept files as one stored zip."""
+class StreamedResponse:
+    """A file that is generated while it is sent.
 
-    segments: Sequence[ZipSegment]
-    blobs: Sequence[BlobRef]
+    With an ETag its bytes are always the same and its size is known: it can be requested by range, and a body below
+    the buffer size is generated whole before it is sent. Without one it is sent from its first byte on as it is generated.
+    """
+
+    # Returns the bytes [start, end) in chunks; the whole file without an ETag. It runs in a thread. BlobNotFound, OSError and
+    # SQLAlchemyError before the first chunk become a FileUnavailable response.
+    chunks: Callable[[int, int], Iterator[bytes]]
     name: str
-    etag: str
-    content_type: ClassVar[str] = BINARY_TYPE
-    is_inline: ClassVar[bool] = False
+    content_type: str = BINARY_TYPE
+    size: int | None = None  # bytes; None if only generating it tells
+    etag: str = ""
+    is_inline: bool = False
+    check: Callable[[], object] = bool  # raises as `chunks` does if the body is unavailable: for HEAD
+    close: Callable[[], Awaitable[None]] = _close_nothing  # called once, whether or not anything was sent
+    executor: Executor | None = None  # threads that generate the chunks; None for the default ones
+    stall_timeout: float | None = None  # seconds after which a client that reads nothing is disconnected
 
     @property
-    def size(self) -> int:
-        """Bytes."""
-        return total_size(self.segments)
+    def has_ranges(self) -> bool:
+        """Whether a part of it can be requested."""
+        return bool(self.etag)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RangeStreamResponse:
-    """Bytes that are made while they are sent, always the same ones."""
-
-    iter_range: Callable[
-        [int, int], Iterator[bytes]
-    ]  # of [start, end); made in a thread. Gone where they cannot be had
-    size: int
-    name: str
-    etag: str
-    content_type: str = "application/zip"
-    is_inline: ClassVar[bool] = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkedResponse:
-    """A file whose length shows only when it has been made, so that no part of it can be asked for."""
-
-    chunks: Iterator[bytes]  # made in a thread
-    name: str
-    content_type: str
-
-
-def build_zip_response(files: Sequence[tuple[BlobRef, ZipMember]], name: str) -> BlobZipResponse:
-    """The zip of the files in their order; the same files under the same names give the same bytes and tag."""
-    segments = build_segments([member for _, member in files])
-    tag = sha256(b"".join(segment.data for segment in segments))  # headers hold every name, size, time and CRC
-    for kept, _ in files:
-        tag.update(bytes.fromhex(kept.sha256))
-    return BlobZipResponse(
-        segments=segments, blobs=[kept for kept, _ in files], name=name, etag=f'"{tag.hexdigest()[:32]}"'
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedResponse:
-    """A file that is made while it is sent; made.py lets its place go afterwards."""
-
-    encode_job: EncodeJob
-    name: str
-    content_type: str
-    size: int | None  # bytes; None: only making it tells
-    is_inline: bool = False
-
-
-def format_content_disposition(name: str) -> str:
-    """Content-Disposition: attachment; a name beyond plain ASCII stands in its RFC 6266 form, too."""
-    base = name.rpartition("/")[2]
-    if _SAFE_FILE_NAME.fullmatch(base):
-        return f'attachment; filename="{base}"'
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in base)
-    extended = "" if plain == base else f"; filename*=UTF-8''{quote(base)}"
-    return f'attachment; filename="{plain}"{extended}'
-
-
-Response = BytesResponse | BlobResponse | BlobZipResponse | EncodedResponse | RangeStreamResponse | ChunkedResponse
+Response = BytesResponse | BlobResponse | StreamedResponse
+FileResponse = BlobResponse | StreamedResponse

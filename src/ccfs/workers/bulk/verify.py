@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from ccfs.blobs.interface import Location
+from ccfs.blobs.replicas import try_with_replica
 from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items
 from ccfs.model.blobs.blob_ref import BlobRef
@@ -18,7 +19,7 @@ from ccfs.model.bulk.bulk_download import BulkItem, MissingReason, build_member_
 from ccfs.model.identity.tenancy import App
 
 
-class RecordingUnavailable(Exception):
+class RecordingUnavailable(OSError):
     """Bytes cannot be reached now; the text says why."""
 
 
@@ -40,13 +41,7 @@ class RecordingVerifier:
         """
         try:
             kept = bulk_download_items.find_blob(self.database, self.app, one)
-            try:
-                return self._verify_blob(one, kept, at)
-            except (BlobNotFound, RecordingUnavailable):
-                copy = self.find_replica(kept) if kept.sha256 else None
-                if copy is None:
-                    raise
-                return self._verify_blob(one, copy, at)
+            return try_with_replica(kept, lambda source: self._verify_blob(one, source, at), self.find_replica)
         except BlobNotFound:
             return replace(one, missing_reason=MissingReason.GONE)
 

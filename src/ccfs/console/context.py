@@ -1,0 +1,16 @@
+"""What the console's handlers need beside the web process's own parts."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ccfs.web.context import WebContext
+
+if TYPE_CHECKING:
+    from ccfs.console.login.oidc_client import OidcClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleContext(WebContext):
+    """This web process, with the console's client of the OpenID Connect provider."""
+
+    oidc_client: "OidcClient | None" = None  # None where no provider is configured

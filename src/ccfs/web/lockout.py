@@ -1,0 +1,32 @@
+"""Lock-out after too many failed attempts, of an address or of a name: by signature, or by password."""
+
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.system import lockouts
+from ccfs.db.system.tenant_cache import TenantSnapshot
+from ccfs.web.context import WebContext
+
+
+def is_locked_out(context: WebContext, snapshot: TenantSnapshot, *keys: str) -> bool:
+    """Return whether one of the keys is locked."""
+    now = context.now()
+    return any(snapshot.locked_addresses.get(key, now) > now for key in keys)
+
+
+def record_failure(context: WebContext, connection: Connection, *keys: str) -> None:
+    """Count a failed attempt against each key; the one that reaches CCFS_LOCK_FAILURES is locked. 0 failures: never.
+
+    Invalidate the tenant cache after the commit: it holds the locks.
+    """
+    settings = context.settings
+    for key in keys if settings.lock_failures else ():
+        lockouts.record_failure(
+            connection,
+            key,
+            context.now(),
+            limit=settings.lock_failures,
+            period=timedelta(seconds=settings.lock_period_seconds),
+            lock=timedelta(seconds=settings.lock_seconds),
+        )
