@@ -1,4 +1,4 @@
-"""The catalogues: no text of the console is untranslated, and none that nobody says any more is kept."""
+"""The catalogues hold every text of the console, and no other text."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from ccfs.settings import Settings
 CONSOLE_FOLDER = Path(render.__file__).parent
 TEMPLATES = sorted((CONSOLE_FOLDER / "templates").glob("*.html"))
 TRANSLATED_TEXT = re.compile(r"""(?:\bt|translate)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-ERROR_TEXT = re.compile(r'(?:raise Unclear\(|problem = )"([^"]+)"')
+ERROR_TEXT = re.compile(r'(?:raise InvalidSearch\(|problem = \(?\s*)"([^"]+)"')
 MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 TEXT_ATTRIBUTE = re.compile(r'\b(?:aria-label|placeholder|title|alt)="([^"{]*[A-Za-z][^"{]*)"')
 UNTRANSLATED_NAMES = {
@@ -31,32 +31,35 @@ UNTRANSLATED_NAMES = {
     "Opus",
     "k",
     "m",
-}  # not translated, or not said
+}  # the same in every language, or not shown
+TRANSLATIONS = [language for language in render.LANGUAGES if language != "en"]
 
 
 def collect_texts() -> set[str]:
-    """Every English text that the console may say."""
-    found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
-    found |= {field.description or "" for field in Settings.model_fields.values()}
-    for file in (*TEMPLATES, *CONSOLE_FOLDER.glob("*.py")):
+    """Return every English text that the console can show."""
+    texts = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
+    texts |= {field.description or "" for field in Settings.model_fields.values()}
+    for file in (*TEMPLATES, *CONSOLE_FOLDER.rglob("*.py")):
         source = file.read_text(encoding="utf-8")
-        found |= {one or other for one, other in TRANSLATED_TEXT.findall(source)}
-        found |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
-    return found
+        texts |= {double or single for double, single in TRANSLATED_TEXT.findall(source)}
+        texts |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
+    return texts
 
 
-@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
+@pytest.mark.parametrize("language", TRANSLATIONS)
 def test_every_text_is_translated_and_no_other(language: str) -> None:
     assert collect_texts() - set(render.load_catalogue(language)) == set()
     assert set(render.load_catalogue(language)) - collect_texts() == set()
 
 
-@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
+@pytest.mark.parametrize("language", TRANSLATIONS)
 def test_a_translation_names_the_same_values(language: str) -> None:
     def values(text: str) -> set[str | None]:
         return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
-    wrong = [text for text, other in render.load_catalogue(language).items() if values(text) != values(other)]
+    wrong = [
+        text for text, translation in render.load_catalogue(language).items() if values(text) != values(translation)
+    ]
     assert wrong == []
 
 

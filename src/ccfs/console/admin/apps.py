@@ -49,7 +49,7 @@ async def add_app(visit: ConsoleRequest) -> Response:
         raise NotFound
     name = visit.form.get("name", "").strip()
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
+        return await _render_page(visit, 400, visit.translate("The name must have 1 to 64 characters."))
     ak, sk = "AK" + secrets.token_hex(9).upper(), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
@@ -79,7 +79,7 @@ async def revoke_older_keys(visit: ConsoleRequest) -> Response:
     """All keys of an app that are older than one of its living keys work no more: its rotation is over."""
     app, number = await _get_administered_app(visit), visit.form.get("older_than", "")
     if visit.form.get("confirmed") != "yes":
-        return await _render_page(visit, 400, visit.translate("Say that no client uses the older keys any more."))
+        return await _render_page(visit, 400, visit.translate("Confirm that no client still uses the older keys."))
 
     def change(connection: Connection) -> None:
         living = [key for key, _, _ in tenants.list_keys(connection, app)]
@@ -114,12 +114,12 @@ async def add_account(visit: ConsoleRequest) -> Response:
     app, given = await _get_administered_app(visit), {name: value.strip() for name, value in visit.form.items()}
     account, vdn, zone = given.get("account", ""), given.get("vdn", ""), given.get("zone", "")
     if not is_account_id(account):
-        problem = "An account id has 1 to 20 characters, without blank, comma, quote and slash."
+        problem = "An account ID must have 1 to 20 characters, without spaces, commas, quotes or slashes."
         return await _render_page(visit, 400, visit.translate(problem))
     if not is_time_zone(zone):
-        return await _render_page(visit, 400, visit.translate("A time zone is named like Europe/London."))
+        return await _render_page(visit, 400, visit.translate("Enter a time zone name such as Europe/London."))
     if not (vdn.isascii() and vdn.isdecimal() and len(vdn) <= 10 and int(vdn) <= MAX_VDN_ID):
-        return await _render_page(visit, 400, visit.translate("A VDN is a number."))
+        return await _render_page(visit, 400, visit.translate("The VDN must be a number."))
     added, owner = Vdn(vdn_id=int(vdn), cc_id=1, account_id=account), Account(account_id=account, zone=zone)
 
     def change(connection: Connection) -> None:

@@ -42,7 +42,9 @@ async def set_node_state(visit: ConsoleRequest) -> Response:
     if state is NodeState.DRAINING and not any(
         one.id != name and _is_working(visit, one, shown.now) for one in shown.nodes
     ):
-        return await _render_page(visit, 400, visit.translate("No other node works: this one must."))
+        return await _render_page(
+            visit, 400, visit.translate("This is the only active node. Start or resume another node first.")
+        )
     did = AuditAction.NODE_DRAINED if state is NodeState.DRAINING else AuditAction.NODE_RESUMED
 
     def change(connection: Connection) -> None:
@@ -60,9 +62,7 @@ async def set_location_state(visit: ConsoleRequest) -> Response:
     if name not in (await visit.context.query(_load_view)).locations:
         raise NotFound
     if state is NodeState.DRAINING and name == visit.context.primary_location.location_id:
-        problem = (
-            "New bytes of this node go there: let CCFS_PRIMARY_LOCATION name another location on every node first."
-        )
+        problem = "This node writes new files to this location. Set CCFS_PRIMARY_LOCATION to another location on every node first."
         return await _render_page(visit, 400, visit.translate(problem))
     did = AuditAction.LOCATION_DRAINED if state is NodeState.DRAINING else AuditAction.LOCATION_RESUMED
 

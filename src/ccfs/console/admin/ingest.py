@@ -119,10 +119,10 @@ async def request_reread(visit: ConsoleRequest) -> Response:
             source_files.get_source_file_status, container_of(file), is_ours=visit.context.database.is_sqlite
         )
     ).is_missing:
-        told = visit.translate("That file is not there any more. Put it back where it was, then ask again.")
+        told = visit.translate("The file no longer exists. Restore it to the same path and try again.")
         return await _render_page(visit, 400, told)
     if not await visit.context.transaction(change):
-        told = visit.translate("Nothing is known of that file that could be read again. Start its ingest anew.")
+        told = visit.translate("This file has no ingest state to reset. Run ccfs ingest for it again.")
         return await _render_page(visit, 400, told)
     return visit.redirect("/console/ingest", done="yes")
 

@@ -38,11 +38,11 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
     _require_operator(visit)
     name, data, now = visit.form.get("name", "").strip(), visit.files.get("file", b""), visit.context.now()
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
+        return await _render_page(visit, 400, visit.translate("The name must have 1 to 64 characters."))
     try:
         found = certificate_files.parse_certificates(data, name, now)
     except OperatorError as error:
-        told = visit.translate("The certificate was not taken: the file {reason}.", reason=error)
+        told = visit.translate("Certificate not added: the file {reason}.", reason=error)
         return await _render_page(visit, 400, told)
 
     def change(connection: Connection) -> None:
@@ -56,7 +56,7 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
     try:
         await visit.context.transaction(change)
     except OperatorError:
-        return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
+        return await _render_page(visit, 400, visit.translate("The name {name} is already in use.", name=name))
     return visit.redirect("/console/settings")
 
 

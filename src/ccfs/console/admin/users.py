@@ -41,10 +41,16 @@ async def add_user(visit: ConsoleRequest) -> Response:
     _require_operator(visit)
     name, given = clean_name(visit.form.get("name", "")), await _parse_grant(visit)
     if name is None:
-        return await _render_page(visit, 400, visit.translate("A name has letters, digits and . _ @ - only."))
+        return await _render_page(
+            visit,
+            400,
+            visit.translate("User names may contain only letters, digits and the characters . _ @ - without spaces."),
+        )
     if given is None:
         return await _render_page(
-            visit, 400, visit.translate("Say where: only operators and auditors may be it everywhere.")
+            visit,
+            400,
+            visit.translate("Choose an app or account. Only operators and auditors can have a role in all apps."),
         )
     token = secrets.token_urlsafe(24)
 
@@ -59,7 +65,7 @@ async def add_user(visit: ConsoleRequest) -> Response:
         return True
 
     if not await visit.context.transaction(change):
-        return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
+        return await _render_page(visit, 400, visit.translate("The name {name} is already in use.", name=name))
     if not visit.context.settings.password_login:
         return visit.redirect("/console/users")
     return await _render_page(visit, link=(name, f"/console/setup?link={token}"))
@@ -111,7 +117,9 @@ async def grant_role(visit: ConsoleRequest) -> Response:
     user, given = await _get_user(visit), await _parse_grant(visit)
     if given is None:
         return await _render_page(
-            visit, 400, visit.translate("Say where: only operators and auditors may be it everywhere.")
+            visit,
+            400,
+            visit.translate("Choose an app or account. Only operators and auditors can have a role in all apps."),
         )
 
     def change(connection: Connection) -> None:
@@ -137,7 +145,9 @@ async def revoke_role(visit: ConsoleRequest) -> Response:
     try:
         await visit.context.transaction(change)
     except OperatorError:
-        return await _render_page(visit, 400, visit.translate("Somebody must stay operator."))
+        return await _render_page(
+            visit, 400, visit.translate("This is the last operator. Assign the role to another user first.")
+        )
     return visit.redirect("/console/users")
 
 

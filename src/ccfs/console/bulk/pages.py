@@ -70,10 +70,10 @@ async def create_bulk_download(visit: ConsoleRequest) -> Response:
         recorded = replace(asked.search, is_recorded=True, cursor=None)
         wanted, said = BulkRequest(search=recorded), asked.build_query()
     elif not ticked:
-        return await _render_page(visit, 400, visit.translate("No call was ticked."))
+        return await _render_page(visit, 400, visit.translate("Select at least one call."))
     if sum(one.view.state is BulkDownloadState.DUE for one in await _list_own(visit)) >= MAX_PENDING:
         return await _render_page(
-            visit, 400, visit.translate("Wait until one of those that are being prepared is ready.")
+            visit, 400, visit.translate("Too many bulk downloads are being prepared. Wait until one is completed.")
         )
     selection = BulkDownload(
         id=secrets.token_hex(16),

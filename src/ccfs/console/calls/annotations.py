@@ -18,9 +18,11 @@ async def add_annotation(visit: ConsoleRequest) -> Response:
     place, recording = await visit.get_recording(Permission.LISTEN)
     at, text = parse_offset(visit.form.get("offset", "")), clean_text(visit.form.get("text", ""))
     if at is None:
-        return _render_error(visit, visit.translate("Say the moment as minutes and seconds, such as 1:30."))
+        return _render_error(visit, visit.translate("Enter a position in minutes and seconds, such as 1:30."))
     if text is None:
-        return _render_error(visit, visit.translate("A mark has 1 to {most} characters.", most=MAX_TEXT_LENGTH))
+        return _render_error(
+            visit, visit.translate("An annotation must have 1 to {most} characters.", most=MAX_TEXT_LENGTH)
+        )
     entry = visit.build_audit_entry(AuditAction.ANNOTATION_ADDED, f"{recording.file_name} {format_offset(at)}", place)
 
     def change(connection: Connection) -> bool:
@@ -28,7 +30,9 @@ async def add_annotation(visit: ConsoleRequest) -> Response:
         return annotations.add(connection, place.app, recording, at, text, visit.current_user.name, visit.context.now())
 
     if not await visit.context.transaction(change):
-        return _render_error(visit, visit.translate("This recording has too many marks."))
+        return _render_error(
+            visit, visit.translate("This recording has the maximum number of annotations. Delete one first.")
+        )
     return _redirect_to_call(visit, place, recording)
 
 

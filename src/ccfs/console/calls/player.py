@@ -113,7 +113,7 @@ async def download_recording(visit: ConsoleRequest) -> Response:
         )
         return await _encode_file(visit.context, recording, tape, OutputFormat(asked))
     except UnknownAudio:
-        reason = visit.translate("This recording cannot be read: it can only be had as it is stored.")
+        reason = visit.translate("This recording cannot be converted. Download it in its original format.")
         return visit.render_page("error.html", 400, kind="error", reason=reason)
     except (PoolFull, DeadlineExceeded):
         reason = visit.translate("Too many recordings are being converted. Try again in a moment.")

@@ -51,11 +51,11 @@ async def change_password(visit: ConsoleRequest) -> Response:
     """Another password, by who knows the one before. All other sessions end; this one goes on under a new token."""
     new = visit.form.get("new_password", "")
     if not await _verify_password(visit):
-        return await _render_page(visit, 400, visit.translate("Your present password is another one."))
+        return await _render_page(visit, 400, visit.translate("The current password is incorrect."))
     if not is_valid_password(new):
-        return await _render_page(visit, 400, visit.translate("A password has 10 to 200 characters."))
+        return await _render_page(visit, 400, visit.translate("The password must have 10 to 200 characters."))
     if new != visit.form.get("repeat", ""):
-        return await _render_page(visit, 400, visit.translate("The two passwords differ."))
+        return await _render_page(visit, 400, visit.translate("The passwords do not match."))
     kept, token = await asyncio.to_thread(passwords.hash_password, new), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
@@ -85,7 +85,7 @@ async def enable_totp(visit: ConsoleRequest) -> Response:
         step = None
     if step is None or len(secret) < 32:
         return await _render_page(
-            visit, 400, visit.translate("That is not the code. Is the phone's clock right?"), secret
+            visit, 400, visit.translate("Incorrect code. Check that the time on your phone is correct."), secret
         )
 
     def change(connection: Connection) -> None:
@@ -100,7 +100,7 @@ async def enable_totp(visit: ConsoleRequest) -> Response:
 async def disable_totp(visit: ConsoleRequest) -> Response:
     """The second factor is asked for no more; that takes the password."""
     if not await _verify_password(visit):
-        return await _render_page(visit, 400, visit.translate("Your present password is another one."))
+        return await _render_page(visit, 400, visit.translate("The current password is incorrect."))
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, visit.current_user, "")

@@ -78,7 +78,7 @@ async def handle_oidc_callback(visit: ConsoleRequest) -> Response:
     if departure is None:
         get_logger().warning("returned without a departure", action="sign_in_refused", reason="state")
         return _render_login(
-            visit, 400, visit.translate("This sign-in was begun elsewhere, or too long ago. Begin again.")
+            visit, 400, visit.translate("This sign-in has expired or was started in another browser. Please try again.")
         )
     if await password.is_locked_out(visit):
         return _render_login(visit, 429, visit.translate("Too many attempts. Try again in a few minutes."))
@@ -91,9 +91,9 @@ async def handle_oidc_callback(visit: ConsoleRequest) -> Response:
         get_logger().warning("sign-in refused", action="sign_in_refused", reason=str(error))
         await password.record_failure(visit, str(error))
         told = (
-            visit.translate("You are known there, but not let in here. Ask an operator.")
+            visit.translate("You do not have access to this server. Contact an operator.")
             if isinstance(error, LoginDenied)
-            else visit.translate("That sign-in does not hold. Begin again.")
+            else visit.translate("Sign-in could not be verified. Please try again.")
         )
         return _render_login(visit, 403 if isinstance(error, LoginDenied) else 401, told, departure.next_path)
     session = await password.start_session(visit, user, _get_issuer(visit))
@@ -254,5 +254,5 @@ def _render_unavailable(visit: ConsoleRequest, error: OidcUnavailable, after: st
     get_logger().warning("sign-in service is away", action="sign_in_service_away", reason=str(error))
     name = visit.context.settings.oidc_name
     return _render_login(
-        visit, 503, visit.translate("The sign-in service ({name}) cannot be reached.", name=name), after
+        visit, 503, visit.translate("The sign-in service {name} is unavailable. Try again later.", name=name), after
     )

@@ -51,7 +51,7 @@ async def login(visit: ConsoleRequest) -> Response:
     user = await visit.context.query(lambda connection: users.find_by_name(connection, name))
     if not await _check_credentials(visit, user):
         await record_failure(visit, name, name)
-        return render_login(visit, after, 401, visit.translate("Name, password or code is wrong."), name)
+        return render_login(visit, after, 401, visit.translate("Incorrect user name, password or code."), name)
     assert user is not None
     return visit.redirect(after, await start_session(visit, user))
 
@@ -168,12 +168,18 @@ async def set_password(visit: ConsoleRequest) -> Response:
     password, name = visit.form.get("password", ""), clean_name(visit.form.get("name", ""))
     if user is None and name is None:
         return _render_password_form(
-            visit, token, user, 400, visit.translate("A name has letters, digits and . _ @ - only.")
+            visit,
+            token,
+            user,
+            400,
+            visit.translate("User names may contain only letters, digits and the characters . _ @ - without spaces."),
         )
     if not is_valid_password(password):
-        return _render_password_form(visit, token, user, 400, visit.translate("A password has 10 to 200 characters."))
+        return _render_password_form(
+            visit, token, user, 400, visit.translate("The password must have 10 to 200 characters.")
+        )
     if password != visit.form.get("repeat", ""):
-        return _render_password_form(visit, token, user, 400, visit.translate("The two passwords differ."))
+        return _render_password_form(visit, token, user, 400, visit.translate("The passwords do not match."))
     kept = await asyncio.to_thread(passwords.hash_password, password)
     made = await visit.context.transaction(
         lambda connection: _save_password(connection, visit, token, user, name or "", kept)
