@@ -80,7 +80,7 @@ def test_no_page_shuts_anybody_out(
             f"call?account={call_centre.account_param}&id=1700000000-1",
             f"export?app={call_centre.acme.ak}&id={RESPONSE_ID}",
         )
-        again = f"callbacks/again?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
+        again = f"callbacks/retry?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
         more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02")
         for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(build_url(console_server, path))

@@ -13,7 +13,7 @@ from ccfs.settings import Settings
 CONSOLE_FOLDER = Path(render.__file__).parent
 TEMPLATES = sorted((CONSOLE_FOLDER / "templates").glob("*.html"))
 TRANSLATED_TEXT = re.compile(r"""(?:\bt|translate)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-ERROR_TEXT = re.compile(r'(?:raise InvalidSearch\(|problem = \(?\s*)"([^"]+)"')
+ERROR_TEXT = re.compile(r'(?:raise InvalidSearch\(|problem = )\(?\s*"([^"]+)"')
 MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 TEXT_ATTRIBUTE = re.compile(r'\b(?:aria-label|placeholder|title|alt)="([^"{]*[A-Za-z][^"{]*)"')
 UNTRANSLATED_NAMES = {

@@ -122,7 +122,7 @@ def iter_pages(floor: CallCentreData) -> Iterator[str]:
     yield "call?" + urlencode({"account": floor.account_param, "id": CALL_ID})
     yield "export?" + urlencode(app | {"id": RESPONSE_ID})
     yield "callbacks?" + urlencode(app)
-    yield "callbacks/again?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
+    yield "callbacks/retry?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
 
 
 def test_no_page_takes_what_comes_from_outside_for_markup(

@@ -122,10 +122,10 @@ def test_what_was_done_is_in_the_log_with_who_and_from_where(
     assert text.count(played) == before + 1
     assert "Signed in" in text
     reply = audrey.get("/console/audit/csv")
-    assert reply.headers["content-disposition"].startswith('attachment; filename="ccfs-log-')
+    assert reply.headers["content-disposition"].startswith('attachment; filename="ccfs-audit-log-')
     found = list(csv.DictReader(io.StringIO(reply.body.decode())))
-    assert "'=cmd|'/c calc'!a1" in {row["what"] for row in found if row["action"] == "sign_in_failed"}
-    assert all(not row["what"].startswith(("=", "+", "@")) for row in found)
+    assert "'=cmd|'/c calc'!a1" in {row["target"] for row in found if row["action"] == "login_failed"}
+    assert all(not row["target"].startswith(("=", "+", "@")) for row in found)
     assert PASSWORD not in reply.body.decode()
 
 

@@ -72,10 +72,10 @@ def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
     emil, app = signed_in("emil"), call_centre.acme.ak
     assert f"{DEAD_RECEIVER} 0 0 5" in emil.get_text(build_path("callbacks", app=app))
     assert "4 failed callbacks will be resent" in emil.get_text(
-        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)
+        build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER)
     )
     assert "2 failed callbacks will be resent" in emil.get_text(
-        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
+        build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
     )
     assert set(_read_states(console_server).values()) == {"dead"}  # asking changes nothing
     reply = emil.post("/console/callbacks/retry", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
@@ -93,7 +93,7 @@ def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
 ) -> None:
     for name, app in (("lucy", call_centre.acme.ak), ("basil", call_centre.acme.ak), ("emil", call_centre.bolt.ak)):
         assert signed_in(name).get(build_path("callbacks", app=app)).status == 404
-        assert signed_in(name).get(build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)).status == 404
+        assert signed_in(name).get(build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER)).status == 404
         assert signed_in(name).post("/console/callbacks/retry", app=app, receiver=DEAD_RECEIVER).status == 404
     assert (
         signed_in("emil").post("/console/callbacks/retry", app=call_centre.acme.ak, receiver="http://other:80").status
@@ -111,17 +111,17 @@ def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(
     old = re.findall(r'id="sk">([\w-]{43})<', page)[0]
     new = re.findall(r'id="sk">([\w-]{43})<', olga.post("/console/apps/key", app=ak).body.decode())[0]
     page = olga.get("/console/apps").body.decode()
-    than = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="than" value="(\d+)"', page)
-    assert len(than) == 1
+    key_id = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="older_than" value="(\d+)"', page)
+    assert len(key_id) == 1
 
     def works(sk: str) -> bool:
         caller = ApiClient(server=olga.server, ak=ak, sk=sk)
         return caller.request("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
 
     assert (works(old), works(new)) == (True, True)
-    assert olga.post("/console/apps/revoke-older", app=ak, older_than=than[0]).status == 400
+    assert olga.post("/console/apps/revoke-older", app=ak, older_than=key_id[0]).status == 400
     assert olga.post("/console/apps/revoke-older", app=ak, older_than="999999", confirmed="yes").status == 404
-    assert olga.post("/console/apps/revoke-older", app=ak, older_than=than[0], confirmed="yes").status == 303
+    assert olga.post("/console/apps/revoke-older", app=ak, older_than=key_id[0], confirmed="yes").status == 303
     assert (works(old), works(new)) == (False, True)
     assert new not in olga.get("/console/apps").body.decode()
     assert f"Revoked a key {ak}" in olga.get_text("/console/audit")

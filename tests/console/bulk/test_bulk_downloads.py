@@ -326,7 +326,7 @@ def test_its_maker_alone_deletes_it_and_the_recordings_stay(
     assert list_recordings(download_zip(exporter, again).body) == before != []
     with server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, target FROM audit_log WHERE action = 'selection_dropped'"
+            "SELECT actor, target FROM audit_log WHERE action = 'bulk_download_deleted'"
         ).all()
     assert [tuple(row) for row in told] == [("emil", query.partition("id=")[2])]
 
@@ -365,5 +365,5 @@ def test_the_log_tells_who_asked_and_who_took(
             "SELECT actor, account_id, action FROM audit_log WHERE target LIKE ? ORDER BY id",
             (f"{bulk_query.partition('id=')[2]}%",),
         ).all()
-    assert told[0] == ("emil", "acme-account", "selection_asked")
-    assert set(told[1:]) == {("emil", "acme-account", "selection_taken")}
+    assert told[0] == ("emil", "acme-account", "bulk_download_requested")
+    assert set(told[1:]) == {("emil", "acme-account", "bulk_download_saved")}

@@ -59,14 +59,14 @@ def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
     assert delete_annotation(signed_in("anna"), call_centre, tape, his) == 303  # an administrator takes any away
     with console_server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'mark_%' ORDER BY id"
+            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'annotation_%' ORDER BY id"
         )
         name = tape.file_name
         assert [tuple(row) for row in told] == [
-            ("lucy", "mark_added", f"{name} 0:01.5"),
-            ("emil", "mark_added", f"{name} 0:01"),
-            ("lucy", "mark_removed", f"{name} 0:01.5 of lucy"),
-            ("anna", "mark_removed", f"{name} 0:01 of emil"),
+            ("lucy", "annotation_added", f"{name} 0:01.5"),
+            ("emil", "annotation_added", f"{name} 0:01"),
+            ("lucy", "annotation_deleted", f"{name} 0:01.5 of lucy"),
+            ("anna", "annotation_deleted", f"{name} 0:01 of emil"),
         ]
 
 
@@ -104,7 +104,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
     with console_server.node.database.write_transaction() as connection:
         for _ in range(MAX_PER_RECORDING):
             connection.exec_driver_sql(
-                "INSERT INTO marks (app, account_id, recording, month, at_ms, text, who, made_at) "
+                "INSERT INTO annotations (app, account_id, recording, month, offset_ms, text, author, created_at) "
                 f"SELECT {call_centre.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
                 "WHERE call_id = '1700000000-4'"
             )

@@ -77,7 +77,7 @@ def test_taking_it_is_in_the_log(signed_in: SignIn, call_centre: CallCentreData)
     download_rows(signed_in("emil"), call_centre.account_param, caller="0123")
     with signed_in("emil").server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, target FROM audit_log WHERE action = 'calls_taken' ORDER BY id DESC"
+            "SELECT actor, target FROM audit_log WHERE action = 'calls_downloaded' ORDER BY id DESC"
         ).first()
     assert told is not None
     assert told[0] == "emil"

@@ -193,7 +193,7 @@ def test_a_waveform_is_drawn_once_and_goes_with_its_recording(
         row = "SELECT count(*) FROM waveforms WHERE recording LIKE '%/alaw'"
         assert connection.exec_driver_sql(row).scalar_one() == 1
         told = connection.exec_driver_sql(
-            "SELECT actor FROM audit_log WHERE action = 'waveform_shown' AND target LIKE '%/alaw'"
+            "SELECT actor FROM audit_log WHERE action = 'waveform_viewed' AND target LIKE '%/alaw'"
         )
         assert list(told.scalars())[:2] == ["lucy", "lucy"]
 
@@ -244,7 +244,7 @@ def test_who_begins_in_the_midst_is_in_the_log_too_and_each_begin_is(
 ) -> None:
     path, query = (
         build_path("audio", call_centre.account_param, audio_recordings["mp3"]),
-        "action = 'recording_played' AND what LIKE '%/mp3'",
+        "action = 'recording_played' AND target LIKE '%/mp3'",
     )
     told = []
     for piece in ("bytes=1-", "bytes=9-", "bytes=0-", "bytes=-5", "bytes=0-"):

@@ -42,7 +42,7 @@ def test_nobody_gets_a_page_without_signing_in(anonymous: ConsoleClient) -> None
 
 def test_the_page_that_was_asked_for_is_shown_after_signing_in(anonymous: ConsoleClient) -> None:
     there = anonymous.get("/console/call?account=a%2Fb&id=1").headers["location"]
-    assert there == "/console/login?next=%2Fconsole%2Fcall%3Fin%3Da%252Fb%26id%3D1"
+    assert there == "/console/login?next=%2Fconsole%2Fcall%3Faccount%3Da%252Fb%26id%3D1"
     assert 'value="/console/call?account=a%2Fb&amp;id=1"' in anonymous.get(there).body.decode()
     assert (
         anonymous.sign_in("lucy", next="/console/call?account=a%2Fb&id=1").headers["location"]

@@ -78,7 +78,7 @@ def test_who_is_not_let_in_is_told_so_and_may_try_again(chromium: Browser, sso_s
         assert find_violations(view) == []
         sign_in_by = view.get_by_role("link", name="Sign in with Example-ID")
         expect(sign_in_by).to_be_visible()
-        view.goto(build_url(sso_server, "oidc/back?code=x&state=y"))
+        view.goto(build_url(sso_server, "oidc/callback?code=x&state=y"))
         expect(view.get_by_role("alert")).to_contain_text("This sign-in has expired")
         assert find_violations(view) == []
         expect(sign_in_by).to_be_visible()

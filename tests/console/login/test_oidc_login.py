@@ -26,7 +26,7 @@ def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provi
     text = client.get_text("/console/audit?actor=sue")
     assert f"sue Signed in {oidc_provider.issuer} – 127.0.0.1" in text
     assert "Linked a user to single sign-on sue" in client.get_text("/console/audit")
-    assert client.cookies["ccfs_departure"] == ""
+    assert client.cookies["ccfs_oidc_state"] == ""
 
 
 def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
@@ -43,7 +43,7 @@ def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
     assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) >= 32
     reply = client.get("/console/oidc")
     assert re.search(
-        r"ccfs_departure=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
+        r"ccfs_oidc_state=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
     )
     assert CLIENT_SECRET not in str(reply.headers)
 
@@ -136,7 +136,7 @@ def test_a_return_to_a_browser_that_never_left_signs_nobody_in(
 ) -> None:
     back = oidc_provider.sign_in(start_oidc_login(ConsoleClient(server=client.server)), "sue")
     if cookie is not None:
-        client.cookies["ccfs_departure"] = cookie
+        client.cookies["ccfs_oidc_state"] = cookie
     assert (client.get(back).status, is_signed_in(client)) == (400, False)
 
 

@@ -13,7 +13,7 @@ from ccfs.web.responses.types import BytesResponse, Response, format_content_dis
 
 DEFAULT_PERIOD = timedelta(days=30)
 MAX_CSV_ROWS = 50_000  # rows
-CSV_HEADER = ("at", "who", "app", "account", "action", "what", "address")
+CSV_HEADER = ("time", "actor", "app", "account", "action", "target", "address")
 
 
 async def show_audit_log(visit: ConsoleRequest) -> Response:
@@ -49,7 +49,7 @@ async def download_audit_log(visit: ConsoleRequest) -> Response:
     found = await visit.context.query(lambda connection: audit.list_entries(connection, asked))
     apps = {app.id: app.ak for app in await visit.list_apps()}
     body = safe_csv.encode_rows([CSV_HEADER, *(_build_csv_row(entry, apps) for _, entry in found)])
-    name = f"ccfs-log-{visit.context.now():%Y%m%d-%H%M%S}.csv"
+    name = f"ccfs-audit-log-{visit.context.now():%Y%m%d-%H%M%S}.csv"
     more = (("content-disposition", format_content_disposition(name)), *render.SECURITY_HEADERS)
     return BytesResponse(body=body, content_type=safe_csv.CONTENT_TYPE, extra_headers=more)
 
