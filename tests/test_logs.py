@@ -13,11 +13,11 @@ WRITER = """
 import sys
 from threading import Thread
 from ccfs import logs
-logs.prepare()
+logs.configure_logging()
 def write():
     for n in range(int(sys.argv[1])):
-        logs.log().info("written", action="test", number=n)
-        logs.log_answer("r", "test", 200, "0", n, 0.1)
+        logs.get_logger().info("written", action="test", number=n)
+        logs.log_request("r", "test", 200, "0", n, 0.1)
 threads = [Thread(target=write) for _ in range(2)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]

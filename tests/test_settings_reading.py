@@ -1,4 +1,4 @@
-"""How settings are read: from CCFS_ variables, over the defaults; what is unknown or wrong is refused by its name."""
+"""Reading settings: CCFS_ variables override the defaults; unknown and invalid settings are rejected by name."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,10 +17,10 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(settings.PREFIX + name.upper(), raising=False)
 
 
-def test_without_variables_the_defaults_hold() -> None:
-    read = settings.load_settings()
-    assert read == Settings.model_construct()
-    assert (read.clock_skew_seconds, read.upload_limit_mb, read.play_token_seconds) == (900, 5, 1800)
+def test_settings_without_variables_have_their_defaults() -> None:
+    defaults = settings.load_settings()
+    assert defaults == Settings.model_construct()
+    assert (defaults.clock_skew_seconds, defaults.upload_limit_mb, defaults.play_token_seconds) == (900, 5, 1800)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_without_variables_the_defaults_hold() -> None:
         ("trusted_proxies", "2001:db8::/32", (ip_network("2001:db8::/32"),)),
     ],
 )
-def test_a_variable_sets_its_value(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
     monkeypatch.setenv(settings.PREFIX + name.upper(), text)
     assert getattr(settings.load_settings(), name) == value
 
@@ -64,42 +64,44 @@ def test_a_variable_sets_its_value(monkeypatch: pytest.MonkeyPatch, name: str, t
         ("TRUSTED_PROXIES", "10.0.0.0/8 localhost"),
     ],
 )
-def test_a_wrong_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+def test_an_invalid_setting_is_rejected_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(f"CCFS_{name}", text)
     with pytest.raises(OperatorError, match=f"^CCFS_{name}: ."):
         settings.load_settings()
 
 
-def test_a_refusal_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_an_invalid_setting_contains_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = Fernet.generate_key().decode()
     monkeypatch.setenv("CCFS_NODE_KEYS", secret)
     monkeypatch.setenv("CCFS_WORKERS", "two")
-    with pytest.raises(OperatorError, match="CCFS_WORKERS") as refused:
+    with pytest.raises(OperatorError, match="CCFS_WORKERS") as caught:
         settings.load_settings()
-    assert secret not in str(refused.value)
+    assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["CCFS_", "CCFS_WORKER", "CCFS_DATABASEURL", "CCFS_workers"])
-def test_an_unknown_name_is_refused_and_the_page_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_unknown_setting_is_rejected_with_the_page_that_lists_all(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, "1")
     with pytest.raises(OperatorError, match=rf"unknown setting {name}; docs/settings\.md"):
         settings.load_settings()
 
 
-def test_all_unknown_names_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_unknown_settings_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCFS_TWO", "2")
     monkeypatch.setenv("CCFS_ONE", "1")
     with pytest.raises(OperatorError, match="CCFS_ONE, CCFS_TWO;"):
         settings.load_settings()
 
 
-def test_a_value_that_is_given_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_override_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCFS_WORKERS", "4")
     assert settings.load_settings(workers=2).workers == 2
     assert settings.load_settings(workers=None).workers == 4
 
 
-def test_the_database_lies_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
+def test_the_default_database_is_in_the_data_folder(tmp_path: Path) -> None:
     assert settings.load_settings(data=tmp_path).effective_database_url == f"sqlite:///{tmp_path / 'ccfs.db'}"
     assert (
         settings.load_settings(data=Path("here")).effective_database_url
@@ -118,6 +120,6 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_secrets_do_not_show_in_the_settings_repr() -> None:
-    shown = repr(Settings(node_keys=("a-node-key",), database_url="postgresql://u:hidden-word@h/d"))
-    assert "a-node-key" not in shown
-    assert "hidden-word" not in shown
+    text = repr(Settings(node_keys=("a-node-key",), database_url="postgresql://u:hidden-word@h/d"))
+    assert "a-node-key" not in text
+    assert "hidden-word" not in text

@@ -1,4 +1,4 @@
-"""The receivers of docs/callbacks.md, run as a reader would run them; the far side is what really sends callbacks."""
+"""The receivers of docs/callbacks.md, run as a reader would run them, with the HTTP client that sends real callbacks."""
 
 import json
 import os
@@ -31,15 +31,15 @@ RESPONSE_ID = "9239cb50a8384bb0ab503441bf089446"
 START_SECONDS = 60
 
 
-def find_code_block(language: str, holding: str) -> str:
-    """The one block of code on the page in that language that holds a word."""
-    [found] = [one for one in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if holding in one]
-    return str(found)
+def find_code_block(language: str, word: str) -> str:
+    """Return the only code block of the page in that language that contains a word."""
+    [block] = [block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if word in block]
+    return str(block)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningReceiver:
-    """A receiver: where it is, and the file in which it keeps bodies, one a line."""
+    """A receiver: its port, and the file to which it appends bodies, one a line."""
 
     port: int
     file: Path
@@ -54,10 +54,10 @@ def run_python_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]
     """`SK=… python receiver.py PORT >>callbacks.jsonl`."""
     port = get_free_port()
     (folder / "receiver.py").write_text(find_code_block("python", "ThreadingHTTPServer"))
-    with (folder / "callbacks.jsonl").open("ab") as kept:
+    with (folder / "callbacks.jsonl").open("ab") as output:
         command = [sys.executable, "receiver.py", str(port)]
         server = subprocess.Popen(
-            command, cwd=folder, env={"SK": sk}, stdin=subprocess.DEVNULL, stdout=kept, stderr=subprocess.DEVNULL
+            command, cwd=folder, env={"SK": sk}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL
         )
     try:
         until = time.monotonic() + START_SECONDS
@@ -73,7 +73,7 @@ def run_python_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]
 
 @contextmanager
 def run_shell_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]:
-    """`SK=… socat TCP-LISTEN:PORT,fork EXEC:'bash receiver.sh'`: a shell for each connection, which it reads and writes."""
+    """`SK=… socat TCP-LISTEN:PORT,fork EXEC:'bash receiver.sh'`: one shell per connection."""
     (folder / "receiver.sh").write_text(find_code_block("bash", "openssl"))
 
     class Shell(StreamRequestHandler):
@@ -99,8 +99,8 @@ def run_shell_receiver(folder: Path, sk: str = SK) -> Iterator[RunningReceiver]:
 def running_receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningReceiver]:
     """Each of the page's receivers."""
     start: Callable[[Path], Any] = request.param
-    with start(tmp_path) as there:
-        yield there
+    with start(tmp_path) as receiver:
+        yield receiver
 
 
 def build_body(kind: ExportKind = ExportKind.BILL, account_id: str = "") -> bytes:
@@ -129,19 +129,19 @@ def send_callback(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """What ccfs makes of the answer to a callback; empty for a success. Body and headers may be changed once signed."""
+    """Send a callback and return the outcome, empty for a success. `body` and `headers` replace what was signed."""
     url, now = f"http://127.0.0.1:{to.port}{target}", datetime.now(UTC) - late
-    made = callbacks.build_headers(
+    signed_headers = callbacks.build_headers(
         url, signed, ak=AK, sk=sk, now=now, delivery_id=RESPONSE_ID, host_with_port=host_with_port
     )
-    with CallbackHttpClient() as egress:
-        return egress.post(url, made | dict(headers or {}), body or signed, allowed_prefixes=[url]).failure
+    with CallbackHttpClient() as client:
+        return client.post(url, signed_headers | dict(headers or {}), body or signed, allowed_prefixes=[url]).failure
 
 
 @pytest.mark.parametrize("kind", ExportKind)
 @pytest.mark.parametrize("target", ["/cb", "/ccfs/callbacks?key=a%2Fb&tenant=1"])
 @pytest.mark.parametrize("host_with_port", [True, False])
-def test_a_callback_is_taken(
+def test_the_documented_receivers_accept_a_callback(
     running_receiver: RunningReceiver, kind: ExportKind, target: str, host_with_port: bool
 ) -> None:
     body = build_body(kind, account_id="169852")
@@ -160,17 +160,19 @@ def test_a_callback_is_taken(
         {"headers": {"Host": "cb.example.com"}},
     ],
 )
-def test_another_is_refused(running_receiver: RunningReceiver, changed: dict[str, Any]) -> None:
+def test_the_documented_receivers_reject_a_forged_callback(
+    running_receiver: RunningReceiver, changed: dict[str, Any]
+) -> None:
     assert send_callback(running_receiver, build_body(account_id="169852"), **changed) == "status 401"
     assert running_receiver.bodies == []
 
 
-def test_what_is_not_signed_is_no_success(running_receiver: RunningReceiver) -> None:
+def test_the_documented_receivers_reject_an_unsigned_callback(running_receiver: RunningReceiver) -> None:
     assert send_callback(running_receiver, build_body(), headers={"Authorization": "Basic 0123"}) != ""
     assert running_receiver.bodies == []
 
 
-def test_the_receiver_that_uses_the_library(tmp_path: Path) -> None:
+def test_the_documented_receiver_that_uses_the_library(tmp_path: Path) -> None:
     file = tmp_path / "received.py"
     file.write_text(find_code_block("python", "read_callback"))
     received = runpy.run_path(str(file), {"AK": AK, "SK": SK})["received"]

@@ -1,4 +1,4 @@
-"""Callbacks as CC-FS sends them: the body's fields, the headers, the signature."""
+"""Callbacks as CC-FS sends them: fields of the body, headers, signature."""
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -37,7 +37,7 @@ def build_headers(url: str = URL, body: bytes = b"{}", *, now: datetime = NOW, p
 
 
 class TestTheBody:
-    """What is told."""
+    """The msgBody of a callback."""
 
     @pytest.mark.parametrize(
         ("kind", "names"),
@@ -50,12 +50,12 @@ class TestTheBody:
     def test_a_callback_body_names_the_file_under_every_name_of_the_manual(
         self, kind: ExportKind, names: list[str]
     ) -> None:
-        told = json.loads(callbacks.build_body(make_export(kind)))["msgBody"]
-        assert told == {"responseId": RESPONSE_ID, **dict.fromkeys(names, FILE_NAME)}
+        msg_body = json.loads(callbacks.build_body(make_export(kind)))["msgBody"]
+        assert msg_body == {"responseId": RESPONSE_ID, **dict.fromkeys(names, FILE_NAME)}
 
     def test_a_callback_body_names_the_account_if_one_was_requested(self) -> None:
-        told = json.loads(callbacks.build_body(make_export(ExportKind.BILL, account_id="169852")))["msgBody"]
-        assert told == {
+        msg_body = json.loads(callbacks.build_body(make_export(ExportKind.BILL, account_id="169852")))["msgBody"]
+        assert msg_body == {
             "responseId": RESPONSE_ID,
             "billFileName": FILE_NAME,
             "billName": FILE_NAME,
@@ -88,7 +88,7 @@ class TestTheHeaders:
         assert authorization.startswith(f"auth-v2/{AK}/2018-07-02T02:42:49Z/content-length;content-type;host/")
 
     def test_callback_headers_without_a_port_are_signed_as_in_the_sample(self) -> None:
-        # tests/wire/vectors/callback: Host has no port although the URL has one
+        # tests/protocol/vectors/callback: Host has no port although the URL has one
         assert build_headers(port=False)["Host"] == "cb.example.com"
         assert build_headers(port=False)["Authorization"].endswith(
             "/da12145995481504935a5312b96911d1d124d86cf6a24be6a08560aae259a103"
@@ -131,12 +131,12 @@ QUERIES = ("", "?", "?y=1", "?b=2&a=1&a=0", "?%E5=%2B&+=", "?flag&&x=/y?z")
     body=st.binary(max_size=200),
     port=st.booleans(),
 )
-def test_what_is_sent_verifies(path: str, query: str, host: str, body: bytes, port: bool) -> None:
-    found = {
+def test_the_signature_of_any_callback_verifies(path: str, query: str, host: str, body: bytes, port: bool) -> None:
+    headers = {
         name.lower(): value for name, value in build_headers(f"https://{host}{path}{query}", body, port=port).items()
     }
-    authorization = signature.parse_authorization(found["authorization"])
-    sent: dict[str, Any] = {"path": path or "/", "query": query[1:], "headers": found, "body": body}
+    authorization = signature.parse_authorization(headers["authorization"])
+    sent: dict[str, Any] = {"path": path or "/", "query": query[1:], "headers": headers, "body": body}
     request = signature.SignedRequest(method="POST", **sent)
     assert signature.verify_request(authorization, request, ["an older secret", SK])
     assert not signature.verify_request(authorization, request, ["another secret"])
@@ -145,8 +145,8 @@ def test_what_is_sent_verifies(path: str, query: str, host: str, body: bytes, po
     )
 
 
-def test_a_host_beyond_ascii_is_named_as_dns_knows_it() -> None:
-    made = callbacks.build_headers(
+def test_the_host_header_of_a_callback_is_ascii() -> None:
+    headers = callbacks.build_headers(
         "http://b\u00fccher.example:8000/cb",
         b"{}",
         ak="AK",
@@ -155,4 +155,4 @@ def test_a_host_beyond_ascii_is_named_as_dns_knows_it() -> None:
         delivery_id="d",
         host_with_port=True,
     )
-    assert made["Host"] == "xn--bcher-kva.example:8000"
+    assert headers["Host"] == "xn--bcher-kva.example:8000"

@@ -1,4 +1,4 @@
-"""The one table of codes: the manual's lines word for word, every error in it, ours outside the manual's range."""
+"""The table of result codes: the manual's texts word for word, every error, our own codes outside the manual's range."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from ccfs.model import errors
 from ccfs.protocol.error_codes import RESULT_CODES, SUCCESS, find_code, format_text
 
-# D0835, with {param} filled in as "fileName"; 0300008, 0300009 and 0300013 belong to what is not built yet.
+# D0835 with "fileName" as {param}. ccfs never sends 0300008 and 0300009 (flow control).
 MANUAL_CODES = {
     "0300001": (errors.NullParameter, "The value of fileName cannot be null."),
     "0300002": (errors.EmptyParameter, "The value of fileName cannot be an empty string."),
@@ -25,20 +25,20 @@ MANUAL_CODES = {
 
 
 def iter_errors(kind: type[errors.CcfsError]) -> Iterator[type[errors.CcfsError]]:
-    """The error and all below it."""
+    """Yield an error class and all its subclasses."""
     yield kind
-    for below in kind.__subclasses__():
-        yield from iter_errors(below)
+    for subclass in kind.__subclasses__():
+        yield from iter_errors(subclass)
 
 
 @pytest.mark.parametrize("code", MANUAL_CODES)
-def test_a_code_of_the_manual_has_the_manuals_text(code: str) -> None:
+def test_an_error_code_of_the_manual_has_the_manuals_text(code: str) -> None:
     kind, text = MANUAL_CODES[code]
     assert find_code(kind("fileName")).code == code
     assert format_text(kind("fileName"), "en") == text
 
 
-def test_success_is_a_single_zero() -> None:
+def test_the_result_code_of_a_success_is_a_single_zero() -> None:
     assert SUCCESS[:2] == ("0", "success")
 
 
@@ -57,14 +57,14 @@ def test_no_two_errors_share_a_code() -> None:
     assert len(set(codes)) == len(codes)
 
 
-def test_codes_of_our_own_lie_outside_the_manuals_range() -> None:
+def test_our_own_error_codes_are_outside_the_manuals_range() -> None:
     ours = {row.code for row in RESULT_CODES.values()} - MANUAL_CODES.keys() - {"401", "403"}
     assert all(code.startswith("0390") or code == "010107" for code in ours)
 
 
-def test_an_error_that_is_not_in_the_table_looks_like_what_it_is_a_kind_of() -> None:
+def test_an_error_outside_the_table_has_the_code_of_its_base_class() -> None:
     assert find_code(errors.OperatorError("x")).code == "0390000"
 
 
-def test_a_brace_in_a_value_is_only_a_brace() -> None:
+def test_a_brace_in_the_value_of_an_error_is_not_a_placeholder() -> None:
     assert format_text(errors.NullParameter("{0.__class__}"), "en") == "The value of {0.__class__} cannot be null."

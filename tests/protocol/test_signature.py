@@ -1,4 +1,4 @@
-"""auth-v2: what cannot be read, what must hold for any request, and what it costs. The vectors test themselves."""
+"""auth-v2: malformed headers, properties of any request, and the cost of verification. test_vectors.py tests the vectors."""
 
 import hmac
 import threading
@@ -35,13 +35,10 @@ PLAIN = SignedRequest(
 )
 
 
-# --- reading the header
-
-
-def test_the_parts_are_read() -> None:
-    read = parse_authorization(f"auth-v2/ak/{NOON}/Content-Type;host/{GOOD}")
-    assert read == Authorization(ak="ak", timestamp=NOON, signed_headers=("Content-Type", "host"), signature=GOOD)
-    assert read.prefix == f"auth-v2/ak/{NOON}/Content-Type;host"
+def test_the_parts_of_an_authorization_are_parsed() -> None:
+    parsed = parse_authorization(f"auth-v2/ak/{NOON}/Content-Type;host/{GOOD}")
+    assert parsed == Authorization(ak="ak", timestamp=NOON, signed_headers=("Content-Type", "host"), signature=GOOD)
+    assert parsed.prefix == f"auth-v2/ak/{NOON}/Content-Type;host"
 
 
 @pytest.mark.parametrize(
@@ -73,18 +70,18 @@ def test_the_parts_are_read() -> None:
         f"auth-v2/{'a' * 8192}/{NOON}/host/{GOOD}",
     ],
 )
-def test_a_header_that_cannot_be_read_is_malformed(header: str) -> None:
+def test_an_authorization_that_cannot_be_parsed_is_malformed(header: str) -> None:
     with pytest.raises(MalformedAuthorization):
         parse_authorization(header)
 
 
 @given(st.text(max_size=60) | st.text("/;:-TZauthv2 host0123456789", max_size=120))
-def test_no_header_makes_anything_worse_than_malformed(header: str) -> None:
+def test_any_authorization_is_parsed_or_malformed(header: str) -> None:
     with suppress(MalformedAuthorization):
         assert parse_authorization(header).ak in header
 
 
-def test_both_forms_of_a_timestamp_are_read() -> None:
+def test_both_forms_of_a_timestamp_are_parsed() -> None:
     assert parse_timestamp("2018-07-02T02:42:49Z") == datetime(2018, 7, 2, 2, 42, 49, tzinfo=UTC)
     assert parse_timestamp("2018-07-02T02:42:49.007Z") == datetime(2018, 7, 2, 2, 42, 49, 7000, tzinfo=UTC)
     assert parse_timestamp("2018-07-02T02:42:49.5Z") == datetime(2018, 7, 2, 2, 42, 49, 500_000, tzinfo=UTC)
@@ -112,30 +109,24 @@ def test_any_other_timestamp_is_malformed(timestamp: str) -> None:
         parse_timestamp(timestamp)
 
 
-# --- the canonical form
-
-
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
 @example(bytes(range(256)))
 @example(b"~-._*'()! +/%25\n\r\0")
-def test_normalize_equals_quote(data: bytes) -> None:
+def test_percent_encode_equals_quote(data: bytes) -> None:
     assert percent_encode(data) == quote(data, safe="-._~").encode()
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_001])
-def test_normalize_equals_quote_where_pieces_meet(size: int) -> None:
+def test_percent_encode_equals_quote_at_chunk_boundaries(size: int) -> None:
     data = ("录音\r\n%{}a1" * (size // 10)).encode()[:size]
     assert percent_encode(data) == quote(data, safe="-._~").encode()
 
 
-def test_a_query_is_decoded_as_a_form_and_encoded_anew() -> None:
+def test_a_query_is_decoded_as_a_form_and_encoded_again() -> None:
     assert parse_query("b=x+y&a&&c=%2B=&=v") == [(b"b", b"x y"), (b"a", b""), (b"c", b"+="), (b"", b"v")]
     assert parse_query("bad=%zz%4") == [(b"bad", b"%zz%4")]
     assert build_canonical_query(parse_query("b=2&a-=1&a=1&b=10")) == b"a-=1&a=1&b=10&b=2"
     assert build_canonical_query(parse_query("")) == build_canonical_query(parse_query("&&")) == b""
-
-
-# --- what we refuse to sign
 
 
 @pytest.mark.parametrize(
@@ -150,12 +141,11 @@ def test_a_query_is_decoded_as_a_form_and_encoded_anew() -> None:
         (AK, NOON, ()),
     ],
 )
-def test_we_do_not_sign_what_nobody_could_verify(ak: str, timestamp: str, signed_headers: tuple[str, ...]) -> None:
+def test_a_request_that_nobody_could_verify_is_not_signed(
+    ak: str, timestamp: str, signed_headers: tuple[str, ...]
+) -> None:
     with pytest.raises(ValueError, match=r"."):
         sign_request(PLAIN, ak, SK, timestamp, signed_headers)
-
-
-# --- for any request
 
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+.^_`|~-", min_size=1, max_size=12)
@@ -180,7 +170,7 @@ def sign_and_parse(request: SignedRequest, sk: str = SK, *, empty_query_line: bo
 
 
 @given(REQUESTS, SECRETS, st.booleans())
-def test_what_is_signed_is_verified(request: SignedRequest, sk: str, empty_query_line: bool) -> None:
+def test_a_signed_request_verifies(request: SignedRequest, sk: str, empty_query_line: bool) -> None:
     authorization = sign_and_parse(request, sk, empty_query_line=empty_query_line)
     assert verify_request(authorization, request, [sk])
     assert verify_request(authorization, request, ["the newer secret", sk])
@@ -188,26 +178,26 @@ def test_what_is_signed_is_verified(request: SignedRequest, sk: str, empty_query
     assert not verify_request(authorization, request, [])
 
 
-def has_same_meaning(one: SignedRequest, other: SignedRequest) -> bool:
-    """Whether a server would read the same from both: the spelling of a query, and line breaks in a body."""
+def has_same_meaning(first: SignedRequest, second: SignedRequest) -> bool:
+    """Whether a server reads both alike: they differ only in the spelling of the query and the line breaks of the body."""
 
-    def read(request: SignedRequest) -> SignedRequest:
+    def normalise(request: SignedRequest) -> SignedRequest:
         query = build_canonical_query(parse_query(request.query)).decode()
         return replace(request, query=query, body=request.body.replace(b"\r", b"").replace(b"\n", b""))
 
-    return read(one) == read(other)
+    return normalise(first) == normalise(second)
 
 
-def change_text(draw: st.DrawFn, was: str) -> str:
-    """The text with one character put in, taken out, or put in another's place."""
-    at = draw(st.integers(0, len(was)))
+def change_text(draw: st.DrawFn, text: str) -> str:
+    """Return the text with one character inserted, removed or replaced."""
+    at = draw(st.integers(0, len(text)))
     new = draw(st.sampled_from(["", "a", "%", " ", "=", "&", "é"]))
-    return was[:at] + new + was[at + draw(st.integers(0, 1)) :]
+    return text[:at] + new + text[at + draw(st.integers(0, 1)) :]
 
 
 @st.composite
 def change_request(draw: st.DrawFn, request: SignedRequest) -> SignedRequest:
-    """The request with one byte of one part changed."""
+    """Return the request with one byte of one part changed."""
     part = draw(st.sampled_from(["method", "path", "query", "header", "body"]))
     if part == "body":
         return replace(request, body=change_text(draw, request.body.decode("latin-1")).encode("latin-1"))
@@ -227,20 +217,20 @@ def test_any_changed_byte_of_the_request_fails(
     data: st.DataObject, request: SignedRequest, empty_query_line: bool
 ) -> None:
     authorization = sign_and_parse(request, empty_query_line=empty_query_line)
-    other = data.draw(change_request(request))
-    assume(not has_same_meaning(request, other))
-    assert not verify_request(authorization, other, [SK])
+    changed = data.draw(change_request(request))
+    assume(not has_same_meaning(request, changed))
+    assert not verify_request(authorization, changed, [SK])
 
 
 @given(REQUESTS, st.data())
 def test_any_changed_character_of_the_header_fails(request: SignedRequest, data: st.DataObject) -> None:
     header = sign_request(request, AK, SK, NOON, tuple(request.headers))
     at = data.draw(st.integers(0, len(header) - 1))
-    other = (
+    changed = (
         header[:at] + data.draw(st.sampled_from("0aAZ/;:-.").filter(lambda new: new != header[at])) + header[at + 1 :]
     )
     try:
-        assert not verify_request(parse_authorization(other), request, [SK])
+        assert not verify_request(parse_authorization(changed), request, [SK])
     except MalformedAuthorization:
         assert parse_authorization(header).prefix == header.rpartition("/")[0]
 
@@ -254,23 +244,20 @@ def test_a_body_may_be_signed_without_its_line_breaks_but_not_with_more(request:
     )
 
 
-# --- time
-
-
 def test_an_unknown_key_an_absent_header_and_a_wrong_signature_take_the_same_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Counts what is fed to SHA-256; nobody learns from the work which keys exist, nor by knowing our dummy secret."""
+    """Count the bytes fed to SHA-256: the time of a rejection reveals no key, even to someone who knows the dummy secret."""
     request = replace(PLAIN, body=b"{\n" + b" " * 500_000 + b"}")
     good = sign_and_parse(request)
     wrong = replace(good, signature="0" * 64)
     absent = replace(good, signed_headers=("content-type", "host", "x-is-absent"))
-    made = hmac.new
+    real_new = hmac.new
     fed: list[int] = []
 
     class Counted:
         def __init__(self, key: bytes, first: bytes, digest: str) -> None:
-            self.mac = made(key, first, digest)
+            self.mac = real_new(key, first, digest)
 
         def update(self, piece: bytes) -> None:
             fed.append(len(piece))
@@ -291,14 +278,15 @@ def test_an_unknown_key_an_absent_header_and_a_wrong_signature_take_the_same_wor
     assert least == work(wrong, []) == work(good, []) == work(absent, [SK]) == work(absent, []) == work(dummy, [])
 
 
-def test_seven_megabytes_do_not_stall_the_others() -> None:
+def test_verifying_seven_megabytes_does_not_stall_other_threads() -> None:
     request = replace(PLAIN, body=b'{"data":"' + b"UklGRiQA/+AA" * 583_000 + b'"}')
     assert any(
         is_shared(sign_and_parse(PLAIN), request) for _ in range(10)
-    )  # not all: a busy machine holds up whoever sleeps
+    )  # not every time: a busy machine delays sleeping threads
 
 
 def is_shared(*arguments: object) -> bool:
+    """Whether another thread runs every few milliseconds while a request is verified."""
     gaps, checking = list[float](), threading.Thread(target=verify_request, args=(*arguments, [SK]))
     checking.start()
     while checking.is_alive():

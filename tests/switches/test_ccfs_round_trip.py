@@ -19,13 +19,13 @@ from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.exports.time_window import to_local, to_utc
 from ccfs.model.recordings.recording import Recording
-from ccfs.protocol.columns import (
+from ccfs.switches.ccfs import IndexedRecording, IndexRecord, IndexRow, parse_index
+from tests.protocol.index_cells import (
     format_agent_opr_cells,
     format_agent_skill_cells,
     format_call_cells,
     format_record_cells,
 )
-from ccfs.switches.ccfs import IndexedRecording, IndexRecord, IndexRow, parse_index
 
 AK = "DEMOAK0001"
 ZONES = [ZoneInfo(name) for name in ("Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe")]

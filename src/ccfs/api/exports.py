@@ -94,7 +94,7 @@ async def _request_export(
         requested_at=now,
     )
     await here.transaction(lambda connection: exports.add(connection, caller.app, export))
-    return BytesResponse(body=responses.build_success({"responseId": export.response_id}, mirror=True))
+    return BytesResponse(body=responses.build_success({"responseId": export.response_id}, legacy_response=True))
 
 
 async def _download_export(here: WebContext, caller: ApiClient, kind: ExportKind, name: str) -> Response:

@@ -21,7 +21,7 @@ async def request_play_voice(here: WebContext, caller: ApiClient, _request: Requ
     token = secrets.token_hex(16).upper()
     expires_at = here.now() + timedelta(seconds=here.settings.play_token_seconds)
     await here.transaction(lambda connection: play_tokens.add(connection, caller.app, token, recording, expires_at))
-    return BytesResponse(body=responses.build_success({"token": token}, mirror=True))
+    return BytesResponse(body=responses.build_success({"token": token}, legacy_response=True))
 
 
 async def play_voice(here: WebContext, request: Request) -> Response:

@@ -30,7 +30,9 @@ async def get_record_file_url_from_obs(
     urls = [await _build_url(here, caller, request, recording) for recording in found]
     if not urls:
         raise NoData
-    return BytesResponse(body=responses.build_success({"url": urls if len(urls) > 1 else urls[0]}, mirror=False))
+    return BytesResponse(
+        body=responses.build_success({"url": urls if len(urls) > 1 else urls[0]}, legacy_response=False)
+    )
 
 
 async def download_by_signed_url(here: WebContext, request: Request) -> Response:

@@ -89,7 +89,7 @@ async def upload_file(here: WebContext, caller: ApiClient, request: Request, ask
     file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=kept, created_at=now)
     await here.transaction(lambda connection: voice_files.add(connection, caller.app, file))
     answer = {"fileName": name, "locationId": [kept.location_id]}
-    return BytesResponse(body=responses.build_success(answer, mirror=False))
+    return BytesResponse(body=responses.build_success(answer, legacy_response=False))
 
 
 async def get_file_hash(here: WebContext, caller: ApiClient, _request: Request, ask: requests.IvrFile) -> Response:
@@ -98,7 +98,7 @@ async def get_file_hash(here: WebContext, caller: ApiClient, _request: Request, 
     algorithm = here.settings.file_hash
     digest = file.blob.sha256 if algorithm == "sha256" else await asyncio.to_thread(_hash_blob, here, file, algorithm)
     answer = {"fileHash": digest, "hash": digest, "algorithm": algorithm}
-    return BytesResponse(body=responses.build_success(answer, mirror=False))
+    return BytesResponse(body=responses.build_success(answer, legacy_response=False))
 
 
 async def delete_file(here: WebContext, caller: ApiClient, _request: Request, ask: requests.IvrFile) -> Response:
@@ -112,7 +112,7 @@ async def delete_file(here: WebContext, caller: ApiClient, _request: Request, as
         await here.transaction(lambda connection: voice_files.delete_row(connection, caller.app, file))
     except (KeyError, OSError, FileUnavailable):
         pass  # the mark stands: the work loop tries again until the bytes are gone
-    return BytesResponse(body=responses.build_success("", mirror=False, text="operate success"))
+    return BytesResponse(body=responses.build_success("", legacy_response=False, text="operate success"))
 
 
 async def _find_voice_file(

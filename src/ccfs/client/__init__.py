@@ -1,4 +1,4 @@
-"""The SDK: what a program needs to call CC-FS operations and to receive their callbacks. Never store, work or web."""
+"""The SDK: calling CC-FS operations and receiving their callbacks."""
 
 from ccfs.client.receiver import Callback, CallbackError, InvalidCallback, InvalidSignature, read_callback
 from ccfs.client.session import CcfsClient, ClientResponse

@@ -1,4 +1,4 @@
-"""Signing requests as auth-v2 for httpx2. The clock is read here, the secret is an argument."""
+"""auth-v2 signatures for httpx2."""
 
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from ccfs.protocol import signature
 
 
 class AuthV2(httpx2.Auth):
-    """Signs each request of a client with one access key."""
+    """Sign each request of a client with one access key."""
 
     requires_request_body = True
 
@@ -18,7 +18,7 @@ class AuthV2(httpx2.Auth):
         self._sk = sk
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Add the Authorization header to what is about to be sent."""
+        """Add the Authorization header to a request."""
         path, _, query = request.url.raw_path.decode("latin-1").partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         signed = signature.SignedRequest(

@@ -83,7 +83,7 @@ class SimulatedCall:
         start, rung = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
         self.now += RING_TIMEOUT_SECONDS
         self._add_queue_event(f"PJSIP/{agent}", "RINGNOANSWER", RING_TIMEOUT_SECONDS * 1000)
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+        self.add_cdr("Queue", self.queue.app_data, start, "NO ANSWER", rung=rung)
 
     def abandon(self) -> None:
         """Hangs up in the queue."""
@@ -96,12 +96,12 @@ class SimulatedCall:
         self.now += seconds
         self._add_queue_event(f"PJSIP/{agent}", "RINGCANCELED", seconds * 1000)
         self._add_queue_event("NONE", "ABANDON", 1, 1, self.now - self.entered_at)
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "NO ANSWER", rung=rung)
+        self.add_cdr("Queue", self.queue.app_data, start, "NO ANSWER", rung=rung)
 
     def end_in_queue(self) -> None:
         """The call ends in the queue, and no phone has rung since its last line."""
         start = self.last_cdr_end or self.channel.created_at
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
+        self.add_cdr("Queue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
 
     def talk_to_agent(self, agent: str, ring: int, talk: Talk, *, sent_to: str = "") -> None:
         """An agent of the queue answers after `ring` seconds; the talk ends by one of them or by a blind transfer."""
@@ -118,7 +118,7 @@ class SimulatedCall:
             self._add_queue_event(member, ended, hold, talk.seconds, 1)
         kind = f"q-{self.queue.extension}-{self.person.number}"
         recording = self.simulation.talks.build_recording(talk, kind, named=bool(sent_to))
-        self.add_cdr("DialplanQueue", self.queue.app_data, start, "ANSWERED", rung=rung, recording=recording)
+        self.add_cdr("Queue", self.queue.app_data, start, "ANSWERED", rung=rung, recording=recording)
 
     def leave_message(self, mailbox: str, seconds: int) -> None:
         start = self.now

@@ -1,1 +1,1 @@
-"""Nouns: frozen keyword-only types and pure rules. The standard library only; no I/O, no clock."""
+"""Values and rules: frozen keyword-only types and pure functions on the standard library."""

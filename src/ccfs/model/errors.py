@@ -1,26 +1,26 @@
-"""The one error tree. A docstring is the message; {param} is filled in. Wire codes live in wire/codes.py, not here.
+"""The error tree. An error's docstring is its English message with {param} filled in; protocol/error_codes.py has the codes.
 
-CcfsError
+CcfsError                        unexpected failure
 ├── Unauthorised                 HTTP 401
 ├── AddressLocked                HTTP 403
-├── BadAsk                       what was asked cannot be understood
-│   ├── NullParameter  EmptyParameter  TooLong  TooShort  WrongFormat
-│   ├── WrongVersion  EmptyBody  WrongDate
-│   ├── TooLarge  NotUploadAudio  PathNotAllowed
-│   └── BeginAfterEnd  SpanTooWide  CallbackNotBound
-├── Absent                       what was asked is not there, or is another app's: the two look alike
-│   ├── NoFile  NoData  NoAccount  SeveralFiles
-│   └── TokenEmpty  TokenInvalid
-├── Unavailable                  it is there, but cannot be had now
-└── Misuse                       an operator's command that cannot be carried out; never on the wire
+├── InvalidRequest               the request is malformed or not allowed
+│   ├── NullParameter  EmptyParameter  ValueTooLong  ValueTooShort  InvalidFormat
+│   ├── UnsupportedVersion  EmptyBody  InvalidDate
+│   ├── RequestTooLarge  InvalidUploadAudio  PathNotAllowed
+│   └── BeginAfterEnd  PeriodTooLong  CallbackNotBound
+├── NotFound                     absent, or another app's: clients cannot distinguish the two
+│   ├── NoFile  NoData  NoAccount  NotExactlyOneFile
+│   └── EmptyToken  InvalidToken
+├── FileUnavailable              exists, but cannot be read at the moment
+└── OperatorError                an operator's command cannot be carried out; never part of a response
 """
 
 
 class CcfsError(Exception):
-    """Something went wrong in the server."""
+    """Internal error."""
 
     def __init__(self, param: str = "") -> None:
-        """`param` names the field, value or limit that the message speaks of."""
+        """`param` is the field, value or limit in the message."""
         self.param = param
         super().__init__((type(self).__doc__ or "").format(param=param))
 
@@ -30,11 +30,11 @@ class Unauthorised(CcfsError):
 
 
 class AddressLocked(CcfsError):
-    """Too many bad signatures came from this address."""
+    """Too many invalid signatures from this address."""
 
 
 class InvalidRequest(CcfsError):
-    """The request cannot be understood."""
+    """Invalid request."""
 
 
 class NullParameter(InvalidRequest):
@@ -94,7 +94,7 @@ class CallbackNotBound(InvalidRequest):
 
 
 class NotFound(CcfsError):
-    """What was asked for is not there."""
+    """Not found."""
 
 
 class NoFile(NotFound):

@@ -1,4 +1,4 @@
-"""Nodes as they see each other: a noun, and the rule by which one counts as dead."""
+"""Nodes: the record that each one writes, and the rule by which one counts as dead."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,25 +6,25 @@ from enum import StrEnum
 
 
 class NodeState(StrEnum):
-    """What the operator wants of a node."""
+    """The state that the operator set."""
 
     ACTIVE = "active"
-    DRAINING = "draining"  # it takes no new work, and balancers send it nothing
+    DRAINING = "draining"  # claims no new work; /readyz fails, so that load balancers send it nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
-    """A node's row."""
+    """One node as its row describes it."""
 
-    id: str  # its name among all nodes of the database
-    folder: str  # names its data folder: two that claim one id are told apart by it
-    address: str  # URL at which other nodes reach it; empty: they cannot
-    version: str  # of its program
-    revision: str  # the newest step of the schema that its program knows
+    id: str  # unique among the nodes of a database
+    folder: str  # id of its data folder; distinguishes two nodes that claim one id
+    address: str  # URL at which other nodes reach it; empty if they cannot
+    version: str  # version of ccfs
+    revision: str  # newest schema revision that its version knows
     state: NodeState = NodeState.ACTIVE
-    started_at: datetime  # by the database's clock, as all instants here
+    started_at: datetime  # database time, as is heartbeat_at
     heartbeat_at: datetime
 
-    def is_alive(self, now: datetime, patience: timedelta) -> bool:
-        """Whether it was heard of within `patience` before `now`, which is the database's."""
-        return now - self.heartbeat_at <= patience
+    def is_alive(self, now: datetime, timeout: timedelta) -> bool:
+        """Whether the last heartbeat is at most `timeout` before `now`, the database's time."""
+        return now - self.heartbeat_at <= timeout

@@ -1,9 +1,9 @@
-"""Names of the files that ingest reads: what rotation makes of them, what lies in a zip. Pure; nothing is opened here."""
+"""Names of the files that ingest reads: rotated and compressed files, members of a zip."""
 
 import re
 from typing import Final
 
-REREAD: Final = "again"  # said of a file that the next pass is to read from its begin
+REREAD: Final = "again"  # mark of a file that the next pass reads again from the start
 
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _COMPRESSION_SUFFIX: Final = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|Z)\Z")
@@ -11,16 +11,16 @@ _ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
 
 
 def is_rotated(name: str, base: str) -> bool:
-    """Whether the name is what rotation makes of the other one: Master.csv.1, Master.csv-20240115 of Master.csv."""
+    """Whether the name is a rotated form of `base`: Master.csv.1, Master.csv-20240115 of Master.csv."""
     return name.startswith(base) and _ROTATION_SUFFIX.fullmatch(name[len(base) :]) is not None
 
 
 def is_compressed_rotation(name: str, base: str) -> bool:
-    """Whether it was compressed after it was rotated: Master.csv.2.gz."""
+    """Whether the name is a rotated form of `base` that was then compressed: Master.csv.2.gz."""
     return is_rotated(_COMPRESSION_SUFFIX.sub("", name), base) and not is_rotated(name, base)
 
 
 def container_of(name: str) -> str:
-    """The file that a refusal's name is of: the zip, for a member of one (exports.zip:call.csv)."""
+    """Return the file that a name belongs to: the zip of a member (exports.zip:call.csv), else the name itself."""
     member = _ZIP_MEMBER.fullmatch(name)
     return member[1] if member else name

@@ -1,1 +1,1 @@
-"""The CC-FS dialect: bytes and dicts to nouns and back. No I/O, no clock, no business rule."""
+"""The CC-FS protocol: signatures, requests, responses, error codes, file names and callbacks. Pure functions."""

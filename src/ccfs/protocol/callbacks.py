@@ -1,4 +1,4 @@
-"""Callbacks: what CC-FS tells a receiver, as bytes and headers. No sending, no schedule.
+"""Callbacks: body and headers of the request that announces an export.
 
 Where the manual contradicts itself about a field's name, every name is sent with the same value (spec, 3.1, 3.8, 3.10).
 """
@@ -20,20 +20,23 @@ CONTENT_TYPE = "application/json;charset=UTF-8"
 
 
 def build_body(export: Export) -> bytes:
-    """The callback's body; `accountId` stands in it only if the request named one."""
-    told = {"responseId": export.response_id, **dict.fromkeys(FILE_NAME_FIELDS[export.kind], export.file_name)}
+    """Return the callback's body. It has an `accountId` only if the query named one."""
+    msg_body = {"responseId": export.response_id, **dict.fromkeys(FILE_NAME_FIELDS[export.kind], export.file_name)}
     if export.filter.account_id:
-        told["accountId"] = export.filter.account_id
-    return json.dumps({"request": {"version": "2.0"}, "msgBody": told}, separators=(",", ":")).encode()
+        msg_body["accountId"] = export.filter.account_id
+    return json.dumps({"request": {"version": "2.0"}, "msgBody": msg_body}, separators=(",", ":")).encode()
 
 
 def build_headers(
     url: str, content: bytes, *, ak: str, sk: str, now: datetime, delivery_id: str, host_with_port: bool
 ) -> dict[str, str]:
-    """The callback's headers, signed as CC-FS signs (spec, 1.5), and the id that is the same at every attempt."""
+    """Return the callback's headers, signed as CC-FS signs (spec, 1.5). `webhook-id` is the same at every attempt.
+
+    Raise ValueError if callbacks cannot go to the URL.
+    """
     target = parse_callback_url(url)
     if target is None:
-        raise ValueError(f"{url} is no URL that callbacks may go to")
+        raise ValueError(f"{url} is not a valid callback URL")
     has_port = urlsplit(url).port is not None
     host = target.host_port if has_port and host_with_port else target.host_port.rpartition(":")[0]
     signed = {"content-length": str(len(content)), "content-type": CONTENT_TYPE, "host": host}

@@ -1,6 +1,6 @@
-"""File names of the interface: their shapes, and whose VDN they name. They are looked up, never opened as paths.
+"""File names of the interface: their shapes and the VDN in them. ccfs looks names up in the database and never opens them as paths.
 
-Sources: D0835 (0300010, 0300012), D0824, D0825, D0826, D0829; shapes are listed in spec section 6.
+Sources: D0835 (0300010, 0300012), D0824, D0825, D0826, D0829. Spec section 6 lists the shapes.
 """
 
 import re
@@ -20,19 +20,13 @@ _INDEX_NAME = re.compile(r"/\d{1,9}/\d{1,9}/record/[^/]+/[^/]+/(?P<date>[^/]+)/[
 
 
 def canonicalise_name(name: str) -> str:
-    """The name with "/" for "\\" and the drive letter in upper case: the form that is kept and looked up."""
+    """Return the name with "/" for "\\" and the drive letter in upper case: the form that the database stores."""
     name = name.replace("\\", "/")
     return name[0].upper() + name[1:] if name[1:2] == ":" else name
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether the name has no empty, "." or ".." part and no control character: all that we keep are plain."""
-    parts = name.split("/")
-    return all(part not in ("", ".", "..") for part in parts[1:]) and name.isprintable()
-
-
 def has_invalid_date(name: str) -> bool:
-    """Whether the name has the shape of a recording's name, but its date part is no date (0300010)."""
+    """Whether the name has the shape of a recording's name with an invalid date (0300010)."""
     match = _ORIGINAL_NAME.match(name) or _INDEX_NAME.match(name)
     if match is None:
         return False
@@ -44,19 +38,19 @@ def has_invalid_date(name: str) -> bool:
 
 
 def parse_ivr_message_vdn(name: str, folder: str) -> int | None:
-    """The VDN of an IVR voice message's name, None for another shape; `folder` stands after the VDN ("record")."""
+    """Return the VDN of an IVR voice message's name, None for another shape. `folder` is the part after the VDN ("record")."""
     match = _IVR_MESSAGE.match(name.replace(f"/{folder}/", "/record/", 1))
     return int(match["vdn"]) if match else None
 
 
 def parse_oiap_record_vdn(name: str) -> int | None:
-    """The VDN of an intelligent-IVR recording's name, or of a prompt's; None for another shape."""
-    match = next((found for shape in (*_OIAP, _PROMPT) if (found := shape.match(name))), None)
+    """Return the VDN of the name of an intelligent-IVR recording or a prompt, None for another shape."""
+    match = next(filter(None, (shape.match(name) for shape in (*_OIAP, _PROMPT))), None)
     return int(match["vdn"]) if match else None
 
 
 def vdn_from_path_rules(name: str, rules: str) -> int | None:
-    """The VDN of a path that lies at or below one of the `;`-separated rules with %VDNNO%, None if none fits."""
+    """Return the VDN of a path at or below one of the `;`-separated rules with %VDNNO%, None if no rule matches."""
     bare = re.sub(r"\A[A-Za-z]:", "", name)
     for rule in filter(None, (part.strip().rstrip("/") for part in rules.split(";"))):
         match = re.match(re.escape(rule).replace("%VDNNO%", r"(\d{1,9})") + r"(?:/|\Z)", bare)
@@ -66,6 +60,6 @@ def vdn_from_path_rules(name: str, rules: str) -> int | None:
 
 
 def build_upload_name(rule: str, vdn_id: int, random8: str, now_ms: int) -> str:
-    """The path of a new upload, e.g. Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav."""
+    """Return the path of a new upload, e.g. Y:/3rdfile/53/thirdvoicebotfile/8fSsBaEb_1631869974029.wav."""
     folder = rule.split(";")[0].strip().strip("/").replace("%VDNNO%", str(vdn_id))
     return f"Y:/{folder}/{random8}_{now_ms}.wav"

@@ -1,4 +1,4 @@
-"""The operations of CC-FS as one table: name, ask, how answers and failures look. No behaviour lives here."""
+"""The operations of CC-FS: one table of path, request body, response and manual page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,35 +7,45 @@ from typing import Literal
 from ccfs.protocol import requests
 
 BASE_PATH = "/CCFS/resource/ccfs/"
-PATH_PREFIXES = (BASE_PATH, "/ccfs/resource/ccfs/", "/ccfs/")  # the last stands in a sample of D0827
+PATH_PREFIXES = (BASE_PATH, "/ccfs/resource/ccfs/", "/ccfs/")  # the last is in a sample of D0827
 
-READ_METHODS = ("GET", "HEAD")  # methods
+READ_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One operation as the manual describes it."""
 
-    name: str  # path after BASE
-    request_model: type[requests.RequestBody] | None  # msgBody; None where there is no body
-    legacy_response: bool  # whether JSON answers carry the deprecated `response`
+    name: str  # path after BASE_PATH
+    request_model: type[requests.RequestBody] | None  # msgBody; None: the request has no body
+    legacy_response: bool  # whether JSON responses have the deprecated `response`
     failure_data: Literal[""] | None  # resultData of a failure
-    is_binary: bool  # whether a success is a file
-    query_parameters: tuple[str, ...] = ()  # parameters of the query string
+    is_binary: bool  # whether a successful response is a file
+    query_parameters: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     is_signed: bool = True
-    envelope_optional: bool = False  # whether the ask may come without its envelope
+    envelope_optional: bool = False  # whether the msgBody may come without its envelope
     manual_page: str  # page of the manual
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The HTTP methods that it takes."""
+        """HTTP methods of the operation."""
         return ("POST",) if self.request_model else READ_METHODS
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether clients send the body without an envelope: it has a version of its own (D0813)."""
+        return self.request_model is not None and "version" in self.request_model.model_fields
 
-def _query_operation(name: str, ask: type[requests.RequestBody], source: str) -> Operation:
+
+def _query_operation(name: str, request_model: type[requests.RequestBody], manual_page: str) -> Operation:
     return Operation(
-        name=name, request_model=ask, legacy_response=True, failure_data="", is_binary=False, manual_page=source
+        name=name,
+        request_model=request_model,
+        legacy_response=True,
+        failure_data="",
+        is_binary=False,
+        manual_page=manual_page,
     )
 
 
@@ -167,7 +177,7 @@ OPERATIONS = (
 
 
 def iter_paths() -> Iterator[tuple[str, Operation]]:
-    """Every path that leads to an operation."""
+    """Yield every path of every operation."""
     for operation in OPERATIONS:
         for name in (operation.name, *operation.aliases):
             for prefix in PATH_PREFIXES:

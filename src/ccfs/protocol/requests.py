@@ -1,6 +1,6 @@
-"""What callers ask: request bodies to frozen values. Pydantic's error types map onto the interface's codes.
+"""Request bodies as frozen values. Pydantic's error types map onto the interface's codes.
 
-Unknown fields are ignored. "" counts as absent where a field is optional. `\\` is read as `/` in names (spec, section 2).
+Unknown fields are ignored. "" in an optional field counts as absent. `\\` in names is read as `/` (spec, section 2).
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def _integer_to_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL cannot keep NUL, and no name needs the others
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL cannot store NUL, and no name needs the others
 
 Name127 = Annotated[
     str, StringConstraints(min_length=1, max_length=127, pattern=_PRINTABLE), BeforeValidator(_normalise_slashes)
@@ -54,8 +54,8 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-A = TypeVar("A", bound=RequestBody)
-M = TypeVar("M", bound=BaseModel)
+BodyT = TypeVar("BodyT", bound=RequestBody)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class DownloadRecordFile(RequestBody):
@@ -65,13 +65,13 @@ class DownloadRecordFile(RequestBody):
 
 
 class DownloadRecord(RequestBody):
-    """One call's recordings, by original_file_name or callId; several come as a zip."""
+    """One call's recordings, by original_file_name or callId; a zip if there are several."""
 
     fileName: Annotated[Name225 | None, EMPTY_AS_NONE] = Field(
         default=None, description="original_file_name of the recording index"
     )
     callId: Annotated[CallId | None, EMPTY_AS_NONE] = Field(
-        default=None, description="call id; several recordings come as one zip"
+        default=None, description="call id; a zip if the call has several recordings"
     )
     ccId: Annotated[NumberText | None, EMPTY_AS_NONE] = Field(
         default=None, description="call centre, as text or number"
@@ -91,13 +91,13 @@ class DownloadOiapRecord(RequestBody):
 
 
 class DownloadIVRRecordFile(RequestBody):
-    """A voice message that a caller left with an IVR flow."""
+    """A voice message that a caller left in an IVR flow."""
 
     fileName: Name225 = Field(description="{drive}:/{vdnId}/record/{yyyymmdd}/{name}.wav")
 
 
 class IvrDownloadFile(RequestBody):
-    """A voice file by path; mode 1 takes a folder that holds exactly one file."""
+    """A voice file by path; with mode 1 the only file of a folder."""
 
     filePath: Name255 = Field(description="full path, or a folder with mode 1")
     mode: Annotated[int | None, EMPTY_AS_NONE] = Field(default=None, description="1: filePath is a folder")
@@ -110,11 +110,11 @@ class IvrUploadFile(RequestBody):
 
 
 class IvrFile(RequestBody):
-    """An uploaded voice file, to be hashed or deleted."""
+    """An uploaded voice file to hash or delete."""
 
-    fileName: Name255 = Field(description="path that the upload answered")
+    fileName: Name255 = Field(description="path that the upload returned")
     locationId: Annotated[NumberText | None, EMPTY_AS_NONE] = Field(
-        default=None, description="node; none means all nodes"
+        default=None, description="location; absent: all locations"
     )
 
 
@@ -130,40 +130,40 @@ ZipFileName = Annotated[str, StringConstraints(min_length=1, max_length=49, patt
 
 
 class QueryAgentOprInfoData(RequestBody):
-    """Agent operations of a period as a file, announced by a callback."""
+    """Export of the agent operations of a period."""
 
     beginTime: TimeText = Field(description="yyyy-MM-dd HH:mm:ss in the account's zone")
-    endTime: TimeText = Field(description="likewise; both ends are asked for")
+    endTime: TimeText = Field(description="likewise; inclusive")
     accountId: Annotated[ShortText | None, EMPTY_AS_NONE] = Field(
-        default=None, description="enterprise; none means all of the app"
+        default=None, description="account; absent: all accounts of the app"
     )
     agentId: Annotated[ShortText | None, EMPTY_AS_NONE] = Field(default=None, description="agent")
-    callBackURL: Url = Field(description="where the file's name is sent; must begin with a bound prefix")
+    callBackURL: Url = Field(description="URL of the callback; must begin with a bound prefix")
 
 
 class QueryAgentSkillInfoData(QueryAgentOprInfoData):
-    """Agent skill changes of a period as a file, announced by a callback."""
+    """Export of the agent skill changes of a period."""
 
 
 class QueryBillData(QueryAgentOprInfoData):
-    """CDRs and recording index of a period as a file, announced by a callback."""
+    """Export of the CDRs and the recording index of a period."""
 
     callId: Annotated[CallId | None, EMPTY_AS_NONE] = Field(default=None, description="one call")
-    callerNo: Annotated[PhoneNo | None, EMPTY_AS_NONE] = Field(default=None, description="calling number")
-    calleeNo: Annotated[PhoneNo | None, EMPTY_AS_NONE] = Field(default=None, description="called number")
+    callerNo: Annotated[PhoneNo | None, EMPTY_AS_NONE] = Field(default=None, description="caller number")
+    calleeNo: Annotated[PhoneNo | None, EMPTY_AS_NONE] = Field(default=None, description="callee number")
     dataType: Annotated[Literal["call", "record", "call_record"], BeforeValidator(_default_data_type)] = Field(
         default="call_record", description="call: CDRs, record: recording index, call_record: both"
     )
 
 
 class DownloadBillFile(RequestBody):
-    """The file of queryBillData."""
+    """The zip of queryBillData."""
 
     billFileName: ZipFileName = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
 
 
 class DownloadAgentOprInfoFile(RequestBody):
-    """The file of queryAgentOprInfoData."""
+    """The zip of queryAgentOprInfoData."""
 
     agentOprInfoFileName: ZipFileName = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
 
@@ -178,58 +178,60 @@ VersionText = Annotated[str, StringConstraints(min_length=1, max_length=32), Bef
 
 
 class GetRecordFileUrlFromObs(RequestBody):
-    """URLs of the recordings of one call in a period."""
+    """URLs of one call's recordings in a period."""
 
     callId: CallId = Field(description="call id")
     beginTime: TimeText = Field(description="yyyy-MM-dd HH:mm:ss, in the account's zone with version, in UTC without")
     endTime: TimeText = Field(description="likewise; at most 3 days later")
-    version: Annotated[VersionText | None, EMPTY_AS_NONE] = Field(default=None, description="2.0; none means UTC")
+    version: Annotated[VersionText | None, EMPTY_AS_NONE] = Field(
+        default=None, description="2.0; absent: times are UTC"
+    )
 
 
 class _EnvelopeRequest(BaseModel):
     version: VersionText
 
 
-class RequestEnvelope(BaseModel, Generic[A]):
-    """The body of an operation: version beside the ask itself."""
+class RequestEnvelope(BaseModel, Generic[BodyT]):
+    """The whole body of a request: the version and the msgBody."""
 
     request: _EnvelopeRequest
-    msgBody: A
+    msgBody: BodyT
 
 
-def parse_request(ask: type[A], body: bytes, *, flat: bool = False) -> A:
-    """The ask in an enveloped body; raises the BadAsk that says what is wrong with the first wrong field.
+def parse_request(model: type[BodyT], body: bytes, *, envelope_optional: bool = False) -> BodyT:
+    """Return the msgBody of a request. Raise the InvalidRequest that describes the first invalid field.
 
-    `flat`: the ask may stand without its envelope, too, as two pages of the manual have it (D0813, D0821). Where an ask has
-    a version of its own, the envelope's counts as that.
+    `envelope_optional`: the msgBody may also come without its envelope, as on two pages of the manual (D0813, D0821). If the
+    model has a version of its own, the envelope's version is that.
     """
     if body.strip() in (b"", b"null"):
         raise errors.EmptyBody
     try:
-        if flat and b'"msgBody"' not in body:
-            return _require_version(ask.model_validate_json(body))
-        envelope: RequestEnvelope[A] = _envelope_model(ask).model_validate_json(body)
+        if envelope_optional and b'"msgBody"' not in body:
+            return _require_version(model.model_validate_json(body))
+        envelope: RequestEnvelope[BodyT] = _envelope_model(model).model_validate_json(body)
     except ValidationError as error:
         raise _to_request_error(error) from None
     _require_version(envelope.request)
-    msg_body: A = envelope.msgBody
-    return msg_body.model_copy(update={"version": VERSION}) if "version" in ask.model_fields else msg_body
+    msg_body: BodyT = envelope.msgBody
+    return msg_body.model_copy(update={"version": VERSION}) if "version" in model.model_fields else msg_body
 
 
-def _require_version(one: M) -> M:
-    if getattr(one, "version", None) not in (None, VERSION):
+def _require_version(value: ModelT) -> ModelT:
+    if getattr(value, "version", None) not in (None, VERSION):
         raise errors.UnsupportedVersion(VERSION)
-    return one
+    return value
 
 
-@cache  # pydantic looks a generic model up anew at each use
-def _envelope_model(ask: type[A]) -> type[RequestEnvelope[A]]:
-    return RequestEnvelope[ask]  # type: ignore[valid-type]
+@cache  # pydantic looks a generic model up at each use
+def _envelope_model(model: type[BodyT]) -> type[RequestEnvelope[BodyT]]:
+    return RequestEnvelope[model]  # type: ignore[valid-type]
 
 
-def parse_integer(pairs: Mapping[str, str], name: str, *, required: bool) -> int | None:
-    """A whole number of the query string; None where it is absent or empty and not required."""
-    value = pairs.get(name, "")
+def parse_integer(parameters: Mapping[str, str], name: str, *, required: bool) -> int | None:
+    """Return an integer of the query string; None if it is optional and absent or empty."""
+    value = parameters.get(name, "")
     if value == "":
         if required:
             raise errors.NullParameter(name)
@@ -248,7 +250,7 @@ def _to_request_error(error: ValidationError) -> errors.InvalidRequest:
 
 
 def _classify_error(kind: str, value: object) -> str:
-    """Pydantic's error type, with the two that depend on the value told apart."""
+    """Return Pydantic's error type, but "missing" for null and "string_empty" for an empty text."""
     if value is None:
         return "missing"
     return "string_empty" if kind == "string_too_short" and value == "" else kind

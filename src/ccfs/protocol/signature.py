@@ -1,7 +1,6 @@
-"""auth-v2, the signature of every CC-FS request and callback: reading, checking and making it.
+"""auth-v2, the signature of every CC-FS request and callback: parsing, verifying and signing.
 
-Only text, bytes and secrets come in, as arguments. Who owns an AK, which clock skew is allowed and what a refusal
-looks like is not known here. Source: ccfs-spec 1.1 and 1.2; every reading that is accepted is in `verify`.
+Source: ccfs-spec 1.1 and 1.2. `verify_request` lists the variants that it accepts.
 """
 
 import hmac
@@ -14,27 +13,27 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 SCHEME = "auth-v2"
-DEFAULT_SIGNED_HEADERS = ("content-length", "content-type", "host")  # what every sample of the manual signs
+DEFAULT_SIGNED_HEADERS = ("content-length", "content-type", "host")  # signed in every sample of the manual
 MAX_AUTHORIZATION_LENGTH = 8192  # characters of an Authorization value
-MAX_SIGNED_HEADERS = 100  # signed headers; no honest request carries more
+MAX_SIGNED_HEADERS = 100  # no genuine request has more
 
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, token
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _UNKNOWN_KEY_SECRET = "the secret of an access key that does not exist"
-_IMPOSSIBLE_SIGNATURE = "-" * 64  # no signature: as long as one, so that comparing takes as long
+_IMPOSSIBLE_SIGNATURE = "-" * 64  # never matches; as long as a signature, so that comparing takes the same time
 
 
 class MalformedAuthorization(ValueError):
-    """The Authorization header cannot be read; the text is the reason, and quotes nothing of the header."""
+    """The Authorization header cannot be parsed. The text is the reason and quotes nothing of the header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """One Authorization header, its parts as received but for the blanks around them."""
+    """The parts of an Authorization header as received, without the blanks around them."""
 
-    ak: str  # access key: whose secret signed
-    timestamp: str  # see `instant`
+    ak: str  # access key of the signer
+    timestamp: str  # see `parse_timestamp`
     signed_headers: tuple[str, ...]  # names in the order and spelling received
     signature: str  # 64 lower-case hex digits
 
@@ -46,19 +45,19 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRequest:
-    """What a signature covers of one HTTP request. Text is as on the wire; bytes beyond ASCII stand as Latin-1."""
+    """The parts of an HTTP request that a signature covers. Text is as transmitted, decoded as Latin-1."""
 
     method: str
-    path: str  # without the query, still percent-encoded if it was sent so
-    query: str = ""  # what followed "?", still encoded
+    path: str  # without the query, percent-encoded as sent
+    query: str = ""  # after the "?", still encoded
     headers: Mapping[str, str]  # lower-case name -> value as received
     body: bytes = b""
 
 
 def parse_authorization(header: str) -> Authorization:
-    """Read an Authorization value, `auth-v2/{AK}/{timestamp}/{signedHeaders}/{signature}`.
+    """Parse an Authorization value, `auth-v2/{AK}/{timestamp}/{signedHeaders}/{signature}`.
 
-    Blanks around the parts are dropped, as some samples of the manual have them. Raises Malformed.
+    Blanks around the parts are dropped: some samples of the manual have them. Raise MalformedAuthorization.
     """
     if len(header) > MAX_AUTHORIZATION_LENGTH or not header.isascii():
         raise MalformedAuthorization(f"more than {MAX_AUTHORIZATION_LENGTH} characters, or not ASCII")
@@ -74,38 +73,38 @@ def parse_authorization(header: str) -> Authorization:
     return Authorization(ak=ak, timestamp=timestamp, signed_headers=_parse_header_names(names), signature=signature)
 
 
-@lru_cache(256)  # callers name the same headers again and again
+@lru_cache(256)  # clients sign the same headers in every request
 def _parse_header_names(text: str) -> tuple[str, ...]:
     names = tuple(text.split(";"))
     known = {name.lower() for name in names}
     if not all(_HEADER_NAME.fullmatch(name) for name in names):
         raise MalformedAuthorization("the signed headers are not header names joined by ';'")
     if len(known) < len(names) or len(names) > MAX_SIGNED_HEADERS:
-        raise MalformedAuthorization(f"a signed header twice, or more than {MAX_SIGNED_HEADERS}")
+        raise MalformedAuthorization(f"a signed header is repeated, or there are more than {MAX_SIGNED_HEADERS}")
     if "host" not in known or "authorization" in known:
-        raise MalformedAuthorization("host must be signed, and authorization cannot be")
+        raise MalformedAuthorization("host must be signed, and authorization must not")
     return names
 
 
 def parse_timestamp(timestamp: str) -> datetime:
-    """The instant of `yyyy-MM-dd'T'HH:mm:ss'Z'`, with or without a fraction of 1 to 6 digits; aware, UTC.
+    """Return the instant of `yyyy-MM-dd'T'HH:mm:ss'Z'`, with or without a fraction of 1 to 6 digits; aware, UTC.
 
-    Raises Malformed.
+    Raise MalformedAuthorization.
     """
     if not _TIMESTAMP.fullmatch(timestamp):
         raise MalformedAuthorization("the timestamp is not yyyy-MM-ddTHH:mm:ssZ, with or without milliseconds")
     try:
         return datetime.fromisoformat(timestamp)
     except ValueError as error:
-        raise MalformedAuthorization("the timestamp is no date and time") from error
+        raise MalformedAuthorization("the timestamp is not a valid date and time") from error
 
 
-# Percent-encoding at the speed of C. A table turns each byte to escape into the one character whose UTF-8 form is
-# E1, 80 + high digit, 80 + low digit; so encoding as UTF-8 makes the three bytes, and a second table names them.
+# Percent-encoding without a Python loop. The first table maps each byte to escape to the character whose UTF-8 form is
+# E1, 80 + high digit, 80 + low digit. Encoding as UTF-8 yields these three bytes; the second table maps them to %XX.
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE_TABLE = "".join(chr(b) if b in _UNRESERVED else chr(0x1000 | b >> 4 << 6 | b & 15) for b in range(256))
 _HEX_TABLE = bytes.maketrans(b"\xe1" + bytes(range(0x80, 0x90)), b"%0123456789ABCDEF")
-_CHUNK_SIZE = 1 << 16  # bytes at a time: stays in the processor's cache, and other threads run in between
+_CHUNK_SIZE = 1 << 16  # bytes: fits the processor's cache, and other threads run between chunks
 
 
 def percent_encode(data: bytes) -> bytes:
@@ -116,30 +115,30 @@ def percent_encode(data: bytes) -> bytes:
 
 
 def _percent_encode_chunks(data: bytes, dropped: bytes = b"") -> Iterator[bytes]:
-    """`normalize` piece by piece, after leaving out the bytes that are `dropped`."""
+    """Percent-encode chunk by chunk without the bytes in `dropped`."""
     for start in range(0, len(data), _CHUNK_SIZE):
-        piece = data[start : start + _CHUNK_SIZE]
-        yield percent_encode(piece.translate(None, dropped) if dropped else piece)
+        chunk = data[start : start + _CHUNK_SIZE]
+        yield percent_encode(chunk.translate(None, dropped) if dropped else chunk)
 
 
 def parse_query(query: str) -> list[tuple[bytes, bytes]]:
-    """The decoded names and values of a raw query string, in its order; a name without "=" has an empty value.
+    """Return the decoded names and values of a raw query string in its order. A name without "=" has an empty value.
 
-    "+" is a blank, as in a form: so the signature covers exactly what is read from the query. A plus is %2B.
+    "+" is a blank, as in a form, so that the signature covers the values that handlers read. A plus is %2B.
     """
-    fields = [field.partition(b"=") for field in _to_wire_bytes(query).replace(b"+", b" ").split(b"&") if field]
+    fields = [field.partition(b"=") for field in _to_raw_bytes(query).replace(b"+", b" ").split(b"&") if field]
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in fields]
 
 
 def build_canonical_query(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The query line of the canonical request: encoded anew, sorted as whole `name=value`, joined with "&"."""
+    """Return the query line of the canonical request: encoded again, sorted by whole `name=value`, joined with "&"."""
     return b"&".join(sorted(percent_encode(name) + b"=" + percent_encode(value) for name, value in pairs))
 
 
 def build_canonical_request(
     request: SignedRequest, signed_headers: Sequence[str], *, empty_query_line: bool = False
 ) -> bytes:
-    """The canonical request that `sign` signs. Raises ValueError if the request lacks a signed header."""
+    """Return the canonical request that `sign_request` signs. Raise ValueError if the request lacks a signed header."""
     return _build_canonical_head(request, signed_headers, empty_query_line=empty_query_line) + percent_encode(
         request.body
     )
@@ -154,10 +153,10 @@ def sign_request(
     *,
     empty_query_line: bool = False,
 ) -> str:
-    """The whole Authorization value. `timestamp` in UTC as `instant` reads it.
+    """Return the Authorization value. `timestamp` is in UTC in the format of `parse_timestamp`.
 
-    A request without a query has no query line, as in the vendor's own code, or an empty one if `empty_query_line`.
-    Raises ValueError for a signed header that the request lacks, and for what `parse` would refuse.
+    A request without a query has no query line, as in the vendor's own code, or an empty one with `empty_query_line`.
+    Raise ValueError if the request lacks a signed header, or `parse_authorization` would reject the result.
     """
     names = tuple(sorted(name.lower() for name in signed_headers))
     unsigned = Authorization(ak=ak, timestamp=timestamp, signed_headers=names, signature="")
@@ -170,33 +169,33 @@ def sign_request(
 
 
 def verify_request(authorization: Authorization, request: SignedRequest, secrets: Sequence[str]) -> bool:
-    """Whether one of the secrets of the AK signed this request. No secrets: the AK is unknown, and the answer no.
+    """Whether one of the secrets of the AK signed this request. An unknown AK has no secrets and never matches.
 
-    Accepted: without a query, no query line or an empty one; header lines sorted by line or by name; the body as
-    sent, or with its CR and LF removed, as some senders sign it before they break the lines. A refusal takes the
-    same work whether the AK is unknown, a signed header absent, or the signature wrong. Megabytes take milliseconds,
-    in small pieces between which other threads run; a server's event loop should leave a large body to a thread.
+    Accepted variants: without a query, no query line or an empty one; header lines sorted by line or by name; the body as
+    sent or with its CR and LF removed, because some clients sign it before they break the lines. A rejection takes the same
+    time for an unknown AK, an absent signed header and a wrong signature. A body takes milliseconds per megabyte, in small
+    chunks between which other threads run; a server's event loop should leave large bodies to a thread.
     """
     names = authorization.signed_headers
     possible = bool(secrets) and all(name.lower() in request.headers for name in names)
     keys = [derive_signing_key(sk, authorization.prefix) for sk in secrets or (_UNKNOWN_KEY_SECRET,)]
     signature = authorization.signature if possible else _IMPOSSIBLE_SIGNATURE
     for dropped in (b"", b"\r\n") if b"\n" in request.body or b"\r" in request.body else (b"",):
-        for made in _compute_signatures(keys, _accepted_canonical_heads(request, names), request.body, dropped):
-            if hmac.compare_digest(made, signature):
-                return True  # early, but only for who did sign
+        for accepted in _compute_signatures(keys, _accepted_canonical_heads(request, names), request.body, dropped):
+            if hmac.compare_digest(accepted, signature):
+                return True  # an early return reveals nothing to a client that did sign
     return False
 
 
 def derive_signing_key(sk: str, prefix: str) -> bytes:
-    """The key of the second HMAC: the first one's 64 hex digits as text, not its 32 bytes."""
+    """Return the key of the second HMAC: the first one's 64 hex digits as text, not its 32 bytes."""
     return hmac.digest(sk.encode(), prefix.encode(), "sha256").hex().encode()
 
 
 def _compute_signatures(
     keys: Sequence[bytes], heads: Iterable[bytes], body: bytes, dropped: bytes = b""
 ) -> Iterator[str]:
-    """The signature under every key of every head followed by the body, `dropped` bytes left out. The body is read once."""
+    """Yield the signature by every key of every head plus the body without the `dropped` bytes. Encode the body once."""
     if len(body) <= _CHUNK_SIZE:
         text = percent_encode(body.translate(None, dropped) if dropped else body)
         for head in heads:
@@ -204,14 +203,14 @@ def _compute_signatures(
                 yield hmac.digest(key, head + text, "sha256").hex()
         return
     macs = [hmac.new(key, head, "sha256") for head in heads for key in keys]
-    for piece in _percent_encode_chunks(body, dropped):
+    for chunk in _percent_encode_chunks(body, dropped):
         for mac in macs:
-            mac.update(piece)
+            mac.update(chunk)
     yield from (mac.hexdigest() for mac in macs)
 
 
 def _build_canonical_head(request: SignedRequest, names: Sequence[str], *, empty_query_line: bool) -> bytes:
-    """The canonical request without its body, as `sign` makes it."""
+    """Return the canonical request without its body, as `sign_request` builds it."""
     if absent := [name for name in names if name.lower() not in request.headers]:
         raise ValueError(f"the request lacks signed headers: {', '.join(absent)}")
     query = build_canonical_query(parse_query(request.query))
@@ -221,11 +220,11 @@ def _build_canonical_head(request: SignedRequest, names: Sequence[str], *, empty
 
 
 def _accepted_canonical_heads(request: SignedRequest, names: Sequence[str]) -> Iterator[bytes]:
-    """Every form of the canonical request, without its body, that a client may have signed; the usual one first."""
+    """Yield every accepted form of the canonical request without its body, the usual one first."""
     query = build_canonical_query(parse_query(request.query))
     by_name = _build_header_lines(request, sorted(names, key=str.lower))
     by_line = sorted(by_name)
-    orders = [by_line] if by_line == by_name else [by_line, by_name]  # they differ for "host;host-x" and its like
+    orders = [by_line] if by_line == by_name else [by_line, by_name]  # they differ for names such as "host;host-x"
     for query_line in [[query]] if query else [[], [b""]]:
         for order in orders:
             yield _join_canonical_lines(request, query_line, names, order)
@@ -234,14 +233,14 @@ def _accepted_canonical_heads(request: SignedRequest, names: Sequence[str]) -> I
 def _join_canonical_lines(
     request: SignedRequest, query: list[bytes], names: Sequence[str], header_lines: list[bytes]
 ) -> bytes:
-    first = [_to_wire_bytes(request.method.upper()), _to_wire_bytes(request.path)]
+    first = [_to_raw_bytes(request.method.upper()), _to_raw_bytes(request.path)]
     return b"\n".join([*first, *query, ";".join(names).encode(), *header_lines, b""])
 
 
 def _build_header_lines(request: SignedRequest, names: Iterable[str]) -> list[bytes]:
-    """`name:value` of each header, in the order given; an absent one counts as empty."""
+    """Return `name:value` of each header in the given order. An absent header has an empty value."""
     lower = [name.lower() for name in names]
-    return [_encode_line_start(name) + percent_encode(_to_wire_bytes(request.headers.get(name, ""))) for name in lower]
+    return [_encode_line_start(name) + percent_encode(_to_raw_bytes(request.headers.get(name, ""))) for name in lower]
 
 
 @lru_cache(256)
@@ -249,8 +248,8 @@ def _encode_line_start(name: str) -> bytes:
     return percent_encode(name.encode()) + b":"
 
 
-def _to_wire_bytes(text: str) -> bytes:
-    """The bytes that text was on the wire. What Latin-1 cannot hold did not come from there, and goes as UTF-8."""
+def _to_raw_bytes(text: str) -> bytes:
+    """Return the bytes that were transmitted. Text that Latin-1 cannot encode was not received; it is sent as UTF-8."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

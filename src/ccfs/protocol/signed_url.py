@@ -1,7 +1,7 @@
-"""URLs of our own that need no signature of the caller: making and reading them. No clock, no I/O; keys are arguments.
+"""Signed URLs of ccfs, which need no Authorization header: building and verifying them.
 
-getRecordFileUrlFromObs answers them where the store of the bytes cannot presign. One names an app, one recording of it by
-its index name, and the second when it ends; an HMAC over the three vouches for them, and for nothing else.
+getRecordFileUrlFromObs returns them where the blob's location cannot presign. A URL names an app, one of its recordings by
+index name, and the second at which it expires. An HMAC covers the three.
 """
 
 import hmac
@@ -14,7 +14,7 @@ from ccfs.protocol.operations import BASE_PATH
 PATH_PREFIX = f"{BASE_PATH}obs/"
 _PATH_PATTERN = re.compile(re.escape(PATH_PREFIX) + r"([1-9][0-9]{0,18})(/.+)", re.DOTALL)
 _QUERY_PATTERN = re.compile(r"Expires=([0-9]{1,12})&Signature=([0-9a-f]{64})")
-# What S3 says of a presigned URL that has ended; here of any URL that is not, or no longer, good, so that none tells more.
+# S3's response to an expired presigned URL. ccfs sends it for every invalid URL, so that clients cannot distinguish the causes.
 ACCESS_DENIED_BODY = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 )
@@ -22,20 +22,19 @@ ACCESS_DENIED_TYPE = "application/xml"
 
 
 def build_signed_url(app: int, file_name: str, expires: int, key: bytes) -> str:
-    """Path and query of a URL; `expires` is in seconds of the epoch, `file_name` the index name, which begins with "/"."""
+    """Return path and query of a URL. `expires` is in epoch seconds; `file_name` is the index name, which begins with "/"."""
     query = f"Expires={expires}&Signature={_compute_signature(app, file_name, expires, key)}"
     return f"{PATH_PREFIX}{app}{quote(file_name)}?{query}"
 
 
 def verify_signed_url(path: str, query: str, keys: Sequence[bytes], now: float) -> tuple[int, str] | None:
-    """App and index name that a URL, as received, is good for at `now`; None if it has ended, or was not made with a key
-    of these, to the letter."""
-    named, vouched = _PATH_PATTERN.fullmatch(path), _QUERY_PATTERN.fullmatch(query)
-    if named is None or vouched is None:
+    """Return app and index name of a URL as received; None if it has expired at `now` or none of the keys signed it."""
+    path_match, query_match = _PATH_PATTERN.fullmatch(path), _QUERY_PATTERN.fullmatch(query)
+    if path_match is None or query_match is None:
         return None
-    app, file_name, expires = int(named[1]), unquote(named[2]), int(vouched[1])
-    good = [hmac.compare_digest(_compute_signature(app, file_name, expires, key), vouched[2]) for key in keys]
-    return (app, file_name) if any(good) and now < expires else None
+    app, file_name, expires = int(path_match[1]), unquote(path_match[2]), int(query_match[1])
+    matches = [hmac.compare_digest(_compute_signature(app, file_name, expires, key), query_match[2]) for key in keys]
+    return (app, file_name) if any(matches) and now < expires else None
 
 
 def _compute_signature(app: int, file_name: str, expires: int, key: bytes) -> str:

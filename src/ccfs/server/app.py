@@ -148,7 +148,7 @@ class WebApp:
             raise
         body = await read_body(request, protocol, self._body_limit)
         caller = await auth.authenticate_client(self._context, picture, request, body, address)
-        ask = requests.parse_request(operation.request_model, body, flat=operation.envelope_optional)
+        ask = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
         return await OPERATION_HANDLERS[operation.name](self._context, caller, request, ask)
 
     def _error_response(self, request: Request, operation: Operation | None, error: errors.CcfsError) -> Response:
@@ -160,7 +160,7 @@ class WebApp:
             return self._http_error_response(request, 500)
         language = self._context.settings.language
         body = responses.build_failure(
-            error, mirror=operation.legacy_response, data=operation.failure_data, language=language
+            error, legacy_response=operation.legacy_response, data=operation.failure_data, language=language
         )
         kind = responses.JSON_TYPE if operation.is_signed else responses.PLAY_FAILURE_TYPE
         return BytesResponse(body=body, content_type=kind)

@@ -1,6 +1,6 @@
-"""Settings: one table of name, default and sentence. Read from CCFS_<NAME>; unknown CCFS_ names are refused.
+"""Settings: one table of name, default and description. They are read from CCFS_<NAME>; unknown CCFS_ names are rejected.
 
-docs/settings.md repeats this table; a test holds the two against each other.
+docs/settings.md has the same table; a test compares the two.
 """
 
 import os
@@ -16,23 +16,23 @@ PREFIX = "CCFS_"
 
 
 class Settings(ConsoleSettings, NodeSettings):
-    """All that an operator can set."""
+    """All settings."""
 
 
-def load_settings(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
-    """The settings in the environment, and those given; raises Misuse that names the wrong or unknown one.
+def load_settings(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+    """Return the settings of the environment and the overrides. Raise OperatorError that names the invalid or unknown one.
 
-    An empty variable counts as absent, as compose files and systemd units leave them.
+    An empty variable counts as absent: compose files and systemd units often set one.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise OperatorError(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all")
-    found: dict[str, object] = {
+        raise OperatorError(f"unknown setting {', '.join(unknown)}; docs/settings.md lists all settings")
+    values: dict[str, object] = {
         name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name in known and value
     }
     try:
-        return Settings.model_validate(found | {name: value for name, value in given.items() if value is not None})
+        return Settings.model_validate(values | {name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"

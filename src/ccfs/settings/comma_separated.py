@@ -1,4 +1,4 @@
-"""Settings of several values: text with commas or blanks between them. No setting lives here."""
+"""Types of settings with several values, separated by commas or blanks."""
 
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Settings of the node: where rows and bytes lie, clients, callbacks, ingest, logs. What people set of the console is not here."""
+"""Settings of the node: database, storage, nodes, API, exports, callbacks, retention, ingest, logs."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,194 +9,193 @@ from ccfs.settings.comma_separated import CommaSeparated, NetworkList
 
 
 class NodeSettings(BaseModel):
-    """The node's part of all settings."""
+    """Settings of the node."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
-        default=Path("ccfs-data"), description="Folder of the SQLite database, disk location and node key."
+        default=Path("ccfs-data"), description="Folder of the SQLite database, the disk location and the node key."
     )
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )
     database_read_timeout_seconds: float = Field(
-        default=10, gt=0, description="How long PostgreSQL may be silent before what a client asked fails."
+        default=10, gt=0, description="Read timeout of PostgreSQL connections; afterwards the client's request fails."
     )
     primary_location: str = Field(
         default="",
         pattern=r"^\d{0,9}$",
-        description="Id of the location that takes this node's new bytes; empty: the disk in `data`.",
+        description="Id of the location for this node's new files; empty: the disk in `data`.",
     )
     s3_access_key: str = Field(
-        default="", repr=False, description="Access key of S3 locations; empty: the usual AWS environment."
+        default="", repr=False, description="Access key of S3 locations; empty: the standard AWS environment."
     )
-    s3_secret_key: str = Field(default="", repr=False, description="Its secret key.")
+    s3_secret_key: str = Field(default="", repr=False, description="Secret key of `s3_access_key`.")
     s3_ca_file: str = Field(
-        default="", description="File of PEM certificates that S3 services may show, beside those the system trusts."
+        default="", description="PEM file of certificate authorities for S3 services, in addition to the system's."
     )
-    s3_timeout_seconds: float = Field(
-        default=10, gt=0, description="How long an S3 service may be silent before a try counts as failed."
-    )
+    s3_timeout_seconds: float = Field(default=10, gt=0, description="Read timeout of a request to S3.")
     s3_retries: int = Field(
         default=3,
         ge=0,
-        description="Further tries of a failed S3 request, within twice the time of `s3_timeout_seconds`.",
+        description="Retries of a failed S3 request, within twice `s3_timeout_seconds`.",
     )
     s3_cooldown_seconds: float = Field(
         default=5,
         ge=0,
-        description="How long an S3 service that failed is left alone: what is asked of it fails at once.",
+        description="Cooldown after an S3 failure; requests fail immediately meanwhile.",
     )
     tier_to: str = Field(
-        default="", pattern=r"^\d{0,9}$", description="Location to which older bytes are moved; empty: they stay."
+        default="", pattern=r"^\d{0,9}$", description="Id of the location to which older files are moved; empty: none."
     )
     tier_after_days: int = Field(
-        default=30, ge=0, description="How old the bytes in `location` are when they are moved to `tier_to`."
+        default=30, ge=0, description="Age in days at which files are moved from `primary_location` to `tier_to`."
     )
     move_grace_seconds: float = Field(
         default=600,
         ge=0,
-        description="How long moved bytes stay where they were, too, for downloads under way; in S3 at least "
-        "`obs_url_seconds`.",
+        description="How long moved files remain at the old location for running downloads; for S3 at least `obs_url_seconds`.",
     )
     node_keys: CommaSeparated = Field(
         default=(),
         repr=False,
-        description="Fernet keys that seal secrets at rest, newest first; empty: the file `node.keys` in `data`.",
+        description="Fernet keys that encrypt stored secrets, newest first; empty: the file `node.keys` in `data`.",
     )
     node: str = Field(
         default="",
         pattern=r"^([0-9A-Za-z][0-9A-Za-z._-]{0,63})?$",
-        description="Name of this node at its first start, kept in the file `node.id` in `data`; empty: a random one.",
+        description="Name of this node at its first start, then stored in the file `node.id` in `data`; empty: a random name.",
     )
     node_address: str = Field(
         default="",
         pattern=r"^(https?://[^/?#@\s]+)?$",
-        description="URL at which other nodes reach this one, without a path; empty: what `--listen` says.",
+        description="URL of this node for other nodes, without a path; empty: the address of `--listen`.",
     )
     node_timeout_seconds: float = Field(
         default=30, ge=1, description="Time without a heartbeat after which a node counts as dead."
     )
-    peer_connect_seconds: float = Field(
-        default=2, gt=0, description="How long another node may take to accept a connection."
-    )
-    peer_read_seconds: float = Field(
-        default=10, gt=0, description="How long another node may be silent before an answer counts as failed."
-    )
+    peer_connect_seconds: float = Field(default=2, gt=0, description="Connect timeout of requests to other nodes.")
+    peer_read_seconds: float = Field(default=10, gt=0, description="Read timeout of requests to other nodes.")
     peer_cooldown_seconds: float = Field(
-        default=5, ge=0, description="How long a node that failed is left alone: what is asked of it fails at once."
+        default=5,
+        ge=0,
+        description="Cooldown after a failure of another node; requests to it fail immediately meanwhile.",
     )
     peer_ca_file: str = Field(
-        default="", description="File of PEM certificates that other nodes may show, beside those the system trusts."
+        default="", description="PEM file of certificate authorities for other nodes, in addition to the system's."
     )
     language: Literal["en", "zh"] = Field(default="en", description="Language of resultDesc: en or zh.")
-    workers: int = Field(default=1, ge=1, le=64, description="Web processes of this node.")
+    workers: int = Field(default=1, ge=1, le=64, description="Number of web processes of this node.")
     clock_skew_seconds: int = Field(
-        default=900, ge=0, description="How far a signature's time may be from ours; 0: any time."
+        default=900, ge=0, description="Maximum difference between a signature's time and the server's; 0: unlimited."
     )
     lock_failures: int = Field(
-        default=10, ge=0, description="Bad signatures of one address within the period that lock it; 0: never."
+        default=10,
+        ge=0,
+        description="Invalid signatures within the lock period after which an address is locked; 0: never.",
     )
-    lock_period_seconds: int = Field(default=60, ge=1, description="The period in which bad signatures are counted.")
-    lock_seconds: int = Field(default=300, ge=1, description="How long a locked address stays locked.")
+    lock_period_seconds: int = Field(
+        default=60, ge=1, description="Lock period: the time in which invalid signatures of an address are counted."
+    )
+    lock_seconds: int = Field(default=300, ge=1, description="How long an address stays locked.")
     trusted_proxies: NetworkList = Field(
-        default=(), description="Addresses or networks whose X-Forwarded-For is believed, by comma or blank."
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For is trusted, separated by commas or blanks.",
     )
     x_accel: str = Field(
         default="",
         pattern=r"^(/[A-Za-z0-9_-]+)*$",
-        description="Internal nginx location of the disk's files, e.g. /ccfs-files, to which answers to trusted proxies lead; "
-        "empty: off.",
+        description="Internal nginx location that serves files of the disk by X-Accel-Redirect, e.g. /ccfs-files; empty: off.",
     )
     x_accel_s3: str = Field(
         default="",
         pattern=r"^(/[A-Za-z0-9_-]+)*$",
-        description="Internal nginx location that fetches files from S3, e.g. /ccfs-s3, to which answers to trusted proxies "
-        "lead; empty: off.",
+        description="Internal nginx location that serves files of S3 by X-Accel-Redirect, e.g. /ccfs-s3; empty: off.",
     )
     host_aliases: CommaSeparated = Field(
-        default=(), description="Further Host values to try when a proxy changed the Host that the client signed."
+        default=(), description="Additional Host values for signature verification behind a proxy that changes Host."
     )
-    upload_limit_mb: int = Field(
-        default=5, ge=1, le=1024, description="Largest voice file that may be uploaded, in MB."
-    )
-    play_token_seconds: int = Field(default=1800, ge=1, description="How long a play token is good.")
+    upload_limit_mb: int = Field(default=5, ge=1, le=1024, description="Maximum size of an uploaded voice file, in MB.")
+    play_token_seconds: int = Field(default=1800, ge=1, description="Lifetime of a play token.")
     obs_url_seconds: int = Field(
         default=28800,
         ge=1,
         le=604_800,
-        description="How long a URL of getRecordFileUrlFromObs is good; at most 7 days.",
+        description="Lifetime of a URL of getRecordFileUrlFromObs, at most 7 days.",
     )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
-        description="Where clients reach this server, e.g. https://ccfs.example.com; empty: as the asker reached it.",
+        description="URL of this server for clients, e.g. https://ccfs.example.com; empty: that of the client's request.",
     )
     ivr_message_folder: str = Field(
         default="record", description="Folder after the VDN in the names of IVR voice messages."
     )
     upload_path_rule: str = Field(
-        default="/3rdfile/%VDNNO%/thirdvoicebotfile/", description="Where third-party uploads are named to lie."
+        default="/3rdfile/%VDNNO%/thirdvoicebotfile/", description="Path rule for the names of uploaded voice files."
     )
     download_path_rule: str = Field(
         default="/voice/%VDNNO%/IVRrecordFile;/3rdfile/%VDNNO%/IVRrecordFile;/3rdfile/%VDNNO%/thirdvoicebotfile",
-        description="Where ivr/downloadFile may read, rules by semicolon.",
+        description="Path rules for ivr/downloadFile, separated by semicolons.",
     )
     file_hash: Literal["sha256", "sha1", "md5"] = Field(
-        default="sha256", description="What ivr/getFileHash answers: sha256, sha1 or md5, in lower-case hex."
+        default="sha256", description="Hash that ivr/getFileHash returns in lower-case hex: sha256, sha1 or md5."
     )
-    export_max_days: int = Field(
-        default=3, ge=1, description="Longest period that an export may be asked for, in days."
-    )
-    export_retention_days: int = Field(
-        default=7, ge=1, description="How long the file of an export can be fetched, in days."
-    )
+    export_max_days: int = Field(default=3, ge=1, description="Longest period of an export, in days.")
+    export_retention_days: int = Field(default=7, ge=1, description="Retention of export files, in days.")
     export_rows_per_file: int = Field(
-        default=500_000, ge=1, description="Rows of one CSV in an export; more go into the next, numbered one."
+        default=500_000,
+        ge=1,
+        description="Maximum number of rows per CSV file of an export; further rows go to further numbered files.",
     )
-    export_header: bool = Field(default=True, description="Whether CSVs begin with a row of column names.")
-    export_bom: bool = Field(default=False, description="Whether CSVs begin with a UTF-8 byte order mark.")
+    export_header: bool = Field(default=True, description="Whether CSV files begin with a row of column names.")
+    export_bom: bool = Field(default=False, description="Whether CSV files begin with a UTF-8 byte order mark.")
     export_extra_call_columns: bool = Field(
-        default=True, description="Whether call CSVs have the five columns after the manual's 21."
+        default=True, description="Whether call CSV files have five columns in addition to the manual's 21."
     )
     export_manifest: bool = Field(
-        default=False, description="Whether exports hold a manifest.csv with rows and SHA-256 of each member."
+        default=False, description="Whether exports contain a manifest.csv with row count and SHA-256 of each file."
     )
-    export_max_attempts: int = Field(
-        default=20, ge=1, description="How often the making of an export may fail before it is put aside."
-    )
+    export_max_attempts: int = Field(default=20, ge=1, description="Attempts after which an export fails permanently.")
     callback_retry_seconds: float = Field(
-        default=600, gt=0, description="Time from a failed callback to the next attempt."
+        default=600, gt=0, description="Delay between a failed callback and the next attempt."
     )
     callback_max_attempts: int = Field(
-        default=144, ge=1, description="Attempts after which a callback is given up and listed as dead."
+        default=144, ge=1, description="Attempts after which a callback is dead and no longer retried."
     )
     callback_backoff: Literal["fixed", "exponential"] = Field(
-        default="fixed", description="fixed, as CC-FS has it, or exponential: doubling, with jitter, up to a day."
+        default="fixed",
+        description="Delay between attempts: fixed, as in CC-FS, or exponential: doubled each time with jitter, at most a day.",
     )
     callback_host_with_port: bool = Field(
         default=True,
-        description="Whether the Host of callbacks names a port that the URL has; CC-FS's sample does not.",
+        description="Whether the Host header of callbacks contains the URL's port; in CC-FS's sample it does not.",
     )
     ssl_trust_all: bool = Field(
-        default=False, description="Whether certificates of callback receivers go unverified. Dangerous."
+        default=False, description="Whether callbacks skip certificate verification. Dangerous."
     )
     retention_months: int = Field(
-        default=0, ge=0, le=1200, description="Whole months, beside this one, that rows of calls stay; 0: for ever."
+        default=0,
+        ge=0,
+        le=1200,
+        description="Retention of call rows in full months before the current one; 0 keeps them for ever.",
     )
     recording_retention_months: int = Field(
-        default=0, ge=0, le=1200, description="The same for recordings, rows and bytes; 0: as `retention_months`."
+        default=0,
+        ge=0,
+        le=1200,
+        description="Retention of recordings in full months before the current one; 0: as `retention_months`.",
     )
     recording_wait_seconds: int = Field(
-        default=3600, ge=0, description="How long after a call its audio may come before it is listed as missing."
+        default=3600, ge=0, description="Time after a call at which an expected recording counts as missing."
     )
     settle_seconds: float = Field(
-        default=2.0, ge=0, description="How long a switch's file must be unchanged before it counts as complete."
+        default=2.0, ge=0, description="Time without changes after which a source file counts as complete."
     )
-    watch_seconds: float = Field(default=5.0, gt=0, description="How often `--watch` looks again.")
-    log_requests: bool = Field(default=True, description="Whether each answered request is a log line.")
+    watch_seconds: float = Field(default=5.0, gt=0, description="Interval between the passes of `--watch`.")
+    log_requests: bool = Field(default=True, description="Whether every request is logged.")
 
     @property
     def effective_database_url(self) -> str:
-        """The database's URL, made from `data` where none is set."""
+        """`database_url`, or that of the SQLite database in `data`."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'ccfs.db'}"

@@ -16,13 +16,13 @@ from ccfs.model.exports.export import ExportTable
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
-from ccfs.protocol.columns import (
+from tests.db import sample_rows as begin_with
+from tests.protocol.index_cells import (
     format_agent_opr_cells,
     format_agent_skill_cells,
     format_call_cells,
     format_record_cells,
 )
-from tests.db import sample_rows as begin_with
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 CLOCK_CHANGES = [  # New York and Berlin, Lord Howe, Tehran's last; and a plain day

@@ -1,4 +1,4 @@
-"""Every vector folder, checked and signed; README.md tells what a folder holds. No case is written here."""
+"""Verify and sign the case in every vector folder; README.md describes the files."""
 
 import json
 import subprocess
@@ -24,9 +24,9 @@ SIGNERS = {"no-query-line": False, "empty-query-line": True}
 
 
 def read_vector(case: str) -> tuple[dict[str, Any], SignedRequest]:
-    told = json.loads((VECTORS / case / "request.json").read_bytes())
-    parts = {name: told[name] for name in ("method", "path", "query", "headers")}
-    return told, SignedRequest(**parts, body=(VECTORS / case / "body.bin").read_bytes())
+    case_data = json.loads((VECTORS / case / "request.json").read_bytes())
+    parts = {name: case_data[name] for name in ("method", "path", "query", "headers")}
+    return case_data, SignedRequest(**parts, body=(VECTORS / case / "body.bin").read_bytes())
 
 
 def read_text(case: str, name: str) -> str:
@@ -38,29 +38,29 @@ def read_expected(case: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_vector_is_answered_as_it_says(case: str) -> None:
-    told, request = read_vector(case)
+def test_a_vector_is_accepted_or_rejected_as_expected(case: str) -> None:
+    case_data, request = read_vector(case)
     try:
         authorization = parse_authorization(read_text(case, "authorization.txt"))
-        answer = "accepted" if verify_request(authorization, request, [told["sk"]]) else "refused"
+        answer = "accepted" if verify_request(authorization, request, [case_data["sk"]]) else "refused"
     except MalformedAuthorization:
         answer = "malformed"
     assert answer == read_expected(case)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if read_vector(case)[0]["signer"]])
-def test_we_sign_a_vector_as_it_says(case: str) -> None:
-    told, request = read_vector(case)
-    who = told["ak"], told["sk"], told["timestamp"], told["signed_headers"]
-    empty = SIGNERS[told["signer"]]
-    made = sign_request(request, *who, empty_query_line=empty)
-    assert build_canonical_request(request, told["signed_headers"], empty_query_line=empty).decode() == read_text(
+def test_a_vector_is_signed_as_expected(case: str) -> None:
+    case_data, request = read_vector(case)
+    key = case_data["ak"], case_data["sk"], case_data["timestamp"], case_data["signed_headers"]
+    empty = SIGNERS[case_data["signer"]]
+    authorization = sign_request(request, *key, empty_query_line=empty)
+    assert build_canonical_request(request, case_data["signed_headers"], empty_query_line=empty).decode() == read_text(
         case, "canonical.txt"
     )
-    assert derive_signing_key(told["sk"], parse_authorization(made).prefix).decode() == read_text(
+    assert derive_signing_key(case_data["sk"], parse_authorization(authorization).prefix).decode() == read_text(
         case, "signing_key.txt"
     )
-    assert made == read_text(case, "authorization.txt")
+    assert authorization == read_text(case, "authorization.txt")
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,17 @@ def test_we_sign_a_vector_as_it_says(case: str) -> None:
         ("tv6-milliseconds", "067c053525a782763624cda5809c20a0a7a9ac925d06729514cc3d1f284b6318"),
     ],
 )
-def test_published_signatures_are_ours(case: str, signature: str) -> None:
-    told, request = read_vector(case)
-    assert sign_request(request, told["ak"], told["sk"], told["timestamp"], told["signed_headers"]).endswith(
-        "/" + signature
-    )
+def test_our_signatures_equal_the_published_ones(case: str, signature: str) -> None:
+    case_data, request = read_vector(case)
+    assert sign_request(
+        request, case_data["ak"], case_data["sk"], case_data["timestamp"], case_data["signed_headers"]
+    ).endswith("/" + signature)
 
 
-def test_the_vectors_are_what_make_py_writes(tmp_path: Path) -> None:
+def test_the_committed_vectors_equal_the_output_of_make_py(tmp_path: Path) -> None:
     subprocess.run([sys.executable, VECTORS / "make.py", tmp_path], check=True)
-    made = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.glob("*/*")}
-    kept = {str(path.relative_to(VECTORS)): path.read_bytes() for case in CASES for path in (VECTORS / case).iterdir()}
-    assert made == kept
+    generated = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.glob("*/*")}
+    committed = {
+        str(path.relative_to(VECTORS)): path.read_bytes() for case in CASES for path in (VECTORS / case).iterdir()
+    }
+    assert generated == committed

@@ -1,4 +1,4 @@
-"""Rows of index files: every column in its place, times on the account's wall clock, the index's own backslashes."""
+"""Reference cells of index files: column order, times in the account's zone, backslashes in original file names."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType,
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType, LeaveReason
 from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
 from ccfs.model.recordings.recording import Recording
-from ccfs.protocol.columns import (
+from tests.protocol.index_cells import (
     format_agent_opr_cells,
     format_agent_skill_cells,
     format_call_cells,
@@ -121,7 +121,7 @@ def test_a_cdr_has_the_cells_of_the_index() -> None:
     }
 
 
-def test_a_time_that_is_not_there_is_an_empty_cell() -> None:
+def test_an_absent_time_is_an_empty_cell() -> None:
     cells = format_call_cells(replace(CDR, wait_begin=None, call_end=None), developer=AK, zone=SHANGHAI)
     assert cells[CALL_COLUMNS.index("wait_begin")] == cells[CALL_COLUMNS.index("call_end")] == ""
 
@@ -137,8 +137,8 @@ def test_an_agent_operation_has_the_cells_of_the_index() -> None:
         cc_id="1",
         phone_no="15470",
     )
-    who = ["a1b2", AK, "acme", "15470", "", "", "", "2018-09-03 09:00:00", "", "1", "-1", "-1", "5", "17", "1"]
-    assert format_agent_opr_cells(operation, developer=AK, zone=SHANGHAI) == [*who, "", "15470", "", "0", "", ""]
+    cells = ["a1b2", AK, "acme", "15470", "", "", "", "2018-09-03 09:00:00", "", "1", "-1", "-1", "5", "17", "1"]
+    assert format_agent_opr_cells(operation, developer=AK, zone=SHANGHAI) == [*cells, "", "15470", "", "0", "", ""]
     assert len(AGENT_OPR_COLUMNS) == 21
 
 

@@ -1,7 +1,6 @@
-"""Rows of CC-FS's index files: a noun to the cells of its line, in the order of `model.columns`.
+"""Cells of CC-FS's index files, as a reference for exports: one function per file, in the order of `model.exports.index_columns`.
 
-Cells only: quoting, line ends and files are the business of whoever writes them. Times are yyyy-MM-dd HH:mm:ss on the
-account's wall clock, empty where there is none; numbers are written even where they are 0, so that every line parses.
+Times are yyyy-MM-dd HH:mm:ss in the account's zone, empty if absent. Numbers are written even if they are 0.
 """
 
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from ccfs.model.recordings.recording import Recording
 
 
 def format_record_cells(recording: Recording, *, developer: str, zone: ZoneInfo) -> list[str]:
-    """The 18 cells of a record.csv line. `developer` is the app's AK, `zone` the account's."""
+    """Return the 18 cells of a record.csv line. `developer` is the app's AK, `zone` the account's."""
     return [
         developer,
         recording.account_id,
@@ -39,12 +38,12 @@ def format_record_cells(recording: Recording, *, developer: str, zone: ZoneInfo)
 
 
 def format_call_cells(cdr: Cdr, *, developer: str, zone: ZoneInfo) -> list[str]:
-    """The 26 cells of a call.csv line. `developer` is the app's AK, `zone` the account's."""
-    who = [developer, cdr.account_id, cdr.cc_id, cdr.agent_id, cdr.call_id, cdr.caller_no, cdr.callee_no]
+    """Return the 26 cells of a call.csv line. `developer` is the app's AK, `zone` the account's."""
+    parties = [developer, cdr.account_id, cdr.cc_id, cdr.agent_id, cdr.call_id, cdr.caller_no, cdr.callee_no]
     times = (cdr.wait_begin, cdr.wait_end, cdr.ack_begin, cdr.ack_end, cdr.call_begin, cdr.call_end)
     device = (cdr.device_type, cdr.device_no, cdr.call_type, cdr.release_cause, cdr.call_id_num)
     return [
-        *who,
+        *parties,
         *(_format_time(moment, zone) for moment in times),
         *(str(int(number)) for number in device),
         cdr.vdn_id,
@@ -59,7 +58,7 @@ def format_call_cells(cdr: Cdr, *, developer: str, zone: ZoneInfo) -> list[str]:
 
 
 def format_agent_opr_cells(operation: AgentOperation, *, developer: str, zone: ZoneInfo) -> list[str]:
-    """The 21 cells of an agentOprInfo line. `developer` is the app's AK, `zone` the account's."""
+    """Return the 21 cells of an agentOprInfo line. `developer` is the app's AK, `zone` the account's."""
     return [
         operation.id,
         developer,
@@ -86,9 +85,9 @@ def format_agent_opr_cells(operation: AgentOperation, *, developer: str, zone: Z
 
 
 def format_agent_skill_cells(change: AgentSkillChange, *, developer: str, zone: ZoneInfo) -> list[str]:
-    """The 16 cells of an agentSkillInfo line. `developer` is the app's AK; times in the account's `zone`.
+    """Return the 16 cells of an agentSkillInfo line. `developer` is the app's AK, `zone` the account's.
 
-    "update_time … UTC" (D0833): the one time that is not.
+    `update_time` is UTC (D0833).
     """
     return [
         change.id,
