@@ -1,4 +1,4 @@
-"""What codes and roles are called, in English: the catalogues translate them. Tables and look-ups, nothing else."""
+"""English labels of codes, roles and audit actions. The catalogues translate them."""
 
 from typing import Final
 
@@ -50,13 +50,13 @@ OPERATIONS: Final = {
     2: "Ready",
     3: "Not ready",
     4: "Talking",
-    10: "Three-party call",
+    10: "Three-way call",
     20: "Monitoring",
     22: "Playing audio",
     26: "On break",
     27: "After-call work",
     32: "Muted",
-    38: "Hold",
+    38: "On hold",
     40: "Internal consultation",
     41: "Internal call",
     43: "Intercepted",
@@ -123,10 +123,10 @@ TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, 
 
 
 def get_leave_reason_label(code: int) -> str:
-    """What a leave reason is called; one that is on no list is called by its number."""
+    """Return the label of a leave reason, or its number if it has no label."""
     return LEAVE_REASONS.get(code, str(code))
 
 
 def get_operation_label(code: int) -> str:
-    """What an agent's operation is called."""
+    """Return the label of an agent operation, or its number if it has no label."""
     return OPERATIONS.get(code, str(code))
