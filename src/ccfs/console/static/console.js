@@ -1,4 +1,4 @@
-// What HTML alone does not do: search when a choice is made, keep preset and exact times apart, copy a secret.
+// Search when a filter changes, keep preset and custom periods apart, copy secrets, play one recording at a time.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-search]");
   if (!form) return;

@@ -1,8 +1,8 @@
-// The player of a call's page: waveform, speed, channels, keys, marks. Without it there is still the browser's own player.
+// The player on the page of a call: waveform, speed, channels, keys, annotations. Without it the browser's own player works.
 (() => {
   const nonce = document.currentScript.nonce;
   const players = [...document.querySelectorAll("[data-player]")].map(player);
-  players.reduce((before, one) => before.then(() => draw(one)), Promise.resolve());  // in turn: a call may have many
+  players.reduce((before, one) => before.then(() => draw(one)), Promise.resolve());  // one after the other: a call can have many
   let current = players[0];
   for (const hint of document.querySelectorAll(".shortcuts")) hint.hidden = false;
 
@@ -85,7 +85,7 @@
     self.tell();
   }
 
-  // One channel to both ears. The way through Web Audio is taken only once it is asked for.
+  // Play one channel on both ears. Web Audio is used only after a user chooses a channel.
   function route(self, which) {
     if (!self.context) {
       self.context = new AudioContext();
