@@ -1,6 +1,6 @@
-"""Runs `ccfs` as its users do: a process of its own for each command, with its exit code, stdout and stderr.
+"""Runs `ccfs` commands as processes and returns their exit code, stdout and stderr.
 
-Starting Python and importing the program takes a second; so one process does that, and each command is a fork of it; several that run together are, too.
+Starting Python and importing the program takes a second, so one process does that and forks for each command.
 """
 
 import atexit
@@ -31,13 +31,13 @@ PRELOADED_MODULES = (
     trust,
     users,
     versioning,
-)  # once for all forks
+)  # imported once for all forks
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """What a command that ended left."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -45,36 +45,36 @@ class CommandResult:
 
     @property
     def json(self) -> Any:
-        """The one JSON object that the command was asked for; fails where it failed, or said anything else."""
+        """The JSON object on stdout. Fails if the command failed or printed anything else."""
         assert self.code == 0, self.err
         assert self.out.count("\n") == 1
         return json.loads(self.out)
 
 
 def run_ccfs(*arguments: object, settings: Mapping[str, str] | None = None, folder: Path = ROOT) -> CommandResult:
-    """Run one command to its end in `folder`; no setting of this machine reaches it, but those given do."""
-    [done] = run_in_parallel([arguments], settings=settings, folder=folder)
-    return done
+    """Run one command in `folder` with these settings only, not those of the environment."""
+    [result] = run_in_parallel([arguments], settings=settings, folder=folder)
+    return result
 
 
 def run_in_parallel(
     commands: Sequence[Sequence[object]], *, settings: Mapping[str, str] | None = None, folder: Path = ROOT
 ) -> list[CommandResult]:
-    """Run several commands at the same time to their ends."""
+    """Run several commands concurrently and return their results."""
     server = _start_fork_server()
     assert server.stdin
     assert server.stdout
     common = {"settings": dict(settings or {}), "folder": str(folder)}
-    server.stdin.write(json.dumps([{"arguments": [*map(str, one)], **common} for one in commands]) + "\n")
+    server.stdin.write(json.dumps([{"arguments": [*map(str, command)], **common} for command in commands]) + "\n")
     server.stdin.flush()
-    return [CommandResult(**done) for done in json.loads(server.stdout.readline())]
+    return [CommandResult(**result) for result in json.loads(server.stdout.readline())]
 
 
 @cache
 def _start_fork_server() -> subprocess.Popen[str]:
-    """The process that forks; it ends when nobody can ask it any more."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("CCFS_")}
-    environment = {**ours, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "NO_COLOR": "1", "COLUMNS": "200"}
+    """Start the process that forks. It ends with the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CCFS_")}
+    environment = {**inherited, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "NO_COLOR": "1", "COLUMNS": "200"}
     command = [sys.executable, "-m", "tests.cli.command"]
     server = subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -84,16 +84,16 @@ def _start_fork_server() -> subprocess.Popen[str]:
 
 
 def _fork_for_each_line() -> None:
-    """Returns in the forks only, each having become what its part of a line asks for."""
-    gc.freeze()  # else each fork copies all objects when it looks at them
+    """Fork a child for each command of each line. Return in the children only, set up for their commands."""
+    gc.freeze()  # else garbage collection copies all objects in each fork
     for line in sys.stdin:
         with ExitStack() as stack:
             children = []
-            for ask in json.loads(line):
+            for command in json.loads(line):
                 out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
                 children.append((os.fork(), out, err))
                 if children[-1][0] == 0:
-                    _set_up_child(ask, out.fileno(), err.fileno())
+                    _set_up_child(command, out.fileno(), err.fileno())
                     return
             print(json.dumps([_wait_for_child(*child) for child in children]), flush=True)
     os._exit(0)
@@ -104,10 +104,10 @@ def _wait_for_child(child: int, out: Any, err: Any) -> dict[str, Any]:
     return {"code": code, "out": _read_text(out), "err": _read_text(err)}
 
 
-def _set_up_child(ask: dict[str, Any], out: int, err: int) -> None:
-    os.environ.update(ask["settings"])
-    os.chdir(ask["folder"])
-    sys.argv = ["ccfs", *ask["arguments"]]
+def _set_up_child(command: dict[str, Any], out: int, err: int) -> None:
+    os.environ.update(command["settings"])
+    os.chdir(command["folder"])
+    sys.argv = ["ccfs", *command["arguments"]]
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(out, 1)

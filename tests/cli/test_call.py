@@ -1,4 +1,4 @@
-"""ccfs call: what an operator types is signed and sent; JSON comes to stdout, files whole or not at all; exit codes."""
+"""ccfs call: signed requests, JSON on stdout, complete files or none, exit codes."""
 
 import json
 import socket
@@ -17,9 +17,8 @@ from tests.two_tenants import Tenant, TwoTenants, create_two_tenants
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server of this file's own."""
-    with run_server(tmp_path_factory.mktemp("call"), lock_failures=0) as one:
-        yield one
+    with run_server(tmp_path_factory.mktemp("call"), lock_failures=0) as ccfs_server:
+        yield ccfs_server
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +32,17 @@ def tenant(tenant_pair: TwoTenants) -> Tenant:
 
 
 def run_call(
-    server: CcfsServer, member: Tenant, operation: str, ask: object = None, *arguments: object, sk: str = ""
+    server: CcfsServer, member: Tenant, operation: str, body: object = None, *arguments: object, sk: str = ""
 ) -> CommandResult:
-    """Perform an operation as that app."""
-    text = ask if isinstance(ask, str) else json.dumps(ask or {})
+    """Call an operation as that app."""
+    text = body if isinstance(body, str) else json.dumps(body or {})
     where = ("--url", f"http://{server.host}", "--ak", member.ak, "--sk", sk or member.sk)
     return run_ccfs("call", operation, text, *where, *arguments)
 
 
-def test_a_file_goes_where_it_is_told(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
-    ask = {"fileName": tenant.large_recording.original_file_name}
-    done = run_call(server, tenant, "downloadRecord", ask, "-o", tmp_path / "call.wav")
+def test_a_file_is_saved_as_the_output_option_names_it(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
+    body = {"fileName": tenant.large_recording.original_file_name}
+    done = run_call(server, tenant, "downloadRecord", body, "-o", tmp_path / "call.wav")
     assert (done.code, done.out) == (0, "")
     assert (tmp_path / "call.wav").read_bytes() == tenant.audio_by_name[tenant.large_recording.file_name]
     assert [path.name for path in tmp_path.iterdir()] == ["call.wav"]
@@ -58,33 +57,31 @@ def test_json_goes_to_stdout_and_the_token_in_it_plays(server: CcfsServer, tenan
     assert (tmp_path / "call.wav").read_bytes() == tenant.audio_by_name[tenant.only_recording.file_name]
 
 
-def test_a_failure_is_shown_and_leaves_no_file(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
-    for operation, ask in (
+def test_a_failed_call_prints_the_error_and_leaves_no_file(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
+    for operation, body in (
         ("downloadRecord", {"fileName": "Y:/4/0/20201015/512/9999999.V3"}),
         ("playVoice?t=1&version=2.0&st=00", None),
     ):
-        done = run_call(server, tenant, operation, ask, "-o", tmp_path / "call.wav")
+        done = run_call(server, tenant, operation, body, "-o", tmp_path / "call.wav")
         assert done.code == 1
         assert json.loads(done.out)["resultCode"] not in ("0", "")
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_secret_is_a_failure(server: CcfsServer, tenant: Tenant) -> None:
+def test_a_call_with_a_wrong_secret_fails(server: CcfsServer, tenant: Tenant) -> None:
     done = run_call(
         server, tenant, "requestPlayVoice", {"fileName": tenant.only_recording.original_file_name}, sk="another"
     )
     assert (done.code, json.loads(done.out)["status"]) == (1, 401)
 
 
-def test_a_whole_body_may_be_given_and_the_ask_may_come_from_a_file(
-    server: CcfsServer, tenant: Tenant, tmp_path: Path
-) -> None:
+def test_a_whole_body_can_be_read_from_a_file(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
     whole = {"request": {"version": "2.0"}, "msgBody": {"fileName": tenant.only_recording.original_file_name}}
-    (tmp_path / "ask.json").write_text(json.dumps(whole), encoding="utf-8")
-    assert run_call(server, tenant, "requestPlayVoice", f"@{tmp_path / 'ask.json'}").json["resultCode"] == "0"
+    (tmp_path / "body.json").write_text(json.dumps(whole), encoding="utf-8")
+    assert run_call(server, tenant, "requestPlayVoice", f"@{tmp_path / 'body.json'}").json["resultCode"] == "0"
 
 
-def test_the_ask_and_the_answer_may_be_piped(server: CcfsServer, tenant: Tenant) -> None:
+def test_the_body_and_the_response_can_be_piped(server: CcfsServer, tenant: Tenant) -> None:
     where = ["--url", f"http://{server.host}", "--ak", tenant.ak, "--sk", tenant.sk]
     program = [
         sys.executable,
@@ -97,38 +94,38 @@ def test_the_ask_and_the_answer_may_be_piped(server: CcfsServer, tenant: Tenant)
         "-o",
         "-",
     ]
-    ask = json.dumps({"callId": tenant.only_recording.call_id}).encode()
-    done = subprocess.run(program, input=ask, capture_output=True, env={"PYTHONPATH": str(ROOT / "src")}, check=True)
+    body = json.dumps({"callId": tenant.only_recording.call_id}).encode()
+    done = subprocess.run(program, input=body, capture_output=True, env={"PYTHONPATH": str(ROOT / "src")}, check=True)
     assert done.stdout == tenant.audio_by_name[tenant.only_recording.file_name]
 
 
-@pytest.mark.parametrize("ask", ["{", "[]", "1", '"text"', ""])
-def test_an_ask_that_is_no_json_object_is_wrong_use(ask: str, server: CcfsServer, tenant: Tenant) -> None:
-    done = run_call(server, tenant, "downloadRecord", ask)
+@pytest.mark.parametrize("body", ["{", "[]", "1", '"text"', ""])
+def test_a_body_that_is_not_a_json_object_is_wrong_usage(body: str, server: CcfsServer, tenant: Tenant) -> None:
+    done = run_call(server, tenant, "downloadRecord", body)
     assert (done.code, done.out) == (2, "")
-    assert "the ask is not" in done.err
+    assert "the body is not" in done.err
 
 
 @pytest.mark.parametrize("given", [("--ak", "A"), ("--sk", "S"), ()])
-def test_a_call_without_both_keys_is_wrong_use(given: tuple[str, ...]) -> None:
+def test_a_call_without_both_keys_is_wrong_usage(given: tuple[str, ...]) -> None:
     assert run_ccfs("call", "downloadRecord", "{}", *given).code == 2
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "ftp://127.0.0.1"])
-def test_a_server_that_is_not_there_is_a_failure_in_one_line(url: str) -> None:
+def test_an_unreachable_server_is_reported_in_one_line(url: str) -> None:
     done = run_ccfs("call", "downloadRecord", "{}", "--url", url, "--ak", "A", "--sk", "S")
     assert (done.code, done.out) == (1, "")
     assert done.err.count("\n") == 1
     assert url in done.err
 
 
-def test_an_ask_file_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+def test_a_body_file_that_does_not_exist_is_a_failure(tmp_path: Path) -> None:
     done = run_ccfs("call", "downloadRecord", f"@{tmp_path / 'none'}", "--ak", "A", "--sk", "S")
     assert done.code == 1
     assert "none" in done.err
 
 
-def test_a_download_that_breaks_leaves_no_file(tmp_path: Path) -> None:
+def test_an_aborted_download_leaves_no_file(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_send_half_response, args=[listener])
         thread.start()

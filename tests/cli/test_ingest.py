@@ -1,4 +1,4 @@
-"""ccfs ingest as a program: exit codes, what goes to stdout and what to stderr, what an operator can list."""
+"""ccfs ingest as a process: exit codes, stdout, stderr, lists of rejected lines."""
 
 import json
 import os
@@ -32,14 +32,14 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def switch_folder(tmp_path: Path) -> Path:
-    """What a switch left: a good line and a bad one, and an empty folder of recordings."""
+    """Files of a switch: a valid line and an invalid one, and an empty folder of recordings."""
     (tmp_path / "monitor").mkdir()
     write_cdr_file(tmp_path, CDR_LINE + "nonsense\n")
     return tmp_path
 
 
 def write_cdr_file(switch: Path, text: str) -> None:
-    """A CDR file that nobody writes to any more."""
+    """Write a CDR file with an old modification time, so that it counts as complete."""
     (switch / "Master.csv").write_text(text)
     os.utime(switch / "Master.csv", (1, 1))
 
@@ -52,7 +52,7 @@ def ingest_asterisk(
     return run_ccfs("ingest", "asterisk", *owner, *files, *arguments)
 
 
-def test_refused_lines_are_no_failure_and_json_is_all_that_stdout_gets(data_folder: Path, switch_folder: Path) -> None:
+def test_rejected_lines_are_no_failure_and_stdout_has_only_json(data_folder: Path, switch_folder: Path) -> None:
     done = ingest_asterisk(data_folder, switch_folder, "--json")
     assert (done.code, done.err) == (0, "")
     assert {**done.json, "refused": None} == {
@@ -67,31 +67,31 @@ def test_refused_lines_are_no_failure_and_json_is_all_that_stdout_gets(data_fold
         "missing": [{"callId": "1705311042-118", "file": "never.wav"}],
         "warnings": [],
     }
-    [refused] = done.json["refused"]
-    assert sorted(refused) == ["file", "line", "reason"]
-    assert (refused["file"], refused["line"]) == (str(switch_folder / "Master.csv"), 2)
+    [rejection] = done.json["refused"]
+    assert sorted(rejection) == ["file", "line", "reason"]
+    assert (rejection["file"], rejection["line"]) == (str(switch_folder / "Master.csv"), 2)
 
 
-def test_what_was_refused_can_be_listed(data_folder: Path, switch_folder: Path) -> None:
+def test_rejected_lines_can_be_listed(data_folder: Path, switch_folder: Path) -> None:
     ingest_asterisk(data_folder, switch_folder)
-    listed = run_ccfs("ingest", "refused", "--app", AK, "--data", data_folder, "--json").json
-    mine = [one for one in listed["refused"] if one["file"] == str(switch_folder / "Master.csv")]
-    assert [(one["line"], sorted(one)) for one in mine] == [(2, ["at", "file", "line", "reason"])]
-    text = run_ccfs("ingest", "refused", "--app", AK, "--data", data_folder).out
-    assert f"refused: {switch_folder / 'Master.csv'}:2: " in text
+    listed = run_ccfs("ingest", "rejected", "--app", AK, "--data", data_folder, "--json").json
+    rows = [row for row in listed["refused"] if row["file"] == str(switch_folder / "Master.csv")]
+    assert [(row["line"], sorted(row)) for row in rows] == [(2, ["at", "file", "line", "reason"])]
+    text = run_ccfs("ingest", "rejected", "--app", AK, "--data", data_folder).out
+    assert f"rejected: {switch_folder / 'Master.csv'}:2: " in text
     assert "missing: never.wav of call 1705311042-118" in text
 
 
-def test_people_are_told_in_words(data_folder: Path, switch_folder: Path) -> None:
+def test_ingest_prints_a_summary_as_text(data_folder: Path, switch_folder: Path) -> None:
     write_cdr_file(switch_folder, CDR_LINE.replace(".118", ".119") + "nonsense\n")
     done = ingest_asterisk(data_folder, switch_folder)
     assert done.code == 0
     assert "cdrs: 1\n" in done.out
-    assert f"refused: {switch_folder / 'Master.csv'}:2: " in done.out
+    assert f"rejected: {switch_folder / 'Master.csv'}:2: " in done.out
     assert ingest_asterisk(data_folder, switch_folder).out == "nothing new\n"
 
 
-def test_warnings_go_to_stderr_and_into_the_json(data_folder: Path, switch_folder: Path) -> None:
+def test_ingest_warnings_go_to_stderr_and_into_the_json(data_folder: Path, switch_folder: Path) -> None:
     write_cdr_file(switch_folder, CDR_LINE.replace(".118", ".120"))
     done = ingest_asterisk(data_folder, switch_folder, "--zone", "Asia/Tokyo", "--json")
     [warning] = done.json["warnings"]
@@ -108,7 +108,7 @@ def test_warnings_go_to_stderr_and_into_the_json(data_folder: Path, switch_folde
         ({"vdn": 18}, "has no account acme with VDN 18"),  # it is the other account's
     ],
 )
-def test_an_owner_that_is_not_there_is_a_failure_in_one_line(
+def test_an_unknown_owner_is_reported_in_one_line(
     change: dict[str, object], reason: str, data_folder: Path, switch_folder: Path
 ) -> None:
     done = ingest_asterisk(data_folder, switch_folder, "--json", **change)  # type: ignore[arg-type]
@@ -120,18 +120,18 @@ def test_an_owner_that_is_not_there_is_a_failure_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--cdr", "none.csv"), "there is no file none.csv"),
-        (("--cdr", "monitor"), "monitor is not a file"),
-        (("--recordings", "none"), "there is no folder none"),
-        (("--recordings", "Master.csv"), "Master.csv is not a folder"),
-        (("--queue-log", "none"), "there is no file none"),
-        (("--zone", "Europe/Nowhere"), "Europe/Nowhere is not an IANA time zone"),
+        (("--cdr", "none.csv"), "file not found: none.csv"),
+        (("--cdr", "monitor"), "not a file: monitor"),
+        (("--recordings", "none"), "folder not found: none"),
+        (("--recordings", "Master.csv"), "not a folder: Master.csv"),
+        (("--queue-log", "none"), "file not found: none"),
+        (("--zone", "Europe/Nowhere"), "--zone: Europe/Nowhere is not an IANA time zone"),
         (("--zone", "../../etc/passwd"), "is not an IANA time zone"),
         (("--agents", "("), "--agents"),
         (("--columns", "a,b"), "the columns lack start"),
     ],
 )
-def test_what_cannot_be_carried_out_is_a_failure_in_one_line(
+def test_an_invalid_ingest_option_is_reported_in_one_line(
     arguments: tuple[str, str], reason: str, data_folder: Path, switch_folder: Path
 ) -> None:
     owner = ("--app", AK, "--account", "acme", "--vdn", "17", "--data", data_folder, "--cdr", "Master.csv")
@@ -142,17 +142,13 @@ def test_what_cannot_be_carried_out_is_a_failure_in_one_line(
 
 
 @pytest.mark.parametrize("switch_kind", ["freeswitch", "ccfs"])
-def test_files_of_other_switches_that_are_not_there_are_a_failure(
-    switch_kind: str, data_folder: Path, switch_folder: Path
-) -> None:
+def test_absent_files_of_other_switches_are_reported(switch_kind: str, data_folder: Path, switch_folder: Path) -> None:
     owner = ("--account", "acme", "--vdn", "17", "--cdr", "none") if switch_kind == "freeswitch" else ("none",)
     done = run_ccfs("ingest", switch_kind, "--app", AK, *owner, "--data", data_folder, folder=switch_folder)
-    assert (done.code, done.err) == (1, "ccfs: there is no file none\n")
+    assert (done.code, done.err) == (1, "ccfs: file not found: none\n")
 
 
-def test_lines_that_nobody_could_read_are_a_failure_that_says_what_to_do(
-    data_folder: Path, switch_folder: Path
-) -> None:
+def test_an_unreadable_cdr_file_is_reported_with_the_remedy(data_folder: Path, switch_folder: Path) -> None:
     write_cdr_file(switch_folder, "these;are;no;columns\n")
     done = ingest_asterisk(data_folder, switch_folder, "--json")
     assert (done.code, done.out) == (1, "")
@@ -167,16 +163,18 @@ def test_lines_that_nobody_could_read_are_a_failure_that_says_what_to_do(
         ("ingest", "ccfs", "--app", AK),
         ("ingest", "nothing"),
         ("ingest", "freeswitch", "--app", AK, "--account", "acme", "--vdn", "17", "--cdr", "x", "--colour", "red"),
-        ("ingest", "refused"),
+        ("ingest", "rejected"),
     ],
 )
-def test_wrong_use_is_2(arguments: tuple[str, ...], data_folder: Path, switch_folder: Path) -> None:
+def test_wrong_usage_of_ingest_exits_with_2(arguments: tuple[str, ...], data_folder: Path, switch_folder: Path) -> None:
     done = run_ccfs(*arguments, settings={"CCFS_DATA": str(data_folder)}, folder=switch_folder)
     assert (done.code, done.out) == (2, "")
     assert done.err
 
 
-def test_on_a_terminal_progress_is_shown_on_stderr_and_json_on_stdout(data_folder: Path, switch_folder: Path) -> None:
+def test_ingest_on_a_terminal_shows_progress_on_stderr_and_json_on_stdout(
+    data_folder: Path, switch_folder: Path
+) -> None:
     ours, theirs = pty.openpty()
     owner = [
         "--app",

@@ -1,4 +1,4 @@
-"""ccfs app, account, callback, trust: each as a process, in the shape that scripts rely on."""
+"""ccfs app, account, callback and trust as processes, with the output on which scripts rely."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def create_certificate(ends: datetime) -> x509.Certificate:
     return builder.sign(key, hashes.SHA256())
 
 
-def test_the_program_starts_by_itself(tmp_path: Path) -> None:
+def test_the_program_starts_without_a_database(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-c",
@@ -58,32 +58,32 @@ def test_the_program_starts_by_itself(tmp_path: Path) -> None:
     assert subprocess.check_output(command, env=environment, text=True) == '{"apps": []}\n'
 
 
-def test_an_app_is_made_with_keys_of_its_own_and_the_folder_may_come_first(tmp_path: Path) -> None:
-    made = run_ccfs("--data", tmp_path / "data", "app", "add", "Bolt", "--json").json
-    assert list(made) == ["ak", "sk"]
-    assert len(made["sk"]) >= 43  # 256 bits
+def test_an_app_is_created_with_generated_keys_and_the_data_option_may_come_first(tmp_path: Path) -> None:
+    created = run_ccfs("--data", tmp_path / "data", "app", "add", "Bolt", "--json").json
+    assert list(created) == ["ak", "sk"]
+    assert len(created["sk"]) >= 43  # 256 bits
     listed = run_ccfs("app", "list", "--json", settings={"CCFS_DATA": str(tmp_path / "data")})
     (bolt,) = listed.json["apps"]
-    assert (bolt["ak"], bolt["name"], bolt["accounts"]) == (made["ak"], "Bolt", [])
-    assert [key["ak"] for key in bolt["keys"]] == [made["ak"]]
-    assert made["sk"] not in listed.out + listed.err
+    assert (bolt["ak"], bolt["name"], bolt["accounts"]) == (created["ak"], "Bolt", [])
+    assert [key["ak"] for key in bolt["keys"]] == [created["ak"]]
+    assert created["sk"] not in listed.out + listed.err
 
 
-def test_a_folder_that_is_named_wins_over_the_setting_and_may_be_relative(tmp_path: Path) -> None:
+def test_the_data_option_wins_over_the_setting_and_may_be_relative(tmp_path: Path) -> None:
     elsewhere = {"CCFS_DATA": str(tmp_path / "elsewhere")}
     assert run_ccfs("app", "list", "--data", "here", settings=elsewhere, folder=tmp_path).code == 0
     assert run_ccfs("--data", "there", "app", "list", settings=elsewhere, folder=tmp_path).code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "there"]
 
 
-def test_people_read_the_secret_once_and_are_told_so(tmp_path: Path) -> None:
+def test_the_secret_of_an_app_is_printed_once_with_a_note(tmp_path: Path) -> None:
     done = run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--data", tmp_path)
     assert done.code == 0
     assert done.out.splitlines()[:2] == [f"AK {AK}", f"SK {SK}"]
     assert "not shown again" in done.out
 
 
-def test_another_vdn_joins_the_account_and_the_zone_stays(data_folder: Path) -> None:
+def test_another_vdn_is_added_to_the_account_and_keeps_its_zone(data_folder: Path) -> None:
     more = ("account", "add", "--app", AK, "--account", "100", "--vdn", "9", "--data", data_folder, "--json")
     assert run_ccfs(*more).json["zone"] == "Europe/London"
     fresh = ("account", "add", "--app", AK, "--account", "200", "--vdn", "10", "--data", data_folder, "--json")
@@ -97,7 +97,7 @@ def test_another_vdn_joins_the_account_and_the_zone_stays(data_folder: Path) -> 
     }
 
 
-def test_keys_rotate(data_folder: Path) -> None:
+def test_keys_of_an_app_are_added_revoked_and_reencrypted(data_folder: Path) -> None:
     assert run_ccfs("app", "key", "add", "--app", AK, "--sk", "the-second", "--data", data_folder, "--json").json == {
         "ak": AK,
         "sk": "the-second",
@@ -109,7 +109,7 @@ def test_keys_rotate(data_folder: Path) -> None:
     assert run_ccfs("app", "key", "list", "--app", AK, "--data", data_folder, "--json").json == {"keys": [second]}
     again = run_ccfs("app", "key", "revoke", "--app", AK, first["id"], "--data", data_folder, "--json")
     assert (again.code, again.out) == (1, "")
-    assert run_ccfs("app", "key", "reseal", "--data", data_folder, "--json").json == {"resealed": 2}
+    assert run_ccfs("app", "key", "reencrypt", "--data", data_folder, "--json").json == {"reencrypted": 2}
 
 
 def test_callback_prefixes_are_bound_and_unbound(data_folder: Path) -> None:
@@ -131,12 +131,12 @@ def test_callback_prefixes_are_bound_and_unbound(data_folder: Path) -> None:
 
 def test_certificates_are_trusted_listed_and_removed(data_folder: Path, tmp_path: Path) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-    one = create_certificate(ends)
+    certificate = create_certificate(ends)
     for name, encoding in (("pem", Encoding.PEM), ("der", Encoding.DER)):
-        (tmp_path / name).write_bytes(one.public_bytes(encoding))
+        (tmp_path / name).write_bytes(certificate.public_bytes(encoding))
     described = {
         "subject": "CN=receiver.example",
-        "sha256": one.fingerprint(hashes.SHA256()).hex(),
+        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
         "notAfter": ends.isoformat(),
     }
     for name in ("pem", "der"):
@@ -148,7 +148,7 @@ def test_certificates_are_trusted_listed_and_removed(data_folder: Path, tmp_path
     }
 
 
-def test_what_cannot_be_trusted_is_refused_with_the_reason(data_folder: Path, tmp_path: Path) -> None:
+def test_an_invalid_certificate_is_rejected_with_the_reason(data_folder: Path, tmp_path: Path) -> None:
     files = {
         "letter": b"Dear Sir or Madam",
         "large": bytes((512 << 10) + 1),
@@ -163,7 +163,7 @@ def test_what_cannot_be_trusted_is_refused_with_the_reason(data_folder: Path, tm
         assert reasons[name] in done.err
 
 
-def test_what_cannot_be_done_ends_with_1_one_line_on_stderr_and_nothing_on_stdout(data_folder: Path) -> None:
+def test_a_failed_command_exits_with_1_and_prints_one_line_on_stderr(data_folder: Path) -> None:
     cases: dict[tuple[object, ...], str] = {
         ("app", "add", "Again", "--ak", AK): f"ccfs: the AK {AK} is taken\n",
         (
@@ -176,12 +176,12 @@ def test_what_cannot_be_done_ends_with_1_one_line_on_stderr_and_nothing_on_stdou
         ("account", "add", "--app", AK, "--account", "300", "--vdn", "8"): "ccfs: VDN 8 belongs to account 100\n",
         ("trust", "remove", "none"): "ccfs: there is no certificate none\n",
     }
-    for case, said in cases.items():
+    for case, text in cases.items():
         done = run_ccfs(*case, "--data", data_folder, "--json")
-        assert (done.code, done.out, done.err) == (1, "", said)
+        assert (done.code, done.out, done.err) == (1, "", text)
 
 
-def test_wrong_use_ends_with_2_and_says_what_was_wrong(data_folder: Path) -> None:
+def test_wrong_usage_exits_with_2_and_prints_the_reason(data_folder: Path) -> None:
     account = ("account", "add", "--app", AK, "--account", "100")
     cases: dict[tuple[object, ...], str] = {
         ("apps", "list"): "No such command",
@@ -190,34 +190,34 @@ def test_wrong_use_ends_with_2_and_says_what_was_wrong(data_folder: Path) -> Non
         (*account, "--vdn", "eight"): "should be a valid integer",
         (*account, "--vdn", str(2**31)): "--vdn",
         (*account, "--vdn", "8", "--zone", "Mars/Olympus"): "Mars/Olympus is not an IANA time zone",
-        ("account", "add", "--app", AK, "--account", "1/2", "--vdn", "8"): "an account id is",
+        ("account", "add", "--app", AK, "--account", "1/2", "--vdn", "8"): "an account id has",
         ("callback", "bind", "--app", AK, "ftp://a.example/"): "a prefix is an http or https URL",
         ("callback", "bind", "--app", AK, "http://[::1/"): "a prefix is an http or https URL",
-        ("app", "add", "Acme", "--ak", "a b"): "an AK is",
+        ("app", "add", "Acme", "--ak", "a b"): "an AK has",
         ("trust", "add", "x", data_folder / "no-such-file"): "does not exist",
     }
-    for case, said in cases.items():
+    for case, text in cases.items():
         done = run_ccfs(*case, "--data", data_folder)
         assert (done.code, done.out) == (2, ""), case
-        assert said in " ".join(done.err.split()), case
+        assert text in " ".join(done.err.split()), case
 
 
-def test_a_wrong_setting_or_database_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_setting_or_database_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    for settings, said in (
-        ({"CCFS_WORKER": "2"}, "ccfs: unknown setting CCFS_WORKER; docs/settings.md lists all\n"),
+    for settings, text in (
+        ({"CCFS_WORKER": "2"}, "ccfs: unknown setting CCFS_WORKER; docs/settings.md lists all settings\n"),
         ({"CCFS_WORKERS": "two"}, "ccfs: CCFS_WORKERS: "),
         ({"CCFS_DATABASE_URL": "mysql://db.example/ccfs"}, "ccfs: database_url: mysql is not supported"),
-        ({"CCFS_DATABASE_URL": f"postgresql://ccfs@/ccfs?host={tmp_path}"}, "ccfs: the database refused: "),
+        ({"CCFS_DATABASE_URL": f"postgresql://ccfs@/ccfs?host={tmp_path}"}, "ccfs: database error: "),
         ({"CCFS_DATA": str(tmp_path / "file" / "data")}, "ccfs: "),
     ):
         done = run_ccfs("app", "list", settings={"CCFS_DATA": str(tmp_path / "data"), **settings})
         assert (done.code, done.out) == (1, "")
-        assert done.err.startswith(said)
+        assert done.err.startswith(text)
         assert "Traceback" not in done.err
 
 
-def test_the_same_commands_work_on_either_engine(database_url: str, tmp_path: Path) -> None:
+def test_commands_work_on_both_databases(database_url: str, tmp_path: Path) -> None:
     settings = {"CCFS_DATABASE_URL": database_url, "CCFS_DATA": str(tmp_path / "data")}
     assert run_ccfs("app", "add", "Acme", "--ak", AK, "--sk", SK, "--json", settings=settings).code == 0
     assert [app["ak"] for app in run_ccfs("app", "list", "--json", settings=settings).json["apps"]] == [AK]

@@ -1,4 +1,4 @@
-"""ccfs trust: what may be trusted, what is refused and why, and Java's trust stores. Each command is a process."""
+"""ccfs trust: certificate files, rejected files, and Java trust stores. Each command is a process."""
 
 import hashlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ EXPIRED = {"name": "旧", "reason": "expired on 2011-01-01"}
 
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Path:
-    """A folder for the data."""
+    """Return a new data folder."""
     return tmp_path / "data"
 
 
@@ -41,7 +41,7 @@ def run_trust(data: Path, *arguments: object) -> CommandResult:
 
 
 def list_names(data: Path) -> list[str]:
-    return [one["name"] for one in run_trust(data, "list").json["certificates"]]
+    return [row["name"] for row in run_trust(data, "list").json["certificates"]]
 
 
 def write_file(folder: Path, content: bytes) -> Path:
@@ -50,7 +50,7 @@ def write_file(folder: Path, content: bytes) -> Path:
 
 
 class TestAdd:
-    """One file of certificates."""
+    """Adding a file of certificates."""
 
     def test_adding_a_bundle_trusts_all_certificates_under_numbered_names(
         self, data_folder: Path, tmp_path: Path
@@ -59,9 +59,9 @@ class TestAdd:
             create_identity(name, is_authority=True) for name in ("root.example", "middle.example", "third.example")
         ]
         words = b"subject=CN = root.example\n"
-        file = write_file(tmp_path, b"\n".join(words + one.pem for one in parts))
+        file = write_file(tmp_path, b"\n".join(words + identity.pem for identity in parts))
         added = run_trust(data_folder, "add", "partner", file).json["certificates"]
-        assert [(one["name"], one["subject"]) for one in added] == [
+        assert [(row["name"], row["subject"]) for row in added] == [
             ("partner", "CN=root.example"),
             ("partner-2", "CN=middle.example"),
             ("partner-3", "CN=third.example"),
@@ -82,9 +82,9 @@ class TestAdd:
     def test_adding_a_file_with_a_private_key_trusts_only_the_certificate(
         self, name: str, data_folder: Path, tmp_path: Path
     ) -> None:
-        one = create_identity("a.example")
-        key = one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        done = run_trust(data_folder, "add", "a", write_file(tmp_path, key + (one.pem if name != "key" else b"")))
+        identity = create_identity("a.example")
+        key = identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        done = run_trust(data_folder, "add", "a", write_file(tmp_path, key + (identity.pem if name != "key" else b"")))
         assert ("is not a certificate" in done.err) == (name == "key")
         assert list_names(data_folder) == ([] if name == "key" else ["a"])
 
@@ -98,7 +98,7 @@ class TestAdd:
             (create_identity("a.example").der + b"more", "is not a certificate in PEM or DER"),
             (bytes((512 << 10) + 1), "is larger than 512 KB"),
             (create_identity("a.example", ends=-DAY).der, "expired on"),
-            ((KEY_STORES / "trust.jks").read_bytes(), "is a Java key store; `ccfs trust import` takes it"),
+            ((KEY_STORES / "trust.jks").read_bytes(), "is a Java key store; use `ccfs trust import`"),
             ((KEY_STORES / "trust.p12").read_bytes(), "is not a certificate in PEM or DER"),
         ],
     )
@@ -117,7 +117,7 @@ class TestAdd:
 
 
 class TestImport:
-    """Trust stores as Java makes them."""
+    """Importing trust stores of Java."""
 
     @pytest.mark.parametrize(
         ("store", "alias"), [("trust.jks", "partner ca"), ("trust.jceks", "partner ca"), ("trust.p12", "Partner CA")]
@@ -139,13 +139,13 @@ class TestImport:
     def test_importing_a_key_store_twice_changes_nothing(self, data_folder: Path) -> None:
         run_trust(data_folder, "add", "the partner", KEY_STORES / "partner.pem")
         done = run_trust(data_folder, "import", KEY_STORES / "trust.jks", "--password", "changeit")
-        twice = {"name": "partner ca", "reason": "is trusted already, as the partner"}
+        twice = {"name": "partner ca", "reason": "already trusted as the partner"}
         assert (done.json["added"], sorted(done.json["skipped"], key=str)) == ([], [twice, EXPIRED])
 
     def test_importing_skips_an_alias_whose_name_is_in_use(self, data_folder: Path, tmp_path: Path) -> None:
         run_trust(data_folder, "add", "partner ca", write_file(tmp_path, create_identity("a.example").pem))
         skipped = run_trust(data_folder, "import", KEY_STORES / "trust.jks").json["skipped"]
-        assert {"name": "partner ca", "reason": "the name is taken"} in skipped
+        assert {"name": "partner ca", "reason": "the name is already in use"} in skipped
 
     @pytest.mark.parametrize("store", ["trust.jks", "trust.jceks", "trust.p12", "legacy.p12"])
     def test_importing_with_a_wrong_password_is_reported(self, store: str, data_folder: Path) -> None:
@@ -158,7 +158,7 @@ class TestImport:
         content = bytearray((KEY_STORES / "trust.jks").read_bytes())
         content[-30] ^= 1
         done = run_trust(data_folder, "import", write_file(tmp_path, bytes(content)), "--password", "changeit")
-        assert "the password is not right, or the key store was changed" in done.err
+        assert "wrong password, or the key store was modified" in done.err
 
     @pytest.mark.parametrize("length", [4, 12, 40, 500, 1200])
     def test_importing_a_truncated_key_store_is_reported(self, length: int, data_folder: Path, tmp_path: Path) -> None:
@@ -168,7 +168,10 @@ class TestImport:
     def test_importing_an_empty_key_store_and_a_file_that_is_none(self, data_folder: Path, tmp_path: Path) -> None:
         empty = bytes.fromhex("feedfeed 00000002 00000000")
         whole = empty + hashlib.sha1("pass".encode("utf-16-be") + b"Mighty Aphrodite" + empty).digest()
-        assert "it holds no trusted certificate" in run_trust(data_folder, "import", write_file(tmp_path, whole)).err
+        assert (
+            "no trusted certificate in the key store"
+            in run_trust(data_folder, "import", write_file(tmp_path, whole)).err
+        )
         assert (
             "neither JKS nor PKCS#12"
             in run_trust(data_folder, "import", write_file(tmp_path, b"Dear Sir or Madam")).err
@@ -187,52 +190,54 @@ class TestImport:
             b"ours", ours.key, ours.certificate, chain, BestAvailableEncryption(b"secret")
         )
         added = run_trust(data_folder, "import", write_file(tmp_path, store), "--password", "secret").json["added"]
-        assert [one["subject"] for one in added] == ["CN=other.example"]
+        assert [row["subject"] for row in added] == ["CN=other.example"]
 
     def test_an_imported_certificate_without_an_alias_is_named_by_its_fingerprint(
         self, data_folder: Path, tmp_path: Path
     ) -> None:
-        one = create_identity("a.example")
+        identity = create_identity("a.example")
         store = pkcs12.serialize_key_and_certificates(
-            None, None, None, [one.certificate], BestAvailableEncryption(b"secret")
+            None, None, None, [identity.certificate], BestAvailableEncryption(b"secret")
         )
         (added,) = run_trust(data_folder, "import", write_file(tmp_path, store), "--password", "secret").json["added"]
         assert added["name"] == added["sha256"][:16]
 
 
-def test_people_are_told_until_when(data_folder: Path) -> None:
+def test_trusted_certificates_are_listed_with_their_expiry(data_folder: Path) -> None:
     done = run_ccfs("trust", "import", KEY_STORES / "trust.jks", "--data", data_folder)
     assert done.out.splitlines() == [
-        "partner ca: CN=Partner CA,O=例, until 2126-10-29",
+        "partner ca: CN=Partner CA,O=例, expires 2126-10-29",
         "旧: skipped, expired on 2011-01-01",
     ]
-    assert run_ccfs("trust", "list", "--data", data_folder).out == "partner ca  until 2126-10-29  CN=Partner CA,O=例\n"
+    assert (
+        run_ccfs("trust", "list", "--data", data_folder).out == "partner ca  expires 2126-10-29  CN=Partner CA,O=例\n"
+    )
 
 
 @pytest.fixture
 def callback_http_client(database_url: str) -> Iterator[CallbackHttpClient]:
-    """One that sends callbacks all the while."""
+    """Yield a running HTTP client for callbacks."""
     database = open_database(database_url)
     upgrade(database)
-    with CallbackHttpClient(trusted=TrustStore(database)) as egress:
-        yield egress
+    with CallbackHttpClient(trusted=TrustStore(database)) as client:
+        yield client
     database.close()
 
 
-def test_what_is_trusted_counts_at_the_next_attempt_of_a_running_node(
+def test_a_trusted_certificate_takes_effect_at_the_next_attempt_of_a_running_node(
     callback_http_client: CallbackHttpClient, database_url: str, tmp_path: Path
 ) -> None:
     settings = {"CCFS_DATABASE_URL": database_url, "CCFS_DATA": str(tmp_path / "data")}
     mine = create_identity("127.0.0.1")
     file = write_file(tmp_path, mine.pem)
-    with receivers.run_receiver(tls=mine.build_tls_context()) as there:
+    with receivers.run_receiver(tls=mine.build_tls_context()) as receiver:
 
         def failure() -> str:
-            return callback_http_client.post(there.url, {}, b"{}", allowed_prefixes=[there.prefix]).failure
+            return callback_http_client.post(receiver.url, {}, b"{}", allowed_prefixes=[receiver.prefix]).failure
 
-        refused = "certificate is not trusted: self-signed certificate"
-        assert failure() == refused
+        rejected = "certificate is not trusted: self-signed certificate"
+        assert failure() == rejected
         assert run_ccfs("trust", "add", "receiver", file, settings=settings).code == 0
         assert failure() == ""
         assert run_ccfs("trust", "remove", "receiver", settings=settings).code == 0
-        assert failure() == refused
+        assert failure() == rejected

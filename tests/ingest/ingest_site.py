@@ -110,8 +110,8 @@ class IngestSite:
         return self.run_ingest("ccfs", *arguments, **more).json
 
     def list_rejected(self, *arguments: object) -> str:
-        """What `ccfs ingest refused` prints for people."""
-        return run_ccfs("ingest", "refused", *arguments, settings=self.environment).out
+        """What `ccfs ingest rejected` prints for people."""
+        return run_ccfs("ingest", "rejected", *arguments, settings=self.environment).out
 
     def read_rows(self, table: sa.Table, *columns: str, order: str = "") -> list[Any]:
         """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""

@@ -116,7 +116,7 @@ def test_a_recording_that_is_not_in_the_tree_is_missing_until_it_comes(ingest_si
     ingest_site.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1))
     second = ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)
     assert (second["recordings"], second["missing"]) == (1, [])
-    listed = run_ccfs("ingest", "refused", "--app", AK, "--json", settings=ingest_site.environment)
+    listed = run_ccfs("ingest", "rejected", "--app", AK, "--json", settings=ingest_site.environment)
     assert listed.json["missing"] == []
 
 

@@ -63,4 +63,4 @@ def test_a_server_moves_what_is_old_by_itself(tmp_path: Path, s3_url: str) -> No
     with run_server(data, FREQUENT_WORK_PROGRAM, tier_to="1", move_grace_seconds=0, **S3_SETTINGS) as server:
         wait_until(lambda: on_disk() == new)
         assert len(s3_locations.list_keys(bucket)) >= new
-        assert server.wait_for_log_line("moved")["left"] == 0
+        assert server.wait_for_log_line("files_moved")["skipped"] == 0

@@ -27,7 +27,7 @@ def test_old_temporary_files_go_soon_after_the_start_and_young_ones_stay(tmp_pat
     os.utime(left, times=(time.time() - MIN_AGE_SECONDS, time.time() - MIN_AGE_SECONDS))
     given: dict[str, Any] = {"s3_access_key": "AK", "s3_secret_key": "SK", "s3_timeout_seconds": 1}
     with run_server(tmp_path, **given) as server:
-        assert server.wait_for_log_line("sweep_failed", location="1")
+        assert server.wait_for_log_line("partial_upload_cleanup_failed", location="1")
         give_up = time.monotonic() + TIMEOUT_SECONDS
         while left.exists() and time.monotonic() < give_up:
             time.sleep(0.05)

@@ -225,7 +225,7 @@ def test_every_request_line_is_json(server: CcfsServer) -> None:
     for path in PAGES:
         server.wait_for_log_line("request_answered", request=send_request(server, "GET", path).headers["x-request-id"])
     plain = [line for line in server.read_log().splitlines() if not line.startswith("{")]
-    to_people = ("ccfs listens on ", "The console has nobody yet.", "  http://127.0.0.1:")
+    to_people = ("ccfs listens on ", "The console has no users yet.", "  http://127.0.0.1:")
     assert all(line.startswith((*to_people, "[INFO] ")) for line in plain if line)  # ours to people, and Granian's
     lines: list[dict[str, Any]] = server.read_log_lines("request_answered")
     assert {*PAGES} <= {line["operation"] for line in lines}

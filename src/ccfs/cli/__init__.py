@@ -1,9 +1,9 @@
-"""The command line: one file per group of commands. What a command does lives in the packages below, not here."""
+"""The command line: one file per group of commands."""
 
 
 def main() -> None:
     """The entry point of the program `ccfs`."""
-    from ccfs.cli import commands  # a web process runs the program's file again, and needs no command
+    from ccfs.cli import commands  # a web process runs the entry point again and needs no commands
 
     commands.main()
 

@@ -1,4 +1,4 @@
-"""The door: the tree of commands, and what becomes of errors. 0 done, 1 failed, 2 wrong use."""
+"""Entry point: the tree of commands and the reporting of errors. Exit status: 0 done, 1 failed, 2 wrong usage."""
 
 import gc
 import os
@@ -16,17 +16,17 @@ COMMANDS = ("serve", "call", "app", "account", "callback", "trust", "location", 
 
 
 class LazyGroup(typer.core.TyperGroup):
-    """The commands by name. The file of each is imported when it is asked for: all of them take a second."""
+    """The commands by name. Each command's file is imported on demand: importing all takes a second."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All names, in the order of the help."""
+        """Return all names in the order of the help."""
         return [*COMMANDS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name; for one that is none, all are made: Typer looks for one that is meant."""
+        """Return the command of that name. For an unknown name load all, so that Typer can suggest one."""
         for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
             self.commands.setdefault(name, _command(name))
-        gc.freeze()  # what was imported is no garbage: to look for some at the end takes longer than most commands
+        gc.freeze()  # imported modules are no garbage: collecting at exit takes longer than most commands
         return self.commands.get(cmd_name)
 
 
@@ -79,15 +79,15 @@ def _load(branch: typer.Typer, name: str) -> None:
 app = typer.Typer(
     name="ccfs",
     cls=LazyGroup,
-    help="Contact-centre file service, wire-compatible with CC-FS.",
+    help="Contact-centre file service, compatible with CC-FS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 
@@ -96,7 +96,7 @@ def _print_version(wanted: bool) -> None:
 def _root(
     data: DataFolderOption = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     if data is not None:
@@ -110,7 +110,7 @@ def main() -> None:
     except CcfsError as error:
         _fail(str(error))
     except DBAPIError as error:
-        _fail(f"the database refused: {error.orig}")
+        _fail(f"database error: {error.orig}")
     except OSError as error:
         _fail(str(error))
 

@@ -1,4 +1,4 @@
-"""What every command shares: its data folder, its output, how it fails."""
+"""Shared by all commands: common options, opening the node, printing results."""
 
 import json
 import os
@@ -15,17 +15,17 @@ DataFolderOption = Annotated[
     Path | None, typer.Option("--data", help="Data folder (or CCFS_DATA).", show_default=False, metavar="DIR")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-AppKeyOption = Annotated[str, typer.Option("--app", help="The app's AK (appId).", metavar="AK")]
+AppKeyOption = Annotated[str, typer.Option("--app", help="AK (appId) of the app.", metavar="AK")]
 
 
 def open_node(data: Path | None) -> Node:
-    """The node of a command: its options win over the environment, which child processes see, too."""
+    """Open the node of a command. Set CCFS_DATA to `data`, so that child processes use it, too."""
     if data is not None:
         os.environ["CCFS_DATA"] = str(data.absolute())
     return Node(settings.load_settings())
 
 
 def print_result(value: dict[str, Any], as_json: bool, text: str) -> None:
-    """Print the result: the JSON object, or the text for people."""
+    """Print the result as JSON or as text."""
     print(json.dumps(value, ensure_ascii=False) if as_json else text)
     sys.stdout.flush()

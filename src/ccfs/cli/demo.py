@@ -1,4 +1,4 @@
-"""The demo: an app, two accounts, and a day of calls that goes through the product's own ingest."""
+"""The demo: an app, two accounts, and a day of calls that ccfs ingests like those of a real switch."""
 
 import json
 import secrets
@@ -19,8 +19,8 @@ from ccfs.protocol.operations import BASE_PATH
 from ccfs.server.node import Node, utc_now
 
 DEMO_APP_NAME = "demo"
-DEMO_USER_NAME = "demo"  # who may sign in to the console
-CALLS_PER_ACCOUNT = 40  # of each account
+DEMO_USER_NAME = "demo"
+CALLS_PER_ACCOUNT = 40
 DEMO_ACCOUNTS = (
     (Account(account_id="demo-london", zone="Europe/London"), Vdn(vdn_id=1, cc_id=1, account_id="demo-london"), "en"),
     (Account(account_id="demo-shanghai"), Vdn(vdn_id=2, cc_id=1, account_id="demo-shanghai"), "zh"),
@@ -28,31 +28,32 @@ DEMO_ACCOUNTS = (
 
 
 def prepare_demo(node: Node, url: str) -> str:
-    """Make the demo's app and calls if they are not there; what to tell the person who started it."""
+    """Create the demo's app and calls if they do not exist. Return instructions for the user."""
     with node.database.read_transaction() as connection:
-        app = next((one for one in tenants.list_apps(connection) if one.name == DEMO_APP_NAME), None)
+        app = next((app for app in tenants.list_apps(connection) if app.name == DEMO_APP_NAME), None)
     if app is not None:
-        again = f"{sys.argv[0]} app key add --app {app.ak} --data {node.settings.data}"
-        said = f"\nThe demo's app is {app.ak}. Its SK was shown once; another one:\n  {again}\n{_create_play_example(node, app, url)}"
-        return f"{said}\nThe console is at {url}/console; a new password: {sys.argv[0]} user reset {DEMO_USER_NAME}\n"
+        add_key = f"{sys.argv[0]} app key add --app {app.ak} --data {node.settings.data}"
+        keys = f"\nDemo app: {app.ak}. Its SK was shown once; add another key with\n  {add_key}\n"
+        console = f"\nConsole: {url}/console. Reset the password with\n  {sys.argv[0]} user reset {DEMO_USER_NAME}\n"
+        return f"{keys}{_create_play_example(node, app, url)}{console}"
     ak, sk = "DEMO" + secrets.token_hex(6).upper(), secrets.token_urlsafe(32)
     app = _add_app(node, ak, sk)
     for seed, (account, vdn, language) in enumerate(DEMO_ACCOUNTS):
         _ingest_day(node, CallOwner(app=app, account=account, vdn=vdn), language, seed)
-    ask = json.dumps({"callId": _get_newest_recording(node, app).call_id})
-    call = f"{sys.argv[0]} call downloadRecord '{ask}' --url {url} --ak {ak} --sk {sk} -o call.wav"
-    keys = f"\nThe demo's app (its SK is shown this once):\n  AK {ak}\n  SK {sk}\n"
-    return f"{keys}{_add_operator(node, url)}\nDownload a call's recording:\n  {call}\n{_create_play_example(node, app, url)}"
+    body = json.dumps({"callId": _get_newest_recording(node, app).call_id})
+    call = f"{sys.argv[0]} call downloadRecord '{body}' --url {url} --ak {ak} --sk {sk} -o call.wav"
+    keys = f"\nDemo app (the SK is shown only once):\n  AK {ak}\n  SK {sk}\n"
+    return f"{keys}{_add_operator(node, url)}\nDownload a recording:\n  {call}\n{_create_play_example(node, app, url)}"
 
 
 def _add_operator(node: Node, url: str) -> str:
-    """An operator of the console, and how to sign in."""
+    """Create an operator of the console. Return instructions for logging in."""
     password = secrets.token_urlsafe(9)
     with node.database.write_transaction() as connection:
         user = users.find_by_name(connection, DEMO_USER_NAME) or users.add(connection, DEMO_USER_NAME, "", utc_now())
         users.set_password(connection, user, passwords.hash_password(password))
         users.grant_role(connection, user, Grant(role=Role.OPERATOR))
-    return f"\nThe console, with search and player (the password is shown this once):\n  {url}/console  {DEMO_USER_NAME}  {password}\n"
+    return f"\nConsole (the password is shown only once):\n  {url}/console  {DEMO_USER_NAME}  {password}\n"
 
 
 def _add_app(node: Node, ak: str, sk: str) -> App:
@@ -75,7 +76,7 @@ def _ingest_day(node: Node, owner: CallOwner, language: str, seed: int) -> None:
             calls=CALLS_PER_ACCOUNT,
             seed=seed,
         )
-        settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # nobody writes to these files any more
+        settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # these files are complete
         run = IngestRun(database=node.database, primary_location=node.primary_location, settings=settled, now=utc_now)
         ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=day.recordings))
 
@@ -86,7 +87,7 @@ def _get_newest_recording(node: Node, app: App) -> Recording:
 
 
 def _create_play_example(node: Node, app: App, url: str) -> str:
-    """How to play a recording by a token that is made now."""
+    """Create a play token and return the command that plays a recording by it."""
     token = secrets.token_hex(16).upper()
     seconds = node.settings.play_token_seconds
     recording = _get_newest_recording(node, app)
@@ -94,4 +95,4 @@ def _create_play_example(node: Node, app: App, url: str) -> str:
         play_tokens.add(connection, app, token, recording, utc_now() + timedelta(seconds=seconds))
     query = f"t={int(utc_now().timestamp() * 1000)}&version=2.0&st={token}"
     curl = f'curl -o play.wav "{url}{BASE_PATH}playVoice?{query}"'
-    return f"\nPlay it by token, for the next {seconds // 60} minutes:\n  {curl}\n"
+    return f"\nPlay it by token within {seconds // 60} minutes:\n  {curl}\n"

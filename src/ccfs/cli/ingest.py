@@ -1,4 +1,4 @@
-"""ccfs ingest: taking in what a switch left, once or for as long as it runs."""
+"""ccfs ingest: ingest the files of a switch once or continuously; list rejected lines."""
 
 import re
 import signal
@@ -28,17 +28,23 @@ from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN
 from ccfs.switches.freeswitch import parse_columns
 from ccfs.switches.records import UnreadableLine
 
-ingest_commands = typer.Typer(help="Take in what a switch left.", no_args_is_help=True)
+ingest_commands = typer.Typer(help="Ingest CDRs and recordings of a switch.", no_args_is_help=True)
 
-AccountIdOption = Annotated[str, typer.Option("--account", help="Enterprise id.", metavar="ID")]
+AccountIdOption = Annotated[str, typer.Option("--account", help="Account id (accountId).", metavar="ID")]
 VdnIdOption = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
-RecordingsOption = Annotated[Path | None, typer.Option("--recordings", help="Folder of recordings.", metavar="DIR")]
-ZoneOption = Annotated[str | None, typer.Option("--zone", help="Zone of the switch's local times.", show_default=False)]
-AgentsOption = Annotated[
-    str, typer.Option("--agents", help="Regular expression of an agent's number.", metavar="REGEX")
+RecordingsOption = Annotated[
+    Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")
 ]
-ColumnsOption = Annotated[str | None, typer.Option("--columns", help="Columns of the CDR file.", metavar="A,B,…")]
-WatchOption = Annotated[bool, typer.Option("--watch", help="Go on until stopped.")]
+ZoneOption = Annotated[
+    str | None, typer.Option("--zone", help="IANA time zone of the switch; default: detected.", show_default=False)
+]
+AgentsOption = Annotated[
+    str, typer.Option("--agents", help="Regular expression that matches agents' numbers.", metavar="REGEX")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option("--columns", help="Columns of the CDR file, if not standard.", metavar="A,B,…")
+]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Continue until SIGTERM.")]
 
 
 @ingest_commands.command("asterisk")
@@ -48,7 +54,7 @@ def ingest_asterisk(
     vdn: VdnIdOption,
     cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
     recordings: RecordingsOption = None,
-    queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log.", metavar="FILE")] = None,
+    queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
@@ -56,7 +62,7 @@ def ingest_asterisk(
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in Asterisk's CDRs, queue log and recordings. A second run changes nothing."""
+    """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
     _require_paths(files=(cdr, queue_log), folder=recordings)
     node = open_node(data)
     owner = _get_owner(node, app, account, vdn)
@@ -76,7 +82,7 @@ def ingest_freeswitch(
     app: AppKeyOption,
     account: AccountIdOption,
     vdn: VdnIdOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CSV, JSON or XML CDRs.", metavar="FILE_OR_DIR")],
+    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file or folder: CSV, JSON or XML.", metavar="FILE_OR_DIR")],
     recordings: RecordingsOption = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
@@ -85,7 +91,7 @@ def ingest_freeswitch(
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in FreeSWITCH's CDRs and recordings. A second run changes nothing."""
+    """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
     _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
     node = open_node(data)
     owner = _get_owner(node, app, account, vdn)
@@ -108,8 +114,8 @@ def ingest_ccfs(
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in CC-FS's own index files and the recordings that they name. A second run changes nothing."""
-    _require_paths(files=[one for one in sources if not one.is_dir()], folder=recordings)
+    """Ingest index files of CC-FS and their recordings. Running it again ingests only what is new."""
+    _require_paths(files=[source for source in sources if not source.is_dir()], folder=recordings)
     node = open_node(data)
     with node.database.read_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
@@ -123,39 +129,42 @@ def ingest_ccfs(
     _run_ingest(node, watch, as_json, lambda run: ccfs_pass.ingest(run, export))
 
 
-@ingest_commands.command("refused")
+@ingest_commands.command("rejected")
 def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List lines and files that were refused, newest first, and recordings that are missing."""
+    """List rejected lines and files, newest first, and missing recordings."""
     with open_node(data).database.read_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
-        lines = ingest_state.list_rejections(connection, owner)
+        rejections = ingest_state.list_rejections(connection, owner)
         missing = ingest_state.list_missing_recordings(connection, owner)
     result = {
         "refused": [
-            {"file": one.file, "line": one.line, "reason": one.reason, "at": at.isoformat()} for _, one, at in lines
+            {"file": rejection.file, "line": rejection.line, "reason": rejection.reason, "at": at.isoformat()}
+            for _, rejection, at in rejections
         ],
-        "missing": [{"callId": one.call_id, "file": one.name, "since": one.since.isoformat()} for one in missing],
+        "missing": [
+            {"callId": recording.call_id, "file": recording.name, "since": recording.since.isoformat()}
+            for recording in missing
+        ],
     }
-    print_result(
-        result, as_json, "\n".join([*(_format_rejected(one) for _, one, _ in lines), *map(_format_missing, missing)])
-    )
+    text = [*(_format_rejected(rejection) for _, rejection, _ in rejections), *map(_format_missing, missing)]
+    print_result(result, as_json, "\n".join(text))
 
 
 def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None:
     for file in files:
         if file is not None and not file.is_file():
-            raise OperatorError(f"{file} is not a file" if file.exists() else f"there is no file {file}")
+            raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():
-        raise OperatorError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
+        raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
 
 
 def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:
     with node.database.read_transaction() as connection:
         app = tenants.get_app_by_ak(connection, ak)
         account = tenants.get_accounts(connection, app).get(account_id)
-        vdn = next((one for one in tenants.list_vdns(connection, app) if one.vdn_id == vdn_id), None)
+        vdn = next((vdn for vdn in tenants.list_vdns(connection, app) if vdn.vdn_id == vdn_id), None)
     if account is None or vdn is None or vdn.account_id != account_id:
-        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; `ccfs account list` shows all")
+        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; see `ccfs account list`")
     return CallOwner(app=app, account=account, vdn=vdn)
 
 
@@ -163,7 +172,7 @@ def _check_zone(zone: str | None) -> str | None:
     try:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
-        raise OperatorError(f"{zone} is not an IANA time zone") from None
+        raise OperatorError(f"--zone: {zone} is not an IANA time zone") from None
 
 
 def _compile_agent_pattern(text: str) -> re.Pattern[str]:
@@ -180,7 +189,7 @@ def _parse_columns(columns: str | None) -> tuple[str, ...]:
         raise OperatorError(f"--columns: {error}") from None
 
 
-def _run_ingest(node: Node, watching: bool, as_json: bool, one_pass: Callable[[IngestRun], None]) -> None:
+def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[IngestRun], None]) -> None:
     logs.configure_logging()
     stopped = threading.Event()
     if watching:
@@ -199,9 +208,9 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, one_pass: Callable[[I
         try:
             if watching:
                 seconds = run.settings.watch_seconds
-                watch_passes(lambda: one_pass(run), run.result, seconds, stopped, node.is_draining)
+                watch_passes(lambda: run_pass(run), run.result, seconds, stopped, node.is_draining)
             else:
-                one_pass(run)
+                run_pass(run)
         except UnreadableLine as error:
             raise OperatorError(str(error)) from None
     for warning in run.result.warnings:
@@ -209,22 +218,22 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, one_pass: Callable[[I
     print_result(run.result.as_json(), as_json, _format_summary(run.result))
 
 
-def _format_summary(tally: IngestResult) -> str:
-    counts = tally.as_json()
+def _format_summary(result: IngestResult) -> str:
+    counts = result.as_json()
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in counts.items() if isinstance(value, int) and value]
-    lines += [_format_rejected(one) for one in tally.rejected[:20]]
-    lines += [_format_missing(one) for one in tally.missing[:20]]
+    lines += map(_format_rejected, result.rejected[:20])
+    lines += map(_format_missing, result.missing[:20])
     return "\n".join(lines) or "nothing new"
 
 
-def _format_rejected(one: IngestRejection) -> str:
-    return escape_unprintable(f"refused: {one.file}:{one.line}: {one.reason}")
+def _format_rejected(rejection: IngestRejection) -> str:
+    return escape_unprintable(f"rejected: {rejection.file}:{rejection.line}: {rejection.reason}")
 
 
-def _format_missing(one: ExpectedRecording) -> str:
-    return escape_unprintable(f"missing: {one.name} of call {one.call_id}")
+def _format_missing(recording: ExpectedRecording) -> str:
+    return escape_unprintable(f"missing: {recording.name} of call {recording.call_id}")
 
 
 def escape_unprintable(text: str) -> str:
-    """The text on one line, as a terminal may be shown it: file names may hold anything."""
+    """Return the text on one line without control characters: file names may contain any."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

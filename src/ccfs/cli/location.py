@@ -1,4 +1,4 @@
-"""ccfs location: where bytes are kept: adding, listing, draining, and moving between them."""
+"""ccfs location: add, list and drain storage locations; move files between them."""
 
 import secrets
 import signal
@@ -20,45 +20,47 @@ from ccfs.db.system import blob_moves, locations
 from ccfs.db.system.locations import LocationUsage
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
-from ccfs.server import worker_process as parts
+from ccfs.server import worker_process
 from ccfs.server.node import Node, utc_now
 from ccfs.workers.storage.mover import MoveResult
 
-location_commands = typer.Typer(help="Where bytes are kept.", no_args_is_help=True)
+location_commands = typer.Typer(help="Manage storage locations and move files between them.", no_args_is_help=True)
 
 
 class _AddableKind(StrEnum):
-    """What this command adds."""
+    """Kinds of locations that `ccfs location add` accepts."""
 
     DISK = "disk"
     S3 = "s3"
 
 
-LocationIdArgument = Annotated[str, typer.Argument(metavar="ID", help="locationId: a number.")]
+LocationIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Location id, a number.")]
 
 
 @location_commands.command("add")
 def add_location(
     location_id: LocationIdArgument,
-    kind: Annotated[_AddableKind, typer.Option("--kind")],
-    folder: Annotated[Path | None, typer.Option("--folder", help="disk: its folder.", metavar="DIR")] = None,
+    kind: Annotated[_AddableKind, typer.Option("--kind", help="Kind of storage.")],
+    folder: Annotated[Path | None, typer.Option("--folder", help="disk: the folder.", metavar="DIR")] = None,
     bucket: Annotated[str, typer.Option("--bucket", help="s3: the bucket.")] = "",
-    prefix: Annotated[str, typer.Option("--prefix", help="s3: what every key begins with.")] = "",
-    endpoint: Annotated[str, typer.Option("--endpoint", help="s3: URL of the service; none: AWS.", metavar="URL")] = "",
-    region: Annotated[str, typer.Option("--region", help="s3: us-east-1 if not given.")] = "",
-    virtual_host: Annotated[bool, typer.Option("--virtual-host", help="s3: the host names the bucket.")] = False,
-    unconditional: Annotated[
-        bool, typer.Option("--unconditional", help="s3: the service knows no If-None-Match of a PUT.")
+    prefix: Annotated[str, typer.Option("--prefix", help="s3: prefix of all keys.")] = "",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", help="s3: URL of the service; default: AWS.", metavar="URL")
+    ] = "",
+    region: Annotated[str, typer.Option("--region", help="s3: region; default: us-east-1.")] = "",
+    virtual_host: Annotated[bool, typer.Option("--virtual-host", help="s3: use virtual-hosted-style URLs.")] = False,
+    no_conditional_put: Annotated[
+        bool, typer.Option("--no-conditional-put", help="s3: the service does not support If-None-Match for PUT.")
     ] = False,
-    shared: Annotated[bool, typer.Option("--shared", help="disk: every node has the folder, as on NFS.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Bytes are neither added nor removed.")] = False,
-    unchecked: Annotated[bool, typer.Option("--unchecked", help="Do not try whether it works.")] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="disk: all nodes share the folder, e.g. on NFS.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Never write or delete files there.")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Do not test access to the location.")] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a location. It takes new bytes where CCFS_PRIMARY_LOCATION names it, and what is moved there."""
+    """Add a storage location. New files go to the location that CCFS_PRIMARY_LOCATION names."""
     node = open_node(data)
-    place = LocationConfig(
+    config = LocationConfig(
         id=_check_id(location_id),
         kind=LocationKind(kind),
         root=_choose_root(kind, folder, bucket),
@@ -66,46 +68,46 @@ def add_location(
         endpoint=_check_url(endpoint),
         region=region,
         is_virtual_hosted=virtual_host,
-        is_conditional=not unconditional,
+        is_conditional=not no_conditional_put,
         node=node.id if kind is _AddableKind.DISK and not shared else "",
         is_read_only=read_only,
         created_at=utc_now(),
     )
-    if place.id in node.locations:
-        raise OperatorError(f"there is a location {place.id} already")
-    if not unchecked:
-        _probe(node, place)
+    if config.id in node.locations:
+        raise OperatorError(f"location {config.id} already exists")
+    if not no_check:
+        _probe(node, config)
     with node.database.write_transaction() as connection:
-        locations.add(connection, place)
+        locations.add(connection, config)
     print_result(
-        {"location": place.id, "kind": place.kind, "at": place.root},
+        {"location": config.id, "kind": config.kind, "root": config.root},
         as_json,
-        f"location {place.id}: {_format_root(place)}",
+        f"location {config.id}: {_format_root(config)}",
     )
 
 
 @location_commands.command("list")
 def list_locations(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List locations with what they hold."""
+    """List storage locations with the number and size of their files."""
     node = open_node(data)
     with node.database.read_transaction() as connection:
-        held = locations.get_usage(connection)
-    found = node.locations.get_configs()
-    rows = [_location_to_dict(node, place, held.get(place.id)) for place in found.values()]
-    rows += [  # what no operator should ever see
+        usages = locations.get_usage(connection)
+    configs = node.locations.get_configs()
+    rows = [_location_to_dict(node, config, usages.get(config.id)) for config in configs.values()]
+    rows += [  # rows that name a location without a configuration: an inconsistency
         {
-            "location": one,
+            "location": location_id,
             "kind": "",
-            "at": "",
+            "root": "",
             "node": "",
             "state": "unknown",
-            "files": held[one].files,
-            "bytes": held[one].size,
+            "files": usages[location_id].files,
+            "bytes": usages[location_id].size,
         }
-        for one in sorted(held.keys() - found.keys())
+        for location_id in sorted(usages.keys() - configs.keys())
     ]
     text = [
-        f"{row['location']:>4}  {row['state']:9}  {row['files']:>9} files  {row['bytes']:>15} bytes  {row['at']}"
+        f"{row['location']:>4}  {row['state']:9}  {row['files']:>9} files  {row['bytes']:>15} bytes  {row['root']}"
         for row in rows
     ]
     print_result({"locations": rows}, as_json, "\n".join(text))
@@ -114,34 +116,36 @@ def list_locations(data: DataFolderOption = None, as_json: JsonOption = False) -
 @location_commands.command("drain")
 def drain_location(
     location_id: LocationIdArgument,
-    undo: Annotated[bool, typer.Option("--undo", help="Let it take new bytes again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Accept new files again.")] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let no new bytes go there. What is there is served, and can be moved away."""
+    """Accept no new files at a location. Its files are still served and can be moved."""
     node = open_node(data)
-    place = _get_location(node, location_id)
-    if not undo and place.id == node.find_primary_location_id():
+    config = _get_location(node, location_id)
+    if not undo and config.id == node.find_primary_location_id():
         raise OperatorError(
-            f"new bytes go to location {place.id}: let CCFS_PRIMARY_LOCATION name another one on every node first"
+            f"location {config.id} is the primary location: set CCFS_PRIMARY_LOCATION to another one on every node first"
         )
     with node.database.write_transaction() as connection:
-        if place.id not in locations.get_all(connection):
-            locations.add(connection, place)
-        locations.update(connection, place.id, is_draining=not undo)
-    state = "takes new bytes again" if undo else "takes no new bytes"
-    print_result({"location": place.id, "draining": not undo}, as_json, f"location {place.id} {state}")
+        if config.id not in locations.get_all(connection):
+            locations.add(connection, config)
+        locations.update(connection, config.id, is_draining=not undo)
+    state = "accepts new files again" if undo else "accepts no new files"
+    print_result({"location": config.id, "draining": not undo}, as_json, f"location {config.id} {state}")
 
 
 @location_commands.command("move")
 def move_blobs(
-    source: Annotated[str, typer.Option("--from", metavar="A", help="Location to be emptied.")],
-    target: Annotated[str, typer.Option("--to", metavar="B", help="Location that takes the bytes.")],
-    older_than: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0, help="Only older ones.")] = 0,
+    source: Annotated[str, typer.Option("--from", metavar="A", help="Source location.")],
+    target: Annotated[str, typer.Option("--to", metavar="B", help="Target location.")],
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Move only files older than this.")
+    ] = 0,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move bytes from one location to another; it may be stopped at any time, and begun again."""
+    """Move files from one location to another. The command can be interrupted and repeated."""
     node = open_node(data)
     logs.configure_logging()
     _check_move(_get_location(node, source), _get_location(node, target))
@@ -150,9 +154,11 @@ def move_blobs(
         signal.signal(number, lambda *_: stopped.set())
     before = utc_now() - timedelta(days=older_than)
     with node.database.read_transaction() as connection:
-        whole = blob_moves.count_owners_before(connection, source, before)
+        total = blob_moves.count_owners_before(connection, source, before)
     with ProgressBars(sys.stderr.isatty()) as bars:
-        mover = parts.build_mover(node, stopped.is_set, lambda done: bars.update(f"{source} to {target}", done, whole))
+        mover = worker_process.build_mover(
+            node, stopped.is_set, lambda done: bars.update(f"{source} to {target}", done, total)
+        )
         moved = mover.move(source, target, before)
         mover.delete_orphans()
     print_result(_move_to_dict(moved, was_stopped=stopped.is_set()), as_json, _format_move(node, moved, source))
@@ -162,7 +168,7 @@ def move_blobs(
 
 def _check_id(text: str) -> str:
     if not (text.isascii() and text.isdecimal() and str(int(text)) == text and len(text) <= 9):
-        raise OperatorError(f"{text} is not a locationId: a number of at most 9 digits")
+        raise OperatorError(f"{text} is not a location id: use a number of at most 9 digits")
     return text
 
 
@@ -177,73 +183,73 @@ def _choose_root(kind: _AddableKind, folder: Path | None, bucket: str) -> str:
         return str(folder.absolute())
     if kind is _AddableKind.S3 and bucket and folder is None:
         return bucket
-    raise OperatorError("a disk needs --folder" if kind is _AddableKind.DISK else "an S3 location needs --bucket")
+    raise OperatorError("a disk requires --folder" if kind is _AddableKind.DISK else "an S3 location requires --bucket")
 
 
-def _probe(node: Node, place: LocationConfig) -> None:
-    """Keep, read and remove a few bytes; a location to be read only is merely asked."""
-    there, key = node.open_location(place), f"probe/{secrets.token_hex(16)}"
+def _probe(node: Node, config: LocationConfig) -> None:
+    """Write, read and delete a small file. Only query a read-only location."""
+    location, key = node.open_location(config), f"probe/{secrets.token_hex(16)}"
     try:
-        if place.is_read_only:
+        if config.is_read_only:
             with suppress(BlobNotFound):
-                there.get_size(key)
+                location.get_size(key)
             return
-        there.write(key, [key.encode()])
-        if b"".join(there.read(key)) != key.encode():
-            raise OperatorError(f"location {place.id} does not give back what it was given")
-        there.delete(key)
+        location.write(key, [key.encode()])
+        if b"".join(location.read(key)) != key.encode():
+            raise OperatorError(f"location {config.id} returns other bytes than were written")
+        location.delete(key)
     except OSError as error:
-        raise OperatorError(f"location {place.id} does not work: {error}") from None
+        raise OperatorError(f"cannot access location {config.id}: {error}") from None
 
 
 def _get_location(node: Node, location_id: str) -> LocationConfig:
-    place = node.locations.get_configs().get(location_id)
-    if place is None:
-        raise OperatorError(f"there is no location {location_id}; `ccfs location list` shows all")
-    return place
+    config = node.locations.get_configs().get(location_id)
+    if config is None:
+        raise OperatorError(f"unknown location {location_id}; see `ccfs location list`")
+    return config
 
 
 def _check_move(source: LocationConfig, target: LocationConfig) -> None:
     if source.id == target.id:
         raise OperatorError("--from and --to name the same location")
     if not target.is_accepting_blobs:
-        raise OperatorError(f"location {target.id} takes no new bytes")
+        raise OperatorError(f"location {target.id} accepts no new files")
     if source.is_read_only:
-        raise OperatorError(f"location {source.id} is read-only: nothing can be removed there")
+        raise OperatorError(f"location {source.id} is read-only: files cannot be deleted there")
 
 
-def _location_to_dict(node: Node, place: LocationConfig, held: LocationUsage | None) -> dict[str, Any]:
-    flags = {"draining": place.is_draining, "read-only": place.is_read_only}
-    flags["home"] = place.id == node.find_primary_location_id()
+def _location_to_dict(node: Node, config: LocationConfig, usage: LocationUsage | None) -> dict[str, Any]:
+    flags = {"draining": config.is_draining, "read-only": config.is_read_only}
+    flags["primary"] = config.id == node.find_primary_location_id()
     return {
-        "location": place.id,
-        "kind": place.kind,
-        "at": _format_root(place) or (str(node.settings.data / "files") if place.is_local(node.id) else "files"),
-        "node": place.node,
-        "state": next((flag for flag, is_so in flags.items() if is_so), "ready"),
-        "files": held.files if held else 0,
-        "bytes": held.size if held else 0,
+        "location": config.id,
+        "kind": config.kind,
+        "root": _format_root(config) or (str(node.settings.data / "files") if config.is_local(node.id) else "files"),
+        "node": config.node,
+        "state": next((flag for flag, is_set in flags.items() if is_set), "ready"),
+        "files": usage.files if usage else 0,
+        "bytes": usage.size if usage else 0,
     }
 
 
-def _format_root(place: LocationConfig) -> str:
-    if place.kind is not LocationKind.S3:
-        return place.root
-    return "/".join(filter(None, (place.endpoint.rstrip("/") or "s3:/", place.root, place.prefix)))
+def _format_root(config: LocationConfig) -> str:
+    if config.kind is not LocationKind.S3:
+        return config.root
+    return "/".join(filter(None, (config.endpoint.rstrip("/") or "s3:/", config.root, config.prefix)))
 
 
 def _move_to_dict(moved: MoveResult, *, was_stopped: bool) -> dict[str, Any]:
     lost = {"missing": moved.missing, "damaged": moved.damaged}
-    return {"moved": moved.files, "bytes": moved.size, "left": moved.skipped, **lost, "stopped": was_stopped}
+    return {"moved": moved.files, "bytes": moved.size, "skipped": moved.skipped, **lost, "stopped": was_stopped}
 
 
 def _format_move(node: Node, moved: MoveResult, source: str) -> str:
     lines = [f"{moved.files} files moved, {moved.size} bytes"]
     if moved.files:
         grace = f"{node.settings.move_grace_seconds:g} seconds"
-        lines.append(f"they leave location {source} in {grace}, by a server that runs or the next move")
+        lines.append(f"a running server or the next move deletes them from location {source} after {grace}")
     if moved.skipped:
-        lines.append(f"{moved.skipped} left for another time: they are in hand elsewhere, or were deleted")
+        lines.append(f"{moved.skipped} files skipped: in use by another process, or deleted")
     lines += [f"missing in location {source}: {key}" for key in moved.missing]
     lines += [f"damaged in location {source}, not moved: {key}" for key in moved.damaged]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""ccfs node: who shares the database; taking a node out of service, back into it, and off the list."""
+"""ccfs node: list, drain, resume and remove the nodes of a database."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,38 +16,38 @@ from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
 from ccfs.server.node import Node
 
-BATCH_SIZE = 500  # rows that are looked at in one go
+BATCH_SIZE = 500  # rows per query
 
-node_commands = typer.Typer(help="Nodes on one database: list, drain, resume, remove.", no_args_is_help=True)
+node_commands = typer.Typer(help="List, drain, resume and remove nodes.", no_args_is_help=True)
 
-NodeIdArgument = Annotated[str, typer.Argument(metavar="NODE", help="Its id, as list shows it.")]
+NodeIdArgument = Annotated[str, typer.Argument(metavar="NODE", help="Node id, see `ccfs node list`.")]
 
 
 @node_commands.command("list")
 def list_nodes(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List the nodes, and when each was last heard of by the database's clock."""
+    """List the nodes with the time since the last heartbeat."""
     node = open_node(data)
     with node.database.read_transaction() as connection:
         now = store.get_database_time(connection)
-        found = store.list_all(connection)
-    rows = [{**_node_to_dict(one, now), "alive": one.is_alive(now, node.liveness_timeout)} for one in found]
+        records = store.list_all(connection)
+    rows = [{**_node_to_dict(record, now), "alive": record.is_alive(now, node.liveness_timeout)} for record in records]
     text = [
-        f"{row['node']}  {row['state'] if row['alive'] else 'dead':8}  heard of {row['silent_seconds']:.0f} s ago  "
+        f"{row['node']}  {row['state'] if row['alive'] else 'dead':8}  last heartbeat {row['seconds_since_heartbeat']:.0f} s ago  "
         f"{row['version']}  {row['address']}"
         for row in rows
     ]
-    print_result({"nodes": rows}, as_json, "\n".join(text) or "no node has started yet")
+    print_result({"nodes": rows}, as_json, "\n".join(text) or "no nodes yet")
 
 
 @node_commands.command("drain")
 def drain_node(node: NodeIdArgument, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """Let a node take no new work, and balancers send it nothing; what is under way is finished. It stays so."""
+    """Drain a node: it finishes its work, claims no more, and fails /readyz for load balancers. This survives restarts."""
     _set_state(node, NodeState.DRAINING, data, as_json)
 
 
 @node_commands.command("resume")
 def resume_node(node: NodeIdArgument, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """Let a drained node work again."""
+    """Resume a drained node."""
     _set_state(node, NodeState.ACTIVE, data, as_json)
 
 
@@ -60,58 +60,60 @@ def _set_state(node: str, state: NodeState, data: DataFolderOption, as_json: boo
 @node_commands.command("remove")
 def remove_node(
     node: NodeIdArgument,
-    force: Annotated[bool, typer.Option("--force", help="Although it lives, or alone has bytes.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove the node even if it is alive, or has the only copy of files.")
+    ] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget a dead node whose bytes also lie elsewhere."""
-    here = open_node(data)
-    with here.database.read_transaction() as connection:
-        found, now = store.find_by_id(connection, node), store.get_database_time(connection)
-    if found is None:
-        raise OperatorError(f"there is no node {node}")
+    """Remove a dead node from the list. Its files must have replicas elsewhere."""
+    this_node = open_node(data)
+    with this_node.database.read_transaction() as connection:
+        record, now = store.find_by_id(connection, node), store.get_database_time(connection)
+    if record is None:
+        raise OperatorError(f"unknown node {node}")
     if not force:
-        if found.is_alive(now, here.liveness_timeout):
+        if record.is_alive(now, this_node.liveness_timeout):
             raise OperatorError(f"node {node} is alive: stop it first")
-        _require_replicas(here, node, now)
-    with here.database.write_transaction() as connection:
+        _require_replicas(this_node, node, now)
+    with this_node.database.write_transaction() as connection:
         store.delete(connection, node)
-    print_result({"removed": node}, as_json, f"node {node} is removed")
+    print_result({"removed": node}, as_json, f"node {node} removed")
 
 
-def _require_replicas(here: Node, node: str, now: datetime) -> None:
-    """Looks for a copy of all that the node's disks hold by the rows, until one has none: Misuse names it."""
-    elsewhere = Replicas(here.locations)
-    for place in here.locations.get_configs().values():
-        if place.node != node:
+def _require_replicas(this_node: Node, node: str, now: datetime) -> None:
+    """Raise OperatorError for the first file on the node's disks that has no replica elsewhere."""
+    replicas = Replicas(this_node.locations)
+    for config in this_node.locations.get_configs().values():
+        if config.node != node:
             continue
-        for one in _iter_blob_owners(here, place, now + timedelta(days=1)):
-            if not elsewhere.has_replica(one.blob):
+        for owner in _iter_blob_owners(this_node, config, now + timedelta(days=1)):
+            if not replicas.has_replica(owner.blob):
                 raise OperatorError(
-                    f"node {node} alone has {one.blob.key} of location {place.id}, and perhaps more: bring the node back, "
-                    "or its disk to another node; --force gives the bytes up"
+                    f"node {node} has the only copy of {owner.blob.key} in location {config.id}, and perhaps of more files: "
+                    "start the node again, or move its disk to another node; --force abandons the files"
                 )
 
 
-def _iter_blob_owners(here: Node, place: LocationConfig, before: datetime) -> Iterator[BlobOwner]:
-    for holder in BlobOwnerTable:
+def _iter_blob_owners(this_node: Node, config: LocationConfig, before: datetime) -> Iterator[BlobOwner]:
+    for table in BlobOwnerTable:
         last: BlobOwner | None = None
         while True:
-            with here.database.read_transaction() as connection:
-                found = blob_moves.list_owners_before(connection, holder, place.id, before, BATCH_SIZE, last)
-            if not found:
+            with this_node.database.read_transaction() as connection:
+                batch = blob_moves.list_owners_before(connection, table, config.id, before, BATCH_SIZE, last)
+            if not batch:
                 break
-            yield from found
-            last = found[-1]
+            yield from batch
+            last = batch[-1]
 
 
-def _node_to_dict(one: NodeRecord, now: datetime) -> dict[str, Any]:
+def _node_to_dict(record: NodeRecord, now: datetime) -> dict[str, Any]:
     return {
-        "node": one.id,
-        "state": one.state,
-        "address": one.address,
-        "version": one.version,
-        "started": one.started_at.isoformat(),
-        "heartbeat": one.heartbeat_at.isoformat(),
-        "silent_seconds": round((now - one.heartbeat_at).total_seconds(), 1),
+        "node": record.id,
+        "state": record.state,
+        "address": record.address,
+        "version": record.version,
+        "started": record.started_at.isoformat(),
+        "heartbeat": record.heartbeat_at.isoformat(),
+        "seconds_since_heartbeat": round((now - record.heartbeat_at).total_seconds(), 1),
     }

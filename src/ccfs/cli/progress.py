@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, on stderr; nothing where there is no terminal."""
+"""Progress bars on stderr, if it is a terminal."""
 
 from types import TracebackType
 from typing import Self
@@ -8,12 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class ProgressBars:
-    """One bar for each thing that makes progress."""
+    """One progress bar per task."""
 
-    def __init__(self, shown: bool) -> None:
-        """`shown`: whether stderr is a terminal that somebody looks at."""
+    def __init__(self, is_visible: bool) -> None:
+        """`is_visible`: whether stderr is a terminal."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not is_visible)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -25,8 +25,8 @@ class ProgressBars:
     ) -> None:
         self._progress.stop()
 
-    def update(self, what: str, done: int, whole: int) -> None:
-        """`done` of `whole`; 0 for a whole that nobody knows."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=whole or None)
-        self._progress.update(self._tasks[what], completed=done, total=whole or None)
+    def update(self, task: str, done: int, total: int) -> None:
+        """Show `done` of `total` units; a total of 0 is unknown."""
+        if task not in self._tasks:
+            self._tasks[task] = self._progress.add_task(task, total=total or None)
+        self._progress.update(self._tasks[task], completed=done, total=total or None)

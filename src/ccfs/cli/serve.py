@@ -1,4 +1,4 @@
-"""ccfs serve: the web processes and the work loop of one node; SIGTERM drains."""
+"""ccfs serve: the web processes and background workers of one node; SIGTERM drains."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ from ccfs.cli.users import create_setup_link
 from ccfs.db.system import users
 from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
-from ccfs.server import worker_process as parts
+from ccfs.server import worker_process
 from ccfs.server.node import Node, utc_now
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
@@ -27,42 +27,44 @@ from ccfs.workers.loop import WorkLoop
 from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, run_cleanup
 from ccfs.workers.maintenance.statistics import update_statistics
 
-_WILDCARD_HOSTS = ("0.0.0.0", "::")  # addresses to listen at that nobody can reach
+_WILDCARD_HOSTS = ("0.0.0.0", "::")  # not reachable under these addresses
 CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
 STATISTICS_INTERVAL_SECONDS = 5
-DATABASE_READ_TIMEOUT_SECONDS = (
-    300.0  # of the database, after which work gives up what it does: more than any one question takes
-)
-PARTIAL_UPLOAD_MAX_AGE_SECONDS = 3600.0  # temporary files of killed processes are removed when they are older
-EXPORT_WORKERS = 2  # exports made side by side
-DRAIN_TIMEOUT_SECONDS = 8  # a transfer that lasts longer after SIGTERM is cut, and resumed by Range elsewhere
+DATABASE_READ_TIMEOUT_SECONDS = 300.0  # of workers; longer than any single query takes
+PARTIAL_UPLOAD_MAX_AGE_SECONDS = 3600.0  # age at which temporary files of killed processes are deleted
+EXPORT_WORKERS = 2  # concurrent exports
+DRAIN_TIMEOUT_SECONDS = 8  # transfers that last longer after SIGTERM are aborted; clients resume them by Range
 CALLBACK_GRACE_SECONDS = 3.0
-# So long, once the web processes have drained, may callbacks take that are under way. Receivers that are well answer in
-# less. What takes longer (an exchange may last 30 s) is recorded as "cut off: this node stopped" and is due again at once,
-# for another node or the next start; its receiver may hear it twice, under the same id. It is no longer because whoever
-# stops a node kills it before long. If that comes first, no row tells of the attempt, and the lease has to end.
+# Grace period for callbacks in flight after the web processes have drained. Healthy receivers respond sooner. A longer
+# exchange (up to 30 s) is recorded as "cut off: this node stopped" and is due again at once, on another node or at the next
+# start; the receiver may get it twice under the same id. The period is short because supervisors send SIGKILL soon after
+# SIGTERM. After SIGKILL no row records the attempt, and the lease has to expire.
 
 
 def serve(
-    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT")] = "127.0.0.1:8480",
-    demo: Annotated[bool, typer.Option("--demo", help="Make a demo app with a day of calls, once.")] = False,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Address to listen on.")
+    ] = "127.0.0.1:8480",
+    demo: Annotated[bool, typer.Option("--demo", help="Create a demo app with a day of calls, once.")] = False,
     tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="F", help="Certificate chain, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="F", help="Its private key, PEM.")] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="F", help="Private key of the certificate, PEM.")
+    ] = None,
     data: DataFolderOption = None,
 ) -> None:
-    """Serve until SIGTERM, then finish what is under way."""
+    """Run the server until SIGTERM, then drain it."""
     if (tls_cert is None) != (tls_key is None):
-        raise typer.BadParameter("--tls-cert and --tls-key go together")
+        raise typer.BadParameter("--tls-cert and --tls-key require each other")
     host, port = _parse_listen_address(listen)
     node = open_node(data)
     logs.configure_logging()
-    node.database.is_ready()
+    node.database.is_ready()  # opens and upgrades the database
     node.database.read_timeout.seconds = DATABASE_READ_TIMEOUT_SECONDS
     url = f"{'https' if tls_cert else 'http'}://{_get_reachable_host(host)}:{port}"
     if demo:
-        from ccfs.cli.demo import prepare_demo  # speaks and takes calls in, with codecs that serving needs not
+        from ccfs.cli.demo import prepare_demo  # imports codecs that serving does not need
 
         print(prepare_demo(node, url), flush=True)
     elif node.settings.console:
@@ -70,57 +72,69 @@ def serve(
     if node.settings.workers > 1:
         _prepare_metrics_folder(node)
     multiprocessing.set_start_method("spawn")  # a forked web process would inherit this one's database connections
-    heart = parts.build_heartbeat(
+    heartbeat = worker_process.build_heartbeat(
         node, "" if host in _WILDCARD_HOSTS else f"{'https' if tls_cert else 'http'}://{listen}"
     )
-    heart.register()
-    with _run_workers(node, heart):
+    heartbeat.register()
+    with _run_workers(node, heartbeat):
         _build_server(node, host, port, tls_cert, tls_key).serve()
     node.database.close()
 
 
 def _print_setup_link(node: Node, url: str) -> None:
-    """Who starts a node that has no operator gets a link that makes one."""
+    """Print a link that creates the first operator, if there is none."""
     with node.database.read_transaction() as connection:
-        is_there = users.has_operator(connection)
-    if not is_there:
+        has_operator = users.has_operator(connection)
+    if not has_operator:
         print(
-            f"\nThe console has nobody yet. Make its first operator, once, at\n  {create_setup_link(node, None, url)}\n",
+            f"\nThe console has no users yet. Create the first operator with this one-time link:\n"
+            f"  {create_setup_link(node, None, url)}\n",
             flush=True,
         )
 
 
 @contextmanager
-def _run_workers(node: Node, heart: Heartbeat) -> Iterator[None]:
-    """What takes time, in threads of this process: the web processes are others."""
+def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
+    """Run the background workers in threads of this process; the web processes are separate."""
     if node.settings.ssl_trust_all:
         get_logger().warning("certificates of callback receivers are not verified", action="ssl_trust_all")
-    announcer = parts.build_callback_worker(node, heart)
-    makers: list[Worker] = [parts.build_export_worker(node, heart, announcer.wake) for _ in range(EXPORT_WORKERS)]
-    makers.append(parts.build_bulk_download_worker(node, heart))
-    moving = WorkLoop([("move", lambda: _move_to_tier(node, heart, moving))], MOVE_INTERVAL_SECONDS)
-    tidying = WorkLoop(
-        [("tidy", lambda: _clean_up(node, tidying)), ("keep", parts.build_retention_job(node))],
+    callback_worker = worker_process.build_callback_worker(node, heartbeat)
+    workers: list[Worker] = [
+        worker_process.build_export_worker(node, heartbeat, callback_worker.wake) for _ in range(EXPORT_WORKERS)
+    ]
+    workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
+    mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
+    cleanup_loop = WorkLoop(
+        [("cleanup", lambda: _clean_up(node, cleanup_loop)), ("retention", worker_process.build_retention_job(node))],
         CLEANUP_INTERVAL_SECONDS,
     )
-    sweeping = WorkLoop([("sweep", lambda: _delete_partial_uploads(node))], PARTIAL_UPLOAD_SCAN_SECONDS)
-    counting = WorkLoop(
-        [("count", lambda: update_statistics(node.database, utc_now, counting.is_stopped))], STATISTICS_INTERVAL_SECONDS
+    partial_upload_loop = WorkLoop(
+        [("delete_partial_uploads", lambda: _delete_partial_uploads(node))], PARTIAL_UPLOAD_SCAN_SECONDS
     )
-    loops = [WorkLoop([("beat", heart.beat)], heart.interval_seconds), tidying, moving, sweeping, counting]
-    announcer.start()
+    statistics_loop = WorkLoop(
+        [("statistics", lambda: update_statistics(node.database, utc_now, statistics_loop.is_stopped))],
+        STATISTICS_INTERVAL_SECONDS,
+    )
+    loops = [
+        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds),
+        cleanup_loop,
+        mover_loop,
+        partial_upload_loop,
+        statistics_loop,
+    ]
+    callback_worker.start()
     for loop in loops:
         loop.start()
-    for maker in makers:
-        maker.start()
+    for worker in workers:
+        worker.start()
     try:
         yield
     finally:
         for loop in loops:
             loop.stop()
-        for maker in makers:
-            maker.stop()
-        announcer.stop(CALLBACK_GRACE_SECONDS)
+        for worker in workers:
+            worker.stop()
+        callback_worker.stop(CALLBACK_GRACE_SECONDS)
 
 
 def _parse_listen_address(listen: str) -> tuple[str, int]:
@@ -135,52 +149,63 @@ def _get_reachable_host(host: str) -> str:
 
 
 def _clean_up(node: Node, loop: WorkLoop) -> None:
-    parts.build_mover(node, loop.is_stopped).delete_orphans()
+    worker_process.build_mover(node, loop.is_stopped).delete_orphans()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
-    keep = timedelta(days=node.settings.export_retention_days)
-    run_cleanup(node.database, node.locations, utc_now(), lock_period, keep, node.locations.list_remote_ids())
+    retention = timedelta(days=node.settings.export_retention_days)
+    run_cleanup(node.database, node.locations, utc_now(), lock_period, retention, node.locations.list_remote_ids())
     delete_old_bulk_downloads(node.database, utc_now() - timedelta(hours=node.settings.bulk_download_retention_hours))
 
 
 def _delete_partial_uploads(node: Node) -> None:
-    """What killed processes of this node left; a location that is away keeps nobody from serving the others."""
+    """Delete temporary files of killed processes of this node. An unavailable location does not affect the others."""
     for location_id in node.locations:
         try:
             node.locations[location_id].delete_partial_uploads(PARTIAL_UPLOAD_MAX_AGE_SECONDS)
         except OSError as error:
-            get_logger().warning("not swept", action="sweep_failed", location=location_id, reason=str(error))
+            get_logger().warning(
+                "could not delete partial uploads",
+                action="partial_upload_cleanup_failed",
+                location=location_id,
+                reason=str(error),
+            )
 
 
-def _move_to_tier(node: Node, heart: Heartbeat, loop: WorkLoop) -> None:
-    """Older bytes go to the location that is set for them, if one is."""
-    set_to, home, mover = node.settings, node.primary_location.location_id, parts.build_mover(node, loop.is_stopped)
-    if heart.is_draining or not set_to.tier_to or set_to.tier_to == home:
+def _move_to_tier(node: Node, heartbeat: Heartbeat, loop: WorkLoop) -> None:
+    """Move older files to the location of `tier_to`, if it is set."""
+    source, target = node.primary_location.location_id, node.settings.tier_to
+    if heartbeat.is_draining or target in ("", source):
         return
+    before = utc_now() - timedelta(days=node.settings.tier_after_days)
     try:
-        moved = mover.move(home, set_to.tier_to, utc_now() - timedelta(days=set_to.tier_after_days))
+        moved = worker_process.build_mover(node, loop.is_stopped).move(source, target, before)
     except OSError as error:
-        get_logger().warning("not moved", action="move_failed", reason=str(error))
+        get_logger().warning("could not move files", action="move_failed", target=target, reason=str(error))
         return
     if moved.files or moved.missing or moved.damaged:
         get_logger().info(
-            "moved", action="moved", files=moved.files, bytes=moved.size, to=set_to.tier_to, left=moved.skipped
+            "files moved",
+            action="files_moved",
+            files=moved.files,
+            bytes=moved.size,
+            target=target,
+            skipped=moved.skipped,
         )
     for key in (*moved.missing, *moved.damaged):
-        get_logger().error("bytes are gone or damaged", action="bytes_lost", location=home, key=key)
+        get_logger().error("file missing or damaged", action="file_lost", location=source, key=key)
 
 
 def _prepare_metrics_folder(node: Node) -> None:
-    """Several web processes count into files of one folder, so that any of them can answer for all."""
+    """Prepare a folder in which all web processes count, so that each can report the totals."""
     folder = node.settings.data / "metrics"
     folder.mkdir(exist_ok=True)
-    for left in folder.glob("*.db"):
-        left.unlink()
+    for stale_file in folder.glob("*.db"):
+        stale_file.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _build_server(node: Node, host: str, port: int, cert: Path | None, key: Path | None) -> MPServer:
     if cert and key and not (cert.is_file() and key.is_file()):
-        raise OperatorError(f"there is no file {cert if not cert.is_file() else key}")
+        raise OperatorError(f"file not found: {cert if not cert.is_file() else key}")
     print(f"ccfs listens on {_get_reachable_host(host)}:{port}", file=sys.stderr, flush=True)
     return MPServer(
         "ccfs.server.web_process:create_web_app",

@@ -1,4 +1,4 @@
-"""ccfs app, account, callback: who may ask for what."""
+"""ccfs app, account, callback: manage apps with their keys, accounts and callback prefixes."""
 
 import secrets
 from typing import Annotated
@@ -11,39 +11,42 @@ from ccfs.model.exports.callback_url import parse_callback_url
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, Account, Vdn, is_account_id, is_time_zone
 from ccfs.server.node import utc_now
 
-app_commands = typer.Typer(help="Developers and their access keys.", no_args_is_help=True)
-key_commands = typer.Typer(help="Access keys of an app: add the new one, change the clients, revoke the old one.")
-account_commands = typer.Typer(help="Enterprises and their VDNs.", no_args_is_help=True)
-callback_commands = typer.Typer(help="Where callbacks may go.", no_args_is_help=True)
+app_commands = typer.Typer(help="Manage apps and their access keys.", no_args_is_help=True)
+key_commands = typer.Typer(help="Manage access keys of an app.", no_args_is_help=True)
+account_commands = typer.Typer(help="Manage accounts and their VDNs.", no_args_is_help=True)
+callback_commands = typer.Typer(help="Manage the URL prefixes to which callbacks may go.", no_args_is_help=True)
 app_commands.add_typer(key_commands, name="key")
 COMMAND_GROUPS = {"app": app_commands, "account": account_commands, "callback": callback_commands}
 
 MAX_VDN_ID = 2**31 - 1  # an int of the interface
 
-SecretKeyOption = Annotated[str | None, typer.Option("--sk", help="Secret key; made if not given.", show_default=False)]
+PrefixArgument = Annotated[str, typer.Argument(metavar="PREFIX", help="URL prefix, e.g. https://cb.example.com/ccfs/.")]
+SecretKeyOption = Annotated[
+    str | None, typer.Option("--sk", help="Secret key; default: generated.", show_default=False)
+]
 
 
 def generate_sk() -> str:
-    """A secret of 256 random bits."""
+    """Return a secret of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def _check_key(ak: str, sk: str) -> None:
     if not (0 < len(ak) <= 64 and ak.isascii() and ak.isprintable() and not set(ak) & set("/ ;")):
-        raise typer.BadParameter("an AK is 1 to 64 ASCII characters without blank, '/' and ';'")
+        raise typer.BadParameter("an AK has 1 to 64 printable ASCII characters except blank, '/' and ';'")
     if not sk:
-        raise typer.BadParameter("an SK cannot be empty")
+        raise typer.BadParameter("an SK must not be empty")
 
 
 @app_commands.command("add")
 def add_app(
-    name: str,
-    ak: Annotated[str | None, typer.Option("--ak", help="Access key; made if not given.", show_default=False)] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the app.")],
+    ak: Annotated[str | None, typer.Option("--ak", help="Access key; default: generated.", show_default=False)] = None,
     sk: SecretKeyOption = None,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a developer. The SK is shown this once only."""
+    """Add an app. Its SK is shown only once."""
     ak = "AK" + secrets.token_hex(9).upper() if ak is None else ak
     sk = generate_sk() if sk is None else sk
     _check_key(ak, sk)
@@ -56,9 +59,9 @@ def add_app(
 
 @app_commands.command("list")
 def list_apps(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List developers with their accounts."""
+    """List apps with their accounts and keys."""
     with open_node(data).database.read_transaction() as connection:
-        found = [
+        rows = [
             {
                 "ak": app.ak,
                 "name": app.name,
@@ -67,28 +70,28 @@ def list_apps(data: DataFolderOption = None, as_json: JsonOption = False) -> Non
                     for account in tenants.get_accounts(connection, app).values()
                 ],
                 "keys": [
-                    {"id": key, "ak": ak, "created": made.isoformat()}
-                    for key, ak, made in tenants.list_keys(connection, app)
+                    {"id": key, "ak": ak, "created": created_at.isoformat()}
+                    for key, ak, created_at in tenants.list_keys(connection, app)
                 ],
             }
             for app in tenants.list_apps(connection)
         ]
     print_result(
-        {"apps": found},
+        {"apps": rows},
         as_json,
-        "\n".join(f"{one['ak']}  {one['name']}  {len(one['accounts'])} accounts" for one in found),
+        "\n".join(f"{row['ak']}  {row['name']}  accounts: {len(row['accounts'])}" for row in rows),
     )
 
 
 @key_commands.command("add")
 def add_key(
     app: AppKeyOption,
-    ak: Annotated[str | None, typer.Option("--ak", help="The new key's AK; the app's own if not given.")] = None,
+    ak: Annotated[str | None, typer.Option("--ak", help="AK of the new key; default: that of the app.")] = None,
     sk: SecretKeyOption = None,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give the app one more key; all living keys work side by side."""
+    """Add a key to an app. All active keys are valid at the same time."""
     ak = app if ak is None else ak
     sk = generate_sk() if sk is None else sk
     _check_key(ak, sk)
@@ -100,49 +103,54 @@ def add_key(
 
 @key_commands.command("list")
 def list_keys(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List the app's living keys, without their secrets."""
+    """List the app's active keys without their secrets."""
     with open_node(data).database.read_transaction() as connection:
-        found = tenants.list_keys(connection, tenants.get_app_by_ak(connection, app))
-    rows = [{"id": key, "ak": ak, "created": made.isoformat()} for key, ak, made in found]
+        keys = tenants.list_keys(connection, tenants.get_app_by_ak(connection, app))
+    rows = [{"id": key, "ak": ak, "created": created_at.isoformat()} for key, ak, created_at in keys]
     print_result({"keys": rows}, as_json, "\n".join(f"{row['id']}  {row['ak']}  {row['created']}" for row in rows))
 
 
 @key_commands.command("revoke")
-def revoke_key(app: AppKeyOption, key: int, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """End a key, by the number that `list` shows."""
+def revoke_key(
+    app: AppKeyOption,
+    key: Annotated[int, typer.Argument(metavar="KEY", help="Id of the key.")],
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke a key by its id, see `ccfs app key list`."""
     with open_node(data).database.write_transaction() as connection:
         tenants.revoke_key(connection, tenants.get_app_by_ak(connection, app), key, utc_now())
-    print_result({"revoked": key}, as_json, f"key {key} is revoked")
+    print_result({"revoked": key}, as_json, f"key {key} revoked")
 
 
-@key_commands.command("reseal")
+@key_commands.command("reencrypt")
 def reencrypt_keys(data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """Seal every SK anew with the newest node key; older node keys can then be dropped."""
+    """Encrypt every SK again with the newest node key. Afterwards older node keys can be removed."""
     node = open_node(data)
     with node.database.write_transaction() as connection:
         count = tenants.reencrypt_keys(connection, node.secret_box)
-    print_result({"resealed": count}, as_json, f"{count} keys sealed anew")
+    print_result({"reencrypted": count}, as_json, f"keys encrypted again: {count}")
 
 
 @account_commands.command("add")
 def add_account(
     app: AppKeyOption,
-    account: Annotated[str, typer.Option("--account", help="Enterprise id (accountId).", metavar="ID")],
-    vdn: Annotated[int, typer.Option("--vdn", help="Virtual call centre.", min=0, max=MAX_VDN_ID, metavar="N")],
-    cc: Annotated[int, typer.Option("--cc", help="Call centre.", min=0, max=65535, metavar="N")] = 1,
+    account: Annotated[str, typer.Option("--account", help="Account id (accountId).", metavar="ID")],
+    vdn: Annotated[int, typer.Option("--vdn", help="VDN (virtual call centre).", min=0, max=MAX_VDN_ID, metavar="N")],
+    cc: Annotated[int, typer.Option("--cc", help="Call centre id (ccId).", min=0, max=65535, metavar="N")] = 1,
     zone: Annotated[
         str | None,
-        typer.Option("--zone", help=f"IANA time zone; {DEFAULT_ZONE} for a new account.", show_default=False),
+        typer.Option("--zone", help=f"IANA time zone; default: {DEFAULT_ZONE} for a new account.", show_default=False),
     ] = None,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an enterprise with a VDN; again with another VDN adds that, and keeps the zone unless one is given."""
+    """Add an account with a VDN, or another VDN to an account. The zone of an existing account changes only with --zone."""
     _check_account(account, zone)
     with open_node(data).database.write_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
-        there = tenants.get_accounts(connection, owner).get(account)
-        zone = zone or (there.zone if there else DEFAULT_ZONE)
+        existing = tenants.get_accounts(connection, owner).get(account)
+        zone = zone or (existing.zone if existing else DEFAULT_ZONE)
         added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account)
         tenants.add_account(connection, owner, Account(account_id=account, zone=zone), added, utc_now())
     result = {"app": app, "account": account, "vdn": vdn, "cc": cc, "zone": zone}
@@ -151,7 +159,7 @@ def add_account(
 
 def _check_account(account: str, zone: str | None) -> None:
     if not is_account_id(account):
-        raise typer.BadParameter("an account id is 1 to 20 ASCII characters without blank, comma, quote and slash")
+        raise typer.BadParameter("an account id has 1 to 20 ASCII characters except blank, comma, quote and slash")
     if zone is not None and not is_time_zone(zone):
         raise typer.BadParameter(f"{zone} is not an IANA time zone")
 
@@ -173,35 +181,37 @@ def list_accounts(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
 @callback_commands.command("bind")
 def bind_callback(
     app: AppKeyOption,
-    prefix: str,
+    prefix: PrefixArgument,
     private: Annotated[
-        bool, typer.Option("--private", help="The host's name may lead to a private address of your network.")
+        bool, typer.Option("--private", help="Allow a host name that resolves to a private address of your network.")
     ] = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Allow callback URLs that begin with PREFIX; to bind http or a private address is your decision."""
+    """Allow callback URLs that begin with PREFIX. http and private addresses are allowed; bind them with care."""
     if parse_callback_url(prefix) is None:
-        raise typer.BadParameter("a prefix is an http or https URL with a host, and without user, fragment and blanks")
+        raise typer.BadParameter("a prefix is an http or https URL with a host and without user, fragment and blanks")
     with open_node(data).database.write_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
         tenants.bind_callback(connection, owner, prefix, may_be_private=private)
-    print_result({"app": app, "prefix": prefix, "private": private}, as_json, f"{prefix} is bound")
+    print_result({"app": app, "prefix": prefix, "private": private}, as_json, f"{prefix} bound")
 
 
 @callback_commands.command("list")
 def list_callback_prefixes(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """List the app's bound prefixes."""
+    """List the app's callback prefixes."""
     with open_node(data).database.read_transaction() as connection:
-        found = tenants.get_callback_prefixes(connection, tenants.get_app_by_ak(connection, app))
-    text = [f"{prefix}  (may be private)" if private else prefix for prefix, private in found.items()]
-    private = [prefix for prefix, may_be_private in found.items() if may_be_private]
-    print_result({"prefixes": list(found), "private": private}, as_json, "\n".join(text))
+        prefixes = tenants.get_callback_prefixes(connection, tenants.get_app_by_ak(connection, app))
+    text = [f"{prefix}  (private)" if may_be_private else prefix for prefix, may_be_private in prefixes.items()]
+    private = [prefix for prefix, may_be_private in prefixes.items() if may_be_private]
+    print_result({"prefixes": list(prefixes), "private": private}, as_json, "\n".join(text))
 
 
 @callback_commands.command("unbind")
-def unbind_callback(app: AppKeyOption, prefix: str, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
-    """Forget a bound prefix."""
+def unbind_callback(
+    app: AppKeyOption, prefix: PrefixArgument, data: DataFolderOption = None, as_json: JsonOption = False
+) -> None:
+    """Remove a callback prefix."""
     with open_node(data).database.write_transaction() as connection:
         tenants.unbind_callback(connection, tenants.get_app_by_ak(connection, app), prefix)
-    print_result({"app": app, "unbound": prefix}, as_json, f"{prefix} is no longer bound")
+    print_result({"app": app, "unbound": prefix}, as_json, f"{prefix} unbound")
