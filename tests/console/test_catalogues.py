@@ -47,13 +47,13 @@ def collect_texts() -> set[str]:
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_every_text_is_translated_and_no_other(language: str) -> None:
+def test_a_catalogue_holds_every_text_and_no_other(language: str) -> None:
     assert collect_texts() - set(render.load_catalogue(language)) == set()
     assert set(render.load_catalogue(language)) - collect_texts() == set()
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_translation_names_the_same_values(language: str) -> None:
+def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
     def values(text: str) -> set[str | None]:
         return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
@@ -64,9 +64,9 @@ def test_a_translation_names_the_same_values(language: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_a_template_says_nothing_by_itself(template: Path) -> None:
+def test_a_template_holds_no_untranslated_text(template: Path) -> None:
     source = template.read_text(encoding="utf-8").replace("%}", "%}\n")
-    left = MARKUP.sub(" ", source)
-    assert set(re.findall(r"[A-Za-z][\w-]*", left)) - UNTRANSLATED_NAMES == set()
+    text_outside_markup = MARKUP.sub(" ", source)
+    assert set(re.findall(r"[A-Za-z][\w-]*", text_outside_markup)) - UNTRANSLATED_NAMES == set()
     assert TEXT_ATTRIBUTE.findall(source) == []
     assert re.findall(r"\sstyle=|\son[a-z]+=|<script(?! src)|<style|\|\s*safe", source) == []
