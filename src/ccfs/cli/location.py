@@ -82,7 +82,7 @@ def add_location(
     print_result(
         {"location": config.id, "kind": config.kind, "root": config.root},
         as_json,
-        f"location {config.id}: {_format_root(config)}",
+        f"location {config.id}: {config.display_address}",
     )
 
 
@@ -224,18 +224,12 @@ def _location_to_dict(node: Node, config: LocationConfig, usage: LocationUsage |
     return {
         "location": config.id,
         "kind": config.kind,
-        "root": _format_root(config) or (str(node.settings.data / "files") if config.is_local(node.id) else "files"),
+        "root": config.display_address or (str(node.settings.data / "files") if config.is_local(node.id) else "files"),
         "node": config.node,
         "state": next((flag for flag, is_set in flags.items() if is_set), "ready"),
         "files": usage.files if usage else 0,
         "bytes": usage.size if usage else 0,
     }
-
-
-def _format_root(config: LocationConfig) -> str:
-    if config.kind is not LocationKind.S3:
-        return config.root
-    return "/".join(filter(None, (config.endpoint.rstrip("/") or "s3:/", config.root, config.prefix)))
 
 
 def _move_to_dict(moved: MoveResult, *, was_stopped: bool) -> dict[str, Any]:

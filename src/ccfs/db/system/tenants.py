@@ -4,6 +4,7 @@ Every change first bumps the number of `changes`: a web process knows by it when
 and its row makes changes queue on PostgreSQL, so that what was just found free cannot be taken meanwhile.
 """
 
+import secrets
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -34,6 +35,16 @@ def get_version(connection: Connection) -> int:
     """A number that grows with every change of tenancy."""
     statement = sa.select(schema.change_counters.c.value).where(schema.change_counters.c.name == "tenancy")
     return int(connection.execute(statement).scalar() or 0)
+
+
+def generate_ak() -> str:
+    """Return a new AK: AK and 18 hexadecimal digits."""
+    return "AK" + secrets.token_hex(9).upper()
+
+
+def generate_sk() -> str:
+    """Return a new SK of 256 random bits."""
+    return secrets.token_urlsafe(32)
 
 
 def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
