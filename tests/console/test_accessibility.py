@@ -43,7 +43,7 @@ def build_url(server: CcfsServer, path: str) -> str:
 
 def sign_in(server: CcfsServer, page: Page, name: str) -> None:
     page.goto(build_url(server, "login"))
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name=name)).to_be_visible()

@@ -48,7 +48,7 @@ def demo_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def sign_in(site: DemoSite, view: Page, name: str, password: str = PASSWORD) -> None:
     view.goto(site.build_url("login"))
-    view.get_by_label("Name").fill(name)
+    view.get_by_label("User name").fill(name)
     view.get_by_label("Password").fill(password)
     view.keyboard.press("Enter")
     expect(view.get_by_role("link", name=name)).to_be_visible()
@@ -117,11 +117,11 @@ def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, demo_site:
         sign_in(demo_site, view, "emil")
         view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(SHANGHAI)}"))
         with view.expect_download() as saved:
-            view.get_by_role("link", name="Calls as CSV").click()
+            view.get_by_role("link", name="Download CSV").click()
         assert saved.value.path().read_bytes().count(b"\r\n") == 42
-        view.get_by_role("button", name="All that was found").click()
+        view.get_by_role("button", name="Download all results").click()
         with view.expect_download() as saved:
-            view.get_by_role("link", name="Download").click()
+            view.get_by_role("link", name="Download", exact=True).click()
         with zipfile.ZipFile(saved.value.path()) as archive:
             assert archive.testzip() is None
             ((kept,),) = demo_site.query(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
@@ -139,14 +139,14 @@ def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, demo_s
         sign_in(demo_site, view, "emil")
         view.goto(demo_site.build_url(f"export?app={demo_site.app.ak}&id={reply.json['resultData']['responseId']}"))
         give_up = time.monotonic() + 90
-        while not view.get_by_text("Given up").is_visible() and time.monotonic() < give_up:
+        while not view.get_by_text("Failed", exact=True).is_visible() and time.monotonic() < give_up:
             view.reload()
         view.get_by_role("link", name="Exports").first.click()
-        view.get_by_role("link", name="Callback given up").click()
+        view.get_by_role("link", name="Failed callbacks").click()
         view.locator("tbody a").first.click()
-        expect(view.get_by_text("Ready")).to_be_visible()
-        view.get_by_role("button", name="Send it again").click()
-        expect(view.get_by_text("It is due again.")).to_be_visible()
+        expect(view.get_by_text("Completed")).to_be_visible()
+        view.get_by_role("button", name="Resend callback").click()
+        expect(view.get_by_text("Queued for retry.")).to_be_visible()
         while not view.get_by_text("Delivered").is_visible() and time.monotonic() < give_up:
             view.reload()
         expect(view.get_by_text("Delivered")).to_be_visible()
@@ -171,29 +171,29 @@ def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, demo_site: D
         view.get_by_role("button", name="Add", exact=True).last.click()
         ak, old = view.locator("dd.mono").first.inner_text(), view.locator("#sk").inner_text()
         card = view.get_by_role("region", name="turning")
-        card.get_by_role("button", name="Rotate the key").click()
+        card.get_by_role("button", name="Rotate key").click()
         expect(view.locator("#sk")).not_to_have_text(old)
         new = view.locator("#sk").inner_text()
         assert (works(old), works(new)) == (True, True)
-        card.get_by_label("No client uses the older ones any more").check()
-        card.get_by_role("button", name="Revoke the older").click()
-        expect(card.get_by_role("button", name="Revoke the older")).to_have_count(0)
+        card.get_by_label("No client still uses the older keys").check()
+        card.get_by_role("button", name="Revoke older keys").click()
+        expect(card.get_by_role("button", name="Revoke older keys")).to_have_count(0)
         assert (works(old), works(new)) == (False, True)
 
 
 def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, demo_site: DemoSite) -> None:
     with open_page(chromium) as view:
         view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(LONDON)}"))
-        view.get_by_role("link", name="Sign in by Example-ID").click()
+        view.get_by_role("link", name="Sign in with Example-ID").click()
         view.get_by_label("Who").fill("sue")
         view.get_by_role("button", name="Continue").click()
         view.wait_for_url("**/console/calls?**")
         expect(view.get_by_text("41 calls")).to_be_visible()
         view.get_by_role("button", name="Sign out").click()
-        view.get_by_role("link", name="Sign out of Example-ID, too").click()
+        view.get_by_role("link", name="Also sign out of Example-ID").click()
         expect(view.get_by_text("Signed out there")).to_be_visible()
         view.goto(demo_site.build_url("calls"))
-        expect(view.get_by_role("link", name="Sign in by Example-ID")).to_be_visible()
+        expect(view.get_by_role("link", name="Sign in with Example-ID")).to_be_visible()
 
 
 def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Browser, demo_site: DemoSite) -> None:
@@ -218,7 +218,7 @@ def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Brows
         assert {step for step, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
         assert fetch_from_page(view, [CALLS_ROUTE], {"account": what["account"]}) == [nothing]
         view.goto(demo_site.build_url(f"calls?id={call}"))
-        expect(view.get_by_text("No call goes by this id")).to_be_visible()
+        expect(view.get_by_text("No call has this ID")).to_be_visible()
         assert SHANGHAI not in view.content()
     with open_page(chromium) as view:  # it is all there, for others
         sign_in(demo_site, view, "emil")

@@ -1,4 +1,4 @@
-"""What codes and roles are called, in English: the catalogues translate them. Tables and look-ups, nothing else."""
+"""English labels of codes, roles and audit actions. The catalogues translate them."""
 
 from typing import Final
 
@@ -20,48 +20,48 @@ ORDERS: Final = {
     SearchOrder.OLDEST: "Oldest first",
     SearchOrder.LONGEST: "Longest first",
 }
-SPANS: Final = {"wait": "Waiting", "ring": "Ringing", "talk": "Talking", "stay": "On the line"}
+SPANS: Final = {"wait": "Waiting", "ring": "Ringing", "talk": "Talking", "stay": "Connected"}
 LEAVE_REASONS: Final = {
     0: "Normal",
     1: "Overflow",
     2: "Timed out",
-    3: "Nobody on duty",
-    4: "Queueing cancelled",
+    3: "No agents on duty",
+    4: "Abandoned in queue",
     5: "Agent did not answer",
     15: "Caller hung up",
     16: "Agent hung up",
     17: "Transferred",
     19: "Internal error",
     20: "Busy",
-    22: "Phone off",
-    23: "Out of area",
-    24: "Vacant number",
+    22: "Phone switched off",
+    23: "Out of coverage",
+    24: "Number not in service",
     25: "No resources",
     26: "No answer",
-    27: "Rejected",
-    49: "Agent rejected",
-    50: "Agent rejected",
+    27: "Call rejected",
+    49: "Rejected by agent",
+    50: "Rejected by agent",
     88: "Caller hung up",
-    89: "Caller hung up before an answer",
+    89: "Caller hung up before answer",
 }
 OPERATIONS: Final = {
-    0: "Logged off",
-    1: "Logged on",
-    2: "Idle",
-    3: "Set busy",
+    0: "Logged out",
+    1: "Logged in",
+    2: "Ready",
+    3: "Not ready",
     4: "Talking",
-    10: "Three-party call",
+    10: "Three-way call",
     20: "Monitoring",
-    22: "Playing a voice",
-    26: "Rest",
+    22: "Playing audio",
+    26: "On break",
     27: "After-call work",
     32: "Muted",
-    38: "Hold",
-    40: "Internal help",
+    38: "On hold",
+    40: "Internal consultation",
     41: "Internal call",
     43: "Intercepted",
-    45: "Transferred within",
-    46: "Transferred out",
+    45: "Internal transfer",
+    46: "External transfer",
 }
 ROLES: Final = {
     Role.OPERATOR: "Operator",
@@ -71,62 +71,62 @@ ROLES: Final = {
     Role.AUDITOR: "Auditor",
 }
 ROLE_DESCRIPTIONS: Final = {
-    Role.OPERATOR: "Everything, on the whole node",
-    Role.ADMINISTRATOR: "Calls, exports, accounts and keys",
-    Role.EXPORTER: "Finds, plays and downloads calls; sees exports and callbacks",
-    Role.LISTENER: "Finds and plays calls",
-    Role.AUDITOR: "Reads the log; sees and hears no call",
+    Role.OPERATOR: "Has full access to the whole system.",
+    Role.ADMINISTRATOR: "Has all permissions of an exporter. Manages the accounts and keys of an app.",
+    Role.EXPORTER: "Has all permissions of a listener. Downloads calls and recordings, views and retries exports and callbacks.",
+    Role.LISTENER: "Searches calls, plays recordings and adds annotations.",
+    Role.AUDITOR: "Reads the audit log. Cannot view or play calls.",
 }
 ACTIONS: Final = {
     AuditAction.LOGGED_IN: "Signed in",
     AuditAction.LOGIN_FAILED: "Sign-in failed",
     AuditAction.LOGGED_OUT: "Signed out",
     AuditAction.PASSWORD_SET: "Set a password",
-    AuditAction.SECOND_FACTOR_ENABLED: "Turned on the second factor",
-    AuditAction.SECOND_FACTOR_DISABLED: "Turned off the second factor",
+    AuditAction.SECOND_FACTOR_ENABLED: "Turned on two-factor authentication",
+    AuditAction.SECOND_FACTOR_DISABLED: "Turned off two-factor authentication",
     AuditAction.CALLS_SEARCHED: "Searched calls",
-    AuditAction.CALL_VIEWED: "Looked at a call",
-    AuditAction.STATISTICS_VIEWED: "Looked at figures",
+    AuditAction.CALL_VIEWED: "Viewed a call",
+    AuditAction.STATISTICS_VIEWED: "Viewed statistics",
     AuditAction.RECORDING_PLAYED: "Played a recording",
     AuditAction.RECORDING_DOWNLOADED: "Downloaded a recording",
-    AuditAction.WAVEFORM_VIEWED: "Looked at a waveform",
-    AuditAction.ANNOTATION_ADDED: "Marked a moment",
-    AuditAction.ANNOTATION_DELETED: "Removed a mark",
-    AuditAction.CALLS_DOWNLOADED: "Took calls as CSV",
-    AuditAction.BULK_DOWNLOAD_REQUESTED: "Asked for recordings as a zip",
-    AuditAction.BULK_DOWNLOAD_SAVED: "Downloaded recordings as a zip",
-    AuditAction.BULK_DOWNLOAD_DELETED: "Deleted a zip of recordings",
-    AuditAction.DELIVERY_RETRIED: "Sent a callback again",
-    AuditAction.EXPORT_RETRIED: "Had an export made again",
+    AuditAction.WAVEFORM_VIEWED: "Viewed a waveform",
+    AuditAction.ANNOTATION_ADDED: "Added an annotation",
+    AuditAction.ANNOTATION_DELETED: "Deleted an annotation",
+    AuditAction.CALLS_DOWNLOADED: "Downloaded calls as CSV",
+    AuditAction.BULK_DOWNLOAD_REQUESTED: "Requested a bulk download",
+    AuditAction.BULK_DOWNLOAD_SAVED: "Downloaded recordings in bulk",
+    AuditAction.BULK_DOWNLOAD_DELETED: "Deleted a bulk download",
+    AuditAction.DELIVERY_RETRIED: "Resent a callback",
+    AuditAction.EXPORT_RETRIED: "Retried an export",
     AuditAction.APP_ADDED: "Added an app",
     AuditAction.ACCOUNT_ADDED: "Added an account",
     AuditAction.KEY_ADDED: "Added a key",
     AuditAction.KEY_REVOKED: "Revoked a key",
-    AuditAction.USER_ADDED: "Added a person",
-    AuditAction.USER_DISABLED: "Disabled a person",
-    AuditAction.USER_ENABLED: "Enabled a person",
-    AuditAction.USER_RESET: "Made a link to set a password",
-    AuditAction.USER_LINKED: "Tied a person to the sign-in service",
-    AuditAction.ROLE_GRANTED: "Gave a role",
-    AuditAction.ROLE_REVOKED: "Took a role",
-    AuditAction.AUDIT_LOG_DOWNLOADED: "Took the log as CSV",
-    AuditAction.CERTIFICATE_ADDED: "Trusted a certificate",
-    AuditAction.CERTIFICATE_REMOVED: "Trusted a certificate no longer",
-    AuditAction.DELIVERIES_RETRIED: "Sent all callbacks of a receiver again",
-    AuditAction.INGEST_RETRIED: "Had ingest read a file again",
+    AuditAction.USER_ADDED: "Added a user",
+    AuditAction.USER_DISABLED: "Disabled a user",
+    AuditAction.USER_ENABLED: "Enabled a user",
+    AuditAction.USER_RESET: "Reset a user's credentials",
+    AuditAction.USER_LINKED: "Linked a user to single sign-on",
+    AuditAction.ROLE_GRANTED: "Assigned a role",
+    AuditAction.ROLE_REVOKED: "Removed a role",
+    AuditAction.AUDIT_LOG_DOWNLOADED: "Downloaded the audit log as CSV",
+    AuditAction.CERTIFICATE_ADDED: "Added a trusted certificate",
+    AuditAction.CERTIFICATE_REMOVED: "Removed a trusted certificate",
+    AuditAction.DELIVERIES_RETRIED: "Resent the failed callbacks of a receiver",
+    AuditAction.INGEST_RETRIED: "Requested re-ingest of a file",
     AuditAction.NODE_DRAINED: "Drained a node",
-    AuditAction.NODE_RESUMED: "Let a node work again",
+    AuditAction.NODE_RESUMED: "Resumed a node",
     AuditAction.LOCATION_DRAINED: "Drained a location",
-    AuditAction.LOCATION_RESUMED: "Let a location take bytes again",
+    AuditAction.LOCATION_RESUMED: "Resumed a location",
 }
 TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS)
 
 
 def get_leave_reason_label(code: int) -> str:
-    """What a leave reason is called; one that is on no list is called by its number."""
+    """Return the label of a leave reason, or its number if it has no label."""
     return LEAVE_REASONS.get(code, str(code))
 
 
 def get_operation_label(code: int) -> str:
-    """What an agent's operation is called."""
+    """Return the label of an agent operation, or its number if it has no label."""
     return OPERATIONS.get(code, str(code))

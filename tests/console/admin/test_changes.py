@@ -118,7 +118,7 @@ def test_what_was_done_is_in_the_log_with_who_and_from_where(
         range="bytes=100-",
     )
     text = audrey.get_text("/console/audit?actor=lucy")
-    assert "lucy Looked at a call 1700000000-1 acme · acme-account 127.0.0.1" in text
+    assert "lucy Viewed a call 1700000000-1 acme · acme-account 127.0.0.1" in text
     assert text.count(played) == before + 1
     assert "Signed in" in text
     reply = audrey.get("/console/audit/csv")

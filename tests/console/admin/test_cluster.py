@@ -24,10 +24,10 @@ def other_nodes(console_server: CcfsServer) -> None:
 
 def test_an_operator_sees_nodes_and_locations(signed_in: SignIn, other_nodes: None) -> None:
     text = signed_in("olga").get_text("/console/cluster")
-    assert "dead-node dead" in text
+    assert "dead-node not responding" in text
     assert "live-node active 0:0" in text
     assert "77 ready disk /mnt/more" in text
-    assert "0 takes new bytes disk" in text
+    assert "0 accepting new files disk" in text
 
 
 def test_a_location_is_drained_and_resumed_but_not_the_one_that_takes_new_bytes(
@@ -58,7 +58,7 @@ def test_a_node_is_drained_and_resumed_but_not_the_last_that_works(
     assert "live-node draining" in olga.get_text("/console/cluster")
     assert olga.post(path, node="live-node", state="active").status == 303
     assert olga.post(path, node="no-node", state="draining").status == 404
-    assert "Let a node work again live-node" in olga.get_text("/console/audit")
+    assert "Resumed a node live-node" in olga.get_text("/console/audit")
 
 
 def _list_node_ids(console: CcfsServer) -> set[str]:

@@ -86,18 +86,18 @@ def test_a_file_is_read_again_and_nothing_comes_twice(switch_files: SwitchFiles)
     switch_files.cdr.write_text(
         GOOD_LINE.format(1) + GOOD_LINE.format(3) + GOOD_LINE.format(2)
     )  # the operator has mended the line in its place
-    assert "Behind" in switch_files.ingest_page
+    assert "Backlog" in switch_files.ingest_page
     assert switch_files.offered_files == {str(switch_files.cdr)}
     assert switch_files.request_reread(switch_files.cdr) == 303
     assert "half a li" not in switch_files.ingest_page
-    assert "Waits for a pass" in switch_files.ingest_page
+    assert "Waiting for next pass" in switch_files.ingest_page
     assert switch_files.offered_files == set()  # once is enough
     second = switch_files.ingest()
     assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 2, 0)
-    assert "Waits for a pass" not in switch_files.ingest_page
+    assert "Waiting for next pass" not in switch_files.ingest_page
     assert switch_files.request_reread(switch_files.cdr) == 303
     assert {name: switch_files.ingest()[name] for name in ("cdrs", "refused_count")} == {"cdrs": 0, "refused_count": 0}
-    assert f"Had ingest read a file again {switch_files.cdr}" in switch_files.olga.get_text("/console/audit")
+    assert f"Requested re-ingest of a file {switch_files.cdr}" in switch_files.olga.get_text("/console/audit")
 
 
 def test_what_was_rotated_since_is_read_again_with_its_file(switch_files: SwitchFiles) -> None:
@@ -110,7 +110,7 @@ def test_what_was_rotated_since_is_read_again_with_its_file(switch_files: Switch
     switch_files.cdr.write_text(GOOD_LINE.format(2))
     switch_files.ingest()
     (switch_files.folder / "Master.csv.1").write_text(GOOD_LINE.format(1) + GOOD_LINE.format(3))
-    assert "Read again with it: Master.csv.1<" in switch_files.ingest_page
+    assert "Rotated files included: Master.csv.1<" in switch_files.ingest_page
     assert switch_files.request_reread(switch_files.cdr) == 303
     added = switch_files.ingest()
     assert (added["cdrs"], added["known"], added["refused_count"]) == (1, 2, 0)
@@ -141,9 +141,9 @@ def test_what_was_compressed_is_named_and_read_once_it_is_unpacked(switch_files:
         switch_files.rotate(packs=True)
         switch_files.cdr.write_text(GOOD_LINE.format(number))
         switch_files.ingest()
-    assert "Compressed, so not read again: Master.csv.2.gz." in switch_files.ingest_page
+    assert "Not re-ingested because compressed: Master.csv.2.gz." in switch_files.ingest_page
     assert (
-        "已压缩，不会重新读取：Master.csv.2.gz"
+        "已压缩，不会重新采集：Master.csv.2.gz"
         in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
     )
     unpacked = switch_files.folder / "Master.csv.2"
@@ -158,15 +158,15 @@ def test_a_file_that_is_gone_is_called_so_and_no_button_is_offered(switch_files:
     switch_files.ingest()
     switch_files.cdr.unlink()
     if switch_files.is_local:
-        assert "The file is gone" in switch_files.ingest_page
-        assert "文件已不存在" in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
+        assert "File not found" in switch_files.ingest_page
+        assert "文件不存在" in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
         assert switch_files.offered_files == set()
         assert switch_files.request_reread(switch_files.cdr) == 400
         assert "no line" in switch_files.ingest_page  # nothing was forgotten
     else:  # it may lie on the machine of another ingest: then the page says that nobody has read it yet
         assert switch_files.offered_files == {str(switch_files.cdr)}
         assert switch_files.request_reread(switch_files.cdr) == 303
-        assert "Waits for a pass" in switch_files.ingest_page
+        assert "Waiting for next pass" in switch_files.ingest_page
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
@@ -188,11 +188,11 @@ def test_an_index_of_ccfs_is_read_again_in_its_zip_too(switch_files: SwitchFiles
     assert name.startswith(str(file))
     assert switch_files.request_reread(name) == 303
     assert "VDN 88" not in switch_files.ingest_page
-    assert f"To be read again by the next pass over it: {file}" in switch_files.olga.get_text(INGEST_PAGE)
+    assert f"To be re-ingested on the next pass: {file}" in switch_files.olga.get_text(INGEST_PAGE)
     leave(f"{row}\n{row.replace('-67110003', '-67110004')}\n")
     added = switch_files.ingest("ccfs", file)
     assert (added["cdrs"], added["known"], added["refused_count"]) == (1, 1, 0)
-    assert "To be read again" not in switch_files.ingest_page
+    assert "To be re-ingested" not in switch_files.ingest_page
 
 
 def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchFiles) -> None:
@@ -206,7 +206,7 @@ def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchF
     usual = ("asterisk", "--account", "bolt-account", "--vdn", "8", "--cdr", switch_files.cdr)
     command = (*usual, "--recordings", switch_files.folder / "audio")
     assert switch_files.ingest(*command)["refused_count"] == 2
-    assert "Every pass tries it" in switch_files.ingest_page
+    assert "Retried on every pass" in switch_files.ingest_page
     assert switch_files.offered_files == {str(switch_files.cdr), str(broken)}
     assert switch_files.request_reread(orphan) == 400
     assert switch_files.request_reread(broken) == 303

@@ -99,7 +99,7 @@ def wait_until_ready(visitor: ConsoleClient, query: str) -> str:
         page = visitor.get(f"/console/bulk-download?{query}").body.decode()
         if "/console/bulk-download/zip?" in page:
             return page
-        assert "Being prepared" in page, page
+        assert "Preparing" in page, page
         time.sleep(0.1)
     raise AssertionError("it did not become ready")
 

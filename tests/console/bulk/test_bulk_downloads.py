@@ -275,7 +275,7 @@ def test_nothing_ticked_is_said(exporter: ConsoleClient, bulk_download_server: B
     reply = exporter.post(
         "/console/bulk-downloads", account=bulk_download_server.call_centre.account_param, period="30"
     )
-    assert (reply.status, "No call was ticked." in extract_text(reply)) == (400, True)
+    assert (reply.status, "Select at least one call." in extract_text(reply)) == (400, True)
 
 
 def test_it_is_nobody_else_s(
@@ -304,7 +304,7 @@ def test_its_maker_alone_deletes_it_and_the_recordings_stay(
     query = request_bulk_download(
         exporter, bulk_download_server.call_centre.account_param, **{"call.1": "1700000000-1"}
     )
-    assert "Delete this zip" in wait_until_ready(exporter, query)
+    assert "Delete zip file" in wait_until_ready(exporter, query)
     for name in ("lucy", "olga", "anna"):
         visitor = ConsoleClient(server=server)
         visitor.sign_in(name)

@@ -33,7 +33,7 @@ def search_calls(view: Page, hall: BulkDownloadServer) -> None:
 def download_member_names(view: Page) -> list[str]:
     """The names in the zip that the page's button gives."""
     with view.expect_download() as download:
-        view.get_by_role("link", name="Download").click()
+        view.get_by_role("link", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("recordings-")
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
@@ -45,11 +45,11 @@ def test_from_a_search_over_ticks_to_a_zip(chromium: Browser, bulk_download_serv
         search_calls(view, bulk_download_server)
         for box in view.get_by_role("checkbox").all()[:2]:
             box.check()
-        view.get_by_role("button", name="What is ticked").click()
-        expect(view.get_by_role("link", name="Download")).to_be_visible(timeout=TIMEOUT_MS)  # by itself
+        view.get_by_role("button", name="Download selected").click()
+        expect(view.get_by_role("link", name="Download", exact=True)).to_be_visible(timeout=TIMEOUT_MS)  # by itself
         assert len(download_member_names(view)) == 4
-        view.get_by_role("link", name="Taken along").click()
-        expect(view.get_by_role("row").nth(1).get_by_text("Ready")).to_be_visible()
+        view.get_by_role("link", name="Bulk downloads").click()
+        expect(view.get_by_role("row").nth(1).get_by_text("Completed")).to_be_visible()
 
 
 def test_all_that_was_found_comes_along_and_what_is_missing_is_told(
@@ -57,9 +57,9 @@ def test_all_that_was_found_comes_along_and_what_is_missing_is_told(
 ) -> None:
     with open_page(chromium) as view:
         search_calls(view, bulk_download_server)
-        view.get_by_role("button", name="All that was found").click()
+        view.get_by_role("button", name="Download all results").click()
         expect(view.get_by_text("37 recordings")).to_be_visible(timeout=TIMEOUT_MS)
-        expect(view.get_by_text("3 recordings are not in it")).to_be_visible()
+        expect(view.get_by_text("3 recordings could not be included")).to_be_visible()
         assert len(download_member_names(view)) == 39
 
 
@@ -67,9 +67,9 @@ def test_it_works_without_scripts(chromium: Browser, bulk_download_server: BulkD
     with open_page(chromium, java_script_enabled=False) as view:
         search_calls(view, bulk_download_server)
         view.get_by_role("checkbox").first.check()
-        view.get_by_role("button", name="What is ticked").click()
+        view.get_by_role("button", name="Download selected").click()
         for _ in range(40):
-            if view.get_by_role("link", name="Download").is_visible():
+            if view.get_by_role("link", name="Download", exact=True).is_visible():
                 break
             view.wait_for_timeout(500)
             view.reload()

@@ -109,7 +109,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
                 "WHERE call_id = '1700000000-4'"
             )
     reply = emil.post(f"/console/annotation?{asked}", offset="1", text="one more")
-    assert (reply.status, b"too many marks" in reply.body) == (400, True)
+    assert (reply.status, b"maximum number of annotations" in reply.body) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_it_ends_where_the_settings_say_and_says_so(bulk_download_server: BulkDo
     rows = download_rows(emil, bulk_download_server.call_centre.account_param, caller=CALLER_NO)[1:]
     assert CALL_COUNT > 30
     assert len(rows) == 31
-    assert rows[30] == ["More calls were found than one file may have; it ends here."]
+    assert rows[30] == ["The search found more calls than one CSV file may contain. The list ends here."]
 
 
 def test_it_is_for_those_who_may_take_recordings_along(signed_in: SignIn, call_centre: CallCentreData) -> None:

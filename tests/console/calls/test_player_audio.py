@@ -204,7 +204,7 @@ def test_a_broken_file_has_no_waveform_and_no_other_form_and_its_page_stands(
     emil, broken = signed_in("emil"), audio_recordings["broken"]
     assert json.loads(emil.get(build_path("waveform", call_centre.account_param, broken)).body)["levels"] == []
     reply = emil.get(build_path("download", call_centre.account_param, broken, format="wav"))
-    assert (reply.status, "cannot be read" in extract_text(reply)) == (400, True)
+    assert (reply.status, "cannot be converted" in extract_text(reply)) == (400, True)
     assert emil.get(build_path("download", call_centre.account_param, broken)).status == 200
     assert emil.get(build_path("audio", call_centre.account_param, broken)).status == 200
     assert "tapes/broken" in emil.get_text(

@@ -129,13 +129,13 @@ def test_keys_play_seek_hurry_and_mark_but_never_while_one_writes(
     player_page.get_by_label("Speed").select_option("3")
     assert audio.evaluate("audio => audio.playbackRate") == 3
     press("m")
-    written = player_page.get_by_label("Mark or comment")
+    written = player_page.get_by_label("Comment")
     expect(written).to_be_focused()
     for key in ("k", "m", "<", "Space", "ArrowLeft", ">"):
         press(key)
     expect(written).to_have_value("km<> ")
     assert audio.evaluate("audio => [audio.paused, audio.playbackRate]") == [True, 3]
-    expect(player_page.get_by_text("Keys:")).to_be_visible()
+    expect(player_page.get_by_text("Keyboard shortcuts:")).to_be_visible()
 
 
 def test_one_channel_is_heard_alone(
@@ -161,9 +161,9 @@ def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
     expect(player_page.locator(".wave")).to_have_class("wave drawn", timeout=30_000)
     audio.evaluate("audio => audio.play()")
     wait_until(audio, IS_PLAYING)
-    player_page.get_by_label("At", exact=True).fill("30:00")
-    player_page.get_by_label("Mark or comment").fill("Half of it")
-    player_page.get_by_role("button", name="Add a mark").click()
+    player_page.get_by_label("Position", exact=True).fill("30:00")
+    player_page.get_by_label("Comment").fill("Half of it")
+    player_page.get_by_role("button", name="Add annotation").click()
     expect(player_page.get_by_text("Half of it")).to_be_visible()
     expect(player_page.locator(".marker")).to_have_count(1)
     assert player_page.locator(".marker").evaluate("marker => parseFloat(marker.style.left)") == pytest.approx(
@@ -173,7 +173,7 @@ def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
     player_page.get_by_role("button", name="30:00", exact=True).click()
     wait_until(audio, "audio => Math.abs(audio.currentTime - 1800) < 5 && !audio.seeking")
     assert find_violations(player_page) == []
-    player_page.get_by_role("button", name="Remove the mark at 30:00").click()
+    player_page.get_by_role("button", name="Delete the annotation at 30:00").click()
     expect(player_page.get_by_text("Half of it")).to_have_count(0)
     expect(player_page.locator(".marker")).to_have_count(0)
 
@@ -208,9 +208,9 @@ def test_without_scripts_it_plays_and_is_marked(
         open_call(view, console_server, call_centre, audio_samples.LONG_CALL_ID)
         expect(view.locator("audio")).to_be_visible()
         expect(view.locator(".tools")).to_be_hidden()
-        view.get_by_label("At", exact=True).fill("1:00")
-        view.get_by_label("Mark or comment").fill("Without a script")
-        view.get_by_role("button", name="Add a mark").click()
+        view.get_by_label("Position", exact=True).fill("1:00")
+        view.get_by_label("Comment").fill("Without a script")
+        view.get_by_role("button", name="Add annotation").click()
         expect(view.get_by_text("Without a script")).to_be_visible()
-        view.get_by_role("button", name="Remove the mark at 1:00").click()
+        view.get_by_role("button", name="Delete the annotation at 1:00").click()
         expect(view.get_by_text("Without a script")).to_have_count(0)

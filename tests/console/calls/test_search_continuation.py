@@ -48,8 +48,8 @@ def test_what_lies_far_back_is_found_by_going_on(
 ) -> None:
     _, floor = short_search_server
     first = exporter.get(f"/console/calls?account={floor.account_param}&sort=oldest&period=30").body.decode()
-    assert "Nothing found so far" in first
-    assert "Looked through up to 20" in first
+    assert "No calls found yet" in first
+    assert "Searched up to 20" in first
     assert f'hx-get="{extract_next_path(first).replace("&", "&amp;")}" hx-trigger="load"' in extract_results(first)
     then = exporter.get(extract_next_path(first)).body.decode()
     assert floor.first_recording.call_id in then
@@ -60,7 +60,7 @@ def test_at_its_end_a_search_says_that_there_is_nothing(
     short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
 ) -> None:
     _, floor = short_search_server
-    for order, told in {"": "Looked through back to 20", "oldest": "Looked through up to 20"}.items():
+    for order, told in {"": "Searched back to 20", "oldest": "Searched up to 20"}.items():
         first = exporter.get(
             f"/console/calls?account={floor.account_param}&sort={order}&period=90&caller=999"
         ).body.decode()
@@ -79,8 +79,8 @@ def test_what_was_found_before_it_was_cut_short_is_shown(
     )
     assert floor.first_recording.call_id in text
     assert "At least 4 calls" in text
-    assert "Looked through back to 20" in text
-    assert "Search on" in text
+    assert "Searched back to 20" in text
+    assert "Continue search" in text
     assert 'hx-trigger="load"' not in text
 
 
@@ -101,6 +101,6 @@ def test_in_a_browser_it_goes_on_by_itself(short_search_server: tuple[CcfsServer
     with open_browser() as chromium, open_page(chromium) as view:
         sign_in(server, view, "emil")
         view.goto(build_url(server, f"calls?account={floor.account_param}&sort=oldest&period=30"))
-        expect(view.get_by_role("link", name="Search on")).to_have_count(0)
+        expect(view.get_by_role("link", name="Continue search")).to_have_count(0)
         expect(view.locator("#results tbody tr").first).to_be_visible()
         assert find_violations(view) == []

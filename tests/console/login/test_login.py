@@ -16,7 +16,7 @@ from tests.cli.command import CommandResult, run_ccfs
 from tests.console.console_client import PASSWORD, ConsoleClient, extract_text
 from tests.server.ccfs_server import CcfsServer, run_server
 
-LOGIN_ERROR = "Name, password or code is wrong."
+LOGIN_ERROR = "Incorrect user name, password or code."
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def build_url(house: CcfsServer, path: str) -> str:
 
 
 def sign_in(view: Page, who: str) -> None:
-    view.get_by_role("link", name="Sign in by Example-ID").click()
+    view.get_by_role("link", name="Sign in with Example-ID").click()
     expect(view.get_by_role("heading", name="Provider")).to_be_visible()
     view.get_by_label("Who").fill(who)
     view.get_by_role("button", name="Continue").click()
@@ -50,23 +50,23 @@ def test_from_a_page_that_was_asked_for_to_signing_out_everywhere(
 ) -> None:
     with open_page(chromium, java_script_enabled=scripts) as view:
         view.goto(build_url(sso_server, "login"))
-        view.get_by_label("Name").fill("emil")
+        view.get_by_label("User name").fill("emil")
         view.get_by_label("Password").fill(PASSWORD)
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
         view.goto(build_url(sso_server, "account"))
         if scripts:
-            view.get_by_role("link", name="Tie it").click()
+            view.get_by_role("link", name="Link user").click()
             view.get_by_label("Who").fill("emil at home")
             view.get_by_role("button", name="Continue").click()
             view.wait_for_url("**/account")
-        expect(view.get_by_text("You are known there")).to_be_visible()
+        expect(view.get_by_text("Linked. You can sign in with this service.")).to_be_visible()
         view.get_by_role("button", name="Sign out").click()
         view.goto(build_url(sso_server, "exports"))
         sign_in(view, "emil at home")
         view.wait_for_url("**/console/exports")
         view.get_by_role("button", name="Sign out").click()
-        view.get_by_role("link", name="Sign out of Example-ID, too").click()
+        view.get_by_role("link", name="Also sign out of Example-ID").click()
         expect(view.get_by_text("Signed out there")).to_be_visible()
 
 
@@ -76,9 +76,9 @@ def test_who_is_not_let_in_is_told_so_and_may_try_again(chromium: Browser, sso_s
         assert find_violations(view) == []
         view.goto(build_url(sso_server, "login?logged_out=yes"))
         assert find_violations(view) == []
-        sign_in_by = view.get_by_role("link", name="Sign in by Example-ID")
+        sign_in_by = view.get_by_role("link", name="Sign in with Example-ID")
         expect(sign_in_by).to_be_visible()
         view.goto(build_url(sso_server, "oidc/callback?code=x&state=y"))
-        expect(view.get_by_role("alert")).to_contain_text("Begin again")
+        expect(view.get_by_role("alert")).to_contain_text("This sign-in has expired")
         assert find_violations(view) == []
         expect(sign_in_by).to_be_visible()

@@ -9,7 +9,7 @@ from tests.console.console_client import ConsoleClient, extract_text
 from tests.console.login.oidc_provider import CLIENT_ID, OidcProvider
 from tests.console.login.oidc_sign_in import is_signed_in, sign_in_with_oidc
 
-RETRY_TEXT = "Begin again."
+RETRY_TEXT = "Please try again."
 NOW = int(time.time())
 INVALID_RESPONSES: dict[str, dict[str, Any]] = {
     "another nonce": {"claims": {"nonce": "x"}},

@@ -14,7 +14,7 @@ from tests.console.console_client import ConsoleClient, extract_text
 from tests.console.login.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.console.login.oidc_sign_in import is_signed_in, sign_in_with_oidc, start_oidc_login
 
-RETRY_TEXT = "Begin again."
+RETRY_TEXT = "Please try again."
 
 
 def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
@@ -25,7 +25,7 @@ def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provi
     assert (reply.status, reply.headers["location"]) == (303, "/console/audit")
     text = client.get_text("/console/audit?actor=sue")
     assert f"sue Signed in {oidc_provider.issuer} – 127.0.0.1" in text
-    assert "Tied a person to the sign-in service sue" in client.get_text("/console/audit")
+    assert "Linked a user to single sign-on sue" in client.get_text("/console/audit")
     assert client.cookies["ccfs_oidc_state"] == ""
 
 
@@ -65,7 +65,7 @@ def test_nobody_gets_in_who_is_not_known_here_or_has_a_password(
     oidc_provider.set_overrides(claims={"preferred_username": who})
     reply = sign_in_with_oidc(client, oidc_provider, f"id {who}")
     assert (reply.status, "ccfs_session=" in reply.headers.get("set-cookie", "")) == (403, False)
-    assert "not let in here" in extract_text(reply)
+    assert "You do not have access" in extract_text(reply)
 
 
 def test_a_disabled_person_stays_out(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
@@ -88,7 +88,7 @@ def test_who_has_a_password_ties_the_name_by_signing_in_with_it(
         sign_in_with_oidc(client, oidc_provider, "anna at home", unescape(there[1])).headers["location"]
         == "/console/account"
     )
-    assert "You are known there" in client.get_text("/console/account")
+    assert "Linked. You can sign in" in client.get_text("/console/account")
     fresh = ConsoleClient(server=client.server)
     assert sign_in_with_oidc(fresh, oidc_provider, "anna at home").status == 303
     assert "Administrator" in fresh.get_text("/console/account")
@@ -111,7 +111,7 @@ def test_a_name_is_not_tied_to_somebody_who_is_another_name_s_already(
     there = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
     assert there
     assert sign_in_with_oidc(client, oidc_provider, "sue", unescape(there[1])).status == 403
-    assert "Not yet" in client.get_text("/console/account")
+    assert "Your user is not linked" in client.get_text("/console/account")
 
 
 @pytest.mark.parametrize("state", [None, "", "x", "é"], ids=["of another departure", "none", "wrong", "no letters"])
@@ -123,7 +123,11 @@ def test_a_return_with_another_state_signs_nobody_in(
     if state is not None:
         back = re.sub(r"state=[^&]*", f"state={quote(state)}", back)
     reply = client.get(back)
-    assert (reply.status, "begun elsewhere" in extract_text(reply), is_signed_in(client)) == (400, True, False)
+    assert (reply.status, "started in another browser" in extract_text(reply), is_signed_in(client)) == (
+        400,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "gAAAAA"])

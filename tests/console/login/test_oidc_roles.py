@@ -90,7 +90,7 @@ def test_who_gives_and_takes_roles_is_in_the_log(
     sign_in_with_groups(sso_server, oidc_provider, "otto", "Call Team")
     otto, _ = sign_in_with_groups(sso_server, oidc_provider, "otto", "ops")
     text = otto.get_text("/console/audit")
-    for told in ("Added a person otto", "Gave a role otto operator", "Took a role otto listener acme-account"):
+    for told in ("Added a user otto", "Assigned a role otto operator", "Removed a role otto listener acme-account"):
         assert told in text
 
 
@@ -110,7 +110,7 @@ def test_the_emergency_link_of_the_machine_signs_in_all_the_same(
     olga, token = ConsoleClient(server=sso_server), made["link"].partition("=")[2]
     assert olga.post("/console/setup", link=token, password=PASSWORD, repeat=PASSWORD).status == 303
     assert "Operator" in olga.get_text("/console/account")
-    assert "Second factor" not in olga.get_text("/console/account")
+    assert "Two-factor authentication" not in olga.get_text("/console/account")
     assert ConsoleClient(server=sso_server).sign_in("olga").status == 404
 
 
@@ -138,7 +138,7 @@ def test_a_provider_that_is_away_is_told_of_and_passwords_work(tmp_path_factory:
         create_call_centre(server.node)
         visitor = ConsoleClient(server=server)
         reply = visitor.get("/console/oidc?next=/console/audit")
-        assert (reply.status, "The sign-in service (Example-ID) cannot be reached" in extract_text(reply)) == (
+        assert (reply.status, "The sign-in service Example-ID is unavailable" in extract_text(reply)) == (
             503,
             True,
         )

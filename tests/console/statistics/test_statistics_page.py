@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
 def wait_for_statistics(visitor: ConsoleClient, path: str) -> str:
     """The page's words, once the worker has counted."""
     give_up = time.monotonic() + 20
-    while "No calls in this time" in (text := visitor.get_text(path)) and time.monotonic() < give_up:
+    while "No calls in this period" in (text := visitor.get_text(path)) and time.monotonic() < give_up:
         time.sleep(0.2)
     return text
 
@@ -40,7 +40,7 @@ def test_the_page_tells_what_the_search_would_find(
     lucy = signed_in("lucy")
     wait_for_statistics(lucy, "/console/statistics")
     text = lucy.get_text(f"/console/statistics?account={call_centre.account_param}{query}")
-    assert f"Calls {calls} Answered {answered}" in text
+    assert f"Total calls {calls} Answered {answered}" in text
     assert "Median wait 0:20" in text
 
 
@@ -64,7 +64,7 @@ def test_figures_are_of_one_s_own_accounts_and_looking_is_in_the_log(
         assert (reply.status, extract_text(reply)) == (404, absent)
     assert signed_in("audrey").get("/console/statistics").status == 404
     lucy.get(f"/console/statistics?account={call_centre.account_param}&from=2026-01-01&to=2026-01-31")
-    assert "Looked at figures 2025-12-31T16:00Z/2026-01-31T16:00Z acme · acme-account" in signed_in("audrey").get_text(
+    assert "Viewed statistics 2025-12-31T16:00Z/2026-01-31T16:00Z acme · acme-account" in signed_in("audrey").get_text(
         "/console/audit?actor=lucy"
     )
 
@@ -72,13 +72,13 @@ def test_figures_are_of_one_s_own_accounts_and_looking_is_in_the_log(
 def test_only_operators_see_what_the_node_keeps(signed_in: SignIn) -> None:
     give_up = time.monotonic() + 20
     while (
-        "Came in per month" not in (text := signed_in("olga").get_text("/console/statistics"))
+        "New recordings per month" not in (text := signed_in("olga").get_text("/console/statistics"))
         and time.monotonic() < give_up
     ):
         time.sleep(0.2)
-    assert re.search(r"Recordings kept, on the whole node Files [1-9]\d* Size", text)
+    assert re.search(r"Stored recordings \(all apps\) Files [1-9]\d* Size", text)
     for name in ("anna", "emil", "lucy"):
-        assert "Recordings kept" not in signed_in(name).get_text("/console/statistics")
+        assert "Stored recordings" not in signed_in(name).get_text("/console/statistics")
 
 
 def test_what_was_asked_for_comes_back_as_text(signed_in: SignIn) -> None:

@@ -50,7 +50,7 @@ async def add_app(request: ConsoleRequest) -> Response:
     """Add an app with its first key."""
     name, now = request.form.get("name", "").strip(), request.context.now()
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        return await _render_page(request, 400, request.translate("A name has 1 to 64 characters."))
+        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
     ak, sk = tenants.generate_ak(), tenants.generate_sk()
 
     def change(connection: Connection) -> None:
@@ -78,7 +78,7 @@ async def revoke_older_keys(request: ConsoleRequest) -> Response:
     """Revoke all keys of an app that are older than one of its active keys: the last step of a rotation."""
     app, key_id = request.current_app, request.form.get("older_than", "")
     if request.form.get("confirmed") != "yes":
-        return await _render_page(request, 400, request.translate("Say that no client uses the older keys any more."))
+        return await _render_page(request, 400, request.translate("Confirm that no client still uses the older keys."))
 
     def change(connection: Connection) -> None:
         active = [key for key, _, _ in tenants.list_keys(connection, app)]
@@ -127,9 +127,9 @@ async def add_account(request: ConsoleRequest) -> Response:
 def _find_account_problem(account_id: str, vdn_id: str, zone: str) -> str:
     problem = ""
     if not is_account_id(account_id):
-        problem = "An account id has 1 to 20 characters, without blank, comma, quote and slash."
+        problem = "An account ID must have 1 to 20 characters, without spaces, commas, quotes or slashes."
     elif not is_time_zone(zone):
-        problem = "A time zone is named like Europe/London."
+        problem = "Enter a time zone name such as Europe/London."
     elif not (vdn_id.isascii() and vdn_id.isdecimal() and len(vdn_id) <= 10 and int(vdn_id) <= MAX_VDN_ID):
-        problem = "A VDN is a number."
+        problem = "The VDN must be a number."
     return problem

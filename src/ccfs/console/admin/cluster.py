@@ -38,7 +38,9 @@ async def set_node_state(request: ConsoleRequest) -> Response:
         raise NotFound
     others = [node for node in view.nodes if node.id != node_id]
     if state is NodeState.DRAINING and not any(_is_active(request, node, view.now) for node in others):
-        return await _render_page(request, 400, request.translate("No other node works: this one must."))
+        return await _render_page(
+            request, 400, request.translate("This is the only active node. Start or resume another node first.")
+        )
     action = AuditAction.NODE_DRAINED if state is NodeState.DRAINING else AuditAction.NODE_RESUMED
 
     def change(connection: Connection) -> None:
@@ -56,9 +58,7 @@ async def set_location_state(request: ConsoleRequest) -> Response:
         raise NotFound
     is_draining = state is NodeState.DRAINING
     if is_draining and location_id == request.context.primary_location.location_id:
-        problem = (
-            "New bytes of this node go there: let CCFS_PRIMARY_LOCATION name another location on every node first."
-        )
+        problem = "This node writes new files to this location. Set CCFS_PRIMARY_LOCATION to another location on every node first."
         return await _render_page(request, 400, request.translate(problem))
     action = AuditAction.LOCATION_DRAINED if is_draining else AuditAction.LOCATION_RESUMED
 

@@ -110,10 +110,10 @@ async def request_reread(request: ConsoleRequest) -> Response:
 
     get_status = partial(source_files.get_source_file_status, is_only_node=context.database.is_sqlite)
     if (await asyncio.to_thread(get_status, container_of(file))).is_missing:
-        problem = request.translate("That file is not there any more. Put it back where it was, then ask again.")
+        problem = request.translate("The file no longer exists. Restore it to the same path and try again.")
         return await _render_page(request, 400, problem)
     if not await context.transaction(change):
-        problem = request.translate("Nothing is known of that file that could be read again. Start its ingest anew.")
+        problem = request.translate("This file has no ingest state to reset. Run ccfs ingest for it again.")
         return await _render_page(request, 400, problem)
     return request.redirect("/console/ingest", done="yes")
 

@@ -36,11 +36,11 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     context, now = request.context, request.context.now()
     name, data = request.form.get("name", "").strip(), request.files.get("file", b"")
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        return await _render_page(request, 400, request.translate("A name has 1 to 64 characters."))
+        return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
     try:
         certificates = certificate_files.parse_certificates(data, name, now)
     except OperatorError as error:
-        problem = request.translate("The certificate was not taken: the file {reason}.", reason=error)
+        problem = request.translate("Certificate not added: the file {reason}.", reason=error)
         return await _render_page(request, 400, problem)
 
     def change(connection: Connection) -> None:
@@ -52,7 +52,7 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     try:
         await context.transaction(change)
     except OperatorError:
-        return await _render_page(request, 400, request.translate("The name {name} is taken.", name=name))
+        return await _render_page(request, 400, request.translate("The name {name} is already in use.", name=name))
     return request.redirect("/console/settings")
 
 

@@ -37,7 +37,9 @@ async def _render_page(
 
 async def _render_missing_scope(request: ConsoleRequest) -> BytesResponse:
     return await _render_page(
-        request, 400, request.translate("Say where: only operators and auditors may be it everywhere.")
+        request,
+        400,
+        request.translate("Choose an app or account. Only operators and auditors can have a role in all apps."),
     )
 
 
@@ -45,7 +47,11 @@ async def add_user(request: ConsoleRequest) -> Response:
     """Add a user with a role, and show the link that sets the password."""
     name, grant = clean_name(request.form.get("name", "")), await _parse_grant(request)
     if name is None:
-        return await _render_page(request, 400, request.translate("A name has letters, digits and . _ @ - only."))
+        return await _render_page(
+            request,
+            400,
+            request.translate("User names may contain only letters, digits and the characters . _ @ - without spaces."),
+        )
     if grant is None:
         return await _render_missing_scope(request)
     token, has_password_login = secrets.token_urlsafe(24), request.context.settings.password_login
@@ -61,7 +67,7 @@ async def add_user(request: ConsoleRequest) -> Response:
         return True
 
     if not await request.context.transaction(change):
-        return await _render_page(request, 400, request.translate("The name {name} is taken.", name=name))
+        return await _render_page(request, 400, request.translate("The name {name} is already in use.", name=name))
     if not has_password_login:
         return request.redirect("/console/users")
     return await _render_page(request, link=(name, f"/console/setup?link={token}"))
@@ -134,7 +140,9 @@ async def revoke_role(request: ConsoleRequest) -> Response:
     try:
         await request.context.transaction(change)
     except OperatorError:
-        return await _render_page(request, 400, request.translate("Somebody must stay operator."))
+        return await _render_page(
+            request, 400, request.translate("This is the last operator. Assign the role to another user first.")
+        )
     return request.redirect("/console/users")
 
 

@@ -67,7 +67,7 @@ async def create_bulk_download(request: ConsoleRequest) -> Response:
     except InvalidSelection as error:
         return await _render_page(request, 400, str(error))
     if sum(row.view.state is BulkDownloadState.DUE for row in await _list_own(request)) >= MAX_PENDING:
-        problem = request.translate("Wait until one of those that are being prepared is ready.")
+        problem = request.translate("Too many bulk downloads are being prepared. Wait until one is completed.")
         return await _render_page(request, 400, problem)
     bulk_download = BulkDownload(
         id=secrets.token_hex(16),
@@ -93,7 +93,7 @@ def _parse_selection(request: ConsoleRequest) -> tuple[BulkRequest, str]:
     if not form.get("all"):
         ticked = tuple(call_id for name, call_id in form.items() if name.startswith(CALL_FIELD_PREFIX))
         if not ticked:
-            raise InvalidSelection(request.translate("No call was ticked."))
+            raise InvalidSelection(request.translate("Select at least one call."))
         return BulkRequest(calls=ticked), f"{len(ticked)} calls: {' '.join(ticked)}"
     try:
         parsed = search_form.parse_search(form, scope.account.account_id, scope.zone, request.context.now())

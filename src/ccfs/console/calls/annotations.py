@@ -18,10 +18,10 @@ async def add_annotation(request: ConsoleRequest) -> Response:
     scope, recording = request.current_scope, await request.get_recording()
     offset_ms, text = parse_offset(request.form.get("offset", "")), clean_text(request.form.get("text", ""))
     if offset_ms is None:
-        problem = request.translate("Say the moment as minutes and seconds, such as 1:30.")
+        problem = request.translate("Enter a position in minutes and seconds, such as 1:30.")
         return request.render_error("error", 400, problem)
     if text is None:
-        problem = request.translate("A mark has 1 to {most} characters.", most=MAX_TEXT_LENGTH)
+        problem = request.translate("An annotation must have 1 to {most} characters.", most=MAX_TEXT_LENGTH)
         return request.render_error("error", 400, problem)
     target, author = f"{recording.file_name} {format_offset(offset_ms)}", request.current_user.name
     entry, now = request.build_audit_entry(AuditAction.ANNOTATION_ADDED, target, scope), request.context.now()
@@ -31,7 +31,9 @@ async def add_annotation(request: ConsoleRequest) -> Response:
         return annotations.add(connection, scope.app, recording, offset_ms, text, author, now)
 
     if not await request.context.transaction(change):
-        return request.render_error("error", 400, request.translate("This recording has too many marks."))
+        return request.render_error(
+            "error", 400, request.translate("This recording has the maximum number of annotations. Delete one first.")
+        )
     return _redirect_to_call(request, recording)
 
 

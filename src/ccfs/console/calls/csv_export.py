@@ -50,13 +50,15 @@ def _iter_csv(
             yield safe_csv.encode_rows(rows[:remaining])
             remaining -= len(rows)
             if remaining < 0 or (remaining == 0 and search.cursor):
-                yield safe_csv.encode_rows([[translate("More calls were found than one file may have; it ends here.")]])
+                yield safe_csv.encode_rows(
+                    [[translate("The search found more calls than one CSV file may contain. The list ends here.")]]
+                )
                 return
             if search.cursor is None:
                 return
     except SQLAlchemyError as error:
         get_logger().error("database unavailable during transfer", action="response_aborted", reason=str(error)[:200])
-        yield safe_csv.encode_rows([[translate("The list broke off here; take it again.")]])
+        yield safe_csv.encode_rows([[translate("The list is incomplete. Download it again.")]])
 
 
 def _load_batch(

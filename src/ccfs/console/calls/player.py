@@ -112,7 +112,7 @@ async def download_recording(request: ConsoleRequest) -> Response:
         )
         return await _encode_file(request.context, recording, audio, OutputFormat(output_format))
     except UnknownAudio:
-        reason = request.translate("This recording cannot be read: it can only be had as it is stored.")
+        reason = request.translate("This recording cannot be converted. Download it in its original format.")
         return request.render_error("error", 400, reason)
     except (PoolFull, DeadlineExceeded):
         reason = request.translate("Too many recordings are being converted. Try again in a moment.")

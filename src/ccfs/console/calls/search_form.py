@@ -102,14 +102,14 @@ def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> Time
     try:
         return build_window(begin, end - SECOND if end > begin else end, zone, days=MAX_SEARCH_DAYS)
     except InvalidWindow:
-        raise InvalidSearch("The end lies before the begin, or more than 366 days after it.") from None
+        raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.") from None
 
 
 def _parse_local_time(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=None, microsecond=0) if text else None
     except ValueError:
-        raise InvalidSearch("A time looks like 2026-11-21 09:30.") from None
+        raise InvalidSearch("Enter a date and time such as 2026-11-21 09:30.") from None
 
 
 def _parse_duration(text: str) -> int | None:
@@ -118,7 +118,7 @@ def _parse_duration(text: str) -> int | None:
         return None
     parts = text.split(":")
     if not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts) or len(parts) > 3:
-        raise InvalidSearch("A length looks like 5 (minutes), 5:30 or 1:05:30.")
+        raise InvalidSearch("Enter a duration such as 5 (minutes), 5:30 or 1:05:30.")
     numbers = [int(part) for part in parts]
     if len(numbers) == 1:
         return numbers[0] * 60

@@ -49,11 +49,11 @@ async def change_password(request: ConsoleRequest) -> Response:
     """Set a new password after checking the present one. All other sessions end; this one gets a new token."""
     password, context, user = request.form.get("new_password", ""), request.context, request.current_user
     if not await _verify_password(request):
-        return await _render_page(request, 400, request.translate("Your present password is another one."))
+        return await _render_page(request, 400, request.translate("The current password is incorrect."))
     if not is_valid_password(password):
-        return await _render_page(request, 400, request.translate("A password has 10 to 200 characters."))
+        return await _render_page(request, 400, request.translate("The password must have 10 to 200 characters."))
     if password != request.form.get("repeat", ""):
-        return await _render_page(request, 400, request.translate("The two passwords differ."))
+        return await _render_page(request, 400, request.translate("The passwords do not match."))
     password_hash, token = await asyncio.to_thread(passwords.hash_password, password), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
@@ -79,7 +79,7 @@ async def enable_totp(request: ConsoleRequest) -> Response:
     except ValueError:
         step = None
     if step is None or len(secret) < 32:
-        problem = request.translate("That is not the code. Is the phone's clock right?")
+        problem = request.translate("Incorrect code. Check that the time on your phone is correct.")
         return await _render_page(request, 400, problem, secret)
 
     def change(connection: Connection) -> None:
@@ -94,7 +94,7 @@ async def enable_totp(request: ConsoleRequest) -> Response:
 async def disable_totp(request: ConsoleRequest) -> Response:
     """Turn off the second factor after checking the password."""
     if not await _verify_password(request):
-        return await _render_page(request, 400, request.translate("Your present password is another one."))
+        return await _render_page(request, 400, request.translate("The current password is incorrect."))
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, request.current_user, "")

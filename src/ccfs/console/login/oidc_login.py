@@ -79,7 +79,7 @@ async def handle_oidc_callback(request: ConsoleRequest) -> Response:
     client, state = _get_client(request), _load_login_state(request)
     if state is None:
         get_logger().warning("callback without a login state", action="login_denied", reason="state")
-        problem = request.translate("This sign-in was begun elsewhere, or too long ago. Begin again.")
+        problem = request.translate("This sign-in has expired or was started in another browser. Please try again.")
         return _render_login(request, 400, problem)
     if await password.is_locked_out(request):
         return _render_login(request, 429, request.translate("Too many attempts. Try again in a few minutes."))
@@ -100,9 +100,9 @@ async def _reject(
     get_logger().warning("login denied", action="login_denied", reason=str(error))
     await password.record_failure(request, str(error))
     if isinstance(error, LoginDenied):
-        problem = request.translate("You are known there, but not let in here. Ask an operator.")
+        problem = request.translate("You do not have access to this server. Contact an operator.")
         return _render_login(request, 403, problem, next_path)
-    return _render_login(request, 401, request.translate("That sign-in does not hold. Begin again."), next_path)
+    return _render_login(request, 401, request.translate("Sign-in could not be verified. Please try again."), next_path)
 
 
 async def start_oidc_logout(request: ConsoleRequest) -> Response:
@@ -265,5 +265,5 @@ def _render_login(request: ConsoleRequest, status: int, problem: str, next_path:
 def _render_unavailable(request: ConsoleRequest, error: OidcUnavailable, next_path: str) -> BytesResponse:
     get_logger().warning("identity provider unavailable", action="oidc_unavailable", reason=str(error))
     name = request.context.settings.oidc_name
-    problem = request.translate("The sign-in service ({name}) cannot be reached.", name=name)
+    problem = request.translate("The sign-in service {name} is unavailable. Try again later.", name=name)
     return _render_login(request, 503, problem, next_path)

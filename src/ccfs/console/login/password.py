@@ -62,7 +62,7 @@ async def login(request: ConsoleRequest) -> Response:
     user = await request.context.query(lambda connection: users.find_by_name(connection, name))
     if not await _check_credentials(request, user):
         await record_failure(request, name, name)
-        return render_login(request, next_path, 401, request.translate("Name, password or code is wrong."), name)
+        return render_login(request, next_path, 401, request.translate("Incorrect user name, password or code."), name)
     assert user is not None
     return request.redirect(next_path, await start_session(request, user))
 
@@ -168,11 +168,13 @@ async def set_password(request: ConsoleRequest) -> Response:
     user, name = await _resolve_setup_link(request, token), clean_name(request.form.get("name", ""))
     problem = ""
     if user is None and name is None:
-        problem = request.translate("A name has letters, digits and . _ @ - only.")
+        problem = request.translate(
+            "User names may contain only letters, digits and the characters . _ @ - without spaces."
+        )
     elif not is_valid_password(password):
-        problem = request.translate("A password has 10 to 200 characters.")
+        problem = request.translate("The password must have 10 to 200 characters.")
     elif password != request.form.get("repeat", ""):
-        problem = request.translate("The two passwords differ.")
+        problem = request.translate("The passwords do not match.")
     if problem:
         return _render_password_form(request, token, user, 400, problem)
     password_hash = await asyncio.to_thread(passwords.hash_password, password)

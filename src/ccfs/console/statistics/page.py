@@ -167,14 +167,14 @@ _CALLS_CHART = ChartSpec(
     lambda counts: (("answered", counts.answered), ("abandoned", counts.abandoned)),
     charts.round_up_count,
     lambda request, counts: request.translate(
-        "{answered} answered, {lost} not", answered=f"{counts.answered:,}", lost=f"{counts.abandoned:,}"
+        "{answered} answered, {lost} unanswered", answered=f"{counts.answered:,}", lost=f"{counts.abandoned:,}"
     ),
 )
 _WAITS_CHART = ChartSpec(
     _get_wait_amounts,
     charts.round_up_seconds,
     lambda request, counts: request.translate(
-        "median wait {half}, 90% at most {most}",
+        "median wait {half}, 90th percentile {most}",
         half=render.format_duration(timedelta(seconds=counts.wait_percentile(0.5) or 0)),
         most=render.format_duration(timedelta(seconds=counts.wait_percentile(0.9) or 0)),
     ),
@@ -183,7 +183,7 @@ _TALK_CHART = ChartSpec(
     lambda counts: (("talk", counts.talk_seconds),),
     charts.round_up_seconds,
     lambda request, counts: request.translate(
-        "{time} of talk", time=render.format_duration(timedelta(seconds=counts.talk_seconds))
+        "{time} talk time", time=render.format_duration(timedelta(seconds=counts.talk_seconds))
     ),
 )
 

@@ -49,7 +49,7 @@ def parse_period(parameters: Mapping[str, str], zone: ZoneInfo, now: datetime) -
         fields["period"] = CUSTOM_PERIOD
         first, last = _parse_day(fields["from"], today), _parse_day(fields["to"], today)
         if not timedelta() <= last - first < MAX_SEARCH_DAYS * DAY:
-            raise InvalidSearch("The end lies before the begin, or more than 366 days after it.")
+            raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.")
         fields["from"], fields["to"] = first.isoformat(), last.isoformat()
         window = TimeWindow(begin=_midnight(first, zone), end=_midnight(last + DAY, zone))
         return StatisticsPeriod(window=window, is_hourly=(last - first).days < MAX_HOURLY_DAYS, fields=fields)
@@ -107,7 +107,7 @@ def _parse_day(text: str, default: date) -> date:
     try:
         day = date.fromisoformat(text) if text else default
     except ValueError:
-        raise InvalidSearch("A day looks like 2026-11-21.") from None
+        raise InvalidSearch("Enter a date such as 2026-11-21.") from None
     if not 1970 < day.year < 9000:
-        raise InvalidSearch("A day looks like 2026-11-21.")
+        raise InvalidSearch("Enter a date such as 2026-11-21.")
     return day
