@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ccfs import settings
 from ccfs.db import schema
+from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.system import tenants
 from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries, exports
@@ -20,7 +21,7 @@ from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.server.node import Node, utc_now
-from ccfs.server.worker_process import build_sender_directory
+from ccfs.server.worker_process import SenderDirectory
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from ccfs.workers.callbacks.safe_network import ExchangeLimits, Resolver, resolve_host
 from ccfs.workers.callbacks.worker import CallbackWorker, DeliveryConfig
@@ -95,7 +96,7 @@ class CallbackNode:
     def count_by_state(self) -> dict[str, int]:
         """How many are in each state."""
         with self.node.database.read_transaction() as connection:
-            return deliveries.count_by_state(connection)
+            return DELIVERIES.count_by_state(connection)
 
     def list_failures(self, delivery_id: str) -> list[str]:
         """Why each attempt failed; empty for the one that did not."""
@@ -119,7 +120,7 @@ class CallbackNode:
         terms = DeliveryConfig(
             schedule=RetrySchedule(interval=every, max_attempts=attempts),
             host_with_port=True,
-            load_identities=build_sender_directory(self.node),
+            identities=SenderDirectory(self.node),
             now=clock,
         )
         trusted = TrustStore(self.node.database)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
-from ccfs.db.system import blob_moves
+from ccfs.db.system import blob_moves, export_jobs
 from ccfs.db.tenant import deliveries, exports, recordings
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
@@ -210,7 +210,7 @@ def test_an_export_that_its_workers_die_of_is_put_aside(export_setup: ExportSetu
     export_setup.add_export()
     for _ in range(2):
         with export_setup.node.database.write_transaction() as connection:
-            assert exports.claim(connection, export_setup.now, "dead", LEASE)
+            assert export_jobs.claim(connection, export_setup.now, "dead", LEASE)
         export_setup.now += LEASE
     assert export_setup.create_worker(export_max_attempts=2).run_once()
     assert (export_setup.load_row().state, export_setup.load_row().error) == (
@@ -223,21 +223,21 @@ def test_what_dead_workers_left_is_removed(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
     for lease in ("one", "two", "three"):
         with export_setup.node.database.write_transaction() as connection:
-            claimed = exports.claim(connection, export_setup.now, lease, LEASE)
+            claimed = export_jobs.claim(connection, export_setup.now, lease, LEASE)
         assert claimed
-        export_setup.node.disk.write(worker._build_key(claimed, lease), [b"whole, but never named"])
+        export_setup.node.disk.write(worker.build_key(claimed, lease), [b"whole, but never named"])
         export_setup.now += LEASE
     with export_setup.node.database.write_transaction() as connection:
-        far = exports.claim(connection, export_setup.now, "0123-7", LEASE)  # of another node, to its own disk
+        far = export_jobs.claim(connection, export_setup.now, "0123-7", LEASE)  # of another node, to its own disk
     export_setup.now += LEASE
     assert export_setup.create_worker().run_once()
     kept = export_setup.get_blob(export)
     assert kept
     assert export_setup.list_files() == {kept.key}
-    with export_setup.node.database.read_transaction() as connection:
-        strays = [(one.location_id, one.key) for one in blob_moves.list_due_orphans(connection, export_setup.now, 9)]
+    with export_setup.node.database.write_transaction() as connection:
+        orphans = blob_moves.claim_orphans(connection, export_setup.now, "x", LEASE, 9)
     assert far
-    assert strays == [("7", worker._build_key(far, "0123-7"))]
+    assert [(orphan.location_id, orphan.key) for orphan in orphans] == [("7", worker.build_key(far, "0123-7"))]
 
 
 def test_who_lost_its_lease_meanwhile_leaves_nothing(export_setup: ExportSetup) -> None:
