@@ -78,7 +78,7 @@ def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log_
     assert steps.wait()
     loop.stop()
     assert steps.ran[:4] == ["bad", "good"] * 2
-    assert "work_failed" in log_output.getvalue()
+    assert "step_failed" in log_output.getvalue()
     assert "bad is out of order" in log_output.getvalue()
 
 

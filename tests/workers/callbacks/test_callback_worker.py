@@ -11,6 +11,7 @@ from socket import socket
 import psycopg
 import pytest
 
+from ccfs.db.system import callback_jobs
 from ccfs.db.system.trusted_certificates import TrustedCertificate, add_certificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import DeliveryState
@@ -87,19 +88,19 @@ def test_twelve_that_misbehave_are_called_again_in_time_until_the_limit(callback
     trust_certificate(callback_node, "expired", expired.der)
     trust_certificate(callback_node, "elsewhere", elsewhere.der)
     behaviours = {
-        "timeout while answering": receivers.HANG,
-        "reset": receivers.reset_connection,
+        "timeout while receiving": receivers.HANG,
+        "connection reset": receivers.reset_connection,
         "status 500": receivers.FAIL,
         "redirect": receivers.REDIRECT,
-        "empty answer": receivers.NO_CONTENT,
+        "empty response": receivers.NO_CONTENT,
         "resultCode 1": receivers.REJECT,
     }
     with ExitStack() as stack:
         there = {name: stack.enter_context(run_receiver(one)) for name, one in behaviours.items()}
         cases = [(reason, one.url, one) for reason, one in there.items()]
         for reason, behaviour in (
-            ("empty answer", receivers.EMPTY_BODY),
-            ("timeout while answering", receivers.HANG_IN_BODY),
+            ("empty response", receivers.EMPTY_BODY),
+            ("timeout while receiving", receivers.HANG_IN_BODY),
             ("", receivers.HUGE_BODY),
         ):
             one = stack.enter_context(run_receiver(behaviour))
@@ -110,7 +111,7 @@ def test_twelve_that_misbehave_are_called_again_in_time_until_the_limit(callback
         ):
             one = stack.enter_context(run_receiver(OK, tls=mine.build_tls_context()))
             cases.append((reason, one.url, one))
-        cases.append(("refused", make_closed_receiver().url, make_closed_receiver()))
+        cases.append(("connection refused", make_closed_receiver().url, make_closed_receiver()))
         inner = stack.enter_context(run_receiver())
         cases.append(("address not allowed", inner.build_prefix("cb.example") + "cb", inner))
         for _, url, _ in cases:
@@ -142,7 +143,7 @@ def test_what_succeeds_at_last_is_called_no_more(callback_node: CallbackNode) ->
         (one,) = callback_node.add_deliveries(bind_receiver(callback_node, there).url)
         callback_node.wait_until_delivered(one)
         time.sleep(0.5)
-    assert callback_node.list_failures(one) == ["status 500", "empty answer", ""]
+    assert callback_node.list_failures(one) == ["status 500", "empty response", ""]
     assert {got.headers["webhook-id"] for got in there.received} == {one}
     assert len({got.headers["authorization"] for got in there.received}) >= 1  # signed anew each time
 
@@ -221,7 +222,7 @@ def test_what_a_dead_process_held_is_called_when_its_lease_ends(callback_node: C
         (one,) = callback_node.add_deliveries(bind_receiver(callback_node, there).url)
         with callback_node.node.database.write_transaction() as connection:
             name, claimed_at = f"http://127.0.0.1:{there.port}", utc_now()
-            assert deliveries.claim(connection, name, claimed_at, "dead", timedelta(seconds=1), 9)
+            assert callback_jobs.claim(connection, name, claimed_at, "dead", timedelta(seconds=1), 9)
         with callback_node.run_callback_worker():
             callback_node.wait_until_delivered(one)
         ((outcome, _),) = callback_node.get_delivery(one).attempts
@@ -234,7 +235,7 @@ def test_whoever_dies_of_it_each_time_is_not_asked_for_ever(callback_node: Callb
     moment = utc_now() + timedelta(seconds=1)
     for turn in range(10):
         with callback_node.node.database.write_transaction() as connection:
-            assert deliveries.claim(
+            assert callback_jobs.claim(
                 connection, "http://127.0.0.1:9", moment + turn * HOUR, f"{turn}", timedelta(seconds=1), 9
             )
     late = moment + 10 * HOUR

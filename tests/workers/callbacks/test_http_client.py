@@ -103,9 +103,9 @@ class TestReceiversThatMisbehave:
     @pytest.mark.parametrize(
         ("behaviour", "failure_is", "status"),
         [
-            (receivers.HANG, "timeout while answering", 0),
-            (receivers.HANG_IN_BODY, "timeout while answering", 200),
-            (receivers.send_and_hang(b"HTTP/1.1 200 OK\r\nX-"), "timeout while answering", 0),
+            (receivers.HANG, "timeout while receiving", 0),
+            (receivers.HANG_IN_BODY, "timeout while receiving", 200),
+            (receivers.send_and_hang(b"HTTP/1.1 200 OK\r\nX-"), "timeout while receiving", 0),
             (receivers.send_and_hang(b"HTTP/1.1 500 -\r\nContent-Length: 9\r\n\r\nError"), "status 500", 500),
         ],
     )
@@ -120,18 +120,18 @@ class TestReceiversThatMisbehave:
     @pytest.mark.parametrize(
         ("behaviour", "failure_is", "status"),
         [
-            (receivers.reset_connection, "reset", 0),
-            (receivers.close_connection, "closed without an answer", 0),
+            (receivers.reset_connection, "connection reset", 0),
+            (receivers.close_connection, "closed without a response", 0),
             (receivers.FAIL, "status 500", 500),
             (receivers.REDIRECT, "redirect", 302),
-            (receivers.NO_CONTENT, "empty answer", 204),
-            (receivers.EMPTY_BODY, "empty answer", 200),
+            (receivers.NO_CONTENT, "empty response", 204),
+            (receivers.EMPTY_BODY, "empty response", 200),
             (receivers.REJECT, "resultCode 1", 200),
-            (send_raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "answer is not HTTP", 0),
-            (send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"), "answer cut short", 200),
-            (send_raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), "answer is not HTTP", 0),
-            (send_raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000), "answer too large", 0),
-            (send_raw(b"HTTP/1.1 101 -\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "answer is not HTTP", 0),
+            (send_raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "response is not HTTP", 0),
+            (send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"), "incomplete response", 200),
+            (send_raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), "response is not HTTP", 0),
+            (send_raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000), "response too large", 0),
+            (send_raw(b"HTTP/1.1 101 -\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), "response is not HTTP", 0),
             (send_raw(b"HTTP/1.0 200 OK\r\n\r\nto the end"), "", 200),
         ],
     )
@@ -144,7 +144,7 @@ class TestReceiversThatMisbehave:
 
     def test_a_receiver_that_refuses_connections(self, http_client: CallbackHttpClient) -> None:
         outcome = post_callback(http_client, make_closed_receiver())
-        assert (outcome.failure, outcome.status, outcome.address) == ("refused", 0, "")
+        assert (outcome.failure, outcome.status, outcome.address) == ("connection refused", 0, "")
 
     def test_a_receiver_that_accepts_no_connection(self, impatient_client: CallbackHttpClient) -> None:
         with run_unreachable_receiver() as there:
@@ -161,7 +161,7 @@ class TestReceiversThatMisbehave:
     ) -> None:
         with run_receiver(receivers.trickle(0.02)) as there:
             outcome = post_callback(impatient_client, there)
-        assert outcome.failure == "timeout while answering"
+        assert outcome.failure == "timeout while receiving"
         assert SHORT_TIMEOUTS.total_seconds * 900 < outcome.milliseconds < MAX_BODY_BYTES
 
     def test_a_response_body_without_end_costs_nothing_and_counts(self, http_client: CallbackHttpClient) -> None:
@@ -220,13 +220,13 @@ class TestConnections:
         self, http_client: CallbackHttpClient
     ) -> None:
         with run_receiver(receivers.OK, send_raw(b"HTTP/1.1 2")) as there:
-            assert [post_callback(http_client, there).failure for _ in range(2)] == ["", "answer is not HTTP"]
+            assert [post_callback(http_client, there).failure for _ in range(2)] == ["", "response is not HTTP"]
         assert len(there.received) == 2
 
     def test_connections_are_bounded_by_receiver_and_together(self) -> None:
         with ExitStack() as stack:
             egress = stack.enter_context(
-                CallbackHttpClient(limits=LONG_TIMEOUTS, idle=ConnectionPool(per_receiver=2, together=3))
+                CallbackHttpClient(limits=LONG_TIMEOUTS, pool=ConnectionPool(per_receiver=2, total=3))
             )
             pair = [stack.enter_context(run_receiver(respond_together(4))) for _ in range(2)]
             for there in pair:
@@ -237,7 +237,7 @@ class TestConnections:
             assert [there.connections for there in pair] == [4 + 4 - 1, 4 + 4 - 1]
 
     def test_connections_end_after_a_while(self) -> None:
-        with CallbackHttpClient(idle=ConnectionPool(idle_seconds=0.05)) as egress, run_receiver() as there:
+        with CallbackHttpClient(pool=ConnectionPool(idle_seconds=0.05)) as egress, run_receiver() as there:
             post_callback(egress, there)
             time.sleep(0.1)
             post_callback(egress, there)

@@ -59,8 +59,8 @@ def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: st
     ("status", "failure"),
     [
         (101, "status 101"),
-        (204, "empty answer"),
-        (200, "empty answer"),
+        (204, "empty response"),
+        (200, "empty response"),
         (301, "redirect"),
         (302, "redirect"),
         (304, "redirect"),
@@ -72,7 +72,7 @@ def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: st
 )
 def test_everything_else_is_a_failure(status: int, failure: str) -> None:
     assert find_failure_reason(status, b"") == failure
-    assert find_failure_reason(status, b'{"resultCode":"0"}') == (failure if failure != "empty answer" else "")
+    assert find_failure_reason(status, b'{"resultCode":"0"}') == (failure if failure != "empty response" else "")
 
 
 @pytest.mark.parametrize(
