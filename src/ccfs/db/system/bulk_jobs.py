@@ -20,7 +20,7 @@ _TABLE = schema.bulk_downloads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedBulkDownload(ClaimedJob):
-    """A bulk download that a worker leases; its attempts are the claims since it last made progress."""
+    """A bulk download that a worker leases; its attempts are the claims since its last progress."""
 
     bulk_download: BulkDownload
     progress: BulkProgress

@@ -35,7 +35,7 @@ class CsvDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipSummary:
-    """What is stored of a zip beside its items."""
+    """The size and ETag of a zip, and the digests of its lists. Its items have the rest."""
 
     size: int
     etag: str  # of its bytes
