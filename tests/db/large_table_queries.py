@@ -43,7 +43,7 @@ from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 BATCH = 20_000  # rows of one transaction
 LARGE_TABLES = (
-    "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts|"
+    "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|"
 )
 LARGE_TABLES += console_queries.TABLES
 FULL_SCAN = re.compile(
