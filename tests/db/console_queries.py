@@ -109,7 +109,8 @@ def _build_delivery_row(app: App, number: int) -> dict[str, object]:
 
 def _build_attempt_row(app: App, number: int) -> dict[str, object]:
     return {
-        "app": app.id, "delivery": _format_id(number), "attempted_at": NOW, "address": "", "status": 200, "milliseconds": 5, "response": b"",
+        "app": app.id, "delivery": _format_id(number), "attempted_at": NOW, "address": "", "status": 200, "milliseconds": 5,
+        "response": b"",
         "failure": "", "next_step": "delivered", "next_at": None,
     }  # fmt: skip
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.blobs.interface import Location, LocationUnreachable
+from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 
 

@@ -81,7 +81,7 @@ def test_within_its_patience_a_picture_is_given_without_a_question(database: Dat
     assert asked == []
     pictures.invalidate()
     assert pictures.is_stale
-    assert pictures.latest(NOW).number == before.number
+    assert pictures.get_snapshot(NOW).version == before.version
 
 
 def test_a_key_that_is_revoked_while_the_picture_is_drawn_does_not_live_on_in_it(

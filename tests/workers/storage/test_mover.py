@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import Location, LocationUnreachable
+from ccfs.blobs.interface import Location
 from ccfs.blobs.registry import Locations
 from ccfs.blobs.s3 import S3Location
 from ccfs.db.engine import Database, open_database
@@ -19,6 +19,7 @@ from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import blob_moves, locations
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
 from ccfs.model.identity.tenancy import App

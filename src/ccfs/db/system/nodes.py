@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.blobs.interface import LocationUnreachable
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
 
