@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system import audit
-from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_reread, ingest_state
+from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
@@ -53,10 +53,10 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     ),
     "refusals": lambda c, app: ingest_state.list_rejections(c, app, 100),
     "a refusal that is known": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),
-    "files in which something was refused": lambda c, app: ingest_reread.request_reread(
+    "files in which something was refused": lambda c, app: ingest_state.request_reread(
         c, app, "/none.zip:call.csv", NOW
     ),
-    "files to be read again": lambda c, app: ingest_reread.list_requested_rereads(c, app),
+    "files to be read again": lambda c, app: ingest_state.list_requested_rereads(c, app),
     "the log": lambda c, _app: audit.list_entries(c, AuditQuery(begin=NOW, end=NOW + 30 * DAY)),
     "the log of a person": lambda c, _app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actor="emil")

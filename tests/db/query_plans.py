@@ -8,7 +8,14 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.engine import Database
 
-FULL_SCANS = ("SCAN exports", "SCAN deliveries", "Scan on exports", "Scan on deliveries", "SCAN bulk_download", "TEMP B-TREE")
+FULL_SCANS = (
+    "SCAN exports",
+    "SCAN deliveries",
+    "Scan on exports",
+    "Scan on deliveries",
+    "SCAN bulk_download",
+    "TEMP B-TREE",
+)
 
 
 def explain_action(database: Database, action: Callable[[Connection], object]) -> list[str]:

@@ -3,8 +3,10 @@
 import pytest
 
 from ccfs.db.engine import Database
+from ccfs.db.system import ingest_totals
+from ccfs.db.system.ingest_totals import IngestTotals
 from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, IngestTotals, SourceCursor
+from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
@@ -137,7 +139,7 @@ def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app:
 
 def test_the_state_counts_over_all_apps(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
-        assert ingest_state.count_totals(connection) == IngestTotals(
+        assert ingest_totals.count_totals(connection) == IngestTotals(
             rejected=0, expected=0, missing=0, last_read_at=None
         )
         ingest_state.add_rejections(connection, app, [IngestRejection(file=CDR_FILE, line=1, reason="odd")], NOW)
@@ -148,6 +150,6 @@ def test_the_state_counts_over_all_apps(database: Database, app: App, other_app:
         ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
         ingest_state.set_cursor(connection, app, make_cursor(1), NOW)
         ingest_state.set_cursor(connection, other_app, make_cursor(1), NOW + SECOND)
-        assert ingest_state.count_totals(connection) == IngestTotals(
+        assert ingest_totals.count_totals(connection) == IngestTotals(
             rejected=1, expected=2, missing=1, last_read_at=NOW + SECOND
         )

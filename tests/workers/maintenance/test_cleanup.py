@@ -7,7 +7,7 @@ import pytest
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, play_tokens
+from ccfs.db.system import lockouts, maintenance, play_tokens
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.identity.tenancy import App
@@ -42,7 +42,7 @@ def mark_deleted(database: Database, app: App, file: VoiceFile, now: datetime = 
 
 def list_marked(database: Database) -> list[VoiceFile]:
     with database.read_transaction() as connection:
-        return [file for _, file in voice_files.list_pending_deletions(connection, 1000)]
+        return [file for _, file in maintenance.list_deleted_voice_files(connection, 1000)]
 
 
 def exists(disk: DiskLocation, file: VoiceFile) -> bool:

@@ -16,7 +16,7 @@ from ccfs.blobs.registry import Locations
 from ccfs.blobs.s3 import S3Location
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import blob_moves, locations
+from ccfs.db.system import blob_moves, locations, maintenance
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import LocationUnreachable
@@ -209,7 +209,7 @@ def test_a_deletion_that_began_before_the_move_ends_where_the_bytes_are_now(move
     with mover_setup.database.write_transaction() as connection:
         voice_files.mark_deleted(connection, mover_setup.app, file, mover_setup.now)
         voice_files.delete_row(connection, mover_setup.app, file)  # what it looked up was on the disk
-        [(_, found)] = voice_files.list_pending_deletions(connection, 10)
+        [(_, found)] = maintenance.list_deleted_voice_files(connection, 10)
     assert found.blob.location_id == "1"
 
 

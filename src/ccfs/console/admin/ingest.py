@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from ccfs.console.admin import source_files
 from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
-from ccfs.db.tenant import ingest_reread, ingest_state
+from ccfs.db.system import audit, ingest_totals
+from ccfs.db.tenant import ingest_state
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
@@ -80,7 +80,7 @@ async def show_ingest(visit: ConsoleRequest) -> Response:
 
 async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     here = visit.context
-    state = await here.query(ingest_state.count_totals)
+    state = await here.query(ingest_totals.count_totals)
     taken = [
         await here.query(lambda connection, app=app: _load_status(connection, app))  # type: ignore[misc]
         for app in await visit.list_apps()
@@ -106,7 +106,7 @@ async def request_reread(visit: ConsoleRequest) -> Response:
     app, file = await visit.get_app(Permission.OPERATE, visit.form.get("app", "")), visit.form.get("file", "")
 
     def change(connection: Connection) -> bool:
-        can, forgotten = ingest_reread.request_reread(connection, app, file, visit.context.now())
+        can, forgotten = ingest_state.request_reread(connection, app, file, visit.context.now())
         if can:
             audit.add(
                 connection,
@@ -141,7 +141,7 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
         rejected=refused,
         missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
-        reread_requests=ingest_reread.list_requested_rereads(connection, app),
+        reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )
 

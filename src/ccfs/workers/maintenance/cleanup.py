@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, oidc_states, play_tokens, users
+from ccfs.db.system import lockouts, maintenance, oidc_states, play_tokens, users
 from ccfs.db.tenant import bulk_downloads, exports, voice_files
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import App
@@ -61,7 +61,7 @@ def finish_voice_file_deletions(
 ) -> int:
     """Remove the bytes of voice files that are marked deleted, then their rows; how many. What fails goes last next time."""
     with database.read_transaction() as connection:
-        due = voice_files.list_pending_deletions(connection, BATCH_SIZE, far)
+        due = maintenance.list_deleted_voice_files(connection, BATCH_SIZE, far)
     return sum(_finish_deletion(database, locations, app, file, now) for app, file in due)
 
 

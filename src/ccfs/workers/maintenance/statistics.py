@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ccfs.db.engine import Database
-from ccfs.db.system import storage_statistics
+from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.tenant import call_statistics
 
 MAX_ROUND_TIME = timedelta(seconds=2)  # of one round: a history that was taken in is counted bit by bit
@@ -22,7 +22,7 @@ def update_statistics(database: Database, now: Callable[[], datetime], is_stoppe
 def update_call_statistics(database: Database) -> bool:
     """Count some hours of an account's calls; False if there is nothing to count."""
     with database.read_transaction() as connection:  # one moment: what is counted is as old as what it is said to be
-        old = call_statistics.find_next_dirty(connection)
+        old = maintenance.find_dirty_statistics(connection)
         if old is None:
             return False
         counts = call_statistics.compute_statistics(connection, old.app, old.account_id, old.versions)
