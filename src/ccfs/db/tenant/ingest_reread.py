@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.system.tenants import insert_or_ignore
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REREAD, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
 _CURSORS, _FILES, _INGEST_ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
 _NAMES_PER_QUERY = 1000  # names in one question: every database has a limit for parameters
@@ -58,9 +58,9 @@ def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime)
         values = {"app": app.id, "path": path, "size": 0, "modified_ns": 0, "reason": "", "seen_at": now}
         connection.execute(insert_or_ignore(connection, _FILES).values(state=REREAD, **values))
         return True
-    if state in ("refused", REREAD):
+    if state in (REJECTED, REREAD):
         connection.execute(sa.update(_FILES).where(mine).values(state=REREAD, seen_at=now))
-    return state in ("refused", REREAD)
+    return state in (REJECTED, REREAD)
 
 
 def _delete_rejections(connection: Connection, app: App, is_meant: Callable[[str], bool]) -> int:
