@@ -244,7 +244,7 @@ def _build_recording_row(one: Recording, app: App) -> dict[str, Any]:
 
 def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None:
     agent_operations.add_skill_changes(connection, app, [make_skill_change(number) for number in numbers])
-    taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "taken", "reason": "", "seen_at": NOW}
+    taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "ingested", "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**taken, "path": f"/a/{number}.wav"} for number in numbers])
     awaited = [
         ingest_state.ExpectedRecording(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)

@@ -129,19 +129,22 @@ def test_a_zip_is_asked_for_by_any_of_its_members_until_it_is_read(
 
 def test_a_file_that_was_refused_whole_is_tried_again_and_no_other(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
-        for state in ("refused", "taken", "listed"):
+        for state in ("rejected", "ingested", "reported"):
             ingest_state.save_file_state(connection, app, f"/{state}.wav", 5, 6, state, "", NOW)
-    add_rejected_line(database, app, "/refused.wav", "/taken.wav", "/listed.wav", line=0)
+    add_rejected_line(database, app, "/rejected.wav", "/ingested.wav", "/reported.wav", line=0)
     asked = {
-        state: request_reread(database, app, f"/{state}.wav") for state in ("refused", "taken", "listed", "unknown")
+        state: request_reread(database, app, f"/{state}.wav")
+        for state in ("rejected", "ingested", "reported", "unknown")
     }
-    assert asked == {"refused": (True, 1), "taken": (False, 0), "listed": (False, 0), "unknown": (False, 0)}
-    assert list_rejected_files(database, app) == {"/taken.wav", "/listed.wav"}
+    assert asked == {"rejected": (True, 1), "ingested": (False, 0), "reported": (False, 0), "unknown": (False, 0)}
+    assert list_rejected_files(database, app) == {"/ingested.wav", "/reported.wav"}
     with database.write_transaction() as connection:
-        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "again")}
-        ingest_state.save_file_state(connection, app, "/refused.wav", 5, 6, "taken", "", NOW)
-        ingest_state.clear_reread_request(connection, app, "/refused.wav")
-        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "taken")}
+        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {"/rejected.wav": (5, 6, "again")}
+        ingest_state.save_file_state(connection, app, "/rejected.wav", 5, 6, "ingested", "", NOW)
+        ingest_state.clear_reread_request(connection, app, "/rejected.wav")
+        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {
+            "/rejected.wav": (5, 6, "ingested")
+        }
 
 
 @pytest.mark.parametrize("name", ["Master.csv.1", "Master.csv-20240115", "Master.csv.2024-01-15-10-00-00"])

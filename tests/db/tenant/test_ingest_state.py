@@ -67,21 +67,21 @@ def test_a_file_is_known_as_it_was_last_seen(database: Database, app: App, other
             connection, app, "a.wav", FAR_OFFSET, 1_700_000_000_123_456_789, "waiting", "", NOW
         )
         ingest_state.save_file_state(
-            connection, app, "a.wav", FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken", "", NOW
+            connection, app, "a.wav", FAR_OFFSET + 1, 1_700_000_000_123_456_790, "ingested", "", NOW
         )
-        ingest_state.save_file_state(connection, app, "b.wav", 0, 1, "refused", "empty", NOW)
-        ingest_state.save_file_state(connection, other_app, "c.wav", 1, 1, "taken", "", NOW)
+        ingest_state.save_file_state(connection, app, "b.wav", 0, 1, "rejected", "empty", NOW)
+        ingest_state.save_file_state(connection, other_app, "c.wav", 1, 1, "ingested", "", NOW)
     with database.read_transaction() as connection:
         assert ingest_state.find_known_files(connection, app, ["a.wav", "b.wav", "c.wav", "d.wav"]) == {
-            "a.wav": (FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken"),
-            "b.wav": (0, 1, "refused"),
+            "a.wav": (FAR_OFFSET + 1, 1_700_000_000_123_456_790, "ingested"),
+            "b.wav": (0, 1, "rejected"),
         }
 
 
 def test_a_folder_may_hold_more_files_than_a_question_has_parameters(database: Database, app: App) -> None:
     names = [f"{number}.wav" for number in range(70_000)]  # PostgreSQL's limit is 65,535, SQLite's may be 32,766
     with database.write_transaction() as connection:
-        ingest_state.save_file_state(connection, app, names[-1], 1, 1, "taken", "", NOW)
+        ingest_state.save_file_state(connection, app, names[-1], 1, 1, "ingested", "", NOW)
         assert list(ingest_state.find_known_files(connection, app, names)) == [names[-1]]
         assert ingest_state.find_known_files(connection, app, []) == {}
 

@@ -17,7 +17,7 @@ from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Permission
-from ccfs.model.source_files import container_of, is_rotated
+from ccfs.model.source_files import REJECTED, container_of, is_rotated
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # rows of each table
@@ -56,7 +56,7 @@ class IngestStatus:
             return Remedy.REREAD_REQUESTED
         state = self.file_states.get(file)
         is_index = state is None and (refusal.line > 0 or file.lower().endswith((".csv", ".zip")))
-        if state != "refused" and not is_index:
+        if state != REJECTED and not is_index:
             return Remedy.RETRIED_EVERY_PASS
         return Remedy.FILE_MISSING if self.source_files[file].is_missing else Remedy.REREADABLE
 

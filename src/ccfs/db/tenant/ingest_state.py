@@ -12,7 +12,7 @@ from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.system.tenants import insert_or_ignore
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REREAD, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
 _LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
@@ -153,9 +153,9 @@ def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime)
         values = {"app": app.id, "path": path, "size": 0, "modified_ns": 0, "reason": "", "seen_at": now}
         connection.execute(insert_or_ignore(connection, _FILES).values(state=REREAD, **values))
         return True
-    if state in ("refused", REREAD):
+    if state in (REJECTED, REREAD):
         connection.execute(sa.update(_FILES).where(is_file).values(state=REREAD, seen_at=now))
-    return state in ("refused", REREAD)
+    return state in (REJECTED, REREAD)
 
 
 def add_rejections(
