@@ -31,7 +31,7 @@ async def _render_page(
         (app, await visit.context.query(lambda connection, app=app: _load_app_details(connection, app)))  # type: ignore[misc]
         for app in apps
     ]
-    return visit.render_page("apps.html", status, found=found, problem=problem, secret=secret, zone=DEFAULT_ZONE)
+    return visit.render_page("apps.html", status, apps=found, problem=problem, secret=secret, default_zone=DEFAULT_ZONE)
 
 
 def _load_app_details(connection: Connection, app: App) -> dict[str, object]:
@@ -39,7 +39,7 @@ def _load_app_details(connection: Connection, app: App) -> dict[str, object]:
         "accounts": tenants.get_accounts(connection, app),
         "vdns": tenants.list_vdns(connection, app),
         "keys": tenants.list_keys(connection, app),
-        "callbacks": tenants.get_callback_prefixes(connection, app),
+        "callback_prefixes": tenants.get_callback_prefixes(connection, app),
     }
 
 
@@ -77,8 +77,8 @@ async def add_key(visit: ConsoleRequest) -> Response:
 
 async def revoke_older_keys(visit: ConsoleRequest) -> Response:
     """All keys of an app that are older than one of its living keys work no more: its rotation is over."""
-    app, number = await _get_administered_app(visit), visit.form.get("than", "")
-    if visit.form.get("sure") != "yes":
+    app, number = await _get_administered_app(visit), visit.form.get("older_than", "")
+    if visit.form.get("confirmed") != "yes":
         return await _render_page(visit, 400, visit.translate("Say that no client uses the older keys any more."))
 
     def change(connection: Connection) -> None:

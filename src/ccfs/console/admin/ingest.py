@@ -89,11 +89,11 @@ async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = 
     return visit.render_page(
         "ingest.html",
         status,
-        file_of=get_cursor_file,
-        state=state,
-        taken=taken,
+        get_cursor_file=get_cursor_file,
+        totals=state,
+        statuses=taken,
         now=here.now(),
-        shown=MAX_TABLE_ROWS,
+        max_rows=MAX_TABLE_ROWS,
         problem=problem,
         done=visit.query_params.get("done", ""),
     )

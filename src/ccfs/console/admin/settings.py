@@ -57,7 +57,7 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
         await visit.context.transaction(change)
     except OperatorError:
         return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
-    return visit.redirect("/console/node")
+    return visit.redirect("/console/settings")
 
 
 async def remove_certificate(visit: ConsoleRequest) -> Response:
@@ -73,7 +73,7 @@ async def remove_certificate(visit: ConsoleRequest) -> Response:
         await visit.context.transaction(change)
     except OperatorError:
         raise NotFound from None
-    return visit.redirect("/console/node")
+    return visit.redirect("/console/settings")
 
 
 def _require_operator(visit: ConsoleRequest) -> None:
@@ -84,11 +84,11 @@ def _require_operator(visit: ConsoleRequest) -> None:
 async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     trusted = await visit.context.query(trusted_certificates.list_certificates)
     return visit.render_page(
-        "node.html",
+        "settings.html",
         status,
         problem=problem,
         settings=_list_settings(visit.context.settings),
-        trusted=trusted,
+        certificates=trusted,
         now=visit.context.now(),
         database="SQLite" if visit.context.database.is_sqlite else "PostgreSQL",
         python=platform.python_version(),

@@ -23,11 +23,11 @@ FORM_FIELDS: Final = (
     "agent",
     "queue",
     "direction",
-    "least",
-    "most",
+    "min_talk",
+    "max_talk",
     "recorded",
     "sort",
-    "when",
+    "period",
     "from",
     "to",
 )
@@ -55,13 +55,13 @@ class SearchForm:
 def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
     """The search that a page's parameters ask for; raises Unclear."""
     words = {name: asked.get(name, "").strip() for name in FORM_FIELDS}
-    words["when"] = CUSTOM_PERIOD if words["from"] or words["to"] else words["when"] or DEFAULT_PERIOD
+    words["period"] = CUSTOM_PERIOD if words["from"] or words["to"] else words["period"] or DEFAULT_PERIOD
     found = CallSearch(
         account_id=account_id,
         window=_parse_window(words, zone, now),
         direction=_parse_choice(Direction, words["direction"]),
-        min_talk_seconds=_parse_duration(words["least"]),
-        max_talk_seconds=_parse_duration(words["most"]),
+        min_talk_seconds=_parse_duration(words["min_talk"]),
+        max_talk_seconds=_parse_duration(words["max_talk"]),
         is_recorded={"yes": True, "no": False}.get(words["recorded"]),
         order=_parse_choice(SearchOrder, words["sort"]) or SearchOrder.NEWEST,
         caller_no=clean_number(words["caller"]),
@@ -69,7 +69,7 @@ def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now:
         agent_id=words["agent"],
         queue=words["queue"],
     )
-    return SearchForm(search=replace(found, cursor=_parse_cursor(asked.get("after", ""))), fields=words)
+    return SearchForm(search=replace(found, cursor=_parse_cursor(asked.get("cursor", ""))), fields=words)
 
 
 def clean_number(text: str) -> str:
@@ -91,9 +91,9 @@ def _parse_cursor(text: str) -> SearchCursor | None:
 
 
 def _parse_window(words: dict[str, str], zone: ZoneInfo, now: datetime) -> TimeWindow:
-    if words["when"] != CUSTOM_PERIOD:
-        days = words["when"] if words["when"] in PERIOD_LABELS else DEFAULT_PERIOD
-        words["when"] = days
+    if words["period"] != CUSTOM_PERIOD:
+        days = words["period"] if words["period"] in PERIOD_LABELS else DEFAULT_PERIOD
+        words["period"] = days
         return TimeWindow(
             begin=now - timedelta(days=int(days)), end=now + timedelta(minutes=5)
         )  # switches' clocks differ
