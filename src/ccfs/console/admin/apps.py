@@ -8,11 +8,11 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, tenants
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, Account, App, Vdn, is_account_id, is_time_zone
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
 
-MAX_NAME_CHARS = 64
 MAX_VDN_ID = 2**31 - 1
 
 
@@ -48,7 +48,7 @@ async def add_app(visit: ConsoleRequest) -> Response:
     if not visit.current_user.has_permission(Permission.OPERATE, None):
         raise NotFound
     name = visit.form.get("name", "").strip()
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
     ak, sk = "AK" + secrets.token_hex(9).upper(), secrets.token_urlsafe(32)
 

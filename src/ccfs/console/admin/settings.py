@@ -10,11 +10,10 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, certificate_files, trusted_certificates
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.user import Permission
 from ccfs.settings import PREFIX, Settings
 from ccfs.web.responses.types import BytesResponse, Response
-
-MAX_NAME_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
     """Trust the certificates of a file, PEM or DER, from the next callback on."""
     _require_operator(visit)
     name, data, now = visit.form.get("name", "").strip(), visit.files.get("file", b""), visit.context.now()
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
     try:
         found = certificate_files.parse_certificates(data, name, now)

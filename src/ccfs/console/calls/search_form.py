@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, build_window, to_local
+from ccfs.model.formats.durations import parse_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # days
 CUSTOM_PERIOD: Final = "other"
@@ -60,8 +61,8 @@ def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now:
         account_id=account_id,
         window=_parse_window(words, zone, now),
         direction=_parse_choice(Direction, words["direction"]),
-        min_talk_seconds=_parse_duration(words["min_talk"]),
-        max_talk_seconds=_parse_duration(words["max_talk"]),
+        min_talk_seconds=_parse_talk_time(words["min_talk"]),
+        max_talk_seconds=_parse_talk_time(words["max_talk"]),
         is_recorded={"yes": True, "no": False}.get(words["recorded"]),
         order=_parse_choice(SearchOrder, words["sort"]) or SearchOrder.NEWEST,
         caller_no=clean_number(words["caller"]),
@@ -113,18 +114,14 @@ def _parse_local_time(text: str) -> datetime | None:
         raise InvalidSearch("A time looks like 2026-11-21 09:30.") from None
 
 
-def _parse_duration(text: str) -> int | None:
-    """Seconds that ``m``, ``m:ss`` or ``h:mm:ss`` says; a plain number means minutes."""
+def _parse_talk_time(text: str) -> int | None:
+    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number means minutes."""
     if not text:
         return None
-    parts = text.split(":")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts) or len(parts) > 3:
+    seconds = parse_duration(text)
+    if seconds is None:
         raise InvalidSearch("A length looks like 5 (minutes), 5:30 or 1:05:30.")
-    numbers = [int(part) for part in parts]
-    if len(numbers) == 1:
-        return numbers[0] * 60
-    hours, minutes, seconds = ([0] * (3 - len(numbers)) + numbers)[-3:]
-    return hours * 3600 + minutes * 60 + seconds
+    return seconds if ":" in text else seconds * 60
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

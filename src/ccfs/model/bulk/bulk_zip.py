@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ccfs.model.bulk.bulk_download import BulkItem
+from ccfs.model.formats.durations import format_utc_offset
 from ccfs.model.formats.safe_csv import BOM, encode_rows
 from ccfs.model.formats.stored_zip import ZipMember, build_directory_entry, build_local_header
 from ccfs.model.formats.zip_directory import build_end_records, encode_entry
@@ -151,6 +152,5 @@ def _iter_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 
 def _call_cells(one: BulkItem, zone: ZoneInfo) -> tuple[str, ...]:
     begin, end = one.begin.astimezone(zone), one.end.astimezone(zone)
-    offset = f"{begin:%z}"
-    told = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", f"UTC{offset[:3]}:{offset[3:5]}")
+    told = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", format_utc_offset(begin))
     return (one.call_id, *told, one.caller_no, one.callee_no, one.agent_id, one.queue)
