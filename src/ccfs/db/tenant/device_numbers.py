@@ -21,7 +21,7 @@ DeviceKey = tuple[int, str]  # device type, name
 def assign_numbers(
     connection: Connection, app: App, account_id: str, devices: Iterable[DeviceKey]
 ) -> dict[DeviceKey, int]:
-    """Return the number of each device of the account; number new devices for ever."""
+    """Return the number of each device of the account; give new devices a permanent number."""
     numbers: dict[DeviceKey, int] = {}
     for kind, name in sorted(set(devices)):
         if name.isascii() and name.isdecimal() and int(name) <= LARGEST_NUMBER and str(int(name)) == name:

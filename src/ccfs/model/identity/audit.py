@@ -6,7 +6,7 @@ from enum import StrEnum, auto
 
 
 class AuditAction(StrEnum):
-    """What a user did."""
+    """An action of a user in the console."""
 
     LOGGED_IN = auto()
     LOGIN_FAILED = auto()

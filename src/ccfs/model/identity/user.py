@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a user may do."""
+    """A kind of action that roles allow."""
 
     SEARCH = auto()  # search and view calls
     LISTEN = auto()  # play recordings
