@@ -46,7 +46,7 @@ class Node:
     def database(self) -> Database:
         """The database, at this release's schema."""
         database = open_database(self.settings.effective_database_url)
-        upgrade(database, patience=self.liveness_timeout)
+        upgrade(database, liveness_timeout=self.liveness_timeout)
         return database
 
     @cached_property

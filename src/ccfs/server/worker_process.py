@@ -40,7 +40,7 @@ def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
 def build_sender_directory(node: Node) -> Callable[[], Callable[[int], CallbackIdentity]]:
     """What tells, each time it is asked, what tells by app who announces for it at this moment."""
     # Never old: a prefix that was bound just now is bound for the callback that is sent now, too.
-    fresh = TenantCache(node.database, node.secret_box, patience=0, by_one_thread=True)
+    fresh = TenantCache(node.database, node.secret_box, max_age_seconds=0, autocommit=True)
 
     def at_this_moment() -> Callable[[int], CallbackIdentity]:
         picture = fresh.get_snapshot(utc_now())

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
 
 FIRST_ASSIGNED_NUMBER, LARGEST_NUMBER = 60001, 99999

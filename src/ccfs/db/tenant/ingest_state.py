@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
