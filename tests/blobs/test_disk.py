@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import BlobNotFound
+from ccfs.model.blobs.errors import BlobNotFound
 from tests.db.child_processes import ROOT
 
 KEY = "7/rec/20260504/one.wav"

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, InvalidKey, Location
+from ccfs.blobs.interface import CHUNK_BYTES, Location
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound, InvalidKey
 from tests.blobs import peer_locations, s3_locations
 
 FixtureRequest = pytest.FixtureRequest

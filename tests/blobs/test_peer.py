@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, Location, LocationUnreachable
+from ccfs.blobs.interface import CHUNK_BYTES, Location
 from ccfs.blobs.peer import PeerLocation
+from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.peer_token import sign_peer_request
 from tests import receivers
 from tests.api.api_client import send_request

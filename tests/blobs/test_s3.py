@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, LocationUnreachable
+from ccfs.blobs.interface import CHUNK_BYTES
 from ccfs.blobs.s3 import PART_BYTES, S3Location, _endpoint_url
+from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from tests.blobs import s3_locations
 from tests.proxies import ProxyMode, run_proxy
 

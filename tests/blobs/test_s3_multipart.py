@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ccfs.blobs import s3_multipart
-from ccfs.blobs.interface import LocationUnreachable
 from ccfs.blobs.s3 import PART_BYTES, S3Location, _bucket_access
 from ccfs.blobs.s3_multipart import BucketAccess, abort_uploads, build_signed_headers
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 from tests.blobs import s3_locations
 from tests.proxies import ProxyMode, run_proxy

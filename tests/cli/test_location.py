@@ -101,7 +101,7 @@ def test_a_drained_location_takes_nothing_new(location_setup: LocationSetup) -> 
         for one in location_setup.run_location("list", "--json", CCFS_PRIMARY_LOCATION="1").json["locations"]
     ]
     assert states == ["draining", "home"]
-    with pytest.raises(OSError, match="takes no new bytes"):
+    with pytest.raises(OSError, match="accepts no new bytes"):
         location_setup.node.primary_location.write("7/a", [b"x"])
     assert location_setup.run_location("move", "--from", "1", "--to", "0").code == 1
     assert location_setup.run_location("drain", "0", "--undo", "--json").json["draining"] is False

@@ -133,7 +133,7 @@ def sso_ports() -> tuple[int, int]:
 @pytest.fixture(scope="session")
 def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
     """The provider."""
-    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/back") as one:
+    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as one:
         yield one
 
 

@@ -34,7 +34,7 @@ class ConsoleClient:
     @property
     def csrf(self) -> str:
         """The token of this session's forms, read from a page."""
-        found = re.search(r'name="csrf" value="([^"]+)"', self.get("/console/me").body.decode())
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get("/console/account").body.decode())
         return found[1] if found else ""
 
     def sign_in(self, name: str, password: str = PASSWORD, **more: str) -> Reply:

@@ -58,7 +58,7 @@ def run_demo_site(data: Path, **more: Any) -> Iterator[DemoSite]:
     sso |= {"oidc_client_secret": CLIENT_SECRET, "oidc_name": "Example-ID", "console_url": back}
     with (
         run_receiver(FAIL, OK) as hears,
-        run_oidc_provider(there, f"{back}/console/oidc/back"),
+        run_oidc_provider(there, f"{back}/console/oidc/callback"),
         run_server(data, port=here, lock_failures=0, callback_max_attempts=1, **sso, **more) as server,
     ):
         yield _set_up_demo(server, hears)

@@ -16,7 +16,7 @@ from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import CALLBACK_URL, add_export
 
 RESPONSE_ID = "5" * 32
-PAGES = ("calls", "figures", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
+PAGES = ("calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings", "cluster", "account")
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +77,11 @@ def test_no_page_shuts_anybody_out(
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
         call, export = (
-            f"call?in={call_centre.account_param}&id=1700000000-1",
+            f"call?account={call_centre.account_param}&id=1700000000-1",
             f"export?app={call_centre.acme.ak}&id={RESPONSE_ID}",
         )
-        again = f"callbacks/again?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
-        more = (f"callbacks?app={call_centre.acme.ak}", again, "figures?from=2001-01-01&to=2001-01-02")
+        again = f"callbacks/retry?app={call_centre.acme.ak}&receiver=http://127.0.0.1:9"
+        more = (f"callbacks?app={call_centre.acme.ak}", again, "statistics?from=2001-01-01&to=2001-01-02")
         for path in (*PAGES, call, export, "calls?caller=1", *more):
             view.goto(build_url(console_server, path))
             found[path] = find_violations(view)

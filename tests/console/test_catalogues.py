@@ -13,7 +13,7 @@ from ccfs.settings import Settings
 CONSOLE_FOLDER = Path(render.__file__).parent
 TEMPLATES = sorted((CONSOLE_FOLDER / "templates").glob("*.html"))
 TRANSLATED_TEXT = re.compile(r"""(?:\bt|translate)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-ERROR_TEXT = re.compile(r'(?:raise Unclear\(|problem = )"([^"]+)"')
+ERROR_TEXT = re.compile(r'(?:raise InvalidSearch\(|problem = )\(?\s*"([^"]+)"')
 MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 TEXT_ATTRIBUTE = re.compile(r'\b(?:aria-label|placeholder|title|alt)="([^"{]*[A-Za-z][^"{]*)"')
 UNTRANSLATED_NAMES = {
@@ -38,7 +38,7 @@ def collect_texts() -> set[str]:
     """Every English text that the console may say."""
     found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
     found |= {field.description or "" for field in Settings.model_fields.values()}
-    for file in (*TEMPLATES, *CONSOLE_FOLDER.glob("*.py")):
+    for file in (*TEMPLATES, *CONSOLE_FOLDER.rglob("*.py")):
         source = file.read_text(encoding="utf-8")
         found |= {one or other for one, other in TRANSLATED_TEXT.findall(source)}
         found |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()

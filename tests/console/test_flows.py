@@ -94,7 +94,8 @@ def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, demo_sit
         view.on("response", lambda answer: answers.append(answer) if "/console/audio" in answer.url else None)
         view.goto(
             demo_site.build_url(
-                "call?" + urlencode({"in": demo_site.build_account_param(LONDON), "id": audio_samples.LONG_CALL_ID})
+                "call?"
+                + urlencode({"account": demo_site.build_account_param(LONDON), "id": audio_samples.LONG_CALL_ID})
             )
         )
         expect(view.locator(".wave")).to_have_class("wave drawn")
@@ -114,7 +115,7 @@ def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, demo_sit
 def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, demo_site: DemoSite) -> None:
     with open_page(chromium) as view:
         sign_in(demo_site, view, "emil")
-        view.goto(demo_site.build_url(f"calls?in={demo_site.build_account_param(SHANGHAI)}"))
+        view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(SHANGHAI)}"))
         with view.expect_download() as saved:
             view.get_by_role("link", name="Calls as CSV").click()
         assert saved.value.path().read_bytes().count(b"\r\n") == 42
@@ -182,7 +183,7 @@ def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, demo_site: D
 
 def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, demo_site: DemoSite) -> None:
     with open_page(chromium) as view:
-        view.goto(demo_site.build_url(f"calls?in={demo_site.build_account_param(LONDON)}"))
+        view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(LONDON)}"))
         view.get_by_role("link", name="Sign in by Example-ID").click()
         view.get_by_label("Who").fill("sue")
         view.get_by_role("button", name="Continue").click()
@@ -200,11 +201,11 @@ def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Brows
         f"SELECT file_name, call_id FROM recordings WHERE account_id = '{SHANGHAI}' LIMIT 1"
     )
     what = {
-        "in": demo_site.build_account_param(SHANGHAI),
+        "account": demo_site.build_account_param(SHANGHAI),
         "app": demo_site.app.ak,
         "id": call,
         "name": name,
-        "at": "1",
+        "offset": "1",
         "text": "x",
     }
     rooms = [
@@ -215,13 +216,15 @@ def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Brows
         nothing, *found = fetch_from_page(view, [("GET", "/console/nothing"), *rooms], what)
         assert nothing[0] == 404
         assert {step for step, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
-        assert fetch_from_page(view, [CALLS_ROUTE], {"in": what["in"]}) == [nothing]
+        assert fetch_from_page(view, [CALLS_ROUTE], {"account": what["account"]}) == [nothing]
         view.goto(demo_site.build_url(f"calls?id={call}"))
         expect(view.get_by_text("No call goes by this id")).to_be_visible()
         assert SHANGHAI not in view.content()
     with open_page(chromium) as view:  # it is all there, for others
         sign_in(demo_site, view, "emil")
-        there = [("GET", f"/console/{path}") for path in ("calls", "call", "audio", "waveform", "download", "figures")]
+        there = [
+            ("GET", f"/console/{path}") for path in ("calls", "call", "audio", "waveform", "download", "statistics")
+        ]
         assert {status for status, _ in fetch_from_page(view, there, what)} == {200}
 
 

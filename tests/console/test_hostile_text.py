@@ -120,12 +120,12 @@ def _add_callback_response(console: CcfsServer, floor: CallCentreData, text: str
 def iter_pages(floor: CallCentreData) -> Iterator[str]:
     """Where any of it is shown."""
     app = {"app": floor.acme.ak}
-    yield from ("calls", "exports", "ingest", "apps", "people", "audit", "node", "places", "me")
-    yield "calls?" + urlencode({"in": floor.account_param})
-    yield "call?" + urlencode({"in": floor.account_param, "id": CALL_ID})
+    yield from ("calls", "exports", "ingest", "apps", "users", "audit", "settings", "cluster", "account")
+    yield "calls?" + urlencode({"account": floor.account_param})
+    yield "call?" + urlencode({"account": floor.account_param, "id": CALL_ID})
     yield "export?" + urlencode(app | {"id": RESPONSE_ID})
     yield "callbacks?" + urlencode(app)
-    yield "callbacks/again?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
+    yield "callbacks/retry?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
 
 
 def test_no_page_takes_what_comes_from_outside_for_markup(
@@ -167,16 +167,16 @@ def test_what_a_visitor_sends_comes_back_as_text(
     for path in iter_pages(call_centre):
         for field in (
             "q",
-            "in",
+            "account",
             "id",
             "app",
-            "of",
-            "who",
+            "condition",
+            "actor",
             "action",
             "before",
             "done",
             "next",
-            "left",
+            "logged_out",
             "prefix",
             "sort",
         ):
@@ -185,19 +185,19 @@ def test_what_a_visitor_sends_comes_back_as_text(
     stranger = ConsoleClient(server=olga.server)
     for reply in (
         stranger.get(f"/console/login?next={quote(HOSTILE_TEXT)}"),
-        stranger.get(f"/console/start?link={quote(HOSTILE_TEXT)}"),
+        stranger.get(f"/console/setup?link={quote(HOSTILE_TEXT)}"),
     ):
         assert ActiveContentParser(reply.body.decode()).found == []
     assert (
         ActiveContentParser(stranger.sign_in(HOSTILE_TEXT, HOSTILE_TEXT, next=HOSTILE_TEXT).body.decode()).found == []
     )
     for path, form in (
-        ("people/add", {"name": HOSTILE_TEXT}),
+        ("users/add", {"name": HOSTILE_TEXT}),
         ("apps/add", {"name": HOSTILE_TEXT}),
         ("apps/account", {"app": call_centre.acme.ak, "account": HOSTILE_TEXT}),
     ):
         assert (
-            ActiveContentParser(olga.post(f"/console/{path}", **form, role="operator", where="").body.decode()).found
+            ActiveContentParser(olga.post(f"/console/{path}", **form, role="operator", scope="").body.decode()).found
             == []
         )
 
@@ -229,7 +229,7 @@ def test_no_page_leads_elsewhere(signed_in: SignIn, elsewhere: str) -> None:
     assert 'name="next" value="/console/calls"' in page.body.decode()
     assert stranger.sign_in("lucy", next=elsewhere).headers["location"] == "/console/calls"
     for reply in (
-        stranger.post("/console/language", language="en", back=elsewhere),
+        stranger.post("/console/language", language="en", next=elsewhere),
         stranger.get(f"/console/login?next={quote(elsewhere)}"),
         ConsoleClient(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
     ):
@@ -240,9 +240,9 @@ def test_no_page_leads_elsewhere(signed_in: SignIn, elsewhere: str) -> None:
 def test_a_session_comes_by_its_cookie_only(signed_in: SignIn) -> None:
     token = signed_in("lucy").cookies["ccfs_session"]
     stranger = ConsoleClient(server=signed_in("lucy").server)
-    for path in (f"/console/me?ccfs_session={token}", f"/console/me?session={token}"):
+    for path in (f"/console/account?ccfs_session={token}", f"/console/account?session={token}"):
         assert stranger.get(path).status == 303
-    assert stranger.get("/console/me", authorization=f"Bearer {token}").status == 303
+    assert stranger.get("/console/account", authorization=f"Bearer {token}").status == 303
     assert "ccfs_session" not in stranger.get("/console/login").headers.get("set-cookie", "")  # none before signing in
 
 

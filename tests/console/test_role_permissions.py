@@ -8,37 +8,37 @@ from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import extract_text
 
-ALL_PAGES = {"calls", "figures", "exports", "ingest", "apps", "people", "audit", "node"}
+ALL_PAGES = {"calls", "statistics", "exports", "ingest", "apps", "users", "audit", "settings"}
 ALLOWED_PAGES = {
     "olga": ALL_PAGES,
-    "anna": {"calls", "figures", "exports", "apps"},
-    "emil": {"calls", "figures", "exports"},
-    "lucy": {"calls", "figures"},
+    "anna": {"calls", "statistics", "exports", "apps"},
+    "emil": {"calls", "statistics", "exports"},
+    "lucy": {"calls", "statistics"},
     "audrey": {"audit"},
     "nick": set(),
 }
 
 
 def build_call_path(place: str, call_id: str) -> str:
-    return "/console/call?" + urlencode({"in": place, "id": call_id})
+    return "/console/call?" + urlencode({"account": place, "id": call_id})
 
 
 def build_file_path(what: str, place: str, name: str) -> str:
-    return f"/console/{what}?" + urlencode({"in": place, "name": name})
+    return f"/console/{what}?" + urlencode({"account": place, "name": name})
 
 
 @pytest.mark.parametrize("name", ALLOWED_PAGES)
 def test_a_role_opens_its_own_pages_and_its_menu_shows_no_other(signed_in: SignIn, name: str) -> None:
     visitor = signed_in(name)
     opened = {page for page in ALL_PAGES if visitor.get(f"/console/{page}").status == 200}
-    me = visitor.get("/console/me").body.decode()
+    me = visitor.get("/console/account").body.decode()
     shown = {page for page in ALL_PAGES if f'href="/console/{page}"' in me}
     assert (opened, shown) == (ALLOWED_PAGES[name], ALLOWED_PAGES[name])
 
 
 def test_a_page_that_is_not_one_s_own_looks_like_one_that_is_not_there(signed_in: SignIn) -> None:
     lucy = signed_in("lucy")
-    for page in ALL_PAGES - {"calls", "figures"}:
+    for page in ALL_PAGES - {"calls", "statistics"}:
         there, nowhere = lucy.get(f"/console/{page}"), lucy.get("/console/nothing")
         assert (there.status, extract_text(there)) == (nowhere.status, extract_text(nowhere))
         assert there.status == 404
@@ -47,7 +47,7 @@ def test_a_page_that_is_not_one_s_own_looks_like_one_that_is_not_there(signed_in
 def test_a_listener_of_one_account_finds_nothing_of_another(signed_in: SignIn, call_centre: CallCentreData) -> None:
     lucy, mine = signed_in("lucy"), call_centre.account_param
     theirs = [f"{call_centre.acme.ak}/acme-other", f"{call_centre.bolt.ak}/bolt-account"]
-    ours = lucy.get_text("/console/calls?when=30")
+    ours = lucy.get_text("/console/calls?period=30")
     assert "02079460001" in ours
     assert "0777" not in ours
     assert "acme-other" not in ours
@@ -61,8 +61,8 @@ def test_a_listener_of_one_account_finds_nothing_of_another(signed_in: SignIn, c
         f"{mine} ",
         "' or 1=1",
     ):
-        absent = lucy.get("/console/calls?in=no%2Fwhere")
-        found = lucy.get(f"/console/calls?in={quote(place, safe='')}")
+        absent = lucy.get("/console/calls?account=no%2Fwhere")
+        found = lucy.get(f"/console/calls?account={quote(place, safe='')}")
         assert (found.status, extract_text(found)) == (404, extract_text(absent)), place
 
 
@@ -142,16 +142,16 @@ def test_an_auditor_hears_and_sees_no_call(signed_in: SignIn, call_centre: CallC
         ("/console/apps/key", {"app": "ACMEAK0001"}),
         ("/console/apps/revoke", {"app": "ACMEAK0001", "key": "1"}),
         ("/console/apps/account", {"app": "ACMEAK0001", "account": "new", "vdn": "77", "zone": "Asia/Shanghai"}),
-        ("/console/people/add", {"name": "eve", "role": "operator"}),
-        ("/console/people/give", {"user": "lucy", "role": "operator"}),
-        ("/console/people/take", {"user": "olga", "grant": "0"}),
-        ("/console/people/disable", {"user": "olga"}),
-        ("/console/people/reset", {"user": "olga"}),
+        ("/console/users/add", {"name": "eve", "role": "operator"}),
+        ("/console/users/grant", {"user": "lucy", "role": "operator"}),
+        ("/console/users/revoke", {"user": "olga", "grant": "0"}),
+        ("/console/users/disable", {"user": "olga"}),
+        ("/console/users/reset", {"user": "olga"}),
         ("/console/export", {"app": "ACMEAK0001", "id": "x"}),
     ],
 )
 def test_nobody_changes_what_the_role_does_not_allow(signed_in: SignIn, path: str, form: dict[str, str]) -> None:
     for name in ("lucy", "audrey", "basil", "nick"):
         assert signed_in(name).post(path, **form).status == 404, name
-    if "people" in path or path.endswith("add"):
+    if "users" in path or path.endswith("add"):
         assert signed_in("anna").post(path, **form).status == 404

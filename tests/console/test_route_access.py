@@ -21,16 +21,16 @@ FormFields = dict[str, str]
 OWN_DATA_ONLY = "one's own, whoever one is: it names nothing of anybody else"
 RESPONSE_ID = "b" * 32  # of bolt's export
 UNCOMPARED_TABLES = (
-    "audit",
+    "audit_log",
     "console_sessions",
-    "call_counts",
-    "kept_sizes",
+    "call_statistics",
+    "storage_statistics",
 )  # what looking leaves, and what the worker counts
 
 
 def build_account_fields(floor: CallCentreData) -> FormFields:
     """An account of somebody else, as `in` names it."""
-    return {"in": f"{floor.bolt.ak}/bolt-account"}
+    return {"account": f"{floor.bolt.ak}/bolt-account"}
 
 
 def build_app_fields(floor: CallCentreData, **more: str) -> FormFields:
@@ -49,31 +49,31 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ("GET", "/console/download"): lambda floor: (
         build_account_fields(floor) | {"name": floor.other_app_recording.file_name}
     ),
-    ("GET", "/console/figures"): build_account_fields,
+    ("GET", "/console/statistics"): build_account_fields,
     ("GET", "/console/waveform"): lambda floor: (
         build_account_fields(floor) | {"name": floor.other_app_recording.file_name}
     ),
-    ("POST", "/console/mark"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "at": "1", "text": "x"}
+    ("POST", "/console/annotation"): lambda floor: (
+        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "offset": "1", "text": "x"}
     ),
-    ("POST", "/console/mark/remove"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "mark": "1"}
+    ("POST", "/console/annotation/delete"): lambda floor: (
+        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "annotation": "1"}
     ),
     ("GET", "/console/calls/csv"): build_account_fields,
-    ("GET", "/console/takes"): "lists one's own; who may not download anywhere is tried by test_take",
-    ("POST", "/console/takes"): lambda floor: build_account_fields(floor) | {"call.1700000000-1": "on"},
-    ("GET", "/console/take"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
-    ("POST", "/console/take"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
-    ("GET", "/console/take/zip"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
+    ("GET", "/console/bulk-downloads"): "lists one's own; who may not download anywhere is tried by test_take",
+    ("POST", "/console/bulk-downloads"): lambda floor: build_account_fields(floor) | {"call.1700000000-1": "on"},
+    ("GET", "/console/bulk-download"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
+    ("POST", "/console/bulk-download"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
+    ("GET", "/console/bulk-download/zip"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
     ("POST", "/console/logout"): OWN_DATA_ONLY,
     ("GET", "/console/exports"): build_app_fields,
     ("GET", "/console/export"): lambda floor: build_app_fields(floor, id=RESPONSE_ID),
     ("POST", "/console/export"): lambda floor: build_app_fields(floor, id=RESPONSE_ID),
     ("GET", "/console/callbacks"): build_app_fields,
-    ("GET", "/console/callbacks/again"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
-    ("POST", "/console/callbacks/again"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
+    ("GET", "/console/callbacks/retry"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
+    ("POST", "/console/callbacks/retry"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
     ("GET", "/console/ingest"): lambda floor: {},
-    ("POST", "/console/ingest/again"): lambda floor: build_app_fields(floor, file="/x"),
+    ("POST", "/console/ingest/reread"): lambda floor: build_app_fields(floor, file="/x"),
     ("GET", "/console/apps"): "lists what one administers; the listener is tried by test_roles",
     ("POST", "/console/apps/add"): lambda floor: {"name": "mine"},
     ("POST", "/console/apps/account"): lambda floor: build_app_fields(
@@ -81,26 +81,26 @@ FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] =
     ),
     ("POST", "/console/apps/key"): build_app_fields,
     ("POST", "/console/apps/revoke"): lambda floor: build_app_fields(floor, key="2"),
-    ("POST", "/console/apps/retire"): lambda floor: build_app_fields(floor, than="2", sure="yes"),
-    ("GET", "/console/people"): lambda floor: {},
-    ("POST", "/console/people/add"): lambda floor: {"name": "eve", "role": "operator", "where": ""},
-    ("POST", "/console/people/give"): lambda floor: {"user": "lucy", "role": "operator", "where": ""},
-    ("POST", "/console/people/take"): lambda floor: {"user": "basil", "grant": "0"},
-    ("POST", "/console/people/disable"): lambda floor: {"user": "basil"},
-    ("POST", "/console/people/reset"): lambda floor: {"user": "olga"},
-    ("GET", "/console/audit"): lambda floor: {"who": "basil"},
-    ("GET", "/console/audit/csv"): lambda floor: {"who": "basil"},
-    ("GET", "/console/node"): lambda floor: {},
-    ("POST", "/console/node/trust"): lambda floor: {"name": "evil"},
-    ("POST", "/console/node/distrust"): lambda floor: {"name": "x"},
-    ("GET", "/console/places"): lambda floor: {},
-    ("POST", "/console/places/node"): lambda floor: {"node": "0", "state": "draining"},
-    ("POST", "/console/places/location"): lambda floor: {"location": "0", "state": "draining"},
-    ("GET", "/console/me"): OWN_DATA_ONLY,
-    ("POST", "/console/me/password"): OWN_DATA_ONLY,
-    ("POST", "/console/me/factor"): OWN_DATA_ONLY,
-    ("POST", "/console/me/factor/set"): OWN_DATA_ONLY,
-    ("POST", "/console/me/factor/end"): OWN_DATA_ONLY,
+    ("POST", "/console/apps/revoke-older"): lambda floor: build_app_fields(floor, than="2", confirmed="yes"),
+    ("GET", "/console/users"): lambda floor: {},
+    ("POST", "/console/users/add"): lambda floor: {"name": "eve", "role": "operator", "scope": ""},
+    ("POST", "/console/users/grant"): lambda floor: {"user": "lucy", "role": "operator", "scope": ""},
+    ("POST", "/console/users/revoke"): lambda floor: {"user": "basil", "grant": "0"},
+    ("POST", "/console/users/disable"): lambda floor: {"user": "basil"},
+    ("POST", "/console/users/reset"): lambda floor: {"user": "olga"},
+    ("GET", "/console/audit"): lambda floor: {"actor": "basil"},
+    ("GET", "/console/audit/csv"): lambda floor: {"actor": "basil"},
+    ("GET", "/console/settings"): lambda floor: {},
+    ("POST", "/console/settings/certificates/add"): lambda floor: {"name": "evil"},
+    ("POST", "/console/settings/certificates/remove"): lambda floor: {"name": "x"},
+    ("GET", "/console/cluster"): lambda floor: {},
+    ("POST", "/console/cluster/node"): lambda floor: {"node": "0", "state": "draining"},
+    ("POST", "/console/cluster/location"): lambda floor: {"location": "0", "state": "draining"},
+    ("GET", "/console/account"): OWN_DATA_ONLY,
+    ("POST", "/console/account/password"): OWN_DATA_ONLY,
+    ("POST", "/console/account/totp"): OWN_DATA_ONLY,
+    ("POST", "/console/account/totp/enable"): OWN_DATA_ONLY,
+    ("POST", "/console/account/totp/disable"): OWN_DATA_ONLY,
 }
 FOREIGN_CASES = [(step, ask) for step, ask in FOREIGN_REQUESTS.items() if not isinstance(ask, str)]
 FORMS = [step for step in {**PUBLIC_ROUTES, **ROUTES} if step[0] == "POST"]
@@ -166,13 +166,14 @@ def test_who_has_no_business_there_gets_what_is_absent(
 def _for_other_account(what: FormFields, floor: CallCentreData) -> FormFields:
     """The same of the other account of the listener's own app."""
     swapped = {
-        "in": f"{floor.acme.ak}/acme-other",
+        "account": f"{floor.acme.ak}/acme-other",
         "app": floor.acme.ak,
         "name": floor.other_account_recording.file_name,
         "id": "1700000000-7",
     }
     return {
-        field: swapped.get(field, value) if field != "name" or "in" in what else value for field, value in what.items()
+        field: swapped.get(field, value) if field != "name" or "account" in what else value
+        for field, value in what.items()
     }
 
 

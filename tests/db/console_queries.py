@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system import audit
-from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_reread, ingest_state
+from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
@@ -19,7 +19,7 @@ from ccfs.model.identity.audit import AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
-TABLES = "exports|deliveries|delivery_attempts|refusals|audit"
+TABLES = "exports|deliveries|delivery_attempts|ingest_errors|audit_log"
 SMALL_INDEXES = (
     "ix_exports_failed|ix_deliveries_dead"  # indexes of the few rows that went wrong: all of an app's may be read
 )
@@ -53,10 +53,10 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     ),
     "refusals": lambda c, app: ingest_state.list_rejections(c, app, 100),
     "a refusal that is known": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),
-    "files in which something was refused": lambda c, app: ingest_reread.request_reread(
+    "files in which something was refused": lambda c, app: ingest_state.request_reread(
         c, app, "/none.zip:call.csv", NOW
     ),
-    "files to be read again": lambda c, app: ingest_reread.list_requested_rereads(c, app),
+    "files to be read again": lambda c, app: ingest_state.list_requested_rereads(c, app),
     "the log": lambda c, _app: audit.list_entries(c, AuditQuery(begin=NOW, end=NOW + 30 * DAY)),
     "the log of a person": lambda c, _app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actor="emil")
@@ -109,18 +109,19 @@ def _build_delivery_row(app: App, number: int) -> dict[str, object]:
 
 def _build_attempt_row(app: App, number: int) -> dict[str, object]:
     return {
-        "app": app.id, "delivery": _format_id(number), "at": NOW, "address": "", "status": 200, "milliseconds": 5, "answer": b"",
-        "failure": "", "what_next": "delivered", "next_at": None,
+        "app": app.id, "delivery": _format_id(number), "attempted_at": NOW, "address": "", "status": 200, "milliseconds": 5,
+        "response": b"",
+        "failure": "", "next_step": "delivered", "next_at": None,
     }  # fmt: skip
 
 
 def _build_error_row(app: App, number: int) -> dict[str, object]:
     one = _make_rejected_line(number)
-    return {"app": app.id, "file": one.file, "line": one.line, "reason": one.reason, "raw": b"x", "refused_at": NOW}
+    return {"app": app.id, "file": one.file, "line": one.line, "reason": one.reason, "raw": b"x", "rejected_at": NOW}
 
 
 def _build_audit_row(app: App, number: int) -> dict[str, object]:
     return {
-        "at": NOW + number * SECOND, "who": ("emil", "lucy")[number % 2], "app": app.id, "account_id": "100",
-        "action": Did.CALL_VIEWED, "what": json.dumps(number), "address": "192.0.2.7",
+        "logged_at": NOW + number * SECOND, "actor": ("emil", "lucy")[number % 2], "app": app.id, "account_id": "100",
+        "action": Did.CALL_VIEWED, "target": json.dumps(number), "address": "192.0.2.7",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
-from ccfs.db.system import blob_moves, storage_statistics
+from ccfs.db.system import blob_moves, maintenance, storage_statistics
 from ccfs.db.tenant import (
     agent_operations,
     call_lookup,
@@ -42,9 +42,7 @@ from tests.db import console_queries, sample_rows
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 BATCH = 20_000  # rows of one transaction
-LARGE_TABLES = (
-    "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|awaited_recordings|call_counts|"
-)
+LARGE_TABLES = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|"
 LARGE_TABLES += console_queries.TABLES
 FULL_SCAN = re.compile(
     rf"Seq Scan on ({LARGE_TABLES})(_p\d+)?\b|SCAN ({LARGE_TABLES})\b|SEARCH ({LARGE_TABLES}) USING (COVERING )?INDEX (?!{console_queries.SMALL_INDEXES})\S+ \(app=\?\)"
@@ -154,7 +152,7 @@ QUERIES: dict[str, QueryAction] = {
     "legs of calls": lambda c, app: call_lookup.find_legs(c, app, ["100"], ["1777800001-1"]),
     "how many recordings calls have": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),
     "operations in a call": lambda c, app: call_lookup.list_agent_operations(c, app, ["100"], "1777800001-1"),
-    "what is to be counted": lambda c, _app: call_statistics.find_next_dirty(c),
+    "what is to be counted": lambda c, _app: maintenance.find_dirty_statistics(c),
     "calls to be counted": lambda c, app: call_statistics.compute_statistics(
         c, app, "100", [quarter_start(NOW), quarter_start(NOW + 5 * MINUTE)]
     ),
@@ -246,7 +244,7 @@ def _build_recording_row(one: Recording, app: App) -> dict[str, Any]:
 
 def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None:
     agent_operations.add_skill_changes(connection, app, [make_skill_change(number) for number in numbers])
-    taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "taken", "reason": "", "seen_at": NOW}
+    taken = {"app": app.id, "size": 1, "modified_ns": 1, "state": "ingested", "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**taken, "path": f"/a/{number}.wav"} for number in numbers])
     awaited = [
         ingest_state.ExpectedRecording(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)

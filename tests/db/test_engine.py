@@ -23,7 +23,7 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_tim
 
 def read_change_number(database: Database) -> int:
     with database.read_transaction() as connection:
-        return tenants.get_version(connection)
+        return tenants.CHANGE_COUNTER.get(connection)
 
 
 def read_pragmas(connection: sa.Connection) -> dict[str, object]:
@@ -68,8 +68,8 @@ def test_writing_threads_queue(database: Database) -> None:
     def change() -> None:
         for _ in range(25):
             with database.write_transaction() as connection:
-                tenants.get_version(connection)
-                tenants.bump_version(connection)
+                tenants.CHANGE_COUNTER.get(connection)
+                tenants.CHANGE_COUNTER.increment(connection)
 
     before = read_change_number(database)
     threads = [threading.Thread(target=change) for _ in range(4)]
@@ -93,14 +93,14 @@ def test_a_second_writer_of_sqlite_waits_before_it_reads_and_so_loses_nothing(tm
 
     def second() -> None:
         with database.write_transaction() as connection:
-            seen.append(tenants.get_version(connection))
+            seen.append(tenants.CHANGE_COUNTER.get(connection))
 
     with database.write_transaction() as connection:
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.1)
         assert seen == []
-        tenants.bump_version(connection)
+        tenants.CHANGE_COUNTER.increment(connection)
     thread.join()
     assert seen == [1]
     database.close()

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from ccfs.blobs.interface import LocationUnreachable
 from ccfs.blobs.registry import Locations
 from ccfs.db.encryption import SecretBox, load_or_create_keys
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.errors import FileUnavailable
 from tests import servers
 from tests.db.sample_rows import NOW

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound
+from ccfs.blobs.interface import CHUNK_BYTES
+from ccfs.model.blobs.errors import BlobNotFound
 
 KEYS = ("a", "7/rec/20260504/one.wav", "7/rec/20260504/two.wav", "7/rec/20260505/one.wav")
 MAX_BYTES = 3 << 20  # bytes

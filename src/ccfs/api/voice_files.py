@@ -8,8 +8,8 @@ import secrets
 import string
 from pathlib import PurePosixPath
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.db.tenant import voice_files
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import (
     FileUnavailable,
     InvalidFormat,

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, HashingReader, check_key
+from ccfs.blobs.interface import CHUNK_BYTES, HashingReader, check_key
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 
 _TEMPORARY_FOLDER = ".tmp"  # no part of a key begins with a dot, so none collides with it
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

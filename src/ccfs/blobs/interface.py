@@ -7,21 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import InvalidKey
 
 CHUNK_BYTES = 1 << 20  # bytes moved at a time
 _KEY_PATTERN = re.compile(r"[0-9a-z][0-9a-z_-]*(?:/[0-9a-z][0-9a-z_-]*)*(?:\.[0-9a-z]{1,8})?\Z")
-
-
-class InvalidKey(ValueError):
-    """A key that we did not make."""
-
-
-class BlobNotFound(Exception):
-    """The location has no such bytes."""
-
-
-class LocationUnreachable(OSError):
-    """The location cannot give or take bytes now, after all tries; the text says why."""
 
 
 class Location(Protocol):

@@ -12,8 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from urllib.parse import urlsplit
 
 from ccfs.blobs.circuit_breaker import CircuitBreaker
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, LocationUnreachable, check_key
+from ccfs.blobs.interface import CHUNK_BYTES, check_key
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.peer_token import sign_peer_request
 
 PATH_PREFIX = "/peer/"  # and then the location's id, "/", the key

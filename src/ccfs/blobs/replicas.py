@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationKind
 
 _MAX_VERIFIED = 10_000  # copies that are remembered: a player asks for many ranges of one

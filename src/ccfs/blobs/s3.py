@@ -21,8 +21,9 @@ from obstore.store import S3Store
 
 from ccfs.blobs import s3_multipart
 from ccfs.blobs.circuit_breaker import CircuitBreaker
-from ccfs.blobs.interface import CHUNK_BYTES, BlobNotFound, HashingReader, LocationUnreachable, check_key
+from ccfs.blobs.interface import CHUNK_BYTES, HashingReader, check_key
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 
 PART_BYTES = 8 << 20  # bytes of one part; at most 10,000 of them make an object

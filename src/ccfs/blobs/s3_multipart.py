@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
 
-from ccfs.blobs.interface import LocationUnreachable
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 
 MIN_AGE = timedelta(days=1)  # one that is younger may be under way

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from ccfs import logs
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
 from ccfs.db.system import blob_moves, locations
 from ccfs.db.system.locations import LocationUsage
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process as parts

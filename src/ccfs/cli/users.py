@@ -28,7 +28,7 @@ def create_setup_link(node: Node, user: User | None, url: str) -> str:
         store.create_setup_link(
             connection, token, user, utc_now() + timedelta(seconds=node.settings.setup_link_seconds)
         )
-    return f"{url.rstrip('/')}/console/start?link={token}"
+    return f"{url.rstrip('/')}/console/setup?link={token}"
 
 
 @user_commands.command("add")

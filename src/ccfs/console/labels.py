@@ -9,7 +9,7 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Role
 
 DEVICES: Final = {
-    DeviceType.NONE: "DeviceType",
+    DeviceType.NONE: "Device",
     DeviceType.QUEUE: "Queue",
     DeviceType.AGENT: "Agent",
     DeviceType.FLOW: "IVR",

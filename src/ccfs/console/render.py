@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ccfs import __version__
 from ccfs.console import labels
+from ccfs.model.formats import durations
 from ccfs.model.recordings.annotation import format_offset
 from ccfs.web.responses.types import BytesResponse
 
@@ -80,14 +81,15 @@ def _build_environment() -> "Environment":
         auto_reload=False,
     )
     made.filters |= {
-        "clock": format_time,
-        "moment": format_datetime,
-        "lasts": format_duration,
+        "time": format_time,
+        "datetime": format_datetime,
+        "datetime_minute": format_minute,
+        "duration": format_duration,
+        "form_value": format_form_value,
+        "offset": format_offset,
         "size": format_size,
-        "at": format_offset,
     }
-    made.filters |= {"minute": format_minute, "field": format_form_value, "seconds": format_seconds}
-    made.globals |= {"version": __version__, "asset": get_asset_url, "said": labels, "UTC": UTC}
+    made.globals |= {"version": __version__, "asset": get_asset_url, "labels": labels, "UTC": UTC}
     return made
 
 
@@ -113,16 +115,10 @@ def format_time(instant: datetime | None, zone: tzinfo) -> Markup | str:
     return Markup('<time datetime="{}">{:%H:%M:%S}</time>').format(there.isoformat(), there)
 
 
-def format_duration(lasts: timedelta) -> str:
-    """How long, as minutes:seconds or hours:minutes:seconds."""
-    minutes, seconds = divmod(int(lasts.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def format_seconds(lasts: int) -> str:
-    """A number of seconds, likewise."""
-    return format_duration(timedelta(seconds=lasts))
+def format_duration(duration: timedelta | int) -> str:
+    """Return a duration, or a number of seconds, as minutes:seconds or hours:minutes:seconds."""
+    total = int(duration.total_seconds()) if isinstance(duration, timedelta) else duration
+    return durations.format_duration(total)
 
 
 def format_minute(there: datetime) -> Markup:

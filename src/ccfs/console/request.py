@@ -26,7 +26,7 @@ LANGUAGE_COOKIE: Final = "ccfs_language"
 HOME_PATH: Final = "/console/calls"
 DOWNLOAD_AUDIT_INTERVAL: Final = timedelta(hours=1)  # ranges of a file are one look at it
 YEAR_SECONDS: Final = 365 * 24 * 3600  # seconds
-_CONSOLE_PATH = re.compile(r"/console(/[a-z]+)*(\?[!-\[\]-~]*)?")  # a path of ours, with any query but a backslash
+_CONSOLE_PATH = re.compile(r"/console(/[a-z-]+)*(\?[!-\[\]-~]*)?")  # a path of ours, with any query but a backslash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class ConsoleRequest:
         own = f"{self.request.path}?{self.request.query}" if self.request.query else self.request.path
         if self.request.method == "POST":  # its page is the one of the room
             own = "/".join(self.request.path.split("/")[:3])
-        body = render.render_template(template, self.language, **known | {"own": own} | values)
+        body = render.render_template(template, self.language, **known | {"page_url": own} | values)
         guards = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
         return BytesResponse(body=body, content_type="text/html;charset=UTF-8", status=status, extra_headers=guards)
 
@@ -161,7 +161,7 @@ class ConsoleRequest:
 
     async def get_scope(self, right: Permission) -> AccountScope:
         """The account that `in` names, of the form or the address; Absent if there is none, or the user has not the right there."""
-        name = self.form.get("in") or self.query_params.get("in", "")
+        name = self.form.get("account") or self.query_params.get("account", "")
         found = next((one for one in await self.list_scopes(right) if one.name == name), None)
         if found is None:
             raise NotFound

@@ -25,7 +25,9 @@ from ccfs.web.responses.types import BytesResponse, Response
 Handler = Callable[[ConsoleRequest], Awaitable[Response]]
 FORM_LIMIT_BYTES: Final = 1 << 16  # bytes
 MAX_FORM_FIELDS: Final = 100
-UPLOAD_LIMIT_BYTES: Final = {"/console/node/trust": MAX_FILE_BYTES + 1}  # bytes of a file that may come with a form
+UPLOAD_LIMIT_BYTES: Final = {
+    "/console/settings/certificates/add": MAX_FILE_BYTES + 1
+}  # bytes of a file that may come with a form
 
 
 async def _dispatch_player(came: ConsoleRequest) -> Response:
@@ -42,64 +44,64 @@ def _load_player_handlers() -> Mapping[str, Handler]:
 PUBLIC_ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/console/login"): password.show_login,
     ("POST", "/console/login"): password.login,
-    ("GET", "/console/start"): password.show_password_form,
-    ("POST", "/console/start"): password.set_password,
+    ("GET", "/console/setup"): password.show_password_form,
+    ("POST", "/console/setup"): password.set_password,
     ("POST", "/console/language"): password.choose_language,
     ("GET", "/console/oidc"): oidc_login.start_oidc_login,
-    ("GET", "/console/oidc/back"): oidc_login.handle_oidc_callback,
-    ("GET", "/console/oidc/out"): oidc_login.start_oidc_logout,
+    ("GET", "/console/oidc/callback"): oidc_login.handle_oidc_callback,
+    ("GET", "/console/oidc/logout"): oidc_login.start_oidc_logout,
 }
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/console"): search.redirect_home,
     ("GET", "/console/"): search.redirect_home,
     ("GET", "/console/calls"): search.show_search,
     ("GET", "/console/calls/csv"): csv_export.download_calls_csv,
-    ("GET", "/console/takes"): pages.list_bulk_downloads,
-    ("POST", "/console/takes"): pages.create_bulk_download,
-    ("GET", "/console/take"): pages.show_bulk_download,
-    ("POST", "/console/take"): pages.delete_bulk_download,
-    ("GET", "/console/take/zip"): pages.download_zip,
+    ("GET", "/console/bulk-downloads"): pages.list_bulk_downloads,
+    ("POST", "/console/bulk-downloads"): pages.create_bulk_download,
+    ("GET", "/console/bulk-download"): pages.show_bulk_download,
+    ("POST", "/console/bulk-download"): pages.delete_bulk_download,
+    ("GET", "/console/bulk-download/zip"): pages.download_zip,
     ("GET", "/console/call"): search.show_call,
     ("GET", "/console/audio"): _dispatch_player,
     ("GET", "/console/waveform"): _dispatch_player,
     ("GET", "/console/download"): _dispatch_player,
-    ("POST", "/console/mark"): annotations.add_annotation,
-    ("POST", "/console/mark/remove"): annotations.delete_annotation,
-    ("GET", "/console/figures"): page.show_statistics,
+    ("POST", "/console/annotation"): annotations.add_annotation,
+    ("POST", "/console/annotation/delete"): annotations.delete_annotation,
+    ("GET", "/console/statistics"): page.show_statistics,
     ("POST", "/console/logout"): password.logout,
     ("GET", "/console/exports"): exports.list_exports,
     ("GET", "/console/export"): exports.show_export,
     ("POST", "/console/export"): exports.retry_export,
     ("GET", "/console/callbacks"): callbacks.list_receivers,
-    ("GET", "/console/callbacks/again"): callbacks.confirm_resend,
-    ("POST", "/console/callbacks/again"): callbacks.resend_callbacks,
+    ("GET", "/console/callbacks/retry"): callbacks.confirm_resend,
+    ("POST", "/console/callbacks/retry"): callbacks.resend_callbacks,
     ("GET", "/console/ingest"): ingest.show_ingest,
-    ("POST", "/console/ingest/again"): ingest.request_reread,
+    ("POST", "/console/ingest/reread"): ingest.request_reread,
     ("GET", "/console/apps"): apps.list_apps,
     ("POST", "/console/apps/add"): apps.add_app,
     ("POST", "/console/apps/account"): apps.add_account,
     ("POST", "/console/apps/key"): apps.add_key,
     ("POST", "/console/apps/revoke"): apps.revoke_key,
-    ("POST", "/console/apps/retire"): apps.revoke_older_keys,
-    ("GET", "/console/people"): users.list_users,
-    ("POST", "/console/people/add"): users.add_user,
-    ("POST", "/console/people/give"): users.grant_role,
-    ("POST", "/console/people/take"): users.revoke_role,
-    ("POST", "/console/people/disable"): users.toggle_disabled,
-    ("POST", "/console/people/reset"): users.reset_credentials,
+    ("POST", "/console/apps/revoke-older"): apps.revoke_older_keys,
+    ("GET", "/console/users"): users.list_users,
+    ("POST", "/console/users/add"): users.add_user,
+    ("POST", "/console/users/grant"): users.grant_role,
+    ("POST", "/console/users/revoke"): users.revoke_role,
+    ("POST", "/console/users/disable"): users.toggle_disabled,
+    ("POST", "/console/users/reset"): users.reset_credentials,
     ("GET", "/console/audit"): audit_log.show_audit_log,
     ("GET", "/console/audit/csv"): audit_log.download_audit_log,
-    ("GET", "/console/node"): settings.show_settings,
-    ("GET", "/console/places"): cluster.show_cluster,
-    ("POST", "/console/places/node"): cluster.set_node_state,
-    ("POST", "/console/places/location"): cluster.set_location_state,
-    ("POST", "/console/node/trust"): settings.add_certificate,
-    ("POST", "/console/node/distrust"): settings.remove_certificate,
-    ("GET", "/console/me"): account.show_account,
-    ("POST", "/console/me/password"): account.change_password,
-    ("POST", "/console/me/factor"): account.start_totp_setup,
-    ("POST", "/console/me/factor/set"): account.enable_totp,
-    ("POST", "/console/me/factor/end"): account.disable_totp,
+    ("GET", "/console/settings"): settings.show_settings,
+    ("GET", "/console/cluster"): cluster.show_cluster,
+    ("POST", "/console/cluster/node"): cluster.set_node_state,
+    ("POST", "/console/cluster/location"): cluster.set_location_state,
+    ("POST", "/console/settings/certificates/add"): settings.add_certificate,
+    ("POST", "/console/settings/certificates/remove"): settings.remove_certificate,
+    ("GET", "/console/account"): account.show_account,
+    ("POST", "/console/account/password"): account.change_password,
+    ("POST", "/console/account/totp"): account.start_totp_setup,
+    ("POST", "/console/account/totp/enable"): account.enable_totp,
+    ("POST", "/console/account/totp/disable"): account.disable_totp,
 }
 
 
@@ -120,14 +122,14 @@ async def handle_request(here: WebContext, request: Request, protocol: Any) -> R
     except NotFound:
         return await _not_found(came)
     except FileUnavailable:
-        return came.render_page("wrong.html", 503, what="unavailable", reason="")
+        return came.render_page("error.html", 503, kind="unavailable", reason="")
     except (OperatorError, InvalidRequest) as error:
-        return came.render_page("wrong.html", 400, what="refused", reason=str(error))
+        return came.render_page("error.html", 400, kind="error", reason=str(error))
     except ClientDisconnected:
         raise
     except Exception:  # noqa: BLE001  of whatever kind: people get a page, and the log the reason
         get_logger().exception("failed", action="request_failed", request=request.id, path=request.path)
-        return came.render_page("wrong.html", 500, what="unavailable", reason="")
+        return came.render_page("error.html", 500, kind="unavailable", reason="")
 
 
 async def _dispatch(came: ConsoleRequest) -> Response:
@@ -135,7 +137,7 @@ async def _dispatch(came: ConsoleRequest) -> Response:
     step = (method, came.request.path)
     room = PUBLIC_ROUTES.get(step) or ROUTES.get(step)
     if method == "POST" and not _passes_csrf_check(came, is_open=step in PUBLIC_ROUTES):
-        return came.render_page("wrong.html", 403, what="stale", reason="")
+        return came.render_page("error.html", 403, kind="stale_form", reason="")
     if room is None or (step not in PUBLIC_ROUTES and came.user is None):
         return await _require_login(came, room)
     return await room(came)
@@ -152,7 +154,7 @@ async def _require_login(came: ConsoleRequest, room: Handler | None) -> Response
 
 
 async def _not_found(came: ConsoleRequest) -> BytesResponse:
-    return came.render_page("wrong.html", 404, what="absent", reason="")
+    return came.render_page("error.html", 404, kind="not_found", reason="")
 
 
 def _passes_csrf_check(came: ConsoleRequest, *, is_open: bool) -> bool:

@@ -1,1 +1,1 @@
-"""Keeping: rows (one file per noun, every public function takes the app first) and bytes (locations)."""
+"""Rows: the database, its schema and migrations, rows of one app (tenant), rows of the system, CSV export."""

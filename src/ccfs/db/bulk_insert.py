@@ -1,4 +1,4 @@
-"""Many new rows at once: COPY on PostgreSQL, an INSERT with many values on SQLite. No table is named here."""
+"""Inserting many rows at once: COPY on PostgreSQL, an INSERT with many values on SQLite."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -14,16 +14,20 @@ from ccfs.model.identity.tenancy import App
 
 
 class BulkInserter:
-    """Rows of one table, made of nouns whose fields are called as its columns."""
+    """Inserts dataclass values into one table. Fields are named like the table's columns."""
 
-    def __init__(self, table: sa.Table, noun: type, more: Mapping[str, Callable[[Any], int]] | None = None) -> None:
-        """`noun` is a dataclass of texts, numbers, and instants, of which only those may be None. `more` are columns that
-        follow from a noun, each a number."""
+    def __init__(
+        self, table: sa.Table, value_type: type, derived: Mapping[str, Callable[[Any], int]] | None = None
+    ) -> None:
+        """`value_type` is a dataclass of texts, numbers and instants, of which only instants may be None.
+
+        `derived` are further columns, each with a function that computes its number from a value.
+        """
         self._table = table
-        self._derived_columns = tuple((more or {}).values())
-        self._column_names = [*(field.name for field in fields(noun)), *(more or {})]
-        self._get_fields: Callable[[Any], tuple[Any, ...]] = attrgetter(*(field.name for field in fields(noun)))
-        self._text_positions = [number for number, field in enumerate(fields(noun)) if field.type is str]
+        self._derived_columns = tuple((derived or {}).values())
+        self._column_names = [*(field.name for field in fields(value_type)), *(derived or {})]
+        self._get_fields: Callable[[Any], tuple[Any, ...]] = attrgetter(*(field.name for field in fields(value_type)))
+        self._text_positions = [number for number, field in enumerate(fields(value_type)) if field.type is str]
         self._instant_positions = [
             number for number, name in enumerate(self._column_names) if isinstance(table.c[name].type, Instant)
         ]
@@ -33,11 +37,11 @@ class BulkInserter:
         )
 
     def get_row_values(self, row: Any) -> tuple[Any, ...]:
-        """What a row's columns hold: its fields, then what follows from them."""
-        return (*self._get_fields(row), *(tell(row) for tell in self._derived_columns))
+        """Return the values of a row's columns: its fields, then the derived columns."""
+        return (*self._get_fields(row), *(derive(row) for derive in self._derived_columns))
 
     def insert(self, connection: Connection, app: App, rows: Sequence[Any]) -> None:
-        """Keep new rows of the app, all or none; raises DBAPIError, for a row that is there already too."""
+        """Insert rows of the app, all or none. Raises DBAPIError, for example if a row exists already."""
         if not rows:
             return
         if connection.dialect.name == "postgresql":
@@ -52,24 +56,24 @@ class BulkInserter:
         columns = ", ".join(f'"{name}"' for name in ("app", *self._column_names))
         statement: Any = f"COPY {self._table.name} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
         driver: Any = connection.connection.driver_connection
-        failure: Any = connection.dialect.loaded_dbapi.Error
+        driver_error: Any = connection.dialect.loaded_dbapi.Error
         try:
             with driver.cursor() as cursor, cursor.copy(statement) as copy:
                 for start in range(0, len(rows), 256):
                     copy.write(self.format_csv(app, rows[start : start + 256]))
-        except failure as error:
-            raise DBAPIError.instance(statement, None, error, failure, dialect=connection.dialect) from error
+        except driver_error as error:
+            raise DBAPIError.instance(statement, None, error, driver_error, dialect=connection.dialect) from error
 
     def format_csv(self, app: App, rows: Iterable[Any]) -> bytes:
-        """The rows as COPY reads them: every text quoted, so that none is taken for NULL; an instant that is none is empty."""
-        texts, instants, line = self._text_positions, self._instant_positions, self._row_format
-        made = []
+        """Return the rows as COPY reads them. Every text is quoted, so that none reads as NULL; a missing instant is empty."""
+        text_positions, instant_positions, row_format = self._text_positions, self._instant_positions, self._row_format
+        lines = []
         for row in rows:
             values = [*self.get_row_values(row)]
-            for number in texts:
+            for number in text_positions:
                 values[number] = values[number].replace('"', '""')
-            for number in instants:
-                moment = values[number]
-                values[number] = "" if moment is None else moment.isoformat()
-            made.append(line % (app.id, *values))
-        return "".join(made).encode()
+            for number in instant_positions:
+                instant = values[number]
+                values[number] = "" if instant is None else instant.isoformat()
+            lines.append(row_format % (app.id, *values))
+        return "".join(lines).encode()

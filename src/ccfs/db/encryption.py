@@ -1,4 +1,4 @@
-"""Sealing secrets at rest with the node's keys. A list, so that keys rotate: the first seals, every one opens."""
+"""Encryption of secrets at rest with the node keys. The first key encrypts and every key decrypts, so that keys can rotate."""
 
 import base64
 import hmac
@@ -11,10 +11,10 @@ from ccfs.model.errors import OperatorError
 
 
 class SecretBox:
-    """Seals and opens short secrets."""
+    """Encrypts and decrypts short secrets."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        """`keys` are Fernet keys, newest first; raises Misuse if one is not a key, or there is none."""
+        """`keys` are Fernet keys, newest first. Raises OperatorError if there is none, or one is not a Fernet key."""
         if not keys:
             raise OperatorError("there is no node key")
         try:
@@ -24,25 +24,25 @@ class SecretBox:
         self._raw_keys = [base64.urlsafe_b64decode(key) for key in keys]
 
     def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
-        """A key for another purpose from each of the node's keys, in their order; it tells nothing of any other key."""
-        return tuple(hmac.digest(secret, f"ccfs {purpose}".encode(), "sha256") for secret in self._raw_keys)
+        """Return a key for another purpose from each node key, in their order. It reveals nothing about any other key."""
+        return tuple(hmac.digest(key, f"ccfs {purpose}".encode(), "sha256") for key in self._raw_keys)
 
     def encrypt(self, secret: str) -> str:
-        """The secret, encrypted and authenticated."""
+        """Return the secret, encrypted and authenticated."""
         return self._fernet.encrypt(secret.encode()).decode()
 
-    def decrypt(self, sealed: str) -> str:
-        """The secret again; raises Misuse if none of the node's keys opens it."""
+    def decrypt(self, encrypted: str) -> str:
+        """Return the secret in clear. Raises OperatorError if none of the node keys decrypts it."""
         try:
-            return self._fernet.decrypt(sealed).decode()
+            return self._fernet.decrypt(encrypted).decode()
         except InvalidToken:
-            raise OperatorError("a sealed secret opens with none of the node's keys") from None
+            raise OperatorError("none of the node keys decrypts a stored secret") from None
 
-    def reencrypt(self, sealed: str) -> str:
-        """The same secret sealed with the newest key; raises Misuse as `open` does."""
-        return self.encrypt(self.decrypt(sealed))
+    def reencrypt(self, encrypted: str) -> str:
+        """Return the secret encrypted with the newest key. Raises OperatorError as `decrypt` does."""
+        return self.encrypt(self.decrypt(encrypted))
 
 
 def load_or_create_keys(folder: Path) -> tuple[str, ...]:
-    """The keys of the file `node.keys`, one a line; the file is made with a first key when it is missing."""
+    """Return the keys of the file `node.keys`, one a line. A missing file is created with a first key."""
     return tuple(read_or_create(folder / "node.keys", lambda: Fernet.generate_key().decode()).split())

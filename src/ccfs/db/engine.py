@@ -1,13 +1,14 @@
-"""One database: how it is opened, read and written, on SQLite or PostgreSQL. No table and no question lives here.
+"""Opening, reading and writing one database, on SQLite or PostgreSQL.
 
-Reading never waits for a writer. Writing takes SQLite's write lock at the start of the transaction (BEGIN IMMEDIATE), so
-that two writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
+Readers never wait for a writer. A write transaction takes SQLite's write lock at its start (BEGIN IMMEDIATE), so that two
+writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,13 +18,12 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from ccfs.db.pg_timeout_connection import ReadTimeout
 from ccfs.model.errors import OperatorError
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 60_000  # how long a writer waits for SQLite's write lock
-_CONNECTION_DEFAULTS = {  # of PostgreSQL connections, where the URL says nothing else: one whose far side is gone ends in half a minute
+_CONNECTION_DEFAULTS = {  # of PostgreSQL, where the URL does not set them: a dead peer is noticed within half a minute
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -32,13 +32,20 @@ _CONNECTION_DEFAULTS = {  # of PostgreSQL connections, where the URL says nothin
 }
 
 
+@dataclass(slots=True)
+class ReadTimeout:
+    """How long the server of one database may stay silent. It can be changed at any time."""
+
+    seconds: float | None = None  # None: no limit
+
+
 class Database:
     """An engine and its two kinds of transaction."""
 
-    def __init__(self, engine: Engine, patience: ReadTimeout | None = None) -> None:
+    def __init__(self, engine: Engine, read_timeout: ReadTimeout | None = None) -> None:
         self.engine = engine
-        self.read_timeout = patience or ReadTimeout()  # with PostgreSQL's silence; SQLite has none
-        self.is_sqlite = engine.dialect.name == "sqlite"  # a look-up is then cheaper than a thread switch
+        self.read_timeout = read_timeout or ReadTimeout()  # PostgreSQL's; SQLite reads a file
+        self.is_sqlite = engine.dialect.name == "sqlite"  # a query is then cheaper than a thread switch
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
@@ -46,32 +53,32 @@ class Database:
 
     @contextmanager
     def read_transaction(self) -> Iterator[Connection]:
-        """A connection that sees one moment, whatever others commit meanwhile; never committed itself."""
+        """Yield a connection that sees one snapshot, whatever others commit meanwhile. Its own writes are rolled back."""
         with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write_transaction(self) -> Iterator[Connection]:
-        """A transaction that is committed when the block ends and undone when it raises."""
+        """Yield a transaction that commits when the block ends and rolls back when it raises."""
         with self._writer.begin() as connection:
             yield connection
 
-    def autocommit_read(self, question: Callable[[Connection], T]) -> T:
-        """The answer of single look-ups, each seeing the newest commit.
+    def autocommit_read(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of single SELECTs, each of which sees the newest commit.
 
-        Each thread that asks keeps one connection outside any transaction, so few may: checking one out and beginning
-        cost more than the look-up.
+        Each calling thread keeps one connection outside any transaction, because checking one out and beginning cost more
+        than the query. So call this from few threads.
         """
         connection = self._get_thread_connection()
         try:
-            return question(connection)
+            return query(connection)
         except DBAPIError:
             connection.invalidate()
             self.close_thread_connection()
             raise
 
     def close_thread_connection(self) -> None:
-        """This thread looks nothing up any more."""
+        """Close this thread's connection of `autocommit_read`."""
         if connection := getattr(self._thread_connections, "connection", None):
             del self._thread_connections.connection
             connection.close()
@@ -79,25 +86,25 @@ class Database:
     def _get_thread_connection(self) -> Connection:
         connection: Connection | None = getattr(self._thread_connections, "connection", None)
         if connection is None:
-            alone = {"ccfs_begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-            connection = self._thread_connections.connection = self.engine.connect().execution_options(**alone)
+            autocommit = {"ccfs_begin": ""} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+            connection = self._thread_connections.connection = self.engine.connect().execution_options(**autocommit)
         return connection
 
     def open_commit_counter(self) -> Callable[[], int]:
-        """A function that tells, in microseconds, a number that changes with each commit to a SQLite database."""
+        """Return a function that reads, in microseconds, a number that changes with each commit to a SQLite database."""
         connection = self.engine.raw_connection()
         cursor = connection.cursor()
 
-        def number() -> int:
+        def read_data_version() -> int:
             cursor.execute("PRAGMA data_version")
             row: Any = cursor.fetchone()
             return int(row[0])
 
-        number.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
-        return number
+        read_data_version.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
+        return read_data_version
 
     def is_ready(self) -> bool:
-        """Whether the database answers."""
+        """Return whether the database answers."""
         try:
             with self.read_transaction() as connection:
                 return bool(connection.execute(sa.text("SELECT 1")).scalar_one())
@@ -105,14 +112,17 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close every pooled connection, and this thread's one of `look_up`."""
+        """Close every pooled connection, and this thread's connection of `autocommit_read`."""
         self.close_thread_connection()
         self.engine.dispose()
 
 
 def force_custom_plan(connection: Connection) -> None:
-    """Let PostgreSQL plan the rest of this transaction's questions for their very values. A plan that was kept from when a
-    month was new reads all of it when it is full, and asks every month about many names."""
+    """Make PostgreSQL plan the rest of this transaction's queries for their actual values.
+
+    A generic plan that was cached while a partition was almost empty scans all of it once it is full, and looks up many
+    names in every partition.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(_FORCE_CUSTOM_PLAN)
 
@@ -121,45 +131,48 @@ _FORCE_CUSTOM_PLAN = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 class PreparedQuery:
-    """A question that is asked at every request. SQLite's goes straight to the driver: a third of the time it takes else."""
+    """A query that runs at every request. On SQLite it goes straight to the driver, in a third of the time."""
 
     def __init__(self, statement: sa.Select[Any]) -> None:
-        """`statement` names its values by bindparam; none of them needs conversion."""
+        """`statement` names its values by bindparam. None of them may need conversion."""
         self._statement = statement
         self._sql = ""
         self._parameter_names: list[str] = []
         self._column_converters: list[tuple[int, Callable[[Any], Any]]] = []  # of the columns that need conversion
 
     def fetch_all(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
-        """The rows, each a sequence of values as SQLAlchemy would give them."""
+        """Return the rows, each a sequence of values as SQLAlchemy would convert them."""
         if connection.dialect.name != "sqlite":
             return list(connection.execute(self._statement, values))
         if not self._sql:
             self._compile(connection.dialect)
         driver: Any = connection.connection.driver_connection
         try:
-            found = driver.execute(self._sql, [values[name] for name in self._parameter_names]).fetchall()
+            rows = driver.execute(self._sql, [values[name] for name in self._parameter_names]).fetchall()
         except sqlite3.Error as error:
             raise DBAPIError(self._sql, None, error) from error
-        return [self._convert_row(row) for row in found] if self._column_converters else found
+        return [self._convert_row(row) for row in rows] if self._column_converters else rows
 
     def _convert_row(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)
-        for column, read in self._column_converters:
-            values[column] = read(values[column])
+        for column, convert in self._column_converters:
+            values[column] = convert(values[column])
         return values
 
     def _compile(self, dialect: Dialect) -> None:
         compiled: Any = self._statement.compile(dialect=dialect)
         types = [column.type.dialect_impl(dialect) for column in self._statement.selected_columns]
-        readers = [kind.result_processor(dialect, None) for kind in types]
-        self._column_converters = [(column, read) for column, read in enumerate(readers) if read]
+        converters = [column_type.result_processor(dialect, None) for column_type in types]
+        self._column_converters = [(column, convert) for column, convert in enumerate(converters) if convert]
         self._parameter_names = list(compiled.positiontup)
         self._sql = str(compiled)
 
 
 def open_database(url: str) -> Database:
-    """The database at a SQLAlchemy URL; a SQLite file and its folder are made when missing. Raises Misuse for another."""
+    """Return the database at a SQLAlchemy URL. A missing SQLite file is created with its folder.
+
+    Raises OperatorError if the URL is malformed or of another engine.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -169,8 +182,8 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         return Database(_create_sqlite_engine(parsed))
     if parsed.get_backend_name() in ("postgresql", "postgres"):
-        patience = ReadTimeout()
-        return Database(_create_postgresql_engine(parsed, patience), patience)
+        read_timeout = ReadTimeout()
+        return Database(_create_postgresql_engine(parsed, read_timeout), read_timeout)
     raise OperatorError(f"database_url: {parsed.drivername} is not supported; use a file of sqlite, or postgresql")
 
 
@@ -202,28 +215,28 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _create_postgresql_engine(url: URL, patience: ReadTimeout) -> Engine:
-    from ccfs.db.pg_timeout import connect  # brings the driver, which SQLite needs not
+def _create_postgresql_engine(url: URL, read_timeout: ReadTimeout) -> Engine:
+    from ccfs.db.pg_timeout import connect  # imports the driver, which SQLite does not need
 
-    options = f"{_url_parameter(url, 'options')} -c timezone=UTC".strip()
-    lasting = {name: int(_url_parameter(url, name) or usual) for name, usual in _CONNECTION_DEFAULTS.items()}
+    options = f"{_get_url_parameter(url, 'options')} -c timezone=UTC".strip()
+    timeouts = {name: int(_get_url_parameter(url, name) or default) for name, default in _CONNECTION_DEFAULTS.items()}
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=16,
         max_overflow=48,
         pool_pre_ping=True,
-        connect_args={**lasting, "options": options},
+        connect_args={**timeouts, "options": options},
     )
-    event.listen(engine, "do_connect", lambda _dialect, _record, given, named: connect(patience, *given, **named))
+    event.listen(engine, "do_connect", lambda _dialect, _record, args, kwargs: connect(read_timeout, *args, **kwargs))
     event.listen(engine, "connect", _set_prepare_threshold)
     return engine
 
 
-def _url_parameter(url: URL, name: str) -> str:
-    """A parameter of the operator's own URL; empty where it has none."""
+def _get_url_parameter(url: URL, name: str) -> str:
+    """Return a parameter of the operator's URL; empty if the URL does not set it."""
     value = url.query.get(name, "")
     return value if isinstance(value, str) else value[-1]
 
 
 def _set_prepare_threshold(connection: Any, _record: ConnectionPoolEntry) -> None:
-    connection.prepare_threshold = 3  # hot questions are planned once per connection
+    connection.prepare_threshold = 3  # frequent queries are planned once per connection

@@ -1,4 +1,4 @@
-"""A small file of the data folder that is made once and then kept: a node's keys, its name. What it holds is not known here."""
+"""Small files of the data folder that are created once and then stay: a node's keys, its name."""
 
 import os
 import secrets
@@ -6,31 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def read_or_create(path: Path, first: Callable[[], str]) -> str:
-    """The file's text; made with a line of `first`, readable by its owner only, where it is missing."""
+def read_or_create(path: Path, generate: Callable[[], str]) -> str:
+    """Return the file's text. A missing file is created with the line of `generate`, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _create(path, first())
+        _create(path, generate())
     return path.read_text()
 
 
 def _create(path: Path, line: str) -> None:
-    """Two processes may start at once: the file appears whole, and the one that comes second keeps the first's.
+    """Create the file whole. If two processes start at once, the second keeps the file of the first.
 
-    It is on disk before anything depends on it: without its keys no secret opens.
+    The file is synced before anything depends on it: without its keys no secret can be decrypted.
     """
-    fresh = path.with_suffix(f".{secrets.token_hex(8)}")  # no process id: containers that share a folder share ids, too
-    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    temporary = path.with_suffix(f".{secrets.token_hex(8)}")  # no process id: containers that share a folder share ids
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(fresh, path)
+        os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        fresh.unlink()
+        temporary.unlink()
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -1,4 +1,4 @@
-"""A column that is compared, but not looked up by. Nothing else lives here."""
+"""A column that SQLite's planner compares without an index."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 
 class NoIndex(sa.ColumnElement[Any]):
-    """A column for which SQLite, which counts no rows, is not to choose an index; PostgreSQL sees the column."""
+    """A column for which SQLite, which has no row counts, must not choose an index. PostgreSQL gets the plain column."""
 
     inherit_cache = True
     _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012  as SQLAlchemy reads it
@@ -19,10 +19,10 @@ class NoIndex(sa.ColumnElement[Any]):
 
 
 @compiles(NoIndex)
-def _compile_plain(aside: NoIndex, compiler: Any, **how: Any) -> str:
-    return str(compiler.process(aside.column, **how))
+def _compile_plain(element: NoIndex, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
 
 
 @compiles(NoIndex, "sqlite")
-def _compile_for_sqlite(aside: NoIndex, compiler: Any, **how: Any) -> str:
-    return f"+{compiler.process(aside.column, **how)}"
+def _compile_for_sqlite(element: NoIndex, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.column, **options)}"

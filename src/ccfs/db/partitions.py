@@ -1,7 +1,7 @@
-"""The parts of tables that grow with every call: a month each, on PostgreSQL. SQLite has whole tables.
+"""Monthly partitions, on PostgreSQL, of the tables that grow with every call. SQLite has whole tables.
 
-A part is attached and detached in ways that neither readers nor writers wait for; so there is no default part, which would
-forbid it: who adds rows says their months first (`need`). Rows before 2000 and after 2099 share a part each.
+Partitions are attached and detached so that neither readers nor writers wait. That is impossible with a default partition,
+so writers must create partitions first (`ensure`). Rows before 2000 share one partition, and rows after 2099 another.
 """
 
 import re
@@ -16,36 +16,37 @@ from sqlalchemy.exc import OperationalError
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.blobs.orphan import BlobOwnerTable
 from ccfs.model.calls import partition_month
 
-AGE_COLUMN: Final = {  # monthly tables, and the instant in each that tells a row's age
+AGE_COLUMN: Final = {  # monthly tables, each with the instant by which its rows age
     schema.cdrs: "begin",
     schema.recordings: "call_begin",
     schema.agent_operations: "begin",
     schema.agent_skill_changes: "operate_time",
 }
-MONTHS_AHEAD = 2  # months after this one
+MONTHS_AHEAD = 2  # months after the current one
 DELETE_BATCH_ROWS = 5000  # rows deleted in one transaction
-_CREATE_LOCK_KEY = 0x63636D6F  # "ccmo": the advisory lock of who makes a part
-_DROP_LOCK_KEY = 0x63636667  # "ccfg": that of who lets months go
-_DETACH_LOCK_TIMEOUT = "5s"  # for transactions that began before a part goes; then it is tried again next time
+_CREATE_LOCK_KEY = 0x63636D6F  # "ccmo": the advisory lock for creating a partition
+_DROP_LOCK_KEY = 0x63636667  # "ccfg": the advisory lock for dropping months
+_DETACH_LOCK_TIMEOUT = "5s"  # how long to wait for transactions that use the partition; then the next run tries again
 _ATTACHED_PARTITIONS_SQL = sa.text("SELECT relname FROM pg_class WHERE relname = ANY(:names) AND relispartition")
 _PARTITIONS_SQL = sa.text(
-    "SELECT c.relname, COALESCE(i.inhdetachpending, false) AS is_leaving, i.inhrelid IS NULL AS is_gone"
+    "SELECT c.relname, COALESCE(i.inhdetachpending, false) AS is_detach_pending, i.inhrelid IS NULL AS is_detached"
     " FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
     " WHERE c.relkind = 'r' AND c.relname ~ :pattern AND pg_table_is_visible(c.oid) ORDER BY c.relname"
 )
-_ENQUEUE_ORPHANS_SQL = (  # the strays that all recordings of a part leave
+_TRANSACTION_ID_SQL = sa.text("SELECT pg_current_xact_id()::text")
+_ENQUEUE_ORPHANS_SQL = (  # the blobs of all recordings of a partition
     "INSERT INTO orphaned_blobs (location_id, key, owner_table, owner_row, lease, due_at)"
     " SELECT location_id, key, 'recordings', app || ' ' || file_name, '', CAST(:now AS timestamptz)"
 )
 
 
 def ensure(connection: Connection, table: sa.Table, months: Iterable[int]) -> None:
-    """Make the parts for these months that are not there, in the transaction that will fill them."""
-    names = {f"{table.name}_p{one}": one for one in set(months) if partition_month.has_own_partition(one)}
+    """Create the missing partitions of these months, in the transaction that will fill them."""
+    names = {f"{table.name}_p{month}": month for month in set(months) if partition_month.has_own_partition(month)}
     if connection.dialect.name != "postgresql" or not names:
         return
     missing = names.keys() - set(connection.execute(_ATTACHED_PARTITIONS_SQL, {"names": list(names)}).scalars())
@@ -56,19 +57,16 @@ def ensure(connection: Connection, table: sa.Table, months: Iterable[int]) -> No
         _create_partition(connection, table, name, names[name])
 
 
-def _create_partition(connection: Connection, table: sa.Table, name: str, number: int) -> None:
-    """One part; a detached one of that name, which is on its way out, gives the name up."""
-    gone = sa.text("SELECT to_regclass(:name)")
-    if connection.execute(gone, {"name": name}).scalar():
+def _create_partition(connection: Connection, table: sa.Table, name: str, month: int) -> None:
+    """Create one partition. A detached one of that name, which is still to be dropped, is renamed."""
+    detached = sa.text("SELECT to_regclass(:name)")
+    if connection.execute(detached, {"name": name}).scalar():
         _execute(connection, f"ALTER TABLE {name} RENAME TO {name}_x{connection.execute(_TRANSACTION_ID_SQL).scalar()}")
-    first, last = number, partition_month.add_months(number)
+    first, last = month, partition_month.add_months(month)
     if table is not schema.recordings:
-        first, last = (f"'{partition_month.month_start(one):%Y-%m-%d} 00:00+00'" for one in (first, last))  # type: ignore[assignment]
+        first, last = (f"'{partition_month.month_start(bound):%Y-%m-%d} 00:00+00'" for bound in (first, last))  # type: ignore[assignment]
     _execute(connection, f"CREATE TABLE {name} (LIKE {table.name} INCLUDING DEFAULTS)")
     _execute(connection, f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({last})")
-
-
-_TRANSACTION_ID_SQL = sa.text("SELECT pg_current_xact_id()::text")
 
 
 def _execute(connection: Connection, statement: str) -> None:
@@ -76,70 +74,71 @@ def _execute(connection: Connection, statement: str) -> None:
 
 
 def ensure_upcoming(database: Database, now: datetime) -> None:
-    """Make the parts of this month and of those to come: then a month's first rows wait for nothing."""
+    """Create the partitions of this month and the next ones, so that the first rows of a month need not wait."""
     months = [partition_month.add_months(partition_month.month_key(now), count) for count in range(MONTHS_AHEAD + 1)]
     with database.write_transaction() as connection:
         for table in AGE_COLUMN:
             ensure(connection, table, months)
 
 
-def drop_before(database: Database, table: sa.Table, first_kept: int, now: datetime) -> None:
-    """Let the table's rows go that are of earlier months; the bytes of recordings are strays then.
+def drop_before(database: Database, table: sa.Table, first_month: int, now: datetime) -> None:
+    """Delete the table's rows of months before `first_month`. The blobs of deleted recordings become orphans.
 
-    It may be cut short at any point, and goes on when it is called again. A month that somebody reads stays till then.
+    The work can be interrupted at any point; the next call continues. A month that a transaction reads is dropped later.
     """
     if database.is_sqlite:
-        _delete_rows(database, table, table.name, partition_month.month_start(first_kept), now)
+        _delete_rows(database, table, table.name, partition_month.month_start(first_month), now)
         return
     autocommit = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with autocommit as connection, _try_lock(connection) as is_mine:
-        if is_mine:
-            _detach_partitions(connection, table, first_kept)
+    with autocommit as connection, _try_lock(connection) as is_locked:
+        if is_locked:
+            _detach_partitions(connection, table, first_month)
             _drop_detached(database, connection, table, now)
-            _delete_rows(database, table, f"{table.name}_early", partition_month.month_start(first_kept), now)
+            _delete_rows(database, table, f"{table.name}_early", partition_month.month_start(first_month), now)
 
 
 @contextmanager
 def _try_lock(connection: Connection) -> Iterator[bool]:
-    """Whether no other node lets months go now."""
+    """Yield whether no other node is dropping months now."""
     key = {"key": _DROP_LOCK_KEY}
-    is_mine = bool(connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar())
+    is_locked = bool(connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar())
     try:
-        yield is_mine
+        yield is_locked
     finally:
-        if is_mine:
+        if is_locked:
             connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
 
 
-def _detach_partitions(connection: Connection, table: sa.Table, first_kept: int) -> None:
-    """Detach parts. Only then are they seen by nobody; one that was half detached by a process that died comes first."""
-    parts = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table.name}_p[0-9]{{6}}$"}).all()
+def _detach_partitions(connection: Connection, table: sa.Table, first_month: int) -> None:
+    """Detach old partitions, which hides their rows. A detach that a killed process left pending is finished first."""
+    partitions = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table.name}_p[0-9]{{6}}$"}).all()
     connection.execute(sa.text(f"SET lock_timeout = '{_DETACH_LOCK_TIMEOUT}'"))
     try:
-        for part in sorted(parts, key=lambda one: not one.is_leaving):
-            if part.is_leaving:
-                _execute(connection, f"ALTER TABLE {table.name} DETACH PARTITION {part.relname} FINALIZE")
-            elif not part.is_gone and int(part.relname[-6:]) < first_kept:
-                _execute(connection, f"ALTER TABLE {table.name} DETACH PARTITION {part.relname} CONCURRENTLY")
+        for partition in sorted(partitions, key=lambda row: not row.is_detach_pending):
+            if partition.is_detach_pending:
+                _execute(connection, f"ALTER TABLE {table.name} DETACH PARTITION {partition.relname} FINALIZE")
+            elif not partition.is_detached and int(partition.relname[-6:]) < first_month:
+                _execute(connection, f"ALTER TABLE {table.name} DETACH PARTITION {partition.relname} CONCURRENTLY")
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", "") != "55P03":  # lock_not_available: it is read just now
+        if getattr(error.orig, "sqlstate", "") != "55P03":  # lock_not_available: a transaction reads the partition
             raise
     finally:
         connection.execute(sa.text("RESET lock_timeout"))
 
 
 def _drop_detached(database: Database, connection: Connection, table: sa.Table, now: datetime) -> None:
-    """Drop what is detached; what it says of bytes stays."""
-    gone = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table.name}_p[0-9]{{6}}(_x[0-9]+)?$"}).all()
-    for name in (one.relname for one in gone if one.is_gone and re.fullmatch(r"[a-z0-9_]+", one.relname)):
-        with database.write_transaction() as writing:
+    """Drop the detached partitions, and enqueue the blobs that their rows reference."""
+    partitions = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table.name}_p[0-9]{{6}}(_x[0-9]+)?$"}).all()
+    names = [partition.relname for partition in partitions if partition.is_detached]
+    for name in (name for name in names if re.fullmatch(r"[a-z0-9_]+", name)):
+        with database.write_transaction() as writer:
             if table is schema.recordings:
-                writing.execute(sa.text(f"{_ENQUEUE_ORPHANS_SQL} FROM {name} ON CONFLICT DO NOTHING"), {"now": now})
-            _execute(writing, f"DROP TABLE {name}")
+                writer.execute(sa.text(f"{_ENQUEUE_ORPHANS_SQL} FROM {name} ON CONFLICT DO NOTHING"), {"now": now})
+            _execute(writer, f"DROP TABLE {name}")
 
 
 def _delete_rows(database: Database, table: sa.Table, name: str, before: datetime, now: datetime) -> None:
-    """Delete rows, some thousand in a transaction; each app's, for so the index has them."""
+    """Delete rows in batches, app by app, because the index begins with the app."""
     with database.read_transaction() as connection:
         apps = connection.execute(sa.select(schema.apps.c.id)).scalars().all()
     for app in apps:
@@ -148,28 +147,26 @@ def _delete_rows(database: Database, table: sa.Table, name: str, before: datetim
 
 
 def _delete_batch(database: Database, table: sa.Table, name: str, app: int, before: datetime, now: datetime) -> int:
-    row = "rowid" if database.is_sqlite else "ctid"
-    moment = sa.column(AGE_COLUMN[table], schema.Instant)
-    old: sa.Select[Any] = (
-        sa.select(sa.column(row)).select_from(sa.table(name)).where(sa.column("app") == app, moment < before)
-    )
-    part = sa.table(name, *(sa.column(one.name, one.type) for one in table.columns))
-    delete = sa.delete(part).where(sa.column(row).in_(old.limit(DELETE_BATCH_ROWS)))
+    row_id: sa.ColumnElement[Any] = sa.column("rowid" if database.is_sqlite else "ctid")
+    instant = sa.column(AGE_COLUMN[table], schema.Instant)
+    old: sa.Select[Any] = sa.select(row_id).select_from(sa.table(name)).where(sa.column("app") == app, instant < before)
+    partition = sa.table(name, *(sa.column(column.name, column.type) for column in table.columns))
+    delete = sa.delete(partition).where(row_id.in_(old.limit(DELETE_BATCH_ROWS)))
     with database.write_transaction() as connection:
         if table is not schema.recordings:
             return connection.execute(delete).rowcount
-        named = connection.execute(delete.returning(part.c.location_id, part.c.key, part.c.app, part.c.file_name)).all()
-        strays = [
+        blobs = delete.returning(partition.c.location_id, partition.c.key, partition.c.app, partition.c.file_name)
+        orphans = [
             {
-                "location_id": at,
+                "location_id": location_id,
                 "key": key,
                 "owner_table": BlobOwnerTable.RECORDINGS,
-                "owner_row": f"{app} {name}",
+                "owner_row": f"{owner} {file_name}",
                 "lease": "",
                 "due_at": now,
             }
-            for at, key, app, name in named
+            for location_id, key, owner, file_name in connection.execute(blobs).all()
         ]
-        if strays:
-            connection.execute(insert_or_ignore(connection, schema.orphaned_blobs), strays)
-        return len(named)
+        if orphans:
+            connection.execute(insert_or_ignore(connection, schema.orphaned_blobs), orphans)
+        return len(orphans)

@@ -1,6 +1,6 @@
-"""PostgreSQL connections that do not wait for ever: one on which nothing is heard for too long is closed. No question here.
+"""PostgreSQL connections with a read timeout: a connection on which the server stays silent for too long is closed.
 
-A line that is cut without a word, or a server that stands still, would hold a thread until the kernel gives up, or for good.
+A dropped network path or a frozen server would otherwise block a thread until the kernel gives up, or for good.
 """
 
 import time
@@ -9,32 +9,32 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 
-from ccfs.db.pg_timeout_connection import ReadTimeout
+from ccfs.db.engine import ReadTimeout
 
 T = TypeVar("T")
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """A connection of the driver with such a patience for each thing that it waits for."""
+    """A connection of the driver that applies the read timeout to each of its waits."""
 
     read_timeout = ReadTimeout()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As the driver waits; raises OperationalError, and is closed, once that took too long."""
-        limit = self.read_timeout.seconds
-        if timeout is not None or limit is None:
+        """Wait as the driver does. On a timeout, close the connection and raise OperationalError."""
+        read_timeout = self.read_timeout.seconds
+        if timeout is not None or read_timeout is None:
             return super().wait(gen, interval, timeout)
-        until = time.monotonic() + limit
+        deadline = time.monotonic() + read_timeout
         try:
-            return super().wait(gen, interval, limit)
+            return super().wait(gen, interval, read_timeout)
         except psycopg.OperationalError:
-            if time.monotonic() >= until:  # nobody knows what it would say later: it is of no use any more
+            if time.monotonic() >= deadline:  # a late reply would be read as the reply to the next query
                 self.close()
             raise
 
 
-def connect(patience: ReadTimeout, *arguments: Any, **parameters: Any) -> TimeoutConnection:
-    """A new connection, with the arguments of the driver's connect."""
-    found = TimeoutConnection.connect(*arguments, **parameters)
-    found.read_timeout = patience
-    return found
+def connect(read_timeout: ReadTimeout, *arguments: Any, **parameters: Any) -> TimeoutConnection:
+    """Return a new connection. The arguments are those of the driver's connect."""
+    connection = TimeoutConnection.connect(*arguments, **parameters)
+    connection.read_timeout = read_timeout
+    return connection

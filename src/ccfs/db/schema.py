@@ -1,7 +1,7 @@
-"""Every table, and nothing else. Instants are UTC. `app` is apps.id: the first column of every index that a tenant asks.
+"""All tables. Instants are UTC. `app` is apps.id, the first column of every index for queries of one app.
 
-Tables that grow with every call are parted by month on PostgreSQL (store/months.py): their key holds what they are parted by.
-A change here needs a migration in migrations/versions; a test holds the two against each other.
+Tables that grow with every call are partitioned by month on PostgreSQL (partitions.py), so their primary key contains the
+partition key. A change here needs a migration in migrations/versions; a test compares the two.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -29,29 +29,29 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """The column's type on each database."""
+        """Return the column's type on each engine."""
         return dialect.type_descriptor(sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """To the database; a naive one is refused on both."""
+        """Convert a value for the database. Raises ValueError if it is naive, on both engines."""
         if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value} names no instant: it has no zone")
+            raise ValueError(f"{value} is not an instant: it has no zone")
         if value is None or dialect.name == "postgresql":
             return value
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """From the database, always in UTC."""
+        """Convert a value from the database, always to UTC."""
         if value is None:
             return None
         return value.astimezone(UTC) if isinstance(value, datetime) else _EPOCH + value * _MICROSECOND
 
 
-BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER key
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite generates ids only for an INTEGER key
 
 
 def _partition_by_month(table: sa.Table) -> sa.Table:
-    """Make the two parts that every monthly table has from the start when the table itself is made."""
+    """Create the two edge partitions together with the table."""
     for statement in build_edge_partitions(table.name):
         ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]
         sa.event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
@@ -59,10 +59,10 @@ def _partition_by_month(table: sa.Table) -> sa.Table:
 
 
 def build_edge_partitions(name: str) -> tuple[str, str]:
-    """PostgreSQL's statements for the parts of rows before 2000 and after 2099, which no month's own part holds."""
+    """Return PostgreSQL's statements for the partitions of rows before 2000 and after 2099, outside the monthly ones."""
     first, last = ("200001", "210001") if name == "recordings" else ("'2000-01-01 00:00+00'", "'2100-01-01 00:00+00'")
-    part = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
-    return part.format(name, "early", "MINVALUE", first), part.format(name, "late", last, "MAXVALUE")
+    create = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
+    return create.format(name, "early", "MINVALUE", first), create.format(name, "late", last, "MAXVALUE")
 
 
 def _app() -> sa.Column[int]:
@@ -176,7 +176,7 @@ locations = sa.Table(
     _flag("is_draining"),
     _instant("created_at"),
 )
-orphaned_blobs = sa.Table(  # bytes that perhaps no row names: copies under way, and what a move or a row left behind
+orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, and what a move or a deleted row left
     "orphaned_blobs",
     METADATA,
     _text("location_id"),
@@ -199,7 +199,7 @@ recordings = sa.Table(
     "recordings",
     METADATA,
     _app(),
-    _number("month"),  # that file_name tells (model/month.py)
+    _number("month"),  # from the date in file_name (model/calls/partition_month.py)
     _text("account_id"),
     _text("cc_id"),
     _text("vdn_id"),
@@ -264,8 +264,8 @@ cdrs = sa.Table(
     _text("switch_leg_id"),
     _text("leg_order"),
     _text("source_key"),
-    _number("talk_seconds"),  # of call_begin to call_end: people search and sort by it
-    _number("direction"),  # of call_type, by model/call.py: 0 inbound, 1 outbound, 2 internal
+    _number("talk_seconds"),  # from call_begin to call_end, for searching and sorting
+    _number("direction"),  # from call_type (model/calls/call.py): 0 inbound, 1 outbound, 2 internal
     sa.PrimaryKeyConstraint("app", "begin", "account_id", "source_key"),
     sa.Index(None, "app", "call_id"),
     sa.Index("ix_cdrs_search_begin", "app", "account_id", "begin", "talk_seconds"),
@@ -273,39 +273,37 @@ cdrs = sa.Table(
     sa.Index("ix_cdrs_search_talk", "app", "account_id", "talk_seconds", "begin", "direction"),
     postgresql_partition_by="RANGE (begin)",
 )
-for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # what the console's search looks up
+for _name in ("caller_no", "callee_no", "agent_id", "current_skill_id"):  # for the search of the console
     _is_not_empty = cdrs.c[_name] != sa.literal_column("''")
     _columns = (cdrs.c.app, cdrs.c.account_id, cdrs.c[_name], cdrs.c.begin, cdrs.c.talk_seconds, cdrs.c.direction)
     sa.Index(f"ix_cdrs_search_{_name}", *_columns, sqlite_where=_is_not_empty, postgresql_where=_is_not_empty)
 _partition_by_month(cdrs)
-_other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # a call's own id is found by call_id
+_other_leg = cdrs.c.switch_leg_id != cdrs.c.switch_call_id  # the call's own id is found by call_id
 sa.Index(
     "ix_cdrs_app_other_leg", cdrs.c.app, cdrs.c.switch_leg_id, sqlite_where=_other_leg, postgresql_where=_other_leg
 )
-call_statistics = sa.Table(  # how an account's calls of a quarter of an hour went, for pictures (store/call_counts.py)
+call_statistics = sa.Table(  # statistics of an account's calls of 15 minutes (tenant/call_statistics.py)
     "call_statistics",
     METADATA,
     _app(),
     _text("account_id"),
     _instant("begin"),
-    sa.Column("version", sa.BigInteger, nullable=False),  # grows with each change of the rows
-    sa.Column("counted_version", sa.BigInteger, nullable=False),  # what `told` was when they were counted
+    sa.Column("version", sa.BigInteger, nullable=False),  # incremented by every change of the CDRs
+    sa.Column("counted_version", sa.BigInteger, nullable=False),  # `version` at the last count
     _text("statistics"),
     sa.PrimaryKeyConstraint("app", "account_id", "begin"),
 )
 _is_stale = call_statistics.c.version != call_statistics.c.counted_version
 sa.Index("ix_call_statistics_old", call_statistics.c.begin, sqlite_where=_is_stale, postgresql_where=_is_stale)
-storage_statistics = (
-    sa.Table(  # what came to a location in a month and is there still, for pictures (store/kept_sizes.py)
-        "storage_statistics",
-        METADATA,
-        _text("location_id"),
-        _number("month"),
-        sa.Column("files", sa.BigInteger, nullable=False),
-        sa.Column("size", sa.BigInteger, nullable=False),
-        _instant("counted_at"),
-        sa.PrimaryKeyConstraint("location_id", "month"),
-    )
+storage_statistics = sa.Table(  # recordings of a month that a location still has (system/storage_statistics.py)
+    "storage_statistics",
+    METADATA,
+    _text("location_id"),
+    _number("month"),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _instant("counted_at"),
+    sa.PrimaryKeyConstraint("location_id", "month"),
 )
 agent_operations = sa.Table(
     "agent_operations",
@@ -577,7 +575,7 @@ users = sa.Table(
     sa.Column("totp_step", sa.BigInteger, nullable=False),
     _instant("created_at"),
     _instant("disabled_at", required=False),
-    sa.Column("subject", sa.Text, unique=True),  # who this is to the sign-in service: its issuer and "sub"
+    sa.Column("subject", sa.Text, unique=True),  # of the OIDC provider: its issuer and "sub"
 )
 user_roles = sa.Table(
     "user_roles",
@@ -630,8 +628,10 @@ annotations = sa.Table(
     sa.Column("id", BigId, primary_key=True),
     _app(),
     _text("account_id"),
-    _text("recording"),  # its file_name; both tables have no foreign key, which would hold a month's part fast
-    _number("month"),  # the recording's
+    _text(
+        "recording"
+    ),  # its file_name; no foreign key here or in waveforms: it would keep a partition from being dropped
+    _number("month"),  # of the recording
     _number("offset_ms"),
     _text("text"),
     _text("author"),

@@ -63,7 +63,7 @@ def build_oidc_config(settings: Settings) -> oidc_config.OidcConfig | None:
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret,
         scopes=settings.oidc_scopes,
-        redirect_uri=f"{home}/oidc/back",
+        redirect_uri=f"{home}/oidc/callback",
         post_logout_redirect_uri=f"{home}/login",
         ca_file=settings.oidc_ca_file,
     )

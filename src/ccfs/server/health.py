@@ -9,8 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
-from ccfs.db.system import nodes
-from ccfs.db.tenant import ingest_state
+from ccfs.db.system import ingest_totals, nodes
 from ccfs.model.bulk.bulk_download import BulkDownloadState as SelectionState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
@@ -44,7 +43,7 @@ async def get_metrics(here: WebContext, _request: Request) -> Response:
 
 
 async def _update_gauges(here: WebContext, now: datetime) -> None:
-    state = await here.query(ingest_state.count_totals)
+    state = await here.query(ingest_totals.count_totals)
     here.metrics.rejected_lines.set(state.rejected)
     here.metrics.expected_recordings.labels(state="waiting").set(state.expected)
     here.metrics.expected_recordings.labels(state="missing").set(state.missing)

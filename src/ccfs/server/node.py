@@ -10,7 +10,7 @@ from pathlib import Path
 from ccfs import __version__
 from ccfs.blobs import peer
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import Location, LocationUnreachable
+from ccfs.blobs.interface import Location
 from ccfs.blobs.registry import Locations, PrimaryLocation
 from ccfs.blobs.replicas import Replicas
 from ccfs.blobs.s3 import S3Location
@@ -20,6 +20,7 @@ from ccfs.db.instance_file import read_or_create
 from ccfs.db.migrations.runner import get_head_revision, upgrade
 from ccfs.db.system import locations, nodes
 from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
@@ -45,7 +46,7 @@ class Node:
     def database(self) -> Database:
         """The database, at this release's schema."""
         database = open_database(self.settings.effective_database_url)
-        upgrade(database, patience=self.liveness_timeout)
+        upgrade(database, liveness_timeout=self.liveness_timeout)
         return database
 
     @cached_property

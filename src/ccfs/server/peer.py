@@ -2,9 +2,10 @@
 
 import asyncio
 
-from ccfs.blobs.interface import BlobNotFound, InvalidKey, check_key
+from ccfs.blobs.interface import check_key
 from ccfs.blobs.peer import PATH_PREFIX, STATUS_BLOB_NOT_FOUND
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound, InvalidKey
 from ccfs.model.blobs.peer_token import verify_peer_request
 from ccfs.model.errors import FileUnavailable, Unauthorised
 from ccfs.protocol import responses

@@ -41,7 +41,7 @@ class SenderDirectory:
     """Apps as senders of callbacks, from a tenant snapshot that is never cached: a prefix bound now is valid at once."""
 
     def __init__(self, node: Node) -> None:
-        self._tenants = TenantCache(node.database, node.secret_box, patience=0, by_one_thread=True)
+        self._tenants = TenantCache(node.database, node.secret_box, max_age_seconds=0, autocommit=True)
         self._snapshot = TenantSnapshot()
 
     def refresh(self) -> None:

@@ -19,20 +19,20 @@ FOREIGN_ORIGIN = "http://evil.example"
 )
 def test_another_page_s_form_changes_nothing(signed_in: SignIn, origin: str | None) -> None:
     olga = signed_in("olga")
-    reply = olga.post("/console/people/add", origin=origin, name="mallory", role="operator", csrf=olga.csrf)
+    reply = olga.post("/console/users/add", origin=origin, name="mallory", role="operator", csrf=olga.csrf)
     assert reply.status == 403
-    assert "mallory" not in olga.get_text("/console/people")
+    assert "mallory" not in olga.get_text("/console/users")
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "0" * 64, "é"])
 def test_a_form_without_the_session_s_token_changes_nothing(signed_in: SignIn, csrf: str) -> None:
-    assert signed_in("olga").post("/console/people/add", name="mallory", role="operator", csrf=csrf).status == 403
+    assert signed_in("olga").post("/console/users/add", name="mallory", role="operator", csrf=csrf).status == 403
 
 
 def test_the_token_of_somebody_else_s_session_is_none(signed_in: SignIn) -> None:
     assert (
         signed_in("olga")
-        .post("/console/people/add", name="mallory", role="operator", csrf=signed_in("lucy").csrf)
+        .post("/console/users/add", name="mallory", role="operator", csrf=signed_in("lucy").csrf)
         .status
         == 403
     )
@@ -45,14 +45,14 @@ def test_signing_in_from_another_page_does_not_work_either(anonymous: ConsoleCli
 
 
 def test_changes_are_not_made_by_links(signed_in: SignIn) -> None:
-    assert signed_in("olga").get("/console/people/add?name=eve&role=operator").status == 404
+    assert signed_in("olga").get("/console/users/add?name=eve&role=operator").status == 404
     assert signed_in("olga").get("/console/logout").status == 404
-    assert signed_in("olga").get("/console/me").status == 200
+    assert signed_in("olga").get("/console/account").status == 200
 
 
 def test_a_form_that_is_too_large_is_refused(signed_in: SignIn) -> None:
-    assert signed_in("olga").post("/console/people/add", name="x" * 70_000).status == 400
-    assert signed_in("olga").post("/console/people/add", **{f"f{number}": "x" for number in range(200)}).status == 400
+    assert signed_in("olga").post("/console/users/add", name="x" * 70_000).status == 400
+    assert signed_in("olga").post("/console/users/add", **{f"f{number}": "x" for number in range(200)}).status == 400
 
 
 def test_a_key_is_made_shown_once_used_and_revoked(signed_in: SignIn, call_centre: CallCentreData) -> None:
@@ -82,26 +82,26 @@ def test_an_account_is_added_or_it_is_said_why_not(signed_in: SignIn, call_centr
 def test_a_person_is_added_given_roles_and_disabled(signed_in: SignIn, call_centre: CallCentreData) -> None:
     olga = signed_in("olga")
     where = f"{call_centre.acme.ak}/acme-account"
-    assert olga.post("/console/people/add", name="Paula", role="listener", where="").status == 400
-    page = olga.post("/console/people/add", name="Paula", role="listener", where=where)
-    link = re.search(r"/console/start\?link=([\w-]+)", page.body.decode())
+    assert olga.post("/console/users/add", name="Paula", role="listener", scope="").status == 400
+    page = olga.post("/console/users/add", name="Paula", role="listener", scope=where)
+    link = re.search(r"/console/setup\?link=([\w-]+)", page.body.decode())
     assert link
     paula = ConsoleClient(server=olga.server)
-    assert paula.post("/console/start", link=link[1], password=PASSWORD, again=PASSWORD).status == 303
+    assert paula.post("/console/setup", link=link[1], password=PASSWORD, repeat=PASSWORD).status == 303
     assert paula.get("/console/calls").status == 200
-    assert olga.post("/console/people/take", user="paula", grant="0").status == 303
+    assert olga.post("/console/users/revoke", user="paula", grant="0").status == 303
     assert paula.get("/console/calls").status == 404
-    assert olga.post("/console/people/give", user="paula", role="auditor", where="").status == 303
+    assert olga.post("/console/users/grant", user="paula", role="auditor", scope="").status == 303
     assert paula.get("/console/audit").status == 200
-    assert olga.post("/console/people/disable", user="paula").status == 303
+    assert olga.post("/console/users/disable", user="paula").status == 303
     assert paula.get("/console/audit").status == 303
 
 
 def test_somebody_stays_operator(signed_in: SignIn) -> None:
     olga = signed_in("olga")
-    assert olga.post("/console/people/take", user="olga", grant="0").status == 400
-    assert olga.post("/console/people/disable", user="olga").status == 400
-    assert olga.get("/console/people").status == 200
+    assert olga.post("/console/users/revoke", user="olga", grant="0").status == 400
+    assert olga.post("/console/users/disable", user="olga").status == 400
+    assert olga.get("/console/users").status == 200
 
 
 def test_what_was_done_is_in_the_log_with_who_and_from_where(
@@ -110,22 +110,22 @@ def test_what_was_done_is_in_the_log_with_who_and_from_where(
     lucy, audrey = signed_in("lucy"), signed_in("audrey")
     anonymous.sign_in("=cmd|'/c calc'!A1", "a wrong password")
     played = f"lucy Played a recording {call_centre.first_recording.file_name}"
-    before = audrey.get_text("/console/audit?who=lucy").count(played)
-    lucy.get(f"/console/call?in={call_centre.account_param}&id=1700000000-1")
-    lucy.get(f"/console/audio?in={call_centre.account_param}&name={call_centre.first_recording.file_name}")
+    before = audrey.get_text("/console/audit?actor=lucy").count(played)
+    lucy.get(f"/console/call?account={call_centre.account_param}&id=1700000000-1")
+    lucy.get(f"/console/audio?account={call_centre.account_param}&name={call_centre.first_recording.file_name}")
     lucy.get(
-        f"/console/audio?in={call_centre.account_param}&name={call_centre.first_recording.file_name}",
+        f"/console/audio?account={call_centre.account_param}&name={call_centre.first_recording.file_name}",
         range="bytes=100-",
     )
-    text = audrey.get_text("/console/audit?who=lucy")
+    text = audrey.get_text("/console/audit?actor=lucy")
     assert "lucy Looked at a call 1700000000-1 acme · acme-account 127.0.0.1" in text
     assert text.count(played) == before + 1
     assert "Signed in" in text
     reply = audrey.get("/console/audit/csv")
-    assert reply.headers["content-disposition"].startswith('attachment; filename="ccfs-log-')
+    assert reply.headers["content-disposition"].startswith('attachment; filename="ccfs-audit-log-')
     found = list(csv.DictReader(io.StringIO(reply.body.decode())))
-    assert "'=cmd|'/c calc'!a1" in {row["what"] for row in found if row["action"] == "sign_in_failed"}
-    assert all(not row["what"].startswith(("=", "+", "@")) for row in found)
+    assert "'=cmd|'/c calc'!a1" in {row["target"] for row in found if row["action"] == "login_failed"}
+    assert all(not row["target"].startswith(("=", "+", "@")) for row in found)
     assert PASSWORD not in reply.body.decode()
 
 
@@ -133,9 +133,9 @@ def test_an_auditor_of_one_app_reads_of_that_app_only(signed_in: SignIn, call_ce
     olga, basil = signed_in("olga"), signed_in("basil")
     basil.get("/console/calls")
     signed_in("lucy").get("/console/calls")
-    olga.post("/console/people/give", user="nick", role="auditor", where=call_centre.bolt.ak)
+    olga.post("/console/users/grant", user="nick", role="auditor", scope=call_centre.bolt.ak)
     text = signed_in("nick").get_text("/console/audit")
-    olga.post("/console/people/take", user="nick", grant="0")
+    olga.post("/console/users/revoke", user="nick", grant="0")
     assert "bolt-account" in text
     assert "acme" not in text
 
@@ -145,7 +145,7 @@ def test_the_language_is_the_browser_s_until_one_is_chosen(anonymous: ConsoleCli
         ConsoleClient(server=anonymous.server, language="zh-CN,zh;q=0.9,en;q=0.8").get("/console/login")
     )
     assert "Sign in" in anonymous.get_text("/console/login")
-    reply = anonymous.post("/console/language", language="zh", back="https://evil.example/")
+    reply = anonymous.post("/console/language", language="zh", next="https://evil.example/")
     assert reply.headers["location"] == "/console/calls"
     assert "登录" in anonymous.get_text("/console/login")
     assert anonymous.post("/console/language", language="xx").status == 404

@@ -23,7 +23,7 @@ def other_nodes(console_server: CcfsServer) -> None:
 
 
 def test_an_operator_sees_nodes_and_locations(signed_in: SignIn, other_nodes: None) -> None:
-    text = signed_in("olga").get_text("/console/places")
+    text = signed_in("olga").get_text("/console/cluster")
     assert "dead-node dead" in text
     assert "live-node active 0:0" in text
     assert "77 ready disk /mnt/more" in text
@@ -33,11 +33,11 @@ def test_an_operator_sees_nodes_and_locations(signed_in: SignIn, other_nodes: No
 def test_a_location_is_drained_and_resumed_but_not_the_one_that_takes_new_bytes(
     signed_in: SignIn, other_nodes: None
 ) -> None:
-    olga, path = signed_in("olga"), "/console/places/location"
+    olga, path = signed_in("olga"), "/console/cluster/location"
     assert olga.post(path, location="77", state="draining").status == 303
-    assert "77 draining disk" in olga.get_text("/console/places")
+    assert "77 draining disk" in olga.get_text("/console/cluster")
     assert olga.post(path, location="77", state="active").status == 303
-    assert "77 ready disk" in olga.get_text("/console/places")
+    assert "77 ready disk" in olga.get_text("/console/cluster")
     assert olga.post(path, location="0", state="draining").status == 400
     assert olga.post(path, location="78", state="draining").status == 404
     assert olga.post(path, location="77", state="gone").status == 404
@@ -47,7 +47,7 @@ def test_a_location_is_drained_and_resumed_but_not_the_one_that_takes_new_bytes(
 def test_a_node_is_drained_and_resumed_but_not_the_last_that_works(
     signed_in: SignIn, console_server: CcfsServer, other_nodes: None
 ) -> None:
-    olga, path = signed_in("olga"), "/console/places/node"
+    olga, path = signed_in("olga"), "/console/cluster/node"
     names = _list_node_ids(console_server) - {"dead-node", "live-node"}
     for name in names:  # of this server itself
         assert olga.post(path, node=name, state="draining").status == 303
@@ -55,7 +55,7 @@ def test_a_node_is_drained_and_resumed_but_not_the_last_that_works(
     for name in names:
         assert olga.post(path, node=name, state="active").status == 303
     assert olga.post(path, node="live-node", state="draining").status == 303
-    assert "live-node draining" in olga.get_text("/console/places")
+    assert "live-node draining" in olga.get_text("/console/cluster")
     assert olga.post(path, node="live-node", state="active").status == 303
     assert olga.post(path, node="no-node", state="draining").status == 404
     assert "Let a node work again live-node" in olga.get_text("/console/audit")

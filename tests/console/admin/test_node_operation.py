@@ -72,16 +72,16 @@ def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
     emil, app = signed_in("emil"), call_centre.acme.ak
     assert f"{DEAD_RECEIVER} 0 0 5" in emil.get_text(build_path("callbacks", app=app))
     assert "4 callbacks that were given up" in emil.get_text(
-        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)
+        build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER)
     )
     assert "2 callbacks" in emil.get_text(
-        build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
+        build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
     )
     assert set(_read_states(console_server).values()) == {"dead"}  # asking changes nothing
-    reply = emil.post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
+    reply = emil.post("/console/callbacks/retry", app=app, receiver=DEAD_RECEIVER, prefix=f"{DEAD_RECEIVER}/a/")
     assert "2 callbacks are due again" in emil.get_text(reply.headers["location"])
     assert {url for url, state in _read_states(console_server).items() if state != "dead"} == {"a/1", "a/2"}
-    emil.post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER, prefix="")
+    emil.post("/console/callbacks/retry", app=app, receiver=DEAD_RECEIVER, prefix="")
     assert {url for url, state in _read_states(console_server).items() if state == "dead"} == {"gone"}
     assert f"Sent all callbacks of a receiver again {DEAD_RECEIVER}/a/ acme" in signed_in("olga").get_text(
         "/console/audit"
@@ -93,10 +93,10 @@ def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
 ) -> None:
     for name, app in (("lucy", call_centre.acme.ak), ("basil", call_centre.acme.ak), ("emil", call_centre.bolt.ak)):
         assert signed_in(name).get(build_path("callbacks", app=app)).status == 404
-        assert signed_in(name).get(build_path("callbacks/again", app=app, receiver=DEAD_RECEIVER)).status == 404
-        assert signed_in(name).post("/console/callbacks/again", app=app, receiver=DEAD_RECEIVER).status == 404
+        assert signed_in(name).get(build_path("callbacks/retry", app=app, receiver=DEAD_RECEIVER)).status == 404
+        assert signed_in(name).post("/console/callbacks/retry", app=app, receiver=DEAD_RECEIVER).status == 404
     assert (
-        signed_in("emil").post("/console/callbacks/again", app=call_centre.acme.ak, receiver="http://other:80").status
+        signed_in("emil").post("/console/callbacks/retry", app=call_centre.acme.ak, receiver="http://other:80").status
         == 404
     )
     assert set(_read_states(console_server).values()) == {"dead"}
@@ -111,17 +111,17 @@ def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(
     old = re.findall(r'id="sk">([\w-]{43})<', page)[0]
     new = re.findall(r'id="sk">([\w-]{43})<', olga.post("/console/apps/key", app=ak).body.decode())[0]
     page = olga.get("/console/apps").body.decode()
-    than = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="than" value="(\d+)"', page)
-    assert len(than) == 1
+    key_id = re.findall(rf'name="app" value="{ak}"><input type="hidden" name="older_than" value="(\d+)"', page)
+    assert len(key_id) == 1
 
     def works(sk: str) -> bool:
         caller = ApiClient(server=olga.server, ak=ak, sk=sk)
         return caller.request("requestPlayVoice", {"fileName": "/x.wav"}).status != 401
 
     assert (works(old), works(new)) == (True, True)
-    assert olga.post("/console/apps/retire", app=ak, than=than[0]).status == 400
-    assert olga.post("/console/apps/retire", app=ak, than="999999", sure="yes").status == 404
-    assert olga.post("/console/apps/retire", app=ak, than=than[0], sure="yes").status == 303
+    assert olga.post("/console/apps/revoke-older", app=ak, older_than=key_id[0]).status == 400
+    assert olga.post("/console/apps/revoke-older", app=ak, older_than="999999", confirmed="yes").status == 404
+    assert olga.post("/console/apps/revoke-older", app=ak, older_than=key_id[0], confirmed="yes").status == 303
     assert (works(old), works(new)) == (False, True)
     assert new not in olga.get("/console/apps").body.decode()
     assert f"Revoked a key {ak}" in olga.get_text("/console/audit")
@@ -136,7 +136,7 @@ def upload_certificate(visitor: ConsoleClient, name: str, data: bytes, csrf: str
     file = b'Content-Disposition: form-data; name="file"; filename="a.pem"\r\nContent-Type: x\r\n\r\n'
     body = b"".join(b"--x0x\r\n" + part + b"\r\n" for part in [*parts, file + data]) + b"--x0x--\r\n"
     headers = {"content-type": "multipart/form-data; boundary=x0x", "origin": f"http://{visitor.server.host}"}
-    return visitor._send("POST", "/console/node/trust", headers, body)
+    return visitor._send("POST", "/console/settings/certificates/add", headers, body)
 
 
 def test_certificates_come_and_go(signed_in: SignIn) -> None:
@@ -144,12 +144,12 @@ def test_certificates_come_and_go(signed_in: SignIn) -> None:
     one, other = create_identity("one.example"), create_identity("other.example", ends=timedelta(days=9))
     assert upload_certificate(olga, "pem", one.pem).status == 303
     assert upload_certificate(olga, "der", other.der).status == 303
-    text = olga.get_text("/console/node")
+    text = olga.get_text("/console/settings")
     assert "CN=one.example" in text
     assert re.search(r"der CN=other.example [\d-]+ [\d:]+ in 8 days", text)
-    assert olga.post("/console/node/distrust", name="pem").status == 303
-    assert olga.post("/console/node/distrust", name="pem").status == 404
-    assert "CN=one.example" not in olga.get_text("/console/node")
+    assert olga.post("/console/settings/certificates/remove", name="pem").status == 303
+    assert olga.post("/console/settings/certificates/remove", name="pem").status == 404
+    assert "CN=one.example" not in olga.get_text("/console/settings")
     log = olga.get_text("/console/audit")
     assert "Trusted a certificate pem" in log
     assert "Trusted a certificate no longer pem" in log
@@ -171,13 +171,13 @@ def test_what_is_no_certificate_is_refused_with_the_reason(signed_in: SignIn, wh
     reply = upload_certificate(olga, "" if what == "nameless" else what, data)
     assert reply.status == 400
     assert b'class="problem"' in reply.body
-    assert f">{what}<" not in olga.get("/console/node").body.decode() or what == "taken"
+    assert f">{what}<" not in olga.get("/console/settings").body.decode() or what == "taken"
 
 
 def test_certificates_are_the_operator_s_and_come_by_our_own_form_only(signed_in: SignIn) -> None:
     pem = create_identity("evil.example").pem
     for name in ("lucy", "anna", "audrey"):
         assert upload_certificate(signed_in(name), "evil", pem).status == 404
-        assert signed_in(name).post("/console/node/distrust", name="x").status == 404
+        assert signed_in(name).post("/console/settings/certificates/remove", name="x").status == 404
     assert upload_certificate(signed_in("olga"), "evil", pem, csrf="x").status == 403
-    assert "evil" not in signed_in("olga").get_text("/console/node")
+    assert "evil" not in signed_in("olga").get_text("/console/settings")

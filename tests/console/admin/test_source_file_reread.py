@@ -53,7 +53,7 @@ class SwitchFiles:
 
     def request_reread(self, file: Path | str) -> int:
         """Ask for a file by the form; the status."""
-        return self.olga.post(f"{INGEST_PAGE}/again", app=self.app, file=str(file)).status
+        return self.olga.post(f"{INGEST_PAGE}/reread", app=self.app, file=str(file)).status
 
     @property
     def ingest_page(self) -> str:
@@ -71,7 +71,7 @@ def switch_files(
 ) -> Iterator[SwitchFiles]:
     yield SwitchFiles(console_server, call_centre, signed_in("olga"), tmp_path)
     with console_server.node.database.write_transaction() as connection:
-        for table in ("source_cursors", "source_files", "refusals"):
+        for table in ("source_cursors", "source_files", "ingest_errors"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
         connection.exec_driver_sql(
             f"DELETE FROM cdrs WHERE app = {call_centre.bolt.id} AND caller_no IN ('0123', '600')"
@@ -216,6 +216,6 @@ def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchF
 
 
 def test_only_what_was_read_can_be_read_again(signed_in: SignIn, call_centre: CallCentreData) -> None:
-    assert signed_in("olga").post(f"{INGEST_PAGE}/again", app=call_centre.bolt.ak, file="/etc/passwd").status == 400
+    assert signed_in("olga").post(f"{INGEST_PAGE}/reread", app=call_centre.bolt.ak, file="/etc/passwd").status == 400
     for name in ("anna", "lucy"):
-        assert signed_in(name).post(f"{INGEST_PAGE}/again", app=call_centre.acme.ak, file="x").status == 404
+        assert signed_in(name).post(f"{INGEST_PAGE}/reread", app=call_centre.acme.ak, file="x").status == 404

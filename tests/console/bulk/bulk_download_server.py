@@ -87,7 +87,7 @@ def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000) -> Iter
 
 def request_bulk_download(visitor: ConsoleClient, place: str, **form: str) -> str:
     """Ask for a selection; the query of its page."""
-    reply = visitor.post("/console/takes", **{"in": place, **form})
+    reply = visitor.post("/console/bulk-downloads", **{"account": place, **form})
     assert reply.status == 303, reply.body
     return reply.headers["location"].partition("?")[2]
 
@@ -96,8 +96,8 @@ def wait_until_ready(visitor: ConsoleClient, query: str) -> str:
     """The page of a selection once it is ready."""
     give_up = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < give_up:
-        page = visitor.get(f"/console/take?{query}").body.decode()
-        if "/console/take/zip?" in page:
+        page = visitor.get(f"/console/bulk-download?{query}").body.decode()
+        if "/console/bulk-download/zip?" in page:
             return page
         assert "Being prepared" in page, page
         time.sleep(0.1)
@@ -106,12 +106,12 @@ def wait_until_ready(visitor: ConsoleClient, query: str) -> str:
 
 def download_zip(visitor: ConsoleClient, query: str, **headers: str) -> Reply:
     """The zip, or a part of it."""
-    return visitor.get(f"/console/take/zip?{query}", **headers)
+    return visitor.get(f"/console/bulk-download/zip?{query}", **headers)
 
 
 def build_search_form(place: str, **more: str) -> dict[str, str]:
     """What the form of a search for these calls sends."""
-    return {"in": place, "all": "yes", "caller": CALLER_NO, "when": "30", "sort": "oldest", **more}
+    return {"account": place, "all": "yes", "caller": CALLER_NO, "period": "30", "sort": "oldest", **more}
 
 
 def kill_processes(server: CcfsServer) -> None:

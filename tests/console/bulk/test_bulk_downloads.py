@@ -151,7 +151,7 @@ def test_curl_resumes_it(
 ) -> None:
     file = tmp_path / "taken.zip"
     file.write_bytes(whole_zip[: len(whole_zip) // 3])
-    url = f"http://{server.host}/console/take/zip?{bulk_query}"
+    url = f"http://{server.host}/console/bulk-download/zip?{bulk_query}"
     cookie = f"ccfs_session={exporter.cookies['ccfs_session']}"
     command = ["curl", "-sS", "-f", "--noproxy", "*", "-C", "-", "-o", str(file), "-b", cookie, url]
     subprocess.run(command, check=True, timeout=60, capture_output=True)
@@ -181,7 +181,7 @@ def download_partly(visitor: ConsoleClient, query: str, least: int, then: object
     """What comes of a download until something happens after its first bytes."""
     connection = http.client.HTTPConnection("127.0.0.1", visitor.server.port, timeout=20)
     headers = {"cookie": f"ccfs_session={visitor.cookies['ccfs_session']}", "host": visitor.server.host}
-    connection.request("GET", f"/console/take/zip?{query}", headers=headers)
+    connection.request("GET", f"/console/bulk-download/zip?{query}", headers=headers)
     response = connection.getresponse()
     found = response.read(least)
     then()  # type: ignore[operator]
@@ -272,7 +272,9 @@ def test_what_is_ticked_is_what_is_in_it(exporter: ConsoleClient, bulk_download_
 
 
 def test_nothing_ticked_is_said(exporter: ConsoleClient, bulk_download_server: BulkDownloadServer) -> None:
-    reply = exporter.post("/console/takes", **{"in": bulk_download_server.call_centre.account_param, "when": "30"})
+    reply = exporter.post(
+        "/console/bulk-downloads", account=bulk_download_server.call_centre.account_param, period="30"
+    )
     assert (reply.status, "No call was ticked." in extract_text(reply)) == (400, True)
 
 
@@ -283,17 +285,17 @@ def test_it_is_nobody_else_s(
         visitor = ConsoleClient(server=server)
         visitor.sign_in(name)
         nothing = extract_text(visitor.get("/console/nothing"))
-        for door in (f"/console/take?{bulk_query}", f"/console/take/zip?{bulk_query}"):
+        for door in (f"/console/bulk-download?{bulk_query}", f"/console/bulk-download/zip?{bulk_query}"):
             reply = visitor.get(door)
             assert (reply.status, extract_text(reply)) == (404, nothing), (name, door)
-        assert bulk_query.partition("id=")[2] not in visitor.get("/console/takes").body.decode()
+        assert bulk_query.partition("id=")[2] not in visitor.get("/console/bulk-downloads").body.decode()
     number = bulk_query.partition("id=")[2]
     for other in (
         f"{bulk_download_server.call_centre.acme.ak}/acme-other",
         f"{bulk_download_server.call_centre.bolt.ak}/bolt-account",
         "x/y",
     ):
-        assert exporter.get(f"/console/take/zip?in={other}&id={number}").status == 404
+        assert exporter.get(f"/console/bulk-download/zip?account={other}&id={number}").status == 404
 
 
 def test_its_maker_alone_deletes_it_and_the_recordings_stay(
@@ -306,12 +308,15 @@ def test_its_maker_alone_deletes_it_and_the_recordings_stay(
     for name in ("lucy", "olga", "anna"):
         visitor = ConsoleClient(server=server)
         visitor.sign_in(name)
-        assert visitor.post(f"/console/take?{query}").status == 404
-    assert exporter.post(f"/console/take?{query}", csrf="x").status == 403
+        assert visitor.post(f"/console/bulk-download?{query}").status == 404
+    assert exporter.post(f"/console/bulk-download?{query}", csrf="x").status == 403
     before = list_recordings(download_zip(exporter, query).body)
-    assert exporter.post(f"/console/take?{query}").headers["location"] == "/console/takes"
-    assert [exporter.get(f"/console/{page}?{query}").status for page in ("take", "take/zip")] == [404, 404]
-    assert exporter.post(f"/console/take?{query}").status == 404
+    assert exporter.post(f"/console/bulk-download?{query}").headers["location"] == "/console/bulk-downloads"
+    assert [exporter.get(f"/console/{page}?{query}").status for page in ("bulk-download", "bulk-download/zip")] == [
+        404,
+        404,
+    ]
+    assert exporter.post(f"/console/bulk-download?{query}").status == 404
     wait_until_ready(
         exporter,
         again := request_bulk_download(
@@ -321,7 +326,7 @@ def test_its_maker_alone_deletes_it_and_the_recordings_stay(
     assert list_recordings(download_zip(exporter, again).body) == before != []
     with server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, target FROM audit_log WHERE action = 'selection_dropped'"
+            "SELECT actor, target FROM audit_log WHERE action = 'bulk_download_deleted'"
         ).all()
     assert [tuple(row) for row in told] == [("emil", query.partition("id=")[2])]
 
@@ -341,11 +346,12 @@ def test_who_may_only_listen_takes_nothing(server: CcfsServer, bulk_download_ser
     lucy = ConsoleClient(server=server)
     lucy.sign_in("lucy")
     assert (
-        lucy.post("/console/takes", **build_search_form(bulk_download_server.call_centre.account_param)).status == 404
+        lucy.post("/console/bulk-downloads", **build_search_form(bulk_download_server.call_centre.account_param)).status
+        == 404
     )
-    assert lucy.get(f"/console/calls/csv?in={bulk_download_server.call_centre.account_param}").status == 404
-    page = lucy.get(f"/console/calls?in={bulk_download_server.call_centre.account_param}").body
-    assert b"/console/takes" not in page
+    assert lucy.get(f"/console/calls/csv?account={bulk_download_server.call_centre.account_param}").status == 404
+    page = lucy.get(f"/console/calls?account={bulk_download_server.call_centre.account_param}").body
+    assert b"/console/bulk-downloads" not in page
     assert b'type="checkbox"' not in page
 
 
@@ -359,5 +365,5 @@ def test_the_log_tells_who_asked_and_who_took(
             "SELECT actor, account_id, action FROM audit_log WHERE target LIKE ? ORDER BY id",
             (f"{bulk_query.partition('id=')[2]}%",),
         ).all()
-    assert told[0] == ("emil", "acme-account", "selection_asked")
-    assert set(told[1:]) == {("emil", "acme-account", "selection_taken")}
+    assert told[0] == ("emil", "acme-account", "bulk_download_requested")
+    assert set(told[1:]) == {("emil", "acme-account", "bulk_download_saved")}

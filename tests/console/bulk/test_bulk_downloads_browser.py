@@ -23,7 +23,9 @@ def search_calls(view: Page, hall: BulkDownloadServer) -> None:
     """The hall's calls in the first account, oldest first."""
     sign_in(hall.server, view, "emil")
     view.goto(
-        build_url(hall.server, f"calls?in={hall.call_centre.account_param}&caller={CALLER_NO}&sort=oldest&when=7")
+        build_url(
+            hall.server, f"calls?account={hall.call_centre.account_param}&caller={CALLER_NO}&sort=oldest&period=7"
+        )
     )
     expect(view.get_by_text("40 calls")).to_be_visible()
 
@@ -79,7 +81,7 @@ def test_no_page_shuts_anybody_out(
     chromium: Browser, bulk_download_server: BulkDownloadServer, look: tuple[str, int, str]
 ) -> None:
     scheme, width, language = look
-    wanted = f"calls?in={bulk_download_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest"
+    wanted = f"calls?account={bulk_download_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest"
     with open_page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
         view.goto(build_url(bulk_download_server.server, "login"))
         view.locator("input[name=name]").fill("emil")
@@ -87,15 +89,15 @@ def test_no_page_shuts_anybody_out(
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
         found: dict[str, list[str]] = {}
-        for path in (wanted, "takes"):
+        for path in (wanted, "bulk-downloads"):
             view.goto(build_url(bulk_download_server.server, path))
             check_page(view, path, found)
         view.goto(build_url(bulk_download_server.server, wanted))
         view.get_by_role("checkbox").first.check()
-        view.locator("#take button").first.click()
-        view.wait_for_url("**/take?**")
+        view.locator("#bulk-download button").first.click()
+        view.wait_for_url("**/bulk-download?**")
         check_page(view, "being prepared", found)
-        expect(view.locator("#selection a.button")).to_be_visible(timeout=TIMEOUT_MS)
+        expect(view.locator("#bulk-download a.button")).to_be_visible(timeout=TIMEOUT_MS)
         check_page(view, "ready", found)
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
 

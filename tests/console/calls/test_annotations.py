@@ -14,25 +14,27 @@ from tests.server.ccfs_server import CcfsServer
 
 
 def get_call_page(visitor: ConsoleClient, floor: CallCentreData, recording: Recording) -> str:
-    return visitor.get("/console/call?" + urlencode({"in": floor.account_param, "id": recording.call_id})).body.decode()
+    return visitor.get(
+        "/console/call?" + urlencode({"account": floor.account_param, "id": recording.call_id})
+    ).body.decode()
 
 
 def add_annotation(
     visitor: ConsoleClient, floor: CallCentreData, recording: Recording, at: str, text: str, **more: str
 ) -> int:
-    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/mark?{asked}", at=at, text=text, **more).status
+    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/annotation?{asked}", offset=at, text=text, **more).status
 
 
 def delete_annotation(
     visitor: ConsoleClient, floor: CallCentreData, recording: Recording, number: str, **more: str
 ) -> int:
-    asked = urlencode({"in": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/mark/remove?{asked}", mark=number, **more).status
+    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
+    return visitor.post(f"/console/annotation/delete?{asked}", annotation=number, **more).status
 
 
 def find_annotation_ids(page: str) -> list[str]:
-    return re.findall(r'name="mark" value="(\d+)"', page)
+    return re.findall(r'name="annotation" value="(\d+)"', page)
 
 
 def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
@@ -57,14 +59,14 @@ def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
     assert delete_annotation(signed_in("anna"), call_centre, tape, his) == 303  # an administrator takes any away
     with console_server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'mark_%' ORDER BY id"
+            "SELECT actor, action, target FROM audit_log WHERE action LIKE 'annotation_%' ORDER BY id"
         )
         name = tape.file_name
         assert [tuple(row) for row in told] == [
-            ("lucy", "mark_added", f"{name} 0:01.5"),
-            ("emil", "mark_added", f"{name} 0:01"),
-            ("lucy", "mark_removed", f"{name} 0:01.5 of lucy"),
-            ("anna", "mark_removed", f"{name} 0:01 of emil"),
+            ("lucy", "annotation_added", f"{name} 0:01.5"),
+            ("emil", "annotation_added", f"{name} 0:01"),
+            ("lucy", "annotation_deleted", f"{name} 0:01.5 of lucy"),
+            ("anna", "annotation_deleted", f"{name} 0:01 of emil"),
         ]
 
 
@@ -98,15 +100,15 @@ def test_a_recording_has_so_many_marks_and_no_more(
     signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
 ) -> None:
     emil, tape = signed_in("emil"), call_centre.hostile_recording
-    asked = urlencode({"in": call_centre.account_param, "name": tape.file_name})
+    asked = urlencode({"account": call_centre.account_param, "name": tape.file_name})
     with console_server.node.database.write_transaction() as connection:
         for _ in range(MAX_PER_RECORDING):
             connection.exec_driver_sql(
-                "INSERT INTO marks (app, account_id, recording, month, at_ms, text, who, made_at) "
+                "INSERT INTO annotations (app, account_id, recording, month, offset_ms, text, author, created_at) "
                 f"SELECT {call_centre.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
                 "WHERE call_id = '1700000000-4'"
             )
-    reply = emil.post(f"/console/mark?{asked}", at="1", text="one more")
+    reply = emil.post(f"/console/annotation?{asked}", offset="1", text="one more")
     assert (reply.status, b"too many marks" in reply.body) == (400, True)
 
 

@@ -14,7 +14,7 @@ from tests.console.console_client import ConsoleClient
 
 def download_rows(visitor: ConsoleClient, place: str, **asked: str) -> list[list[str]]:
     """The rows of a search's CSV, its head first."""
-    reply = visitor.get("/console/calls/csv?" + urlencode({"in": place, **asked}))
+    reply = visitor.get("/console/calls/csv?" + urlencode({"account": place, **asked}))
     assert reply.status == 200, reply.body
     assert reply.headers["content-type"] == "text/csv;charset=UTF-8"
     assert reply.headers["content-disposition"].startswith('attachment; filename="calls-')
@@ -60,14 +60,16 @@ def test_it_is_for_those_who_may_take_recordings_along(signed_in: SignIn, call_c
         ("emil", other),
         ("nick", call_centre.account_param),
     ):
-        assert signed_in(name).get("/console/calls/csv?" + urlencode({"in": place})).status == 404
+        assert signed_in(name).get("/console/calls/csv?" + urlencode({"account": place})).status == 404
     assert "csv" not in signed_in("lucy").get("/console/calls").body.decode()
 
 
 def test_what_cannot_be_understood_leads_to_the_page_that_says_so(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
-    reply = signed_in("emil").get("/console/calls/csv?" + urlencode({"in": call_centre.account_param, "least": "x"}))
+    reply = signed_in("emil").get(
+        "/console/calls/csv?" + urlencode({"account": call_centre.account_param, "min_talk": "x"})
+    )
     assert (reply.status, reply.headers["location"].partition("?")[0]) == (303, "/console/calls")
 
 
@@ -75,7 +77,7 @@ def test_taking_it_is_in_the_log(signed_in: SignIn, call_centre: CallCentreData)
     download_rows(signed_in("emil"), call_centre.account_param, caller="0123")
     with signed_in("emil").server.node.database.read_transaction() as connection:
         told = connection.exec_driver_sql(
-            "SELECT actor, target FROM audit_log WHERE action = 'calls_taken' ORDER BY id DESC"
+            "SELECT actor, target FROM audit_log WHERE action = 'calls_downloaded' ORDER BY id DESC"
         ).first()
     assert told is not None
     assert told[0] == "emil"
@@ -87,6 +89,6 @@ def test_who_reads_it_slowly_keeps_nobody_waiting(signed_in: SignIn, call_centre
     slow = http.client.HTTPConnection("127.0.0.1", emil.server.port, timeout=20)
     slow.request("GET", "/console/calls/csv", headers={"cookie": f"ccfs_session={emil.cookies['ccfs_session']}"})
     began = time.monotonic()
-    assert emil.get("/console/me").status == 200
+    assert emil.get("/console/account").status == 200
     assert time.monotonic() - began < 10
     slow.close()

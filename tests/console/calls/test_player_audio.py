@@ -24,7 +24,7 @@ EXACT_SEEK_CODINGS = ["float", "g722", "gsm", "ima", "ms"]
 
 
 def build_path(what: str, place: str, recording: Recording, **more: str) -> str:
-    return f"/console/{what}?" + urlencode({"in": place, "name": recording.file_name, **more})
+    return f"/console/{what}?" + urlencode({"account": place, "name": recording.file_name, **more})
 
 
 def download_whole(visitor: ConsoleClient, path: str) -> bytes:
@@ -148,7 +148,7 @@ def test_a_recording_is_saved_in_the_form_that_is_wanted_and_the_log_says_so(
     container: str,
 ) -> None:
     reply = signed_in("emil").get(
-        build_path("download", call_centre.account_param, audio_recordings[coding], **{"as": form})
+        build_path("download", call_centre.account_param, audio_recordings[coding], format=form)
     )
     assert reply.status == 200
     assert reply.headers["content-disposition"] == f'attachment; filename="{coding}.{form}"'
@@ -193,7 +193,7 @@ def test_a_waveform_is_drawn_once_and_goes_with_its_recording(
         row = "SELECT count(*) FROM waveforms WHERE recording LIKE '%/alaw'"
         assert connection.exec_driver_sql(row).scalar_one() == 1
         told = connection.exec_driver_sql(
-            "SELECT actor FROM audit_log WHERE action = 'waveform_shown' AND target LIKE '%/alaw'"
+            "SELECT actor FROM audit_log WHERE action = 'waveform_viewed' AND target LIKE '%/alaw'"
         )
         assert list(told.scalars())[:2] == ["lucy", "lucy"]
 
@@ -203,12 +203,12 @@ def test_a_broken_file_has_no_waveform_and_no_other_form_and_its_page_stands(
 ) -> None:
     emil, broken = signed_in("emil"), audio_recordings["broken"]
     assert json.loads(emil.get(build_path("waveform", call_centre.account_param, broken)).body)["levels"] == []
-    reply = emil.get(build_path("download", call_centre.account_param, broken, **{"as": "wav"}))
+    reply = emil.get(build_path("download", call_centre.account_param, broken, format="wav"))
     assert (reply.status, "cannot be read" in extract_text(reply)) == (400, True)
     assert emil.get(build_path("download", call_centre.account_param, broken)).status == 200
     assert emil.get(build_path("audio", call_centre.account_param, broken)).status == 200
     assert "tapes/broken" in emil.get_text(
-        "/console/call?" + urlencode({"in": call_centre.account_param, "id": audio_samples.CALL_ID})
+        "/console/call?" + urlencode({"account": call_centre.account_param, "id": audio_samples.CALL_ID})
     )
 
 
@@ -227,14 +227,16 @@ def test_what_is_another_s_cannot_be_heard_drawn_marked_or_converted(
             assert (reply.status, extract_text(reply)) == (404, absent), (name, place)
         assert signed_in("basil").get(build_path(name, mine, audio_recordings["gsm"])).status == 404
         assert signed_in("audrey").get(build_path(name, mine, audio_recordings["gsm"])).status == 404
-    assert signed_in("lucy").get(build_path("download", mine, audio_recordings["gsm"], **{"as": "mp3"})).status == 404
-    assert signed_in("emil").get(build_path("download", mine, audio_recordings["gsm"], **{"as": "exe"})).status == 404
+    assert signed_in("lucy").get(build_path("download", mine, audio_recordings["gsm"], format="mp3")).status == 404
+    assert signed_in("emil").get(build_path("download", mine, audio_recordings["gsm"], format="exe")).status == 404
     for visitor, recording in (
         ("lucy", call_centre.other_app_recording),
         ("lucy", call_centre.other_account_recording),
         ("audrey", audio_recordings["gsm"]),
     ):
-        assert signed_in(visitor).post(build_path("mark", mine, recording), at="0:01", text="mine").status == 404
+        assert (
+            signed_in(visitor).post(build_path("annotation", mine, recording), offset="0:01", text="mine").status == 404
+        )
 
 
 def test_who_begins_in_the_midst_is_in_the_log_too_and_each_begin_is(
@@ -242,7 +244,7 @@ def test_who_begins_in_the_midst_is_in_the_log_too_and_each_begin_is(
 ) -> None:
     path, query = (
         build_path("audio", call_centre.account_param, audio_recordings["mp3"]),
-        "action = 'recording_played' AND what LIKE '%/mp3'",
+        "action = 'recording_played' AND target LIKE '%/mp3'",
     )
     told = []
     for piece in ("bytes=1-", "bytes=9-", "bytes=0-", "bytes=-5", "bytes=0-"):
@@ -261,7 +263,7 @@ def test_when_every_place_is_taken_one_is_told_so_and_who_leaves_lets_a_place_go
         )
         emil = ConsoleClient(server=server)
         emil.sign_in("emil")
-        path = build_path("download", floor.account_param, hour, **{"as": "wav"})
+        path = build_path("download", floor.account_param, hour, format="wav")
         with closing(server.connect()) as slow:
             cookie = f"ccfs_session={emil.cookies['ccfs_session']}"
             slow.sendall(f"GET {path} HTTP/1.1\r\nhost: {server.host}\r\ncookie: {cookie}\r\n\r\n".encode())

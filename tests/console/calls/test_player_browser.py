@@ -41,7 +41,7 @@ def set_session_cookies(view: Page, visitor: ConsoleClient) -> None:
 
 
 def open_call(view: Page, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
-    view.goto(f"http://{console.host}/console/call?" + urlencode({"in": floor.account_param, "id": call_id}))
+    view.goto(f"http://{console.host}/console/call?" + urlencode({"account": floor.account_param, "id": call_id}))
 
 
 def find_card(view: Page, name: str) -> Locator:
@@ -165,15 +165,17 @@ def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
     player_page.get_by_label("Mark or comment").fill("Half of it")
     player_page.get_by_role("button", name="Add a mark").click()
     expect(player_page.get_by_text("Half of it")).to_be_visible()
-    expect(player_page.locator(".tick")).to_have_count(1)
-    assert player_page.locator(".tick").evaluate("tick => parseFloat(tick.style.left)") == pytest.approx(50, abs=0.1)
+    expect(player_page.locator(".marker")).to_have_count(1)
+    assert player_page.locator(".marker").evaluate("marker => parseFloat(marker.style.left)") == pytest.approx(
+        50, abs=0.1
+    )
     assert not audio.evaluate("audio => audio.paused")
     player_page.get_by_role("button", name="30:00", exact=True).click()
     wait_until(audio, "audio => Math.abs(audio.currentTime - 1800) < 5 && !audio.seeking")
     assert find_violations(player_page) == []
     player_page.get_by_role("button", name="Remove the mark at 30:00").click()
     expect(player_page.get_by_text("Half of it")).to_have_count(0)
-    expect(player_page.locator(".tick")).to_have_count(0)
+    expect(player_page.locator(".marker")).to_have_count(0)
 
 
 @pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])

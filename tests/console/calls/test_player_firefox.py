@@ -49,7 +49,7 @@ def firefox_window(
 
 
 def open_call(fox: Firefox, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
-    fox.open(f"http://{console.host}/console/call?" + urlencode({"in": floor.account_param, "id": call_id}))
+    fox.open(f"http://{console.host}/console/call?" + urlencode({"account": floor.account_param, "id": call_id}))
 
 
 def test_a_choice_searches_without_a_new_page(

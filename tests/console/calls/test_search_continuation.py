@@ -47,7 +47,7 @@ def test_what_lies_far_back_is_found_by_going_on(
     short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
 ) -> None:
     _, floor = short_search_server
-    first = exporter.get(f"/console/calls?in={floor.account_param}&sort=oldest&when=30").body.decode()
+    first = exporter.get(f"/console/calls?account={floor.account_param}&sort=oldest&period=30").body.decode()
     assert "Nothing found so far" in first
     assert "Looked through up to 20" in first
     assert f'hx-get="{extract_next_path(first).replace("&", "&amp;")}" hx-trigger="load"' in extract_results(first)
@@ -61,7 +61,9 @@ def test_at_its_end_a_search_says_that_there_is_nothing(
 ) -> None:
     _, floor = short_search_server
     for order, told in {"": "Looked through back to 20", "oldest": "Looked through up to 20"}.items():
-        first = exporter.get(f"/console/calls?in={floor.account_param}&sort={order}&when=90&caller=999").body.decode()
+        first = exporter.get(
+            f"/console/calls?account={floor.account_param}&sort={order}&period=90&caller=999"
+        ).body.decode()
         assert told in first
         assert "No calls found" in extract_results(exporter.get(extract_next_path(first)).body.decode())
 
@@ -72,7 +74,9 @@ def test_what_was_found_before_it_was_cut_short_is_shown(
     _, floor = short_search_server
     now = floor.first_recording.call_begin.astimezone(ZoneInfo("Asia/Shanghai"))
     span = f"from={now - timedelta(days=9):%Y-%m-%dT%H:%M}&to={now + timedelta(hours=9):%Y-%m-%dT%H:%M}"
-    text = extract_results(exporter.get(f"/console/calls?in={floor.account_param}&sort=newest&{span}").body.decode())
+    text = extract_results(
+        exporter.get(f"/console/calls?account={floor.account_param}&sort=newest&{span}").body.decode()
+    )
     assert floor.first_recording.call_id in text
     assert "At least 4 calls" in text
     assert "Looked through back to 20" in text
@@ -84,7 +88,11 @@ def test_a_csv_of_the_search_has_all_of_it(
     short_search_server: tuple[CcfsServer, CallCentreData], exporter: ConsoleClient
 ) -> None:
     _, floor = short_search_server
-    lines = exporter.get(f"/console/calls/csv?in={floor.account_param}&sort=oldest&when=90").body.decode().splitlines()
+    lines = (
+        exporter.get(f"/console/calls/csv?account={floor.account_param}&sort=oldest&period=90")
+        .body.decode()
+        .splitlines()
+    )
     assert any(line.startswith(floor.first_recording.call_id) for line in lines)
 
 
@@ -92,7 +100,7 @@ def test_in_a_browser_it_goes_on_by_itself(short_search_server: tuple[CcfsServer
     server, floor = short_search_server
     with open_browser() as chromium, open_page(chromium) as view:
         sign_in(server, view, "emil")
-        view.goto(build_url(server, f"calls?in={floor.account_param}&sort=oldest&when=30"))
+        view.goto(build_url(server, f"calls?account={floor.account_param}&sort=oldest&period=30"))
         expect(view.get_by_role("link", name="Search on")).to_have_count(0)
         expect(view.locator("#results tbody tr").first).to_be_visible()
         assert find_violations(view) == []

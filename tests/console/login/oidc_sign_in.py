@@ -18,4 +18,4 @@ def sign_in_with_oidc(visitor: ConsoleClient, idp: OidcProvider, who: str, query
 
 
 def is_signed_in(visitor: ConsoleClient) -> bool:
-    return visitor.get("/console/me").status == 200
+    return visitor.get("/console/account").status == 200

@@ -34,19 +34,19 @@ def _add_user(server: CcfsServer, name: str) -> str:
 
 
 def test_nobody_gets_a_page_without_signing_in(anonymous: ConsoleClient) -> None:
-    for path in ("/console", "/console/calls", "/console/audit", "/console/audio?in=x&name=y", "/console/nothing"):
+    for path in ("/console", "/console/calls", "/console/audit", "/console/audio?account=x&name=y", "/console/nothing"):
         reply = anonymous.get(path)
         assert (reply.status, reply.body) == (303, b"")
         assert reply.headers["location"].startswith("/console/login")
 
 
 def test_the_page_that_was_asked_for_is_shown_after_signing_in(anonymous: ConsoleClient) -> None:
-    there = anonymous.get("/console/call?in=a%2Fb&id=1").headers["location"]
-    assert there == "/console/login?next=%2Fconsole%2Fcall%3Fin%3Da%252Fb%26id%3D1"
-    assert 'value="/console/call?in=a%2Fb&amp;id=1"' in anonymous.get(there).body.decode()
+    there = anonymous.get("/console/call?account=a%2Fb&id=1").headers["location"]
+    assert there == "/console/login?next=%2Fconsole%2Fcall%3Faccount%3Da%252Fb%26id%3D1"
+    assert 'value="/console/call?account=a%2Fb&amp;id=1"' in anonymous.get(there).body.decode()
     assert (
-        anonymous.sign_in("lucy", next="/console/call?in=a%2Fb&id=1").headers["location"]
-        == "/console/call?in=a%2Fb&id=1"
+        anonymous.sign_in("lucy", next="/console/call?account=a%2Fb&id=1").headers["location"]
+        == "/console/call?account=a%2Fb&id=1"
     )
 
 
@@ -117,7 +117,7 @@ def test_signing_out_ends_the_session_at_the_server(anonymous: ConsoleClient) ->
     anonymous.sign_in("lucy")
     kept = dict(anonymous.cookies)
     reply = anonymous.post("/console/logout")
-    assert reply.headers["location"] == "/console/login?left=yes"
+    assert reply.headers["location"] == "/console/login?logged_out=yes"
     assert "Max-Age=0" in reply.headers["set-cookie"]
     assert ConsoleClient(server=anonymous.server, cookies=kept).get("/console/calls").status == 303
 
@@ -154,32 +154,32 @@ def _age_session(visitor: ConsoleClient, column: str, age: timedelta) -> None:
 def test_a_session_ends_when_nobody_used_it_and_at_last(anonymous: ConsoleClient, column: str, age: timedelta) -> None:
     anonymous.sign_in("lucy")
     _age_session(anonymous, column, age - timedelta(minutes=1))
-    assert anonymous.get("/console/me").status == 200
+    assert anonymous.get("/console/account").status == 200
     _age_session(anonymous, column, age)
-    assert anonymous.get("/console/me").status == 303
+    assert anonymous.get("/console/account").status == 303
 
 
 def test_a_disabled_person_is_out_at_once_and_stays_out(anonymous: ConsoleClient) -> None:
     anonymous.sign_in(_add_user(anonymous.server, "odd"))
     assert _run_user_command(anonymous, "disable", "odd").code == 0
-    assert anonymous.get("/console/me").status == 303
+    assert anonymous.get("/console/account").status == 303
     assert anonymous.sign_in("odd").status == 401
     assert _run_user_command(anonymous, "disable", "odd", "--enable").code == 0
     assert anonymous.sign_in("odd").status == 303
 
 
 def test_the_first_start_prints_a_link_that_makes_one_operator_once(locking_server: CcfsServer) -> None:
-    link = re.search(r"http://\S+(/console/start\?link=\S+)", locking_server.read_log())
+    link = re.search(r"http://\S+(/console/setup\?link=\S+)", locking_server.read_log())
     assert link
     visitor = ConsoleClient(server=locking_server)
     assert "Welcome to ccfs" in visitor.get_text(link[1])
     token = link[1].partition("=")[2]
-    form = {"link": token, "name": "Olga", "password": PASSWORD, "again": PASSWORD}
-    assert visitor.post("/console/start", **form | {"password": "short", "again": "short"}).status == 400
-    assert visitor.post("/console/start", **form | {"again": "another password"}).status == 400
-    assert visitor.post("/console/start", **form).status == 303
-    assert "Operator" in visitor.get_text("/console/me")
-    assert visitor.post("/console/start", **form | {"name": "eve"}).status == 404
+    form = {"link": token, "name": "Olga", "password": PASSWORD, "repeat": PASSWORD}
+    assert visitor.post("/console/setup", **form | {"password": "short", "repeat": "short"}).status == 400
+    assert visitor.post("/console/setup", **form | {"repeat": "another password"}).status == 400
+    assert visitor.post("/console/setup", **form).status == 303
+    assert "Operator" in visitor.get_text("/console/account")
+    assert visitor.post("/console/setup", **form | {"name": "eve"}).status == 404
     assert ConsoleClient(server=locking_server).get(link[1]).status == 404
 
 
@@ -198,10 +198,10 @@ def test_too_many_wrong_passwords_lock_the_name_and_the_address(locking_server: 
 def test_the_link_of_a_person_sets_the_password_once(anonymous: ConsoleClient) -> None:
     made = _run_user_command(anonymous, "add", "ben", "--role", "auditor", "--json").json
     token = made["link"].partition("=")[2]
-    assert "ben" in anonymous.get_text(f"/console/start?link={token}")
-    assert anonymous.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 303
-    assert "Auditor" in anonymous.get_text("/console/me")
-    assert anonymous.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 404
+    assert "ben" in anonymous.get_text(f"/console/setup?link={token}")
+    assert anonymous.post("/console/setup", link=token, password=PASSWORD, repeat=PASSWORD).status == 303
+    assert "Auditor" in anonymous.get_text("/console/account")
+    assert anonymous.post("/console/setup", link=token, password=PASSWORD, repeat=PASSWORD).status == 404
     listed = {one["name"]: one["roles"] for one in _run_user_command(anonymous, "list", "--json").json["users"]}
     assert listed["ben"] == [{"role": "auditor", "app": None, "account": None}]
 
@@ -209,11 +209,11 @@ def test_the_link_of_a_person_sets_the_password_once(anonymous: ConsoleClient) -
 def test_a_second_factor_is_asked_for_and_its_code_is_good_once(anonymous: ConsoleClient) -> None:
     name = _add_user(anonymous.server, "careful")
     anonymous.sign_in(name)
-    secret = re.search(r'id="secret">([A-Z2-7]{32})<', anonymous.post("/console/me/factor").body.decode())
+    secret = re.search(r'id="secret">([A-Z2-7]{32})<', anonymous.post("/console/account/totp").body.decode())
     assert secret
     code = _compute_totp(secret[1], 0)
-    assert anonymous.post("/console/me/factor/set", secret=secret[1], code="000000").status == 400
-    assert anonymous.post("/console/me/factor/set", secret=secret[1], code=code).status == 303
+    assert anonymous.post("/console/account/totp/enable", secret=secret[1], code="000000").status == 400
+    assert anonymous.post("/console/account/totp/enable", secret=secret[1], code=code).status == 303
     fresh = ConsoleClient(server=anonymous.server)
     assert fresh.sign_in(name).status == 401
     assert fresh.sign_in(name, code=code).status == 401  # it was used to set it up
@@ -232,9 +232,9 @@ def test_another_password_ends_the_other_sessions(anonymous: ConsoleClient) -> N
     name, there = _add_user(anonymous.server, "changing"), ConsoleClient(server=anonymous.server)
     anonymous.sign_in(name)
     there.sign_in(name)
-    new = {"new": "quite another password", "again": "quite another password"}
-    assert anonymous.post("/console/me/password", password="not the present one", **new).status == 400
-    assert anonymous.post("/console/me/password", password=PASSWORD, **new).status == 303
-    assert anonymous.get("/console/me").status == 200
-    assert there.get("/console/me").status == 303
+    new = {"new_password": "quite another password", "repeat": "quite another password"}
+    assert anonymous.post("/console/account/password", password="not the present one", **new).status == 400
+    assert anonymous.post("/console/account/password", password=PASSWORD, **new).status == 303
+    assert anonymous.get("/console/account").status == 200
+    assert there.get("/console/account").status == 303
     assert there.sign_in(name).status == 401

@@ -26,7 +26,7 @@ def sso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]
     sso = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
     more = {"console_url": f"http://localhost:{here}", "oidc_name": "Example-ID"}
     with (
-        run_oidc_provider(there, f"http://localhost:{here}/console/oidc/back") as _,
+        run_oidc_provider(there, f"http://localhost:{here}/console/oidc/callback") as _,
         run_server(tmp_path_factory.mktemp("browser"), port=here, **sso, **more) as one,
     ):
         create_call_centre(one.node)
@@ -54,12 +54,12 @@ def test_from_a_page_that_was_asked_for_to_signing_out_everywhere(
         view.get_by_label("Password").fill(PASSWORD)
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
-        view.goto(build_url(sso_server, "me"))
+        view.goto(build_url(sso_server, "account"))
         if scripts:
             view.get_by_role("link", name="Tie it").click()
             view.get_by_label("Who").fill("emil at home")
             view.get_by_role("button", name="Continue").click()
-            view.wait_for_url("**/me")
+            view.wait_for_url("**/account")
         expect(view.get_by_text("You are known there")).to_be_visible()
         view.get_by_role("button", name="Sign out").click()
         view.goto(build_url(sso_server, "exports"))
@@ -74,11 +74,11 @@ def test_who_is_not_let_in_is_told_so_and_may_try_again(chromium: Browser, sso_s
     with open_page(chromium, refusal="status of 400") as view:
         view.goto(build_url(sso_server, "login"))
         assert find_violations(view) == []
-        view.goto(build_url(sso_server, "login?left=yes"))
+        view.goto(build_url(sso_server, "login?logged_out=yes"))
         assert find_violations(view) == []
         sign_in_by = view.get_by_role("link", name="Sign in by Example-ID")
         expect(sign_in_by).to_be_visible()
-        view.goto(build_url(sso_server, "oidc/back?code=x&state=y"))
+        view.goto(build_url(sso_server, "oidc/callback?code=x&state=y"))
         expect(view.get_by_role("alert")).to_contain_text("Begin again")
         assert find_violations(view) == []
         expect(sign_in_by).to_be_visible()

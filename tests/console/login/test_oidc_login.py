@@ -23,10 +23,10 @@ def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provi
     )
     reply = sign_in_with_oidc(client, oidc_provider, "sue", "?next=/console/audit")
     assert (reply.status, reply.headers["location"]) == (303, "/console/audit")
-    text = client.get_text("/console/audit?who=sue")
+    text = client.get_text("/console/audit?actor=sue")
     assert f"sue Signed in {oidc_provider.issuer} – 127.0.0.1" in text
     assert "Tied a person to the sign-in service sue" in client.get_text("/console/audit")
-    assert client.cookies["ccfs_departure"] == ""
+    assert client.cookies["ccfs_oidc_state"] == ""
 
 
 def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
@@ -43,7 +43,7 @@ def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
     assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) >= 32
     reply = client.get("/console/oidc")
     assert re.search(
-        r"ccfs_departure=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
+        r"ccfs_oidc_state=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
     )
     assert CLIENT_SECRET not in str(reply.headers)
 
@@ -55,7 +55,7 @@ def test_it_is_the_person_that_counts_and_not_the_name(client: ConsoleClient, oi
     oidc_provider.set_overrides(claims={"preferred_username": "renamed"})
     again = ConsoleClient(server=client.server)
     assert sign_in_with_oidc(again, oidc_provider, "sam").status == 303
-    assert "sam" in again.get_text("/console/me")
+    assert "sam" in again.get_text("/console/account")
 
 
 @pytest.mark.parametrize("who", ["stranger", "Robert'); --", "", " ", "x" * 70, "olga", "lucy"])
@@ -82,16 +82,16 @@ def test_who_has_a_password_ties_the_name_by_signing_in_with_it(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
     assert client.sign_in("anna").status == 303
-    there = re.search(r'href="/console/oidc(\?tie=[^"]+)"', client.get("/console/me").body.decode())
+    there = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
     assert there
     assert (
         sign_in_with_oidc(client, oidc_provider, "anna at home", unescape(there[1])).headers["location"]
-        == "/console/me"
+        == "/console/account"
     )
-    assert "You are known there" in client.get_text("/console/me")
+    assert "You are known there" in client.get_text("/console/account")
     fresh = ConsoleClient(server=client.server)
     assert sign_in_with_oidc(fresh, oidc_provider, "anna at home").status == 303
-    assert "Administrator" in fresh.get_text("/console/me")
+    assert "Administrator" in fresh.get_text("/console/account")
     assert run_ccfs("user", "reset", "anna", "--data", client.server.node.settings.data).code == 0
     assert sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "anna at home").status == 403
 
@@ -99,8 +99,8 @@ def test_who_has_a_password_ties_the_name_by_signing_in_with_it(
 def test_nobody_is_tied_by_another_page_s_link(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     client.sign_in("emil")
     for word in ("yes", "0" * 64, client.csrf):
-        assert client.get(f"/console/oidc?tie={word}").status == 404
-    assert ConsoleClient(server=client.server).get("/console/oidc?tie=yes").status == 404
+        assert client.get(f"/console/oidc?link_token={word}").status == 404
+    assert ConsoleClient(server=client.server).get("/console/oidc?link_token=yes").status == 404
 
 
 def test_a_name_is_not_tied_to_somebody_who_is_another_name_s_already(
@@ -108,10 +108,10 @@ def test_a_name_is_not_tied_to_somebody_who_is_another_name_s_already(
 ) -> None:
     sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "sue")
     client.sign_in("basil")
-    there = re.search(r'href="/console/oidc(\?tie=[^"]+)"', client.get("/console/me").body.decode())
+    there = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
     assert there
     assert sign_in_with_oidc(client, oidc_provider, "sue", unescape(there[1])).status == 403
-    assert "Not yet" in client.get_text("/console/me")
+    assert "Not yet" in client.get_text("/console/account")
 
 
 @pytest.mark.parametrize("state", [None, "", "x", "é"], ids=["of another departure", "none", "wrong", "no letters"])
@@ -132,7 +132,7 @@ def test_a_return_to_a_browser_that_never_left_signs_nobody_in(
 ) -> None:
     back = oidc_provider.sign_in(start_oidc_login(ConsoleClient(server=client.server)), "sue")
     if cookie is not None:
-        client.cookies["ccfs_departure"] = cookie
+        client.cookies["ccfs_oidc_state"] = cookie
     assert (client.get(back).status, is_signed_in(client)) == (400, False)
 
 
@@ -176,7 +176,7 @@ def test_a_session_that_somebody_planted_is_not_the_one_that_signs_in(
     client.cookies["ccfs_session"] = planted = other.cookies["ccfs_session"]
     assert sign_in_with_oidc(client, oidc_provider, "sue").status == 303
     assert client.cookies["ccfs_session"] != planted
-    assert "sue" in client.get_text("/console/me")
+    assert "sue" in client.get_text("/console/account")
     assert not is_signed_in(other)  # what was planted is over
 
 
@@ -195,10 +195,10 @@ def test_it_leads_nowhere_else(client: ConsoleClient, oidc_provider: OidcProvide
 def test_signing_out_offers_to_sign_out_there_too(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     sign_in_with_oidc(client, oidc_provider, "sue")
     page = client.get(client.post("/console/logout").headers["location"])
-    assert 'href="/console/oidc/out"' in page.body.decode()
+    assert 'href="/console/oidc/logout"' in page.body.decode()
     assert not is_signed_in(client)
     assert (
-        client.get("/console/oidc/out")
+        client.get("/console/oidc/logout")
         .headers["location"]
         .startswith(f"{oidc_provider.issuer}/out?client_id={CLIENT_ID}&")
     )
@@ -206,7 +206,7 @@ def test_signing_out_offers_to_sign_out_there_too(client: ConsoleClient, oidc_pr
 
 def test_the_provider_s_secret_is_on_no_page_and_in_no_log(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     client.sign_in("olga")
-    page = client.get_text("/console/node")
+    page = client.get_text("/console/settings")
     assert "CCFS_OIDC_CLIENT_SECRET •••" in page
     assert CLIENT_SECRET not in page
     sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "sue")

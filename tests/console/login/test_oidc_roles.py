@@ -24,7 +24,7 @@ def sso_ports() -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
-    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/back") as one:
+    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as one:
         yield one
 
 
@@ -108,9 +108,9 @@ def test_the_emergency_link_of_the_machine_signs_in_all_the_same(
 ) -> None:
     made = run_ccfs("user", "reset", "olga", "--data", sso_server.node.settings.data, "--json").json
     olga, token = ConsoleClient(server=sso_server), made["link"].partition("=")[2]
-    assert olga.post("/console/start", link=token, password=PASSWORD, again=PASSWORD).status == 303
-    assert "Operator" in olga.get_text("/console/me")
-    assert "Second factor" not in olga.get_text("/console/me")
+    assert olga.post("/console/setup", link=token, password=PASSWORD, repeat=PASSWORD).status == 303
+    assert "Operator" in olga.get_text("/console/account")
+    assert "Second factor" not in olga.get_text("/console/account")
     assert ConsoleClient(server=sso_server).sign_in("olga").status == 404
 
 
@@ -118,15 +118,15 @@ def test_where_passwords_are_off_people_are_added_and_reset_without_links(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     otto, _ = sign_in_with_groups(sso_server, oidc_provider, "otto", "ops")
-    assert otto.post("/console/people/add", name="pia", role="auditor", where="").status == 303
-    assert otto.post("/console/people/reset", user="emil").status == 303
+    assert otto.post("/console/users/add", name="pia", role="auditor", scope="").status == 303
+    assert otto.post("/console/users/reset", user="emil").status == 303
     emil, reply = sign_in_with_groups(
         sso_server, oidc_provider, "emil", "Call Team"
     )  # his password is gone, so the name is his to come by
     assert reply.status == 303
     with sso_server.node.database.read_transaction() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM setup_links WHERE user_id IS NOT NULL").scalar() == 0
-    assert "emil" in emil.get_text("/console/me")
+    assert "emil" in emil.get_text("/console/account")
 
 
 def test_a_provider_that_is_away_is_told_of_and_passwords_work(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -38,15 +38,15 @@ def test_the_page_tells_what_the_search_would_find(
     signed_in: SignIn, call_centre: CallCentreData, query: str, calls: str, answered: str
 ) -> None:
     lucy = signed_in("lucy")
-    wait_for_statistics(lucy, "/console/figures")
-    text = lucy.get_text(f"/console/figures?in={call_centre.account_param}{query}")
+    wait_for_statistics(lucy, "/console/statistics")
+    text = lucy.get_text(f"/console/statistics?account={call_centre.account_param}{query}")
     assert f"Calls {calls} Answered {answered}" in text
     assert "Median wait 0:20" in text
 
 
 def test_hours_without_calls_are_there_too_and_lead_nowhere(signed_in: SignIn, call_centre: CallCentreData) -> None:
-    wait_for_statistics(signed_in("lucy"), "/console/figures")
-    page = signed_in("lucy").get(f"/console/figures?in={call_centre.account_param}&when=90").body.decode()
+    wait_for_statistics(signed_in("lucy"), "/console/statistics")
+    page = signed_in("lucy").get(f"/console/statistics?account={call_centre.account_param}&period=90").body.decode()
     assert page.count("<g><title>") == 3 * 90
     links = re.findall(r'href="/console/calls\?([^"]*from=[^"]*)"', page)
     assert 1 <= len(links) <= 2  # the floor's calls may lie on both sides of midnight
@@ -58,34 +58,34 @@ def test_figures_are_of_one_s_own_accounts_and_looking_is_in_the_log(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
     lucy = signed_in("lucy")
-    absent = extract_text(lucy.get("/console/figures?in=no%2Fwhere"))
+    absent = extract_text(lucy.get("/console/statistics?account=no%2Fwhere"))
     for place in (f"{call_centre.acme.ak}/acme-other", f"{call_centre.bolt.ak}/bolt-account", call_centre.acme.ak, "/"):
-        reply = lucy.get("/console/figures?" + urlencode({"in": place}))
+        reply = lucy.get("/console/statistics?" + urlencode({"account": place}))
         assert (reply.status, extract_text(reply)) == (404, absent)
-    assert signed_in("audrey").get("/console/figures").status == 404
-    lucy.get(f"/console/figures?in={call_centre.account_param}&from=2026-01-01&to=2026-01-31")
+    assert signed_in("audrey").get("/console/statistics").status == 404
+    lucy.get(f"/console/statistics?account={call_centre.account_param}&from=2026-01-01&to=2026-01-31")
     assert "Looked at figures 2025-12-31T16:00Z/2026-01-31T16:00Z acme · acme-account" in signed_in("audrey").get_text(
-        "/console/audit?who=lucy"
+        "/console/audit?actor=lucy"
     )
 
 
 def test_only_operators_see_what_the_node_keeps(signed_in: SignIn) -> None:
     give_up = time.monotonic() + 20
     while (
-        "Came in per month" not in (text := signed_in("olga").get_text("/console/figures"))
+        "Came in per month" not in (text := signed_in("olga").get_text("/console/statistics"))
         and time.monotonic() < give_up
     ):
         time.sleep(0.2)
     assert re.search(r"Recordings kept, on the whole node Files [1-9]\d* Size", text)
     for name in ("anna", "emil", "lucy"):
-        assert "Recordings kept" not in signed_in(name).get_text("/console/figures")
+        assert "Recordings kept" not in signed_in(name).get_text("/console/statistics")
 
 
 def test_what_was_asked_for_comes_back_as_text(signed_in: SignIn) -> None:
     for field in ("when", "from", "to", "direction", "in"):
-        reply = signed_in("lucy").get(f"/console/figures?{urlencode({field: HOSTILE_TEXT})}")
+        reply = signed_in("lucy").get(f"/console/statistics?{urlencode({field: HOSTILE_TEXT})}")
         assert HOSTILE_TEXT not in reply.body.decode()
-        assert reply.status == {"from": 400, "to": 400, "in": 404}.get(field, 200)
+        assert reply.status == {"from": 400, "to": 400, "account": 404}.get(field, 200)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_day_has_23_or_25_hours_where_it_has() -> None:
 
 def test_hours_are_those_of_the_account_s_clock() -> None:
     for zone, minutes in ((SHANGHAI, 0), (KOLKATA, 0), (LORD_HOWE, 0)):
-        found = split_period({"when": "1"}, zone)
+        found = split_period({"period": "1"}, zone)
         assert len(found) == 24
         assert {one.begin.minute for one in found} == {minutes}
         assert found[-1].begin <= NOW < found[-1].end
@@ -132,7 +132,7 @@ def test_hours_are_those_of_the_account_s_clock() -> None:
 
 @pytest.mark.parametrize(("when", "number"), [("1", 24), ("7", 6 * 24 + 10), ("30", 30), ("90", 90), ("x", 30)])
 def test_short_periods_are_by_hour_and_long_ones_by_day(when: str, number: int) -> None:
-    assert len(split_period({"when": when}, LONDON)) == number
+    assert len(split_period({"period": when}, LONDON)) == number
 
 
 @pytest.mark.parametrize(
@@ -161,5 +161,5 @@ def test_columns_stand_on_each_other_within_the_drawing() -> None:
 
 
 def test_a_slot_is_as_long_as_its_quarters() -> None:
-    (first, *_) = split_period({"when": "1"}, LONDON)
+    (first, *_) = split_period({"period": "1"}, LONDON)
     assert first.end - first.begin == timedelta(hours=1)

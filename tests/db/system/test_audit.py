@@ -90,7 +90,7 @@ def test_a_page_goes_on_where_the_one_before_ended_even_within_one_moment(databa
     assert seen == [str(number) for number in reversed(range(8))]
 
 
-@pytest.mark.parametrize("field", ["who", "what", "address", "account_id"])
+@pytest.mark.parametrize("field", ["actor", "target", "address", "account_id"])
 def test_the_same_is_told_already_if_nothing_differs(database: Database, field: str) -> None:
     add_entry(database, make_entry())
     with database.read_transaction() as connection:

@@ -45,10 +45,10 @@ def test_an_id_is_given_once(database: Database) -> None:
 
 def test_a_change_is_seen_by_its_number(database: Database) -> None:
     with database.write_transaction() as connection:
-        assert locations.get_version(connection) == 0
+        assert locations.CHANGE_COUNTER.get(connection) == 0
         locations.add(connection, BUCKET_CONFIG)
         locations.update(connection, "1", is_draining=True)
-        assert locations.get_version(connection) == 2
+        assert locations.CHANGE_COUNTER.get(connection) == 2
         assert not locations.get_all(connection)["1"].is_accepting_blobs
 
 

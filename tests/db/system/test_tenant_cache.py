@@ -36,7 +36,7 @@ def tenant_cache(database: Database, secret_box: SecretBox, app: App) -> TenantC
 
 def becomes_true(pictures: TenantCache, is_so: Callable[[TenantSnapshot], bool]) -> bool:
     """Whether the picture is so when its patience is over."""
-    time.sleep(pictures._max_age)
+    time.sleep(pictures._max_age_seconds)
     return is_so(pictures.get_snapshot(NOW))
 
 
@@ -66,13 +66,13 @@ def test_nothing_is_loaded_while_nothing_changes(tenant_cache: TenantCache, data
     before = tenant_cache.get_snapshot(NOW)
     with database.write_transaction() as connection:  # a commit that does not concern tenancy
         connection.execute(sa.text("UPDATE apps SET name = name"))
-    time.sleep(tenant_cache._max_age)
+    time.sleep(tenant_cache._max_age_seconds)
     assert tenant_cache.is_stale
     assert tenant_cache.get_snapshot(NOW + timedelta(days=1)) is before
 
 
 def test_within_its_patience_a_picture_is_given_without_a_question(database: Database, secret_box: SecretBox) -> None:
-    pictures = TenantCache(database, secret_box, patience=60)
+    pictures = TenantCache(database, secret_box, max_age_seconds=60)
     before = pictures.get_snapshot(NOW)
     asked: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
@@ -81,7 +81,7 @@ def test_within_its_patience_a_picture_is_given_without_a_question(database: Dat
     assert asked == []
     pictures.invalidate()
     assert pictures.is_stale
-    assert pictures.latest(NOW).number == before.number
+    assert pictures.get_snapshot(NOW) is before
 
 
 def test_a_key_that_is_revoked_while_the_picture_is_drawn_does_not_live_on_in_it(

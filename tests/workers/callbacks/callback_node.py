@@ -91,7 +91,7 @@ class CallbackNode:
         with self.node.database.write_transaction() as connection:
             for table in (schema.delivery_attempts, schema.deliveries, schema.exports, *_OTHER_TABLES):
                 connection.execute(table.delete())
-            tenants.bump_version(connection)
+            tenants.CHANGE_COUNTER.increment(connection)
 
     def count_by_state(self) -> dict[str, int]:
         """Return the number of deliveries in each state."""

@@ -19,11 +19,11 @@ import pytest
 import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import LocationUnreachable
 from ccfs.db import schema
 from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries, exports, recordings
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.exports.export import Export
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.server.node import utc_now

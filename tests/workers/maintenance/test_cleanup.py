@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, play_tokens
+from ccfs.db.system import lockouts, maintenance, play_tokens
 from ccfs.db.tenant import recordings, voice_files
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
 from ccfs.workers.maintenance.cleanup import BATCH_SIZE, finish_voice_file_deletions, run_cleanup
@@ -42,7 +42,7 @@ def mark_deleted(database: Database, app: App, file: VoiceFile, now: datetime = 
 
 def list_marked(database: Database) -> list[VoiceFile]:
     with database.read_transaction() as connection:
-        return [file for _, file in voice_files.list_pending_deletions(connection, 1000)]
+        return [file for _, file in maintenance.list_deleted_voice_files(connection, 1000)]
 
 
 def exists(disk: DiskLocation, file: VoiceFile) -> bool:

@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.blobs.registry import Locations
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
 from ccfs.db.tenant import recordings
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording

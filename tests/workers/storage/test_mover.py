@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from ccfs.blobs.disk import DiskLocation
-from ccfs.blobs.interface import Location, LocationUnreachable
+from ccfs.blobs.interface import Location
 from ccfs.blobs.registry import Locations
 from ccfs.blobs.s3 import S3Location
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import blob_moves, locations
+from ccfs.db.system import blob_moves, locations, maintenance
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
 from ccfs.model.identity.tenancy import App
@@ -206,7 +207,7 @@ def test_a_voice_file_deletion_that_began_before_a_move_ends_in_the_new_location
     with mover_setup.database.write_transaction() as connection:
         voice_files.mark_deleted(connection, mover_setup.app, file, mover_setup.now)
         voice_files.delete_row(connection, mover_setup.app, file)  # with the blob that was on the disk
-        [(_, pending)] = voice_files.list_pending_deletions(connection, 10)
+        [(_, pending)] = maintenance.list_deleted_voice_files(connection, 10)
     assert pending.blob.location_id == "1"
 
 

@@ -8,11 +8,11 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, tenants
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, Account, App, Vdn, is_account_id, is_time_zone
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
 
-MAX_NAME_CHARS = 64
 MAX_VDN_ID = 2**31 - 1
 
 
@@ -31,7 +31,7 @@ async def _render_page(
         (app, await visit.context.query(lambda connection, app=app: _load_app_details(connection, app)))  # type: ignore[misc]
         for app in apps
     ]
-    return visit.render_page("apps.html", status, found=found, problem=problem, secret=secret, zone=DEFAULT_ZONE)
+    return visit.render_page("apps.html", status, apps=found, problem=problem, secret=secret, default_zone=DEFAULT_ZONE)
 
 
 def _load_app_details(connection: Connection, app: App) -> dict[str, object]:
@@ -39,7 +39,7 @@ def _load_app_details(connection: Connection, app: App) -> dict[str, object]:
         "accounts": tenants.get_accounts(connection, app),
         "vdns": tenants.list_vdns(connection, app),
         "keys": tenants.list_keys(connection, app),
-        "callbacks": tenants.get_callback_prefixes(connection, app),
+        "callback_prefixes": tenants.get_callback_prefixes(connection, app),
     }
 
 
@@ -48,7 +48,7 @@ async def add_app(visit: ConsoleRequest) -> Response:
     if not visit.current_user.has_permission(Permission.OPERATE, None):
         raise NotFound
     name = visit.form.get("name", "").strip()
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
     ak, sk = "AK" + secrets.token_hex(9).upper(), secrets.token_urlsafe(32)
 
@@ -77,8 +77,8 @@ async def add_key(visit: ConsoleRequest) -> Response:
 
 async def revoke_older_keys(visit: ConsoleRequest) -> Response:
     """All keys of an app that are older than one of its living keys work no more: its rotation is over."""
-    app, number = await _get_administered_app(visit), visit.form.get("than", "")
-    if visit.form.get("sure") != "yes":
+    app, number = await _get_administered_app(visit), visit.form.get("older_than", "")
+    if visit.form.get("confirmed") != "yes":
         return await _render_page(visit, 400, visit.translate("Say that no client uses the older keys any more."))
 
     def change(connection: Connection) -> None:

@@ -13,14 +13,14 @@ from ccfs.web.responses.types import BytesResponse, Response, format_content_dis
 
 DEFAULT_PERIOD = timedelta(days=30)
 MAX_CSV_ROWS = 50_000  # rows
-CSV_HEADER = ("at", "who", "app", "account", "action", "what", "address")
+CSV_HEADER = ("time", "actor", "app", "account", "action", "target", "address")
 
 
 async def show_audit_log(visit: ConsoleRequest) -> Response:
     """One page of the log, newest first."""
     asked, words = (
         _parse_query(visit),
-        {name: visit.query_params.get(name, "") for name in ("who", "action", "from", "to")},
+        {name: visit.query_params.get(name, "") for name in ("actor", "action", "from", "to")},
     )
     found = await visit.context.query(lambda connection: audit.list_entries(connection, asked))
     names = (
@@ -32,9 +32,9 @@ async def show_audit_log(visit: ConsoleRequest) -> Response:
     apps = {app.id: app for app in await visit.list_apps()}
     return visit.render_page(
         "audit.html",
-        found=found,
-        words=words,
-        names=names,
+        entries=found,
+        fields=words,
+        actors=names,
         before=before,
         apps=apps,
         actions=list(AuditAction),
@@ -49,7 +49,7 @@ async def download_audit_log(visit: ConsoleRequest) -> Response:
     found = await visit.context.query(lambda connection: audit.list_entries(connection, asked))
     apps = {app.id: app.ak for app in await visit.list_apps()}
     body = safe_csv.encode_rows([CSV_HEADER, *(_build_csv_row(entry, apps) for _, entry in found)])
-    name = f"ccfs-log-{visit.context.now():%Y%m%d-%H%M%S}.csv"
+    name = f"ccfs-audit-log-{visit.context.now():%Y%m%d-%H%M%S}.csv"
     more = (("content-disposition", format_content_disposition(name)), *render.SECURITY_HEADERS)
     return BytesResponse(body=body, content_type=safe_csv.CONTENT_TYPE, extra_headers=more)
 
@@ -74,7 +74,7 @@ def _parse_query(visit: ConsoleRequest, limit: int = 100) -> AuditQuery:
     return AuditQuery(
         begin=_parse_day(visit.query_params.get("from", ""), (end - DEFAULT_PERIOD).date().isoformat()),
         end=end,
-        actor=visit.query_params.get("who", "").strip().lower(),
+        actor=visit.query_params.get("actor", "").strip().lower(),
         action=next((one for one in AuditAction if one == visit.query_params.get("action")), None),
         scopes=None if whole else tuple((app, account) for app, account in mine if app is not None),
         before_row=int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else None,

@@ -21,7 +21,7 @@ async def list_receivers(visit: ConsoleRequest) -> Response:
     app, accounts = await _get_app_and_accounts(visit, visit.query_params)
     found = await visit.context.query(lambda connection: callback_receivers.list_receivers(connection, app, accounts))
     done = visit.query_params.get("done", "")
-    return visit.render_page("callbacks.html", app=app, found=found, done=done if done.isdecimal() else "")
+    return visit.render_page("callbacks.html", app=app, receivers=found, done=done if done.isdecimal() else "")
 
 
 async def confirm_resend(visit: ConsoleRequest) -> Response:
@@ -29,7 +29,7 @@ async def confirm_resend(visit: ConsoleRequest) -> Response:
     app, accounts = await _get_app_and_accounts(visit, visit.query_params)
     receiver, prefix = await _get_receiver_and_prefix(visit, app, accounts, visit.query_params)
     count = await visit.context.query(lambda c: callback_receivers.count_retryable(c, app, accounts, receiver, prefix))
-    return visit.render_page("again.html", app=app, receiver=receiver, prefix=prefix, count=count)
+    return visit.render_page("retry_callbacks.html", app=app, receiver=receiver, prefix=prefix, count=count)
 
 
 async def resend_callbacks(visit: ConsoleRequest) -> Response:

@@ -50,7 +50,7 @@ async def set_node_state(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(did, name))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/places")
+    return visit.redirect("/console/cluster")
 
 
 async def set_location_state(visit: ConsoleRequest) -> Response:
@@ -71,7 +71,7 @@ async def set_location_state(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(did, name))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/places")
+    return visit.redirect("/console/cluster")
 
 
 def _require_operator(visit: ConsoleRequest) -> None:
@@ -98,7 +98,13 @@ async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = 
     alive = {one.id for one in shown.nodes if one.is_alive(shown.now, _get_node_timeout(visit))}
     home = visit.context.primary_location.location_id
     return visit.render_page(
-        "places.html", status, shown=shown, alive=alive, home=home, at=_format_location, problem=problem
+        "cluster.html",
+        status,
+        view=shown,
+        alive_nodes=alive,
+        primary_location=home,
+        format_location=_format_location,
+        problem=problem,
     )
 
 

@@ -19,14 +19,18 @@ async def list_exports(visit: ConsoleRequest) -> Response:
         raise NotFound
     apps = [app for app in await visit.list_apps() if await visit.list_allowed_accounts(Permission.EXPORT, app)]
     if not apps:
-        return visit.render_page("exports.html", apps=[], app=None, found=[], told={}, of=store.ExportCondition.ANY)
+        return visit.render_page(
+            "exports.html", apps=[], app=None, exports=[], callbacks={}, condition=store.ExportCondition.ANY
+        )
     app = await visit.get_app(Permission.EXPORT, visit.query_params["app"]) if "app" in visit.query_params else apps[0]
     accounts = await visit.list_allowed_accounts(Permission.EXPORT, app)
-    of = next((one for one in store.ExportCondition if one == visit.query_params.get("of")), store.ExportCondition.ANY)
+    of = next(
+        (one for one in store.ExportCondition if one == visit.query_params.get("condition")), store.ExportCondition.ANY
+    )
     found = await visit.context.query(lambda connection: store.list_recent(connection, app, accounts, of))
     ids = [one.export.response_id for one in found]
     told = await visit.context.query(lambda connection: callbacks.find_latest_by_export(connection, app, ids))
-    return visit.render_page("exports.html", apps=apps, app=app, found=found, told=told, of=of)
+    return visit.render_page("exports.html", apps=apps, app=app, exports=found, callbacks=told, condition=of)
 
 
 async def show_export(visit: ConsoleRequest) -> Response:
@@ -41,7 +45,9 @@ async def show_export(visit: ConsoleRequest) -> Response:
         if delivery
         else None
     )
-    return visit.render_page("export.html", app=app, found=found, told=whole, done=visit.query_params.get("done", ""))
+    return visit.render_page(
+        "export.html", app=app, view=found, callback=whole, done=visit.query_params.get("done", "")
+    )
 
 
 async def retry_export(visit: ConsoleRequest) -> Response:

@@ -11,13 +11,13 @@ from sqlalchemy.engine import Connection
 from ccfs.console.admin import source_files
 from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
-from ccfs.db.tenant import ingest_reread, ingest_state
+from ccfs.db.system import audit, ingest_totals
+from ccfs.db.tenant import ingest_state
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Permission
-from ccfs.model.source_files import container_of, is_rotated
+from ccfs.model.source_files import REJECTED, container_of, is_rotated
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # rows of each table
@@ -56,7 +56,7 @@ class IngestStatus:
             return Remedy.REREAD_REQUESTED
         state = self.file_states.get(file)
         is_index = state is None and (refusal.line > 0 or file.lower().endswith((".csv", ".zip")))
-        if state != "refused" and not is_index:
+        if state != REJECTED and not is_index:
             return Remedy.RETRIED_EVERY_PASS
         return Remedy.FILE_MISSING if self.source_files[file].is_missing else Remedy.REREADABLE
 
@@ -80,7 +80,7 @@ async def show_ingest(visit: ConsoleRequest) -> Response:
 
 async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     here = visit.context
-    state = await here.query(ingest_state.count_totals)
+    state = await here.query(ingest_totals.count_totals)
     taken = [
         await here.query(lambda connection, app=app: _load_status(connection, app))  # type: ignore[misc]
         for app in await visit.list_apps()
@@ -89,11 +89,11 @@ async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = 
     return visit.render_page(
         "ingest.html",
         status,
-        file_of=get_cursor_file,
-        state=state,
-        taken=taken,
+        get_cursor_file=get_cursor_file,
+        totals=state,
+        statuses=taken,
         now=here.now(),
-        shown=MAX_TABLE_ROWS,
+        max_rows=MAX_TABLE_ROWS,
         problem=problem,
         done=visit.query_params.get("done", ""),
     )
@@ -106,7 +106,7 @@ async def request_reread(visit: ConsoleRequest) -> Response:
     app, file = await visit.get_app(Permission.OPERATE, visit.form.get("app", "")), visit.form.get("file", "")
 
     def change(connection: Connection) -> bool:
-        can, forgotten = ingest_reread.request_reread(connection, app, file, visit.context.now())
+        can, forgotten = ingest_state.request_reread(connection, app, file, visit.context.now())
         if can:
             audit.add(
                 connection,
@@ -141,7 +141,7 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
         rejected=refused,
         missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
-        reread_requests=ingest_reread.list_requested_rereads(connection, app),
+        reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )
 

@@ -10,11 +10,10 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, certificate_files, trusted_certificates
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.user import Permission
 from ccfs.settings import PREFIX, Settings
 from ccfs.web.responses.types import BytesResponse, Response
-
-MAX_NAME_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
     """Trust the certificates of a file, PEM or DER, from the next callback on."""
     _require_operator(visit)
     name, data, now = visit.form.get("name", "").strip(), visit.files.get("file", b""), visit.context.now()
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(visit, 400, visit.translate("A name has 1 to 64 characters."))
     try:
         found = certificate_files.parse_certificates(data, name, now)
@@ -57,7 +56,7 @@ async def add_certificate(visit: ConsoleRequest) -> Response:
         await visit.context.transaction(change)
     except OperatorError:
         return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
-    return visit.redirect("/console/node")
+    return visit.redirect("/console/settings")
 
 
 async def remove_certificate(visit: ConsoleRequest) -> Response:
@@ -73,7 +72,7 @@ async def remove_certificate(visit: ConsoleRequest) -> Response:
         await visit.context.transaction(change)
     except OperatorError:
         raise NotFound from None
-    return visit.redirect("/console/node")
+    return visit.redirect("/console/settings")
 
 
 def _require_operator(visit: ConsoleRequest) -> None:
@@ -84,11 +83,11 @@ def _require_operator(visit: ConsoleRequest) -> None:
 async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     trusted = await visit.context.query(trusted_certificates.list_certificates)
     return visit.render_page(
-        "node.html",
+        "settings.html",
         status,
         problem=problem,
         settings=_list_settings(visit.context.settings),
-        trusted=trusted,
+        certificates=trusted,
         now=visit.context.now(),
         database="SQLite" if visit.context.database.is_sqlite else "PostgreSQL",
         python=platform.python_version(),

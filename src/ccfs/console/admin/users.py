@@ -24,15 +24,15 @@ async def _render_page(
 ) -> BytesResponse:
     picture, apps = await visit.context.get_tenant_snapshot(), await visit.list_apps()
     return visit.render_page(
-        "people.html",
+        "users.html",
         status,
-        people=await visit.context.query(users.list_all),
+        users=await visit.context.query(users.list_all),
         apps={app.id: app for app in apps},
-        places=[(app, account) for app in apps for account in ("", *picture.accounts.get(app.id, {}))],
+        scopes=[(app, account) for app in apps for account in ("", *picture.accounts.get(app.id, {}))],
         roles=list(Role),
         problem=problem,
         link=link,
-        passwords=visit.context.settings.password_login,
+        has_password_login=visit.context.settings.password_login,
     )
 
 
@@ -61,8 +61,8 @@ async def add_user(visit: ConsoleRequest) -> Response:
     if not await visit.context.transaction(change):
         return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
     if not visit.context.settings.password_login:
-        return visit.redirect("/console/people")
-    return await _render_page(visit, link=(name, f"/console/start?link={token}"))
+        return visit.redirect("/console/users")
+    return await _render_page(visit, link=(name, f"/console/setup?link={token}"))
 
 
 async def reset_credentials(visit: ConsoleRequest) -> Response:
@@ -84,8 +84,8 @@ async def reset_credentials(visit: ConsoleRequest) -> Response:
 
     await visit.context.transaction(change)
     if not has_link:
-        return visit.redirect("/console/people")
-    return await _render_page(visit, link=(user.name, f"/console/start?link={token}"))
+        return visit.redirect("/console/users")
+    return await _render_page(visit, link=(user.name, f"/console/setup?link={token}"))
 
 
 async def toggle_disabled(visit: ConsoleRequest) -> Response:
@@ -103,7 +103,7 @@ async def toggle_disabled(visit: ConsoleRequest) -> Response:
         )
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/people")
+    return visit.redirect("/console/users")
 
 
 async def grant_role(visit: ConsoleRequest) -> Response:
@@ -119,7 +119,7 @@ async def grant_role(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(AuditAction.ROLE_GRANTED, _describe_grant(user, given)))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/people")
+    return visit.redirect("/console/users")
 
 
 async def revoke_role(visit: ConsoleRequest) -> Response:
@@ -138,7 +138,7 @@ async def revoke_role(visit: ConsoleRequest) -> Response:
         await visit.context.transaction(change)
     except OperatorError:
         return await _render_page(visit, 400, visit.translate("Somebody must stay operator."))
-    return visit.redirect("/console/people")
+    return visit.redirect("/console/users")
 
 
 def _require_operator(visit: ConsoleRequest) -> None:
@@ -167,7 +167,7 @@ async def _get_user(visit: ConsoleRequest) -> User:
 async def _parse_grant(visit: ConsoleRequest) -> Grant | None:
     """The role that the form gives, where it says; None where it does not say where, and must."""
     role = next((one for one in Role if one == visit.form.get("role")), None)
-    ak, _, account = visit.form.get("where", "").partition("/")
+    ak, _, account = visit.form.get("scope", "").partition("/")
     if role is None:
         raise NotFound
     if role is Role.OPERATOR:

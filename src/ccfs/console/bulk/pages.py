@@ -43,7 +43,7 @@ async def list_bulk_downloads(visit: ConsoleRequest) -> Response:
 
 async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     return visit.render_page(
-        "takes.html", status, lines=await _list_own(visit), problem=problem, State=BulkDownloadState
+        "bulk_downloads.html", status, rows=await _list_own(visit), problem=problem, State=BulkDownloadState
     )
 
 
@@ -91,7 +91,7 @@ async def create_bulk_download(visit: ConsoleRequest) -> Response:
         store.add(connection, place.app, selection)
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/take", **{"in": place.name, "id": selection.id})
+    return visit.redirect("/console/bulk-download", account=place.name, id=selection.id)
 
 
 async def show_bulk_download(visit: ConsoleRequest) -> Response:
@@ -100,10 +100,10 @@ async def show_bulk_download(visit: ConsoleRequest) -> Response:
     stays = timedelta(hours=visit.context.settings.bulk_download_retention_hours)
     until = shown.bulk_download.requested_at + stays
     return visit.render_page(
-        "take.html",
-        place=place,
-        shown=shown,
-        until=until,
+        "bulk_download.html",
+        scope=place,
+        view=shown,
+        expires_at=until,
         is_ready=shown.state is BulkDownloadState.READY,
         State=BulkDownloadState,
     )
@@ -119,7 +119,7 @@ async def delete_bulk_download(visit: ConsoleRequest) -> Response:
             audit.add(connection, visit.build_audit_entry(AuditAction.BULK_DOWNLOAD_DELETED, number, place))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/takes")
+    return visit.redirect("/console/bulk-downloads")
 
 
 async def download_zip(visit: ConsoleRequest) -> Response:

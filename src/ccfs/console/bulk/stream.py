@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.db.tenant import bulk_download_items
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.bulk.bulk_download import BulkItem
 from ccfs.model.bulk.bulk_zip import ZipSummary, build_item_header, iter_trailer, slice_range
 from ccfs.model.identity.tenancy import App

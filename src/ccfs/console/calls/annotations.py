@@ -16,7 +16,7 @@ from ccfs.web.responses.types import Response
 async def add_annotation(visit: ConsoleRequest) -> Response:
     """A mark, then the call's page."""
     place, recording = await visit.get_recording(Permission.LISTEN)
-    at, text = parse_offset(visit.form.get("at", "")), clean_text(visit.form.get("text", ""))
+    at, text = parse_offset(visit.form.get("offset", "")), clean_text(visit.form.get("text", ""))
     if at is None:
         return _render_error(visit, visit.translate("Say the moment as minutes and seconds, such as 1:30."))
     if text is None:
@@ -35,7 +35,7 @@ async def add_annotation(visit: ConsoleRequest) -> Response:
 async def delete_annotation(visit: ConsoleRequest) -> Response:
     """A mark goes. What is somebody else's is not there, but for an administrator of the account."""
     place, recording = await visit.get_recording(Permission.LISTEN)
-    asked = visit.form.get("mark", "")
+    asked = visit.form.get("annotation", "")
     if not asked.isdecimal() or len(asked) > 18:
         raise NotFound
     may_all = visit.current_user.has_permission(Permission.ADMINISTER, place.app.id, place.account.account_id)
@@ -54,8 +54,8 @@ async def delete_annotation(visit: ConsoleRequest) -> Response:
 
 
 def _redirect_to_call(visit: ConsoleRequest, place: AccountScope, recording: Recording) -> Response:
-    return visit.redirect("/console/call", **{"in": place.name, "id": recording.call_id})
+    return visit.redirect("/console/call", account=place.name, id=recording.call_id)
 
 
 def _render_error(visit: ConsoleRequest, reason: str) -> Response:
-    return visit.render_page("wrong.html", 400, what="refused", reason=reason)
+    return visit.render_page("error.html", 400, kind="error", reason=reason)

@@ -14,6 +14,7 @@ from ccfs.logs import get_logger
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.search import CallSearch
 from ccfs.model.formats import safe_csv
+from ccfs.model.formats.durations import format_utc_offset
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.context import WebContext
@@ -75,12 +76,11 @@ def _load_batch(here: WebContext, place: AccountScope, search: CallSearch) -> tu
 
 def _build_row(place: AccountScope, call: Call, recordings: int) -> tuple[str, ...]:
     begin, end = call.begin.astimezone(place.zone), call.end.astimezone(place.zone)
-    offset = f"{begin:%z}"
     return (
         call.call_id,
         f"{begin:%Y-%m-%d %H:%M:%S}",
         f"{end:%Y-%m-%d %H:%M:%S}",
-        f"UTC{offset[:3]}:{offset[3:5]}",
+        format_utc_offset(begin),
         call.direction,
         call.caller_no,
         call.caller_name,

@@ -13,9 +13,10 @@ from ccfs.api.recordings import build_recording_response
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.tenant import waveforms
 from ccfs.media import encode, pcm, waveform
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.encode import OutputFormat
 from ccfs.media.pcm import DeadlineExceeded
-from ccfs.media.probe import AudioInfo, UnknownAudio, probe_audio
+from ccfs.media.probe import AudioInfo, probe_audio
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range
@@ -100,7 +101,7 @@ async def get_waveform(visit: ConsoleRequest) -> Response:
 async def download_recording(visit: ConsoleRequest) -> Response:
     """A recording to be saved: as it is stored, or in the form that `as` names. Either is in the log."""
     place, recording = await visit.get_recording(Permission.DOWNLOAD)
-    asked = visit.query_params.get("as", "")
+    asked = visit.query_params.get("format", "")
     if asked not in ("", *OutputFormat):
         raise NotFound
     told = f"{recording.file_name} as {asked}" if asked else recording.file_name
@@ -114,10 +115,10 @@ async def download_recording(visit: ConsoleRequest) -> Response:
         return await _encode_file(visit.context, recording, tape, OutputFormat(asked))
     except UnknownAudio:
         reason = visit.translate("This recording cannot be read: it can only be had as it is stored.")
-        return visit.render_page("wrong.html", 400, what="refused", reason=reason)
+        return visit.render_page("error.html", 400, kind="error", reason=reason)
     except (PoolFull, DeadlineExceeded):
         reason = visit.translate("Too many recordings are being converted. Try again in a moment.")
-        page = visit.render_page("wrong.html", 503, what="refused", reason=reason)
+        page = visit.render_page("error.html", 503, kind="error", reason=reason)
         return replace(page, extra_headers=(*page.extra_headers, ("retry-after", RETRY_AFTER_SECONDS)))
 
 

@@ -50,7 +50,7 @@ async def redirect_home(visit: ConsoleRequest) -> Response:
     if visit.current_user.has_permission_anywhere(Permission.SEARCH):
         return visit.redirect("/console/calls")
     return visit.redirect(
-        "/console/audit" if visit.current_user.has_permission_anywhere(Permission.AUDIT) else "/console/me"
+        "/console/audit" if visit.current_user.has_permission_anywhere(Permission.AUDIT) else "/console/account"
     )
 
 
@@ -59,11 +59,11 @@ async def show_search(visit: ConsoleRequest) -> Response:
     places = await visit.list_scopes(Permission.SEARCH)
     if not places:
         if visit.current_user.has_permission_anywhere(Permission.OPERATE):
-            return visit.render_page("empty.html")
+            return visit.render_page("no_accounts.html")
         raise NotFound
     if wanted := visit.query_params.get("id", "").strip():
         return await _find_by_id(visit, places, wanted)
-    place = await visit.get_scope(Permission.SEARCH) if "in" in visit.query_params else places[0]
+    place = await visit.get_scope(Permission.SEARCH) if "account" in visit.query_params else places[0]
     problem, asked, found = "", None, NO_RESULTS
     try:
         asked = search_form.parse_search(visit.query_params, place.account.account_id, place.zone, visit.context.now())
@@ -74,15 +74,15 @@ async def show_search(visit: ConsoleRequest) -> Response:
     return visit.render_page(
         "calls.html",
         400 if problem else 200,
-        places=places,
-        place=place,
-        words=words,
-        found=found,
-        asked=asked,
+        scopes=places,
+        scope=place,
+        fields=words,
+        results=found,
+        search_form=asked,
         problem=problem,
-        is_narrowed=any(words[name] for name in words if name not in ("when", "sort", "from", "to")),
-        periods=search_form.PERIOD_LABELS,
-        further=_build_next_page_url(place, asked, found) if asked and found.next_cursor else "",
+        has_filters=any(words[name] for name in words if name not in ("period", "sort", "from", "to")),
+        period_labels=search_form.PERIOD_LABELS,
+        next_page_url=_build_next_page_url(place, asked, found) if asked and found.next_cursor else "",
         may_download=visit.current_user.has_permission(Permission.DOWNLOAD, place.app.id, place.account.account_id),
     )
 
@@ -90,15 +90,15 @@ async def show_search(visit: ConsoleRequest) -> Response:
 def _build_next_page_url(place: AccountScope, asked: search_form.SearchForm, found: CallSearchResults) -> str:
     """The address of the page that goes on behind these results."""
     words = {
-        "after": search_form.format_cursor(found.next_cursor) if found.next_cursor else "",
-        "on": "yes" if found.is_truncated else "",
+        "cursor": search_form.format_cursor(found.next_cursor) if found.next_cursor else "",
+        "continued": "yes" if found.is_truncated else "",
     }
-    return f"/console/calls?{urlencode({'in': place.name})}&{asked.build_query(**words)}"
+    return f"/console/calls?{urlencode({'account': place.name})}&{asked.build_query(**words)}"
 
 
 async def _run_search(visit: ConsoleRequest, place: AccountScope, asked: search_form.SearchForm) -> CallSearchResults:
     question = partial(_load_results, place=place, search=asked.search, quickly=visit.context.settings.search_ms / 1000)
-    found = await visit.context.query_in_thread(partial(question, is_on="on" in visit.query_params))
+    found = await visit.context.query_in_thread(partial(question, is_on="continued" in visit.query_params))
     if asked.search.cursor is None:
         await visit.audit_action(AuditAction.CALLS_SEARCHED, asked.build_query(), place)
     return found
@@ -132,8 +132,8 @@ async def _find_by_id(visit: ConsoleRequest, places: list[AccountScope], wanted:
         found += [(mine[account], call_id) for account, call_id in named]
     await visit.audit_action(AuditAction.CALLS_SEARCHED, f"id={wanted}")
     if len(found) == 1:
-        return visit.redirect("/console/call", **{"in": found[0][0].name, "id": found[0][1]})
-    return visit.render_page("found.html", 200 if found else 404, found=found, wanted=wanted)
+        return visit.redirect("/console/call", account=found[0][0].name, id=found[0][1])
+    return visit.render_page("call_lookup.html", 200 if found else 404, matches=found, searched_id=wanted)
 
 
 async def show_call(visit: ConsoleRequest) -> Response:
@@ -151,14 +151,16 @@ async def show_call(visit: ConsoleRequest) -> Response:
     return visit.render_page(
         "call.html",
         nonce=secrets.token_urlsafe(16),
-        place=place,
+        scope=place,
         call_id=wanted,
         call=build_call(legs) if legs else None,
-        rows=timeline.build_timeline_rows(build_timeline(legs)),
-        tapes=tapes,
+        timeline=timeline.build_timeline_rows(build_timeline(legs)),
+        recordings=tapes,
         operations=did,
-        marks=await visit.context.query(lambda connection: annotations.list_by_recordings(connection, app, tapes)),
-        may_remove_all=visit.current_user.has_permission(Permission.ADMINISTER, app.id, place.account.account_id),
+        annotations=await visit.context.query(
+            lambda connection: annotations.list_by_recordings(connection, app, tapes)
+        ),
+        may_delete_all=visit.current_user.has_permission(Permission.ADMINISTER, app.id, place.account.account_id),
         may_listen=visit.current_user.has_permission(Permission.LISTEN, app.id, place.account.account_id),
         may_download=visit.current_user.has_permission(Permission.DOWNLOAD, app.id, place.account.account_id),
     )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, build_window, to_local
+from ccfs.model.formats.durations import parse_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # days
 CUSTOM_PERIOD: Final = "other"
@@ -23,11 +24,11 @@ FORM_FIELDS: Final = (
     "agent",
     "queue",
     "direction",
-    "least",
-    "most",
+    "min_talk",
+    "max_talk",
     "recorded",
     "sort",
-    "when",
+    "period",
     "from",
     "to",
 )
@@ -55,13 +56,13 @@ class SearchForm:
 def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
     """The search that a page's parameters ask for; raises Unclear."""
     words = {name: asked.get(name, "").strip() for name in FORM_FIELDS}
-    words["when"] = CUSTOM_PERIOD if words["from"] or words["to"] else words["when"] or DEFAULT_PERIOD
+    words["period"] = CUSTOM_PERIOD if words["from"] or words["to"] else words["period"] or DEFAULT_PERIOD
     found = CallSearch(
         account_id=account_id,
         window=_parse_window(words, zone, now),
         direction=_parse_choice(Direction, words["direction"]),
-        min_talk_seconds=_parse_duration(words["least"]),
-        max_talk_seconds=_parse_duration(words["most"]),
+        min_talk_seconds=_parse_talk_time(words["min_talk"]),
+        max_talk_seconds=_parse_talk_time(words["max_talk"]),
         is_recorded={"yes": True, "no": False}.get(words["recorded"]),
         order=_parse_choice(SearchOrder, words["sort"]) or SearchOrder.NEWEST,
         caller_no=clean_number(words["caller"]),
@@ -69,7 +70,7 @@ def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now:
         agent_id=words["agent"],
         queue=words["queue"],
     )
-    return SearchForm(search=replace(found, cursor=_parse_cursor(asked.get("after", ""))), fields=words)
+    return SearchForm(search=replace(found, cursor=_parse_cursor(asked.get("cursor", ""))), fields=words)
 
 
 def clean_number(text: str) -> str:
@@ -91,9 +92,9 @@ def _parse_cursor(text: str) -> SearchCursor | None:
 
 
 def _parse_window(words: dict[str, str], zone: ZoneInfo, now: datetime) -> TimeWindow:
-    if words["when"] != CUSTOM_PERIOD:
-        days = words["when"] if words["when"] in PERIOD_LABELS else DEFAULT_PERIOD
-        words["when"] = days
+    if words["period"] != CUSTOM_PERIOD:
+        days = words["period"] if words["period"] in PERIOD_LABELS else DEFAULT_PERIOD
+        words["period"] = days
         return TimeWindow(
             begin=now - timedelta(days=int(days)), end=now + timedelta(minutes=5)
         )  # switches' clocks differ
@@ -113,18 +114,14 @@ def _parse_local_time(text: str) -> datetime | None:
         raise InvalidSearch("A time looks like 2026-11-21 09:30.") from None
 
 
-def _parse_duration(text: str) -> int | None:
-    """Seconds that ``m``, ``m:ss`` or ``h:mm:ss`` says; a plain number means minutes."""
+def _parse_talk_time(text: str) -> int | None:
+    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number means minutes."""
     if not text:
         return None
-    parts = text.split(":")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts) or len(parts) > 3:
+    seconds = parse_duration(text)
+    if seconds is None:
         raise InvalidSearch("A length looks like 5 (minutes), 5:30 or 1:05:30.")
-    numbers = [int(part) for part in parts]
-    if len(numbers) == 1:
-        return numbers[0] * 60
-    hours, minutes, seconds = ([0] * (3 - len(numbers)) + numbers)[-3:]
-    return hours * 3600 + minutes * 60 + seconds
+    return seconds if ":" in text else seconds * 60
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

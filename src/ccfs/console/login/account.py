@@ -24,12 +24,20 @@ async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = 
     uri = totp.build_uri(secret, visit.current_user.name) if secret else ""
     done = visit.query_params.get("done", "")
     known = {
-        "sso": visit.context.settings.oidc_name if visit.context.oidc_client else "",
-        "tie": build_link_token(visit),
+        "sso_name": visit.context.settings.oidc_name if visit.context.oidc_client else "",
+        "link_token": build_link_token(visit),
     }
     passwords = visit.context.settings.password_login
     return visit.render_page(
-        "me.html", status, apps=apps, problem=problem, secret=secret, uri=uri, done=done, passwords=passwords, **known
+        "account.html",
+        status,
+        apps=apps,
+        problem=problem,
+        secret=secret,
+        uri=uri,
+        done=done,
+        has_password_login=passwords,
+        **known,
     )
 
 
@@ -41,12 +49,12 @@ async def _verify_password(visit: ConsoleRequest) -> bool:
 
 async def change_password(visit: ConsoleRequest) -> Response:
     """Another password, by who knows the one before. All other sessions end; this one goes on under a new token."""
-    new = visit.form.get("new", "")
+    new = visit.form.get("new_password", "")
     if not await _verify_password(visit):
         return await _render_page(visit, 400, visit.translate("Your present password is another one."))
     if not is_valid_password(new):
         return await _render_page(visit, 400, visit.translate("A password has 10 to 200 characters."))
-    if new != visit.form.get("again", ""):
+    if new != visit.form.get("repeat", ""):
         return await _render_page(visit, 400, visit.translate("The two passwords differ."))
     kept, token = await asyncio.to_thread(passwords.hash_password, new), secrets.token_urlsafe(32)
 
@@ -57,7 +65,9 @@ async def change_password(visit: ConsoleRequest) -> Response:
 
     await visit.context.transaction(change)
     return visit.redirect(
-        "/console/me", visit.build_cookie(SESSION_COOKIE, token, visit.context.settings.session_seconds), done="yes"
+        "/console/account",
+        visit.build_cookie(SESSION_COOKIE, token, visit.context.settings.session_seconds),
+        done="yes",
     )
 
 
@@ -84,7 +94,7 @@ async def enable_totp(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(AuditAction.SECOND_FACTOR_ENABLED))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/me", done="yes")
+    return visit.redirect("/console/account", done="yes")
 
 
 async def disable_totp(visit: ConsoleRequest) -> Response:
@@ -97,4 +107,4 @@ async def disable_totp(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(AuditAction.SECOND_FACTOR_DISABLED))
 
     await visit.context.transaction(change)
-    return visit.redirect("/console/me", done="yes")
+    return visit.redirect("/console/account", done="yes")

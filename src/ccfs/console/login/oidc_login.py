@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-LOGIN_STATE_COOKIE: Final = "ccfs_departure"
+LOGIN_STATE_COOKIE: Final = "ccfs_oidc_state"
 LOGIN_STATE_LIFETIME: Final = timedelta(minutes=10)  # time to sign in there
 MAX_CODE_CHARS: Final = 4096  # characters of a code
 MAX_SUBJECT_CHARS: Final = 255
@@ -116,7 +116,7 @@ def build_link_token(visit: ConsoleRequest) -> str:
 
 
 def _get_link_user_id(visit: ConsoleRequest) -> int:
-    word = visit.query_params.get("tie", "")
+    word = visit.query_params.get("link_token", "")
     if not word:
         return 0
     if visit.user is None or not secrets.compare_digest(word.encode(), build_link_token(visit).encode()):
@@ -247,7 +247,7 @@ def _sync_roles(connection: Connection, visit: ConsoleRequest, user: User, claim
 
 
 def _render_login(visit: ConsoleRequest, status: int, problem: str, after: str = "") -> BytesResponse:
-    return password.render_login(visit, sanitize_redirect(after), status, problem, own="/console/login")
+    return password.render_login(visit, sanitize_redirect(after), status, problem, page_url="/console/login")
 
 
 def _render_unavailable(visit: ConsoleRequest, error: OidcUnavailable, after: str) -> BytesResponse:

@@ -34,10 +34,10 @@ def render_login(
     visit: ConsoleRequest, after: str, status: int = 200, problem: str = "", name: str = "", **more: str
 ) -> BytesResponse:
     """The page that asks who is there; `after` is shown then."""
-    set_to, is_left = visit.context.settings, visit.query_params.get("left") == "yes"
-    known = {"sso": set_to.oidc_name if set_to.oidc_issuer else "", "passwords": set_to.password_login}
+    set_to, is_left = visit.context.settings, visit.query_params.get("logged_out") == "yes"
+    known = {"sso_name": set_to.oidc_name if set_to.oidc_issuer else "", "has_password_login": set_to.password_login}
     return visit.render_page(
-        "login.html", status, after=after, problem=problem, name=name, is_left=is_left, **known, **more
+        "login.html", status, next_path=after, problem=problem, name=name, is_logged_out=is_left, **known, **more
     )
 
 
@@ -137,7 +137,7 @@ async def logout(visit: ConsoleRequest) -> Response:
         audit.add(connection, visit.build_audit_entry(AuditAction.LOGGED_OUT))
 
     await visit.context.transaction(end)
-    return visit.redirect("/console/login", visit.build_cookie(SESSION_COOKIE, "", 0), left="yes")
+    return visit.redirect("/console/login", visit.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
 
 
 async def show_password_form(visit: ConsoleRequest) -> Response:
@@ -155,7 +155,7 @@ def _render_password_form(
     visit: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = ""
 ) -> BytesResponse:
     return visit.render_page(
-        "start.html", status, link=token, whose=user, problem=problem, name=visit.form.get("name", "")
+        "setup.html", status, link=token, target_user=user, problem=problem, name=visit.form.get("name", "")
     )
 
 
@@ -172,7 +172,7 @@ async def set_password(visit: ConsoleRequest) -> Response:
         )
     if not is_valid_password(password):
         return _render_password_form(visit, token, user, 400, visit.translate("A password has 10 to 200 characters."))
-    if password != visit.form.get("again", ""):
+    if password != visit.form.get("repeat", ""):
         return _render_password_form(visit, token, user, 400, visit.translate("The two passwords differ."))
     kept = await asyncio.to_thread(passwords.hash_password, password)
     made = await visit.context.transaction(
@@ -205,5 +205,5 @@ async def choose_language(visit: ConsoleRequest) -> Response:
     if chosen not in LANGUAGES:
         raise NotFound
     return visit.redirect(
-        sanitize_redirect(visit.form.get("back", "")), visit.build_cookie(LANGUAGE_COOKIE, chosen, YEAR_SECONDS)
+        sanitize_redirect(visit.form.get("next", "")), visit.build_cookie(LANGUAGE_COOKIE, chosen, YEAR_SECONDS)
     )

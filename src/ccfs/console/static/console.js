@@ -2,14 +2,14 @@
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-search]");
   if (!form) return;
-  const { when, from, to } = form.elements;
-  if (event.target === from || event.target === to) { when.value = "other"; return; }
-  if (event.target === when && when.value === "other") {
+  const { period, from, to } = form.elements;
+  if (event.target === from || event.target === to) { period.value = "other"; return; }
+  if (event.target === period && period.value === "other") {
     form.querySelector("details").open = true;
     from.focus();
     return;
   }
-  if (event.target === when) from.value = to.value = "";
+  if (event.target === period) from.value = to.value = "";
   if (event.target.matches("select")) form.requestSubmit();
 });
 document.addEventListener("click", (event) => {

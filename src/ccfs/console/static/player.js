@@ -4,7 +4,7 @@
   const players = [...document.querySelectorAll("[data-player]")].map(player);
   players.reduce((before, one) => before.then(() => draw(one)), Promise.resolve());  // in turn: a call may have many
   let current = players[0];
-  for (const hint of document.querySelectorAll(".keys")) hint.hidden = false;
+  for (const hint of document.querySelectorAll(".shortcuts")) hint.hidden = false;
 
   function clock(seconds) {
     const all = Math.floor(seconds), two = (number) => String(number).padStart(2, "0");
@@ -38,16 +38,16 @@
       speed.dispatchEvent(new Event("change"));
     }
     function mark() {
-      const form = self.card.querySelector("form.mark");
-      form.elements.at.value = `${clock(audio.currentTime)}.${Math.floor(audio.currentTime * 10) % 10}`;
+      const form = self.card.querySelector("form.annotation");
+      form.elements.offset.value = `${clock(audio.currentTime)}.${Math.floor(audio.currentTime * 10) % 10}`;
       form.elements.text.focus();
     }
     function ticks() {
       const wave = box.querySelector(".wave");
-      for (const old of wave.querySelectorAll(".tick")) old.remove();
+      for (const old of wave.querySelectorAll(".marker")) old.remove();
       if (self.seconds) for (const one of self.card.querySelectorAll("[data-seek]")) {
         const tick = wave.appendChild(document.createElement("span"));
-        tick.className = "tick";
+        tick.className = "marker";
         tick.style.left = `${one.dataset.seek / self.seconds / 10}%`;
       }
     }

@@ -57,12 +57,12 @@ async def show_statistics(visit: ConsoleRequest) -> Response:
     places = await visit.list_scopes(Permission.SEARCH)
     if not places:
         if visit.current_user.has_permission_anywhere(Permission.OPERATE):
-            return visit.render_page("empty.html")
+            return visit.render_page("no_accounts.html")
         raise NotFound
-    place = await visit.get_scope(Permission.SEARCH) if "in" in visit.query_params else places[0]
+    place = await visit.get_scope(Permission.SEARCH) if "account" in visit.query_params else places[0]
     way = next((one for one in Direction if one == visit.query_params.get("direction")), None)
     problem, shown = "", None
-    words: Mapping[str, str] = {name: visit.query_params.get(name, "") for name in ("when", "from", "to")}
+    words: Mapping[str, str] = {name: visit.query_params.get(name, "") for name in ("period", "from", "to")}
     try:
         period = periods.parse_period(visit.query_params, place.zone, visit.context.now())
         words = period.fields
@@ -71,21 +71,21 @@ async def show_statistics(visit: ConsoleRequest) -> Response:
     except InvalidSearch as error:
         problem = visit.translate(str(error))
     return visit.render_page(
-        "figures.html",
+        "statistics.html",
         400 if problem else 200,
-        places=places,
-        place=place,
-        way=way or "",
-        words=words,
-        shown=shown,
+        scopes=places,
+        scope=place,
+        direction=way or "",
+        fields=words,
+        view=shown,
         problem=problem,
-        periods=PERIOD_LABELS,
-        soon=ANSWER_TARGET_SECONDS,
-        name_of=format_slot,
-        count_of=lambda number: f"{number:,g}",
-        duration=partial(format_short_duration, visit),
-        size_of=lambda size: render.format_size(size).replace(".0 ", " "),
-        kept=await _load_storage_statistics(visit),
+        period_labels=PERIOD_LABELS,
+        answer_target=ANSWER_TARGET_SECONDS,
+        format_slot=format_slot,
+        format_count=lambda number: f"{number:,g}",
+        format_time=partial(format_short_duration, visit),
+        format_size=lambda size: render.format_size(size).replace(".0 ", " "),
+        storage=await _load_storage_statistics(visit),
     )
 
 
@@ -160,11 +160,11 @@ def _format_axis_label(slot: StatisticsSlot, period: StatisticsPeriod, number: i
 
 def _get_wait_amounts(counts: CallStatistics) -> Sequence[tuple[str, float]]:
     half, most = counts.wait_percentile(0.5) or 0, counts.wait_percentile(0.9) or 0
-    return (("half", half), ("most", most - half))
+    return (("median", half), ("p90", most - half))
 
 
 _CALLS_CHART = ChartSpec(
-    lambda counts: (("answered", counts.answered), ("lost", counts.abandoned)),
+    lambda counts: (("answered", counts.answered), ("abandoned", counts.abandoned)),
     charts.round_up_count,
     lambda visit, counts: visit.translate(
         "{answered} answered, {lost} not", answered=f"{counts.answered:,}", lost=f"{counts.abandoned:,}"

@@ -43,18 +43,18 @@ class StatisticsSlot:
 
 def parse_period(asked: Mapping[str, str], zone: ZoneInfo, now: datetime) -> StatisticsPeriod:
     """The period that a page's parameters ask for; raises Unclear."""
-    words = {name: asked.get(name, "").strip() for name in ("when", "from", "to")}
+    words = {name: asked.get(name, "").strip() for name in ("period", "from", "to")}
     today = to_local(now, zone).date()
     if words["from"] or words["to"]:
-        words["when"] = CUSTOM_PERIOD
+        words["period"] = CUSTOM_PERIOD
         first, last = _parse_day(words["from"], today), _parse_day(words["to"], today)
         if not timedelta() <= last - first < MAX_SEARCH_DAYS * DAY:
             raise InvalidSearch("The end lies before the begin, or more than 366 days after it.")
         words["from"], words["to"] = first.isoformat(), last.isoformat()
         window = TimeWindow(begin=_midnight(first, zone), end=_midnight(last + DAY, zone))
         return StatisticsPeriod(window=window, is_hourly=(last - first).days < MAX_HOURLY_DAYS, fields=words)
-    words["when"] = words["when"] if words["when"] in PERIOD_LABELS else DEFAULT_PERIOD
-    days = int(words["when"])
+    words["period"] = words["period"] if words["period"] in PERIOD_LABELS else DEFAULT_PERIOD
+    days = int(words["period"])
     hour = _floor_to_hour(now, zone)
     if days == 1:
         window = TimeWindow(begin=_floor_to_hour(hour - timedelta(hours=23), zone), end=hour + timedelta(hours=1))

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the connection that store/upgrade hands over. No settings are read here."""
+"""Alembic's entry point. It runs migrations on the connection that versioning.py passes, and reads no settings."""
 
 from alembic import context
 

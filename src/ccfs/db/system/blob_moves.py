@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.job_queue import ORPHANS
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant.exports import build_blob_ref
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls import partition_month

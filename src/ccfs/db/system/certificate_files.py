@@ -1,4 +1,4 @@
-"""What a file of certificates says: PEM or DER to certificates that can be trusted. No row is read or written here."""
+"""Parsing of certificate files in PEM or DER, whose certificates callbacks can trust."""
 
 import ssl
 from collections.abc import Iterator
@@ -11,26 +11,27 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.model.errors import OperatorError
 
-MAX_FILE_BYTES = 512 << 10  # bytes of a file, as the manual has it
+MAX_FILE_BYTES = 512 << 10  # as the manual has it
 
 
 def parse_certificates(data: bytes, name: str, now: datetime) -> list[TrustedCertificate]:
-    """The certificates of a PEM or DER file under that name; of several, the others are NAME-2, NAME-3, …
+    """Return the certificates of a PEM or DER file under that name. Further certificates are named NAME-2, NAME-3, …
 
-    Raises Misuse, whose text goes on after the file's name: it is larger than 512 KB, no certificate, or has expired.
+    Raises OperatorError if the file is larger than 512 KB, contains no certificate, or one that has expired. The text
+    continues a sentence that begins with the file's name.
     """
     if len(data) > MAX_FILE_BYTES:
         raise OperatorError("is larger than 512 KB")
     try:
-        pem = b"-----BEGIN " in data
-        found = x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+        is_pem = b"-----BEGIN " in data
+        certificates = x509.load_pem_x509_certificates(data) if is_pem else [x509.load_der_x509_certificate(data)]
     except ValueError:
         raise OperatorError("is not a certificate in PEM or DER") from None
-    return list(_check_certificates(found, name, now))
+    return list(_check_certificates(certificates, name, now))
 
 
 def describe_certificate(name: str, certificate: x509.Certificate) -> TrustedCertificate:
-    """The certificate under that name; ValueError where a callback could not use it, or it cannot be described."""
+    """Return the certificate under that name. Raises ValueError if callbacks could not use it, or a field is malformed."""
     der = certificate.public_bytes(Encoding.DER)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
@@ -45,12 +46,12 @@ def describe_certificate(name: str, certificate: x509.Certificate) -> TrustedCer
     )
 
 
-def _check_certificates(found: list[x509.Certificate], name: str, now: datetime) -> Iterator[TrustedCertificate]:
-    for number, certificate in enumerate(found, 1):
+def _check_certificates(certificates: list[x509.Certificate], name: str, now: datetime) -> Iterator[TrustedCertificate]:
+    for number, certificate in enumerate(certificates, 1):
         try:
-            one = describe_certificate(name if number == 1 else f"{name}-{number}", certificate)
+            trusted = describe_certificate(name if number == 1 else f"{name}-{number}", certificate)
         except ValueError:
-            raise OperatorError("is a certificate that OpenSSL refuses") from None
-        if one.not_after <= now:
-            raise OperatorError(f"expired on {one.not_after:%Y-%m-%d}: {one.subject}")
-        yield one
+            raise OperatorError("contains a certificate that OpenSSL rejects") from None
+        if trusted.not_after <= now:
+            raise OperatorError(f"expired on {trusted.not_after:%Y-%m-%d}: {trusted.subject}")
+        yield trusted

@@ -1,4 +1,4 @@
-"""Rows of departures to the sign-in service from which somebody came back: each is good for one return. System-wide."""
+"""Rows of used OIDC login states: each login state is valid for one callback of the provider. Of no app."""
 
 import hashlib
 from datetime import datetime
@@ -7,18 +7,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system.tenants import insert_or_ignore
+from ccfs.db.statements import insert_or_ignore
 
 _TABLE = schema.used_oidc_states
 
 
 def consume(connection: Connection, state: str, expires_at: datetime) -> bool:
-    """Use a departure up; False if it was, already. `expires_at` is when it would be refused for its age anyway."""
+    """Mark a state as used. Return False if it was used already. After `expires_at` its age alone makes it invalid."""
     digest = hashlib.sha256(state.encode()).hexdigest()
-    fresh = insert_or_ignore(connection, _TABLE).values(digest=digest, expires_at=expires_at)
-    return connection.execute(fresh.returning(_TABLE.c.digest)).first() is not None
+    new_row = insert_or_ignore(connection, _TABLE).values(digest=digest, expires_at=expires_at)
+    return connection.execute(new_row.returning(_TABLE.c.digest)).first() is not None
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
-    """Drop rows that no longer matter; how many."""
+    """Delete expired rows. Return how many."""
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount

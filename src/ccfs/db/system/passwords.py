@@ -1,4 +1,4 @@
-"""Passwords as argon2id hashes. Nothing else: whose they are is users.py's business."""
+"""Passwords as argon2id hashes."""
 
 from functools import cache
 
@@ -9,18 +9,21 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)  # a
 
 
 def hash_password(password: str) -> str:
-    """What to keep of a password."""
+    """Return the hash to store."""
     return _HASHER.hash(password)
 
 
-def verify(kept: str, password: str) -> bool:
-    """Whether a password is the kept one's. An empty `kept`, of nobody or of one without, takes as long and is never right."""
+def verify(password_hash: str, password: str) -> bool:
+    """Return whether the password matches the hash.
+
+    An empty hash (unknown user, or a user without a password) takes the same time and never matches.
+    """
     try:
-        return _HASHER.verify(kept or _dummy_hash(), password) and bool(kept)
+        return _HASHER.verify(password_hash or _dummy_hash(), password) and bool(password_hash)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
 @cache
 def _dummy_hash() -> str:
-    return _HASHER.hash("nobody has this one")
+    return _HASHER.hash("no user has this password")

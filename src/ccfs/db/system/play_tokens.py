@@ -1,4 +1,4 @@
-"""Rows of play tokens. The token itself is not kept, only its digest: who reads the table cannot play."""
+"""Rows of play tokens. Only a token's digest is stored, so that nobody who reads the table can play. A token names its app."""
 
 import hashlib
 from datetime import datetime
@@ -19,13 +19,13 @@ def _hash_token(token: str) -> str:
 
 
 def add(connection: Connection, app: App, token: str, recording: Recording, expires_at: datetime) -> None:
-    """Let the token play the app's recording until `expires_at`."""
+    """Add a token that plays the app's recording until `expires_at`."""
     values = {"digest": _hash_token(token), "file_name": recording.file_name, "expires_at": expires_at}
     connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
 
 
 def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Recording] | None:
-    """What the token plays at `now`; None for a token that is unknown or expired. The token stands for its app."""
+    """Return the app and the recording that the token plays; None if the token is unknown or expired."""
     statement = (
         sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, _TABLE.c.file_name)
         .join(_TABLE, _TABLE.c.app == schema.apps.c.id)
@@ -40,5 +40,5 @@ def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Rec
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
-    """Drop the rows of expired tokens; how many."""
+    """Delete expired tokens. Return how many."""
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount

@@ -1,4 +1,4 @@
-"""Rows of console sessions. Only a digest of the token is kept: who reads the table is nobody. System-wide."""
+"""Rows of console sessions. Only a token's digest is stored, so that nobody who reads the table can log in. Of no app."""
 
 from datetime import datetime, timedelta
 
@@ -11,22 +11,24 @@ from ccfs.db.system.users import hash_token
 from ccfs.model.identity.user import User
 
 _TABLE = schema.console_sessions
-TOUCH_INTERVAL = timedelta(minutes=1)  # how exactly it is known when a session was last used
+TOUCH_INTERVAL = timedelta(minutes=1)  # how precisely the last use of a session is recorded
 
 
 def create(connection: Connection, user: User, token: str, now: datetime) -> None:
-    """A session of the user by that token."""
+    """Add a session of the user with that token."""
     connection.execute(sa.insert(_TABLE).values(digest=hash_token(token), user_id=user.id, created_at=now, seen_at=now))
 
 
 def resolve(
-    connection: Connection, token: str, now: datetime, idle: timedelta, lasts: timedelta
+    connection: Connection, token: str, now: datetime, idle_timeout: timedelta, lifetime: timedelta
 ) -> tuple[User | None, bool]:
-    """Whose session a token is, None if nobody's any more, and whether it is to be noted that it was seen."""
-    living = (
-        (_TABLE.c.digest == hash_token(token)) & (_TABLE.c.seen_at > now - idle) & (_TABLE.c.created_at > now - lasts)
+    """Return the session's user, None if it is over, and whether its last use should be recorded by `touch`."""
+    is_valid = (
+        (_TABLE.c.digest == hash_token(token))
+        & (_TABLE.c.seen_at > now - idle_timeout)
+        & (_TABLE.c.created_at > now - lifetime)
     )
-    row = connection.execute(sa.select(_TABLE.c.user_id, _TABLE.c.seen_at).where(living)).one_or_none()
+    row = connection.execute(sa.select(_TABLE.c.user_id, _TABLE.c.seen_at).where(is_valid)).one_or_none()
     user = users.find_by_id(connection, row.user_id) if row else None
     if row is None or user is None or user.is_disabled:
         return None, False
@@ -34,7 +36,7 @@ def resolve(
 
 
 def touch(connection: Connection, token: str, now: datetime) -> None:
-    """Note that the session was used."""
+    """Record that the session is in use."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.digest == hash_token(token)).values(seen_at=now))
 
 
@@ -43,7 +45,7 @@ def delete(connection: Connection, token: str) -> None:
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.digest == hash_token(token)))
 
 
-def delete_expired(connection: Connection, now: datetime, idle: timedelta, lasts: timedelta) -> int:
-    """Drop sessions that are over; how many."""
-    old = (_TABLE.c.seen_at <= now - idle) | (_TABLE.c.created_at <= now - lasts)
-    return connection.execute(sa.delete(_TABLE).where(old)).rowcount
+def delete_expired(connection: Connection, now: datetime, idle_timeout: timedelta, lifetime: timedelta) -> int:
+    """Delete sessions that are over. Return how many."""
+    is_over = (_TABLE.c.seen_at <= now - idle_timeout) | (_TABLE.c.created_at <= now - lifetime)
+    return connection.execute(sa.delete(_TABLE).where(is_over)).rowcount

@@ -1,84 +1,67 @@
-"""Rows of tenancy: apps, access keys, accounts, VDNs, callback prefixes.
+"""Rows of tenants: apps, access keys, accounts, VDNs, callback prefixes. The operator administers them for all apps.
 
-Every change first bumps the number of `changes`: a web process knows by it when its picture (store/picture.py) is old,
-and its row makes changes queue on PostgreSQL, so that what was just found free cannot be taken meanwhile.
+Every writer increments the change counter first: processes then reload their tenant cache. On PostgreSQL the counter's row
+also makes writers queue, so that a number found free cannot be taken meanwhile.
 """
 
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.change_counter import ChangeCounter
 from ccfs.db.encryption import SecretBox
+from ccfs.db.statements import insert_or_ignore
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, Vdn
 
-
-def insert_or_ignore(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that leaves a row that is there already as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table)
-    return statement.on_conflict_do_nothing()
-
-
-def bump_version(connection: Connection) -> None:
-    """Tell every process that tenancy is not what it was."""
-    table = schema.change_counters
-    connection.execute(insert_or_ignore(connection, table).values(name="tenancy", value=0))
-    connection.execute(sa.update(table).where(table.c.name == "tenancy").values(value=table.c.value + 1))
-
-
-def get_version(connection: Connection) -> int:
-    """A number that grows with every change of tenancy."""
-    statement = sa.select(schema.change_counters.c.value).where(schema.change_counters.c.name == "tenancy")
-    return int(connection.execute(statement).scalar() or 0)
+CHANGE_COUNTER = ChangeCounter("tenants")
 
 
 def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:
-    """A new app; raises Misuse if the AK is taken."""
-    bump_version(connection)
-    if _ak_is_taken(connection, ak):
+    """Add an app. Raises OperatorError if the AK is taken."""
+    CHANGE_COUNTER.increment(connection)
+    if _is_ak_taken(connection, ak):
         raise OperatorError(f"the AK {ak} is taken")
     statement = sa.insert(schema.apps).values(ak=ak, name=name, created_at=now).returning(schema.apps.c.id)
     return App(id=connection.execute(statement).scalar_one(), ak=ak, name=name)
 
 
-def _ak_is_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
-    """Whether an AK is, or was, an app's or a key's; those of `app` itself do not count."""
+def _is_ak_taken(connection: Connection, ak: str, app: App | None = None) -> bool:
+    """Return whether an app other than `app`, or a key of another app, has or had the AK."""
     owner = app.id if app else None
-    named = sa.select(schema.apps.c.id).where(schema.apps.c.ak == ak, schema.apps.c.id.is_distinct_from(owner))
-    keys = schema.access_keys
-    keyed = sa.select(keys.c.app).where(keys.c.ak == ak, keys.c.app.is_distinct_from(owner))
-    return connection.execute(sa.union(named, keyed)).first() is not None
+    apps, keys = schema.apps, schema.access_keys
+    app_with_ak = sa.select(apps.c.id).where(apps.c.ak == ak, apps.c.id.is_distinct_from(owner))
+    key_with_ak = sa.select(keys.c.app).where(keys.c.ak == ak, keys.c.app.is_distinct_from(owner))
+    return connection.execute(sa.union(app_with_ak, key_with_ak)).first() is not None
 
 
 def list_apps(connection: Connection) -> list[App]:
-    """Every app, by AK."""
+    """Return every app, by AK."""
     rows = connection.execute(sa.select(schema.apps).order_by(schema.apps.c.ak))
     return [App(id=row.id, ak=row.ak, name=row.name) for row in rows]
 
 
 def get_app_by_ak(connection: Connection, ak: str) -> App:
-    """The app of an appId; raises Misuse if there is none."""
+    """Return the app whose appId is `ak`. Raises OperatorError if there is none."""
     row = connection.execute(sa.select(schema.apps).where(schema.apps.c.ak == ak)).one_or_none()
     if row is None:
         raise OperatorError(f"there is no app {ak}; `ccfs app list` shows all")
     return App(id=row.id, ak=row.ak, name=row.name)
 
 
-def add_key(connection: Connection, app: App, ak: str, sk: str, sealer: SecretBox, now: datetime) -> None:
-    """A further access key of the app; its AK may be the app's own or another free one, else Misuse."""
-    bump_version(connection)
-    if _ak_is_taken(connection, ak, app):
+def add_key(connection: Connection, app: App, ak: str, sk: str, secret_box: SecretBox, now: datetime) -> None:
+    """Add an access key to the app. Raises OperatorError if another app has or had the AK."""
+    CHANGE_COUNTER.increment(connection)
+    if _is_ak_taken(connection, ak, app):
         raise OperatorError(f"the AK {ak} is taken")
-    values = {"app": app.id, "ak": ak, "encrypted_sk": sealer.encrypt(sk), "created_at": now}
+    values = {"app": app.id, "ak": ak, "encrypted_sk": secret_box.encrypt(sk), "created_at": now}
     connection.execute(sa.insert(schema.access_keys).values(**values))
 
 
 def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime]]:
-    """The app's living keys as (number, AK, made at); the SK is not shown."""
+    """Return the app's active keys as (number, AK, created at), without their SKs."""
     table = schema.access_keys
     statement = sa.select(table.c.id, table.c.ak, table.c.created_at).where(
         table.c.app == app.id, table.c.revoked_at.is_(None)
@@ -87,96 +70,90 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
 
 
 def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> None:
-    """End a key of the app; raises Misuse if the app has no such living key."""
-    bump_version(connection)
+    """Revoke a key of the app. Raises OperatorError if the app has no active key of that number."""
+    CHANGE_COUNTER.increment(connection)
     table = schema.access_keys
-    living = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
-    if connection.execute(living.values(revoked_at=now)).rowcount != 1:
-        raise OperatorError(f"the app {app.ak} has no living key {key}")
+    active_key = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
+    if connection.execute(active_key.values(revoked_at=now)).rowcount != 1:
+        raise OperatorError(f"the app {app.ak} has no active key {key}")
 
 
-def list_active_keys(connection: Connection, sealer: SecretBox) -> list[AccessKey]:
-    """Every living key of every app, opened: for the picture of a web process only."""
-    table, owners = schema.access_keys, schema.apps
+def list_active_keys(connection: Connection, secret_box: SecretBox) -> list[AccessKey]:
+    """Return every active key of every app with its decrypted SK, for the tenant cache only."""
+    keys, apps = schema.access_keys, schema.apps
     statement = (
-        sa.select(table.c.id, table.c.ak, table.c.encrypted_sk, owners.c.id, owners.c.ak, owners.c.name)
-        .join(owners, owners.c.id == table.c.app)
-        .where(table.c.revoked_at.is_(None))
-        .order_by(table.c.id.desc())
+        sa.select(keys.c.id, keys.c.ak, keys.c.encrypted_sk, apps.c.id, apps.c.ak, apps.c.name)
+        .join(apps, apps.c.id == keys.c.app)
+        .where(keys.c.revoked_at.is_(None))
+        .order_by(keys.c.id.desc())
     )
     return [
-        AccessKey(id=number, ak=ak, sk=sealer.decrypt(sealed), app=App(id=app, ak=app_ak, name=name))
-        for number, ak, sealed, app, app_ak, name in connection.execute(statement)
+        AccessKey(id=number, ak=ak, sk=secret_box.decrypt(encrypted_sk), app=App(id=app, ak=app_ak, name=name))
+        for number, ak, encrypted_sk, app, app_ak, name in connection.execute(statement)
     ]
 
 
-def reencrypt_keys(connection: Connection, sealer: SecretBox) -> int:
-    """Seal every SK anew with the newest node key; the count."""
+def reencrypt_keys(connection: Connection, secret_box: SecretBox) -> int:
+    """Re-encrypt every SK with the newest node key. Return how many."""
     table = schema.access_keys
     rows = connection.execute(sa.select(table.c.id, table.c.encrypted_sk)).all()
     for row in rows:
         statement = sa.update(table).where(table.c.id == row.id)
-        connection.execute(statement.values(encrypted_sk=sealer.reencrypt(row.encrypted_sk)))
+        connection.execute(statement.values(encrypted_sk=secret_box.reencrypt(row.encrypted_sk)))
     return len(rows)
 
 
 def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, now: datetime) -> None:
-    """An account with a VDN; an account that is there gets the VDN and the zone given.
+    """Add an account with a VDN. An existing account gets the VDN and the time zone.
 
-    Raises Misuse if the VDN belongs to another account of the app: file names hold the VDN only.
+    Raises OperatorError if the VDN belongs to another account of the app: file names contain the VDN only.
     """
-    bump_version(connection)
-    table = schema.accounts
-    taken = sa.select(schema.vdns.c.account_id).where(
-        schema.vdns.c.app == app.id, schema.vdns.c.vdn_id == vdn.vdn_id, schema.vdns.c.account_id != vdn.account_id
+    CHANGE_COUNTER.increment(connection)
+    accounts, vdns = schema.accounts, schema.vdns
+    owner = sa.select(vdns.c.account_id).where(
+        vdns.c.app == app.id, vdns.c.vdn_id == vdn.vdn_id, vdns.c.account_id != vdn.account_id
     )
-    if (other := connection.execute(taken).scalar()) is not None:
-        raise OperatorError(f"VDN {vdn.vdn_id} belongs to account {other}")
-    connection.execute(
-        insert_or_ignore(connection, table).values(
-            app=app.id, account_id=account.account_id, zone=account.zone, created_at=now
-        )
-    )
-    mine = (table.c.app == app.id) & (table.c.account_id == account.account_id)
-    connection.execute(sa.update(table).where(mine).values(zone=account.zone))
-    connection.execute(
-        insert_or_ignore(connection, schema.vdns).values(
-            app=app.id, vdn_id=vdn.vdn_id, cc_id=vdn.cc_id, account_id=vdn.account_id
-        )
-    )
+    if (other_account := connection.execute(owner).scalar()) is not None:
+        raise OperatorError(f"VDN {vdn.vdn_id} belongs to account {other_account}")
+    key = {"app": app.id, "account_id": account.account_id}
+    connection.execute(insert_or_ignore(connection, accounts).values(**key, zone=account.zone, created_at=now))
+    row = (accounts.c.app == app.id) & (accounts.c.account_id == account.account_id)
+    connection.execute(sa.update(accounts).where(row).values(zone=account.zone))
+    values = {"app": app.id, "vdn_id": vdn.vdn_id, "cc_id": vdn.cc_id, "account_id": vdn.account_id}
+    connection.execute(insert_or_ignore(connection, vdns).values(**values))
 
 
 def get_accounts(connection: Connection, app: App) -> dict[str, Account]:
-    """The app's accounts by id."""
+    """Return the app's accounts by id."""
     statement = sa.select(schema.accounts).where(schema.accounts.c.app == app.id).order_by(schema.accounts.c.account_id)
     return {row.account_id: Account(account_id=row.account_id, zone=row.zone) for row in connection.execute(statement)}
 
 
 def list_vdns(connection: Connection, app: App) -> list[Vdn]:
-    """The app's VDNs."""
+    """Return the app's VDNs, by number."""
     statement = sa.select(schema.vdns).where(schema.vdns.c.app == app.id).order_by(schema.vdns.c.vdn_id)
     return [Vdn(vdn_id=row.vdn_id, cc_id=row.cc_id, account_id=row.account_id) for row in connection.execute(statement)]
 
 
 def bind_callback(connection: Connection, app: App, prefix: str, *, may_be_private: bool = False) -> None:
-    """Allow callback URLs that begin with the prefix; binding it again says anew whether it may be private."""
-    bump_version(connection)
+    """Allow callback URLs that begin with the prefix. Binding a prefix again replaces `may_be_private`."""
+    CHANGE_COUNTER.increment(connection)
     table = schema.callback_prefixes
     connection.execute(insert_or_ignore(connection, table).values(app=app.id, prefix=prefix, may_be_private=False))
-    mine = (table.c.app == app.id) & (table.c.prefix == prefix)
-    connection.execute(sa.update(table).where(mine).values(may_be_private=may_be_private))
+    row = (table.c.app == app.id) & (table.c.prefix == prefix)
+    connection.execute(sa.update(table).where(row).values(may_be_private=may_be_private))
 
 
 def get_callback_prefixes(connection: Connection, app: App) -> dict[str, bool]:
-    """The app's bound prefixes, each with whether its name may lead to a private address."""
+    """Return the app's bound prefixes, each with whether it may lead to a private address."""
     table = schema.callback_prefixes
     statement = sa.select(table.c.prefix, table.c.may_be_private).where(table.c.app == app.id)
     return {row.prefix: row.may_be_private for row in connection.execute(statement.order_by(table.c.prefix))}
 
 
 def unbind_callback(connection: Connection, app: App, prefix: str) -> None:
-    """Forget a bound prefix; raises Misuse if it is not bound."""
-    bump_version(connection)
+    """Delete a bound prefix. Raises OperatorError if it is not bound."""
+    CHANGE_COUNTER.increment(connection)
     table = schema.callback_prefixes
     if connection.execute(sa.delete(table).where(table.c.app == app.id, table.c.prefix == prefix)).rowcount != 1:
         raise OperatorError(f"{prefix} is not bound for {app.ak}")

@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.tenant import recordings
 from ccfs.db.tenant.recordings import get_column_values
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkItem, BulkProgress, MissingReason
 from ccfs.model.bulk.bulk_zip import BulkZipContents
 from ccfs.model.identity.tenancy import App

@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ccfs.model.bulk.bulk_download import BulkItem
+from ccfs.model.formats.durations import format_utc_offset
 from ccfs.model.formats.safe_csv import BOM, encode_rows
 from ccfs.model.formats.stored_zip import ZipMember, build_directory_entry, build_local_header
 from ccfs.model.formats.zip_directory import build_end_records, encode_entry
@@ -152,6 +153,5 @@ def _iter_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
 
 def _call_cells(item: BulkItem, zone: ZoneInfo) -> tuple[str, ...]:
     begin, end = item.begin.astimezone(zone), item.end.astimezone(zone)
-    offset = f"{begin:%z}"
-    times = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", f"UTC{offset[:3]}:{offset[3:5]}")
+    times = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", format_utc_offset(begin))
     return (item.call_id, *times, item.caller_no, item.callee_no, item.agent_id, item.queue)

@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
 

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from ccfs.blobs.interface import BlobNotFound, Location
+from ccfs.blobs.interface import Location
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_checks import get_local_path, verify_file_size

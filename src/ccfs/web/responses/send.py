@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ccfs.blobs.interface import BlobNotFound
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, is_not_modified, parse_range
 from ccfs.model.formats.stored_zip import iter_slices

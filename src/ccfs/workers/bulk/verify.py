@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from ccfs.blobs.interface import BlobNotFound, Location
+from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.tenant import bulk_download_items
 from ccfs.model.blobs.blob_ref import BlobRef
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.bulk.bulk_download import BulkItem, MissingReason, build_member_name
 from ccfs.model.identity.tenancy import App
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.system import bulk_jobs, export_jobs, lockouts, oidc_states, play_tokens, users
+from ccfs.db.system import bulk_jobs, export_jobs, lockouts, maintenance, oidc_states, play_tokens, users
 from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import App
@@ -64,7 +64,7 @@ def finish_voice_file_deletions(
     A deletion that fails is deferred behind the others.
     """
     with database.read_transaction() as connection:
-        due = voice_files.list_pending_deletions(connection, BATCH_SIZE, remote_locations)
+        due = maintenance.list_deleted_voice_files(connection, BATCH_SIZE, remote_locations)
     return sum(_finish_deletion(database, locations, app, file, now) for app, file in due)
 
 

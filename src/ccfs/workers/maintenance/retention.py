@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
-from ccfs.db.system import tenants
-from ccfs.db.tenant import annotations, call_statistics
+from ccfs.db.system import maintenance, tenants
+from ccfs.db.tenant import call_statistics
 from ccfs.model.calls import partition_month
 
 RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds
@@ -59,4 +59,4 @@ class RetentionJob:
                     call_statistics.delete_before(connection, app, before)
         if self._policy.recording_months:
             with self._database.write_transaction() as connection:
-                annotations.delete_without_recording(connection)
+                maintenance.delete_rows_without_recording(connection)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ccfs.db.engine import Database
-from ccfs.db.system import storage_statistics
+from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.tenant import call_statistics
 
 MAX_ROUND_TIME = timedelta(seconds=2)  # of one round: an ingested history is counted in parts
@@ -22,7 +22,7 @@ def update_statistics(database: Database, now: Callable[[], datetime], is_stoppe
 def update_call_statistics(database: Database) -> bool:
     """Count some hours of an account's calls; False if nothing has changed."""
     with database.read_transaction() as connection:  # one snapshot for the versions and the counts
-        dirty = call_statistics.find_next_dirty(connection)
+        dirty = maintenance.find_dirty_statistics(connection)
         if dirty is None:
             return False
         counts = call_statistics.compute_statistics(connection, dirty.app, dirty.account_id, dirty.versions)

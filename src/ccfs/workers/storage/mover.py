@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from ccfs.blobs.interface import BlobNotFound, Location
+from ccfs.blobs.interface import Location
 from ccfs.blobs.registry import Locations
 from ccfs.db.engine import Database
 from ccfs.db.system import blob_moves
 from ccfs.logs import get_logger
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationKind
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 

@@ -1,0 +1,71 @@
+"""Change counters: by one number a process notices that the rows it has read are out of date.
+
+Every writer increments the counter of its rows in its own transaction. Readers look the counter up by key and read the rows
+again only when it has changed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ccfs.db.engine import Database
+from ccfs.db.schema import change_counters
+from ccfs.db.statements import insert_or_ignore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCounter:
+    """One row of `change_counters`."""
+
+    name: str
+
+    def get(self, connection: Connection) -> int:
+        """Return the number of changes so far."""
+        value = sa.select(change_counters.c.value).where(change_counters.c.name == self.name)
+        return int(connection.execute(value).scalar() or 0)
+
+    def increment(self, connection: Connection) -> None:
+        """Count one change. Other writers of these rows wait here until the transaction ends."""
+        connection.execute(insert_or_ignore(connection, change_counters).values(name=self.name, value=0))
+        row = change_counters.c.name == self.name
+        connection.execute(sa.update(change_counters).where(row).values(value=change_counters.c.value + 1))
+
+
+class ChangeCounterCache(Generic[T]):
+    """The newest version of some rows, read again only when their counter has changed. For any thread."""
+
+    def __init__(self, database: Database, counter: ChangeCounter, *, autocommit: bool = False) -> None:
+        """`autocommit` looks the counter up on the thread's own connection: cheaper, for few threads that ask often."""
+        self._database, self._counter = database, counter
+        self._query = database.autocommit_read if autocommit else self._query_in_transaction
+        self._latest: tuple[int, T] | None = None
+
+    def get(self, load: Callable[[Connection], T], *, accept_outdated: bool = False) -> tuple[int, T]:
+        """Return the counter and the rows, which `load` reads.
+
+        Raises SQLAlchemyError while the database is down, unless `accept_outdated` and the rows have been read before.
+        """
+        try:
+            latest = self._latest = self._load_if_changed(load)
+        except SQLAlchemyError:
+            if not accept_outdated or self._latest is None:
+                raise
+            latest = self._latest
+        return latest
+
+    def _load_if_changed(self, load: Callable[[Connection], T]) -> tuple[int, T]:
+        value = self._query(self._counter.get)  # first: rows may be newer than their number, but never older
+        if self._latest is not None and self._latest[0] == value:
+            return self._latest
+        with self._database.read_transaction() as connection:
+            return value, load(connection)
+
+    def _query_in_transaction(self, query: Callable[[Connection], int]) -> int:
+        with self._database.read_transaction() as connection:
+            return query(connection)
