@@ -3,12 +3,10 @@
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from socket import socket
 
-import psycopg
 import pytest
 
 from ccfs.db.system import callback_jobs
@@ -283,33 +281,6 @@ def test_a_clock_that_is_set_back_an_hour_delays_deliveries_and_loses_none(callb
         assert callback_node.get_delivery(after).state is DeliveryState.DUE  # at a time that is in the future again
         shift = timedelta(0)
         callback_node.wait_until_delivered(after)
-
-
-def test_a_database_that_closes_all_connections_loses_no_delivery(postgres_url: str, tmp_path: Path) -> None:
-    with (
-        servers.create_database(postgres_url) as url,
-        open_callback_node(tmp_path, url) as callback_node,
-        run_receiver() as receiver,
-    ):
-        bind_receiver(callback_node, receiver)
-        with callback_node.run_callback_worker():
-            ids = callback_node.add_deliveries(*[receiver.url] * 200)
-            for _ in range(10):
-                close_connections(url)
-                time.sleep(0.1)
-            callback_node.wait_until_delivered(*ids)
-    received_ids = [got.headers["webhook-id"] for got in receiver.received]
-    assert set(received_ids) == set(ids)
-    print(f"200 deliveries while every connection was cut 10 times: {len(received_ids) - len(ids)} repeated, none lost")
-
-
-def close_connections(url: str) -> None:
-    """Close every connection to the database except this one."""
-    with closing(psycopg.connect(url.replace("+psycopg", ""), autocommit=True)) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
-        )
 
 
 def trust_certificate(callback_node: CallbackNode, name: str, der: bytes) -> None:
