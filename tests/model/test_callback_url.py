@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.exports.callback_url import list_private_hosts, matches_any_prefix, matches_prefix, parse_callback_url
+from ccfs.model.exports.callback_url import list_private_hosts, matches_any_prefix, parse_callback_url
+
+
+def matches_prefix(url: str, prefix: str) -> bool:
+    """Whether the text is a callback URL that begins with the prefix."""
+    callback_url = parse_callback_url(url)
+    return callback_url is not None and matches_any_prefix(callback_url, [prefix])
 
 
 @pytest.mark.parametrize(

@@ -79,18 +79,12 @@ def parse_callback_url(text: str) -> CallbackUrl | None:
     return CallbackUrl(scheme=scheme, host=host, port=port, target=target)
 
 
-def matches_prefix(url: str, prefix: str) -> bool:
-    """Return whether the URL has the prefix's scheme, host and port, and a path and query that begin with the prefix's.
-
-    A prefix without a path matches the whole host. Otherwise path and query are compared letter by letter: `/cb` matches `/cb`,
-    `/cb/x` and `/cbx`; `/cb/` matches the folder only.
-    """
-    parsed, bound = parse_callback_url(url), parse_callback_url(prefix)
-    return parsed is not None and bound is not None and _starts_with(parsed, bound)
-
-
 def matches_any_prefix(url: CallbackUrl, prefixes: Collection[str]) -> bool:
-    """Return whether the URL matches one of the prefixes."""
+    """Whether the URL begins with one of the prefixes: the same scheme, host and port, and a path that starts alike.
+
+    A prefix without a path matches the whole host. Otherwise path and query are compared literally: `/cb` matches `/cb`,
+    `/cb/x` and `/cbx`, but `/cb/` only the folder.
+    """
     return any(bound is not None and _starts_with(url, bound) for bound in map(parse_callback_url, prefixes))
 
 
