@@ -147,8 +147,8 @@ class JobQueue:
         if group:
             due.append(columns[group] == sa.bindparam("claim_group"))
         limit = sa.bindparam("claim_limit", type_=sa.Integer)
-        found = sa.select(*self.key).where(*due).order_by(columns.due_at).limit(limit)
-        found_rows = found.with_for_update(skip_locked=True).cte("found")
+        next_jobs = sa.select(*self.key).where(*due).order_by(columns.due_at).limit(limit)
+        locked = next_jobs.with_for_update(skip_locked=True).cte("locked")
         lease = sa.bindparam("claim_lease", type_=sa.Text)
         values: dict[str, Any] = {"due_at": sa.bindparam("claim_until"), "lease": lease}
         if self._keeps_dead_leases:
@@ -156,7 +156,7 @@ class JobQueue:
         if self._claims:
             values[self._claims] = columns[self._claims] + 1
         key = self.key[0] if len(self.key) == 1 else sa.tuple_(*self.key)
-        update = sa.update(self.table).where(key.in_(sa.select(*found_rows.c))).values(**values)
+        update = sa.update(self.table).where(key.in_(sa.select(*locked.c))).values(**values)
         return update.returning(self.table, *self._select_app())
 
     def _select_app(self) -> list[sa.Label[Any]]:

@@ -78,7 +78,8 @@ def test_a_dead_delivery_whose_file_expired_cannot_be_retried(
     with database.write_transaction() as connection:
         connection.execute(sa.update(table).where(table.c.response_id == f"{1:032x}").values(state="expired"))
         assert [
-            (one.given_up, one.retryable) for one in callback_receivers.list_receivers(connection, app, ["100"])
+            (summary.given_up, summary.retryable)
+            for summary in callback_receivers.list_receivers(connection, app, ["100"])
         ] == [(3, 2)]
         assert callback_receivers.count_retryable(connection, app, ["100"], RECEIVER_A) == 2
         assert callback_receivers.retry_by_receiver(connection, app, ["100"], RECEIVER_A, "", NOW) == 2

@@ -77,9 +77,9 @@ def list_due_receivers(database: Database, now: datetime = NOW) -> list[str]:
 
 def get_delivery(database: Database, app: App, number: int = 1) -> deliveries.DeliveryView:
     with database.read_transaction() as connection:
-        found = deliveries.get_with_attempts(connection, app, f"{number:032x}")
-    assert found
-    return found
+        view = deliveries.get_with_attempts(connection, app, f"{number:032x}")
+    assert view
+    return view
 
 
 class TestLeases:
@@ -164,10 +164,10 @@ class TestRecording:
         (again,) = claim_deliveries(database, "second", NOW + 10 * MINUTE)
         assert (again.claims, again.delivery.attempts) == (1, 1)
         save_results(database, (again, DONE, DELIVERED))
-        found = get_delivery(database, app)
-        assert found.attempts == ((FAILED, RETRY), (DONE, DELIVERED))
-        assert (found.state, found.due_at, found.delivery.attempts) == (DeliveryState.DELIVERED, None, 2)
-        assert found.export == make_export().response_id
+        view = get_delivery(database, app)
+        assert view.attempts == ((FAILED, RETRY), (DONE, DELIVERED))
+        assert (view.state, view.due_at, view.delivery.attempts) == (DeliveryState.DELIVERED, None, 2)
+        assert view.export == make_export().response_id
 
     def test_the_first_kilobyte_of_a_callback_response_is_stored(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1)
