@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.db.system import tenants
+from ccfs.db.job_queue import EXPORTS
+from ccfs.db.system import export_jobs, tenants
 from ccfs.db.tenant import exports
 from ccfs.server.node import utc_now
 from ccfs.workers.exports.worker import LEASE
@@ -108,9 +109,9 @@ def test_unknown_and_unfinished_deliveries_are_reported(callback_node: CallbackN
 def test_failed_exports_are_listed_and_retried(callback_node: CallbackNode) -> None:
     with callback_node.node.database.write_transaction() as connection:
         exports.add(connection, callback_node.app, make_export(7, "http://192.0.2.1/"))
-        claimed = exports.claim(connection, make_export(7, "").requested_at, "x", LEASE)
+        claimed = export_jobs.claim(connection, make_export(7, "").requested_at, "x", LEASE)
         assert claimed
-        assert exports.mark_failed(connection, claimed, "OSError: no space left")
+        assert EXPORTS.mark_failed(connection, claimed, "OSError: no space left")
     found = run_deliveries(callback_node, "list", "--app", AK, "--json").json
     assert found == {
         "deliveries": [],

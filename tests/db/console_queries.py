@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system import audit
-from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_reread, ingest_state
+from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
@@ -58,8 +58,8 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     ),
     "ingest errors": lambda c, app: ingest_state.list_rejections(c, app, 100),
     "a known ingest error": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),
-    "files with ingest errors": lambda c, app: ingest_reread.request_reread(c, app, "/none.zip:call.csv", NOW),
-    "files to be re-read": lambda c, app: ingest_reread.list_requested_rereads(c, app),
+    "files with ingest errors": lambda c, app: ingest_state.request_reread(c, app, "/none.zip:call.csv", NOW),
+    "files to be re-read": lambda c, app: ingest_state.list_requested_rereads(c, app),
     "audit log": lambda c, _app: audit.list_entries(c, AuditQuery(begin=NOW, end=NOW + 30 * DAY)),
     "audit log of a user": lambda c, _app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actor="emil")

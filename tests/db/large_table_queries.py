@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
-from ccfs.db.system import blob_moves, storage_statistics
+from ccfs.db.system import blob_moves, maintenance, storage_statistics
 from ccfs.db.tenant import (
     agent_operations,
     call_lookup,
@@ -148,7 +148,7 @@ QUERIES: dict[str, QueryAction] = {
     "legs of calls": lambda c, app: call_lookup.find_legs(c, app, ["100"], ["1777800001-1"]),
     "recording counts of calls": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),
     "agent operations of a call": lambda c, app: call_lookup.list_agent_operations(c, app, ["100"], "1777800001-1"),
-    "next dirty statistics": lambda c, _app: call_statistics.find_next_dirty(c),
+    "next dirty statistics": lambda c, _app: maintenance.find_dirty_statistics(c),
     "counting of calls": lambda c, app: call_statistics.compute_statistics(
         c, app, "100", [quarter_start(NOW), quarter_start(NOW + 5 * MINUTE)]
     ),
@@ -234,7 +234,7 @@ def _build_recording_row(recording: Recording, app: App) -> dict[str, Any]:
 
 def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None:
     agent_operations.add_skill_changes(connection, app, [make_skill_change(number) for number in numbers])
-    file = {"app": app.id, "size": 1, "modified_ns": 1, "state": "taken", "reason": "", "seen_at": NOW}
+    file = {"app": app.id, "size": 1, "modified_ns": 1, "state": "ingested", "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**file, "path": f"/a/{number}.wav"} for number in numbers])
     expected = [
         ingest_state.ExpectedRecording(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)

@@ -17,9 +17,9 @@ from tests.ingest.ingest_site import (
     build_cdr_line,
     make_wav,
 )
-from tests.media.test_convert import G722, MP3, OPUS, SPEECH_GSM, SPEECH_PCM_SHA256, encode_tone
+from tests.media.test_convert import G722_ENCODER, MP3_ENCODER, OPUS_ENCODER, SPEECH_GSM, SPEECH_PCM_SHA256, encode_tone
 
-MP3_FILE, OGG_FILE = encode_tone(MP3, 0.5), encode_tone(OPUS, 0.5)
+MP3_FILE, OGG_FILE = encode_tone(MP3_ENCODER, 0.5), encode_tone(OPUS_ENCODER, 0.5)
 LATE_TIME = "2024-01-15 09:40:00"
 SAMPLES = bytes(range(256)) * 10
 WAV49 = struct.pack(
@@ -54,7 +54,7 @@ def compute_sha256(data: bytes) -> str:
         ("ulaw", SAMPLES, wrap_in_wav(wav.MU_LAW)),
         ("sln", SAMPLES, LINEAR),
         ("gsm", SPEECH_GSM, None),
-        ("g722", encode_tone(G722, 0.5), None),
+        ("g722", encode_tone(G722_ENCODER, 0.5), None),
         ("mp3", MP3_FILE, MP3_FILE),
         ("ogg", OGG_FILE, OGG_FILE),
     ],
@@ -114,7 +114,9 @@ def test_names_follow_the_interface_and_are_unique_even_in_the_same_tenth_of_a_s
     ]
     for number in range(2):
         each_ingest_site.write_recording(f"170531104{number}.118.wav", make_wav(number))
-        each_ingest_site.write_recording(f"second/170531104{number}.118.mp3", encode_tone(MP3, 0.2 + number / 10))
+        each_ingest_site.write_recording(
+            f"second/170531104{number}.118.mp3", encode_tone(MP3_ENCODER, 0.2 + number / 10)
+        )
     assert (
         each_ingest_site.ingest_asterisk(each_ingest_site.write_file("Master.csv", "".join(lines)))["recordings"] == 4
     )

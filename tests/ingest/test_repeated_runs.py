@@ -11,7 +11,7 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.db.system import tenants
-from ccfs.db.tenant import ingest_reread
+from ccfs.db.tenant import ingest_state
 from ccfs.demo.simulator.day import write_day
 from ccfs.ingest.ccfs import CcfsSource
 from ccfs.ingest.ccfs import ingest as take_in
@@ -238,5 +238,5 @@ def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_ingest_site: I
 
     assert [passed(), passed()] == [(1, 0, 1), (1, 0, 1)]  # it is as it was, so the second leaves it alone
     with node.database.write_transaction() as connection:
-        assert ingest_reread.request_reread(connection, app, str(file), utc_now()) == (True, 1)
+        assert ingest_state.request_reread(connection, app, str(file), utc_now()) == (True, 1)
     assert [passed(), passed()] == [(1, 1, 2), (1, 1, 2)]

@@ -82,7 +82,7 @@ def test_what_a_switch_leaves_while_it_is_watched_goes_in(ingest_site: IngestSit
         ingest_site.write_recording("1705311042.118.wav", make_wav(1), time())
         wait_until(has_rows(ingest_site, cdrs=2, agent_operations=1, recordings=1))
         append_text(cdr, "nonsense\n")
-        wait_until(has_rows(ingest_site, refusals=1))
+        wait_until(has_rows(ingest_site, ingest_errors=1))
         added = watch.stop()
     assert (added["cdrs"], added["recordings"], added["agent_operations"]) == (2, 1, 1)
     assert [one["line"] for one in added["refused"]] == [3]
@@ -185,10 +185,10 @@ def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(ingest_site: In
 def test_an_index_is_read_again_as_long_as_it_names_what_has_not_come(ingest_site: IngestSite) -> None:
     index = ingest_site.write_file("record.csv", RECORD_ROW)
     with run_watch(ingest_site, "ccfs", index, "--recordings", ingest_site.recordings_folder) as watch:
-        wait_until(has_rows(ingest_site, awaited_recordings=1))
+        wait_until(has_rows(ingest_site, expected_recordings=1))
         ingest_site.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1), time())
         ingest_site.write_recording("Y/17/record/20201015/x.wav", make_wav(2), time())
-        wait_until(has_rows(ingest_site, recordings=1, awaited_recordings=0, voice_files=1))
+        wait_until(has_rows(ingest_site, recordings=1, expected_recordings=0, voice_files=1))
         ingest_site.write_file("record.csv", RECORD_ROW + "\n" + RECORD_ROW.replace("0903379", "0903380"))
         wait_until(has_rows(ingest_site, recordings=2))
         added = watch.stop()

@@ -14,15 +14,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccfs.media import convert
-from ccfs.media.convert import HEAD_BYTES, AudioKind, Coding, UnknownAudio, convert_audio, detect_kind, measure_duration
-from ccfs.model.recordings.wav import A_LAW, MU_LAW, PCM, build_header, read_format
+from ccfs.media.codec_table import (
+    A_LAW,
+    CODECS,
+    G722,
+    GSM,
+    LINEAR,
+    MP3,
+    MU_LAW,
+    OGG,
+    RIFF,
+    AudioKind,
+    Codec,
+    UnknownAudio,
+    is_audio_name,
+)
+from ccfs.media.convert import convert_audio
+from ccfs.media.detect import HEAD_BYTES, detect_kind
+from ccfs.media.probe import measure_duration
+from ccfs.model.recordings import wav
+from ccfs.model.recordings.wav import build_header, read_format
 
 # 113 frames of speech, made with sox from the demo's agent-en-02.wav.
 SPEECH_GSM = (Path(__file__).parent / "audio" / "order-number.gsm").read_bytes()
 # Its samples as sox 14.4.2 (libgsm) and ffmpeg 5.1 both decode them.
 SPEECH_PCM_SHA256 = "d24e163cee8333bfc81e9c32b1d0bc09bd10f16074482230ad66fd8100ce8371"
 
-WAV = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8000) + b"\xd5" * 8000
+WAV = build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=8000) + b"\xd5" * 8000
 MPEG_FRAME = b"\xff\xfb\x90\x44"  # MPEG-1 layer III, 128 kbit/s, 44.1 kHz
 
 
@@ -37,10 +55,10 @@ class Encoder:
     layout: str = "mono"
 
 
-G722 = Encoder(file="g722", codec="g722", rate=16000, samples="s16")
-MP3 = Encoder(file="mp3", codec="libmp3lame", rate=16000, samples="s16p")
-OPUS = Encoder(file="ogg", codec="libopus", rate=48000, samples="s16")
-VORBIS = Encoder(file="ogg", codec="vorbis", rate=16000, samples="fltp", layout="stereo")
+G722_ENCODER = Encoder(file="g722", codec="g722", rate=16000, samples="s16")
+MP3_ENCODER = Encoder(file="mp3", codec="libmp3lame", rate=16000, samples="s16p")
+OPUS_ENCODER = Encoder(file="ogg", codec="libopus", rate=48000, samples="s16")
+VORBIS_ENCODER = Encoder(file="ogg", codec="vorbis", rate=16000, samples="fltp", layout="stereo")
 
 
 def make_tone(rate: int, seconds: float) -> np.ndarray:
@@ -74,50 +92,50 @@ def measure_seconds(name: str, recording: bytes) -> float:
     return measure_duration(io.BytesIO(recording), detect_kind(name, recording[:HEAD_BYTES]))
 
 
-def read_payload(wav: bytes) -> bytes:
-    found = read_format(wav, len(wav))
-    return wav[found.data_offset : found.data_offset + found.data_size]
+def read_payload(recording: bytes) -> bytes:
+    fmt = read_format(recording, len(recording))
+    return recording[fmt.data_offset : fmt.data_offset + fmt.data_size]
 
 
 @pytest.mark.parametrize(
-    ("name", "coding", "rate"),
+    ("name", "codec", "rate"),
     [
-        ("1763800000.1.alaw", Coding.A_LAW, 8000),
-        ("q.alw", Coding.A_LAW, 8000),
-        ("q.ulaw", Coding.MU_LAW, 8000),
-        ("q.mu", Coding.MU_LAW, 8000),
-        ("q.pcm", Coding.MU_LAW, 8000),
-        ("q.sln", Coding.LINEAR, 8000),
-        ("q.raw", Coding.LINEAR, 8000),
-        ("q.sln16", Coding.LINEAR, 16000),
-        ("q.sln44", Coding.LINEAR, 44100),
-        ("q.sln192", Coding.LINEAR, 192000),
-        ("q.GSM", Coding.GSM, 8000),
-        ("/var/spool.d/monitor/q.g722", Coding.G722, 16000),
-        ("q.mp3", Coding.MP3, 0),
+        ("1763800000.1.alaw", A_LAW, 8000),
+        ("q.alw", A_LAW, 8000),
+        ("q.ulaw", MU_LAW, 8000),
+        ("q.mu", MU_LAW, 8000),
+        ("q.pcm", MU_LAW, 8000),
+        ("q.sln", LINEAR, 8000),
+        ("q.raw", LINEAR, 8000),
+        ("q.sln16", LINEAR, 16000),
+        ("q.sln44", LINEAR, 44100),
+        ("q.sln192", LINEAR, 192000),
+        ("q.GSM", GSM, 8000),
+        ("/var/spool.d/monitor/q.g722", G722, 16000),
+        ("q.mp3", MP3, 0),
     ],
 )
-def test_a_headerless_file_is_known_by_its_name(name: str, coding: Coding, rate: int) -> None:
-    assert detect_kind(name, b"\xd5" * 100) == AudioKind(coding=coding, rate=rate)
+def test_a_headerless_file_is_known_by_its_name(name: str, codec: Codec, rate: int) -> None:
+    assert detect_kind(name, b"\xd5" * 100) == AudioKind(codec=codec, rate=rate)
 
 
 @pytest.mark.parametrize(
     "name", ["q.wav", "q.WAV", "q.wav49", "q.wav16", "1054597.V3", "q.v3", "q.gsm", "no-extension"]
 )
 def test_a_riff_file_is_a_wav_whatever_its_name(name: str) -> None:
-    assert detect_kind(name, WAV) == AudioKind(coding=Coding.RIFF)
+    assert detect_kind(name, WAV) == AudioKind(codec=RIFF)
 
 
 @pytest.mark.parametrize(
-    ("head", "coding"),
-    [(b"OggS\0\2", Coding.OGG), (b"ID3\4\0\0\0\0\2\1", Coding.MP3), (MPEG_FRAME, Coding.MP3)],
+    ("head", "codec"),
+    [(b"OggS\0\2", OGG), (b"ID3\4\0\0\0\0\2\1", MP3), (MPEG_FRAME, MP3)],
 )
-def test_compressed_files_are_known_by_their_first_bytes(head: bytes, coding: Coding) -> None:
-    assert detect_kind("recording", head + bytes(100)).coding is coding
+def test_compressed_files_are_known_by_their_first_bytes(head: bytes, codec: Codec) -> None:
+    assert detect_kind("recording", head + bytes(100)).codec is codec
 
 
 def test_quiet_mu_law_is_not_taken_for_mpeg() -> None:
-    assert detect_kind("q.ulaw", MPEG_FRAME + bytes(100)).coding is Coding.MU_LAW
+    assert detect_kind("q.ulaw", MPEG_FRAME + bytes(100)).codec is MU_LAW
 
 
 @pytest.mark.parametrize(
@@ -143,20 +161,27 @@ def test_wrapping_loses_nothing(extension: str, samples: bytes) -> None:
     kind = detect_kind(f"q.{extension}", b"\xd5")
     target = io.BytesIO()
     assert convert_audio(io.BytesIO(samples), kind, target) == ".wav"
-    wav = target.getvalue()
-    assert read_payload(wav) == samples
-    assert int.from_bytes(wav[4:8], "little") + 8 == len(wav)
-    assert len(wav) % 2 == 0
-    assert read_format(wav, len(wav)).duration == measure_duration(io.BytesIO(samples), kind)
+    wrapped = target.getvalue()
+    assert read_payload(wrapped) == samples
+    assert int.from_bytes(wrapped[4:8], "little") + 8 == len(wrapped)
+    assert len(wrapped) % 2 == 0
+    assert read_format(wrapped, len(wrapped)).duration == measure_duration(io.BytesIO(samples), kind)
 
 
 @pytest.mark.parametrize(
     ("name", "tag", "bits", "rate"),
-    [("q.alaw", A_LAW, 8, 8000), ("q.pcm", MU_LAW, 8, 8000), ("q.sln16", PCM, 16, 16000)],
+    [("q.alaw", wav.A_LAW, 8, 8000), ("q.pcm", wav.MU_LAW, 8, 8000), ("q.sln16", wav.PCM, 16, 16000)],
 )
 def test_a_wrapped_file_says_what_it_holds(name: str, tag: int, bits: int, rate: int) -> None:
     found = read_format(convert_recording(name, b"\xd5" * 320)[1], 1000)
     assert (found.tag, found.bits, found.rate, found.channels) == (tag, bits, rate, 1)
+
+
+def test_every_extension_belongs_to_one_codec() -> None:
+    extensions = [extension for codec in CODECS for extension in codec.extensions]
+    assert len(set(extensions)) == len(extensions)
+    assert all(is_audio_name(f"q.{extension.upper()}") for extension in extensions)
+    assert not any(map(is_audio_name, ("alaw", ".gsm", "q.txt", "q.wav.part", "")))
 
 
 def test_files_of_more_than_one_piece_are_copied_whole() -> None:
@@ -170,14 +195,14 @@ def test_a_wav_is_stored_as_it_is() -> None:
     assert measure_seconds("1054597.V3", WAV) == 1.0
 
 
-@pytest.mark.parametrize("encoder", [MP3, VORBIS, OPUS], ids=["mp3", "vorbis", "opus"])
+@pytest.mark.parametrize("encoder", [MP3_ENCODER, VORBIS_ENCODER, OPUS_ENCODER], ids=["mp3", "vorbis", "opus"])
 def test_mp3_and_ogg_are_stored_as_they_are(encoder: Encoder) -> None:
     recording = encode_tone(encoder, 2)
     assert convert_recording(f"q.{encoder.file}", recording) == (f".{encoder.file}", recording)
     assert measure_seconds(f"q.{encoder.file}", recording) == pytest.approx(2, abs=0.15)
 
 
-@pytest.mark.parametrize("encoder", [VORBIS, OPUS], ids=["vorbis", "opus"])
+@pytest.mark.parametrize("encoder", [VORBIS_ENCODER, OPUS_ENCODER], ids=["vorbis", "opus"])
 def test_an_ogg_of_a_single_page_is_measured_right(encoder: Encoder) -> None:
     assert measure_seconds("q.ogg", encode_tone(encoder, 0.3)) == pytest.approx(0.3, abs=0.1)
 
@@ -186,15 +211,15 @@ def test_an_mp3_tagged_in_another_alphabet_is_taken() -> None:
     tag = (
         b"ID3\3\0\0\0\0\0\x12" + b"TIT2" + b"\0\0\0\x08\0\0" + b"\0\xc4\xe3\xba\xc3 \xb2\xbb"
     )  # GBK, said to be Latin-1
-    recording = tag + b"TAG" + b"\xc4\xe3" * 10 + encode_tone(MP3, 1)
+    recording = tag + b"TAG" + b"\xc4\xe3" * 10 + encode_tone(MP3_ENCODER, 1)
     assert convert_recording("q.mp3", recording) == (".mp3", recording)
 
 
 def test_gsm_is_decoded_to_the_samples_that_other_decoders_give() -> None:
-    extension, wav = convert_recording("q.gsm", SPEECH_GSM)
-    found = read_format(wav, len(wav))
-    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", PCM, 8000, 16, 1)
-    assert hashlib.sha256(read_payload(wav)).hexdigest() == SPEECH_PCM_SHA256
+    extension, converted = convert_recording("q.gsm", SPEECH_GSM)
+    found = read_format(converted, len(converted))
+    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", wav.PCM, 8000, 16, 1)
+    assert hashlib.sha256(read_payload(converted)).hexdigest() == SPEECH_PCM_SHA256
     assert found.duration == measure_seconds("q.gsm", SPEECH_GSM) == 2.26
 
 
@@ -206,18 +231,18 @@ def test_gsm_cut_within_a_frame_keeps_all_whole_frames(tail: int) -> None:
 
 
 def test_g722_is_decoded_to_the_tone_that_was_recorded() -> None:
-    recording = encode_tone(G722, 2)
-    extension, wav = convert_recording("q.g722", recording)
-    found = read_format(wav, len(wav))
-    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", PCM, 16000, 16, 1)
+    recording = encode_tone(G722_ENCODER, 2)
+    extension, converted = convert_recording("q.g722", recording)
+    found = read_format(converted, len(converted))
+    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", wav.PCM, 16000, 16, 1)
     assert found.duration == measure_seconds("q.g722", recording) == 2.0
-    spectrum = np.abs(np.fft.rfft(np.frombuffer(read_payload(wav), dtype="<i2")))
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(read_payload(converted), dtype="<i2")))
     assert np.argmax(spectrum) / 2.0 == 440
 
 
 @pytest.mark.parametrize("name", ["q.gsm", "q.g722"])
 def test_decoding_does_not_depend_on_the_size_of_the_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording = SPEECH_GSM if name == "q.gsm" else encode_tone(G722, 1)
+    recording = SPEECH_GSM if name == "q.gsm" else encode_tone(G722_ENCODER, 1)
     at_once = convert_recording(name, recording)
     monkeypatch.setattr(convert, "_CHUNK_BYTES", 33 * 2)
     assert convert_recording(name, recording) == at_once
@@ -226,7 +251,7 @@ def test_decoding_does_not_depend_on_the_size_of_the_pieces(name: str, monkeypat
 @pytest.mark.parametrize(
     ("name", "recording", "reason"),
     [
-        ("q.gsm", SPEECH_GSM[:20], "less than one GSM frame"),
+        ("q.gsm", SPEECH_GSM[:20], "less than one gsm frame"),
         ("q.gsm", bytes(330), "broken gsm"),
         ("q.gsm", SPEECH_GSM[:330] + b"\0" + SPEECH_GSM[330:], "broken gsm"),
         ("q.mp3", bytes(5000), "broken mp3|no audio"),
@@ -242,14 +267,14 @@ def test_broken_files_are_refused_with_a_reason(name: str, recording: bytes, rea
 
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(UnknownAudio, match=r"^empty$"):
-        convert_audio(io.BytesIO(), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+        convert_audio(io.BytesIO(), AudioKind(codec=A_LAW, rate=8000), io.BytesIO())
 
 
 def test_more_samples_than_a_wav_can_hold_are_refused(tmp_path: Path) -> None:
     with open(tmp_path / "q.sln", "w+b") as sparse:
         sparse.truncate(2**32)
         with pytest.raises(UnknownAudio, match="too long for a WAV"):
-            convert_audio(sparse, AudioKind(coding=Coding.LINEAR, rate=8000), io.BytesIO())
+            convert_audio(sparse, AudioKind(codec=LINEAR, rate=8000), io.BytesIO())
 
 
 class ShrinkingFile(io.BytesIO):
@@ -262,7 +287,7 @@ class ShrinkingFile(io.BytesIO):
 
 def test_a_file_that_shrinks_meanwhile_is_refused() -> None:
     with pytest.raises(UnknownAudio, match="became shorter"):
-        convert_audio(ShrinkingFile(bytes(1000)), AudioKind(coding=Coding.A_LAW, rate=8000), io.BytesIO())
+        convert_audio(ShrinkingFile(bytes(1000)), AudioKind(codec=A_LAW, rate=8000), io.BytesIO())
 
 
 def test_a_file_is_measured_by_its_path_too(tmp_path: Path) -> None:
@@ -278,9 +303,9 @@ def test_a_file_is_measured_by_its_path_too(tmp_path: Path) -> None:
 HOSTILE_FILES = {
     "q.gsm": SPEECH_GSM[:990],
     "q.wav": WAV[:500],
-    "q.mp3": encode_tone(MP3, 0.3),
-    "q.ogg": encode_tone(VORBIS, 0.3),
-    "q.opus": encode_tone(OPUS, 0.3),
+    "q.mp3": encode_tone(MP3_ENCODER, 0.3),
+    "q.ogg": encode_tone(VORBIS_ENCODER, 0.3),
+    "q.opus": encode_tone(OPUS_ENCODER, 0.3),
 }
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.media import encode, pcm, waveform
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.encode import OutputFormat
 from ccfs.media.pcm import DeadlineExceeded
-from ccfs.media.probe import UnknownAudio, probe_audio
+from ccfs.media.probe import probe_audio
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.recordings import wav

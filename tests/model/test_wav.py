@@ -163,7 +163,7 @@ def test_the_padding_of_odd_audio_counts_for_the_whole_and_not_for_the_data() ->
     ("tag", "channels", "size"), [(GSM, 1, 65), (PCM, 0, 2), (PCM, 1, MAX_DATA_BYTES + 1), (PCM, 1, -1)]
 )
 def test_no_header_is_written_that_would_lie(tag: int, channels: int, size: int) -> None:
-    with pytest.raises(ValueError, match=r"no header is made|do not fit"):
+    with pytest.raises(ValueError, match=r"cannot write a header|do not fit"):
         build_header(tag=tag, rate=8000, channels=channels, bits=8, data_size=size)
 
 

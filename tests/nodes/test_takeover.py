@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ccfs.db.job_queue import DELIVERIES, EXPORTS
 from ccfs.db.system import tenants
-from ccfs.db.tenant import deliveries, exports
 from ccfs.model.exports.delivery import DeliveryState as Sent
 from ccfs.model.exports.export import ExportKind, ExportState
 from tests import servers
@@ -45,12 +45,12 @@ def request_export(server: CcfsServer, tenant_pair: TwoTenants, url: str) -> str
 
 def read_export_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
-        return exports.count_by_state(connection)
+        return EXPORTS.count_by_state(connection)
 
 
 def read_delivery_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
-        return deliveries.count_by_state(connection)
+        return DELIVERIES.count_by_state(connection)
 
 
 def bind_callback(server: CcfsServer, tenant_pair: TwoTenants, prefix: str) -> None:
@@ -107,7 +107,7 @@ def test_a_draining_node_leaves_exports_and_callbacks_to_another(node_cluster: N
         bind_callback(a, tenant_pair, receiver.prefix)
         node_cluster.run_command("node", "drain", "a")
         wait_until(lambda: get_readiness(a) == (503, "draining"))
-        a.wait_for_log_line("node_state", event="drains")  # its workers are draining, too
+        a.wait_for_log_line("node_state", event="node draining")  # its workers are draining, too
         ready = read_export_counts(a)[ExportState.READY]
         response_id = request_export(a, tenant_pair, receiver.url)
         time.sleep(1.5)

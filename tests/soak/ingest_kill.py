@@ -41,8 +41,8 @@ COMPARED_TABLES = (
     "agent_operations",
     "queue_visits",
     "devices",
-    "awaited_recordings",
-    "refusals",
+    "expected_recordings",
+    "ingest_errors",
     "source_files",
 )
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ccfs import __version__
 from ccfs.console import labels
+from ccfs.model.formats import durations
 from ccfs.model.recordings.annotation import format_offset
 from ccfs.web.responses.types import BytesResponse
 
@@ -117,9 +118,7 @@ def format_time(instant: datetime | None, zone: tzinfo) -> Markup | str:
 def format_duration(duration: timedelta | int) -> str:
     """Return a duration, or a number of seconds, as minutes:seconds or hours:minutes:seconds."""
     total = int(duration.total_seconds()) if isinstance(duration, timedelta) else duration
-    minutes, seconds = divmod(total, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return durations.format_duration(total)
 
 
 def format_minute(local: datetime) -> Markup:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import agent_operations, call_statistics, cdrs, ingest_reread
+from ccfs.db.tenant import agent_operations, call_statistics, cdrs, ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest import folder
 from ccfs.ingest.ccfs_tree import (
@@ -73,7 +73,7 @@ def ingest(run: IngestRun, export: CcfsSource) -> None:
     """One pass. Raises OSError if what is named cannot be opened."""
     tree = CcfsTree.open_tree(export.recordings) if export.recordings else None
     with run.database.read_transaction() as connection:
-        wanted = {path for path, _ in ingest_reread.list_requested_rereads(connection, export.app)}
+        wanted = {path for path, _ in ingest_state.list_requested_rereads(connection, export.app)}
     for source in export.sources:
         for seen in folder.scan_folder(source, run.warn) if source.is_dir() else [folder.stat_file(source)]:
             if run.is_stopped():
@@ -97,7 +97,7 @@ def _ingest_source(
         return
     if is_wanted:
         with run.database.write_transaction() as connection:
-            ingest_reread.clear_reread_request(connection, export.app, source)
+            ingest_state.clear_reread_request(connection, export.app, source)
 
 
 def _ingest_file(run: IngestRun, export: CcfsSource, seen: ScannedFile, source: str, tree: CcfsTree | None) -> bool:

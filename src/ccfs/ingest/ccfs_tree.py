@@ -16,7 +16,7 @@ from ccfs.ingest.context import IngestRun
 from ccfs.ingest.folder import INGESTED, REJECTED, ScannedFile
 from ccfs.ingest.recordings import STORE_THREADS
 from ccfs.ingest.store_audio import StoredAudio
-from ccfs.media.convert import UnknownAudio
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.model.identity.tenancy import App, Vdn
 from ccfs.model.recordings.recording import Recording
 from ccfs.model.recordings.voice_file import VoiceFile

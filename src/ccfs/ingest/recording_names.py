@@ -8,12 +8,12 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import recordings
 from ccfs.ingest.context import CallOwner
+from ccfs.model.calls.call import INBOUND_CALL_TYPES
 from ccfs.model.calls.cdr import Cdr
 
 NODE_ID = "0"  # nodeId of the index name; a node of a CTI pool in CC-FS
 DRIVE_LETTER = "Y"
 _UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]")
-_INBOUND_CALL_TYPES = frozenset({0, 1, 5, 13, 15, 17, 21, 30, 32, 33})  # D0840
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RecordingNames:
 
 def get_direction(call_type: int) -> int:
     """The recording index's call type: 0 inbound, 1 outbound. An internal call goes out from its agent."""
-    return 0 if call_type in _INBOUND_CALL_TYPES else 1
+    return 0 if call_type in INBOUND_CALL_TYPES else 1
 
 
 def assign_names(connection: Connection, owner: CallOwner, row: Cdr, begin: datetime, extension: str) -> RecordingNames:

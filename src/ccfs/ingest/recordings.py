@@ -16,7 +16,7 @@ from ccfs.ingest import folder, recording_names, store_audio
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.folder import INGESTED, REJECTED, REPORTED, UNMATCHED, ScannedFile
 from ccfs.ingest.store_audio import StoredAudio, UnreadableAudio
-from ccfs.media.convert import UnknownAudio
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.model.calls.call_id import started_at, to_call_id
 from ccfs.model.calls.cdr import Cdr, DeviceType
 from ccfs.model.identity.tenancy import App

@@ -12,7 +12,9 @@ from typing import BinaryIO
 
 from ccfs.blobs.interface import CHUNK_BYTES, Location
 from ccfs.media import convert
-from ccfs.media.convert import AudioKind, UnknownAudio
+from ccfs.media.codec_table import AudioKind, UnknownAudio
+from ccfs.media.detect import HEAD_BYTES, detect_kind
+from ccfs.media.probe import measure_duration
 from ccfs.model.blobs.blob_ref import BlobRef
 
 
@@ -42,11 +44,11 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
     """
     with _open_file(path) as file:
         before = os.fstat(file.fileno())
-        kind = convert.detect_kind(path.name, _read_bytes(file, convert.HEAD_BYTES))
+        kind = detect_kind(path.name, _read_bytes(file, HEAD_BYTES))
         file.seek(0)
         key = f"{prefix}/{_build_key(path, before, name)}{kind.extension}"
         if kind.is_copied:
-            convert.check(file, kind)
+            convert.check_copy(file, kind)
             kept = location.write(key, _iter_chunks(file))
             source_sha256 = kept.sha256
         else:
@@ -85,7 +87,7 @@ def _build_key(path: Path, status: os.stat_result, name: str) -> str:
 def _measure_seconds(file: BinaryIO, kind: AudioKind) -> float:
     """The sound's length; 0 where the file does not tell: that is no reason to lose it."""
     try:
-        return convert.measure_duration(file, kind)
+        return measure_duration(file, kind)
     except UnknownAudio:
         return 0.0
 

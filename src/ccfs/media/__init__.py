@@ -1,1 +1,1 @@
-"""Kept recordings made audible: read, drawn as levels, brought into other forms. Open files in, bytes out; no clock, no database."""
+"""Audio: detect, convert, probe, decode, encode. Input is open files, output is bytes. No clock, no database."""

@@ -1,6 +1,7 @@
-"""A recording in another form, as it is being made: WAV, MP3, Opus. Memory does not grow with its length."""
+"""Encode a recording as WAV, MP3 or Opus, chunk by chunk. Memory does not grow with its duration."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from io import RawIOBase
 from typing import Any, BinaryIO
@@ -9,17 +10,13 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from ccfs.media import pcm
+from ccfs.media import codec_table, pcm
+from ccfs.media.codec_table import Codec
 from ccfs.media.probe import AudioInfo
-
-_SAMPLE_RATES = {
-    "libmp3lame": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
-    "libopus": (8000, 12000, 16000, 24000, 48000),
-}
 
 
 class OutputFormat(StrEnum):
-    """What a recording can be had as."""
+    """Formats in which a recording can be downloaded."""
 
     WAV = "wav"
     MP3 = "mp3"
@@ -27,29 +24,57 @@ class OutputFormat(StrEnum):
 
     @property
     def content_type(self) -> str:
-        """Of such a file."""
-        return {OutputFormat.WAV: "audio/wav", OutputFormat.MP3: "audio/mpeg", OutputFormat.OPUS: "audio/ogg"}[self]
+        """Content type of a file in this format."""
+        return _ENCODERS[self].codec.content_type
 
 
-def output_size(tape: AudioInfo, form: OutputFormat) -> int | None:
-    """Bytes of the recording in that form; None where only making it tells."""
-    return pcm.wav_size(tape) if form is OutputFormat.WAV else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoder:
+    codec: Codec  # of the file that is written
+    name: str = ""  # FFmpeg's encoder; "": none is needed
+    sample_rates: tuple[int, ...] = ()  # rates that it can encode
+    get_bit_rate: Callable[[AudioInfo], int] = lambda _info: 0
+    muxer_options: tuple[tuple[str, str], ...] = ()
+    encoder_options: tuple[tuple[str, str], ...] = ()
 
 
-def encode_audio(source: BinaryIO, tape: AudioInfo, form: OutputFormat, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """The whole recording in that form, piece by piece; raises UnknownAudio, TooLate."""
-    match form:
-        case OutputFormat.WAV:
-            return pcm.iter_wav(source, tape, 0, pcm.wav_size(tape), is_late)
-        case OutputFormat.MP3:  # a tag of the length would have to be written into the begin, which is gone by then
-            bits = (32_000 if tape.rate <= 16_000 else 64_000) * tape.channels
-            return _encode_with(source, tape, "mp3", "libmp3lame", bits, is_late)
-        case OutputFormat.OPUS:
-            return _encode_with(source, tape, "ogg", "libopus", 24_000 * tape.channels, is_late)
+_ENCODERS = {
+    OutputFormat.WAV: _Encoder(codec=codec_table.RIFF),
+    OutputFormat.MP3: _Encoder(
+        codec=codec_table.MP3,
+        name="libmp3lame",
+        sample_rates=(8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
+        get_bit_rate=lambda info: (32_000 if info.rate <= 16_000 else 64_000) * info.channels,
+        muxer_options=(
+            ("write_xing", "0"),
+        ),  # a tag with the length would go into the beginning, which is sent by then
+        encoder_options=(("compression_level", "7"),),  # half the work, and speech sounds the same
+    ),
+    OutputFormat.OPUS: _Encoder(
+        codec=codec_table.OGG,
+        name="libopus",
+        sample_rates=(8000, 12000, 16000, 24000, 48000),
+        get_bit_rate=lambda info: 24_000 * info.channels,
+    ),
+}
+
+
+def output_size(info: AudioInfo, output: OutputFormat) -> int | None:
+    """Return the bytes of the recording in that format, or None where only encoding can tell."""
+    return pcm.wav_size(info) if output is OutputFormat.WAV else None
+
+
+def encode_audio(
+    source: BinaryIO, info: AudioInfo, output: OutputFormat, is_late: Callable[[], bool]
+) -> Iterator[bytes]:
+    """Yield the whole recording in that format. Raise UnknownAudio, or DeadlineExceeded once `is_late`."""
+    if output is OutputFormat.WAV:
+        return pcm.iter_wav(source, info, 0, pcm.wav_size(info), is_late)
+    return _encode_with(_ENCODERS[output], source, info, is_late)
 
 
 class _MuxBuffer(RawIOBase):
-    """Takes what a muxer writes until it is fetched."""
+    """What a muxer has written and nobody has read yet."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -62,40 +87,38 @@ class _MuxBuffer(RawIOBase):
         return len(data)
 
     def drain(self) -> bytes:
-        taken = bytes(self._written)
+        data = bytes(self._written)
         self._written.clear()
-        return taken
+        return data
 
 
-def _encode_with(
-    source: BinaryIO, tape: AudioInfo, container: str, codec: str, bits: int, is_late: Callable[[], bool]
-) -> Iterator[bytes]:
-    tray = _MuxBuffer()
-    options = {"write_xing": "0"} if container == "mp3" else {}
-    effort = {"compression_level": "7"} if codec == "libmp3lame" else {}  # half the work, and speech sounds the same
-    rate = next((one for one in _SAMPLE_RATES[codec] if one >= tape.rate), 48_000)
-    with av.open(tray, "w", format=container, options=options) as target:
-        stream = target.add_stream(codec, rate=rate, layout="mono" if tape.channels == 1 else "stereo")
+def _encode_with(encoder: _Encoder, source: BinaryIO, info: AudioInfo, is_late: Callable[[], bool]) -> Iterator[bytes]:
+    buffer = _MuxBuffer()
+    rate = next((rate for rate in encoder.sample_rates if rate >= info.rate), 48_000)
+    with av.open(buffer, "w", format=encoder.codec.name, options=dict(encoder.muxer_options)) as target:
+        stream = target.add_stream(encoder.name, rate=rate, layout=_get_channel_layout(info))
         assert isinstance(stream, AudioStream)
-        stream.bit_rate = bits
-        stream.codec_context.options = effort
-        for frame in _iter_frames(source, tape, is_late):
+        stream.bit_rate = encoder.get_bit_rate(info)
+        stream.codec_context.options = dict(encoder.encoder_options)
+        for frame in _iter_frames(source, info, is_late):
             target.mux(stream.encode(frame))
-            if piece := tray.drain():
-                yield piece
+            if chunk := buffer.drain():
+                yield chunk
         target.mux(stream.encode(None))
-    if piece := tray.drain():
-        yield piece
+    if chunk := buffer.drain():
+        yield chunk
 
 
-def _iter_frames(source: BinaryIO, tape: AudioInfo, is_late: Callable[[], bool]) -> Iterator[AudioFrame]:
-    """The samples as frames; the encoder brings them into its own rate and sizes."""
+def _get_channel_layout(info: AudioInfo) -> str:
+    return "mono" if info.channels == 1 else "stereo"
+
+
+def _iter_frames(source: BinaryIO, info: AudioInfo, is_late: Callable[[], bool]) -> Iterator[AudioFrame]:
+    """Yield the samples as frames. The encoder resamples and resizes them."""
     position = 0
-    for piece in pcm.iter_samples(source, tape, 0, is_late):
-        frame = AudioFrame(
-            format="s16", layout="mono" if tape.channels == 1 else "stereo", samples=len(piece) // pcm.frame_size(tape)
-        )
-        frame.sample_rate, frame.pts = tape.rate, position
-        frame.planes[0].update(piece)
+    for chunk in pcm.iter_samples(source, info, 0, is_late):
+        frame = AudioFrame(format="s16", layout=_get_channel_layout(info), samples=len(chunk) // pcm.frame_size(info))
+        frame.sample_rate, frame.pts = info.rate, position
+        frame.planes[0].update(chunk)
         position += frame.samples
         yield frame

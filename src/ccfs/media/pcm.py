@@ -1,4 +1,4 @@
-"""Samples of a recording from any time on, as 16-bit PCM, and a WAV of them whose every byte has a known place."""
+"""Decode a recording from any time on: 16-bit PCM, and a WAV of it whose every byte has a known offset."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,51 +7,56 @@ from typing import BinaryIO
 import av
 from av.audio.frame import AudioFrame
 
-from ccfs.media.probe import AudioInfo, BlockLayout, UnknownAudio, open_audio_stream
+from ccfs.media.codec_table import UnknownAudio
+from ccfs.media.probe import AudioInfo, BlockLayout
+from ccfs.media.streams import open_audio_stream
 from ccfs.model.recordings.wav import MAX_DATA_BYTES, PCM, build_header
 
 HEADER_SIZE = 44  # bytes of a PCM WAV's header
-_PREROLL_SECONDS = 1.0  # seconds decoded and thrown away before a place: GSM, G.722 and MP3 look back
+_PREROLL_SECONDS = 1.0  # seconds decoded and dropped before a position: GSM, G.722 and MP3 depend on what was before
 _READ_SIZE = 1 << 15  # bytes read at once
-_MIN_YIELD_SIZE = 1 << 16  # bytes given at once, at least, but the last
+_MIN_YIELD_SIZE = 1 << 16  # bytes yielded at once, at least, except at the end
+
+PositionedSamples = tuple[int | None, bytes]  # number of the first frame, where it is known, and samples
 
 
 class DeadlineExceeded(Exception):
-    """The time for it is over."""
+    """Decoding took too long."""
 
 
-def frame_size(tape: AudioInfo) -> int:
-    """Bytes of a frame."""
-    return 2 * tape.channels
+def frame_size(info: AudioInfo) -> int:
+    """Return the bytes of a frame."""
+    return 2 * info.channels
 
 
-def wav_size(tape: AudioInfo) -> int:
-    """Bytes of the whole WAV; UnknownAudio where no WAV can be so long."""
-    if tape.frames * frame_size(tape) > MAX_DATA_BYTES:
+def wav_size(info: AudioInfo) -> int:
+    """Return the bytes of the whole WAV. Raise UnknownAudio where no WAV can be so long."""
+    if info.frames * frame_size(info) > MAX_DATA_BYTES:
         raise UnknownAudio("too long for a WAV")
-    return HEADER_SIZE + tape.frames * frame_size(tape)
+    return HEADER_SIZE + info.frames * frame_size(info)
 
 
-def iter_wav(source: BinaryIO, tape: AudioInfo, start: int, end: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """The bytes [start, end) of the recording as a WAV: just so many. What cannot be decoded any more is silence.
+def iter_wav(source: BinaryIO, info: AudioInfo, start: int, end: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield exactly the bytes [start, end) of the recording as a WAV. What cannot be decoded is silence.
 
-    The same byte is the same sample wherever one begins, but for MP3 and Speex, whose decoders never forget quite.
+    A byte is the same sample wherever decoding begins, except in MP3 and Speex, whose decoders depend on all that went
+    before.
     """
     if start < HEADER_SIZE:
-        head = build_header(
-            tag=PCM, rate=tape.rate, channels=tape.channels, bits=16, data_size=wav_size(tape) - HEADER_SIZE
+        header = build_header(
+            tag=PCM, rate=info.rate, channels=info.channels, bits=16, data_size=wav_size(info) - HEADER_SIZE
         )
-        yield head[start:end]
+        yield header[start:end]
         start = HEADER_SIZE
     left = end - start
-    frame, cut = divmod(start - HEADER_SIZE, frame_size(tape))
+    frame, skip = divmod(start - HEADER_SIZE, frame_size(info))
     if left <= 0:
         return
-    for piece in iter_samples(source, tape, frame, is_late):
-        given = piece[cut : cut + left]
-        cut = max(cut - len(piece), 0)
-        left -= len(given)
-        yield given
+    for chunk in iter_samples(source, info, frame, is_late):
+        data = chunk[skip : skip + left]
+        skip = max(skip - len(chunk), 0)
+        left -= len(data)
+        yield data
         if left <= 0:
             return
     while left > 0:
@@ -59,94 +64,91 @@ def iter_wav(source: BinaryIO, tape: AudioInfo, start: int, end: int, is_late: C
         left -= _MIN_YIELD_SIZE
 
 
-def iter_samples(source: BinaryIO, tape: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """16-bit samples, channels in turn, from a frame on, in pieces of 64 KB or more; raises UnknownAudio, TooLate.
+def iter_samples(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield 16-bit samples, channels in turn, from a frame on, in chunks of 64 KB or more.
 
-    Where the file is broken in its midst, they end there.
+    Raise UnknownAudio, DeadlineExceeded. Where the file is damaged in the middle, the samples end there.
     """
-    gathered, begun = bytearray(), False
+    buffer, has_samples = bytearray(), False
     try:
-        for piece in _iter_decoded(source, tape, frame, is_late):
-            gathered += piece
-            begun = True
-            if len(gathered) >= _MIN_YIELD_SIZE:
-                yield bytes(gathered)
-                gathered.clear()
+        for chunk in _iter_decoded(source, info, frame, is_late):
+            buffer += chunk
+            has_samples = True
+            if len(buffer) >= _MIN_YIELD_SIZE:
+                yield bytes(buffer)
+                buffer.clear()
     except UnknownAudio:
-        if not begun:
+        if not has_samples:
             raise
-    if gathered:
-        yield bytes(gathered)
+    if buffer:
+        yield bytes(buffer)
 
 
-def _iter_decoded(source: BinaryIO, tape: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
-    """As `samples`, in pieces of any size."""
-    before = max(frame - round(_PREROLL_SECONDS * tape.rate), 0)
-    frames = (
-        _decode_blocks(source, tape, tape.blocks, before) if tape.blocks else _decode_after_seek(source, tape, before)
+def _iter_decoded(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield the samples of `iter_samples` in chunks of any size."""
+    first = max(frame - round(_PREROLL_SECONDS * info.rate), 0)
+    decoded = (
+        _decode_blocks(source, info, info.blocks, first) if info.blocks else _decode_after_seek(source, info, first)
     )
     skip = 0
-    for position, data in frames:
+    for position, data in decoded:
         if is_late():
             raise DeadlineExceeded
         if position is not None:
-            skip = max(frame - position, 0) * frame_size(tape)
+            skip = max(frame - position, 0) * frame_size(info)
         if skip < len(data):
             yield data[skip:]
         skip = max(skip - len(data), 0)
 
 
-PositionedSamples = tuple[int | None, bytes]  # the first frame's number, where it is told, and samples
-
-
-def _decode_blocks(source: BinaryIO, tape: AudioInfo, blocks: BlockLayout, frame: int) -> Iterator[PositionedSamples]:
-    """Counted out: the demuxer says what the codec is and nothing else, for many a header lies about its byte rate."""
+def _decode_blocks(source: BinaryIO, info: AudioInfo, blocks: BlockLayout, frame: int) -> Iterator[PositionedSamples]:
+    """Seek by computation. The demuxer only tells the codec, because the byte rate of many a header is wrong."""
     first = frame // blocks.frames_per_block
     position: int | None = first * blocks.frames_per_block
-    whole = max(_READ_SIZE // blocks.block_size, 1) * blocks.block_size
-    with open_audio_stream(source, tape.format) as (_container, stream):
-        level = _build_resampler(tape)
-        at = blocks.begin + first * blocks.block_size
-        while at < blocks.end:
-            source.seek(at, os.SEEK_SET)
-            piece = source.read(min(whole, blocks.end - at))
-            if not piece:
+    read_size = max(_READ_SIZE // blocks.block_size, 1) * blocks.block_size
+    with open_audio_stream(source, info.codec) as (_container, stream):
+        resample = _build_resampler(info)
+        offset = blocks.begin + first * blocks.block_size
+        while offset < blocks.end:
+            source.seek(offset, os.SEEK_SET)
+            chunk = source.read(min(read_size, blocks.end - offset))
+            if not chunk:
                 return
-            at += len(piece)
-            for found in stream.codec_context.decode(av.Packet(piece)):
-                for data in level(found):
+            offset += len(chunk)
+            for decoded in stream.codec_context.decode(av.Packet(chunk)):
+                for data in resample(decoded):
                     yield position, data
                     position = None
 
 
-def _decode_after_seek(source: BinaryIO, tape: AudioInfo, frame: int) -> Iterator[PositionedSamples]:
-    """As FFmpeg finds its way: in Ogg by pages, in MP3 by its frames from the begin."""
-    with open_audio_stream(source, tape.format) as (container, stream):
-        base, start = stream.time_base, max(stream.start_time or 0, 0)
-        if frame and base:
-            container.seek(start + int(frame / tape.rate / base), stream=stream, backward=True)
-        level, position = _build_resampler(tape), None
+def _decode_after_seek(source: BinaryIO, info: AudioInfo, frame: int) -> Iterator[PositionedSamples]:
+    """Seek with FFmpeg: in Ogg by pages, in MP3 by frames from the beginning."""
+    with open_audio_stream(source, info.codec) as (container, stream):
+        time_base, start = stream.time_base, max(stream.start_time or 0, 0)
+        if frame and time_base:
+            container.seek(start + int(frame / info.rate / time_base), stream=stream, backward=True)
+        resample, position = _build_resampler(info), None
         is_first = True
-        for found in container.decode(stream):
-            if is_first and found.pts is not None and base:
-                position = round(float((found.pts - start) * base) * tape.rate)
+        for decoded in container.decode(stream):
+            if is_first and decoded.pts is not None and time_base:
+                position = round(float((decoded.pts - start) * time_base) * info.rate)
             is_first = False
-            for data in level(found):
+            for data in resample(decoded):
                 yield position, data
                 position = None
 
 
-def _build_resampler(tape: AudioInfo) -> Callable[[AudioFrame], Iterator[bytes]]:
-    """What makes packed 16-bit samples of a decoded frame, in the tape's rate and channels."""
-    layout = "mono" if tape.channels == 1 else "stereo"
-    resampler = av.AudioResampler(format="s16", layout=layout, rate=tape.rate)
+def _build_resampler(info: AudioInfo) -> Callable[[AudioFrame], Iterator[bytes]]:
+    """Return a function from a decoded frame to packed 16-bit samples in the rate and channels of `info`."""
+    layout = "mono" if info.channels == 1 else "stereo"
+    resampler = av.AudioResampler(format="s16", layout=layout, rate=info.rate)
 
-    def level(found: AudioFrame) -> Iterator[bytes]:
-        if found.format.name == "s16" and found.layout.nb_channels == tape.channels and found.sample_rate == tape.rate:
-            yield bytes(found.planes[0])[: found.samples * 2 * tape.channels]
+    def resample(frame: AudioFrame) -> Iterator[bytes]:
+        if frame.format.name == "s16" and frame.layout.nb_channels == info.channels and frame.sample_rate == info.rate:
+            yield bytes(frame.planes[0])[: frame.samples * 2 * info.channels]
             return
-        found.pts = None
-        for one in resampler.resample(found):
-            yield bytes(one.planes[0])[: one.samples * 2 * tape.channels]
+        frame.pts = None
+        for resampled in resampler.resample(frame):
+            yield bytes(resampled.planes[0])[: resampled.samples * 2 * info.channels]
 
-    return level
+    return resample

@@ -1,37 +1,23 @@
-"""What a kept recording is as sound: how long, how many channels, whether browsers play it as it is. Nothing is decoded.
+"""Probe an audio file: duration, channels, whether browsers play it. Decode nothing.
 
-The kind is told by the file's own first bytes, never by FFmpeg's guess: that could open more than the file it is given.
+The file's own first bytes decide its kind, never FFmpeg's guess.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import av
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-
-from ccfs.media.convert import HEAD_BYTES, AudioKind, Coding, UnknownAudio, detect_kind, measure_duration
-from ccfs.model.recordings.wav import A_LAW, GSM, IEEE_FLOAT, MU_LAW, PCM, InvalidWav, WavFormat, read_format
-
-__all__ = [
-    "AudioInfo",
-    "BlockLayout",
-    "UnknownAudio",
-    "open_audio_stream",
-    "probe_audio",
-]  # the error is this storey's, too
+from ccfs.media import streams
+from ccfs.media.codec_table import RIFF, AudioKind, Codec, Storage, UnknownAudio
+from ccfs.media.detect import HEAD_BYTES, detect_kind
+from ccfs.model.recordings.wav import A_LAW, GSM, IEEE_FLOAT, MU_LAW, PCM, WavFormat
 
 _MS_ADPCM, _IMA_ADPCM, _G722 = 0x0002, 0x0011, 0x028F
-_PLAYABLE_OGG_CODECS = {"opus", "vorbis", "flac"}
-_FFMPEG_FORMATS = {Coding.RIFF: "wav", Coding.MP3: "mp3", Coding.OGG: "ogg"}  # FFmpeg's names
-_CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockLayout:
-    """Sound in blocks of one size, each of so many frames: a time's place in the file is then a matter of counting."""
+    """Audio in blocks of one size, each of the same number of frames: the place of a time can be computed."""
 
     begin: int  # of the first block in the file
     end: int
@@ -41,88 +27,88 @@ class BlockLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
-    """A recording as sound. A frame is one sample of each channel."""
+    """The audio of a recording. A frame is one sample of each channel."""
 
-    format: str  # "wav", "mp3", "ogg"
+    codec: Codec  # of the stored file
     rate: int  # frames per second
-    channels: int  # as they are given: more than two are brought down to two
+    channels: int  # as decoded: more than two are mixed down to two
     frames: int
-    is_browser_playable: bool  # whether Chromium and Firefox play the file as it is
-    blocks: BlockLayout | None  # None: the file must be searched for a time
+    is_browser_playable: bool  # whether Chromium and Firefox play the stored file
+    blocks: BlockLayout | None  # None: a time must be searched for in the file
 
     @property
     def content_type(self) -> str:
-        """Of the file as it is."""
-        return _CONTENT_TYPES[self.format]
+        """Content type of the stored file."""
+        return self.codec.content_type
 
     @property
     def duration_seconds(self) -> float:
-        """How long it lasts."""
+        """Duration of the recording."""
         return self.frames / self.rate
 
 
-def probe_audio(source: BinaryIO, size: int, *, exactly: bool = False) -> AudioInfo:
-    """What an open, seekable file of `size` bytes is; raises UnknownAudio.
+def measure_duration(source: BinaryIO | str | os.PathLike[str], kind: AudioKind) -> float:
+    """Return the seconds of audio in an open file or the file at a path. Raise UnknownAudio where they are unknown."""
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            return measure_duration(file, kind)
+    size = streams.get_size(source)
+    if kind.codec.storage is not Storage.COPY:
+        return kind.codec.count_samples(size) / kind.rate
+    if kind.codec is not RIFF:
+        return streams.sum_packet_durations(source, kind.codec)
+    duration = streams.read_wav_format(source, size).duration
+    if duration is None:
+        raise UnknownAudio("a WAV of unknown length")
+    return duration
 
-    An MP3 is as long as it says, or as its bit rate lets one think, unless its packets shall be counted `exactly`.
+
+def probe_audio(source: BinaryIO, size: int, *, exactly: bool = False) -> AudioInfo:
+    """Probe an open, seekable file of `size` bytes. Raise UnknownAudio.
+
+    The duration of an MP3 is what its header says, or an estimate from its bit rate, unless `exactly` asks for its packets
+    to be counted.
     """
     source.seek(0)
     head = source.read(HEAD_BYTES)
-    source.seek(0)
-    kind = detect_kind("recording.mp3", head)  # what neither RIFF nor Ogg begins is MP3, or nothing that was taken in
-    if kind.coding is Coding.RIFF and (tape := _probe_wav_blocks(head, size)):
-        return tape
+    kind = detect_kind("recording.mp3", head)  # a stored file that begins neither with RIFF nor with Ogg is an MP3
+    if kind.codec is RIFF and (info := _probe_wav_blocks(source, size)):
+        return info
     return _probe_with_ffmpeg(source, kind, exactly=exactly)
 
 
-@contextmanager
-def open_audio_stream(source: BinaryIO, form: str) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """A file's first audio stream, in one of the three formats; whatever goes wrong within is UnknownAudio."""
-    source.seek(0)
-    try:
-        with av.open(source, "r", format=form, metadata_errors="replace") as container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None or stream.codec_context is None:  # none where FFmpeg knows no such codec
-                raise UnknownAudio(f"no audio in this {form}")
-            yield container, stream
-    except (av.FFmpegError, ValueError) as error:
-        raise UnknownAudio(f"broken {form}: {error}") from error
-
-
-def _probe_wav_blocks(head: bytes, size: int) -> AudioInfo | None:
-    """A WAV whose coding has blocks of one size; None for others."""
-    try:
-        found = read_format(head, size)
-    except InvalidWav as error:
-        raise UnknownAudio(f"not a WAV: {error}") from error
-    block, frames = _get_block_size(found)
-    if not block or frames < 1:
+def _probe_wav_blocks(source: BinaryIO, size: int) -> AudioInfo | None:
+    """Probe a WAV whose codec has blocks of one size. Return None for other WAVs."""
+    wav = streams.read_wav_format(source, size)
+    block_size, frames_per_block = _get_block_size(wav)
+    if not block_size or frames_per_block < 1:
         return None
-    _check_sample_rate(found.rate)
-    end = found.data_offset + found.data_size // block * block
+    _check_sample_rate(wav.rate)
+    blocks = wav.data_size // block_size
+    end = wav.data_offset + blocks * block_size
     return AudioInfo(
-        format="wav",
-        rate=found.rate,
-        channels=min(found.channels, 2),
-        frames=(end - found.data_offset) // block * frames,
-        is_browser_playable=_is_browser_playable(found),
-        blocks=BlockLayout(begin=found.data_offset, end=end, block_size=block, frames_per_block=frames),
+        codec=RIFF,
+        rate=wav.rate,
+        channels=min(wav.channels, 2),
+        frames=blocks * frames_per_block,
+        is_browser_playable=_is_browser_playable(wav),
+        blocks=BlockLayout(begin=wav.data_offset, end=end, block_size=block_size, frames_per_block=frames_per_block),
     )
 
 
-def _get_block_size(found: WavFormat) -> tuple[int, int]:
-    """Bytes and frames of a block; 0, 0 where that is not known. Block sizes in headers are believed where nothing else tells."""
-    channels, align = found.channels, found.block_align
-    match found.tag:
-        case t if t in (PCM, IEEE_FLOAT, A_LAW, MU_LAW):
-            return (found.bits + 7) // 8 * channels, 1
-        case t if t == GSM and channels == 1:
+def _get_block_size(wav: WavFormat) -> tuple[int, int]:
+    """Return bytes and frames of a block; 0, 0 where unknown. The header's block size is believed where nothing else tells."""
+    channels, align = wav.channels, wav.block_align
+    match wav.tag:
+        case tag if tag in (PCM, IEEE_FLOAT, A_LAW, MU_LAW):
+            return (wav.bits + 7) // 8 * channels, 1
+        case tag if tag == GSM and channels == 1:
             return 65, 320
-        case t if t == _G722 and channels == 1:
+        case tag if tag == _G722 and channels == 1:
             return 1, 2
-        case t if t == _IMA_ADPCM and found.bits == 4 and align > 4 * channels:
+        case tag if tag == _IMA_ADPCM and wav.bits == 4 and align > 4 * channels:
             return align, (align - 4 * channels) * 2 // channels + 1
-        case t if t == _MS_ADPCM and found.bits == 4 and align > 7 * channels:
+        case tag if tag == _MS_ADPCM and wav.bits == 4 and align > 7 * channels:
             return align, (align - 7 * channels) * 2 // channels + 2
     return 0, 0
 
@@ -132,29 +118,27 @@ def _check_sample_rate(rate: int) -> None:
         raise UnknownAudio(f"{rate} samples per second")
 
 
-def _is_browser_playable(found: WavFormat) -> bool:
-    """G.711 and PCM of whole sizes; a header that says less or more than there is makes browsers stop or wait."""
-    plain = found.tag in (A_LAW, MU_LAW) or (found.tag == PCM and found.bits in (8, 16, 24))
-    return plain and found.channels <= 2 and not found.is_open_ended and not found.is_truncated
+def _is_browser_playable(wav: WavFormat) -> bool:
+    """Return whether a WAV is G.711 or PCM of whole sizes. Browsers stop or wait where the header's length is wrong."""
+    is_plain = wav.tag in (A_LAW, MU_LAW) or (wav.tag == PCM and wav.bits in (8, 16, 24))
+    return is_plain and wav.channels <= 2 and not wav.is_open_ended and not wav.is_truncated
 
 
 def _probe_with_ffmpeg(source: BinaryIO, kind: AudioKind, *, exactly: bool) -> AudioInfo:
-    form = _FFMPEG_FORMATS[kind.coding]
-    with open_audio_stream(source, form) as (_container, stream):
-        codec = stream.codec_context
-        rate, channels, name = codec.sample_rate, codec.channels, codec.codec.canonical_name
+    with streams.open_audio_stream(source, kind.codec) as (_container, stream):
+        context = stream.codec_context
+        rate, channels, name = context.sample_rate, context.channels, context.codec.canonical_name
         seconds = float((stream.duration or 0) * (stream.time_base or 0))
     if not channels:
-        raise UnknownAudio(f"no audio in this {form}")
+        raise UnknownAudio(f"no audio in this {kind.codec.name}")
     _check_sample_rate(rate)
-    if form != "wav" and (exactly or seconds <= 0):
-        source.seek(0)
+    if kind.codec is not RIFF and (exactly or seconds <= 0):
         seconds = measure_duration(source, kind)
     return AudioInfo(
-        format=form,
+        codec=kind.codec,
         rate=rate,
         channels=min(channels, 2),
         frames=round(seconds * rate),
-        is_browser_playable=form == "mp3" or name in _PLAYABLE_OGG_CODECS,
+        is_browser_playable=name in kind.codec.browser_codecs,
         blocks=None,
     )

@@ -3,7 +3,12 @@
 import re
 from typing import Final
 
-REREAD: Final = "again"  # mark of a file that the next pass reads again from the start
+# States of a file in the database.
+INGESTED: Final = "ingested"
+REJECTED: Final = "rejected"  # its reason is stored beside it
+UNMATCHED: Final = "unmatched"  # a recording that no CDR matches yet; every pass tries it again
+REPORTED: Final = "reported"  # the same, and reported to the operator as rejected
+REREAD: Final = "again"  # the next pass reads the file from its beginning
 
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _COMPRESSION_SUFFIX: Final = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|Z)\Z")

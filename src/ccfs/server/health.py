@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from ccfs.db.system import nodes
-from ccfs.db.tenant import bulk_downloads, deliveries, exports, ingest_state
+from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
+from ccfs.db.system import ingest_totals, nodes
 from ccfs.model.bulk.bulk_download import BulkDownloadState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
@@ -43,7 +43,7 @@ async def get_metrics(context: WebContext, _request: Request) -> Response:
 
 
 async def _update_gauges(context: WebContext, now: datetime) -> None:
-    totals = await context.query(ingest_state.count_totals)
+    totals = await context.query(ingest_totals.count_totals)
     context.metrics.rejected_lines.set(totals.rejected)
     context.metrics.expected_recordings.labels(state="waiting").set(totals.expected)
     context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
@@ -58,15 +58,15 @@ async def _update_gauges(context: WebContext, now: datetime) -> None:
 
 
 async def _update_job_gauges(context: WebContext, now: datetime) -> None:
-    export_counts = await context.query(exports.count_by_state)
-    delivery_counts = await context.query(deliveries.count_by_state)
-    bulk_counts = await context.query(bulk_downloads.count_by_state)
+    export_counts = await context.query(EXPORTS.count_by_state)
+    delivery_counts = await context.query(DELIVERIES.count_by_state)
+    bulk_counts = await context.query(BULK_DOWNLOADS.count_by_state)
     for export_state in ExportState:
         context.metrics.exports.labels(state=export_state).set(export_counts.get(export_state, 0))
     for delivery_state in DeliveryState:
         context.metrics.deliveries.labels(state=delivery_state).set(delivery_counts.get(delivery_state, 0))
     for bulk_state in BulkDownloadState:
         context.metrics.bulk_downloads.labels(state=bulk_state).set(bulk_counts.get(bulk_state, 0))
-    for job, find_oldest in (("exports", exports.find_oldest_due), ("bulk_downloads", bulk_downloads.find_oldest_due)):
+    for job, find_oldest in (("exports", EXPORTS.find_oldest_due), ("bulk_downloads", BULK_DOWNLOADS.find_oldest_due)):
         oldest = await context.query(find_oldest)
         context.metrics.oldest_due.labels(job=job).set(max(0.0, (now - oldest).total_seconds()) if oldest else 0)

@@ -108,9 +108,9 @@ def build_rows(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[
 UNIQUE = st.uuids().map(str)
 NUMBERED = st.integers(1, 5) | st.just(LAST_LEG)
 ROWS: dict[ExportTable, st.SearchStrategy[Any]] = {
-    "call": build_rows(Cdr, line_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
+    "call": build_rows(Cdr, source_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
     "record": build_rows(
-        Recording, kept=st.just(begin_with.make_blob_ref("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")
+        Recording, blob=st.just(begin_with.make_blob_ref("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")
     ),
     "agentOprInfo": build_rows(AgentOperation, id=UNIQUE),
     "agentSkillInfo": build_rows(AgentSkillChange, id=UNIQUE, agent_id=numbers.map(str)),

@@ -6,6 +6,7 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
+from ccfs.db.system import maintenance
 from ccfs.db.tenant import annotations, recordings, waveforms
 from ccfs.model.identity.tenancy import App
 from tests.db import sample_rows
@@ -67,6 +68,6 @@ def test_both_go_with_their_recording(database: Database, app: App) -> None:
         annotations.add(connection, app, ONE, 1, "a", "lucy", NOW + timedelta(days=1))
         waveforms.save(connection, app, ONE, (1, 1, b"x"), NOW)
         connection.execute(schema.recordings.delete().where(schema.recordings.c.app == app.id))
-        annotations.delete_without_recording(connection)
+        maintenance.delete_rows_without_recording(connection)
         assert len(connection.execute(schema.annotations.select()).all()) == 1
         assert len(connection.execute(schema.waveforms.select()).all()) == 1

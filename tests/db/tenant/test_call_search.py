@@ -26,7 +26,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "agent": {"agent_id": "a1"},
     "queue": {"queue": "q1"},
     "direction": {"direction": Direction.OUTBOUND},
-    "length": {"at_least": 30, "at_most": 90},
+    "length": {"min_talk_seconds": 30, "max_talk_seconds": 90},
     "recorded": {"is_recorded": True},
 }
 
@@ -91,12 +91,12 @@ def stored_legs(database: Database, app: App, other_app: App) -> tuple[list[Cdr]
     return mine, {f"call-{number}" for number in range(0, 60, 2)}
 
 
-def find_all_calls(database: Database, app: App, search: CallSearch, patience: float = 60) -> list[str]:
+def find_all_calls(database: Database, app: App, search: CallSearch, timeout: float = 60) -> list[str]:
     """All that a search finds, page by page."""
     ids: list[str] = []
     with database.read_transaction() as connection:
         while True:
-            page = call_search.find_calls(connection, app, search, patience)
+            page = call_search.find_calls(connection, app, search, timeout)
             ids += [hit.call_id for hit in page.hits]
             if page.next_cursor is None:
                 return ids
@@ -151,9 +151,9 @@ def test_a_search_that_is_cut_short_again_and_again_finds_the_same(
     monkeypatch.setattr(call_search, "MAX_SORTED_LEGS", few)  # so that the longest are looked for along all calls, too
     monkeypatch.setattr(call_search, "FIRST_BATCH_LEGS", 5)
     month = TimeWindow(begin=sample_rows.NOW - 15 * DAY, end=sample_rows.NOW + 15 * DAY)
-    for part in ({}, *FILTERS.values(), {"caller_no": "c1", "is_recorded": False}, {"at_least": 5000}):
+    for part in ({}, *FILTERS.values(), {"caller_no": "c1", "is_recorded": False}, {"min_talk_seconds": 5000}):
         search = CallSearch(account_id="100", window=month, order=order, limit=7, **part)
-        assert find_all_calls(database, app, search, patience=0) == find_all_calls(database, app, search), part
+        assert find_all_calls(database, app, search, timeout=0) == find_all_calls(database, app, search), part
 
 
 def test_a_search_without_patience_says_how_far_it_came(database: Database, app: App, stored_legs: object) -> None:
@@ -162,10 +162,10 @@ def test_a_search_without_patience_says_how_far_it_came(database: Database, app:
     )
     nothing = replace(search, caller_no="c4")
     with database.read_transaction() as connection:
-        newest = call_search.find_calls(connection, app, nothing, patience=0)
-        oldest = call_search.find_calls(connection, app, replace(nothing, order=SearchOrder.OLDEST), patience=0)
-        counted = call_search.count_calls(connection, app, search, 1000, patience=0)
-        whole = call_search.find_calls(connection, app, nothing, patience=60)
+        newest = call_search.find_calls(connection, app, nothing, timeout=0)
+        oldest = call_search.find_calls(connection, app, replace(nothing, order=SearchOrder.OLDEST), timeout=0)
+        counted = call_search.count_calls(connection, app, search, 1000, timeout=0)
+        whole = call_search.find_calls(connection, app, nothing, timeout=60)
     assert newest == SearchPage(
         hits=[], next_cursor=SearchCursor(begin=search.window.end - DAY, source_key=""), is_truncated=True
     )
@@ -193,10 +193,6 @@ def test_no_search_reads_a_whole_table(database: Database, app: App, stored_legs
             database,
             lambda connection, search=search: call_search.find_calls(connection, app, search, 60),  # type: ignore[misc]
         ):
-            assert "SCAN leg" not in plan, (order, one, plan)
-            assert "SEARCH other" not in plan or "SEARCH other USING INDEX ix_cdrs_app_call_id" in plan, (
-                order,
-                one,
-                plan,
-            )
+            assert "SCAN cdrs" not in plan, (order, one, plan)
+            assert "SEARCH cdrs" not in plan or "account_id=?" in plan or "ix_cdrs_app_call_id" in plan, (order, plan)
             assert "Seq Scan" not in plan, (order, one, plan)

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from ccfs.db.engine import Database
+from ccfs.db.system import maintenance
 from ccfs.db.tenant import call_statistics, cdrs
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
@@ -132,7 +133,7 @@ def test_what_is_told_while_it_is_counted_stays_to_be_counted(database: Database
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [make_leg("one", sample_rows.NOW)])
     with database.read_transaction() as connection:
-        old = call_statistics.find_next_dirty(connection)
+        old = maintenance.find_dirty_statistics(connection)
         assert old is not None
         counts = call_statistics.compute_statistics(connection, app, "100", old.versions)
     with database.write_transaction() as connection:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import ingest_reread, ingest_state
+from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import container_of, is_compressed_rotation, is_rotated
@@ -35,7 +35,7 @@ def add_rejected_line(database: Database, app: App, *files: str, line: int = 3) 
 
 def request_reread(database: Database, app: App, file: str) -> tuple[bool, int]:
     with database.write_transaction() as connection:
-        return ingest_reread.request_reread(connection, app, file, NOW + MINUTE)
+        return ingest_state.request_reread(connection, app, file, NOW + MINUTE)
 
 
 def list_rejected_files(database: Database, app: App) -> set[str]:
@@ -117,31 +117,34 @@ def test_a_zip_is_asked_for_by_any_of_its_members_until_it_is_read(
     assert request_reread(database, app, EXPORT_ZIP) == (True, 0)  # once more is no harm
     with database.write_transaction() as connection:
         when = NOW + MINUTE
-        assert ingest_reread.list_requested_rereads(connection, app) == [
+        assert ingest_state.list_requested_rereads(connection, app) == [
             (EXPORT_ZIP, when),
             ("/exports/call.csv", when),
         ]
-        assert ingest_reread.list_requested_rereads(connection, other_app) == []
-        ingest_reread.clear_reread_request(connection, other_app, EXPORT_ZIP)
-        ingest_reread.clear_reread_request(connection, app, EXPORT_ZIP)
-        assert ingest_reread.list_requested_rereads(connection, app) == [("/exports/call.csv", when)]
+        assert ingest_state.list_requested_rereads(connection, other_app) == []
+        ingest_state.clear_reread_request(connection, other_app, EXPORT_ZIP)
+        ingest_state.clear_reread_request(connection, app, EXPORT_ZIP)
+        assert ingest_state.list_requested_rereads(connection, app) == [("/exports/call.csv", when)]
 
 
 def test_a_file_that_was_refused_whole_is_tried_again_and_no_other(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
-        for state in ("refused", "taken", "listed"):
+        for state in ("rejected", "ingested", "reported"):
             ingest_state.save_file_state(connection, app, f"/{state}.wav", 5, 6, state, "", NOW)
-    add_rejected_line(database, app, "/refused.wav", "/taken.wav", "/listed.wav", line=0)
+    add_rejected_line(database, app, "/rejected.wav", "/ingested.wav", "/reported.wav", line=0)
     asked = {
-        state: request_reread(database, app, f"/{state}.wav") for state in ("refused", "taken", "listed", "unknown")
+        state: request_reread(database, app, f"/{state}.wav")
+        for state in ("rejected", "ingested", "reported", "unknown")
     }
-    assert asked == {"refused": (True, 1), "taken": (False, 0), "listed": (False, 0), "unknown": (False, 0)}
-    assert list_rejected_files(database, app) == {"/taken.wav", "/listed.wav"}
+    assert asked == {"rejected": (True, 1), "ingested": (False, 0), "reported": (False, 0), "unknown": (False, 0)}
+    assert list_rejected_files(database, app) == {"/ingested.wav", "/reported.wav"}
     with database.write_transaction() as connection:
-        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "again")}
-        ingest_state.save_file_state(connection, app, "/refused.wav", 5, 6, "taken", "", NOW)
-        ingest_reread.clear_reread_request(connection, app, "/refused.wav")
-        assert ingest_state.find_known_files(connection, app, ["/refused.wav"]) == {"/refused.wav": (5, 6, "taken")}
+        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {"/rejected.wav": (5, 6, "again")}
+        ingest_state.save_file_state(connection, app, "/rejected.wav", 5, 6, "ingested", "", NOW)
+        ingest_state.clear_reread_request(connection, app, "/rejected.wav")
+        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {
+            "/rejected.wav": (5, 6, "ingested")
+        }
 
 
 @pytest.mark.parametrize("name", ["Master.csv.1", "Master.csv-20240115", "Master.csv.2024-01-15-10-00-00"])

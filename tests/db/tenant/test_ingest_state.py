@@ -3,8 +3,10 @@
 import pytest
 
 from ccfs.db.engine import Database
+from ccfs.db.system import ingest_totals
+from ccfs.db.system.ingest_totals import IngestTotals
 from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, IngestTotals, SourceCursor
+from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
@@ -65,21 +67,21 @@ def test_a_file_is_known_as_it_was_last_seen(database: Database, app: App, other
             connection, app, "a.wav", FAR_OFFSET, 1_700_000_000_123_456_789, "waiting", "", NOW
         )
         ingest_state.save_file_state(
-            connection, app, "a.wav", FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken", "", NOW
+            connection, app, "a.wav", FAR_OFFSET + 1, 1_700_000_000_123_456_790, "ingested", "", NOW
         )
-        ingest_state.save_file_state(connection, app, "b.wav", 0, 1, "refused", "empty", NOW)
-        ingest_state.save_file_state(connection, other_app, "c.wav", 1, 1, "taken", "", NOW)
+        ingest_state.save_file_state(connection, app, "b.wav", 0, 1, "rejected", "empty", NOW)
+        ingest_state.save_file_state(connection, other_app, "c.wav", 1, 1, "ingested", "", NOW)
     with database.read_transaction() as connection:
         assert ingest_state.find_known_files(connection, app, ["a.wav", "b.wav", "c.wav", "d.wav"]) == {
-            "a.wav": (FAR_OFFSET + 1, 1_700_000_000_123_456_790, "taken"),
-            "b.wav": (0, 1, "refused"),
+            "a.wav": (FAR_OFFSET + 1, 1_700_000_000_123_456_790, "ingested"),
+            "b.wav": (0, 1, "rejected"),
         }
 
 
 def test_a_folder_may_hold_more_files_than_a_question_has_parameters(database: Database, app: App) -> None:
     names = [f"{number}.wav" for number in range(70_000)]  # PostgreSQL's limit is 65,535, SQLite's may be 32,766
     with database.write_transaction() as connection:
-        ingest_state.save_file_state(connection, app, names[-1], 1, 1, "taken", "", NOW)
+        ingest_state.save_file_state(connection, app, names[-1], 1, 1, "ingested", "", NOW)
         assert list(ingest_state.find_known_files(connection, app, names)) == [names[-1]]
         assert ingest_state.find_known_files(connection, app, []) == {}
 
@@ -137,7 +139,7 @@ def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app:
 
 def test_the_state_counts_over_all_apps(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
-        assert ingest_state.count_totals(connection) == IngestTotals(
+        assert ingest_totals.count_totals(connection) == IngestTotals(
             rejected=0, expected=0, missing=0, last_read_at=None
         )
         ingest_state.add_rejections(connection, app, [IngestRejection(file=CDR_FILE, line=1, reason="odd")], NOW)
@@ -148,6 +150,6 @@ def test_the_state_counts_over_all_apps(database: Database, app: App, other_app:
         ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
         ingest_state.set_cursor(connection, app, make_cursor(1), NOW)
         ingest_state.set_cursor(connection, other_app, make_cursor(1), NOW + SECOND)
-        assert ingest_state.count_totals(connection) == IngestTotals(
+        assert ingest_totals.count_totals(connection) == IngestTotals(
             rejected=1, expected=2, missing=1, last_read_at=NOW + SECOND
         )

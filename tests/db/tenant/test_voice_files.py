@@ -3,6 +3,7 @@
 import pytest
 
 from ccfs.db.engine import Database
+from ccfs.db.system import maintenance
 from ccfs.db.tenant import voice_files
 from ccfs.model.identity.tenancy import App
 from tests.db import sample_rows
@@ -52,7 +53,7 @@ def test_a_marked_file_is_found_by_nobody_but_the_work_loop(database: Database, 
     with database.write_transaction() as connection:
         assert voice_files.find_by_name(connection, app, HELLO.file_name) is None
         assert voice_files.find_in_folder(connection, app, FOLDER) == []
-        assert voice_files.list_pending_deletions(connection, 10) == [(app, HELLO)]
+        assert maintenance.list_deleted_voice_files(connection, 10) == [(app, HELLO)]
         assert not voice_files.mark_deleted(connection, app, HELLO, NOW)  # somebody was faster
 
 
@@ -62,7 +63,7 @@ def test_only_what_is_marked_is_forgotten(database: Database, app: App) -> None:
         assert voice_files.find_by_name(connection, app, HELLO.file_name) == HELLO
         voice_files.mark_deleted(connection, app, HELLO, NOW)
         voice_files.delete_row(connection, app, HELLO)
-        assert voice_files.list_pending_deletions(connection, 10) == []
+        assert maintenance.list_deleted_voice_files(connection, 10) == []
     add_voice_files(database, app, HELLO.file_name)  # its name is free again
 
 
@@ -72,7 +73,7 @@ def test_nobody_deletes_another_apps_file(database: Database, app: App, other_ap
         voice_files.mark_deleted(connection, app, HELLO, NOW)
         voice_files.delete_row(connection, other_app, HELLO)
         voice_files.defer_deletion(connection, other_app, HELLO, NOW + SECOND)
-        assert voice_files.list_pending_deletions(connection, 10) == [(app, HELLO)]
+        assert maintenance.list_deleted_voice_files(connection, 10) == [(app, HELLO)]
 
 
 def test_deletions_come_in_turn_and_one_that_is_put_off_comes_last(
@@ -83,6 +84,6 @@ def test_deletions_come_in_turn_and_one_that_is_put_off_comes_last(
     with database.write_transaction() as connection:
         for late, (owner, file) in enumerate([(app, HELLO), (other_app, b), (other_app, c)]):
             voice_files.mark_deleted(connection, owner, file, NOW + late * SECOND)
-        assert voice_files.list_pending_deletions(connection, 2) == [(app, HELLO), (other_app, b)]
+        assert maintenance.list_deleted_voice_files(connection, 2) == [(app, HELLO), (other_app, b)]
         voice_files.defer_deletion(connection, app, HELLO, NOW + 9 * SECOND)
-        assert voice_files.list_pending_deletions(connection, 9) == [(other_app, b), (other_app, c), (app, HELLO)]
+        assert maintenance.list_deleted_voice_files(connection, 9) == [(other_app, b), (other_app, c), (app, HELLO)]

@@ -213,8 +213,3 @@ def test_a_line_names_its_recordings(columns: dict[str, str], names: tuple[str, 
 )
 def test_a_recordings_name_names_its_call(file: str, ids: tuple[str, ...]) -> None:
     assert recordings.find_call_ids(file) == ids
-
-
-@pytest.mark.parametrize(("file", "side"), [("a-in.wav", "in"), ("a-out.WAV", "out"), ("a.wav", ""), ("out-1.wav", "")])
-def test_monitor_keeps_the_two_sides_of_a_call_apart(file: str, side: str) -> None:
-    assert recordings.get_channel_side(file) == side

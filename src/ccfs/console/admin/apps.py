@@ -9,11 +9,10 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, tenants
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.model.identity.tenancy import DEFAULT_ZONE, MAX_VDN_ID, Account, App, Vdn, is_account_id, is_time_zone
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
-
-MAX_NAME_CHARS = 64
 
 
 async def list_apps(request: ConsoleRequest) -> Response:
@@ -49,7 +48,7 @@ async def _change_tenants(request: ConsoleRequest, change: Callable[[Connection]
 async def add_app(request: ConsoleRequest) -> Response:
     """Add an app with its first key."""
     name, now = request.form.get("name", "").strip(), request.context.now()
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
     ak, sk = tenants.generate_ak(), tenants.generate_sk()
 

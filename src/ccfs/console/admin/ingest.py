@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from ccfs.console.admin import source_files
 from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
-from ccfs.db.tenant import ingest_reread, ingest_state
+from ccfs.db.system import audit, ingest_totals
+from ccfs.db.tenant import ingest_state
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import container_of, is_rotated
+from ccfs.model.source_files import REJECTED, container_of, is_rotated
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # of each table
@@ -57,7 +57,7 @@ class IngestStatus:
             return Remedy.REREAD_REQUESTED
         state = self.file_states.get(file)
         is_index = state is None and (rejection.line > 0 or file.lower().endswith((".csv", ".zip")))
-        if state != "refused" and not is_index:
+        if state != REJECTED and not is_index:
             return Remedy.RETRIED_EVERY_PASS
         return Remedy.FILE_MISSING if self.source_files[file].is_missing else Remedy.REREADABLE
 
@@ -80,7 +80,7 @@ async def show_ingest(request: ConsoleRequest) -> Response:
 
 async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
     context = request.context
-    totals = await context.query(ingest_state.count_totals)
+    totals = await context.query(ingest_totals.count_totals)
     statuses = [await context.query(partial(_load_status, app=app)) for app in await request.list_apps()]
     await asyncio.to_thread(_check_source_files, statuses, is_only_node=context.database.is_sqlite)
     return request.render_page(
@@ -102,7 +102,7 @@ async def request_reread(request: ConsoleRequest) -> Response:
     context = request.context
 
     def change(connection: Connection) -> bool:
-        is_known, deleted = ingest_reread.request_reread(connection, app, file, context.now())
+        is_known, deleted = ingest_state.request_reread(connection, app, file, context.now())
         if is_known:
             target = f"{file} ({deleted} rejections)"
             audit.add(connection, request.build_audit_entry(AuditAction.INGEST_RETRIED, target, app=app))
@@ -133,7 +133,7 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
         rejected=rejected,
         missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
-        reread_requests=ingest_reread.list_requested_rereads(connection, app),
+        reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )
 

@@ -10,10 +10,9 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, certificate_files, trusted_certificates
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
+from ccfs.model.identity.names import is_valid_name
 from ccfs.settings import PREFIX, Settings
 from ccfs.web.responses.types import BytesResponse, Response
-
-MAX_NAME_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,7 @@ async def add_certificate(request: ConsoleRequest) -> Response:
     """Trust the certificates of a PEM or DER file from the next callback on."""
     context, now = request.context, request.context.now()
     name, data = request.form.get("name", "").strip(), request.files.get("file", b"")
-    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+    if not is_valid_name(name):
         return await _render_page(request, 400, request.translate("The name must have 1 to 64 characters."))
     try:
         certificates = certificate_files.parse_certificates(data, name, now)

@@ -13,6 +13,7 @@ from ccfs.logs import get_logger
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.search import CallSearch
 from ccfs.model.formats import safe_csv
+from ccfs.model.formats.durations import format_utc_offset
 from ccfs.model.identity.audit import AuditAction
 from ccfs.web.context import WebContext
 from ccfs.web.responses.types import Response, StreamedResponse
@@ -77,12 +78,11 @@ def _load_batch(
 
 def _build_row(scope: AccountScope, call: Call, recordings: int) -> tuple[str, ...]:
     begin, end = call.begin.astimezone(scope.zone), call.end.astimezone(scope.zone)
-    offset = f"{begin:%z}"
     return (
         call.call_id,
         f"{begin:%Y-%m-%d %H:%M:%S}",
         f"{end:%Y-%m-%d %H:%M:%S}",
-        f"UTC{offset[:3]}:{offset[3:5]}",
+        format_utc_offset(begin),
         call.direction,
         call.caller_no,
         call.caller_name,

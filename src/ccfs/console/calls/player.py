@@ -12,9 +12,10 @@ from dataclasses import replace
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.tenant import waveforms
 from ccfs.media import encode, pcm, waveform
+from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.encode import OutputFormat
 from ccfs.media.pcm import DeadlineExceeded
-from ccfs.media.probe import AudioInfo, UnknownAudio, probe_audio
+from ccfs.media.probe import AudioInfo, probe_audio
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range

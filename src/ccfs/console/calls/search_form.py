@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, build_window, to_local
+from ccfs.model.formats.durations import parse_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
 CUSTOM_PERIOD: Final = "other"
@@ -60,8 +61,8 @@ def parse_search(parameters: Mapping[str, str], account_id: str, zone: ZoneInfo,
         account_id=account_id,
         window=_parse_window(fields, zone, now),
         direction=_parse_choice(Direction, fields["direction"]),
-        min_talk_seconds=_parse_duration(fields["min_talk"]),
-        max_talk_seconds=_parse_duration(fields["max_talk"]),
+        min_talk_seconds=_parse_talk_time(fields["min_talk"]),
+        max_talk_seconds=_parse_talk_time(fields["max_talk"]),
         is_recorded={"yes": True, "no": False}.get(fields["recorded"]),
         order=_parse_choice(SearchOrder, fields["sort"]) or SearchOrder.NEWEST,
         caller_no=clean_number(fields["caller"]),
@@ -112,18 +113,14 @@ def _parse_local_time(text: str) -> datetime | None:
         raise InvalidSearch("Enter a date and time such as 2026-11-21 09:30.") from None
 
 
-def _parse_duration(text: str) -> int | None:
-    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number is minutes."""
+def _parse_talk_time(text: str) -> int | None:
+    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number means minutes."""
     if not text:
         return None
-    parts = text.split(":")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 6 for part in parts) or len(parts) > 3:
+    seconds = parse_duration(text)
+    if seconds is None:
         raise InvalidSearch("Enter a duration such as 5 (minutes), 5:30 or 1:05:30.")
-    numbers = [int(part) for part in parts]
-    if len(numbers) == 1:
-        return numbers[0] * 60
-    hours, minutes, seconds = ([0] * (3 - len(numbers)) + numbers)[-3:]
-    return hours * 3600 + minutes * 60 + seconds
+    return seconds if ":" in text else seconds * 60
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:

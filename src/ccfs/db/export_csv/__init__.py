@@ -1,6 +1,6 @@
-"""Rows on their way out: lines of an index file, at the speed of the database and in constant memory.
+"""Export of rows as the CSV lines of an index file, formatted by the database, in constant memory.
 
-Only the door is here; what both engines share is in question.py, and what is CSV of `wire.columns` is held by a test.
+query.py has the SELECT of both engines. A test compares every line with `protocol.columns`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ __all__ = ["CsvChunk", "get_header", "iter_csv_chunks"]
 
 
 def get_header(table: ExportTable, *, with_tail: bool) -> tuple[str, ...]:
-    """The names of a file's columns. Without the tail, call.csv ends after the manual's 21; others have none."""
+    """Return the names of a file's columns. Without the tail, call.csv ends after the manual's 21; other files have no tail."""
     return EXPORT_SOURCES[table].get_header(with_tail=with_tail)
 
 
@@ -35,28 +35,27 @@ def iter_csv_chunks(
     *,
     with_tail: bool,
 ) -> Iterator[CsvChunk]:
-    """The lines of a file, without its header, a few hundred in a chunk; the same bytes from both engines.
+    """Yield the lines of a file without its header, a few hundred in a chunk; both engines yield the same bytes.
 
-    The rows of the accounts in `zones`, each with times in its account's zone, whose begin (for skill changes the time
-    of the change) is in the window, in order of that instant. A part of the filter for which the table has no column is
-    not asked. The connection sees one moment if it comes from `Database.reading`, over several calls, too. Raises
-    DBAPIError.
+    The rows are those of the accounts in `zones` whose begin (for skill changes the time of the change) is in the window, in
+    order of that instant, with times in the account's zone. Filters for which the table has no column do not apply. On a
+    connection of `Database.read_transaction`, several calls read the same snapshot. Raise DBAPIError.
     """
-    chosen = {account: zone for account, zone in zones.items() if filter.account_id in ("", account)}
-    if not chosen:
+    selected = {account: zone for account, zone in zones.items() if filter.account_id in ("", account)}
+    if not selected:
         return
     source = EXPORT_SOURCES[table]
-    question = ExportQuery(
+    query = ExportQuery(
         app=app,
         source=source,
         column_specs=source.list_column_specs(with_tail=with_tail),
         window=window,
         filter=filter,
-        zone_offsets=compute_zone_offsets(chosen, window),
+        zone_offsets=compute_zone_offsets(selected, window),
     )
     if connection.dialect.name == "postgresql":
-        from ccfs.db.export_csv import postgresql  # brings the driver, which SQLite needs not
+        from ccfs.db.export_csv import postgresql  # imports psycopg, which SQLite does not need
 
-        yield from postgresql.iter_chunks(connection, question)
+        yield from postgresql.iter_chunks(connection, query)
     else:
-        yield from sqlite.iter_chunks(connection, question)
+        yield from sqlite.iter_chunks(connection, query)

@@ -1,6 +1,6 @@
-"""Where each column of an index file comes from: its table, its kind of value, and the order of the rows. No SQL here.
+"""Source of each column of an index file: table, column, format of the values, and the order of the rows.
 
-What the cells must look like is said by `wire.columns`; a test holds every line of both engines against it.
+`protocol.columns` defines the cells; a test compares every line of both engines with it.
 """
 
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from ccfs.db import schema
 from ccfs.model.exports.export import ExportTable
 from ccfs.model.exports.index_columns import AGENT_OPR_COLUMNS, AGENT_SKILL_COLUMNS, CALL_COLUMNS, RECORD_COLUMNS
 
-CALL_EXTRA_COLUMNS: Final = 5  # columns 22 to 26 of call.csv are ours: the manual's table breaks off before
+CALL_EXTRA_COLUMNS: Final = 5  # columns 22 to 26 of call.csv are ours, because the manual's table breaks off after 21
 
 
 class ValueFormat(Enum):
-    """How a value is written."""
+    """Format of a value."""
 
     DEVELOPER = auto()  # no column: the app's AK
     TEXT = auto()
     BACKSLASHED_TEXT = auto()  # text in which "/" becomes "\"
     NUMBER = auto()
-    LOCAL_TIME = auto()  # an instant on the account's wall clock
-    UTC_TIME = auto()  # an instant on UTC's
+    LOCAL_TIME = auto()  # an instant in the account's zone
+    UTC_TIME = auto()  # an instant in UTC
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column of a file: the column of the table and how its values are written."""
+    """One column of a file: the table's column, and the format of its values."""
 
     name: str
     format: ValueFormat
@@ -37,35 +37,31 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource:
-    """A table whose rows are the lines of a file."""
+    """The table whose rows are the lines of a file."""
 
     table: sa.Table
     column_names: tuple[str, ...]  # of the file
-    time_column: str  # the instant that a window looks at; rows are in its order
-    tie_breakers: tuple[str, ...]  # and, where it is the same, in the order of these; no two rows are alike in them
+    time_column: str  # compared with the window; rows are in its order
+    tie_breakers: tuple[str, ...]  # order of rows of the same instant; unique together
 
     def list_column_specs(self, *, with_tail: bool) -> list[ColumnSpec]:
-        """The file's columns in order."""
-        return [
-            self.get_column_spec(_TABLE_COLUMN_NAMES.get(name, name)) for name in self.get_header(with_tail=with_tail)
-        ]
+        """Return the file's columns in order."""
+        header = self.get_header(with_tail=with_tail)
+        return [self.get_column_spec(_TABLE_COLUMN_NAMES.get(name, name)) for name in header]
 
     def get_header(self, *, with_tail: bool) -> tuple[str, ...]:
-        """The names of the file's columns in order."""
-        return (
-            self.column_names[:-CALL_EXTRA_COLUMNS]
-            if self.column_names == CALL_COLUMNS and not with_tail
-            else self.column_names
-        )
+        """Return the names of the file's columns in order."""
+        has_tail = self.column_names == CALL_COLUMNS
+        return self.column_names if with_tail or not has_tail else self.column_names[:-CALL_EXTRA_COLUMNS]
 
     def get_column_spec(self, name: str) -> ColumnSpec:
-        """A column of the table, or the developer's."""
+        """Return the spec of a column of the table, or of the developer column."""
         if name in _SPECIAL_FORMATS:
             return ColumnSpec(name, _SPECIAL_FORMATS[name])
-        kind = self.table.c[name].type
-        if isinstance(kind, schema.Instant):
+        column_type = self.table.c[name].type
+        if isinstance(column_type, schema.Instant):
             return ColumnSpec(name, ValueFormat.LOCAL_TIME)
-        return ColumnSpec(name, ValueFormat.NUMBER if isinstance(kind, sa.Integer) else ValueFormat.TEXT)
+        return ColumnSpec(name, ValueFormat.NUMBER if isinstance(column_type, sa.Integer) else ValueFormat.TEXT)
 
 
 _SPECIAL_FORMATS: Final = {

@@ -1,4 +1,4 @@
-"""An extract from PostgreSQL: COPY, with every value formatted by the server. The SELECT's shape is question.py's."""
+"""Export from PostgreSQL: COPY of a SELECT in which the server formats every value."""
 
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
@@ -16,11 +16,11 @@ from ccfs.db.export_csv.chunk import EOL, CsvChunk
 from ccfs.db.export_csv.columns import ColumnSpec, ValueFormat
 from ccfs.db.export_csv.query import ExportQuery, SqlDialect, quote_name
 
-CHUNK_ROWS = 256  # of a chunk; with more objects at a time Python's collector runs, which costs more than all the rest
+CHUNK_ROWS = 256  # with more objects at a time Python's garbage collector runs, which costs more than all the rest
 
 
 class PostgresqlDialect(SqlDialect):
-    """PostgreSQL's words. Timestamps print as yyyy-MM-dd HH:mm:ss by themselves, in a third of to_char's time."""
+    """SQL of PostgreSQL. A timestamp's own text is yyyy-MM-dd HH:mm:ss, in a third of to_char's time."""
 
     collation = ' COLLATE "C"'
 
@@ -30,45 +30,45 @@ class PostgresqlDialect(SqlDialect):
     def account_condition(self, key: str) -> str:
         return f'"account_id" = ANY(%({key})s)'
 
-    def instant_literal(self, moment: datetime) -> str:
-        return f"TIMESTAMPTZ '{moment.isoformat()}'"
+    def instant_literal(self, instant: datetime) -> str:
+        return f"TIMESTAMPTZ '{instant.isoformat()}'"
 
-    def format_with_offset(self, column: str, shift: timedelta) -> str:
-        return f"date_trunc('second', {column} AT TIME ZONE INTERVAL '{shift // timedelta(seconds=1)} seconds')"
+    def format_with_offset(self, column: str, offset: timedelta) -> str:
+        return f"date_trunc('second', {column} AT TIME ZONE INTERVAL '{offset // timedelta(seconds=1)} seconds')"
 
     def format_in_zone(self, column: str, zone: str) -> str:
         return f"date_trunc('second', {column} AT TIME ZONE {zone})"
 
-    def format_column(self, cell: ColumnSpec, question: ExportQuery) -> str:
-        """A value that COPY writes as the file wants it: an empty text would be quoted, so it becomes NULL."""
-        column = quote_name(cell.name)
-        match cell.format:
+    def format_column(self, column: ColumnSpec, query: ExportQuery) -> str:
+        """Return the SQL of a value that COPY writes as the file requires: NULL for an empty text, which COPY would quote."""
+        name = quote_name(column.name)
+        match column.format:
             case ValueFormat.DEVELOPER:
                 return self.placeholder("developer")
             case ValueFormat.TEXT:
-                return f"NULLIF({column}, '')"
+                return f"NULLIF({name}, '')"
             case ValueFormat.BACKSLASHED_TEXT:
-                return f"NULLIF(replace({column}, '/', chr(92)), '')"
+                return f"NULLIF(replace({name}, '/', chr(92)), '')"
             case ValueFormat.NUMBER:
-                return column
+                return name
             case ValueFormat.LOCAL_TIME:
-                return self.format_local_time(cell, question.zone_offsets)
+                return self.format_local_time(column, query.zone_offsets)
             case ValueFormat.UTC_TIME:
-                return self.format_with_offset(column, timedelta())
+                return self.format_with_offset(name, timedelta())
 
 
-def build_copy_query(question: ExportQuery) -> tuple[str, dict[str, Any]]:
-    """The SELECT whose CSV is the file, and the values that it names."""
-    words = PostgresqlDialect()
-    line = ", ".join(words.format_column(cell, question) for cell in question.column_specs)
-    return words.build_select(question, line), words.build_parameters(question)
+def build_copy_query(query: ExportQuery) -> tuple[str, dict[str, Any]]:
+    """Return the SELECT whose CSV is the file, and the values of its placeholders."""
+    dialect = PostgresqlDialect()
+    line = ", ".join(dialect.format_column(column, query) for column in query.column_specs)
+    return dialect.build_select(query, line), dialect.build_parameters(query)
 
 
-def iter_chunks(connection: Connection, question: ExportQuery) -> Iterator[CsvChunk]:
-    """The answer; raises DBAPIError. COPY has its own end of line, and sends each row as a message of its own."""
-    query, values = build_copy_query(question)
-    statement: Any = f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
-    connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # begins the transaction, too
+def iter_chunks(connection: Connection, query: ExportQuery) -> Iterator[CsvChunk]:
+    """Yield the chunks of the file; raise DBAPIError. COPY ends lines by LF, and sends each row as a message of its own."""
+    select, values = build_copy_query(query)
+    statement: Any = f"COPY ({select}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
+    connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # also begins the transaction
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement, values):
@@ -82,13 +82,14 @@ def iter_chunks(connection: Connection, question: ExportQuery) -> Iterator[CsvCh
 
 
 def _receive_rows(connection: PGconn) -> Generator[Wait, Ready, list[Buffer]]:
-    """The next ROWS rows; fewer at the end only. The driver's own Copy waits for every row: half as fast again."""
+    """Return the next CHUNK_ROWS rows; fewer at the end only. The driver's own Copy waits for each row and takes half as long
+    again."""
     rows: list[Buffer] = []
     while len(rows) < CHUNK_ROWS:
         size, row = connection.get_copy_data(1)
         if size > 0:
             rows.append(row)
-        elif size == 0:  # not here yet
+        elif size == 0:  # not received yet
             while not (yield Wait.R):
                 pass
             connection.consume_input()
@@ -98,15 +99,15 @@ def _receive_rows(connection: PGconn) -> Generator[Wait, Ready, list[Buffer]]:
 
 
 def _finish_copy(connection: PGconn) -> None:
-    """Take what the server says after the last row; raises its error if there was one."""
-    results = list(iter(connection.get_result, None))  # to the last: only then the connection is free again
+    """Read the server's results after the last row; raise its error if there is one."""
+    results = list(iter(connection.get_result, None))  # until None: only then the connection can be used again
     for result in results:
         if result is not None and result.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
 
 
 def convert_line_ends(rows: list[Buffer]) -> bytes:
-    """The rows, each with CR LF where it had LF: all at once unless a value has line ends of its own."""
+    """Return the rows with CR LF in place of the final LF: by one replacement, unless a value contains line ends."""
     csv = b"".join(rows)
     if csv.count(b"\n") == len(rows):
         return csv.replace(b"\n", EOL)

@@ -1,7 +1,8 @@
-"""The one SELECT of an extract, in words that both engines share. What they say differently is a Wording's."""
+"""The SELECT of an export. SqlDialect has the parts in which the engines differ."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from ccfs.db.export_csv.columns import ColumnSpec, ExportSource, ValueFormat
@@ -15,7 +16,7 @@ FILTER_COLUMNS = ("agent_id", "call_id", "caller_no", "callee_no")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportQuery:
-    """Which rows of which app, and how to write them."""
+    """The rows of an export, and the format of their lines."""
 
     app: App
     source: ExportSource
@@ -26,89 +27,97 @@ class ExportQuery:
 
     @property
     def filter_values(self) -> dict[str, str]:
-        """The given parts of the filter for which the table has a column, the account apart."""
-        given = {name: getattr(self.filter, name) for name in FILTER_COLUMNS}
-        return {name: value for name, value in given.items() if value and name in self.source.table.c}
+        """Filters, except the account, that have a value and for which the table has a column."""
+        values = {name: getattr(self.filter, name) for name in FILTER_COLUMNS}
+        return {name: value for name, value in values.items() if value and name in self.source.table.c}
 
 
 def quote_name(column: str) -> str:
-    """A column as SQL writes it; "end" is a word of SQL."""
+    """Return a column's name as SQL requires it; "end" is a keyword."""
     return f'"{column}"'
 
 
 class SqlDialect(ABC):
-    """How an engine says it. Values go by name, never into the text."""
+    """SQL of one engine. Values are passed by name, never in the text."""
 
-    collation: str  # after a text: sort by bytes
+    collation: str  # behind a text: sort by bytes
 
-    def build_select(self, question: ExportQuery, line: str) -> str:
-        """The statement. `line` is what it selects."""
-        source = question.source
-        moment = quote_name(source.time_column)
+    def build_select(self, query: ExportQuery, line: str) -> str:
+        """Return the statement that selects `line`, an SQL expression or several."""
+        source = query.source
+        time = quote_name(source.time_column)
         where = [f'"app" = {self.placeholder("app")}', self.account_condition("accounts")]
-        where += [f"{moment} >= {self.placeholder('begin')}", f"{moment} < {self.placeholder('end')}"]
+        where += [f"{time} >= {self.placeholder('begin')}", f"{time} < {self.placeholder('end')}"]
         where += [
-            f"{self._as_text(source.get_column_spec(one))} = {self.placeholder(one)}" for one in question.filter_values
+            f"{self._as_text(source.get_column_spec(name))} = {self.placeholder(name)}" for name in query.filter_values
         ]
         order = [
-            moment,
-            *(term for one in source.tie_breakers for term in self._order_terms(source.get_column_spec(one))),
+            time,
+            *(term for name in source.tie_breakers for term in self._order_terms(source.get_column_spec(name))),
         ]
         return f"SELECT {line} FROM {source.table.name} WHERE {' AND '.join(where)} ORDER BY {', '.join(order)}"
 
-    def build_parameters(self, question: ExportQuery) -> dict[str, Any]:
-        """The values that the statement names."""
-        accounts = [account for clock in question.zone_offsets for account in clock.accounts]
-        of_clocks = {f"clock{number}": list(clock.accounts) for number, clock in enumerate(question.zone_offsets)}
-        zones = {f"zone{number}": clock.zone.key for number, clock in enumerate(question.zone_offsets)}
-        plain = {"app": question.app.id, "developer": question.app.ak}
-        window = {"begin": question.window.begin, "end": question.window.end}
-        return {**plain, **window, "accounts": accounts, **of_clocks, **zones, **question.filter_values}
+    def build_parameters(self, query: ExportQuery) -> dict[str, Any]:
+        """Return the values of the statement's placeholders."""
+        zones = list(enumerate(query.zone_offsets))
+        return {
+            "app": query.app.id,
+            "developer": query.app.ak,
+            "begin": query.window.begin,
+            "end": query.window.end,
+            "accounts": [account for _, offsets in zones for account in offsets.accounts],
+            **{f"zone_accounts{number}": list(offsets.accounts) for number, offsets in zones},
+            **{f"zone{number}": offsets.zone.key for number, offsets in zones},
+            **query.filter_values,
+        }
 
-    def format_local_time(self, cell: ColumnSpec, clocks: tuple[ZoneOffsets, ...]) -> str:
-        """The time of a column on the clock of the row's account."""
-        times = [self._format_with_offsets(cell, clock, number) for number, clock in enumerate(clocks)]
+    def format_local_time(self, column: ColumnSpec, zones: tuple[ZoneOffsets, ...]) -> str:
+        """Return the SQL of a column's local time in the zone of the row's account."""
+        times = [self._format_in_offsets(column, offsets, number) for number, offsets in enumerate(zones)]
         if len(times) == 1:
             return times[0]
-        others = " ".join(
-            f"WHEN {self.account_condition(f'clock{number}')} THEN {time}" for number, time in enumerate(times[:-1])
+        cases = " ".join(
+            f"WHEN {self.account_condition(f'zone_accounts{number}')} THEN {time}"
+            for number, time in enumerate(times[:-1])
         )
-        return f"CASE {others} ELSE {times[-1]} END"
+        return f"CASE {cases} ELSE {times[-1]} END"
 
-    def _format_with_offsets(self, cell: ColumnSpec, clock: ZoneOffsets, number: int) -> str:
-        column = quote_name(cell.name)
+    def _format_in_offsets(self, column: ColumnSpec, offsets: ZoneOffsets, number: int) -> str:
+        name = quote_name(column.name)
         cases = [
-            f"WHEN {column} >= {self.instant_literal(step.begin)} AND {column} < {self.instant_literal(step.end)}"
-            f" THEN {self.format_with_offset(column, step.utc_offset)}"
-            for step in clock.periods
+            f"WHEN {name} >= {self.instant_literal(period.begin)} AND {name} < {self.instant_literal(period.end)}"
+            f" THEN {self.format_with_offset(name, period.utc_offset)}"
+            for period in offsets.periods
         ]
-        far = self.format_in_zone(column, self.placeholder(f"zone{number}"))
-        return f"CASE WHEN {column} IS NULL THEN NULL {' '.join(cases)} ELSE {far} END"
+        other = self.format_in_zone(name, self.placeholder(f"zone{number}"))
+        return f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE {other} END"
 
-    def _as_text(self, cell: ColumnSpec) -> str:
-        return f"CAST({quote_name(cell.name)} AS TEXT)" if cell.format is ValueFormat.NUMBER else quote_name(cell.name)
+    def _as_text(self, column: ColumnSpec) -> str:
+        name = quote_name(column.name)
+        return f"CAST({name} AS TEXT)" if column.format is ValueFormat.NUMBER else name
 
-    def _order_terms(self, cell: ColumnSpec) -> list[str]:
-        if cell.format is ValueFormat.NUMBER:  # call_id_num: the last row has -1
-            return [f"{quote_name(cell.name)} < 0", quote_name(cell.name)]
-        return [f"{quote_name(cell.name)}{self.collation}"]
+    def _order_terms(self, column: ColumnSpec) -> list[str]:
+        name = quote_name(column.name)
+        if column.format is ValueFormat.NUMBER:  # call_id_num: the last row has -1
+            return [f"{name} < 0", name]
+        return [f"{name}{self.collation}"]
 
     @abstractmethod
     def placeholder(self, key: str) -> str:
-        """A value by name."""
+        """Return the placeholder of a value by name."""
 
     @abstractmethod
     def account_condition(self, key: str) -> str:
-        """That the row's account is in a list of values by name."""
+        """Return the condition that the row's account is in a list, which is a value by name."""
 
     @abstractmethod
-    def instant_literal(self, moment: Any) -> str:
-        """A constant instant."""
+    def instant_literal(self, instant: datetime) -> str:
+        """Return a constant instant."""
 
     @abstractmethod
-    def format_with_offset(self, column: str, shift: Any) -> str:
-        """The text of a column's instant with that shift from UTC."""
+    def format_with_offset(self, column: str, offset: timedelta) -> str:
+        """Return the text of a column's instant at that offset from UTC."""
 
     @abstractmethod
     def format_in_zone(self, column: str, zone: str) -> str:
-        """The text of a column's instant, at any time, in a zone given by a value."""
+        """Return the text of a column's instant, in any year, in the zone of a placeholder."""

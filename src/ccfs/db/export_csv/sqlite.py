@@ -1,7 +1,7 @@
-"""An extract from SQLite: the line is put together in SQL, quoted here. The SELECT's shape is question.py's.
+"""Export from SQLite: SQL joins the values of a line, Python quotes them.
 
-Values are parted by the byte FF, which UTF-8 never has. Quotes are rare in such files: a chunk without a character that
-needs them is made into CSV by two replacements.
+The byte FF, which UTF-8 never contains, separates values. Quotes are rare in these files: two replacements turn a chunk without
+special characters into CSV.
 """
 
 import json
@@ -19,7 +19,7 @@ from ccfs.db.export_csv.columns import ColumnSpec, ValueFormat
 from ccfs.db.export_csv.query import ExportQuery, SqlDialect, quote_name
 from ccfs.model.exports.time_window import format_local, to_local
 
-CHUNK_ROWS = 256  # of a chunk
+CHUNK_ROWS = 256
 _VALUE_SEPARATOR, _ROW_END = b"\xff", b"\xfe"
 _QUOTED_CHARACTERS = (b'"', b",", b"\r", b"\n")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,9 +29,9 @@ _SECONDS_FROM_YEAR_1 = (_EPOCH - datetime(1, 1, 1, tzinfo=UTC)) // _SECOND  # se
 
 
 class SqliteDialect(SqlDialect):
-    """SQLite's words. Instants are microseconds since 1970."""
+    """SQL of SQLite. Instants are microseconds since 1970."""
 
-    collation = ""  # by bytes already
+    collation = ""  # SQLite sorts by bytes
 
     def placeholder(self, key: str) -> str:
         return f":{key}"
@@ -39,42 +39,42 @@ class SqliteDialect(SqlDialect):
     def account_condition(self, key: str) -> str:
         return f'"account_id" IN (SELECT value FROM json_each(:{key}))'
 
-    def instant_literal(self, moment: datetime) -> str:
-        return str(_to_microseconds(moment))
+    def instant_literal(self, instant: datetime) -> str:
+        return str(_to_microseconds(instant))
 
-    def format_with_offset(self, column: str, shift: timedelta) -> str:
-        # Division cuts off towards 0: counted from the year 1 that is always downwards.
+    def format_with_offset(self, column: str, offset: timedelta) -> str:
+        # Division rounds towards 0, which is always down for seconds since the year 1.
         seconds = f"({column} + {_SECONDS_FROM_YEAR_1}000000) / 1000000"
-        return f"datetime({seconds} + {shift // _SECOND - _SECONDS_FROM_YEAR_1}, 'unixepoch')"
+        return f"datetime({seconds} + {offset // _SECOND - _SECONDS_FROM_YEAR_1}, 'unixepoch')"
 
     def format_in_zone(self, column: str, zone: str) -> str:
-        return f"ccfs_clock({column}, {zone})"
+        return f"ccfs_local_time({column}, {zone})"
 
-    def format_column(self, cell: ColumnSpec, question: ExportQuery) -> str:
-        """A value as text; none is empty text in the end."""
-        match cell.format:
+    def format_column(self, column: ColumnSpec, query: ExportQuery) -> str:
+        """Return the SQL of a value as text; NULL becomes the empty text."""
+        match column.format:
             case ValueFormat.DEVELOPER:
                 return self.placeholder("developer")
             case ValueFormat.TEXT | ValueFormat.NUMBER:
-                return quote_name(cell.name)
+                return quote_name(column.name)
             case ValueFormat.BACKSLASHED_TEXT:
-                return f"replace({quote_name(cell.name)}, '/', char(92))"
+                return f"replace({quote_name(column.name)}, '/', char(92))"
             case ValueFormat.LOCAL_TIME:
-                return self.format_local_time(cell, question.zone_offsets)
+                return self.format_local_time(column, query.zone_offsets)
             case ValueFormat.UTC_TIME:
-                return self.format_with_offset(quote_name(cell.name), timedelta())
+                return self.format_with_offset(quote_name(column.name), timedelta())
 
 
-def iter_chunks(connection: Connection, question: ExportQuery) -> Iterator[CsvChunk]:
-    """The answer; raises DBAPIError."""
-    words = SqliteDialect()
-    form = _VALUE_SEPARATOR.join([b"%s"] * len(question.column_specs)).hex()
-    values = ", ".join(words.format_column(cell, question) for cell in question.column_specs)
-    statement = words.build_select(question, f"CAST(printf(CAST(x'{form}' AS TEXT), {values}) AS BLOB)")
+def iter_chunks(connection: Connection, query: ExportQuery) -> Iterator[CsvChunk]:
+    """Yield the chunks of the file; raise DBAPIError."""
+    dialect = SqliteDialect()
+    line_format = _VALUE_SEPARATOR.join([b"%s"] * len(query.column_specs)).hex()
+    values = ", ".join(dialect.format_column(column, query) for column in query.column_specs)
+    statement = dialect.build_select(query, f"CAST(printf(CAST(x'{line_format}' AS TEXT), {values}) AS BLOB)")
     driver: Any = connection.connection.driver_connection
-    driver.create_function("ccfs_clock", 2, _format_stored_in_zone)
-    given = {key: _to_parameter(value) for key, value in words.build_parameters(question).items()}
-    cursor: Any = connection.exec_driver_sql(statement, given).cursor
+    driver.create_function("ccfs_local_time", 2, _format_stored_in_zone)
+    parameters = {key: _to_parameter(value) for key, value in dialect.build_parameters(query).items()}
+    cursor: Any = connection.exec_driver_sql(statement, parameters).cursor
     try:
         while rows := cursor.fetchmany(CHUNK_ROWS):
             yield CsvChunk(len(rows), build_csv([line for (line,) in rows]))
@@ -83,15 +83,15 @@ def iter_chunks(connection: Connection, question: ExportQuery) -> Iterator[CsvCh
 
 
 def build_csv(rows: list[bytes]) -> bytes:
-    """The rows as CSV."""
+    """Return the rows as CSV."""
     joined = _ROW_END.join([*rows, b""])
-    if not any(special in joined for special in _QUOTED_CHARACTERS):
+    if not any(character in joined for character in _QUOTED_CHARACTERS):
         return joined.replace(_VALUE_SEPARATOR, b",").replace(_ROW_END, EOL)
     return b"".join(b",".join(map(_quote_value, row.split(_VALUE_SEPARATOR))) + EOL for row in rows)
 
 
 def _quote_value(value: bytes) -> bytes:
-    if any(special in value for special in _QUOTED_CHARACTERS):
+    if any(character in value for character in _QUOTED_CHARACTERS):
         return b'"' + value.replace(b'"', b'""') + b'"'
     return value
 
@@ -102,8 +102,8 @@ def _to_parameter(value: Any) -> Any:
     return _to_microseconds(value) if isinstance(value, datetime) else value
 
 
-def _to_microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def _to_microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 def _format_stored_in_zone(stored: int, zone: str) -> str:

@@ -1,7 +1,7 @@
-"""The wall clocks of accounts, as few numbers that a database can calculate with. No SQL here.
+"""UTC offsets of accounts' zones as a few numbers with which a database can calculate.
 
-Both engines are told the shifts that Python's zone data knows, so that their lines are the same even where a server has
-older zone data. A clock is told for the time around a window; the rare instant outside is left to a slower way.
+Both engines get the offsets of Python's zone data, so that their lines are equal even if a server has older zone data. The offsets
+cover the time around a window; the rare instant outside takes a slower way.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ccfs.model.exports.time_window import SECOND, TimeWindow
 
-WINDOW_MARGIN = timedelta(days=400)  # before and after the window: a call that began in it has long ended then
+WINDOW_MARGIN = timedelta(days=400)  # before and after the window: longer than any call that began in it
 DAY = timedelta(days=1)
 _EARLIEST = datetime(2, 1, 1, tzinfo=UTC) + WINDOW_MARGIN
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC) - WINDOW_MARGIN
@@ -20,7 +20,7 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC) - WINDOW_MARGIN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetPeriod:
-    """A span of time in which a zone keeps the same distance from UTC: begin is in it, end is not."""
+    """A period of constant UTC offset, from begin until before end."""
 
     begin: datetime
     end: datetime
@@ -29,7 +29,7 @@ class OffsetPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneOffsets:
-    """The accounts of one zone, and the zone's steps around a window: those that matter most come first."""
+    """The accounts of one zone, and the zone's periods around a window, those in the window first."""
 
     accounts: tuple[str, ...]
     zone: ZoneInfo
@@ -37,11 +37,11 @@ class ZoneOffsets:
 
 
 def compute_zone_offsets(zones: Mapping[str, ZoneInfo], window: TimeWindow) -> tuple[ZoneOffsets, ...]:
-    """One clock for each zone of the accounts, the zone with most accounts last."""
+    """Return the offsets of each zone of the accounts, the zone with most accounts last."""
     accounts = defaultdict(list)
     for account_id, zone in sorted(zones.items()):
         accounts[zone].append(account_id)
-    by_size = sorted(accounts.items(), key=lambda one: (len(one[1]), one[0].key))
+    by_size = sorted(accounts.items(), key=lambda item: (len(item[1]), item[0].key))
     return tuple(
         ZoneOffsets(accounts=tuple(ids), zone=zone, periods=_list_periods_around(window, zone)) for zone, ids in by_size
     )
@@ -50,34 +50,35 @@ def compute_zone_offsets(zones: Mapping[str, ZoneInfo], window: TimeWindow) -> t
 def _list_periods_around(window: TimeWindow, zone: ZoneInfo) -> tuple[OffsetPeriod, ...]:
     begin = min(max(window.begin, _EARLIEST), _LATEST).replace(microsecond=0) - WINDOW_MARGIN
     end = min(max(window.end, _EARLIEST), _LATEST) + WINDOW_MARGIN
-    return tuple(sorted(_iter_periods(zone, begin, end), key=lambda step: step.end <= window.begin))
+    return tuple(sorted(_iter_periods(zone, begin, end), key=lambda period: period.end <= window.begin))
 
 
 def _iter_periods(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[OffsetPeriod]:
-    """The steps from begin on, the last one ending at or just after end. No zone turns twice in a day and is back."""
-    shift, day = _get_utc_offset(zone, begin), begin
+    """Yield the periods from begin on; the last one ends at `end` or less than a day later. No zone changes its offset twice
+    within a day and returns to the first."""
+    offset, day = _get_utc_offset(zone, begin), begin
     while day < end:
-        if _get_utc_offset(zone, day + DAY) == shift:
+        if _get_utc_offset(zone, day + DAY) == offset:
             day += DAY
             continue
-        turn = _find_transition(zone, day, shift)
-        yield OffsetPeriod(begin=begin, end=turn, utc_offset=shift)
-        begin = day = turn
-        shift = _get_utc_offset(zone, turn)
-    yield OffsetPeriod(begin=begin, end=day, utc_offset=shift)
+        transition = _find_transition(zone, day, offset)
+        yield OffsetPeriod(begin=begin, end=transition, utc_offset=offset)
+        begin = day = transition
+        offset = _get_utc_offset(zone, transition)
+    yield OffsetPeriod(begin=begin, end=day, utc_offset=offset)
 
 
-def _find_transition(zone: ZoneInfo, day: datetime, shift: timedelta) -> datetime:
-    """The first second with another shift, within a day after `day`."""
-    same, other = 0, DAY // SECOND
-    while other - same > 1:
-        middle = (same + other) // 2
-        if _get_utc_offset(zone, day + middle * SECOND) == shift:
-            same = middle
+def _find_transition(zone: ZoneInfo, day: datetime, offset: timedelta) -> datetime:
+    """Return the first second with another offset, by binary search within a day after `day`."""
+    before, after = 0, DAY // SECOND
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _get_utc_offset(zone, day + middle * SECOND) == offset:
+            before = middle
         else:
-            other = middle
-    return day + other * SECOND
+            after = middle
+    return day + after * SECOND
 
 
-def _get_utc_offset(zone: ZoneInfo, moment: datetime) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
+def _get_utc_offset(zone: ZoneInfo, instant: datetime) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta()

@@ -1,1 +1,1 @@
-"""Rows that belong to an app. Every public function takes a connection, then the app."""
+"""Rows that belong to an app. Every public function that takes a connection takes the app next."""

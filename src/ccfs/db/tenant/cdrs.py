@@ -1,4 +1,4 @@
-"""Rows of call detail records. Whoever asks names the app first."""
+"""Rows of call detail records."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -19,20 +19,17 @@ from ccfs.model.calls.call import MAX_LEG_SPREAD, direction_index, leg_talk_seco
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.identity.tenancy import App
 
-MAX_CALL_SPREAD = MAX_LEG_SPREAD
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
 _KEY = ("app", "begin", "account_id", "source_key")
-_SEARCH_COLUMNS: dict[str, Callable[[Cdr], int]] = {  # what people search by, beside a row's own fields
+_SEARCH_COLUMNS: dict[str, Callable[[Cdr], int]] = {  # columns that the search needs beside the fields
     "talk_seconds": leg_talk_seconds,
     "direction": lambda row: direction_index(row.call_type),
 }
 _BULK_INSERT = BulkInserter(_TABLE, Cdr, _SEARCH_COLUMNS)
 _SELECT = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(_TABLE.c.app == sa.bindparam("owner"))
 _FIRST_BEGIN, _LAST_BEGIN = (sa.bindparam(name, type_=schema.Instant) for name in ("first", "last"))
-_IN_TIME_RANGE = NoIndex(_TABLE.c.begin).between(
-    _FIRST_BEGIN, _LAST_BEGIN
-)  # by which PostgreSQL leaves out the other months
+_IN_TIME_RANGE = NoIndex(_TABLE.c.begin).between(_FIRST_BEGIN, _LAST_BEGIN)  # PostgreSQL then skips other months
 _SELECT_BY_CALL_IDS = _SELECT.where(_TABLE.c.call_id.in_(sa.bindparam("names", expanding=True)))
 _SELECT_BY_LEG_IDS = _SELECT.where(
     _TABLE.c.switch_leg_id.in_(sa.bindparam("names", expanding=True)),
@@ -44,52 +41,50 @@ _UPDATE = (
     .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCH_COLUMNS) if name not in _KEY})
 )
 
-NearInstants = Iterable[datetime] | None  # instants around which rows are looked for; none: at any time
+NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin within MAX_LEG_SPREAD of them
 
 
 def find_by_call_ids(
     connection: Connection, app: App, call_ids: Iterable[str], near: NearInstants = None
 ) -> dict[str, list[Cdr]]:
-    """The app's rows of these calls, by callId: of those that begin within REACH of `near`."""
-    found: dict[str, list[Cdr]] = defaultdict(list)
+    """Return the app's rows of these calls by callId; with `near`, those that begin within MAX_LEG_SPREAD of it."""
+    legs: dict[str, list[Cdr]] = defaultdict(list)
     for row in _select_rows(connection, app, _SELECT_BY_CALL_IDS, call_ids, near):
-        found[row.call_id].append(row)
-    return found
+        legs[row.call_id].append(row)
+    return legs
 
 
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:
-    """The app's rows of these legs, those apart whose leg id is the call's own (`of_calls` finds them)."""
+    """Return the app's rows of these legs, without those whose leg id is the call's own; find_by_call_ids returns them."""
     return _select_rows(connection, app, _SELECT_BY_LEG_IDS, leg_ids, near)
 
 
 def _select_rows(
-    connection: Connection, app: App, question: sa.Select[Any], names: Iterable[str], near: NearInstants
+    connection: Connection, app: App, query: sa.Select[Any], names: Iterable[str], near: NearInstants
 ) -> list[Cdr]:
     values: dict[str, Any] = {"owner": app.id, "names": list(names)}
     if not values["names"]:
         return []
     force_custom_plan(connection)
-    if moments := list(near or ()):
-        question = question.where(_IN_TIME_RANGE)
-        values["first"], values["last"] = (
-            partition_month.shift_clamped(min(moments), -MAX_CALL_SPREAD),
-            partition_month.shift_clamped(max(moments), MAX_CALL_SPREAD),
-        )
-    return [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(question, values)]
+    if instants := list(near or ()):
+        query = query.where(_IN_TIME_RANGE)
+        values["first"] = partition_month.shift_clamped(min(instants), -MAX_LEG_SPREAD)
+        values["last"] = partition_month.shift_clamped(max(instants), MAX_LEG_SPREAD)
+    return [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, values)]
 
 
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Keep new rows."""
+    """Add new rows."""
     partitions.ensure(connection, _TABLE, {partition_month.month_key(row.begin) for row in rows})
     _BULK_INSERT.insert(connection, app, rows)
     call_statistics.mark_dirty(connection, app, rows)
 
 
 def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Write rows of the app anew: a later leg numbers the earlier ones, a queue log tells more of them. A row keeps its
-    begin, account and line."""
+    """Update rows of the app: a later leg numbers the earlier ones, a queue log adds to them. The begin, account and source key
+    of a row never change."""
     if rows:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
         values = [dict(zip(names, _BULK_INSERT.get_row_values(row), strict=True)) | {"app": app.id} for row in rows]
-        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in one.items()} for one in values])
+        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in values])
         call_statistics.mark_dirty(connection, app, rows)

@@ -1,6 +1,6 @@
-"""Rows of devices: the interface knows queues, agents and flows by numbers of at most 5 digits, switches by names.
+"""Rows of device numbers: the interface identifies queues, agents and flows by numbers of at most 5 digits, switches by names.
 
-A name that is such a number keeps it; any other gets the next number from 60001 up, beyond the interface's agents.
+A name that is such a number is its own number. Other names are numbered from 60001 up, beyond the interface's agents.
 """
 
 from collections.abc import Iterable
@@ -15,28 +15,28 @@ from ccfs.model.identity.tenancy import App
 FIRST_ASSIGNED_NUMBER, LARGEST_NUMBER = 60001, 99999
 _TABLE = schema.device_numbers
 
-DeviceKey = tuple[int, str]  # kind, name
+DeviceKey = tuple[int, str]  # device type, name
 
 
 def assign_numbers(
     connection: Connection, app: App, account_id: str, devices: Iterable[DeviceKey]
 ) -> dict[DeviceKey, int]:
-    """The number of each device of the account; a new one is given its number for ever."""
-    found: dict[DeviceKey, int] = {}
+    """Return the number of each device of the account; give new devices a permanent number."""
+    numbers: dict[DeviceKey, int] = {}
     for kind, name in sorted(set(devices)):
         if name.isascii() and name.isdecimal() and int(name) <= LARGEST_NUMBER and str(int(name)) == name:
-            found[kind, name] = int(name)
+            numbers[kind, name] = int(name)
         elif name:
-            found[kind, name] = _assign_number(connection, app, account_id, kind, name)
-    return found
+            numbers[kind, name] = _assign_number(connection, app, account_id, kind, name)
+    return numbers
 
 
 def _assign_number(connection: Connection, app: App, account_id: str, kind: int, name: str) -> int:
-    mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
-    known = connection.execute(sa.select(_TABLE.c.number).where(mine, _TABLE.c.name == name)).scalar()
+    is_kind = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
+    known = connection.execute(sa.select(_TABLE.c.number).where(is_kind, _TABLE.c.name == name)).scalar()
     if known is not None:
         return int(known)
-    largest = connection.execute(sa.select(sa.func.max(_TABLE.c.number)).where(mine)).scalar()
+    largest = connection.execute(sa.select(sa.func.max(_TABLE.c.number)).where(is_kind)).scalar()
     number = min(LARGEST_NUMBER, FIRST_ASSIGNED_NUMBER if largest is None else largest + 1)
     values = {"app": app.id, "account_id": account_id, "kind": kind, "name": name, "number": number}
     connection.execute(insert_or_ignore(connection, _TABLE).values(**values))
@@ -44,6 +44,6 @@ def _assign_number(connection: Connection, app: App, account_id: str, kind: int,
 
 
 def list_names(connection: Connection, app: App, account_id: str, kind: int) -> frozenset[str]:
-    """The names that got numbers, of one kind."""
-    mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
-    return frozenset(connection.execute(sa.select(_TABLE.c.name).where(mine)).scalars())
+    """Return the names of one device type that were numbered."""
+    is_kind = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
+    return frozenset(connection.execute(sa.select(_TABLE.c.name).where(is_kind)).scalars())

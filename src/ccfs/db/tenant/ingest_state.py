@@ -1,6 +1,6 @@
-"""Rows of ingest: cursors in a switch's files, files taken, recordings awaited, what was refused and why."""
+"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections, expected recordings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -12,51 +12,43 @@ from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REREAD
+from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
-_LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks that ingest takes, one for each app
-_NAMES_PER_QUERY = 1000  # names in one question: every database has a limit for parameters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestTotals:
-    """Ingest of the whole node at a glance."""
-
-    rejected: int
-    expected: int
-    missing: int
-    last_read_at: datetime | None
+_LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
+_NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
+_CURSORS, _FILES, _ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
+_EXPECTED = schema.expected_recordings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCursor:
-    """How far a switch's file was read."""
+    """How far a source file was read."""
 
     path: str
-    first_line: str  # what was read is known by: digest of its first and last bytes; another one: the file is another
+    first_line: str  # identifies what was read: digest of its first and last bytes; differs in another file of the path
     offset: int  # bytes
     line: int  # lines before the offset
-    started_at: datetime | None = field(default=None, compare=False)  # last written to then, before it was first read
+    started_at: datetime | None = field(default=None, compare=False)  # last change of the file before its first read
 
     @property
     def is_reread_requested(self) -> bool:
-        """Whether somebody wants it read again, with what was rotated since it was first read."""
+        """Whether a user asked for another read, of the file and of what was rotated from it since its first read."""
         return self.first_line == REREAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRejection:
-    """A line or a file that could not be taken in."""
+    """A line or a file that could not be ingested."""
 
     file: str
-    line: int  # 0 where the whole file is meant
+    line: int  # 0: the whole file
     reason: str
     raw: bytes = b""  # the line's first kilobyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRecording:
-    """A recording that a CDR names and that has not come yet."""
+    """A recording that a CDR names and that has not arrived."""
 
     account_id: str
     name: str  # base name of the file
@@ -65,171 +57,211 @@ class ExpectedRecording:
     source_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
 
 
-_EXPECTED_COLUMNS = tuple(one.name for one in fields(ExpectedRecording))
-
-
-def count_totals(connection: Connection) -> IngestTotals:
-    """Counts over all apps, for metrics."""
-    awaited = schema.expected_recordings
-    waiting, missing = connection.execute(
-        sa.select(sa.func.count(), sa.func.count(awaited.c.missing_at)).select_from(awaited)
-    ).one()
-    refused = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
-    read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
-    return IngestTotals(rejected=refused, expected=waiting - missing, missing=missing, last_read_at=read_at)
+_EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
 
 
 def lock_app(connection: Connection, app: App) -> None:
-    """Wait for other transactions that take in calls of the app, and hold up later ones till this one ends."""
+    """Wait for other transactions that ingest calls of the app; later ones wait for the end of this one."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
 
 
 def find_cursor(connection: Connection, app: App, path: str) -> SourceCursor | None:
-    """How far the app's file was read."""
-    table = schema.source_cursors
-    row = connection.execute(sa.select(table).where(table.c.app == app.id, table.c.path == path)).one_or_none()
+    """Return how far the app's file was read."""
+    query = sa.select(_CURSORS).where(_CURSORS.c.app == app.id, _CURSORS.c.path == path)
+    row = connection.execute(query).one_or_none()
     return _build_cursor(row) if row else None
 
 
 def list_cursors(connection: Connection, app: App, limit: int = 200) -> list[tuple[SourceCursor, datetime]]:
-    """How far each of the app's files was read, and when; the one read last comes first."""
-    table = schema.source_cursors
-    rows = connection.execute(
-        sa.select(table).where(table.c.app == app.id).order_by(table.c.read_at.desc()).limit(limit)
-    )
-    return [(_build_cursor(row), row.read_at) for row in rows]
+    """Return how far each of the app's files was read, and when; the latest first."""
+    query = sa.select(_CURSORS).where(_CURSORS.c.app == app.id).order_by(_CURSORS.c.read_at.desc()).limit(limit)
+    return [(_build_cursor(row), row.read_at) for row in connection.execute(query)]
 
 
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
-    """Remember how far the app's file was read, in the transaction that holds what was read."""
-    table = schema.source_cursors
+    """Save how far the app's file was read, in the transaction that adds the rows of it."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "read_at": now}
-    fresh = {"app": app.id, "path": cursor.path, "started_at": cursor.started_at or now, **values}
-    connection.execute(insert_or_ignore(connection, table).values(**fresh))
-    mine = (table.c.app == app.id) & (table.c.path == cursor.path)
-    connection.execute(sa.update(table).where(mine).values(**values))
+    key = {"app": app.id, "path": cursor.path}
+    connection.execute(
+        insert_or_ignore(connection, _CURSORS).values(**key, **values, started_at=cursor.started_at or now)
+    )
+    connection.execute(sa.update(_CURSORS).filter_by(**key).values(**values))
 
 
 def _build_cursor(row: sa.Row[Any]) -> SourceCursor:
-    return SourceCursor(**{one.name: getattr(row, one.name) for one in fields(SourceCursor)})
-
-
-def add_rejections(
-    connection: Connection, app: App, refusals: list[IngestRejection], now: datetime
-) -> list[IngestRejection]:
-    """Keep refusals; those that are new."""
-    fresh = list({(one.file, one.line, one.reason): one for one in refusals}.values())
-    fresh = [
-        one
-        for start in range(0, len(fresh), _NAMES_PER_QUERY)
-        for one in _select_new(connection, app, fresh[start:][:_NAMES_PER_QUERY])
-    ]
-    if fresh:
-        values = [
-            {"app": app.id, "file": one.file, "line": one.line, "reason": one.reason, "raw": one.raw[:1024]}
-            for one in fresh
-        ]
-        connection.execute(insert_or_ignore(connection, schema.ingest_errors).values(rejected_at=now), values)
-    return fresh
-
-
-def _select_new(connection: Connection, app: App, refusals: list[IngestRejection]) -> list[IngestRejection]:
-    key = schema.ingest_errors.c.file, schema.ingest_errors.c.line, schema.ingest_errors.c.reason
-    asked = sa.tuple_(*key).in_([(one.file, one.line, one.reason) for one in refusals])
-    known = {
-        tuple(row) for row in connection.execute(sa.select(*key).where(schema.ingest_errors.c.app == app.id, asked))
-    }
-    return [one for one in refusals if (one.file, one.line, one.reason) not in known]
-
-
-def list_rejections(connection: Connection, app: App, limit: int = 1000) -> list[tuple[int, IngestRejection, datetime]]:
-    """The app's latest refusals as (number, refusal, when), newest first."""
-    table = schema.ingest_errors
-    rows = connection.execute(sa.select(table).where(table.c.app == app.id).order_by(table.c.id.desc()).limit(limit))
-    return [
-        (row.id, IngestRejection(file=row.file, line=row.line, reason=row.reason, raw=row.raw), row.rejected_at)
-        for row in rows
-    ]
+    return SourceCursor(**{column.name: getattr(row, column.name) for column in fields(SourceCursor)})
 
 
 def find_known_files(connection: Connection, app: App, paths: list[str]) -> dict[str, tuple[int, int, str]]:
-    """What is known of these files of the app: path -> (size, modified in ns, state)."""
-    table = schema.source_files
-    statement = sa.select(table.c.path, table.c.size, table.c.modified_ns, table.c.state)
-    known = {}
+    """Return (size, modified in ns, state) of those of the paths that the app knows."""
+    query = sa.select(_FILES.c.path, _FILES.c.size, _FILES.c.modified_ns, _FILES.c.state).where(_FILES.c.app == app.id)
+    files = {}
     for start in range(0, len(paths), _NAMES_PER_QUERY):
-        asked = table.c.path.in_(paths[start : start + _NAMES_PER_QUERY])
-        for row in connection.execute(statement.where(table.c.app == app.id, asked)):
-            known[row.path] = (row.size, row.modified_ns, row.state)
-    return known
+        for row in connection.execute(query.where(_FILES.c.path.in_(paths[start : start + _NAMES_PER_QUERY]))):
+            files[row.path] = (row.size, row.modified_ns, row.state)
+    return files
 
 
 def save_file_state(
     connection: Connection, app: App, path: str, size: int, modified_ns: int, state: str, reason: str, now: datetime
 ) -> None:
-    """Remember what became of a file of the app; `state` is one of work/ingest/folder.py."""
-    table = schema.source_files
+    """Save what became of a file of the app; ingest/folder.py has the states."""
     values = {"size": size, "modified_ns": modified_ns, "state": state, "reason": reason, "seen_at": now}
-    connection.execute(insert_or_ignore(connection, table).values(app=app.id, path=path, **values))
-    mine = (table.c.app == app.id) & (table.c.path == path)
-    connection.execute(sa.update(table).where(mine).values(**values))
+    key = {"app": app.id, "path": path}
+    connection.execute(insert_or_ignore(connection, _FILES).values(**key, **values))
+    connection.execute(sa.update(_FILES).filter_by(**key).values(**values))
 
 
-def add_expected_recordings(connection: Connection, app: App, awaited: list[ExpectedRecording]) -> None:
-    """Expect recordings that CDRs of the app name."""
-    if awaited:
-        values = [{"app": app.id, **{name: getattr(one, name) for name in _EXPECTED_COLUMNS}} for one in awaited]
-        connection.execute(insert_or_ignore(connection, schema.expected_recordings), values)
+def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
+    """Have the next pass read a file of the app from its begin, in every account, and before it what was rotated from it
+    since its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the
+    same line is a new row. Delete none where no pass will do so."""
+    paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
+    if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
+        for path in cursors:
+            update = sa.update(_CURSORS).where(_CURSORS.c.app == app.id, _CURSORS.c.path == path)
+            connection.execute(update.values(first_line=REREAD, offset=0, line=0))
+        sources = {path.partition(":")[2] for path in paths}  # rotated files that are sources themselves
+        return True, _delete_rejections(
+            connection, app, lambda name: name == file or (is_rotated(name, file) and name not in sources)
+        )
+    container = container_of(file)
+    if not _mark_for_reread(connection, app, container, now):
+        return False, 0
+    return True, _delete_rejections(connection, app, lambda name: container_of(name) == container)
+
+
+def list_requested_rereads(connection: Connection, app: App) -> list[tuple[str, datetime]]:
+    """Return the app's files without a cursor that are to be read again, and since when."""
+    query = sa.select(_FILES.c.path, _FILES.c.seen_at).where(_FILES.c.app == app.id, _FILES.c.state == REREAD)
+    rows = connection.execute(query)  # ORDER BY path would take SQLite from the index on states to that on paths
+    return sorted((row.path, row.seen_at) for row in rows)
+
+
+def clear_reread_request(connection: Connection, app: App, path: str) -> None:
+    """Delete the request for a file that was read."""
+    connection.execute(sa.delete(_FILES).filter_by(app=app.id, path=path, state=REREAD))
+
+
+def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime) -> bool:
+    """Mark a file that was rejected, or of which lines were; False if no pass would look for the mark."""
+    is_file = (_FILES.c.app == app.id) & (_FILES.c.path == path)
+    state = connection.execute(sa.select(_FILES.c.state).where(is_file)).scalar()
+    if state is None and any(container_of(name) == path for name in _list_rejected_files(connection, app)):
+        values = {"app": app.id, "path": path, "size": 0, "modified_ns": 0, "reason": "", "seen_at": now}
+        connection.execute(insert_or_ignore(connection, _FILES).values(state=REREAD, **values))
+        return True
+    if state in (REJECTED, REREAD):
+        connection.execute(sa.update(_FILES).where(is_file).values(state=REREAD, seen_at=now))
+    return state in (REJECTED, REREAD)
+
+
+def add_rejections(
+    connection: Connection, app: App, rejections: list[IngestRejection], now: datetime
+) -> list[IngestRejection]:
+    """Add rejections; return those that are new."""
+    unique = list({_rejection_key(rejection): rejection for rejection in rejections}.values())
+    new = [
+        rejection
+        for start in range(0, len(unique), _NAMES_PER_QUERY)
+        for rejection in _select_new(connection, app, unique[start:][:_NAMES_PER_QUERY])
+    ]
+    if new:
+        values = [
+            {"app": app.id, "file": row.file, "line": row.line, "reason": row.reason, "raw": row.raw[:1024]}
+            for row in new
+        ]
+        connection.execute(insert_or_ignore(connection, _ERRORS).values(rejected_at=now), values)
+    return new
+
+
+def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str]:
+    return rejection.file, rejection.line, rejection.reason
+
+
+def _select_new(connection: Connection, app: App, rejections: list[IngestRejection]) -> list[IngestRejection]:
+    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason
+    is_listed = sa.tuple_(*key).in_([_rejection_key(rejection) for rejection in rejections])
+    known = {tuple(row) for row in connection.execute(sa.select(*key).where(_ERRORS.c.app == app.id, is_listed))}
+    return [rejection for rejection in rejections if _rejection_key(rejection) not in known]
+
+
+def list_rejections(connection: Connection, app: App, limit: int = 1000) -> list[tuple[int, IngestRejection, datetime]]:
+    """Return the app's latest rejections as (row id, rejection, when), the newest first."""
+    query = sa.select(_ERRORS).where(_ERRORS.c.app == app.id).order_by(_ERRORS.c.id.desc()).limit(limit)
+    return [
+        (row.id, IngestRejection(file=row.file, line=row.line, reason=row.reason, raw=row.raw), row.rejected_at)
+        for row in connection.execute(query)
+    ]
+
+
+def _list_rejected_files(connection: Connection, app: App) -> list[str]:
+    """Return names of the app's files that have rejections."""
+    query = sa.select(_ERRORS.c.file).where(_ERRORS.c.app == app.id).distinct()
+    return list(connection.execute(query).scalars())
+
+
+def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[str], bool]) -> int:
+    names, count = [name for name in _list_rejected_files(connection, app) if is_chosen(name)], 0
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        is_listed = _ERRORS.c.file.in_(names[start:][:_NAMES_PER_QUERY])
+        count += connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, is_listed)).rowcount
+    return count
+
+
+def add_expected_recordings(connection: Connection, app: App, expected: list[ExpectedRecording]) -> None:
+    """Add recordings that CDRs of the app name."""
+    if expected:
+        values = [{"app": app.id, **{name: getattr(row, name) for name in _EXPECTED_COLUMNS}} for row in expected]
+        connection.execute(insert_or_ignore(connection, _EXPECTED), values)
 
 
 def find_expected_calls(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """The calls whose CDRs name these files: name -> callId, for those that are awaited."""
-    table = schema.expected_recordings
-    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & table.c.name.in_(list(names))
-    return {row.name: row.call_id for row in connection.execute(sa.select(table.c.name, table.c.call_id).where(mine))}
+    """Return the callId of each expected recording of these names."""
+    return _find_expected(connection, app, account_id, names, _EXPECTED.c.call_id)
 
 
 def find_lines_naming(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """The CDR lines that name these files: name -> line_key, for those that are awaited."""
-    table = schema.expected_recordings
-    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & table.c.name.in_(list(names))
-    return {
-        row.name: row.source_key for row in connection.execute(sa.select(table.c.name, table.c.source_key).where(mine))
-    }
+    """Return the source_key of the CDR line that names each expected recording of these names."""
+    return _find_expected(connection, app, account_id, names, _EXPECTED.c.source_key)
+
+
+def _find_expected(
+    connection: Connection, app: App, account_id: str, names: Iterable[str], column: sa.Column[str]
+) -> dict[str, str]:
+    query = sa.select(_EXPECTED.c.name, column).filter_by(app=app.id, account_id=account_id)
+    rows = connection.execute(query.where(_EXPECTED.c.name.in_(list(names))))
+    return {row.name: row[1] for row in rows}
 
 
 def mark_arrived(connection: Connection, app: App, account_id: str, name: str) -> None:
-    """The awaited recording is here."""
-    table = schema.expected_recordings
-    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.name == name)
-    connection.execute(sa.delete(table).where(mine))
+    """Delete the expectation of a recording that arrived."""
+    connection.execute(sa.delete(_EXPECTED).filter_by(app=app.id, account_id=account_id, name=name))
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
-    """What is awaited of a call is another call's: the one was found to be a part of the other."""
-    table = schema.expected_recordings
-    mine = (table.c.app == app.id) & (table.c.account_id == account_id) & (table.c.call_id == old)
-    connection.execute(sa.update(table).where(mine).values(call_id=new))
+    """Move expected recordings from one call to another that turned out to contain it."""
+    update = sa.update(_EXPECTED).filter_by(app=app.id, account_id=account_id, call_id=old)
+    connection.execute(update.values(call_id=new))
 
 
 def mark_missing_recordings(
     connection: Connection, app: App, before: datetime, now: datetime
 ) -> list[ExpectedRecording]:
-    """Awaited recordings of calls that ended before `before` and were not listed as missing yet; now they are."""
-    table = schema.expected_recordings
-    due = (table.c.app == app.id) & (table.c.since <= before) & table.c.missing_at.is_(None)
-    columns = (table.c[name] for name in _EXPECTED_COLUMNS)
-    rows = connection.execute(sa.update(table).where(due).values(missing_at=now).returning(*columns))
+    """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
+    is_due = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.since <= before) & _EXPECTED.c.missing_at.is_(None)
+    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
+    rows = connection.execute(sa.update(_EXPECTED).where(is_due).values(missing_at=now).returning(*columns))
     return [ExpectedRecording(**row._mapping) for row in rows]
 
 
 def list_missing_recordings(connection: Connection, app: App, limit: int = 1000) -> list[ExpectedRecording]:
-    """The app's recordings that are listed as missing, the longest missing first."""
-    table = schema.expected_recordings
-    statement = sa.select(*(table.c[name] for name in _EXPECTED_COLUMNS))
-    listed = statement.where(table.c.app == app.id, table.c.missing_at.is_not(None))
+    """Return the app's missing recordings, the longest missing first."""
+    query = sa.select(*(_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)).where(
+        _EXPECTED.c.app == app.id, _EXPECTED.c.missing_at.is_not(None)
+    )
     return [
-        ExpectedRecording(**row._mapping) for row in connection.execute(listed.order_by(table.c.since).limit(limit))
+        ExpectedRecording(**row._mapping) for row in connection.execute(query.order_by(_EXPECTED.c.since).limit(limit))
     ]

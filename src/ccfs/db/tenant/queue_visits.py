@@ -1,4 +1,4 @@
-"""Rows of queue visits: what queue logs tell of calls, kept until and after their CDRs come. The app comes first."""
+"""Rows of queue visits: what queue logs report of calls, before and after their CDRs arrive."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _UPDATE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueVisitRow:
-    """A visit as the table has it; instants in UTC."""
+    """One visit of a leg in a queue; instants in UTC."""
 
     switch_leg_id: str
     queue: str
@@ -38,16 +38,16 @@ class QueueVisitRow:
 
 
 def find_by_leg_ids(connection: Connection, app: App, account_id: str, leg_ids: Iterable[str]) -> list[QueueVisitRow]:
-    """The account's visits of these legs."""
-    statement = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
+    """Return the account's visits of these legs."""
+    query = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
         _TABLE.c.app == app.id, _TABLE.c.account_id == account_id, _TABLE.c.switch_leg_id.in_(list(leg_ids))
     )
-    return [QueueVisitRow(**row._mapping) for row in connection.execute(statement)]
+    return [QueueVisitRow(**row._mapping) for row in connection.execute(query)]
 
 
 def upsert(connection: Connection, app: App, account_id: str, visits: Sequence[QueueVisitRow]) -> None:
-    """Keep visits, each in the place of what was known of it."""
+    """Add visits, or replace them where they are known."""
     if visits:
-        values = [get_column_values(one) | {"app": app.id, "account_id": account_id} for one in visits]
+        values = [get_column_values(visit) | {"app": app.id, "account_id": account_id} for visit in visits]
         connection.execute(insert_or_ignore(connection, _TABLE), values)
-        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in one.items()} for one in values])
+        connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in values])

@@ -1,4 +1,4 @@
-"""Rows of recordings. Whoever asks names the app first; what is another app's is not found."""
+"""Rows of recordings."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from ccfs.db import partitions, schema
 from ccfs.db.engine import PreparedQuery
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.calls import call_id as call_ids_of
 from ccfs.model.calls import partition_month
+from ccfs.model.calls.call_id import started_at
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 
@@ -29,7 +29,7 @@ _SELECT_FILE = sa.select(_TABLE.c.file_name, *(_TABLE.c[name] for name in _BLOB_
 )
 _SELECT_BY_CALL = _SELECT.where(
     _TABLE.c.call_id == sa.bindparam("call_id")
-)  # for an order, SQLite would read all recordings
+)  # ORDER BY: SQLite would read all recordings
 _QUERY_BY_CALL = PreparedQuery(_SELECT_BY_CALL)
 _QUERY_BY_CALL_IN_MONTHS = PreparedQuery(
     _SELECT_BY_CALL.where(_TABLE.c.month.between(sa.bindparam("first"), sa.bindparam("last")))
@@ -37,8 +37,8 @@ _QUERY_BY_CALL_IN_MONTHS = PreparedQuery(
 
 
 class _NameQuery:
-    """A question for the recording of a name. The month that the name tells is asked first: a row with that index name
-    can only be there, one with that original name is elsewhere only where its two names differ in their dates."""
+    """Query of a recording by name. It reads the month in the name first: a row of that index name can only be in it, and one
+    of that original name is in another only where its two names differ in their dates."""
 
     def __init__(self, columns: sa.Select[Any]) -> None:
         original = columns.where(_TABLE.c.original_file_name == sa.bindparam("name")).order_by(*_OLDEST_FIRST)
@@ -47,12 +47,12 @@ class _NameQuery:
         self._by_original_name = PreparedQuery(original)
 
     def find_rows(self, connection: Connection, app: App, name: str) -> Sequence[Sequence[Any]]:
-        """The rows, those kept first before others."""
-        of_name = partition_month.parse_month_key(name)
+        """Return the rows, the oldest first."""
+        month = partition_month.parse_month_key(name)
         if name.startswith("/"):
-            return self._by_index_name.fetch_all(connection, app=app.id, name=name, month=of_name)
-        found = self._by_original_name_in_month.fetch_all(connection, app=app.id, name=name, month=of_name)
-        return found or self._by_original_name.fetch_all(connection, app=app.id, name=name)
+            return self._by_index_name.fetch_all(connection, app=app.id, name=name, month=month)
+        rows = self._by_original_name_in_month.fetch_all(connection, app=app.id, name=name, month=month)
+        return rows or self._by_original_name.fetch_all(connection, app=app.id, name=name)
 
 
 _RECORDING_BY_NAME = _NameQuery(_SELECT)
@@ -60,86 +60,81 @@ _FILE_BY_NAME = _NameQuery(_SELECT_FILE)
 
 
 def build_recording(row: Sequence[Any]) -> Recording:
-    """The noun of a row of _FIND."""
-    plain = dict(zip(_RECORDING_COLUMNS, row, strict=False))
-    return Recording(**plain, blob=BlobRef(**dict(zip(_BLOB_COLUMNS, row[len(_RECORDING_COLUMNS) :], strict=True))))
+    """Return the recording of a row of _SELECT."""
+    values = dict(zip(_RECORDING_COLUMNS, row, strict=False))
+    return Recording(**values, blob=BlobRef(**dict(zip(_BLOB_COLUMNS, row[len(_RECORDING_COLUMNS) :], strict=True))))
 
 
 def get_column_values(value: Any) -> dict[str, Any]:
-    """A noun's fields as column values."""
+    """Return the fields of a dataclass as column values."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def add(connection: Connection, app: App, recording: Recording, now: datetime) -> None:
-    """Keep a recording's row. The bytes lie in their location already."""
+    """Add a recording whose bytes are stored already."""
     values = get_column_values(recording)
-    kept = values.pop("blob")
+    blob = values.pop("blob")
     values["month"] = partition_month.parse_month_key(recording.file_name)
     partitions.ensure(connection, _TABLE, [values["month"]])
-    connection.execute(sa.insert(_TABLE).values(**values, **get_column_values(kept), app=app.id, created_at=now))
+    connection.execute(sa.insert(_TABLE).values(**values, **get_column_values(blob), app=app.id, created_at=now))
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str, begin: datetime) -> None:
-    """The recordings of a call, which began then, are another call's: the one was found to be a part of the other."""
-    mine = (
-        (_TABLE.c.app == app.id)
-        & (_TABLE.c.account_id == account_id)
-        & (_TABLE.c.call_id == old)
-        & _months_around([begin])
-    )
-    connection.execute(sa.update(_TABLE).where(mine).values(call_id=new))
+    """Move the recordings of a call that began at `begin` to another call that turned out to contain it."""
+    is_of_call = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)
+    connection.execute(sa.update(_TABLE).where(is_of_call, _months_around([begin])).values(call_id=new))
 
 
 def find_by_name(connection: Connection, app: App, name: str) -> Recording | None:
-    """The app's recording of an index name or an original name ("/" throughout)."""
+    """Return the app's recording of an index name or an original name ("/" throughout)."""
     rows = _RECORDING_BY_NAME.find_rows(connection, app, name)
     return build_recording(rows[0]) if rows else None
 
 
 def find_file_by_name(connection: Connection, app: App, name: str) -> tuple[str, BlobRef] | None:
-    """The index name and the bytes of what `by_name` finds, in half the time: most of all requests ask just this."""
+    """Return index name and blob of the recording of `find_by_name`, in half the time: most requests need no more."""
     rows = _FILE_BY_NAME.find_rows(connection, app, name)
     return (rows[0][0], BlobRef(**dict(zip(_BLOB_COLUMNS, rows[0][1:], strict=True)))) if rows else None
 
 
 def list_by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
-    """The app's recordings of a call, in order of their begin. Where the id tells when the call began, they are looked for
-    around that month first, and everywhere only if none is there."""
+    """Return the app's recordings of a call in order of their begin. If the id contains the call's begin, read the months around
+    it first, and all months only if they have none."""
     rows: Sequence[Sequence[Any]] = ()
-    if begun := call_ids_of.started_at(call_id):
-        first, last = (partition_month.add_months(partition_month.month_key(begun), count) for count in (-1, 1))
+    if begin := started_at(call_id):
+        first, last = (partition_month.add_months(partition_month.month_key(begin), count) for count in (-1, 1))
         rows = _QUERY_BY_CALL_IN_MONTHS.fetch_all(connection, app=app.id, call_id=call_id, first=first, last=last)
-    found = map(build_recording, rows or _QUERY_BY_CALL.fetch_all(connection, app=app.id, call_id=call_id))
-    return sorted(found, key=lambda one: (one.call_begin, one.file_name))
+    recordings = map(build_recording, rows or _QUERY_BY_CALL.fetch_all(connection, app=app.id, call_id=call_id))
+    return sorted(recordings, key=lambda recording: (recording.call_begin, recording.file_name))
 
 
 def list_source_names(
     connection: Connection, app: App, account_id: str, call_ids: Iterable[str], near: Collection[datetime]
 ) -> set[tuple[str, str]]:
-    """What the switch called the account's recordings of these calls, which were at these times: (callId, base name)."""
-    mine = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & _TABLE.c.call_id.in_(list(call_ids))
-    mine &= _months_around(near)
-    rows = connection.execute(sa.select(_TABLE.c.call_id, _TABLE.c.source_name).where(mine))
+    """Return (callId, base name at the switch) of the account's recordings of these calls, which were near these instants."""
+    is_own = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
+    is_near = _TABLE.c.call_id.in_(list(call_ids)) & _months_around(near)
+    rows = connection.execute(sa.select(_TABLE.c.call_id, _TABLE.c.source_name).where(is_own, is_near))
     return {(row.call_id, row.source_name) for row in rows}
 
 
-def _months_around(moments: Collection[datetime]) -> sa.ColumnElement[bool]:
-    """The months of these times and one to either side: a call, its zone and its clock reach no further. Or no date."""
+def _months_around(instants: Collection[datetime]) -> sa.ColumnElement[bool]:
+    """Restrict to the months of these instants and one on either side, which covers a call, its zone and its clock; or undated."""
     first, last = (
-        partition_month.add_months(partition_month.month_key(min(moments)), -1),
-        partition_month.add_months(partition_month.month_key(max(moments))),
+        partition_month.add_months(partition_month.month_key(min(instants)), -1),
+        partition_month.add_months(partition_month.month_key(max(instants))),
     )
     return _TABLE.c.month.between(first, last) | (_TABLE.c.month == partition_month.UNDATED)
 
 
 def list_newest(connection: Connection, app: App, limit: int) -> list[Recording]:
-    """The app's latest recordings, by their begin."""
+    """Return the app's latest recordings by their begin."""
     statement = _SELECT.order_by(_TABLE.c.call_begin.desc()).limit(limit)
     return [build_recording(row) for row in connection.execute(statement, {"app": app.id})]
 
 
 def has_original_name(connection: Connection, app: App, name: str) -> bool:
-    """Whether an original name is taken in the app, in the month that the name tells."""
+    """Whether a recording of the app has this original name, in the month of the name."""
     statement = sa.select(_TABLE.c.app).where(_TABLE.c.app == app.id, _TABLE.c.original_file_name == name)
     return (
         connection.execute(statement.where(_TABLE.c.month == partition_month.parse_month_key(name))).first() is not None
@@ -147,7 +142,7 @@ def has_original_name(connection: Connection, app: App, name: str) -> bool:
 
 
 def has_file_name(connection: Connection, app: App, name: str) -> bool:
-    """Whether an index name is taken in the app."""
+    """Whether a recording of the app has this index name."""
     statement = sa.select(_TABLE.c.app).where(
         _TABLE.c.app == app.id, _TABLE.c.file_name == name, _TABLE.c.month == partition_month.parse_month_key(name)
     )

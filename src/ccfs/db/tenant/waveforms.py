@@ -1,4 +1,4 @@
-"""Rows of waveforms: drawn once, kept beside the recording, gone with it; of each app only the latest so many."""
+"""Rows of waveforms: computed once for a recording and deleted with it; each app keeps the latest MAX_PER_APP."""
 
 from datetime import datetime
 from typing import Final
@@ -13,28 +13,38 @@ from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 
 _TABLE = schema.waveforms
-MAX_PER_APP: Final = 5000  # of an app, at most 6 KB each: the one that was drawn first goes first
+MAX_PER_APP: Final = 5000  # at most 6 KB each; the oldest is deleted first
 
 
 def get(connection: Connection, app: App, recording: Recording) -> tuple[int, int, bytes] | None:
-    """Milliseconds, channels, and their levels one after the other; None if it is not drawn yet."""
-    mine = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording.file_name)
-    row = connection.execute(sa.select(_TABLE.c.milliseconds, _TABLE.c.channels, _TABLE.c.peaks).where(mine)).first()
+    """Return milliseconds, channels, and the peaks of one channel after the other; None if they are not computed yet."""
+    is_same = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording.file_name)
+    query = sa.select(_TABLE.c.milliseconds, _TABLE.c.channels, _TABLE.c.peaks).where(is_same)
+    row = connection.execute(query).first()
     return (row.milliseconds, row.channels, row.peaks) if row else None
 
 
-def save(connection: Connection, app: App, recording: Recording, drawn: tuple[int, int, bytes], now: datetime) -> None:
-    """Keep what `found` gives from now on, and let go what is too much."""
-    milliseconds, channels, levels = drawn
-    named = {
+def save(
+    connection: Connection, app: App, recording: Recording, waveform: tuple[int, int, bytes], now: datetime
+) -> None:
+    """Add a waveform in the shape that `get` returns; delete the app's oldest beyond MAX_PER_APP."""
+    milliseconds, channels, peaks = waveform
+    values = {
         "app": app.id,
         "recording": recording.file_name,
         "month": partition_month.parse_month_key(recording.file_name),
+        "milliseconds": milliseconds,
+        "channels": channels,
+        "peaks": peaks,
+        "created_at": now,
     }
-    values = {**named, "milliseconds": milliseconds, "channels": channels, "peaks": levels, "created_at": now}
     connection.execute(insert_or_ignore(connection, _TABLE).values(**values))
-    mine = _TABLE.c.app == app.id
-    eldest = (
-        sa.select(_TABLE.c.created_at).where(mine).order_by(_TABLE.c.created_at.desc()).offset(MAX_PER_APP - 1).limit(1)
+    is_own = _TABLE.c.app == app.id
+    oldest = (
+        sa.select(_TABLE.c.created_at)
+        .where(is_own)
+        .order_by(_TABLE.c.created_at.desc())
+        .offset(MAX_PER_APP - 1)
+        .limit(1)
     )
-    connection.execute(sa.delete(_TABLE).where(mine, _TABLE.c.created_at < eldest.scalar_subquery()))
+    connection.execute(sa.delete(_TABLE).where(is_own, _TABLE.c.created_at < oldest.scalar_subquery()))

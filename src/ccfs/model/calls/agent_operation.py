@@ -1,4 +1,4 @@
-"""Agent operations and agent skill changes: rows of agent detail. Nothing here knows a file format."""
+"""Agent operations and agent skill changes: rows of agent detail."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class AgentOperationType(IntEnum):
-    """The op_type numbers that ingest assigns; others of the interface's list are kept as they come."""
+    """The op_type numbers that ingest assigns; other numbers of the interface's list are stored unchanged."""
 
     SIGN_OUT = 0
     SIGN_IN = 1
@@ -32,7 +32,7 @@ class AgentOperation:
     skill_id: str = ""  # queue
     call_id: str = ""
     begin: datetime
-    end: datetime | None = None  # None: still lasts
+    end: datetime | None = None  # None: still open
     op_type: int
     op_object: str = NOT_APPLICABLE
     op_cause: str = NOT_APPLICABLE

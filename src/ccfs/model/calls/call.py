@@ -1,4 +1,4 @@
-"""A call as people look at it: its legs (CDR rows) taken together, as a line of a list and as a line of time. Pure."""
+"""A call made of its legs (CDR rows): its summary, and its timeline."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from ccfs.model.calls.cdr import LAST_LEG, CallType, Cdr, DeviceType
 
 
 class Direction(StrEnum):
-    """Where a call came from, as far as the interface's many call types tell."""
+    """Direction of a call, derived from the interface's call types."""
 
     INBOUND = auto()
     OUTBOUND = auto()
     INTERNAL = auto()
 
 
-INBOUND_CALL_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)
+INBOUND_CALL_TYPES: Final = (0, 1, 5, 13, 15, 17, 21, 30, 32, 33)  # this and the lists below: D0840
 INTERNAL_CALL_TYPES: Final = (int(CallType.INTERNAL), 51, 52, 53)
 MAX_LEG_SPREAD: Final = timedelta(days=31)  # the legs of one call begin within it of each other
-MAX_TALK_SECONDS: Final = 2**31 - 1  # seconds: what a column holds
+MAX_TALK_SECONDS: Final = 2**31 - 1  # the largest number of the column
 OUTBOUND_CALL_TYPES: Final = (2, 3, 4, *range(7, 13), 14, 16, 18, 20, 22, 23, 31, 34, 35, *range(40, 46))
 CALL_TYPES_BY_DIRECTION: Final[dict[Direction, tuple[int, ...]]] = {
     Direction.INBOUND: INBOUND_CALL_TYPES,
@@ -30,17 +30,18 @@ CALL_TYPES_BY_DIRECTION: Final[dict[Direction, tuple[int, ...]]] = {
 
 
 def classify_direction(call_type: int) -> Direction:
-    """The direction of a call type; one that is on no list counts as outbound, as most of the interface's are."""
-    return next((one for one, types in CALL_TYPES_BY_DIRECTION.items() if call_type in types), Direction.OUTBOUND)
+    """Return the direction of a call type; outbound for a type on no list, as most of the interface's are."""
+    matching = (direction for direction, types in CALL_TYPES_BY_DIRECTION.items() if call_type in types)
+    return next(matching, Direction.OUTBOUND)
 
 
 def direction_index(call_type: int) -> int:
-    """The direction of a call type as rows keep it: 0 inbound, 1 outbound, 2 internal."""
+    """Return the direction of a call type as the database stores it: 0 inbound, 1 outbound, 2 internal."""
     return list(Direction).index(classify_direction(call_type))
 
 
 class LegTimes(Protocol):
-    """What is read of a leg to tell how its call went: a Cdr has it, and so has a row of these columns."""
+    """The attributes of a leg that statistics read: those of a Cdr, or of a row with these columns."""
 
     @property
     def call_id_num(self) -> int: ...
@@ -65,7 +66,7 @@ T = TypeVar("T", bound=LegTimes)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call, of its legs."""
+    """Summary of one call."""
 
     call_id: str
     switch_call_id: str
@@ -76,9 +77,9 @@ class Call:
     caller_name: str
     callee_no: str
     direction: Direction
-    agents: tuple[str, ...]  # in the order in which they had the call
+    agents: tuple[str, ...]  # in the order of their legs
     queues: tuple[str, ...]
-    talk: timedelta  # with agents; of a call without, between the parties
+    talk: timedelta  # with agents; between the parties in a call without agents
     wait: timedelta
     is_answered: bool
     leave_reason: int  # of the last leg
@@ -86,69 +87,69 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegSpan:
-    """A stretch of a leg."""
+    """One phase of a leg."""
 
-    kind: str  # wait, ring, talk, or stay: what the row does not tell more of
+    kind: str  # wait, ring, talk; or stay, where the row has none of these
     begin: datetime
     end: datetime
 
     @property
     def duration(self) -> timedelta:
-        """How long."""
+        """Time from begin to end."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
-    """A leg as a row of the line of time."""
+    """A leg as a row of the timeline."""
 
     device: DeviceType
-    name: str  # of the queue or agent; else the device's number
+    name: str  # of the queue or agent, else the device's number
     spans: tuple[LegSpan, ...]
     leave_reason: int
-    release_cause: int | None  # only the last leg's means something
+    release_cause: int | None  # of the last leg; the others' mean nothing
     switch_leg_id: str
     begin: datetime
     end: datetime
 
 
 def sort_legs(legs: Iterable[T]) -> list[T]:
-    """A call's rows as they are numbered: the last one, -1, last."""
+    """Return a call's legs by number: the last one, -1, last."""
     return sorted(legs, key=lambda leg: (leg.call_id_num == LAST_LEG, leg.call_id_num, leg.begin))
 
 
 def leg_end(leg: Cdr) -> datetime:
-    """The last instant that a leg tells of."""
-    told = (leg.begin, leg.wait_begin, leg.wait_end, leg.ack_begin, leg.ack_end, leg.call_begin, leg.call_end)
-    return max(moment for moment in told if moment is not None)
+    """Return the last instant of a leg."""
+    instants = (leg.begin, leg.wait_begin, leg.wait_end, leg.ack_begin, leg.ack_end, leg.call_begin, leg.call_end)
+    return max(instant for instant in instants if instant is not None)
 
 
 def leg_talk_seconds(leg: LegTimes) -> int:
-    """Whole seconds of talk in a leg; 0 where there was none."""
+    """Return the whole seconds of talk in a leg; 0 without talk."""
     if leg.call_begin is None or leg.call_end is None:
         return 0
     return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), MAX_TALK_SECONDS)
 
 
 def call_talk_seconds(legs: Sequence[LegTimes]) -> int:
-    """Whole seconds of talk in a call: with agents; in a call without, between the parties. 0: it was not answered."""
+    """Return the whole seconds of talk with agents, or between the parties in a call without agents. 0: not answered."""
     return sum(map(leg_talk_seconds, [leg for leg in legs if leg.device_type == DeviceType.AGENT] or legs))
 
 
 def call_wait_time(legs: Iterable[LegTimes]) -> timedelta:
-    """How long a call waited: legs that waited at the same time, as when two phones ring one after the other while the
-    caller is in a queue, tell of the same wait."""
+    """Return the waiting time of a call. Waits of several legs that overlap count once, as when phones ring one after the other
+    while the caller is in a queue."""
     spans = sorted((leg.wait_begin, leg.wait_end) for leg in legs if leg.wait_begin and leg.wait_end)
-    whole, until = timedelta(), None
+    total, until = timedelta(), None
     for begin, end in spans:
         begin = max(begin, until) if until else begin
         if end > begin:
-            whole, until = whole + (end - begin), end
-    return whole
+            total, until = total + (end - begin), end
+    return total
 
 
 def build_call(legs: Sequence[Cdr]) -> Call:
-    """The call of its legs, of which there is at least one."""
+    """Return the call of its legs, at least one."""
     ordered = sort_legs(legs)
     first, last = ordered[0], ordered[-1]
     talk = call_talk_seconds(ordered)
@@ -172,7 +173,7 @@ def build_call(legs: Sequence[Cdr]) -> Call:
 
 
 def build_timeline(legs: Sequence[Cdr]) -> list[TimelineStep]:
-    """The legs as rows of the line of time, in order."""
+    """Return the legs as rows of the timeline, in order."""
     return [_build_timeline_step(leg) for leg in sort_legs(legs)]
 
 

@@ -1,6 +1,6 @@
-"""Call ids: the callId (at most 25 characters) of each switch call id.
+"""Conversion of switch call ids to callIds (at most 25 characters), and back.
 
-Four forms, whose images do not meet, so that no two ids share a callId (but by a collision of the hash):
+Four forms have disjoint images, so that two ids share a callId only by a collision of the hash:
 
 ====================  ==============================================  =========================  ==========
 form                  switch call id                                  callId                     reversible
@@ -11,8 +11,8 @@ plain                 at most 25 plain characters, no other image     the same  
 hashed                anything else                                   ``x`` + 24 base-36 digits  no
 ====================  ==============================================  =========================  ==========
 
-An id that looks like the image of another form (``1700000000-123`` left by a switch, say) is hashed: it must not take
-the callId of the id whose image it is. Call ids that CC-FS itself wrote are callIds already; do not send them through here.
+An id that looks like the image of another form (``1700000000-123`` from a switch, say) is hashed, so that it cannot take the
+callId of the id whose image it is. Call ids that CC-FS itself wrote are callIds already and need no conversion.
 """
 
 import re
@@ -31,11 +31,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UUID_IMAGE = re.compile(r"[0-9a-f][0-9a-z]{24}")
 _HASHED_IMAGE = re.compile(r"x[0-9a-z]{24}")
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
-_UNSAFE_CHARACTERS = frozenset("/\\'\"`,")  # would need care in paths, CSV and log lines
+_UNSAFE_CHARACTERS = frozenset("/\\'\"`,")  # need escapes in paths, CSV and log lines
 
 
 def to_call_id(switch_id: str) -> str:
-    """The callId of a switch's call id: 1 to 25 characters, the same for the same id on every machine and for ever."""
+    """Return the callId of a switch's call id: 1 to 25 characters, which depend on nothing but the id."""
     if _COUNTED.fullmatch(switch_id) and len(switch_id) <= MAX_CALL_ID_LENGTH:
         return switch_id.replace(".", "-")
     if _UUID.fullmatch(switch_id):
@@ -44,14 +44,14 @@ def to_call_id(switch_id: str) -> str:
 
 
 def started_at(call_id: str) -> datetime | None:
-    """When the call began, as its callId tells; None for one of another form than counted, or of no usual time."""
+    """Return the begin of the call that a counted callId contains; None for another form or an unusual time."""
     is_counted = len(call_id) <= MAX_CALL_ID_LENGTH and _COUNTED_IMAGE.fullmatch(call_id)
     seconds = int(call_id.partition("-")[0]) if is_counted else 0
     return datetime.fromtimestamp(seconds, UTC) if _FIRST_SECOND <= seconds < _LAST_SECOND else None
 
 
 def _is_plain(text: str) -> bool:
-    """Whether an id is its own callId: short, plain, and in the image of no other form, nor of a form's own ids."""
+    """Whether an id is its own callId: short, plain, and neither an id nor an image of another form."""
     return (
         len(text) <= MAX_CALL_ID_LENGTH
         and _PLAIN.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""Call detail records: one row per device that a call passed. Nothing here knows a file format or a table."""
+"""Call detail records: one row per device that a call passed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class DeviceType(IntEnum):
-    """Kind of device that a row tells of (the interface's device_type)."""
+    """Kind of device of a row (the interface's device_type)."""
 
     NONE = 0
     QUEUE = 1
@@ -15,7 +15,7 @@ class DeviceType(IntEnum):
 
 
 class CallType(IntEnum):
-    """The call types that ingest assigns; other numbers of the interface's list are kept as they come."""
+    """The call types that ingest assigns; other numbers of the interface's list are stored unchanged."""
 
     INBOUND = 0
     INTERNAL = 6
@@ -47,7 +47,7 @@ LAST_LEG = -1  # call_id_num of the last, or only, row of a call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cdr:
-    """One row of call.csv, with instants in UTC, and where it came from."""
+    """One row of call.csv, with instants in UTC, and its source."""
 
     account_id: str  # enterprise account
     cc_id: str  # call centre
@@ -57,7 +57,7 @@ class Cdr:
     agent_id: str = ""  # empty where no agent is concerned
     caller_no: str = ""
     callee_no: str = ""
-    begin: datetime  # first instant of the row; queries and partitions look at it
+    begin: datetime  # first instant of the row; queries and partitions use it
     wait_begin: datetime | None = None  # queueing, or ringing where there is no queue
     wait_end: datetime | None = None
     ack_begin: datetime | None = None  # the device rings
@@ -73,10 +73,10 @@ class Cdr:
     leave_reason: int = LeaveReason.NORMAL
     media_type: int = VOICE_MEDIA_TYPE
     sub_media_type: int = 0
-    user_wanted_skill_id: str = ""  # the queue that was asked for
+    user_wanted_skill_id: str = ""  # the queue that the caller chose
     current_skill_id: str = ""  # the queue that handled the call
     caller_name: str = ""  # not part of call.csv
     switch_call_id: str = ""  # the switch's own id of the call
     switch_leg_id: str = ""  # the switch's own id of the leg
-    leg_order: str = ""  # sorts the rows of a call where a switch left them; empty where they came numbered
-    source_key: str  # hex digest that names the source line for ever: the same line is never taken in twice
+    leg_order: str = ""  # sorts the rows of a call from a switch; empty where the source numbered them
+    source_key: str  # hex digest of the source line, so that no line is ingested twice

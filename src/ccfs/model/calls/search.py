@@ -1,4 +1,4 @@
-"""What somebody looks for among calls: a value, and nothing that finds. Every search is bounded by time, or names a call."""
+"""A search of calls, and its results. db/tenant/call_search.py runs it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +8,11 @@ from typing import Final
 from ccfs.model.calls.call import Direction
 from ccfs.model.exports.time_window import TimeWindow
 
-MAX_EXACT_COUNT: Final = 1000  # of more results only that they are more is told
+MAX_EXACT_COUNT: Final = 1000  # a larger number is shown as "more than"
 
 
 class SearchOrder(StrEnum):
-    """How results are sorted."""
+    """Order of results."""
 
     NEWEST = auto()
     OLDEST = auto()
@@ -21,16 +21,16 @@ class SearchOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCursor:
-    """The last result of the page before: where the next one goes on."""
+    """The last result of a page; the next page continues behind it."""
 
     begin: datetime
-    source_key: str  # the leg's line_key
-    talk_seconds: int = 0  # seconds, where it is sorted by them
+    source_key: str  # of the leg
+    talk_seconds: int = 0  # used by SearchOrder.LONGEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSearch:
-    """One search in one account. A leg that fits all that is given makes its call fit."""
+    """One search in one account. A call matches if one of its legs matches all filters."""
 
     account_id: str
     window: TimeWindow  # of the leg's begin
@@ -39,7 +39,7 @@ class CallSearch:
     agent_id: str = ""
     queue: str = ""
     direction: Direction | None = None
-    min_talk_seconds: int | None = None  # seconds of talk
+    min_talk_seconds: int | None = None
     max_talk_seconds: int | None = None
     is_recorded: bool | None = None
     order: SearchOrder = SearchOrder.NEWEST
@@ -49,7 +49,7 @@ class CallSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """One call that fits, and where the next page would go on behind it."""
+    """One matching call, and the cursor behind it."""
 
     call_id: str
     cursor: SearchCursor
@@ -60,13 +60,13 @@ class SearchPage:
     """One page of a search."""
 
     hits: list[SearchHit]
-    next_cursor: SearchCursor | None = None  # where the next page goes on; None: the search is at its end
-    is_truncated: bool = False  # there may be more than these before that: the search had looked long enough
+    next_cursor: SearchCursor | None = None  # None: no further page
+    is_truncated: bool = False  # the search reached its timeout before it filled the page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCount:
-    """How many calls were counted, and whether they are all."""
+    """Number of matching calls, and whether all were counted."""
 
     number: int
     is_complete: bool

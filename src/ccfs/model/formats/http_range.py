@@ -1,4 +1,4 @@
-"""HTTP byte ranges (RFC 9110, section 14) as pure rules: header values in, offsets out."""
+"""HTTP byte ranges and conditions (RFC 9110, sections 13 and 14)."""
 
 import re
 
@@ -6,13 +6,13 @@ _SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*\Z", re.A
 
 
 class RangeNotSatisfiable(ValueError):
-    """The range lies outside the bytes: the answer is 416."""
+    """The range is outside the bytes; the response is 416."""
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The bytes [start, end) that a Range header asks for; None means all of them.
+    """Return the bytes [start, end) of a Range header; None: all of them.
 
-    What is not one plain byte range (several ranges, another unit, nonsense) is ignored, as RFC 9110 allows.
+    Anything but one byte range (several ranges, another unit, a syntax error) is ignored, as RFC 9110 allows.
     """
     match = _SINGLE_RANGE.match(header.strip()) if header else None
     if match is None or match[1] == match[2] == "":
@@ -31,12 +31,12 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def if_range_matches(if_range: str | None, etag: str) -> bool:
-    """Whether a Range may be honoured: no If-Range, or one that names this very entity tag. Dates never match."""
+    """Whether a Range applies: without If-Range, or with one of this entity tag. Dates never match."""
     return if_range is None or if_range.strip() == etag
 
 
 def is_not_modified(if_none_match: str | None, etag: str) -> bool:
-    """Whether the asker has these bytes already (If-None-Match, weak comparison)."""
+    """Whether the client has these bytes already (If-None-Match, weak comparison)."""
     if if_none_match is None:
         return False
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}

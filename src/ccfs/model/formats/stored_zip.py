@@ -1,6 +1,6 @@
-"""A zip whose members are stored, laid out before a byte of them is read: its length and every offset are known.
+"""A zip of uncompressed members, whose length and offsets are known before a byte of the members is read.
 
-So it can be streamed with Content-Length, resumed by Range, and never lies on a disk. Pure: bytes and numbers only.
+So it can be streamed with Content-Length and resumed by Range, without a file on disk.
 Source of the layout: PKWARE's APPNOTE 6.3.10, sections 4.3 and 4.5.3 (Zip64).
 """
 
@@ -23,7 +23,7 @@ _UTF8_NAME = 0x0800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipMember:
-    """One file to be stored."""
+    """One file of the zip."""
 
     name: str
     size: int
@@ -33,7 +33,7 @@ class ZipMember:
 
 @dataclass(frozen=True, slots=True)
 class ZipSegment:
-    """A run of the zip: literal bytes, or the whole of one member where `member` is its index."""
+    """Consecutive bytes of the zip: literal bytes, or one whole member if `member` is its index."""
 
     data: bytes
     member: int | None
@@ -41,42 +41,42 @@ class ZipSegment:
 
 
 def build_segments(members: Sequence[ZipMember]) -> tuple[ZipSegment, ...]:
-    """The zip as segments in order; their sizes add up to the zip's length."""
+    """Return the segments of the zip in order; their sizes add up to its length."""
     segments: list[ZipSegment] = []
     entries: list[ZipDirectoryEntry] = []
     offset = 0
     for index, member in enumerate(members):
-        head = build_local_header(member)
-        segments += [ZipSegment(head, None, len(head)), ZipSegment(b"", index, member.size)]
+        header = build_local_header(member)
+        segments += [ZipSegment(header, None, len(header)), ZipSegment(b"", index, member.size)]
         entries.append(build_directory_entry(member, offset))
-        offset += len(head) + member.size
+        offset += len(header) + member.size
     tail = build_central_directory(entries, offset)
     return (*segments, ZipSegment(tail, None, len(tail)))
 
 
 def total_size(segments: Sequence[ZipSegment]) -> int:
-    """The zip's length in bytes."""
+    """Return the zip's length in bytes."""
     return sum(segment.size for segment in segments)
 
 
 def iter_slices(segments: Sequence[ZipSegment], start: int, end: int) -> Iterator[tuple[ZipSegment, int, int]]:
-    """What bytes [start, end) of the zip consist of: segments, each with a range inside it."""
-    at = 0
+    """Yield the segments of bytes [start, end) of the zip, each with the range inside it."""
+    offset = 0
     for segment in segments:
-        low, high = max(start - at, 0), min(end - at, segment.size)
+        low, high = max(start - offset, 0), min(end - offset, segment.size)
         if low < high:
             yield segment, low, high
-        at += segment.size
+        offset += segment.size
 
 
 def build_local_header(member: ZipMember) -> bytes:
-    """What lies before the member's bytes."""
+    """Return the local header, which precedes the member's bytes."""
     name = member.name.encode()
-    large = member.size >= MAX32
-    size = MAX32 if large else member.size
-    extra = struct.pack("<HHQQ", 1, 16, member.size, member.size) if large else b""
+    is_zip64 = member.size >= MAX32
+    size = MAX32 if is_zip64 else member.size
+    extra = struct.pack("<HHQQ", 1, 16, member.size, member.size) if is_zip64 else b""
     fields = (
-        MIN_VERSION_ZIP64 if large else MIN_VERSION,
+        MIN_VERSION_ZIP64 if is_zip64 else MIN_VERSION,
         _UTF8_NAME,
         0,
         *to_dos_time(member.modified),
@@ -88,7 +88,7 @@ def build_local_header(member: ZipMember) -> bytes:
 
 
 def build_directory_entry(member: ZipMember, offset: int) -> ZipDirectoryEntry:
-    """What the directory says of the member whose local header lies at `offset`."""
+    """Return the directory entry of a member whose local header is at `offset`."""
     return ZipDirectoryEntry(
         name=member.name.encode(),
         flags=_UTF8_NAME,

@@ -1,15 +1,12 @@
-"""The log of who did what in the console: one entry, and what may be asked of it. Pure."""
+"""Entries of the audit log, and queries of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
-from typing import Final
-
-ANONYMOUS: Final = ""
 
 
 class AuditAction(StrEnum):
-    """What somebody did."""
+    """An action of a user in the console."""
 
     LOGGED_IN = auto()
     LOGIN_FAILED = auto()
@@ -55,10 +52,10 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """Who did what, when, from where. Never a secret."""
+    """One action of a user. Never contains a secret."""
 
     logged_at: datetime
-    actor: str  # the user's name; empty: nobody who signed in
+    actor: str  # the user's name; empty before the login
     app: int | None = None  # apps.id, where it concerns one
     account_id: str = ""
     action: AuditAction
@@ -68,14 +65,13 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which entries; empty means any."""
+    """A query of entries; empty fields match any."""
 
     begin: datetime
     end: datetime
     actor: str = ""
     action: AuditAction | None = None
-    scopes: tuple[tuple[int, str], ...] | None = (
-        None  # (app, account or "" for all of it); None: all, and what has no app
-    )
-    before_row: int | None = None  # row: where the page before ended
+    # (app, account or "" for the whole app); None: all, with entries that have no app
+    scopes: tuple[tuple[int, str], ...] | None = None
+    before_row: int | None = None  # row id at which the previous page ended
     limit: int = 100

@@ -1,4 +1,4 @@
-"""What a sign-in service claims of somebody, and the roles that follow from it. Pure rules; no token is checked here."""
+"""OIDC claims of a user, and the roles that follow from them by rules. oidc_client.py checks the tokens."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from ccfs.model.identity.user import Role
 
 
 def is_https_or_local(address: str) -> bool:
-    """Whether nobody on the way reads what goes there: https, or plain within this machine. No query, no fragment."""
+    """Whether an address is https, or plain http to this machine, without query and fragment."""
     parts = urlsplit(address)
-    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_here)
+    is_local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleRule:
-    """Who has the value in the claim has the role."""
+    """Grants the role to users whose claim has the value."""
 
     value: str
     role: Role
@@ -26,40 +26,40 @@ class RoleRule:
 
 
 def parse_role_rule(text: str) -> RoleRule:
-    """The rule that `value=role`, `value=role@AK` or `value=role@AK/account` says; raises ValueError.
+    """Return the rule of `value=role`, `value=role@AK` or `value=role@AK/account`; raise ValueError for another text.
 
-    The value may be percent-encoded, for blanks and commas separate rules.
+    The value may be percent-encoded, because blanks and commas separate rules.
     """
-    value, _, given = text.rpartition("=")
-    name, _, where = given.partition("@")
-    ak, _, account_id = where.partition("/")
+    value, _, grant = text.rpartition("=")
+    name, _, scope = grant.partition("@")
+    ak, _, account_id = scope.partition("/")
     if not value or name not in list(Role):
         raise ValueError(f"{text} is not value=role, with a role of {', '.join(Role)}")
     role = Role(name)
     if bool(ak) == (role is Role.OPERATOR) and role is not Role.AUDITOR:
-        raise ValueError(f"{text}: an operator is everywhere; an {role} is of an app, value={role}@AK")
+        raise ValueError(f"{text}: an operator is global; a rule for another role names an app, value={role}@AK")
     return RoleRule(value=unquote(value), role=role, ak=ak, account_id=account_id)
 
 
 def get_claim(claims: Mapping[str, Any], name: str) -> Any:
-    """A claim by its name, or by a path with dots, like `realm_access.roles`; None if it is not there."""
+    """Return a claim by its name, or by a path with dots like `realm_access.roles`; None if it is missing."""
     if name in claims:
         return claims[name]
     first, _, rest = name.partition(".")
-    below = claims.get(first) if rest else None
-    return get_claim(below, rest) if isinstance(below, Mapping) else None
+    nested = claims.get(first) if rest else None
+    return get_claim(nested, rest) if isinstance(nested, Mapping) else None
 
 
 def find_matching_rules(rules: Iterable[RoleRule], claims: Mapping[str, Any], name: str) -> list[RoleRule]:
-    """The rules that fit what the claim of that name holds: a text, or a list of them."""
-    found = get_claim(claims, name)
-    values = {found} if isinstance(found, str) else {one for one in found or () if isinstance(one, str)}
-    return [one for one in rules if one.value in values]
+    """Return the rules whose value is in the claim of that name, which is a text or a list of texts."""
+    claim = get_claim(claims, name)
+    values = {claim} if isinstance(claim, str) else {value for value in claim or () if isinstance(value, str)}
+    return [rule for rule in rules if rule.value in values]
 
 
 def get_username(claims: Mapping[str, Any], name: str) -> str:
-    """Whose name the claim says; empty if it says none, or an address that the service has not verified."""
-    found = get_claim(claims, name)
+    """Return the user name in the claim; empty if it has none, or an e-mail address that the provider has not verified."""
+    claim = get_claim(claims, name)
     if name == "email" and claims.get("email_verified") is not True:
         return ""
-    return found if isinstance(found, str) else ""
+    return claim if isinstance(claim, str) else ""

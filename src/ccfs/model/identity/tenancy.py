@@ -1,4 +1,4 @@
-"""Who is who: apps, access keys, accounts, VDNs. Pure values; secrets appear in AccessKey only, and never in its repr."""
+"""Apps, access keys, accounts, VDNs. Secrets are in AccessKey only, and never in its repr."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ MAX_VDN_ID = 2**31 - 1  # an int of the interface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A developer account. `ak` is the appId of the interface and stays the same when keys rotate."""
+    """A developer's application. `ak` is the appId of the interface and stays the same when keys rotate."""
 
-    id: int  # our own number; rows carry it
+    id: int  # apps.id
     ak: str
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey:
-    """One AK/SK pair of an app. Several may be alive at a time, under one AK or several."""
+    """One AK/SK pair of an app. Several may be active at a time, under one AK or several."""
 
     id: int
     app: App
@@ -36,7 +36,7 @@ class Account:
 
     @property
     def zoneinfo(self) -> ZoneInfo:
-        """The zone itself."""
+        """The zone's rules."""
         return ZoneInfo(self.zone)
 
 
@@ -64,15 +64,15 @@ def is_time_zone(name: str) -> bool:
 
 
 def query_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
-    """The zone of an app's question: the account's, if it names one; else the one that all its accounts share, or the
-    default. Raises KeyError for an account that is not there."""
+    """Return the zone of an app's query: that of the account, if the query names one; else the one that all accounts share, or the
+    default. Raise KeyError for an unknown account."""
     if account_id:
         return accounts[account_id].zoneinfo
     zones = {account.zone for account in accounts.values()}
     return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)
 
 
-def select_signing_keys(living: Iterable[AccessKey]) -> dict[int, AccessKey]:
-    """What each app's callbacks are signed with, by app: its newest key under its own AK, or else its newest."""
-    by_rank = sorted(living, key=lambda key: (key.ak == key.app.ak, key.id))
+def select_signing_keys(active: Iterable[AccessKey]) -> dict[int, AccessKey]:
+    """Return the key that signs the callbacks of each app, by apps.id: its newest under its own AK, else its newest."""
+    by_rank = sorted(active, key=lambda key: (key.ak == key.app.ak, key.id))
     return {key.app.id: key for key in by_rank}

@@ -1,19 +1,20 @@
-"""People: users of the console, their roles, and what those allow. Pure rules; no password and no session lives here."""
+"""Users of the console, their roles, and the permissions of those."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from typing import Final
 
+from ccfs.model.identity.names import MAX_NAME_LENGTH
+
 MIN_PASSWORD_LENGTH: Final = 10
 MAX_PASSWORD_LENGTH: Final = 200  # hashing takes time by length
-MAX_NAME_LENGTH: Final = 64
 
 
 class Role(StrEnum):
-    """What somebody is; of the whole node, of an app, or of one account of an app."""
+    """A set of permissions; granted globally, for an app, or for one account of an app."""
 
-    OPERATOR = auto()  # the whole node, always
+    OPERATOR = auto()  # always global
     ADMINISTRATOR = auto()
     EXPORTER = auto()
     LISTENER = auto()
@@ -21,15 +22,15 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What somebody may do."""
+    """A kind of action that roles allow."""
 
-    SEARCH = auto()  # look for calls and at them
+    SEARCH = auto()  # search and view calls
     LISTEN = auto()  # play recordings
-    DOWNLOAD = auto()  # take recordings away
-    EXPORT = auto()  # look at exports and callbacks, and have them sent again
+    DOWNLOAD = auto()  # download recordings
+    EXPORT = auto()  # view and retry exports and callbacks
     ADMINISTER = auto()  # accounts and keys of an app
-    AUDIT = auto()  # read who did what
-    OPERATE = auto()  # people, apps, trust, ingest, settings of the node
+    AUDIT = auto()  # read the audit log
+    OPERATE = auto()  # users, apps, trusted certificates, ingest, settings
 
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
@@ -45,49 +46,51 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A role somewhere: everywhere, in an app, or in one of its accounts."""
+    """A role with its scope: global, an app, or one of its accounts."""
 
     role: Role
-    app: int | None = None  # apps.id; None: everywhere
+    app: int | None = None  # apps.id; None: global
     account_id: str = ""  # empty: every account of the app
 
-    def covers(self, right: Permission, app: int | None, account_id: str) -> bool:
-        """Whether it gives a right in an account, with "" in the whole of an app, with None in the whole node."""
-        within = self.app is None or (self.app == app and self.account_id in ("", account_id))
-        return within and right in ROLE_PERMISSIONS[self.role]
+    def covers(self, permission: Permission, app: int | None, account_id: str) -> bool:
+        """Whether it gives a permission in an account, with "" in the whole app, with None globally."""
+        in_scope = self.app is None or (self.app == app and self.account_id in ("", account_id))
+        return in_scope and permission in ROLE_PERMISSIONS[self.role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who can sign in."""
+    """A user of the console."""
 
     id: int
     name: str
     grants: tuple[Grant, ...] = field(default=())
     has_second_factor: bool = False
-    is_linked: bool = False  # to somebody whom the sign-in service knows
+    is_linked: bool = False  # to an OIDC subject
     is_disabled: bool = False
 
-    def has_permission(self, right: Permission, app: int | None, account_id: str = "") -> bool:
-        """Whether the user has the right in an account, in the whole of an app (""), or in the whole node (None)."""
-        return any(grant.covers(right, app, account_id) for grant in self.grants)
+    def has_permission(self, permission: Permission, app: int | None, account_id: str = "") -> bool:
+        """Whether the user has the permission in an account, in the whole app (""), or globally (None)."""
+        return any(grant.covers(permission, app, account_id) for grant in self.grants)
 
-    def has_permission_anywhere(self, right: Permission) -> bool:
-        """Whether the user has the right anywhere at all."""
-        return any(right in ROLE_PERMISSIONS[grant.role] for grant in self.grants)
+    def has_permission_anywhere(self, permission: Permission) -> bool:
+        """Whether the user has the permission in any scope."""
+        return any(permission in ROLE_PERMISSIONS[grant.role] for grant in self.grants)
 
-    def list_allowed_accounts(self, right: Permission, app: int, accounts: Iterable[str]) -> list[str]:
-        """Those of an app's accounts in which the user has the right, in their order."""
-        return [account for account in accounts if self.has_permission(right, app, account)]
+    def list_allowed_accounts(self, permission: Permission, app: int, accounts: Iterable[str]) -> list[str]:
+        """Return those of an app's accounts in which the user has the permission, in the order given."""
+        return [account for account in accounts if self.has_permission(permission, app, account)]
 
 
 def clean_name(text: str) -> str | None:
-    """A user's name as it is kept: lower case; None if it is none: 1 to 64 of letters, digits and ``._@-``."""
+    """Return a user's name in the stored form, lower case; None unless it is 1 to 64 of letters, digits and ``._@-``."""
     name = text.strip().lower()
-    fits = 0 < len(name) <= MAX_NAME_LENGTH and all(one.isascii() and (one.isalnum() or one in "._@-") for one in name)
-    return name if fits else None
+    is_valid = 0 < len(name) <= MAX_NAME_LENGTH and all(
+        character.isascii() and (character.isalnum() or character in "._@-") for character in name
+    )
+    return name if is_valid else None
 
 
 def is_valid_password(password: str) -> bool:
-    """Whether a password may be one: its length is what matters."""
+    """Whether a password has an allowed length."""
     return MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH

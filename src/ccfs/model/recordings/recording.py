@@ -1,4 +1,4 @@
-"""Recordings: one recorded file and its index row. Bytes are a location's business, not this file's."""
+"""Recordings: one recorded file and its index row."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One row of record.csv and the bytes behind it. Instants in UTC."""
+    """One row of record.csv, and the reference to its bytes. Instants in UTC."""
 
     account_id: str
     cc_id: str
@@ -17,7 +17,7 @@ class Recording:
     call_id: str
     caller_no: str = ""
     callee_no: str = ""
-    call_begin: datetime  # begin of what was recorded
+    call_begin: datetime  # begin of the recording
     call_end: datetime
     file_name: str  # index name, /{node}/{cc}/record/{app}/{account}/{yyyymmdd}/{agent}/{main}.{ext}
     original_file_name: str  # {drive}:/{vdn}/{0|1}/{yyyyMMdd}/{agent}/{n}.V3, always with "/"
@@ -28,5 +28,5 @@ class Recording:
     user_wanted_skill_id: str = ""
     current_skill_id: str = ""
     blob: BlobRef
-    source_sha256: str  # of the file as the switch left it; equals kept.sha256 where nothing was converted
-    source_name: str = ""  # base name of the file as the switch left it
+    source_sha256: str  # of the switch's file; equals blob.sha256 unless the audio was converted
+    source_name: str = ""  # base name of the switch's file

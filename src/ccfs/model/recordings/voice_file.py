@@ -1,4 +1,4 @@
-"""Voice files: audio for IVR flows and bots, voice messages, recordings of the intelligent IVR. Pure values."""
+"""Voice files: audio for IVR flows and bots, voice messages, recordings of the intelligent IVR."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +14,10 @@ class VoiceFile:
     file_name: str  # {drive}:/…, as the interface names it
     blob: BlobRef
     created_at: datetime
-    first_location_id: str = field(default="", compare=False)  # what its uploader was told; set when the row is kept
+    first_location_id: str = field(
+        default="", compare=False
+    )  # as the upload response reported it; set when the row is added
 
     def matches_location(self, location_id: int | None) -> bool:
-        """Whether a caller who names that location means this file; None names any."""
+        """Whether a request for that location refers to this file; None refers to any location."""
         return location_id is None or str(location_id) in (self.blob.location_id, self.first_location_id)

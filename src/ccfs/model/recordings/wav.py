@@ -1,8 +1,8 @@
-"""WAV files as far as ccfs must know them: the header read, written and judged. Bytes in; no I/O, no decoding.
+"""Headers of WAV files: reading, writing, and the check of uploads.
 
 A WAV is "RIFF", a size, "WAVE", then chunks: four letters, a little-endian size, that many bytes and, where the size is
-odd, one byte of padding. "fmt " says what the samples are, "data" holds them. Recorders that are still at work, or were
-stopped hard, leave the sizes as 0 or 0xFFFFFFFF: then the audio goes on to the end of the file.
+odd, one byte of padding. "fmt " describes the samples, "data" contains them. Recorders that are still running, or that
+were killed, leave the sizes as 0 or 0xFFFFFFFF: then the audio extends to the end of the file.
 """
 
 import struct
@@ -11,48 +11,46 @@ from dataclasses import dataclass
 
 PCM, IEEE_FLOAT, A_LAW, MU_LAW, GSM, EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0x0031, 0xFFFE
 
-MAX_DATA_BYTES = (
-    0xFFFF_FF00  # bytes of audio that a header's 32 bits can name, the header itself being counted with them
-)
+MAX_DATA_BYTES = 0xFFFF_FF00  # of audio: the RIFF size has 32 bits and counts the header, too
 
 _UNSET_SIZE = 0xFFFF_FFFF
 _MAX_CHUNKS = 1000  # real files have a handful before their audio
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # follows the tag in an extensible format's GUID
-_SAMPLE_SIZED_TAGS = (PCM, IEEE_FLOAT, A_LAW, MU_LAW)  # tags whose samples all take `bits`
+_SAMPLE_SIZED_TAGS = (PCM, IEEE_FLOAT, A_LAW, MU_LAW)  # tags whose samples all have `bits` bits
 _UPLOAD_TAGS = (PCM, A_LAW, MU_LAW)
 
 
 class InvalidWav(ValueError):
-    """Bytes that are not a WAV, or not the WAV asked for; the text is the reason."""
+    """The bytes are not a WAV, or not one of the required format; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WavFormat:
-    """What a WAV's header says, and where its audio lies."""
+    """Format of a WAV, and position of its audio."""
 
-    tag: int  # format tag; an extensible format's own is put in place of EXTENSIBLE
+    tag: int  # format tag; that of the sub-format in place of EXTENSIBLE
     channels: int  # at least 1
     rate: int  # samples per second and channel, at least 1
-    byte_rate: int  # bytes per second, as the header claims
-    block_align: int  # bytes that belong together, as the header claims
+    byte_rate: int  # bytes per second, by the header
+    block_align: int  # bytes of one block, by the header
     bits: int  # per sample; 0 for some compressed formats
-    data_offset: int  # where the audio begins in the file
-    data_size: int  # bytes of audio that the file has
-    is_open_ended: bool = False  # the header left the size open
+    data_offset: int  # of the audio in the file
+    data_size: int  # bytes of audio in the file
+    is_open_ended: bool = False  # the header has no size
     is_truncated: bool = False  # the header promises more audio than the file has
 
     @property
     def duration(self) -> float | None:
-        """Seconds of audio; None where the header does not let one know."""
+        """Seconds of audio; None if the header does not determine them."""
         if self.tag in _SAMPLE_SIZED_TAGS and (frame := self.channels * ((self.bits + 7) // 8)):
             return self.data_size // frame / self.rate
         return self.data_size / self.byte_rate if self.byte_rate else None
 
 
 def read_format(head: bytes, total_size: int) -> WavFormat:
-    """The format of a file of `total_size` bytes that begins with `head`. Raises NotWav and nothing else.
+    """Return the format of a file of `total_size` bytes that begins with `head`. Raise InvalidWav and no other error.
 
-    `head` must reach the data chunk's own header; 64 KB hold all that recorders are known to put before it.
+    `head` must include the data chunk's own header; 64 KB exceed all that recorders are known to write before it.
     """
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         raise InvalidWav("no RIFF/WAVE header")
@@ -71,13 +69,13 @@ def read_format(head: bytes, total_size: int) -> WavFormat:
 
 
 def build_header(*, tag: int, rate: int, channels: int, bits: int, data_size: int) -> bytes:
-    """The 44 bytes (PCM) or 58 bytes (A-law, mu-law: with a fact chunk) to be followed by `data_size` bytes of audio.
+    """Return the 44 bytes (PCM) or 58 bytes (A-law, mu-law: with a fact chunk) before `data_size` bytes of audio.
 
-    If `data_size` is odd, one byte of padding must follow the audio; the RIFF size counts it. Raises ValueError for
-    other tags, for no channel and for more audio than MAX_DATA.
+    If `data_size` is odd, one byte of padding must follow the audio; the RIFF size counts it. Raise ValueError for
+    other tags, for 0 channels and for more audio than MAX_DATA_BYTES.
     """
     if tag not in _UPLOAD_TAGS or channels * bits < 8:
-        raise ValueError(f"no header is made for format tag {tag:#06x}, {channels} channels of {bits} bits")
+        raise ValueError(f"cannot write a header for format tag {tag:#06x}, {channels} channels of {bits} bits")
     if not 0 <= data_size <= MAX_DATA_BYTES:
         raise ValueError(f"{data_size} bytes of audio do not fit into a WAV")
     block = channels * bits // 8
@@ -90,19 +88,19 @@ def build_header(*, tag: int, rate: int, channels: int, bits: int, data_size: in
 
 
 def check_upload(data: bytes) -> WavFormat:
-    """The format of an uploaded voice file; NotWav unless it is 8-bit 8 kHz mono PCM, A-law or mu-law with a sample."""
-    found = read_format(data, len(data))
-    if found.tag not in _UPLOAD_TAGS:
-        raise InvalidWav(f"format tag {found.tag:#06x} is not PCM, A-law or mu-law")
-    if found.channels != 1:
-        raise InvalidWav(f"{found.channels} channels, not mono")
-    if found.rate != 8000:
-        raise InvalidWav(f"{found.rate} Hz, not 8000 Hz")
-    if found.bits != 8:
-        raise InvalidWav(f"{found.bits} bits per sample, not 8")
-    if not found.data_size:
+    """Return the format of an uploaded voice file; InvalidWav unless it is 8-bit 8 kHz mono PCM, A-law or mu-law with a sample."""
+    wav = read_format(data, len(data))
+    if wav.tag not in _UPLOAD_TAGS:
+        raise InvalidWav(f"format tag {wav.tag:#06x} is not PCM, A-law or mu-law")
+    if wav.channels != 1:
+        raise InvalidWav(f"{wav.channels} channels, not mono")
+    if wav.rate != 8000:
+        raise InvalidWav(f"{wav.rate} Hz, not 8000 Hz")
+    if wav.bits != 8:
+        raise InvalidWav(f"{wav.bits} bits per sample, not 8")
+    if not wav.data_size:
         raise InvalidWav("no audio after the header")
-    return found
+    return wav
 
 
 def _build_chunk(name: bytes, body: bytes) -> bytes:
@@ -110,29 +108,29 @@ def _build_chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _iter_chunks(head: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, begin of the body and declared size of every chunk whose own header lies within `head`."""
-    at = 12
+    """Yield name, begin of the body and declared size of every chunk whose own header is within `head`."""
+    offset = 12
     for _ in range(_MAX_CHUNKS):
-        if at + 8 > len(head):
+        if offset + 8 > len(head):
             return
-        name, size = struct.unpack_from("<4sI", head, at)
-        yield name, at + 8, size
-        at += 8 + size + size % 2
+        name, size = struct.unpack_from("<4sI", head, offset)
+        yield name, offset + 8, size
+        offset += 8 + size + size % 2
     raise InvalidWav(f"no audio within the first {_MAX_CHUNKS} chunks")
 
 
 def _audio_extent(head: bytes, begin: int, declared: int, total_size: int) -> tuple[int, bool, bool]:
-    """How many bytes of audio there are, whether the header left it open, whether it promised more."""
-    there = total_size - begin
+    """Return the bytes of audio, whether the header leaves the size open, and whether it declares more than the file has."""
+    available = total_size - begin
     riff_size = int.from_bytes(head[4:8], "little")
-    # A header written before the first sample says 0: of the whole, or of the audio while the whole ends right there.
-    unset = declared == 0 and (riff_size in (0, _UNSET_SIZE) or riff_size + 8 == begin)
-    if declared == _UNSET_SIZE or unset:
-        return there, there > 0, False
-    return min(declared, there), False, declared > there
+    # A header written before the first sample has size 0: of the file, or of the audio while the file ends right there.
+    is_unset = declared == 0 and (riff_size in (0, _UNSET_SIZE) or riff_size + 8 == begin)
+    if declared == _UNSET_SIZE or is_unset:
+        return available, available > 0, False
+    return min(declared, available), False, declared > available
 
 
-def _build_format(fmt: bytes, data_offset: int, data_size: int, open_ended: bool, cut: bool) -> WavFormat:
+def _build_format(fmt: bytes, data_offset: int, data_size: int, is_open_ended: bool, is_truncated: bool) -> WavFormat:
     if len(fmt) < 14:
         raise InvalidWav(f"a fmt chunk of {len(fmt)} bytes is too short")
     tag, channels, rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)
@@ -147,13 +145,13 @@ def _build_format(fmt: bytes, data_offset: int, data_size: int, open_ended: bool
         bits=int.from_bytes(fmt[14:16], "little"),
         data_offset=data_offset,
         data_size=data_size,
-        is_open_ended=open_ended,
-        is_truncated=cut,
+        is_open_ended=is_open_ended,
+        is_truncated=is_truncated,
     )
 
 
 def _parse_subformat(fmt: bytes) -> int:
-    """The tag that an extensible format stands for; EXTENSIBLE itself where its GUID is of no tag."""
+    """Return the tag of an extensible format's sub-format; EXTENSIBLE itself if its GUID belongs to no tag."""
     if len(fmt) < 40:
         raise InvalidWav("an extensible fmt chunk without its sub-format")
     return int.from_bytes(fmt[24:26], "little") if fmt[26:40] == _SUBFORMAT_TAIL else EXTENSIBLE

@@ -1,11 +1,9 @@
 """What ties recordings to calls: files that a CDR line names, and calls that a file's name names. Names only."""
 
 import re
-from typing import Literal
 
-AUDIO_EXTENSION = re.compile(
-    r"wav|wav49|gsm|mp3|ogg|opus|[au]law|[au]l|pcm[au]?|slin|sln(\d+)?|raw|g722|g729|flac|m4a", re.IGNORECASE
-)
+from ccfs.media.codec_table import is_audio_name
+
 _DOTTED_ID = re.compile(r"(?<![0-9A-Za-z])([0-9]{9,11})\.([0-9]{1,10})(?![0-9])")
 _DASHED_ID = re.compile(
     r"(?<![0-9A-Za-z])([12][0-9]{9})-([0-9]{1,10})(?![0-9])"
@@ -20,12 +18,7 @@ def list_named_files(recordingfile: str, userfield: str, lastapp: str, lastdata:
         return ()
     mixed = re.split("[,|]", lastdata, maxsplit=1)[0] if lastapp == "MixMonitor" else ""
     texts = (recordingfile, userfield.removeprefix("audio:"), mixed)
-    return tuple(dict.fromkeys(text for text in map(str.strip, texts) if is_audio(text)))
-
-
-def is_audio(name: str) -> bool:
-    stem, _, extension = name.rpartition(".")
-    return bool(stem) and AUDIO_EXTENSION.fullmatch(extension) is not None
+    return tuple(dict.fromkeys(text for text in map(str.strip, texts) if is_audio_name(text)))
 
 
 def find_call_ids(file_name: str) -> tuple[str, ...]:
@@ -35,17 +28,9 @@ def find_call_ids(file_name: str) -> tuple[str, ...]:
     pbx1-1705311042.118, 1705311042.118: a system's name before the number is part of the id if there is one.
     """
     stem = re.split(r"[/\\]", file_name)[-1]
-    stem = stem.rpartition(".")[0] if is_audio(stem) else stem
+    stem = stem.rpartition(".")[0] if is_audio_name(stem) else stem
     found: list[str] = []
     for match in list(_DOTTED_ID.finditer(stem)) or _DASHED_ID.finditer(stem):
         plain, before = f"{match[1]}.{match[2]}", _FREEPBX_PREFIX.sub("", stem[: match.start()])
         found += [before + plain, plain] if _SYSTEM_NAME.fullmatch(before) else [plain]
     return tuple(dict.fromkeys(found))
-
-
-def get_channel_side(file_name: str) -> Literal["in", "out", ""]:
-    """Which side of a call a file of Monitor() holds: "in" what the caller said, "out" the other end, "" both."""
-    stem = file_name.rpartition(".")[0] if is_audio(file_name) else file_name
-    if stem.endswith("-in"):
-        return "in"
-    return "out" if stem.endswith("-out") else ""

@@ -1,0 +1,30 @@
+"""Counts of ingest over all apps, for metrics and the console."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.db import schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestTotals:
+    """Counts over all apps."""
+
+    rejected: int  # lines and files
+    expected: int  # recordings that may still arrive
+    missing: int
+    last_read_at: datetime | None  # of the source file that was read last
+
+
+def count_totals(connection: Connection) -> IngestTotals:
+    """Return the counts of all apps together."""
+    expected = schema.expected_recordings
+    all_expected, missing = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(expected.c.missing_at)).select_from(expected)
+    ).one()
+    rejected = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
+    read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
+    return IngestTotals(rejected=rejected, expected=all_expected - missing, missing=missing, last_read_at=read_at)

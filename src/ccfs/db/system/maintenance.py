@@ -1,0 +1,63 @@
+"""Rows of all apps that maintenance workers process: statistics to compute, voice files to delete, rows without a recording."""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.db import schema
+from ccfs.db.tenant.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
+from ccfs.db.tenant.voice_files import COLUMNS, build_voice_file
+from ccfs.model.identity.tenancy import App
+from ccfs.model.recordings.voice_file import VoiceFile
+
+_APPS, _STATISTICS, _VOICE_FILES = schema.apps, schema.call_statistics, schema.voice_files
+
+
+def find_dirty_statistics(connection: Connection) -> DirtyStatistics | None:
+    """Return the newest quarter hour to compute, with the account's other dirty quarters of the same hours; None: nothing."""
+    columns = _STATISTICS.c
+    newest = (
+        sa.select(columns.app, columns.account_id, columns.begin, _APPS.c.ak, _APPS.c.name)
+        .join(_APPS, _APPS.c.id == columns.app)
+        .where(IS_DIRTY)
+        .order_by(columns.begin.desc())
+        .limit(1)
+    )
+    first = connection.execute(newest).first()
+    if first is None:
+        return None
+    is_near = columns.begin.between(first.begin - MAX_BATCH_SPAN, first.begin)
+    is_same_account = (columns.app == first.app) & (columns.account_id == first.account_id)
+    rows = connection.execute(sa.select(columns.begin, columns.version).where(is_same_account, is_near, IS_DIRTY))
+    app = App(id=first.app, ak=first.ak, name=first.name)
+    return DirtyStatistics(app=app, account_id=first.account_id, versions={row.begin: row.version for row in rows})
+
+
+def list_deleted_voice_files(
+    connection: Connection, limit: int, skipped_locations: Collection[str] = ()
+) -> list[tuple[App, VoiceFile]]:
+    """Return files that are marked as deleted and still have bytes or a row, the longest waiting first.
+
+    None in `skipped_locations`, which other nodes serve.
+    """
+    statement = (
+        sa.select(*(_VOICE_FILES.c[name] for name in COLUMNS), _APPS.c.id, _APPS.c.ak, _APPS.c.name)
+        .join(_APPS, _APPS.c.id == _VOICE_FILES.c.app)
+        .where(_VOICE_FILES.c.deleted_at.is_not(None), _VOICE_FILES.c.location_id.not_in(skipped_locations))
+        .order_by(_VOICE_FILES.c.deleted_at, _VOICE_FILES.c.id)
+        .limit(limit)
+    )
+    return [(App(id=row[-3], ak=row[-2], name=row[-1]), build_voice_file(row)) for row in connection.execute(statement)]
+
+
+def delete_rows_without_recording(connection: Connection) -> None:
+    """Delete annotations and waveforms whose recording is deleted."""
+    recordings = schema.recordings.c
+    for table in (schema.annotations, schema.waveforms):
+        recording = (
+            recordings.app == table.c.app,
+            recordings.file_name == table.c.recording,
+            recordings.month == table.c.month,
+        )
+        connection.execute(sa.delete(table).where(~sa.exists().where(*recording)))

@@ -1,0 +1,29 @@
+"""Durations and UTC offsets in the form that people read and write: 5:30, 1:05:30, UTC+08:00."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+_DURATION: Final = re.compile(r"(?:(?:(\d{1,5}):)?(\d{1,5}):)?(\d{1,5})", re.ASCII)
+
+
+def parse_duration(text: str) -> int | None:
+    """Return the seconds of ``h:mm:ss``, ``m:ss`` or ``s``, each of at most 5 digits; None for another text."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def format_duration(seconds: int) -> str:
+    """Return ``m:ss``, or ``h:mm:ss`` from one hour on."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def format_utc_offset(instant: datetime) -> str:
+    """Return the offset of an instant in its own zone, ``UTC+08:00``."""
+    offset = f"{instant:%z}"
+    return f"UTC{offset[:3]}:{offset[3:5]}"
