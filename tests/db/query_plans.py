@@ -1,4 +1,4 @@
-"""How an engine goes about the questions that an action asks; for tests that hold it to the indexes. No test here."""
+"""Query plans of an action, for tests that require indexes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,30 +19,30 @@ FULL_SCANS = (
 
 
 def explain_action(database: Database, action: Callable[[Connection], object]) -> list[str]:
-    """One text for each question; what the action did is undone."""
-    word = "explain query plan" if database.is_sqlite else "explain"
+    """Return one plan for each query of an action; roll its changes back."""
+    explain = "explain query plan" if database.is_sqlite else "explain"
     if not database.is_sqlite:
         with database.write_transaction() as connection:
             connection.execute(sa.text("analyze"))
-    asked: list[tuple[str, Any]] = []
+    queries: list[tuple[str, Any]] = []
 
     def listen(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
-        asked.append((statement, values))
+        queries.append((statement, values))
 
     with database.engine.connect() as connection:
         sa.event.listen(connection, "before_cursor_execute", listen)
         action(connection)
         sa.event.remove(connection, "before_cursor_execute", listen)
-        rows = [
-            connection.exec_driver_sql(f"{word} {statement}", values)
-            for statement, values in asked
+        plans = [
+            connection.exec_driver_sql(f"{explain} {statement}", values)
+            for statement, values in queries
             if not statement.startswith("SET ")
         ]
-        texts = ["\n".join(str(row[-1]) for row in plan) for plan in rows]
+        texts = ["\n".join(str(row[-1]) for row in plan) for plan in plans]
         connection.rollback()
     return texts
 
 
 def has_full_scan(plan: str) -> bool:
-    """Whether it reads or sorts a whole table."""
-    return any(word in plan for word in FULL_SCANS)
+    """Whether a plan reads or sorts a whole table."""
+    return any(step in plan for step in FULL_SCANS)

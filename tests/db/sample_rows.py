@@ -1,4 +1,4 @@
-"""What tests of the store begin with: apps, recordings, voice files as plain values. No test and no fixture here."""
+"""Sample apps, recordings and voice files for tests of the database."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,26 +17,26 @@ MINUTE = timedelta(minutes=1)
 
 
 def add_app(connection: Connection, name: str = "acme") -> App:
-    """A new app; its AK is made of its name."""
+    """Add an app; its AK contains its name."""
     return tenants.add_app(connection, name, f"AK-{name}", NOW)
 
 
 def add_account(
     connection: Connection, app: App, account_id: str, vdn: int, zone: str = "Asia/Shanghai", cc: int = 1
 ) -> None:
-    """An account of the app with a VDN."""
+    """Add an account of the app with a VDN."""
     added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account_id)
     tenants.add_account(connection, app, Account(account_id=account_id, zone=zone), added, NOW)
 
 
 def make_blob_ref(key: str) -> BlobRef:
-    """Bytes that a location could keep; of 5 GB, for a size need not fit into 32 bits, and neither does a CRC."""
+    """Return a reference to a blob of 5 GB, because neither a size nor a CRC fits into a signed 32-bit column."""
     return BlobRef(location_id="0", key=key, size=5 << 30, sha256="ab" * 32, crc32=0xFFFFFFFF)
 
 
 def make_recording(number: int = 1, **more: Any) -> Recording:
-    """A recording, unlike those of other numbers."""
-    usual: dict[str, Any] = {
+    """Return a recording; those of different numbers differ."""
+    values: dict[str, Any] = {
         "account_id": "100",
         "cc_id": "1",
         "vdn_id": "8",
@@ -56,11 +56,11 @@ def make_recording(number: int = 1, **more: Any) -> Recording:
         "source_sha256": "cd" * 32,
         "source_name": f"q-{number}.wav",
     }
-    return Recording(**usual | more)
+    return Recording(**values | more)
 
 
 def make_voice_file(name: str = "Y:/voice/8/greeting/hello.wav") -> VoiceFile:
-    """A voice file of that name."""
+    """Return a voice file of that name."""
     return VoiceFile(
         vdn_id=8, file_name=name, blob=make_blob_ref("1/voice/" + name.rpartition("/")[2].lower()), created_at=NOW
     )
