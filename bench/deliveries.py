@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is no installed pac
 from ccfs import logs, settings
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import tenants
-from ccfs.db.tenant import deliveries, exports
+from ccfs.db.system import callback_jobs, tenants
+from ccfs.db.tenant import exports
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
@@ -130,7 +130,7 @@ def measure_idle_ms(opened: Database, app: App, waiting: int) -> float:
     for _ in range(200):
         began = time.perf_counter()
         with opened.read_transaction() as connection:
-            assert deliveries.list_due_receivers(connection, NOW) == []
+            assert callback_jobs.list_due_receivers(connection, NOW) == []
         times.append(time.perf_counter() - began)
     return median(times) * 1000
 

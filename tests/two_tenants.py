@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.system import play_tokens, tenants
+from ccfs.db.system import export_jobs, play_tokens, tenants
 from ccfs.db.tenant import exports, recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
@@ -148,9 +148,9 @@ def add_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id:
     )
     with node.database.write_transaction() as connection:
         exports.add(connection, app, export)
-        claimed = exports.claim(connection, now, "cast", timedelta(minutes=1))
+        claimed = export_jobs.claim(connection, now, "cast", timedelta(minutes=1))
         assert claimed is not None
-        assert exports.finish(connection, claimed, _store_blob(node, app, response_id, data), now)
+        assert export_jobs.finish(connection, claimed, _store_blob(node, app, response_id, data), now)
     return export.file_name
 
 

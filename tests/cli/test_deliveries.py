@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.db.system import tenants
+from ccfs.db.job_queue import EXPORTS
+from ccfs.db.system import export_jobs, tenants
 from ccfs.db.tenant import exports
 from ccfs.server.node import utc_now
 from ccfs.workers.exports.worker import LEASE
@@ -106,9 +107,9 @@ def test_what_is_not_there_or_not_finished_is_said(callback_node: CallbackNode) 
 def test_exports_that_were_put_aside_are_listed_and_tried_again(callback_node: CallbackNode) -> None:
     with callback_node.node.database.write_transaction() as connection:
         exports.add(connection, callback_node.app, make_export(7, "http://192.0.2.1/"))
-        claimed = exports.claim(connection, make_export(7, "").requested_at, "x", LEASE)
+        claimed = export_jobs.claim(connection, make_export(7, "").requested_at, "x", LEASE)
         assert claimed
-        assert exports.mark_failed(connection, claimed, "OSError: no space left")
+        assert EXPORTS.mark_failed(connection, claimed, "OSError: no space left")
     found = run_deliveries(callback_node, "list", "--app", AK, "--json").json
     assert found == {
         "deliveries": [],

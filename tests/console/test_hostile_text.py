@@ -13,8 +13,9 @@ from playwright.sync_api import Dialog
 
 from ccfs.console.request import sanitize_redirect
 from ccfs.db.schema import METADATA
+from ccfs.db.system import callback_jobs
+from ccfs.db.system.callback_jobs import ClaimedDelivery
 from ccfs.db.tenant import agent_operations, cdrs, deliveries, ingest_state
-from ccfs.db.tenant.deliveries import ClaimedDelivery
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
@@ -111,7 +112,9 @@ def _add_callback_response(console: CcfsServer, floor: CallCentreData, text: str
     with console.node.database.write_transaction() as connection:
         deliveries.add(connection, floor.acme, sent, RESPONSE_ID, f"http://{text}", now + timedelta(days=1))
         connection.exec_driver_sql("UPDATE deliveries SET lease = 'mine' WHERE id = '" + sent.id + "'")
-        deliveries.save_results(connection, [(claimed, outcome, RetryDecision(state=DeliveryState.DEAD, due_at=None))])
+        callback_jobs.save_results(
+            connection, [(claimed, outcome, RetryDecision(state=DeliveryState.DEAD, due_at=None))]
+        )
 
 
 def iter_pages(floor: CallCentreData) -> Iterator[str]:

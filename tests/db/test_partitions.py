@@ -158,7 +158,7 @@ def test_months_before_the_first_kept_one_go_whole_and_no_others(database: Datab
     assert list_remaining_months(database) == [[202403, 202404], [202403] * 2 + [202404] * 2, [202403, 202404], []]
     with database.write_transaction() as connection:
         assert not list_partitions(connection, schema.cdrs) & {"cdrs_p202401", "cdrs_p202402"}
-        due = blob_moves.list_due_orphans(connection, NOW, 100)
+        due = blob_moves.claim_orphans(connection, NOW, "x", timedelta(0), 100)
         gone = {("0", f"1/rec/{day}/1") for day in ("20240115", "20240215", "19980415", "x0", "x1", "x4")}
         assert {(one.location_id, one.key) for one in due} == gone
         assert not any(blob_moves.is_referenced(connection, one) for one in due)
@@ -198,8 +198,8 @@ def test_a_month_that_was_detached_by_a_process_that_died_is_dropped_by_the_next
             connection.exec_driver_sql("ALTER TABLE recordings DETACH PARTITION recordings_p202401")
             recordings.add(connection, app, make_dated_recording("20240116"), NOW)  # a month of that name is made anew
     partitions.drop_before(database, schema.recordings, 202402, NOW)
-    with database.read_transaction() as connection:
+    with database.write_transaction() as connection:
         assert list_partitions(connection, schema.recordings) & {"recordings_p202401"} == set()
-        keys = {one.key for one in blob_moves.list_due_orphans(connection, NOW, 100)}
+        keys = {one.key for one in blob_moves.claim_orphans(connection, NOW, "x", timedelta(0), 100)}
     assert "1/rec/20240115/1" in keys
     assert min(list_remaining_months(database)[1]) == 202402

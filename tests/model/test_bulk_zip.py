@@ -1,4 +1,4 @@
-"""The zip of a selection, whose end is made anew for each range: Python's zipfile judges it, however much it claims to hold."""
+"""The zip of a bulk download, of any size and any range, read by Python's zipfile."""
 
 import csv
 import io
@@ -32,33 +32,35 @@ USUAL_ITEM = BulkItem(
 
 
 def make_contents(sizes: Sequence[int], missing: Sequence[int] = (), crcs: Sequence[int] = ()) -> BulkZipContents:
-    """A list of recordings of these sizes, at their places in the zip."""
-    found: list[BulkItem] = []
-    at = 0
+    """Return the contents of a zip with recordings of these sizes."""
+    items: list[BulkItem] = []
+    offset = 0
     for number, size in enumerate(sizes, 1):
-        one = replace(USUAL_ITEM, number=number)
+        item = replace(USUAL_ITEM, number=number)
         if number in missing:
-            found.append(replace(one, missing_reason=MissingReason.GONE))
+            items.append(replace(item, missing_reason=MissingReason.GONE))
             continue
         crc = crcs[number - 1] if crcs else 0
-        one = replace(one, size=size, crc32=crc, zip_offset=at, member_name=build_member_name(one, ZONE, b"RIFF"))
-        found.append(one)
-        at += len(build_item_header(one, ZONE)) + size
-    return BulkZipContents(iter_items=lambda: iter(found), zone=ZONE, created_at=NOON, files_end=at)
+        name = build_member_name(item, ZONE, b"RIFF")
+        item = replace(item, size=size, crc32=crc, zip_offset=offset, member_name=name)
+        items.append(item)
+        offset += len(build_item_header(item, ZONE)) + size
+    return BulkZipContents(iter_items=lambda: iter(items), zone=ZONE, created_at=NOON, files_end=offset)
 
 
-def build_zip(of: BulkZipContents, files: dict[int, bytes]) -> bytes:
-    parts = [build_item_header(one, ZONE) + files[one.number] for one in of.iter_items() if not one.missing_reason]
-    return b"".join((*parts, *iter_trailer(of, summarise_zip(of))))
+def build_zip(contents: BulkZipContents, files: dict[int, bytes]) -> bytes:
+    present = [item for item in contents.iter_items() if not item.missing_reason]
+    members = [build_item_header(item, ZONE) + files[item.number] for item in present]
+    return b"".join((*members, *iter_trailer(contents, summarise_zip(contents))))
 
 
-def test_a_reader_finds_the_recordings_and_the_lists() -> None:
+def test_a_zip_reader_finds_recordings_and_lists_of_a_bulk_download() -> None:
     files = {number: bytes([number]) * number * 10 for number in range(1, 6)}
-    of = make_contents(
+    contents = make_contents(
         [len(files[n]) for n in range(1, 6)], missing=[2], crcs=[zlib.crc32(files[n]) for n in range(1, 6)]
     )
-    data = build_zip(of, files)
-    assert len(data) == summarise_zip(of).size
+    data = build_zip(contents, files)
+    assert len(data) == summarise_zip(contents).size
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         index = list(csv.DictReader(io.StringIO(archive.read("index.csv").decode("utf-8-sig"))))
@@ -69,24 +71,35 @@ def test_a_reader_finds_the_recordings_and_the_lists() -> None:
         assert [(row["recording"], row["why"]) for row in missing] == [(USUAL_ITEM.file_name, "gone")]
 
 
-def test_any_part_of_the_end_is_made_alone() -> None:
-    of, chance = make_contents([0] * 500), random.Random(1)
-    told = summarise_zip(of)
-    end = b"".join(iter_trailer(of, told))
+def test_any_range_of_the_zip_trailer_is_built_alone() -> None:
+    contents, generator = make_contents([0] * 500), random.Random(1)
+    summary = summarise_zip(contents)
+    end = b"".join(iter_trailer(contents, summary))
     for _ in range(100):
-        start = chance.randrange(len(end))
-        stop = chance.randrange(start, len(end) + 1)
-        found = b"".join(slice_range(iter_trailer(of, told), of.files_end, of.files_end + start, of.files_end + stop))
-        assert found == end[start:stop]
+        start = generator.randrange(len(end))
+        stop = generator.randrange(start, len(end) + 1)
+        part = b"".join(
+            slice_range(
+                iter_trailer(contents, summary),
+                contents.files_end,
+                contents.files_end + start,
+                contents.files_end + stop,
+            )
+        )
+        assert part == end[start:stop]
 
 
 class SparseZip(io.RawIOBase):
-    """The zip as a file in which the recordings' bytes are all zero: so it may be larger than any disk."""
+    """The zip as a file whose recordings are all zero bytes, so that it may be larger than any disk."""
 
-    def __init__(self, of: BulkZipContents) -> None:
-        self._heads = [(one.zip_offset, build_item_header(one, ZONE)) for one in of.iter_items()]
-        self._end, self._begin, self._at = b"".join(iter_trailer(of, summarise_zip(of))), of.files_end, 0
-        self.size = summarise_zip(of).size
+    def __init__(self, contents: BulkZipContents) -> None:
+        self._headers = [(item.zip_offset, build_item_header(item, ZONE)) for item in contents.iter_items()]
+        self._end, self._begin, self._at = (
+            b"".join(iter_trailer(contents, summarise_zip(contents))),
+            contents.files_end,
+            0,
+        )
+        self.size = summarise_zip(contents).size
 
     def seekable(self) -> bool:
         return True
@@ -100,43 +113,43 @@ class SparseZip(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         stop = self.size if size < 0 else min(self._at + size, self.size)
-        found = bytearray(stop - self._at)
-        for at, data in (*self._heads, (self._begin, self._end)):
+        data_read = bytearray(stop - self._at)
+        for at, data in (*self._headers, (self._begin, self._end)):
             low, high = max(at, self._at), min(at + len(data), stop)
             if low < high:
-                found[low - self._at : high - self._at] = data[low - at : high - at]
+                data_read[low - self._at : high - self._at] = data[low - at : high - at]
         self._at = stop
-        return bytes(found)
+        return bytes(data_read)
 
 
 @pytest.mark.parametrize(
     "sizes", [[3 << 30, 3 << 30, 7], [5 << 30, 7], [7, 5 << 30], [0xFFFFFFFE], [0xFFFFFFFF, 7]], ids=str
 )
-def test_it_may_be_larger_than_four_gigabytes(sizes: list[int]) -> None:
-    of = make_contents(sizes, crcs=[zlib.crc32(bytes(7))] * 3)
-    with zipfile.ZipFile(SparseZip(of)) as archive:
+def test_a_bulk_zip_may_be_larger_than_four_gigabytes(sizes: list[int]) -> None:
+    contents = make_contents(sizes, crcs=[zlib.crc32(bytes(7))] * 3)
+    with zipfile.ZipFile(SparseZip(contents)) as archive:
         assert [info.file_size for info in archive.infolist()[:-2]] == sizes
         for info in archive.infolist()[:-2]:
-            with archive.open(info) as opened:  # checks the local header against the directory
-                assert opened.read(1) == b"\0"
+            with archive.open(info) as member:  # checks the local header against the directory
+                assert member.read(1) == b"\0"
         assert archive.read("index.csv").count(b"\n") == len(sizes) + 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 65_532, 65_533])
-def test_it_may_hold_any_number_of_recordings(count: int) -> None:
-    of = make_contents([0] * count)
-    data = build_zip(of, dict.fromkeys(range(1, count + 1), b""))
+def test_a_bulk_zip_may_have_any_number_of_recordings(count: int) -> None:
+    contents = make_contents([0] * count)
+    data = build_zip(contents, dict.fromkeys(range(1, count + 1), b""))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == count + 2
         assert archive.read("index.csv").count(b"\n") == count + 1
     assert (b"PK\6\6" in data[-200:]) == (count + 2 >= 0xFFFF)
 
 
-def test_another_list_has_another_tag() -> None:
-    one = make_contents([5, 6])
-    changed = [replace(first, sha256="cd" * 32) if first.number == 1 else first for first in one.iter_items()]
-    assert summarise_zip(one).etag == summarise_zip(one).etag
-    assert summarise_zip(replace(one, iter_items=lambda: iter(changed))).etag != summarise_zip(one).etag
+def test_bulk_zips_of_other_items_have_other_etags() -> None:
+    contents = make_contents([5, 6])
+    changed = [replace(item, sha256="cd" * 32) if item.number == 1 else item for item in contents.iter_items()]
+    assert summarise_zip(contents).etag == summarise_zip(contents).etag
+    assert summarise_zip(replace(contents, iter_items=lambda: iter(changed))).etag != summarise_zip(contents).etag
 
 
 @pytest.mark.parametrize(
@@ -153,7 +166,7 @@ def test_another_list_has_another_tag() -> None:
         ("file_name", "/a/.." + "x" * 20),
     ],
 )
-def test_a_name_leads_nowhere_whatever_callers_call_themselves(field: str, text: str) -> None:
+def test_a_member_name_is_safe_whatever_the_call_data(field: str, text: str) -> None:
     name = build_member_name(replace(USUAL_ITEM, **{field: text}), ZONE, b"other")  # type: ignore[arg-type]
     inner = name.removeprefix(MEMBER_FOLDER)
     assert name.startswith(f"{MEMBER_FOLDER}2026-05-04_12-00-00_")
@@ -163,6 +176,6 @@ def test_a_name_leads_nowhere_whatever_callers_call_themselves(field: str, text:
     assert "_00001." in inner
 
 
-def test_a_wav_is_called_one() -> None:
+def test_a_wav_member_has_the_extension_wav() -> None:
     assert build_member_name(USUAL_ITEM, ZONE, b"RIFF\0\0").endswith("_00001.wav")
     assert build_member_name(USUAL_ITEM, ZONE, b"ID3\4").endswith("_00001.v3")

@@ -1,10 +1,16 @@
-"""Callback URLs: what is read in one way only, what is refused, and which prefix lets which URL through."""
+"""Callback URLs: parsing, rejected URLs, and bound prefixes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccfs.model.exports.callback_url import list_private_hosts, matches_any_prefix, matches_prefix, parse_callback_url
+from ccfs.model.exports.callback_url import list_private_hosts, matches_any_prefix, parse_callback_url
+
+
+def matches_prefix(url: str, prefix: str) -> bool:
+    """Whether the text is a callback URL that begins with the prefix."""
+    callback_url = parse_callback_url(url)
+    return callback_url is not None and matches_any_prefix(callback_url, [prefix])
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from ccfs.model.exports.callback_url import list_private_hosts, matches_any_pref
         ("https://a.example/..x/x../...", "https", "a.example", 443, "/..x/x../..."),
     ],
 )
-def test_a_url_is_taken_apart_and_normalised(text: str, scheme: str, host: str, port: int, target: str) -> None:
+def test_a_callback_url_is_parsed_and_normalised(text: str, scheme: str, host: str, port: int, target: str) -> None:
     url = parse_callback_url(text)
     assert url
     assert (url.scheme, url.host, url.port, url.target) == (scheme, host, port, target)
@@ -35,7 +41,7 @@ def test_a_url_is_taken_apart_and_normalised(text: str, scheme: str, host: str, 
         "cb.example.com/x",
         "ftp://a.example/",
         "//a.example/",
-        "httpſ://a.example/",  # a long s, which is an s to those who ignore case
+        "httpſ://a.example/",  # a long s, which equals s where case is ignored
         "https://a　b.example/",
         "http:a.example/",
         "http:///x",
@@ -57,7 +63,7 @@ def test_a_url_is_taken_apart_and_normalised(text: str, scheme: str, host: str, 
         "https://-a.example/",
         "https://a%2eexample/",
         "https://a℀b.example/",  # normalises to "a/c"
-        "https://straße.example/",  # strasse.example to some, xn--strae-oqa.example to others
+        "https://straße.example/",  # strasse.example by IDNA 2003, xn--strae-oqa.example by IDNA 2008
         "https://[::1/",
         "https://::1/",
         "https://[fe80::1%25eth0]/",
@@ -87,7 +93,7 @@ def test_a_url_is_taken_apart_and_normalised(text: str, scheme: str, host: str, 
         "https://" + "a." * 130 + "example/",
     ],
 )
-def test_what_could_be_read_in_two_ways_is_refused(text: str) -> None:
+def test_a_callback_url_that_could_be_read_in_two_ways_is_rejected(text: str) -> None:
     assert parse_callback_url(text) is None
     assert not matches_prefix(text, text)
 
@@ -107,7 +113,7 @@ def test_what_could_be_read_in_two_ways_is_refused(text: str) -> None:
         ("https://例え.テスト/", "https://xn--r8jz45g.xn--zckzah/"),
     ],
 )
-def test_a_url_that_begins_with_the_prefix_is_let_through(url: str, prefix: str) -> None:
+def test_a_callback_url_that_begins_with_the_prefix_matches(url: str, prefix: str) -> None:
     assert matches_prefix(url, prefix)
 
 
@@ -134,11 +140,11 @@ def test_a_url_that_begins_with_the_prefix_is_let_through(url: str, prefix: str)
         ("https://a.example.com/", ""),
     ],
 )
-def test_any_other_is_not(url: str, prefix: str) -> None:
+def test_any_other_callback_url_does_not_match_the_prefix(url: str, prefix: str) -> None:
     assert not matches_prefix(url, prefix)
 
 
-def test_one_of_several_prefixes_is_enough() -> None:
+def test_a_callback_url_needs_to_match_one_of_several_prefixes() -> None:
     url = parse_callback_url("https://a.example/cb")
     assert url
     assert matches_any_prefix(url, ["", "https://b.example/", "https://a.example/"])
@@ -146,7 +152,7 @@ def test_one_of_several_prefixes_is_enough() -> None:
     assert not matches_any_prefix(url, [])
 
 
-def test_private_hosts_are_those_of_which_it_was_said() -> None:
+def test_private_hosts_are_those_of_prefixes_bound_as_private() -> None:
     prefixes = {"http://callbacks.internal:8000/a/": True, "https://[FD00::1]/": True, "https://b.example/": False}
     assert list_private_hosts(prefixes) == {"callbacks.internal:8000", "[fd00::1]:443"}
 
@@ -167,16 +173,16 @@ def test_the_host_header_leaves_out_the_schemes_own_port(text: str, header: str)
 
 
 @given(st.text(st.sampled_from("ahtps:/.@\\?#%2e5cf[]1:0xE例．。 \n"), max_size=24))
-def test_whatever_is_read_reads_the_same_again(rest: str) -> None:
+def test_a_parsed_callback_url_parses_to_the_same_again(rest: str) -> None:
     url = parse_callback_url("https://" + rest)
     if url:
-        again = parse_callback_url(f"{url.scheme}://{url.host_port}{url.target}")
-        assert again == url
+        reparsed = parse_callback_url(f"{url.scheme}://{url.host_port}{url.target}")
+        assert reparsed == url
         assert not set(url.host) & set("@/\\?#% ")
 
 
 @given(st.text(st.sampled_from("ahtps:/.@\\?#%2e5cf[]1:0xE例．。 \n"), max_size=24))
-def test_nothing_behind_a_prefix_without_a_path_changes_the_host(rest: str) -> None:
+def test_no_text_after_a_prefix_without_a_path_changes_the_host(rest: str) -> None:
     prefix = "https://a.example.com"
     url = parse_callback_url(prefix + rest)
     assert matches_prefix(prefix + rest, prefix) == (url is not None and (url.host, url.port) == ("a.example.com", 443))

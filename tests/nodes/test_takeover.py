@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ccfs.db.job_queue import DELIVERIES, EXPORTS
 from ccfs.db.system import tenants
-from ccfs.db.tenant import deliveries, exports
 from ccfs.model.exports.delivery import DeliveryState as Sent
 from ccfs.model.exports.export import ExportKind, ExportState
 from tests import servers
@@ -47,12 +47,12 @@ def request_export(server: CcfsServer, cast: TwoTenants, url: str) -> str:
 
 def read_export_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
-        return exports.count_by_state(connection)
+        return EXPORTS.count_by_state(connection)
 
 
 def read_delivery_counts(server: CcfsServer) -> dict[str, int]:
     with server.node.database.read_transaction() as connection:
-        return deliveries.count_by_state(connection)
+        return DELIVERIES.count_by_state(connection)
 
 
 def bind_callback(server: CcfsServer, cast: TwoTenants, prefix: str) -> None:
@@ -109,7 +109,7 @@ def test_a_node_that_drains_makes_and_sends_nothing_and_another_does(node_cluste
         bind_callback(a, cast, there.prefix)
         node_cluster.run_command("node", "drain", "a")
         wait_until(lambda: get_readiness(a) == (503, "draining"))
-        a.wait_for_log_line("node_state", event="drains")  # its work heard it, too
+        a.wait_for_log_line("node_state", event="node draining")  # its work heard it, too
         ready = read_export_counts(a)[ExportState.READY]
         response_id = request_export(a, cast, there.url)
         time.sleep(1.5)

@@ -1,4 +1,4 @@
-"""What tests of work on rows and bytes stand on: a database and a location. No test lives here."""
+"""Fixtures of worker tests: a database and a location."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from ccfs.db.migrations.runner import upgrade
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database of its own at this release's schema."""
+    """A database of its own with the current schema."""
     database = open_database(database_url)
     upgrade(database)
     yield database

@@ -1,4 +1,4 @@
-"""The work loop: steps in turn, again and again; a failure ends no more than its step, and stopping is prompt."""
+"""The work loop: steps run in order and repeatedly, a failure ends only its step, and stopping is prompt."""
 
 import io
 import threading
@@ -10,37 +10,37 @@ import structlog
 
 from ccfs.workers.loop import WorkLoop
 
-LONG_SECONDS = 600.0  # seconds between rounds, where there must be no second one
-PROMPT_SECONDS = 30.0  # where the machine is busy
+LONG_SECONDS = 600.0  # between rounds, so that no second one follows
+PROMPT_SECONDS = 30.0  # even on a busy machine
 
 
 class StepLog:
-    """Notes which steps ran, and wakes the test at so many."""
+    """Records which steps ran, and wakes the test after a number of steps."""
 
-    def __init__(self, wanted: int) -> None:
+    def __init__(self, expected: int) -> None:
         self.ran: list[str] = []
-        self._wanted = wanted
+        self._expected = expected
         self._enough = threading.Event()
 
     def add(self, name: str) -> None:
-        """A step ran."""
+        """Record a step."""
         self.ran.append(name)
-        if len(self.ran) >= self._wanted:
+        if len(self.ran) >= self._expected:
             self._enough.set()
 
     def fail(self, name: str) -> None:
-        """A step ran and failed."""
+        """Record a step and fail."""
         self.add(name)
         raise RuntimeError(f"{name} is out of order")
 
     def wait(self) -> bool:
-        """Whether as many steps ran as were wanted."""
+        """Return whether as many steps ran as expected."""
         return self._enough.wait(90)
 
 
 @pytest.fixture
 def log_output() -> Iterator[io.StringIO]:
-    """What is logged."""
+    """The log."""
     text = io.StringIO()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(text))
     yield text
@@ -53,7 +53,7 @@ def is_prompt_to_stop(loop: WorkLoop) -> bool:
     return time.monotonic() - begin < PROMPT_SECONDS
 
 
-def test_steps_run_in_turn_again_and_again() -> None:
+def test_loop_steps_run_in_order_repeatedly() -> None:
     steps = StepLog(6)
     loop = WorkLoop([("a", lambda: steps.add("a")), ("b", lambda: steps.add("b"))], 0.001)
     loop.start()
@@ -62,7 +62,7 @@ def test_steps_run_in_turn_again_and_again() -> None:
     assert steps.ran[:6] == ["a", "b"] * 3
 
 
-def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
+def test_the_first_round_of_a_loop_begins_at_once_and_the_next_after_the_pause() -> None:
     steps = StepLog(1)
     loop = WorkLoop([("a", lambda: steps.add("a"))], LONG_SECONDS)
     loop.start()
@@ -71,18 +71,18 @@ def test_the_first_round_begins_at_once_and_the_next_after_the_pause() -> None:
     assert steps.ran == ["a"]
 
 
-def test_a_step_that_fails_is_reported_and_tried_again_and_the_others_go_on(log_output: io.StringIO) -> None:
+def test_a_loop_step_that_fails_is_logged_and_retried_and_the_others_go_on(log_output: io.StringIO) -> None:
     steps = StepLog(4)
     loop = WorkLoop([("bad", lambda: steps.fail("bad")), ("good", lambda: steps.add("good"))], 0.001)
     loop.start()
     assert steps.wait()
     loop.stop()
     assert steps.ran[:4] == ["bad", "good"] * 2
-    assert "work_failed" in log_output.getvalue()
+    assert "step_failed" in log_output.getvalue()
     assert "bad is out of order" in log_output.getvalue()
 
 
-def test_a_log_that_nobody_reads_any_more_does_not_end_the_work(log_output: io.StringIO) -> None:
+def test_a_closed_log_does_not_end_the_loop(log_output: io.StringIO) -> None:
     log_output.close()
     steps = StepLog(3)
     loop = WorkLoop([("bad", lambda: steps.fail("bad"))], 0.001)
@@ -91,7 +91,7 @@ def test_a_log_that_nobody_reads_any_more_does_not_end_the_work(log_output: io.S
     loop.stop()
 
 
-def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
+def test_stopping_a_loop_waits_for_its_step_and_starts_no_other() -> None:
     steps = StepLog(1)
     may_end = threading.Event()
 
@@ -113,7 +113,7 @@ def test_stopping_lets_the_step_end_and_begins_no_other() -> None:
     assert steps.ran == ["begun", "ended"]
 
 
-def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
+def test_stopping_a_loop_twice_or_before_its_start_does_no_harm() -> None:
     loop = WorkLoop([], LONG_SECONDS)
     loop.stop()
     loop = WorkLoop([], LONG_SECONDS)

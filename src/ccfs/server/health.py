@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from ccfs.db.job_queue import BULK_DOWNLOADS, DELIVERIES, EXPORTS
 from ccfs.db.system import ingest_totals, nodes
-from ccfs.db.tenant import bulk_downloads, deliveries, exports
 from ccfs.model.bulk.bulk_download import BulkDownloadState as SelectionState
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.exports.delivery import DeliveryState
@@ -58,14 +58,14 @@ async def _update_gauges(here: WebContext, now: datetime) -> None:
 
 async def _update_job_gauges(here: WebContext, now: datetime) -> None:
     """What is made for those who asked for it, and its announcements."""
-    made, announced = await here.query(exports.count_by_state), await here.query(deliveries.count_by_state)
-    taken = await here.query(bulk_downloads.count_by_state)
+    made, announced = await here.query(EXPORTS.count_by_state), await here.query(DELIVERIES.count_by_state)
+    taken = await here.query(BULK_DOWNLOADS.count_by_state)
     for export in ExportState:
         here.metrics.exports.labels(state=export).set(made.get(export, 0))
     for delivery in DeliveryState:
         here.metrics.deliveries.labels(state=delivery).set(announced.get(delivery, 0))
     for selection in SelectionState:
         here.metrics.bulk_downloads.labels(state=selection).set(taken.get(selection, 0))
-    for of, oldest in (("exports", exports.find_oldest_due), ("selections", bulk_downloads.find_oldest_due)):
+    for of, oldest in (("exports", EXPORTS.find_oldest_due), ("selections", BULK_DOWNLOADS.find_oldest_due)):
         since = await here.query(oldest)
         here.metrics.oldest_due.labels(of=of).set(max(0.0, (now - since).total_seconds()) if since else 0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from ccfs.db.system.tenant_cache import TenantCache
+from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.model.exports.callback_url import list_private_hosts
 from ccfs.server import config
@@ -29,7 +29,7 @@ def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
     of_deliveries = worker.DeliveryConfig(
         schedule=config.build_retry_schedule(node.settings),
         host_with_port=node.settings.callback_host_with_port,
-        load_identities=build_sender_directory(node),
+        identities=SenderDirectory(node),
         now=heart.now,
         is_draining=lambda: heart.is_draining,
     )
@@ -37,22 +37,22 @@ def build_callback_worker(node: Node, heart: Heartbeat) -> CallbackWorker:
     return CallbackWorker(node.database, egress, of_deliveries)
 
 
-def build_sender_directory(node: Node) -> Callable[[], Callable[[int], CallbackIdentity]]:
-    """What tells, each time it is asked, what tells by app who announces for it at this moment."""
-    # Never old: a prefix that was bound just now is bound for the callback that is sent now, too.
-    fresh = TenantCache(node.database, node.secret_box, max_age_seconds=0, autocommit=True)
+class SenderDirectory:
+    """Apps as senders of callbacks, from a tenant snapshot that is never cached: a prefix bound now is valid at once."""
 
-    def at_this_moment() -> Callable[[int], CallbackIdentity]:
-        picture = fresh.get_snapshot(utc_now())
+    def __init__(self, node: Node) -> None:
+        self._tenants = TenantCache(node.database, node.secret_box, max_age_seconds=0, autocommit=True)
+        self._snapshot = TenantSnapshot()
 
-        def sender_of(app: int) -> CallbackIdentity:
-            bound = picture.callback_prefixes.get(app, {})
-            key = picture.signing_keys.get(app)
-            return CallbackIdentity(key=key, prefixes=list(bound), private_hosts=list_private_hosts(bound))
+    def refresh(self) -> None:
+        """Load the current tenants."""
+        self._snapshot = self._tenants.get_snapshot(utc_now())
 
-        return sender_of
-
-    return at_this_moment
+    def for_app(self, app: int) -> CallbackIdentity:
+        """Return the newest key of an app and the prefixes it may call, as of the last refresh."""
+        prefixes = self._snapshot.callback_prefixes.get(app, {})
+        key = self._snapshot.signing_keys.get(app)
+        return CallbackIdentity(key=key, prefixes=list(prefixes), private_hosts=list_private_hosts(prefixes))
 
 
 def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:

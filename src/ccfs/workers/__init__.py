@@ -1,1 +1,1 @@
-"""What takes time: claim one due thing, do it, record it."""
+"""Background work: jobs of queues, heartbeats, storage moves and maintenance."""

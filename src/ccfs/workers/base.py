@@ -1,41 +1,45 @@
-"""A thread that does one due thing after the other. What is due, and how it is claimed and done, is the subclass's."""
+"""Threads that work on due jobs: `Worker` is the loop, `JobWorker` and `Job` are for jobs of a queue."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import ClassVar
 
+from sqlalchemy.engine import Connection
+
+from ccfs.db.engine import Database
+from ccfs.db.job_queue import ClaimedJob, JobQueue
 from ccfs.logs import get_logger
 
 
 class WorkerInterrupted(Exception):
-    """The worker is stopping, or lost its lease: what it was at is another one's."""
+    """The worker is stopping, or lost its lease to another worker."""
 
 
 class Worker:
-    """Does what is due for as long as it runs; several may run on one database."""
+    """A thread that calls `run_once` until it is stopped. Several may run on one database."""
 
-    THREAD_NAME: ClassVar[str]  # of its thread
-    IDLE_SECONDS: ClassVar[float]  # between looks, when nothing is due
-    FAILURE_LOG: ClassVar[tuple[str, str]]  # what the log says, and its action, where not even a claim can be had
+    THREAD_NAME: ClassVar[str]
+    IDLE_SECONDS: ClassVar[float]  # between two calls when nothing is due
 
     def __init__(self, is_draining: Callable[[], bool]) -> None:
-        """`is_draining` tells whether to begin no other."""
+        """While `is_draining` returns True, the worker starts nothing new."""
         self._is_draining = is_draining
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.THREAD_NAME, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
-    def stop(self, patience_seconds: float = 5.0) -> None:
-        """Begin no other; what is under way is handed back. What does not end in time is due when its lease ends."""
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Start nothing new and release the current job. A job that does not end in time is due when its lease ends."""
         self._stopped.set()
-        self._thread.join(patience_seconds)
+        self._thread.join(timeout_seconds)
 
     def run_once(self) -> bool:
-        """Do what is due; whether there was anything."""
+        """Work on what is due; return whether anything was."""
         raise NotImplementedError
 
     def _run(self) -> None:
@@ -43,9 +47,93 @@ class Worker:
             is_busy = False
             try:
                 is_busy = not self._is_draining() and self.run_once()
-            except Exception as error:  # noqa: BLE001 - the database is away, or what nobody thought of: look again
-                said, action = self.FAILURE_LOG
-                with suppress(OSError, ValueError):  # whoever read the log is gone: the work is not
-                    get_logger().warning(said, action=action, reason=f"{type(error).__name__}: {error}"[:200])
+            except Exception as error:  # noqa: BLE001 - the database is down, or a bug: the worker goes on
+                with suppress(OSError, ValueError):  # nobody reads the log any more
+                    reason = f"{type(error).__name__}: {error}"[:200]
+                    get_logger().warning(
+                        "could not claim a job", action="claim_failed", worker=self.THREAD_NAME, reason=reason
+                    )
             if not is_busy:
                 self._stopped.wait(self.IDLE_SECONDS)
+
+
+class Job:
+    """One claimed job. Subclasses do the work in `run`, and decide in `handle_failure` whether to retry."""
+
+    QUEUE: ClassVar[JobQueue]
+    KIND: ClassVar[str]  # names the job's id in log lines
+
+    def __init__(self, database: Database, claimed: ClaimedJob) -> None:
+        self._database = database
+        self._job = claimed
+
+    @property
+    def attempts(self) -> int:
+        """Claims so far, this one included."""
+        return self._job.attempts
+
+    def run(self) -> None:
+        """Do the work. Raises WorkerInterrupted where the worker stops or the lease is lost."""
+        raise NotImplementedError
+
+    def handle_interrupt(self) -> None:
+        """Release the job for another worker."""
+        raise NotImplementedError
+
+    def handle_failure(self, error: Exception) -> None:
+        """Release the job for a retry, or mark it failed."""
+        raise NotImplementedError
+
+    def release(self, due_at: datetime, error: str, **values: object) -> None:
+        """End the lease; the job is due at `due_at`."""
+        with self._best_effort_transaction() as connection:
+            if self.QUEUE.release(connection, self._job, due_at, error, **values):
+                self._clean_up(connection)
+
+    def mark_failed(self, error: str) -> None:
+        """End the lease; the job waits for an operator."""
+        with self._best_effort_transaction() as connection:
+            if self.QUEUE.mark_failed(connection, self._job, error):
+                self._clean_up(connection)
+
+    def _clean_up(self, connection: Connection) -> None:
+        """Delete what an unsuccessful attempt left, in the transaction that ends its lease."""
+
+    @contextmanager
+    def _best_effort_transaction(self) -> Iterator[Connection]:
+        """A transaction that may fail, because the lease ends anyway."""
+        try:
+            with self._database.write_transaction() as connection:
+                yield connection
+        except Exception:  # noqa: BLE001 - of any kind: the worker goes on
+            ids = {self.KIND: self._job.job_id}
+            get_logger().exception("could not release a job", action="release_failed", **ids)
+
+
+class JobWorker(Worker):
+    """Works on one job of a queue after the other."""
+
+    def __init__(self, is_draining: Callable[[], bool], max_attempts: int) -> None:
+        """A job that was claimed more often than `max_attempts` is marked failed: its workers died with it."""
+        super().__init__(is_draining)
+        self._max_attempts = max_attempts
+
+    def claim(self) -> Job | None:
+        """Claim the next due job."""
+        raise NotImplementedError
+
+    def run_once(self) -> bool:
+        """Work on the next due job; return whether one was due."""
+        job = self.claim()
+        if job is None:
+            return False
+        if job.attempts > self._max_attempts:
+            job.mark_failed(f"claimed {job.attempts} times and never finished")
+            return True
+        try:
+            job.run()
+        except WorkerInterrupted:
+            job.handle_interrupt()
+        except Exception as error:  # noqa: BLE001 - whatever stops one job must not stop the others
+            job.handle_failure(error)
+        return True

@@ -1,4 +1,4 @@
-"""A node's heart: says in the database that the node lives, hears what the operator wants of it, and keeps its clock."""
+"""Heartbeats of a node: they report that it is alive, and read its state and the database's time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,32 +9,32 @@ from ccfs.db.system import nodes
 from ccfs.logs import get_logger
 from ccfs.model.node import NodeRecord, NodeState
 
-BEATS_PER_TIMEOUT = 6  # before a node counts as dead: so many may be lost
+BEATS_PER_TIMEOUT = 6  # a node may miss so many before it counts as dead
 
 
 class Heartbeat:
-    """One node's. What it heard last is good until the next beat."""
+    """The heartbeat of one node. The state it read last holds until the next beat."""
 
     def __init__(
-        self, database: Database, node: NodeRecord, patience: timedelta, clock: Callable[[], datetime]
+        self, database: Database, node: NodeRecord, liveness_timeout: timedelta, clock: Callable[[], datetime]
     ) -> None:
-        """`patience`: how long others wait for a beat; `clock`: this machine's."""
+        """`liveness_timeout`: without a heartbeat for so long, the node counts as dead; `clock`: of this machine."""
         self._database = database
         self._node = node
-        self._liveness_timeout = patience
+        self._liveness_timeout = liveness_timeout
         self._clock = clock
-        self._clock_offset = timedelta()  # of the database's clock before this machine's
+        self._clock_offset = timedelta()  # of the database's clock from this machine's
         self.is_draining = False
-        self.interval_seconds = patience.total_seconds() / BEATS_PER_TIMEOUT  # from beat to beat
+        self.interval_seconds = liveness_timeout.total_seconds() / BEATS_PER_TIMEOUT  # between two beats
 
     def register(self) -> None:
-        """The first beat; raises Misuse where another node has this one's name."""
+        """Register the node and beat; raises OperatorError where another node has its name."""
         with self._database.write_transaction() as connection:
             nodes.register(connection, self._node, self._liveness_timeout)
         self.beat()
 
     def beat(self) -> None:
-        """Once more. A row that was removed is made anew: whoever can say so, lives."""
+        """Record a heartbeat and read the node's state. A deleted row is inserted again, because the node is alive."""
         with self._database.write_transaction() as connection:
             now, state = nodes.record_heartbeat(connection, self._node.id)
             if state is None:
@@ -44,8 +44,10 @@ class Heartbeat:
         self._clock_offset = now - self._clock()
         if self.is_draining != (state is NodeState.DRAINING):
             self.is_draining = not self.is_draining
-            get_logger().info("drains" if self.is_draining else "works", action="node_state", node=self._node.id)
+            get_logger().info(
+                "node draining" if self.is_draining else "node resumed", action="node_state", node=self._node.id
+            )
 
     def now(self) -> datetime:
-        """The database's time: what leases are measured by, so that nodes agree on them however wrong their clocks are."""
+        """Return the database's time, by which leases are measured, so that nodes agree whatever their clocks say."""
         return self._clock() + self._clock_offset

@@ -1,4 +1,4 @@
-"""The work loop: does what is due, in a thread beside the web processes. What is due is found elsewhere."""
+"""A loop that runs steps periodically in a thread."""
 
 import threading
 from collections.abc import Callable
@@ -8,25 +8,25 @@ from ccfs.logs import get_logger
 
 
 class WorkLoop:
-    """Runs steps again and again until it is stopped; a step that fails is reported and tried again next time."""
+    """Runs steps until it is stopped. A step that fails is logged and retried in the next round."""
 
     def __init__(self, steps: list[tuple[str, Callable[[], object]]], seconds: float) -> None:
-        """`steps` are (name, action), run in turn every `seconds`."""
+        """`steps` are (name, action), run in order; `seconds` is the pause between two rounds."""
         self._steps = steps
         self._seconds = seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
 
     def start(self) -> None:
-        """Begin, at once."""
+        """Start the thread; the first round begins at once."""
         self._thread.start()
 
     def is_stopped(self) -> bool:
-        """Whether a step that takes long should end early."""
+        """Return whether a long step should end early."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Let the step that runs end, and begin no other."""
+        """Wait for the current step and start no other."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -41,6 +41,6 @@ class WorkLoop:
     def _run_step(self, name: str, step: Callable[[], object]) -> None:
         try:
             step()
-        except Exception:  # noqa: BLE001  of whatever kind: the other steps go on
-            with suppress(OSError, ValueError):  # whoever read the log is gone: the work is not
-                get_logger().exception("step failed", action="work_failed", step=name)
+        except Exception:  # noqa: BLE001  of any kind: the other steps go on
+            with suppress(OSError, ValueError):  # nobody reads the log any more
+                get_logger().exception("step failed", action="step_failed", step=name)

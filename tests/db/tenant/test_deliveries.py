@@ -1,4 +1,4 @@
-"""Deliveries as rows on both engines: held by one, fenced, by receiver, recorded with each attempt, cheap while they wait."""
+"""Deliveries and their job queue on both engines: leases by receiver, recorded attempts, and the cost of waiting rows."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
+from ccfs.db.job_queue import DELIVERIES
+from ccfs.db.system import callback_jobs
+from ccfs.db.system.callback_jobs import ClaimedDelivery
 from ccfs.db.tenant import deliveries, exports
-from ccfs.db.tenant.deliveries import ClaimedDelivery
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.identity.tenancy import App
 from tests.db.query_plans import explain_action, has_full_scan
@@ -60,17 +62,17 @@ def claim_deliveries(
     database: Database, lease: str = "first", now: datetime = NOW, limit: int = 9, receiver: str = RECEIVER
 ) -> list[ClaimedDelivery]:
     with database.write_transaction() as connection:
-        return deliveries.claim(connection, receiver, now, lease, MINUTE, limit)
+        return callback_jobs.claim(connection, receiver, now, lease, MINUTE, limit)
 
 
 def save_results(database: Database, *results: tuple[ClaimedDelivery, AttemptOutcome, RetryDecision]) -> int:
     with database.write_transaction() as connection:
-        return deliveries.save_results(connection, results)
+        return callback_jobs.save_results(connection, results)
 
 
 def list_due_receivers(database: Database, now: datetime = NOW) -> list[str]:
     with database.read_transaction() as connection:
-        return sorted(deliveries.list_due_receivers(connection, now))
+        return sorted(callback_jobs.list_due_receivers(connection, now))
 
 
 def get_delivery(database: Database, app: App, number: int = 1) -> deliveries.DeliveryView:
@@ -80,28 +82,28 @@ def get_delivery(database: Database, app: App, number: int = 1) -> deliveries.De
     return found
 
 
-class TestHolding:
-    """One worker at a time, and only as long as its lease."""
+class TestLeases:
+    """One worker at a time leases a delivery, and only until its lease ends."""
 
-    def test_a_delivery_comes_back_as_it_was_made(self, database: Database, app: App) -> None:
+    def test_a_claimed_delivery_is_as_it_was_added(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1)
         expected = ClaimedDelivery(delivery=make_delivery(app), receiver=RECEIVER, claims=1, lease="first")
         assert claim_deliveries(database) == [expected]
         assert claim_deliveries(database, "second") == []
 
-    def test_no_more_deliveries_are_claimed_than_requested_the_longest_due_first(
+    def test_no_more_deliveries_are_claimed_than_the_limit_the_longest_due_first(
         self, database: Database, app: App
     ) -> None:
         add_delivery(database, app, 1, due_at=NOW)
         add_delivery(database, app, 2, due_at=NOW - MINUTE)
         add_delivery(database, app, 3, due_at=NOW - SECOND)
-        held = claim_deliveries(database, limit=2)
-        assert {one.delivery for one in held} == {make_delivery(app, 2), make_delivery(app, 3)}
+        claimed = claim_deliveries(database, limit=2)
+        assert {job.delivery for job in claimed} == {make_delivery(app, 2), make_delivery(app, 3)}
 
-    def test_deliveries_are_claimed_for_each_receiver_apart(self, database: Database, app: App) -> None:
+    def test_deliveries_are_claimed_by_receiver(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1)
         add_delivery(database, app, 2, receiver="http://other:80")
-        assert [one.delivery for one in claim_deliveries(database, receiver="http://other:80")] == [
+        assert [job.delivery for job in claim_deliveries(database, receiver="http://other:80")] == [
             make_delivery(app, 2)
         ]
 
@@ -115,7 +117,7 @@ class TestHolding:
         assert (again.claims, again.delivery.attempts) == (2, 0)
 
     @pytest.mark.parametrize("then", [RETRY, DELIVERED, DEAD])
-    def test_a_worker_that_lost_its_lease_changes_no_delivery_but_its_attempt_is_stored(
+    def test_a_worker_that_lost_its_lease_changes_no_delivery_though_its_attempt_is_stored(
         self, database: Database, app: App, then: RetryDecision
     ) -> None:
         add_delivery(database, app, 1)
@@ -135,30 +137,30 @@ class TestHolding:
 
         def work(number: int) -> list[str]:
             gate.wait()
-            return [one.delivery.id for _ in range(10) for one in claim_deliveries(database, f"{number}", limit=5)]
+            return [job.delivery.id for _ in range(10) for job in claim_deliveries(database, f"{number}", limit=5)]
 
         with ThreadPoolExecutor(4) as pool:
-            held = [one for several in pool.map(work, range(4)) for one in several]
-        assert len(held) == len(set(held)) > 100
+            claimed = [delivery_id for several in pool.map(work, range(4)) for delivery_id in several]
+        assert len(claimed) == len(set(claimed)) > 100
 
     def test_claiming_deliveries_waits_for_no_other_claim_where_rows_are_locked(
         self, database: Database, app: App
     ) -> None:
         add_delivery(database, app, 1, 2, 3)
-        with database.write_transaction() as one:
-            first = deliveries.claim(one, RECEIVER, NOW, "one", MINUTE, 2)
+        with database.write_transaction() as connection:
+            first = callback_jobs.claim(connection, RECEIVER, NOW, "one", MINUTE, 2)
             if database.is_sqlite:  # one writer at a time: the next begins when this one has ended
-                one.commit()
+                connection.commit()
             second = claim_deliveries(database, "two")
         assert [len(first), len(second)] == [2, 1]
 
 
 class TestRecording:
-    """What came of attempts, and what an operator sees of it."""
+    """Attempts and their outcomes, and what an operator sees of them."""
 
     def test_each_attempt_of_a_delivery_leaves_its_row(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1)
-        save_results(database, *((one, FAILED, RETRY) for one in claim_deliveries(database)))
+        save_results(database, *((job, FAILED, RETRY) for job in claim_deliveries(database)))
         (again,) = claim_deliveries(database, "second", NOW + 10 * MINUTE)
         assert (again.claims, again.delivery.attempts) == (1, 1)
         save_results(database, (again, DONE, DELIVERED))
@@ -169,8 +171,8 @@ class TestRecording:
 
     def test_the_first_kilobyte_of_a_callback_response_is_stored(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1)
-        (one,) = claim_deliveries(database)
-        save_results(database, (one, AttemptOutcome(attempted_at=NOW, status=200, response=b"x" * 5000), DELIVERED))
+        (job,) = claim_deliveries(database)
+        save_results(database, (job, AttemptOutcome(attempted_at=NOW, status=200, response=b"x" * 5000), DELIVERED))
         assert get_delivery(database, app).attempts[0][0].response == b"x" * 1024
 
     def test_many_results_of_deliveries_are_written_together_each_with_its_own_state(
@@ -178,7 +180,7 @@ class TestRecording:
     ) -> None:
         add_delivery(database, app, 1, 2, 3)
         ends = {1: (DONE, DELIVERED), 2: (FAILED, RETRY), 3: (FAILED, DEAD)}
-        results = [(one, *ends[int(one.delivery.id, 16)]) for one in claim_deliveries(database)]
+        results = [(job, *ends[int(job.delivery.id, 16)]) for job in claim_deliveries(database)]
         assert save_results(database, *results) == 3
         assert [get_delivery(database, app, number).state for number in ends] == [
             DeliveryState.DELIVERED,
@@ -186,30 +188,30 @@ class TestRecording:
             DeliveryState.DEAD,
         ]
         with database.read_transaction() as connection:
-            assert deliveries.count_by_state(connection) == {"delivered": 1, "due": 1, "dead": 1}
+            assert DELIVERIES.count_by_state(connection) == {"delivered": 1, "due": 1, "dead": 1}
 
     def test_dead_deliveries_are_listed_and_retried_by_their_own_app_alone(
         self, database: Database, app: App, other_app: App
     ) -> None:
         add_delivery(database, app, 1, 2)
-        save_results(database, *((one, FAILED, DEAD) for one in claim_deliveries(database, limit=1)))
-        dead = [one.delivery.id for one in list_deliveries(database, app, DeliveryState.DEAD)]
+        save_results(database, *((job, FAILED, DEAD) for job in claim_deliveries(database, limit=1)))
+        dead = [view.delivery.id for view in list_deliveries(database, app, DeliveryState.DEAD)]
         assert dead == [make_delivery(app, 1).id]
-        assert [one.delivery.id for one in list_deliveries(database, app, None)] == [
+        assert [view.delivery.id for view in list_deliveries(database, app, None)] == [
             make_delivery(app, n).id for n in (2, 1)
         ]
         assert list_deliveries(database, other_app, None) == []
         with database.read_transaction() as connection:
             assert deliveries.get_with_attempts(connection, other_app, dead[0]) is None
         assert retry_deliveries(database, other_app, dead) == 0
-        assert retry_deliveries(database, app, [*dead, make_delivery(app, 2).id]) == 1  # the other is due already
-        (again,) = [one for one in claim_deliveries(database, "again", NOW + MINUTE) if one.delivery.id in dead]
+        assert retry_deliveries(database, app, [*dead, make_delivery(app, 2).id]) == 1  # the second is due already
+        (again,) = [job for job in claim_deliveries(database, "again", NOW + MINUTE) if job.delivery.id in dead]
         assert again.delivery.attempts == 0
         assert len(get_delivery(database, app).attempts) == 1
 
 
 class TestWaiting:
-    """A hundred thousand rows that wait for tomorrow."""
+    """Receivers with due deliveries, and a hundred thousand rows that are not due yet."""
 
     def test_receivers_are_due_when_one_of_their_deliveries_is(self, database: Database, app: App) -> None:
         add_delivery(database, app, 1, due_at=NOW + MINUTE)
@@ -219,7 +221,7 @@ class TestWaiting:
         assert list_due_receivers(database, NOW + MINUTE) == ["http://b:80", "http://c:80", RECEIVER]
         assert list_due_receivers(database, NOW - 2 * MINUTE) == []
 
-    def test_looking_for_due_deliveries_costs_the_same_however_many_wait(self, database: Database, app: App) -> None:
+    def test_finding_due_deliveries_costs_the_same_however_many_wait(self, database: Database, app: App) -> None:
         add_delivery(database, app, 0, due_at=NOW + MINUTE)
         few = measure_ms(database)
         copy_deliveries(database, 100_000)
@@ -227,16 +229,16 @@ class TestWaiting:
         assert [plan for plan in explain_action(database, claim_one_receiver) if has_full_scan(plan)] == []
         assert list_due_receivers(database) == []
         many = measure_ms(database)
-        print(f"a look at 20 receivers: {few:.2f} ms with 1 waiting, {many:.2f} ms with 100 000")
-        assert many < few + 10  # twenty steps through the index; reading all of them takes ten times as long
+        print(f"finding due receivers among 20: {few:.2f} ms with 1 waiting, {many:.2f} ms with 100 000")
+        assert many < few + 10  # twenty steps through the index; reading all rows takes ten times as long
 
 
 def find_due_receivers(connection: sa.Connection) -> object:
-    return deliveries.list_due_receivers(connection, NOW)
+    return callback_jobs.list_due_receivers(connection, NOW)
 
 
 def claim_one_receiver(connection: sa.Connection) -> object:
-    return deliveries.claim(connection, "http://r7.example:80", NOW + MINUTE, "x", MINUTE, 16)
+    return callback_jobs.claim(connection, "http://r7.example:80", NOW + MINUTE, "x", MINUTE, 16)
 
 
 def measure_ms(database: Database) -> float:
@@ -246,11 +248,11 @@ def measure_ms(database: Database) -> float:
         with database.read_transaction() as connection:
             find_due_receivers(connection)
         times.append(time.perf_counter() - began)
-    return min(times) * 1000  # of the one that nothing else held up
+    return min(times) * 1000  # the run that nothing else delayed
 
 
 def copy_deliveries(database: Database, count: int) -> None:
-    """So many more rows like the one that is there, in turn to each of twenty receivers."""
+    """Copy the one delivery, in turn to each of twenty receivers."""
     number, digits = (
         ("number", "printf('%032x', number)") if database.is_sqlite else ("number", "lpad(number::text, 32, '0')")
     )

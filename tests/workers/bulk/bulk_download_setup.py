@@ -1,4 +1,4 @@
-"""Calls with recordings, and somebody who wants them, for tests of gathering. No test here."""
+"""Calls with recordings and a user who downloads them, for tests of the bulk download worker."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ ACCOUNT_ID = "100"
 
 
 class BulkDownloadSetup:
-    """Calls with recordings, and somebody who wants them; the clock is set by hand."""
+    """Calls with recordings and a user who downloads them; tests set the clock."""
 
     def __init__(self, database: Database, folder: Path, app: App, user: int) -> None:
         self.database, self.folder, self.app, self.user = database, folder, app, user
@@ -36,54 +36,62 @@ class BulkDownloadSetup:
     def create_worker(
         self,
         locations: Mapping[str, Location] | None = None,
-        elsewhere: Callable[[BlobRef], BlobRef | None] = lambda _kept: None,
+        find_replica: Callable[[BlobRef], BlobRef | None] = lambda _blob: None,
         **more: Any,
     ) -> BulkDownloadWorker:
         settings = load_settings({}, data=self.folder, **more)
-        places = {"0": self.disk} if locations is None else locations
-        desk = BulkWorkerDeps(
-            database=self.database, locations=places, settings=settings, now=lambda: self.now, find_replica=elsewhere
+        deps = BulkWorkerDeps(
+            database=self.database,
+            locations={"0": self.disk} if locations is None else locations,
+            settings=settings,
+            now=lambda: self.now,
+            find_replica=find_replica,
         )
-        return BulkDownloadWorker(desk)
+        return BulkDownloadWorker(deps)
 
     def request_bulk_download(self, *calls: str) -> str:
-        """A selection of these calls, or else of all; its id."""
+        """Request a bulk download of these calls, or of all; return its id."""
         self.count += 1
         window = TimeWindow(begin=NOW - MINUTE, end=NOW + 1000 * MINUTE)
         search = CallSearch(account_id=ACCOUNT_ID, window=window, order=SearchOrder.OLDEST)
-        wanted = BulkRequest(calls=calls) if calls else BulkRequest(search=search)
-        number = f"{self.count:032x}"
+        request = BulkRequest(calls=calls) if calls else BulkRequest(search=search)
+        bulk_download_id = f"{self.count:032x}"
         with self.database.write_transaction() as connection:
-            one = BulkDownload(
-                id=number,
+            bulk_download = BulkDownload(
+                id=bulk_download_id,
                 user_id=self.user,
                 account_id=ACCOUNT_ID,
                 zone="Asia/Shanghai",
-                request=wanted,
+                request=request,
                 requested_at=self.now,
             )
-            bulk_downloads.add(connection, self.app, one)
-        return number
+            bulk_downloads.add(connection, self.app, bulk_download)
+        return bulk_download_id
 
-    def get_bulk_download(self, number: str) -> BulkDownloadView:
+    def get_bulk_download(self, bulk_download_id: str) -> BulkDownloadView:
         with self.database.read_transaction() as connection:
-            found = bulk_downloads.find(connection, self.app, self.user, number)
-        assert found is not None
-        return found
+            view = bulk_downloads.find(connection, self.app, self.user, bulk_download_id)
+        assert view is not None
+        return view
 
-    def list_items(self, number: str) -> list[BulkItem]:
-        return list(bulk_download_items.iter_items(self.database, self.app, number))
+    def list_items(self, bulk_download_id: str) -> list[BulkItem]:
+        return list(bulk_download_items.iter_items(self.database, self.app, bulk_download_id))
 
     def add_recordings(self, *numbers: int, **more: Any) -> None:
-        """Recordings of calls, with their bytes."""
-        tapes = [self._make_recording(number, more) for number in numbers]
+        """Add recordings of calls, with their bytes."""
+        added = [self._make_recording(number, more) for number in numbers]
         with self.database.write_transaction() as connection:
-            for number, one in zip(numbers, tapes, strict=True):
-                recordings.add(connection, self.app, one, NOW)
-                call = {"call_id": one.call_id, "begin": one.call_begin, "source_key": f"{one.account_id} {number}"}
-                cdrs.add(connection, self.app, [Cdr(account_id=one.account_id, cc_id="1", vdn_id="8", **call)])  # type: ignore[arg-type]
+            for number, recording in zip(numbers, added, strict=True):
+                account = recording.account_id
+                recordings.add(connection, self.app, recording, NOW)
+                call = {
+                    "call_id": recording.call_id,
+                    "begin": recording.call_begin,
+                    "source_key": f"{account} {number}",
+                }
+                cdrs.add(connection, self.app, [Cdr(account_id=account, cc_id="1", vdn_id="8", **call)])  # type: ignore[arg-type]
 
     def _make_recording(self, number: int, more: dict[str, Any]) -> Recording:
-        kept = self.disk.write(f"r/{number}", [b"RIFF", str(number).encode() * 50])
-        own = {"call_id": f"{1700000000 + number}-1", "blob": kept, "account_id": ACCOUNT_ID}
-        return sample_rows.make_recording(number, **own | more)
+        blob = self.disk.write(f"r/{number}", [b"RIFF", str(number).encode() * 50])
+        usual = {"call_id": f"{1700000000 + number}-1", "blob": blob, "account_id": ACCOUNT_ID}
+        return sample_rows.make_recording(number, **usual | more)

@@ -1,4 +1,4 @@
-"""An announcer at work for a test: a database with one app, deliveries put into it, what became of them. No test here."""
+"""A node with one app and a callback worker, for tests: its prefixes, its deliveries and their outcomes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ccfs import settings
 from ccfs.db import schema
+from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.system import tenants
 from ccfs.db.system.trusted_certificates import TrustStore
 from ccfs.db.tenant import deliveries, exports
@@ -20,7 +21,7 @@ from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.server.node import Node, utc_now
-from ccfs.server.worker_process import build_sender_directory
+from ccfs.server.worker_process import SenderDirectory
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from ccfs.workers.callbacks.safe_network import ExchangeLimits, Resolver, resolve_host
 from ccfs.workers.callbacks.worker import CallbackWorker, DeliveryConfig
@@ -29,41 +30,41 @@ AK, SK = "ACMEAK0001", "the-secret-of-acme-000000000000"
 _OTHER_TABLES = (schema.callback_prefixes, schema.trusted_certificates)
 LONG_TIMEOUTS = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)
 RETRY_INTERVAL = timedelta(seconds=0.3)
-MAX_WAIT_SECONDS = 90.0  # seconds until a test gives up: far more than anything takes where the machine is busy
+MAX_WAIT_SECONDS = 90.0  # until a test fails: far more than anything takes on a busy machine
 
 
 @dataclass(kw_only=True)
 class CallbackNode:
-    """A node with one app, and what it announces."""
+    """A node with one app and its deliveries."""
 
     node: Node
     app: App
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def bind_prefix(self, prefix: str, *, may_be_private: bool = False) -> None:
-        """Let the app be called back there."""
+        """Bind a prefix for the app."""
         with self.node.database.write_transaction() as connection:
             tenants.bind_callback(connection, self.app, prefix, may_be_private=may_be_private)
         self._invalidate_tenants()
 
     def unbind_prefix(self, prefix: str) -> None:
-        """And no longer."""
+        """Unbind a prefix of the app."""
         with self.node.database.write_transaction() as connection:
             tenants.unbind_callback(connection, self.app, prefix)
         self._invalidate_tenants()
 
     def _invalidate_tenants(self) -> None:
-        """As long as a picture of tenancy may be old on PostgreSQL."""
+        """Make the node load tenants again, which it otherwise caches for a while on PostgreSQL."""
         self.node.tenant_cache.invalidate()
 
     def add_deliveries(self, *urls: str) -> list[str]:
-        """A delivery to each of the URLs, due now: their ids."""
-        made = []
+        """Add a delivery to each of the URLs, due now; return their ids."""
+        ids = []
         with self.node.database.write_transaction() as connection:
             for url in urls:
                 export = make_export(next(self.numbers), url)
                 exports.add(connection, self.app, export)
-                one = Delivery(
+                delivery = Delivery(
                     id=export.response_id,
                     app=self.app.id,
                     ak=self.app.ak,
@@ -74,68 +75,68 @@ class CallbackNode:
                 target = parse_callback_url(url)
                 assert target
                 receiver = f"{target.scheme}://{target.host_port}"
-                deliveries.add(connection, self.app, one, export.response_id, receiver, utc_now())
-                made.append(one.id)
-        return made
+                deliveries.add(connection, self.app, delivery, export.response_id, receiver, utc_now())
+                ids.append(delivery.id)
+        return ids
 
     def get_delivery(self, delivery_id: str) -> DeliveryView:
-        """A delivery with its attempts."""
+        """Return a delivery with its attempts."""
         with self.node.database.read_transaction() as connection:
-            found = deliveries.get_with_attempts(connection, self.app, delivery_id)
-        assert found
-        return found
+            view = deliveries.get_with_attempts(connection, self.app, delivery_id)
+        assert view
+        return view
 
     def clear(self) -> None:
-        """As if nothing had ever been announced, bound or trusted."""
+        """Delete all exports, deliveries, prefixes and trusted certificates."""
         with self.node.database.write_transaction() as connection:
             for table in (schema.delivery_attempts, schema.deliveries, schema.exports, *_OTHER_TABLES):
                 connection.execute(table.delete())
             tenants.CHANGE_COUNTER.increment(connection)
 
     def count_by_state(self) -> dict[str, int]:
-        """How many are in each state."""
+        """Return the number of deliveries in each state."""
         with self.node.database.read_transaction() as connection:
-            return deliveries.count_by_state(connection)
+            return DELIVERIES.count_by_state(connection)
 
     def list_failures(self, delivery_id: str) -> list[str]:
-        """Why each attempt failed; empty for the one that did not."""
+        """Return the failure of each attempt; "" for a success."""
         return [outcome.failure for outcome, _ in self.get_delivery(delivery_id).attempts]
 
     def wait_until_delivered(self, *ids: str) -> None:
-        """Wait until these are."""
-        wait_until(lambda: all(self.get_delivery(one).state is DeliveryState.DELIVERED for one in ids))
+        """Wait until these deliveries are delivered."""
+        wait_until(lambda: all(self.get_delivery(number).state is DeliveryState.DELIVERED for number in ids))
 
     @contextmanager
     def run_callback_worker(
         self,
         *,
         attempts: int = 3,
-        every: timedelta = RETRY_INTERVAL,
+        interval: timedelta = RETRY_INTERVAL,
         limits: ExchangeLimits = LONG_TIMEOUTS,
         resolve: Resolver = resolve_host,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Iterator[CallbackWorker]:
-        """An announcer of this node that repeats soon; stopped as a node stops it."""
-        terms = DeliveryConfig(
-            schedule=RetrySchedule(interval=every, max_attempts=attempts),
+        """Run a callback worker of this node with short retries, and stop it as a node does."""
+        config = DeliveryConfig(
+            schedule=RetrySchedule(interval=interval, max_attempts=attempts),
             host_with_port=True,
-            load_identities=build_sender_directory(self.node),
+            identities=SenderDirectory(self.node),
             now=clock,
         )
         trusted = TrustStore(self.node.database)
-        with CallbackHttpClient(trusted=trusted, limits=limits, resolve=resolve, now=clock) as egress:
-            announcer = CallbackWorker(self.node.database, egress, terms, idle_seconds=0.05)
-            announcer.start()
+        with CallbackHttpClient(trusted=trusted, limits=limits, resolve=resolve, now=clock) as client:
+            worker = CallbackWorker(self.node.database, client, config, idle_seconds=0.05)
+            worker.start()
             try:
-                yield announcer
+                yield worker
             finally:
-                announcer.stop(2)
-                announcer._claim_thread.join(20)  # its connection ends with it
+                worker.stop(2)
+                worker._claim_thread.join(20)  # its connection ends with it
 
 
 @contextmanager
 def open_callback_node(data: Path, database_url: str) -> Iterator[CallbackNode]:
-    """A stage over a fresh database."""
+    """A node on a fresh database."""
     node = Node(settings.load_settings({}, data=data, database_url=database_url))
     with node.database.write_transaction() as connection:
         app = tenants.add_app(connection, "acme", AK, utc_now())
@@ -145,7 +146,7 @@ def open_callback_node(data: Path, database_url: str) -> Iterator[CallbackNode]:
 
 
 def make_export(number: int, url: str) -> Export:
-    """A request with that callBackURL."""
+    """Return an export with that callBackURL."""
     return Export(
         response_id=f"{number:032x}",
         kind=ExportKind.BILL,
@@ -154,13 +155,13 @@ def make_export(number: int, url: str) -> Export:
         filter=ExportFilter(),
         callback_url=url,
         requested_on=utc_now().date(),
-        requested_at=utc_now() + timedelta(days=1),  # nobody makes it
+        requested_at=utc_now() + timedelta(days=1),  # not due during a test
     )
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = MAX_WAIT_SECONDS) -> None:
-    """Wait until it is so; fails where it takes longer."""
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, "it did not happen in time"
+def wait_until(condition: Callable[[], bool], seconds: float = MAX_WAIT_SECONDS) -> None:
+    """Wait until the condition holds; fail where it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         time.sleep(0.02)

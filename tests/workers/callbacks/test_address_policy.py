@@ -1,4 +1,4 @@
-"""Addresses that a callback may be sent to. The cases are the IANA special-purpose registries', with their edges."""
+"""Addresses that a callback may be sent to. The cases are those of the IANA special-purpose registries, with their edges."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -97,30 +97,30 @@ def parse_url(text: str) -> CallbackUrl:
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_a_public_address_is_open_to_everyone(address: str) -> None:
-    assert [can_connect(address, reach) for reach in AddressScope] == [True, True, True]
+def test_a_public_address_may_be_called_by_every_app(address: str) -> None:
+    assert [can_connect(address, scope) for scope in AddressScope] == [True, True, True]
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-def test_an_internal_address_needs_the_operators_word(address: str) -> None:
-    assert [can_connect(address, reach) for reach in AddressScope] == [False, True, True]
+def test_an_internal_address_needs_the_operators_permission(address: str) -> None:
+    assert [can_connect(address, scope) for scope in AddressScope] == [False, True, True]
 
 
 @pytest.mark.parametrize("address", NEITHER)
-def test_any_other_address_must_be_bound_itself(address: str) -> None:
-    assert [can_connect(address, reach) for reach in AddressScope] == [False, False, True]
+def test_any_other_address_must_be_bound_literally(address: str) -> None:
+    assert [can_connect(address, scope) for scope in AddressScope] == [False, False, True]
 
 
-def test_a_scope_hides_nothing_and_what_is_no_address_is_not_connected_to() -> None:
+def test_an_ipv6_zone_permits_no_address_and_invalid_addresses_are_not_connected_to() -> None:
     assert not can_connect("fe80::1%eth0", AddressScope.INTERNAL)
     assert not can_connect("::1%lo", AddressScope.PUBLIC)
     assert not any(
-        can_connect(address, reach) for reach in AddressScope for address in ("", "localhost", "1.1", "1.1.1.1.1")
+        can_connect(address, scope) for scope in AddressScope for address in ("", "localhost", "1.1", "1.1.1.1.1")
     )
 
 
 @pytest.mark.parametrize(
-    ("url", "reach"),
+    ("url", "scope"),
     [
         ("https://a.example/", AddressScope.PUBLIC),
         ("https://localhost.example/", AddressScope.PUBLIC),
@@ -133,19 +133,21 @@ def test_a_scope_hides_nothing_and_what_is_no_address_is_not_connected_to() -> N
         ("http://[::1]/", AddressScope.LITERAL),
     ],
 )
-def test_a_name_reaches_inside_only_where_it_was_said_of_that_host_and_port(url: str, reach: AddressScope) -> None:
-    assert get_address_scope(parse_url(url), {"callbacks.internal:8000"}) is reach
+def test_a_name_may_resolve_to_internal_addresses_only_if_its_host_and_port_are_private(
+    url: str, scope: AddressScope
+) -> None:
+    assert get_address_scope(parse_url(url), {"callbacks.internal:8000"}) is scope
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_an_ipv4_address_is_judged_alike_in_every_disguise(number: int) -> None:
-    plain = IPv4Address(number)
-    for disguise in (IPv6Address(0xFFFF << 32 | number), IPv6Address(0x64FF9B << 96 | number)):
-        assert (is_public(disguise), is_internal(disguise)) == (is_public(plain), is_internal(plain))
+def test_an_ipv4_address_is_classified_alike_in_every_ipv6_form(number: int) -> None:
+    address = IPv4Address(number)
+    for embedded in (IPv6Address(0xFFFF << 32 | number), IPv6Address(0x64FF9B << 96 | number)):
+        assert (is_public(embedded), is_internal(embedded)) == (is_public(address), is_internal(address))
 
 
 @given(st.one_of(st.integers(0, 2**32 - 1).map(IPv4Address), st.integers(0, 2**128 - 1).map(IPv6Address)))
-def test_no_address_is_both_public_and_internal_and_python_knows_none_of_ours_as_private(
+def test_no_address_is_both_public_and_internal_and_python_agrees_on_public_ones(
     address: IPv4Address | IPv6Address,
 ) -> None:
     assert not (is_public(address) and is_internal(address))
@@ -154,9 +156,9 @@ def test_no_address_is_both_public_and_internal_and_python_knows_none_of_ours_as
         assert not address.is_multicast
 
 
-def test_python_and_we_agree_on_ipv4_networks_but_for_what_the_registries_leave_open() -> None:
-    ours_only = {"192.88.99.1", "192.0.0.170", "224.0.0.1", "239.255.255.255"}  # global to Python
+def test_python_agrees_on_ipv4_networks_except_where_the_registries_are_open() -> None:
+    exceptions = {"192.88.99.1", "192.0.0.170", "224.0.0.1", "239.255.255.255"}  # global to Python
     for text in (*INTERNAL, *NEITHER):
         address = ip_address(text)
-        if isinstance(address, IPv4Address) and text not in ours_only:
+        if isinstance(address, IPv4Address) and text not in exceptions:
             assert not address.is_global

@@ -1,4 +1,4 @@
-"""What answers to callbacks mean: success or why not, and when to come again."""
+"""Responses to callbacks: success or the reason why not, and the delay of Retry-After."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,11 +26,11 @@ NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
         b" ",
         b"\xff\xfe",
         b"[" * 60_000,
-        b'{"resultCode":"1"' + b" " * 100,  # cut short at the cap: no JSON
+        b'{"resultCode":"1"' + b" " * 100,  # truncated at the limit: no JSON
         b'{"data":{"resultCode":"1"}}',
     ],
 )
-def test_a_2xx_with_a_body_that_names_no_other_code_is_a_success(body: bytes) -> None:
+def test_a_2xx_response_whose_body_has_no_error_code_is_a_success(body: bytes) -> None:
     assert [find_failure_reason(status, body) for status in (200, 201, 202, 299)] == [""] * 4
 
 
@@ -51,7 +51,7 @@ def test_a_2xx_with_a_body_that_names_no_other_code_is_a_success(body: bytes) ->
         (b'{"response":{"resultCode":"1"},"resultCode":"0"}', "resultCode 1"),
     ],
 )
-def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: str) -> None:
+def test_another_result_code_of_a_response_is_the_failure_reason(body: bytes, failure: str) -> None:
     assert find_failure_reason(200, body) == failure
 
 
@@ -59,8 +59,8 @@ def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: st
     ("status", "failure"),
     [
         (101, "status 101"),
-        (204, "empty answer"),
-        (200, "empty answer"),
+        (204, "empty response"),
+        (200, "empty response"),
         (301, "redirect"),
         (302, "redirect"),
         (304, "redirect"),
@@ -70,9 +70,9 @@ def test_another_result_code_is_a_failure_that_names_it(body: bytes, failure: st
         (599, "status 599"),
     ],
 )
-def test_everything_else_is_a_failure(status: int, failure: str) -> None:
+def test_responses_of_other_statuses_and_empty_responses_are_failures(status: int, failure: str) -> None:
     assert find_failure_reason(status, b"") == failure
-    assert find_failure_reason(status, b'{"resultCode":"0"}') == (failure if failure != "empty answer" else "")
+    assert find_failure_reason(status, b'{"resultCode":"0"}') == (failure if failure != "empty response" else "")
 
 
 @pytest.mark.parametrize(
@@ -87,25 +87,25 @@ def test_everything_else_is_a_failure(status: int, failure: str) -> None:
         ("Wed, 21 Oct 2026 07:00:00 GMT", 0),
     ],
 )
-def test_a_wish_for_rest_is_read_in_seconds_or_as_a_date(value: str, seconds: int) -> None:
+def test_retry_after_is_parsed_as_seconds_or_a_date(value: str, seconds: int) -> None:
     assert parse_retry_after(value, NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "１２", "Wed, 99 Oct 2026 07:30:00 GMT", "²"])
-def test_a_wish_that_makes_no_sense_is_none(value: str) -> None:
+def test_an_invalid_retry_after_is_none(value: str) -> None:
     assert parse_retry_after(value, NOW) is None
 
 
-def test_a_wish_for_ages_does_not_overflow() -> None:
+def test_a_huge_retry_after_does_not_overflow() -> None:
     assert parse_retry_after("9" * 4000, NOW) == timedelta(seconds=999_999_999)
 
 
 @given(st.text())
-def test_no_header_breaks_the_reading(value: str) -> None:
-    wish = parse_retry_after(value, NOW)
-    assert wish is None or wish >= timedelta()
+def test_any_retry_after_header_is_parsed_without_an_error(value: str) -> None:
+    delay = parse_retry_after(value, NOW)
+    assert delay is None or delay >= timedelta()
 
 
 @given(st.integers(100, 599), st.binary())
-def test_no_body_breaks_the_reading(status: int, body: bytes) -> None:
+def test_any_response_body_is_parsed_without_an_error(status: int, body: bytes) -> None:
     assert find_failure_reason(status, body).isprintable()

@@ -1,5 +1,7 @@
-"""Making exports on both engines: ready and due at one stroke, tried again where it fails, put aside in the end, nothing
-left about. The disk that is full is a limit on the size of files, which the kernel holds us to as it does a disk."""
+"""The export worker on both engines: results, retries, failures, lost leases, and files that are deleted.
+
+The full disk is a limit on the size of files, which the kernel enforces as it does a disk's.
+"""
 
 import resource
 import signal
@@ -15,90 +17,26 @@ import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
-from ccfs.db.system import blob_moves
-from ccfs.db.tenant import deliveries, exports, recordings
+from ccfs.db.system import blob_moves, export_jobs
+from ccfs.db.tenant import exports, recordings
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.exports.export import Export, ExportFilter, ExportKind
-from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.server.node import Node
 from ccfs.settings import load_settings
-from ccfs.workers.exports import worker
-from ccfs.workers.exports.worker import LEASE, ExportDeps, ExportWorker
+from ccfs.workers.exports.worker import LEASE, build_key
 from tests import servers
 from tests.db.sample_rows import MINUTE, SECOND, add_account, make_recording
 from tests.db.sample_rows import add_app as added_app
 from tests.workers.callbacks.callback_node import wait_until
+from tests.workers.exports.export_setup import NOW, ExportSetup
 
-NOW = datetime.fromisoformat("2026-05-04T08:00:00+00:00")
 ROWS = 1200
-
-
-class ExportSetup:
-    """A maker over a fresh database, with a clock that is set by hand."""
-
-    def __init__(self, node: Node, app: App) -> None:
-        self.node, self.app, self.now = node, app, NOW
-        self.wake_up_count = 0
-        self.count = 0
-
-    def create_worker(self, home: Any = None, **more: Any) -> ExportWorker:
-        """A worker; not started."""
-        node = self.node
-        settings = node.settings.model_copy(update=more)
-        home = home or node.disk
-        shop = ExportDeps(
-            database=node.database,
-            primary_location=home,
-            settings=settings,
-            now=lambda: self.now,
-            on_ready=self.count_wake_up,
-        )
-        return ExportWorker(shop)
-
-    def count_wake_up(self) -> None:
-        self.wake_up_count += 1
-
-    def add_export(self) -> Export:
-        """One export more, due now."""
-        self.count += 1
-        export = Export(
-            response_id=f"{self.count:032x}",
-            kind=ExportKind.BILL,
-            tables=("call", "record"),
-            window=TimeWindow(begin=NOW - timedelta(days=3), end=NOW + timedelta(days=30)),
-            filter=ExportFilter(),
-            callback_url="https://cb.example.com/x",
-            requested_on=NOW.date(),
-            requested_at=self.now,
-        )
-        with self.node.database.write_transaction() as connection:
-            exports.add(connection, self.app, export)
-        return export
-
-    def get_blob(self, export: Export) -> BlobRef | None:
-        with self.node.database.read_transaction() as connection:
-            return exports.get_ready_file(connection, self.app, export.kind, export.file_name)
-
-    def load_row(self) -> Any:
-        with self.node.database.read_transaction() as connection:
-            return connection.execute(sa.select(schema.exports).order_by(schema.exports.c.response_id.desc())).first()
-
-    def list_announced(self) -> list[str]:
-        """responseIds of deliveries."""
-        with self.node.database.read_transaction() as connection:
-            return [one.export for one in deliveries.list_recent(connection, self.app)]
-
-    def list_files(self) -> set[str]:
-        """Keys of all that lies on the disk, temporary files among them."""
-        root = self.node.settings.data / "files"
-        return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node on each engine."""
-    data = tmp_path_factory.mktemp("make")
+    data = tmp_path_factory.mktemp("exports")
     if request.param == "sqlite":
         node = Node(load_settings({}, data=data))
         yield node
@@ -112,7 +50,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def app(node: Node) -> App:
-    """An app with an account and enough recordings to fill a few chunks."""
+    """An app with an account and recordings for several chunks."""
     with node.database.write_transaction() as connection:
         app = added_app(connection)
         add_account(connection, app, "100", 8)
@@ -123,7 +61,7 @@ def app(node: Node) -> App:
 
 @pytest.fixture
 def export_setup(node: Node, app: App) -> Iterator[ExportSetup]:
-    """A shop where nothing was asked for yet."""
+    """A node without exports."""
     yield ExportSetup(node, app)
     with node.database.write_transaction() as connection:
         for table in (schema.deliveries, schema.exports):
@@ -135,7 +73,7 @@ def export_setup(node: Node, app: App) -> Iterator[ExportSetup]:
 
 @contextmanager
 def limit_file_size() -> Iterator[None]:
-    """No file may grow beyond 4 KB: writing fails as on a full disk."""
+    """Limit files to 4 KB: writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, before[1]))
@@ -147,55 +85,56 @@ def limit_file_size() -> Iterator[None]:
 
 
 class FullDisk(DiskLocation):
-    """The disk while it is full; the database stands on another."""
+    """A full disk. The database is on another."""
 
     def write(self, key: str, chunks: Any) -> BlobRef:
-        """See Disk."""
+        """See DiskLocation."""
         with limit_file_size():
             return super().write(key, list(chunks))
 
 
-def test_ready_and_due_come_together(export_setup: ExportSetup) -> None:
+def test_an_export_is_ready_and_its_delivery_due_together(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
     assert export_setup.get_blob(export) is None
     assert export_setup.create_worker().run_once()
-    kept = export_setup.get_blob(export)
-    assert kept
-    assert export_setup.list_announced() == [export.response_id]
+    blob = export_setup.get_blob(export)
+    assert blob
+    assert export_setup.list_delivery_exports() == [export.response_id]
     assert export_setup.wake_up_count == 1
-    assert export_setup.list_files() == {kept.key}
-    with zipfile.ZipFile(export_setup.node.disk.get_path(kept.key)) as archive:
+    assert export_setup.list_files() == {blob.key}
+    with zipfile.ZipFile(export_setup.node.disk.get_path(blob.key)) as archive:
         assert archive.testzip() is None
         assert [archive.read(name).count(b"\n") for name in archive.namelist()] == [1, ROWS + 1]
     assert not export_setup.create_worker().run_once()
 
 
-def test_a_full_disk_is_tried_again_later_and_later_until_there_is_room(export_setup: ExportSetup) -> None:
+def test_an_export_on_a_full_disk_is_retried_with_growing_delays(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
-    full, waits = export_setup.create_worker(FullDisk("0", export_setup.node.settings.data / "files")), []
+    worker, delays = export_setup.create_worker(FullDisk("0", export_setup.node.settings.data / "files")), []
     for _ in range(3):
-        assert full.run_once()
-        assert not full.run_once()  # not at once
+        assert worker.run_once()
+        assert not worker.run_once()  # not at once
         assert export_setup.load_row().error == "OSError: [Errno 27] File too large"
-        waits.append(export_setup.load_row().due_at - export_setup.now)
+        delays.append(export_setup.load_row().due_at - export_setup.now)
         assert export_setup.list_files() == set()
         export_setup.now = export_setup.load_row().due_at
-    assert waits == [2 * SECOND, 4 * SECOND, 8 * SECOND]
-    assert export_setup.list_announced() == []
+    assert delays == [2 * SECOND, 4 * SECOND, 8 * SECOND]
+    assert export_setup.list_delivery_exports() == []
     assert export_setup.create_worker().run_once()
     assert export_setup.get_blob(export)
-    assert export_setup.list_announced() == [export.response_id]
+    assert export_setup.list_delivery_exports() == [export.response_id]
 
 
-def test_what_fails_too_often_is_put_aside_and_holds_up_nothing(export_setup: ExportSetup) -> None:
+def test_an_export_that_fails_too_often_is_marked_failed_and_delays_no_other(export_setup: ExportSetup) -> None:
     export_setup.add_export()
-    full = export_setup.create_worker(FullDisk("0", export_setup.node.settings.data / "files"), export_max_attempts=2)
+    disk = FullDisk("0", export_setup.node.settings.data / "files")
+    worker = export_setup.create_worker(disk, export_max_attempts=2)
     for _ in range(2):
-        assert full.run_once()
+        assert worker.run_once()
         export_setup.now += MINUTE
     assert export_setup.load_row().state == "failed"
     with export_setup.node.database.read_transaction() as connection:
-        ((aside, error),) = exports.list_failed(connection, export_setup.app)
+        ((failed, error),) = exports.list_failed(connection, export_setup.app)
     assert error == "OSError: [Errno 27] File too large"
     later = export_setup.add_export()
     assert export_setup.create_worker().run_once()
@@ -203,14 +142,14 @@ def test_what_fails_too_often_is_put_aside_and_holds_up_nothing(export_setup: Ex
     with export_setup.node.database.write_transaction() as connection:
         assert exports.retry(connection, export_setup.app, export_setup.now) == 1
     assert export_setup.create_worker().run_once()
-    assert export_setup.get_blob(aside)
+    assert export_setup.get_blob(failed)
 
 
-def test_an_export_that_its_workers_die_of_is_put_aside(export_setup: ExportSetup) -> None:
+def test_an_export_whose_workers_die_is_marked_failed(export_setup: ExportSetup) -> None:
     export_setup.add_export()
     for _ in range(2):
         with export_setup.node.database.write_transaction() as connection:
-            assert exports.claim(connection, export_setup.now, "dead", LEASE)
+            assert export_jobs.claim(connection, export_setup.now, "dead", LEASE)
         export_setup.now += LEASE
     assert export_setup.create_worker(export_max_attempts=2).run_once()
     assert (export_setup.load_row().state, export_setup.load_row().error) == (
@@ -219,88 +158,87 @@ def test_an_export_that_its_workers_die_of_is_put_aside(export_setup: ExportSetu
     )
 
 
-def test_what_dead_workers_left_is_removed(export_setup: ExportSetup) -> None:
+def test_files_of_dead_workers_are_deleted(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
     for lease in ("one", "two", "three"):
         with export_setup.node.database.write_transaction() as connection:
-            claimed = exports.claim(connection, export_setup.now, lease, LEASE)
+            claimed = export_jobs.claim(connection, export_setup.now, lease, LEASE)
         assert claimed
-        export_setup.node.disk.write(worker._build_key(claimed, lease), [b"whole, but never named"])
+        export_setup.node.disk.write(build_key(claimed, lease), [b"complete, but not referenced"])
         export_setup.now += LEASE
     with export_setup.node.database.write_transaction() as connection:
-        far = exports.claim(connection, export_setup.now, "0123-7", LEASE)  # of another node, to its own disk
+        remote = export_jobs.claim(connection, export_setup.now, "0123-7", LEASE)  # by another node, to its own disk
     export_setup.now += LEASE
     assert export_setup.create_worker().run_once()
-    kept = export_setup.get_blob(export)
-    assert kept
-    assert export_setup.list_files() == {kept.key}
-    with export_setup.node.database.read_transaction() as connection:
-        strays = [(one.location_id, one.key) for one in blob_moves.list_due_orphans(connection, export_setup.now, 9)]
-    assert far
-    assert strays == [("7", worker._build_key(far, "0123-7"))]
+    blob = export_setup.get_blob(export)
+    assert blob
+    assert export_setup.list_files() == {blob.key}
+    with export_setup.node.database.write_transaction() as connection:
+        orphans = blob_moves.claim_orphans(connection, export_setup.now, "x", LEASE, 9)
+    assert remote
+    assert [(orphan.location_id, orphan.key) for orphan in orphans] == [("7", build_key(remote, "0123-7"))]
 
 
-def test_who_lost_its_lease_meanwhile_leaves_nothing(export_setup: ExportSetup) -> None:
+def test_a_worker_that_lost_its_lease_leaves_no_file_and_no_delivery(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
 
-    class Slow(DiskLocation):
+    class SlowDisk(DiskLocation):
         def write(self, key: str, chunks: Any) -> BlobRef:
-            kept = super().write(key, chunks)
-            export_setup.now += 2 * LEASE  # and another one takes it
+            blob = super().write(key, chunks)
+            export_setup.now += 2 * LEASE  # and another worker claims it
             assert export_setup.create_worker().run_once()
-            return kept
+            return blob
 
-    assert export_setup.create_worker(Slow("0", export_setup.node.settings.data / "files")).run_once()
-    kept = export_setup.get_blob(export)
-    assert kept
-    assert export_setup.list_files() == {kept.key}
-    assert export_setup.list_announced() == [export.response_id]
+    assert export_setup.create_worker(SlowDisk("0", export_setup.node.settings.data / "files")).run_once()
+    blob = export_setup.get_blob(export)
+    assert blob
+    assert export_setup.list_files() == {blob.key}
+    assert export_setup.list_delivery_exports() == [export.response_id]
 
 
-def test_stopping_hands_back_at_once(export_setup: ExportSetup) -> None:
+def test_a_worker_that_is_stopped_releases_its_export(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
     begun = threading.Event()
-    home = DiskLocation("0", export_setup.node.settings.data / "files")
 
-    class Endless(DiskLocation):
+    class EndlessDisk(DiskLocation):
         def write(self, key: str, chunks: Any) -> BlobRef:
-            def slowly() -> Iterator[bytes]:
+            def wait_for_stop() -> Iterator[bytes]:
                 for chunk in chunks:
                     begun.set()
-                    wait_until(lambda: maker._stopped.is_set())
+                    wait_until(lambda: worker._stopped.is_set())
                     yield chunk
 
-            return super().write(key, slowly())
+            return super().write(key, wait_for_stop())
 
-    maker = export_setup.create_worker(Endless("0", home._root))
-    maker.start()
+    worker = export_setup.create_worker(EndlessDisk("0", export_setup.node.settings.data / "files"))
+    worker.start()
     assert begun.wait(10)
-    maker.stop()
+    worker.stop()
     assert export_setup.load_row().due_at == export_setup.now
     assert export_setup.list_files() == set()
     assert export_setup.create_worker().run_once()
     assert export_setup.get_blob(export)
 
 
-def test_a_location_that_fails_in_whatever_way_stops_no_worker(export_setup: ExportSetup) -> None:
+def test_an_unexpected_error_of_a_location_does_not_stop_the_worker(export_setup: ExportSetup) -> None:
     export_setup.add_export()
-    good: Callable[..., BlobRef] = export_setup.node.disk.write
+    write: Callable[..., BlobRef] = export_setup.node.disk.write
 
-    class Odd(DiskLocation):
+    class FailingDisk(DiskLocation):
         def write(self, key: str, chunks: Any) -> BlobRef:
             if export_setup.now == NOW:
-                raise RuntimeError("the sky fell")
-            return good(key, chunks)
+                raise RuntimeError("unexpected")
+            return write(key, chunks)
 
-    maker = export_setup.create_worker(Odd("0", export_setup.node.settings.data / "files"))
-    maker.start()
-    wait_until(lambda: export_setup.load_row().error == "RuntimeError: the sky fell")
+    worker = export_setup.create_worker(FailingDisk("0", export_setup.node.settings.data / "files"))
+    worker.start()
+    wait_until(lambda: export_setup.load_row().error == "RuntimeError: unexpected")
     export_setup.now += MINUTE
     wait_until(lambda: export_setup.load_row().state == "ready")
-    maker.stop()
+    worker.stop()
 
 
-def test_an_export_of_the_last_days_of_the_calendar_is_made(export_setup: ExportSetup) -> None:
+def test_an_export_of_the_last_days_of_the_calendar_is_generated(export_setup: ExportSetup) -> None:
     export = export_setup.add_export()
     last = datetime.fromisoformat("9999-12-31T15:00:00+00:00")
     with export_setup.node.database.write_transaction() as connection:

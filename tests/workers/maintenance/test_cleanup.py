@@ -1,4 +1,4 @@
-"""Tidying on both engines: what a crash cut short is finished, and what cannot be finished holds up nothing else."""
+"""Cleanup on both engines: interrupted deletions are finished, and a deletion that fails delays no other."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ WEEK = timedelta(days=7)
 
 @pytest.fixture
 def app(database: Database) -> App:
-    """Whose files they are."""
+    """The app of the files."""
     with database.write_transaction() as connection:
         return sample_rows.add_app(connection)
 
 
 def add_voice_file(database: Database, disk: DiskLocation, app: App, name: str, location_id: str = "0") -> VoiceFile:
-    """A voice file with its bytes."""
+    """Add a voice file with its bytes."""
     file = sample_rows.make_voice_file(f"Y:/voice/8/{name}.wav")
     file = replace(file, blob=replace(disk.write(file.blob.key, [b"audio"]), location_id=location_id))
     with database.write_transaction() as connection:
@@ -52,18 +52,20 @@ def exists(disk: DiskLocation, file: VoiceFile) -> bool:
         return False
 
 
-def test_a_deletion_that_ended_after_its_mark_is_finished(database: Database, disk: DiskLocation, app: App) -> None:
-    dead, alive = add_voice_file(database, disk, app, "dead"), add_voice_file(database, disk, app, "alive")
-    mark_deleted(database, app, dead)
+def test_a_voice_file_deletion_interrupted_after_its_mark_is_finished(
+    database: Database, disk: DiskLocation, app: App
+) -> None:
+    deleted, active = add_voice_file(database, disk, app, "dead"), add_voice_file(database, disk, app, "alive")
+    mark_deleted(database, app, deleted)
     run_cleanup(database, {"0": disk}, NOW, MINUTE, WEEK)
-    assert not exists(disk, dead)
+    assert not exists(disk, deleted)
     assert list_marked(database) == []
-    assert exists(disk, alive)
+    assert exists(disk, active)
     with database.read_transaction() as connection:
-        assert voice_files.find_by_name(connection, app, alive.file_name) == alive
+        assert voice_files.find_by_name(connection, app, active.file_name) == active
 
 
-def test_a_deletion_that_ended_after_the_bytes_went_is_finished(
+def test_a_voice_file_deletion_interrupted_after_its_bytes_is_finished(
     database: Database, disk: DiskLocation, app: App
 ) -> None:
     file = add_voice_file(database, disk, app, "dead")
@@ -74,27 +76,29 @@ def test_a_deletion_that_ended_after_the_bytes_went_is_finished(
     assert finish_voice_file_deletions(database, {"0": disk}, NOW) == 0
 
 
-def test_bytes_that_cannot_go_keep_their_mark_and_hold_up_no_others(
+def test_voice_files_that_cannot_be_deleted_stay_marked_and_delay_no_others(
     database: Database, disk: DiskLocation, app: App
 ) -> None:
-    stuck = [add_voice_file(database, disk, app, f"s{number}", location_id="9") for number in range(BATCH_SIZE)]
-    for file in stuck:
+    failing = [add_voice_file(database, disk, app, f"s{number}", location_id="9") for number in range(BATCH_SIZE)]
+    for file in failing:
         mark_deleted(database, app, file)
     last = add_voice_file(database, disk, app, "last")
     mark_deleted(database, app, last, NOW + SECOND)
-    assert finish_voice_file_deletions(database, {"0": disk}, NOW + MINUTE) == 0  # the stuck ones were first
+    assert finish_voice_file_deletions(database, {"0": disk}, NOW + MINUTE) == 0  # those that fail were first
     assert finish_voice_file_deletions(database, {"0": disk}, NOW + MINUTE) == 1
     assert not exists(disk, last)
     assert len(list_marked(database)) == BATCH_SIZE
     with database.read_transaction() as connection:
-        assert voice_files.find_by_name(connection, app, stuck[0].file_name) is None
+        assert voice_files.find_by_name(connection, app, failing[0].file_name) is None
     assert (
         finish_voice_file_deletions(database, {"0": disk, "9": disk}, NOW + MINUTE) == BATCH_SIZE
     )  # the location is back
     assert list_marked(database) == []
 
 
-def test_expired_tokens_and_old_failures_go(database: Database, disk: DiskLocation, app: App) -> None:
+def test_expired_play_tokens_and_old_login_failures_are_deleted(
+    database: Database, disk: DiskLocation, app: App
+) -> None:
     with database.write_transaction() as connection:
         recordings.add(connection, app, sample_rows.make_recording(), NOW)
         for token, end in (("old", NOW), ("good", NOW + 2 * MINUTE)):

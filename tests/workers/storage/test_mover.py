@@ -1,5 +1,4 @@
-"""Moving bytes between a disk and a bucket, on both engines: never a row without bytes, and in the end no bytes without a
-row, whoever else works at it, and wherever it was cut short."""
+"""Moves between a disk and a bucket, on both engines: never a row without bytes, and in the end no bytes without a row."""
 
 import urllib.request
 from collections.abc import Iterator
@@ -33,54 +32,53 @@ DAY = timedelta(days=1)
 
 
 class MoverSetup:
-    """A database, a disk "0" and a bucket "1", an app, and a clock that is set by hand."""
+    """A database, a disk "0", a bucket "1" and an app; tests set the clock."""
 
     def __init__(self, database: Database, folder: Path, bucket: LocationConfig, app: App) -> None:
         self.database, self.folder, self.bucket, self.app, self.now = database, folder, bucket, app, NOW + DAY
         self.disk, self.s3 = DiskLocation("0", folder), S3Location(bucket, s3_locations.make_s3_config())
-        there: dict[str, Location] = {"0": self.disk, "1": self.s3}
+        opened: dict[str, Location] = {"0": self.disk, "1": self.s3}
         with database.write_transaction() as connection:
             locations.add(connection, replace(bucket, id="0", kind=LocationKind.DISK))
-        self.locations = Locations(database, "a", lambda place: there[place.id])
+        self.locations = Locations(database, "a", lambda config: opened[config.id])
 
     def create_mover(self) -> BlobMover:
-        """A mover of this yard."""
+        """Return a mover of this setup."""
         return BlobMover(database=self.database, locations=self.locations, now=lambda: self.now, grace=GRACE)
 
     def add_recordings(self, count: int, at: datetime = NOW, begin: int = 0) -> None:
-        """Recordings on the disk, with their bytes."""
+        """Add recordings with their bytes on the disk."""
         for number in range(begin, begin + count):
-            one = sample_rows.make_recording(number)
-            kept = self.disk.write(one.blob.key, [b"sound", str(number).encode()])
+            recording = sample_rows.make_recording(number)
+            blob = self.disk.write(recording.blob.key, [b"sound", str(number).encode()])
             with self.database.write_transaction() as connection:
-                recordings.add(connection, self.app, replace(one, blob=kept), at)
+                recordings.add(connection, self.app, replace(recording, blob=blob), at)
 
     def get_blob_refs(self) -> dict[str, BlobRef]:
-        """What the rows of recordings name, by key."""
+        """Return the blobs that recordings reference, by key."""
         with self.database.read_transaction() as connection:
-            return {one.blob.key: one.blob for one in recordings.list_newest(connection, self.app, 1000)}
+            return {row.blob.key: row.blob for row in recordings.list_newest(connection, self.app, 1000)}
 
-    def list_held(self) -> list[BlobOwner]:
-        """The recordings that lie on the disk."""
+    def list_disk_owners(self) -> list[BlobOwner]:
+        """Return the recordings whose bytes are on the disk."""
         with self.database.read_transaction() as connection:
             return blob_moves.list_owners_before(connection, BlobOwnerTable.RECORDINGS, "0", self.now, 1000)
 
     def list_disk_keys(self) -> set[str]:
-        """Keys of the files on the disk."""
-        found = {path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()}
-        return {path.as_posix() for path in found}
+        """Return the keys of the files on the disk."""
+        return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()}
 
     def assert_intact(self, *, at: str) -> None:
-        """Every row names bytes that are there and are its own, at one location."""
-        for kept in self.get_blob_refs().values():
-            assert kept.location_id == at
-            data = b"".join(self.locations[at].read(kept.key))
-            assert (data, len(data)) == (b"sound" + kept.key.rpartition("/")[2].encode(), kept.size)
+        """Check that every row references its own bytes in one location."""
+        for blob in self.get_blob_refs().values():
+            assert blob.location_id == at
+            data = b"".join(self.locations[at].read(blob.key))
+            assert (data, len(data)) == (b"sound" + blob.key.rpartition("/")[2].encode(), blob.size)
 
 
 @pytest.fixture
 def mover_setup(database_url: str, tmp_path: Path, s3_url: str) -> Iterator[MoverSetup]:
-    """A yard without files."""
+    """A setup without files."""
     database = open_database(database_url)
     upgrade(database)
     bucket = s3_locations.make_location_config(s3_url)
@@ -91,14 +89,14 @@ def mover_setup(database_url: str, tmp_path: Path, s3_url: str) -> Iterator[Move
     database.close()
 
 
-def test_what_is_moved_is_served_from_there_and_leaves_later(mover_setup: MoverSetup) -> None:
+def test_a_moved_recording_is_in_the_target_and_its_original_is_deleted_later(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(40)
-    done = mover_setup.create_mover().move("0", "1", mover_setup.now)
-    assert (done.files, done.size, done.skipped, done.missing, done.damaged) == (40, 40 * 7 - 10, 0, [], [])
+    result = mover_setup.create_mover().move("0", "1", mover_setup.now)
+    assert (result.files, result.size, result.skipped, result.missing, result.damaged) == (40, 40 * 7 - 10, 0, [], [])
     mover_setup.assert_intact(at="1")
     mover_setup.now += GRACE - SECOND
     assert mover_setup.create_mover().delete_orphans() == 0
-    assert mover_setup.list_disk_keys() == set(mover_setup.get_blob_refs())  # for downloads under way
+    assert mover_setup.list_disk_keys() == set(mover_setup.get_blob_refs())  # for downloads in progress
     mover_setup.now += SECOND
     assert mover_setup.create_mover().delete_orphans() == 40
     assert mover_setup.list_disk_keys() == set()
@@ -106,52 +104,52 @@ def test_what_is_moved_is_served_from_there_and_leaves_later(mover_setup: MoverS
     assert mover_setup.create_mover().delete_orphans() == 0
 
 
-def test_what_leaves_a_bucket_stays_as_long_as_urls_to_it_are_good(mover_setup: MoverSetup) -> None:
+def test_an_original_in_a_bucket_stays_until_its_urls_expire(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(1)
     [key] = mover_setup.get_blob_refs()
     mover_setup.create_mover().move("0", "1", mover_setup.now)
     mover_setup.now += GRACE
     mover_setup.create_mover().delete_orphans()
-    url, urls = mover_setup.s3.presign(key, 600), timedelta(hours=8)
-    assert replace(mover_setup.create_mover(), url_grace=urls).move("1", "0", mover_setup.now).files == 1
-    mover_setup.now += urls - SECOND
+    url, url_grace = mover_setup.s3.presign(key, 600), timedelta(hours=8)
+    assert replace(mover_setup.create_mover(), url_grace=url_grace).move("1", "0", mover_setup.now).files == 1
+    mover_setup.now += url_grace - SECOND
     assert mover_setup.create_mover().delete_orphans() == 0
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        assert answer.read() == b"sound0"
+    with urllib.request.urlopen(url, timeout=10) as response:
+        assert response.read() == b"sound0"
     mover_setup.now += SECOND
     assert mover_setup.create_mover().delete_orphans() == 1
     mover_setup.assert_intact(at="0")
 
 
-def test_only_what_is_older_is_moved(mover_setup: MoverSetup) -> None:
+def test_only_recordings_stored_before_the_given_time_are_moved(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(2)
     mover_setup.add_recordings(3, at=NOW + MINUTE, begin=2)
     assert mover_setup.create_mover().move("0", "1", NOW + MINUTE).files == 2
-    assert sorted(kept.location_id for kept in mover_setup.get_blob_refs().values()) == ["0", "0", "0", "1", "1"]
+    assert sorted(blob.location_id for blob in mover_setup.get_blob_refs().values()) == ["0", "0", "0", "1", "1"]
 
 
-def test_voice_files_are_moved_and_known_where_they_were_first(mover_setup: MoverSetup) -> None:
+def test_a_moved_voice_file_still_matches_its_first_location(mover_setup: MoverSetup) -> None:
     file = sample_rows.make_voice_file()
-    kept = mover_setup.disk.write(file.blob.key, [b"hello"])
+    blob = mover_setup.disk.write(file.blob.key, [b"hello"])
     with mover_setup.database.write_transaction() as connection:
-        voice_files.add(connection, mover_setup.app, replace(file, blob=kept))
+        voice_files.add(connection, mover_setup.app, replace(file, blob=blob))
     assert mover_setup.create_mover().move("0", "1", mover_setup.now).files == 1
     with mover_setup.database.read_transaction() as connection:
-        found = voice_files.find_by_name(connection, mover_setup.app, file.file_name)
-    assert found is not None
-    assert found.blob == replace(kept, location_id="1")
-    assert [found.matches_location(place) for place in (None, 0, 1, 2)] == [True, True, True, False]
+        moved = voice_files.find_by_name(connection, mover_setup.app, file.file_name)
+    assert moved is not None
+    assert moved.blob == replace(blob, location_id="1")
+    assert [moved.matches_location(location) for location in (None, 0, 1, 2)] == [True, True, True, False]
 
 
-def test_what_is_damaged_or_gone_is_told_and_stays(mover_setup: MoverSetup) -> None:
+def test_damaged_and_missing_blobs_are_reported_and_not_moved(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(3)
-    gone, damaged, good = sorted(mover_setup.get_blob_refs())
-    mover_setup.disk.delete(gone)
+    missing, damaged, good = sorted(mover_setup.get_blob_refs())
+    mover_setup.disk.delete(missing)
     mover_setup.disk.write(damaged, [b"other"])
-    done = mover_setup.create_mover().move("0", "1", mover_setup.now)
-    assert (done.files, done.missing, done.damaged) == (1, [gone], [damaged])
-    assert {key: kept.location_id for key, kept in mover_setup.get_blob_refs().items()} == {
-        gone: "0",
+    result = mover_setup.create_mover().move("0", "1", mover_setup.now)
+    assert (result.files, result.missing, result.damaged) == (1, [missing], [damaged])
+    assert {key: blob.location_id for key, blob in mover_setup.get_blob_refs().items()} == {
+        missing: "0",
         damaged: "0",
         good: "1",
     }
@@ -159,48 +157,48 @@ def test_what_is_damaged_or_gone_is_told_and_stays(mover_setup: MoverSetup) -> N
     assert s3_locations.list_keys(mover_setup.bucket) == {good}
 
 
-def test_what_another_process_has_in_hand_is_left_until_its_lease_ends(mover_setup: MoverSetup) -> None:
+def test_a_copy_leased_by_another_process_is_skipped_until_the_lease_ends(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(2)
-    taken = mover_setup.list_held()[0]
+    owner = mover_setup.list_disk_owners()[0]
     with mover_setup.database.write_transaction() as connection:
-        assert blob_moves.claim_copy(connection, taken, "1", "theirs", mover_setup.now, mover_setup.now + COPY_LEASE)
-    mover_setup.s3.write(taken.blob.key, [b"half of it"])  # and then it died
-    done = mover_setup.create_mover().move("0", "1", mover_setup.now)
-    assert (done.files, done.skipped) == (1, 1)
+        assert blob_moves.claim_copy(connection, owner, "1", "theirs", mover_setup.now, mover_setup.now + COPY_LEASE)
+    mover_setup.s3.write(owner.blob.key, [b"half of it"])  # and then it died
+    result = mover_setup.create_mover().move("0", "1", mover_setup.now)
+    assert (result.files, result.skipped) == (1, 1)
     mover_setup.now += COPY_LEASE
     assert mover_setup.create_mover().move("0", "1", mover_setup.now).files == 1
     mover_setup.assert_intact(at="1")
     with mover_setup.database.write_transaction() as connection:
-        assert not blob_moves.repoint(connection, taken, "1", "theirs", mover_setup.now, mover_setup.now)
+        assert not blob_moves.repoint(connection, owner, "1", "theirs", mover_setup.now, mover_setup.now)
 
 
-def test_the_copy_of_a_process_that_died_is_swept_if_nobody_goes_on(mover_setup: MoverSetup) -> None:
+def test_the_copy_of_a_process_that_died_is_deleted(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(1)
-    [one] = mover_setup.list_held()
+    [owner] = mover_setup.list_disk_owners()
     with mover_setup.database.write_transaction() as connection:
-        assert blob_moves.claim_copy(connection, one, "1", "theirs", mover_setup.now, mover_setup.now + COPY_LEASE)
-    mover_setup.s3.write(one.blob.key, [b"sound0"])
+        assert blob_moves.claim_copy(connection, owner, "1", "theirs", mover_setup.now, mover_setup.now + COPY_LEASE)
+    mover_setup.s3.write(owner.blob.key, [b"sound0"])
     mover_setup.now += COPY_LEASE
     assert mover_setup.create_mover().delete_orphans() == 1
     assert s3_locations.list_keys(mover_setup.bucket) == set()
     mover_setup.assert_intact(at="0")
 
 
-def test_a_file_that_is_deleted_while_it_is_copied_leaves_no_copy(mover_setup: MoverSetup) -> None:
+def test_a_voice_file_that_is_deleted_while_it_is_copied_leaves_no_copy(mover_setup: MoverSetup) -> None:
     file = sample_rows.make_voice_file()
     file = replace(file, blob=mover_setup.disk.write(file.blob.key, [b"hello"]))
     with mover_setup.database.write_transaction() as connection:
         voice_files.add(connection, mover_setup.app, file)
-        [one] = blob_moves.list_owners_before(connection, BlobOwnerTable.VOICE_FILES, "0", mover_setup.now, 10)
-        assert blob_moves.claim_copy(connection, one, "1", "ours", mover_setup.now, mover_setup.now + COPY_LEASE)
-        mover_setup.s3.write(one.blob.key, [b"hello"])
+        [owner] = blob_moves.list_owners_before(connection, BlobOwnerTable.VOICE_FILES, "0", mover_setup.now, 10)
+        assert blob_moves.claim_copy(connection, owner, "1", "ours", mover_setup.now, mover_setup.now + COPY_LEASE)
+        mover_setup.s3.write(owner.blob.key, [b"hello"])
         assert voice_files.mark_deleted(connection, mover_setup.app, file, mover_setup.now)
-        assert not blob_moves.repoint(connection, one, "1", "ours", mover_setup.now, mover_setup.now + GRACE)
+        assert not blob_moves.repoint(connection, owner, "1", "ours", mover_setup.now, mover_setup.now + GRACE)
     assert mover_setup.create_mover().delete_orphans() == 1
     assert s3_locations.list_keys(mover_setup.bucket) == set()
 
 
-def test_a_deletion_that_began_before_the_move_ends_where_the_bytes_are_now(mover_setup: MoverSetup) -> None:
+def test_a_voice_file_deletion_that_began_before_a_move_ends_in_the_new_location(mover_setup: MoverSetup) -> None:
     file = sample_rows.make_voice_file()
     file = replace(file, blob=mover_setup.disk.write(file.blob.key, [b"hello"]))
     with mover_setup.database.write_transaction() as connection:
@@ -208,19 +206,19 @@ def test_a_deletion_that_began_before_the_move_ends_where_the_bytes_are_now(move
     mover_setup.create_mover().move("0", "1", mover_setup.now)
     with mover_setup.database.write_transaction() as connection:
         voice_files.mark_deleted(connection, mover_setup.app, file, mover_setup.now)
-        voice_files.delete_row(connection, mover_setup.app, file)  # what it looked up was on the disk
-        [(_, found)] = maintenance.list_deleted_voice_files(connection, 10)
-    assert found.blob.location_id == "1"
+        voice_files.delete_row(connection, mover_setup.app, file)  # with the blob that was on the disk
+        [(_, pending)] = maintenance.list_deleted_voice_files(connection, 10)
+    assert pending.blob.location_id == "1"
 
 
-def test_what_comes_back_waits_until_its_original_is_gone(mover_setup: MoverSetup) -> None:
+def test_a_blob_is_not_moved_back_before_its_original_is_deleted(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(2)
     mover_setup.create_mover().move("0", "1", mover_setup.now)
     assert mover_setup.create_mover().move("1", "0", mover_setup.now).skipped == 2
     mover_setup.now += GRACE
     assert mover_setup.create_mover().move("1", "0", mover_setup.now).files == 2
     mover_setup.assert_intact(at="0")
-    assert mover_setup.create_mover().delete_orphans() == 0  # the strays were taken over
+    assert mover_setup.create_mover().delete_orphans() == 0  # the new move leases the orphans
     mover_setup.now += GRACE
     assert mover_setup.create_mover().delete_orphans() == 2
     assert (mover_setup.list_disk_keys(), s3_locations.list_keys(mover_setup.bucket)) == (
@@ -229,27 +227,28 @@ def test_what_comes_back_waits_until_its_original_is_gone(mover_setup: MoverSetu
     )
 
 
-def test_several_movers_at_once_move_each_file_once(mover_setup: MoverSetup) -> None:
+def test_several_movers_at_once_move_each_blob_once(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(60)
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: mover_setup.create_mover().move("0", "1", mover_setup.now), range(3)))
-    assert sum(one.files for one in done) == 60
+        results = list(pool.map(lambda _: mover_setup.create_mover().move("0", "1", mover_setup.now), range(3)))
+    assert sum(result.files for result in results) == 60
     mover_setup.assert_intact(at="1")
 
 
-def test_a_location_that_is_away_ends_the_move_and_loses_nothing(mover_setup: MoverSetup) -> None:
+def test_an_unreachable_location_ends_the_move_and_loses_nothing(mover_setup: MoverSetup) -> None:
     mover_setup.add_recordings(3)
-    away = replace(mover_setup.bucket, id="2", endpoint="http://127.0.0.1:1")
+    unreachable = replace(mover_setup.bucket, id="2", endpoint="http://127.0.0.1:1")
     with mover_setup.database.write_transaction() as connection:
-        locations.add(connection, away)
-    there: dict[str, Location] = {"0": mover_setup.disk, "2": S3Location(away, s3_locations.make_s3_config(1, 0))}
-    mover_setup.locations = Locations(mover_setup.database, "a", lambda place: there[place.id])
+        locations.add(connection, unreachable)
+    s3 = S3Location(unreachable, s3_locations.make_s3_config(1, 0))
+    opened: dict[str, Location] = {"0": mover_setup.disk, "2": s3}
+    mover_setup.locations = Locations(mover_setup.database, "a", lambda config: opened[config.id])
     with pytest.raises(LocationUnreachable):
         mover_setup.create_mover().move("0", "2", mover_setup.now)
     mover_setup.assert_intact(at="0")
-    assert mover_setup.create_mover().delete_orphans() == 0  # the copies cannot be looked for
+    assert mover_setup.create_mover().delete_orphans() == 0  # the copies cannot be deleted
     mover_setup.locations = Locations(
-        mover_setup.database, "a", lambda place: mover_setup.s3 if place.id != "0" else mover_setup.disk
+        mover_setup.database, "a", lambda config: mover_setup.s3 if config.id != "0" else mover_setup.disk
     )
     mover_setup.now += ORPHAN_LEASE
     assert mover_setup.create_mover().delete_orphans() == 3

@@ -136,7 +136,9 @@ async def download_zip(visit: ConsoleRequest) -> Response:
 async def _get_own(visit: ConsoleRequest) -> tuple[AccountScope, store.BulkDownloadView]:
     """The visitor's selection that the address names, in an account where the right still holds."""
     place, number = await visit.get_scope(Permission.DOWNLOAD), visit.query_params.get("id", "")
-    shown = await visit.context.query(partial(store.find, app=place.app, user=visit.current_user.id, number=number))
+    shown = await visit.context.query(
+        partial(store.find, app=place.app, user=visit.current_user.id, bulk_download_id=number)
+    )
     if shown is None or shown.bulk_download.account_id != place.account.account_id:
         raise NotFound
     return place, shown

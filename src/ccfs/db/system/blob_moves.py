@@ -1,17 +1,20 @@
-"""Rows of moves between locations. Bytes come before the row that names them and go after it, so each copy is noted as a
-stray before it is made, and each original when its row names the copy; so are bytes whose row goes by age. A stray is held
-by a lease; when that ends, it is due: whoever sweeps looks whether the row names it, and lets it go if not. For the whole
-system: a move knows no app."""
+"""Moves of blobs between locations, and orphaned blobs, for the whole system.
+
+Bytes are written before the row that names them and deleted after it. So each copy is queued as an orphan before it is written,
+each original when its row names the copy, and each blob whose row is deleted by age. When the lease of an orphan ends it is due:
+a worker deletes the bytes unless the row names them.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.job_queue import ORPHANS
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant.exports import build_blob_ref
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
@@ -28,7 +31,7 @@ class _OwnerColumns:
     table: sa.Table
     row_key: sa.ColumnElement[Any]
     stored_at: sa.Column[Any]
-    is_active: sa.ColumnElement[bool]  # others are being deleted: their bytes stay where they are
+    is_active: sa.ColumnElement[bool]  # other rows are being deleted; their bytes are not moved
 
 
 _OWNER_COLUMNS: Mapping[BlobOwnerTable, _OwnerColumns] = {
@@ -55,88 +58,94 @@ _OWNER_COLUMNS: Mapping[BlobOwnerTable, _OwnerColumns] = {
 
 def list_owners_before(
     connection: Connection,
-    holder: BlobOwnerTable,
+    owner_table: BlobOwnerTable,
     location_id: str,
     before: datetime,
     limit: int,
     last: BlobOwner | None = None,
 ) -> list[BlobOwner]:
-    """Rows of one table whose bytes came to a location before an instant, the oldest first; those after `last`."""
-    names = _OWNER_COLUMNS[holder]
-    there = (names.table.c.location_id == location_id) & (names.stored_at < before) & names.is_active
+    """Return rows of one table whose bytes were stored in a location before an instant, oldest first, after `last`."""
+    owners = _OWNER_COLUMNS[owner_table]
+    condition = _is_stored_before(owners, location_id, before)
     if last is not None:
-        there &= (names.stored_at > last.stored_at) | (
-            (names.stored_at == last.stored_at) & (names.row_key > last.owner_row)
-        )
-    statement = sa.select(names.table, names.row_key.label("owner_row"), names.stored_at.label("at")).where(there)
-    rows = connection.execute(statement.order_by(names.stored_at, names.row_key).limit(limit))
+        is_later_key = (owners.stored_at == last.stored_at) & (owners.row_key > last.owner_row)
+        condition &= (owners.stored_at > last.stored_at) | is_later_key
+    statement = sa.select(owners.table, owners.row_key.label("owner_row"), owners.stored_at.label("stored_at"))
+    rows = connection.execute(statement.where(condition).order_by(owners.stored_at, owners.row_key).limit(limit))
     return [
-        BlobOwner(owner_table=holder, owner_row=row.owner_row, stored_at=row.at, blob=build_blob_ref(row))
+        BlobOwner(owner_table=owner_table, owner_row=row.owner_row, stored_at=row.stored_at, blob=build_blob_ref(row))
         for row in rows
     ]
 
 
 def count_owners_before(connection: Connection, location_id: str, before: datetime) -> int:
-    """How many rows `older` would find in all tables."""
-    found = 0
-    for names in _OWNER_COLUMNS.values():
-        there = (names.table.c.location_id == location_id) & (names.stored_at < before) & names.is_active
-        found += connection.execute(sa.select(sa.func.count()).where(there)).scalar_one()
-    return found
+    """Return the number of rows that `list_owners_before` finds in all tables."""
+    counts = (
+        sa.select(sa.func.count()).where(_is_stored_before(owners, location_id, before))
+        for owners in _OWNER_COLUMNS.values()
+    )
+    return sum(connection.execute(count).scalar_one() for count in counts)
 
 
 def claim_copy(
-    connection: Connection, held: BlobOwner, location_id: str, lease: str, now: datetime, until: datetime
+    connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime, until: datetime
 ) -> bool:
-    """Note the copy that is to be made in a location; False while somebody else has it in hand."""
-    key = held.blob.key
-    values = {"owner_table": held.owner_table, "owner_row": str(held.owner_row), "lease": lease, "due_at": until}
-    fresh = insert_or_ignore(connection, _ORPHANS).values(location_id=location_id, key=key, **values)
-    if connection.execute(fresh.returning(_ORPHANS.c.key)).first():
+    """Queue the copy that will be written to a location, under a lease; False while another process leases it."""
+    key = owner.blob.key
+    values = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "lease": lease, "due_at": until}
+    copy = insert_or_ignore(connection, _ORPHANS).values(location_id=location_id, key=key, **values)
+    if connection.execute(copy.returning(_ORPHANS.c.key)).first():
         return True
-    due = sa.update(_ORPHANS).where(_matches_key(location_id, key), _ORPHANS.c.due_at <= now)
+    due = sa.update(_ORPHANS).where(ORPHANS.matches(location_id, key), _ORPHANS.c.due_at <= now)
     return connection.execute(due.values(**values)).rowcount == 1
 
 
 def repoint(
-    connection: Connection, held: BlobOwner, location_id: str, lease: str, now: datetime, leaves_at: datetime
+    connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime, delete_at: datetime
 ) -> bool:
-    """Let the row name the copy, if it still names the original and the lease is ours; the other of the two is a stray."""
-    mine = _matches_key(location_id, held.blob.key) & (_ORPHANS.c.lease == lease)
-    if connection.execute(sa.update(_ORPHANS).where(mine).values(due_at=now, lease="")).rowcount != 1:
+    """Point the row at the copy, if it still names the original and the lease is ours; queue the unreferenced one."""
+    if not _release_copy(connection, owner, location_id, lease, now):
         return False
-    names = _OWNER_COLUMNS[held.owner_table]
-    same = _matches_row(held.owner_table, str(held.owner_row)) & (names.table.c.location_id == held.blob.location_id)
-    same &= (names.table.c.key == held.blob.key) & (names.table.c.sha256 == held.blob.sha256) & names.is_active
-    if connection.execute(sa.update(names.table).where(same).values(location_id=location_id)).rowcount != 1:
+    original = owner.blob
+    owners = _OWNER_COLUMNS[owner.owner_table]
+    is_original = (owners.table.c.location_id == original.location_id) & (owners.table.c.key == original.key)
+    is_original &= (owners.table.c.sha256 == original.sha256) & owners.is_active
+    row = sa.update(owners.table).where(_matches_row(owner.owner_table, str(owner.owner_row)), is_original)
+    if connection.execute(row.values(location_id=location_id)).rowcount != 1:
         return False
-    connection.execute(sa.delete(_ORPHANS).where(_matches_key(location_id, held.blob.key)))
-    values = {"owner_table": held.owner_table, "owner_row": str(held.owner_row), "lease": "", "due_at": leaves_at}
-    connection.execute(
-        insert_or_ignore(connection, _ORPHANS).values(location_id=held.blob.location_id, key=held.blob.key, **values)
+    connection.execute(sa.delete(_ORPHANS).where(ORPHANS.matches(location_id, original.key)))
+    orphan = OrphanedBlob(
+        location_id=original.location_id,
+        key=original.key,
+        owner_table=owner.owner_table,
+        owner_row=str(owner.owner_row),
     )
+    enqueue_orphan(connection, orphan, delete_at)
     return True
 
 
-def abandon_copy(connection: Connection, held: BlobOwner, location_id: str, lease: str, now: datetime) -> None:
-    """The copy was not made, or is not good: it is due."""
-    mine = _matches_key(location_id, held.blob.key) & (_ORPHANS.c.lease == lease)
-    connection.execute(sa.update(_ORPHANS).where(mine).values(due_at=now, lease=""))
+def abandon_copy(connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime) -> None:
+    """Make a copy due for deletion that was not written, or differs."""
+    _release_copy(connection, owner, location_id, lease, now)
 
 
-def enqueue_orphan(connection: Connection, stray: OrphanedBlob, due_at: datetime) -> None:
-    """Bytes that may be there, and that nobody needs."""
-    values = {"owner_table": stray.owner_table, "owner_row": stray.owner_row, "lease": "", "due_at": due_at}
-    place = {"location_id": stray.location_id, "key": stray.key}
-    connection.execute(insert_or_ignore(connection, _ORPHANS).values(**place, **values))
+def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetime) -> None:
+    """Queue bytes for deletion, whether or not they exist."""
+    values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "lease": "", "due_at": due_at}
+    blob = {"location_id": orphan.location_id, "key": orphan.key}
+    connection.execute(insert_or_ignore(connection, _ORPHANS).values(**blob, **values))
 
 
-def list_due_orphans(
-    connection: Connection, now: datetime, limit: int, far: Collection[str] = ()
+def claim_orphans(
+    connection: Connection,
+    now: datetime,
+    lease: str,
+    duration: timedelta,
+    limit: int,
+    excluded_locations: Collection[str] = (),
 ) -> list[OrphanedBlob]:
-    """Strays whose time has come, the longest waiting first; none in the locations `far`, which other nodes look after."""
-    mine = (_ORPHANS.c.due_at <= now) & _ORPHANS.c.location_id.not_in(far)
-    found = sa.select(_ORPHANS).where(mine).order_by(_ORPHANS.c.due_at).limit(limit)
+    """Lease due orphans, the longest due first, except in locations that other nodes look after."""
+    rows = ORPHANS.claim(connection, now, lease, duration, limit, excluded=list(excluded_locations))
     return [
         OrphanedBlob(
             location_id=row.location_id,
@@ -144,48 +153,41 @@ def list_due_orphans(
             owner_table=BlobOwnerTable(row.owner_table),
             owner_row=row.owner_row,
         )
-        for row in connection.execute(found)
+        for row in rows
     ]
 
 
-def lease_orphan(connection: Connection, stray: OrphanedBlob, lease: str, now: datetime, until: datetime) -> bool:
-    """Hold a stray that is due, to look after it; False if somebody was faster."""
-    mine = sa.update(_ORPHANS).where(_matches_key(stray.location_id, stray.key), _ORPHANS.c.due_at <= now)
-    return connection.execute(mine.values(lease=lease, due_at=until)).rowcount == 1
+def is_referenced(connection: Connection, orphan: OrphanedBlob) -> bool:
+    """Return whether the row names these bytes, active or not: rows being deleted delete their own bytes."""
+    owners = _OWNER_COLUMNS[orphan.owner_table]
+    names_blob = (owners.table.c.location_id == orphan.location_id) & (owners.table.c.key == orphan.key)
+    if orphan.owner_table is BlobOwnerTable.EXPORTS:
+        names_blob &= owners.is_active  # the rows of expired exports stay
+    statement = sa.select(owners.row_key).where(_matches_row(orphan.owner_table, orphan.owner_row), names_blob)
+    return connection.execute(statement).first() is not None
 
 
-def is_referenced(connection: Connection, stray: OrphanedBlob) -> bool:
-    """Whether the stray's row names these very bytes, living or not: a row that is being deleted lets them go itself."""
-    names = _OWNER_COLUMNS[stray.owner_table]
-    there = (names.table.c.location_id == stray.location_id) & (names.table.c.key == stray.key)
-    if stray.owner_table is BlobOwnerTable.EXPORTS:
-        there &= names.is_active  # the row of an expired one stays
-    return (
-        connection.execute(
-            sa.select(names.row_key).where(_matches_row(stray.owner_table, stray.owner_row), there)
-        ).first()
-        is not None
-    )
+def delete_orphan(connection: Connection, orphan: OrphanedBlob, lease: str) -> None:
+    """Remove an orphan from the queue whose bytes are deleted or referenced."""
+    leased = ORPHANS.matches(orphan.location_id, orphan.key) & ORPHANS.is_leased(lease)
+    connection.execute(sa.delete(_ORPHANS).where(leased))
 
 
-def delete_orphan(connection: Connection, stray: OrphanedBlob, lease: str) -> None:
-    """It is gone, or no stray at all."""
-    connection.execute(sa.delete(_ORPHANS).where(_matches_key(stray.location_id, stray.key), _ORPHANS.c.lease == lease))
+def _release_copy(connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime) -> bool:
+    leased = ORPHANS.matches(location_id, owner.blob.key) & ORPHANS.is_leased(lease)
+    return connection.execute(sa.update(_ORPHANS).where(leased).values(due_at=now, lease="")).rowcount == 1
 
 
-def _matches_row(holder: BlobOwnerTable, row: str) -> sa.ColumnElement[bool]:
-    """The row of that key, found by the table's own index."""
-    names = _OWNER_COLUMNS[holder]
-    if holder is BlobOwnerTable.RECORDINGS:
+def _is_stored_before(owners: _OwnerColumns, location_id: str, before: datetime) -> sa.ColumnElement[bool]:
+    return (owners.table.c.location_id == location_id) & (owners.stored_at < before) & owners.is_active
+
+
+def _matches_row(owner_table: BlobOwnerTable, row: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row has this key, by the table's own index."""
+    owners = _OWNER_COLUMNS[owner_table]
+    if owner_table is BlobOwnerTable.RECORDINGS:
         app, _, name = row.partition(" ")
-        columns = names.table.c
-        return (
-            (columns.app == int(app))
-            & (columns.file_name == name)
-            & (columns.month == partition_month.parse_month_key(name))
-        )
-    return names.row_key == (int(row) if holder is BlobOwnerTable.VOICE_FILES else row)
-
-
-def _matches_key(location_id: str, key: str) -> sa.ColumnElement[bool]:
-    return (_ORPHANS.c.location_id == location_id) & (_ORPHANS.c.key == key)
+        columns = owners.table.c
+        month = partition_month.parse_month_key(name)
+        return (columns.app == int(app)) & (columns.file_name == name) & (columns.month == month)
+    return owners.row_key == (int(row) if owner_table is BlobOwnerTable.VOICE_FILES else row)

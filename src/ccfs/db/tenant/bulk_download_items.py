@@ -1,4 +1,4 @@
-"""Rows of the lists of selections: one recording each. They are added, then read through once, and change no more."""
+"""Items of bulk downloads: one recording each. A worker adds them and checks each once; then they change no more."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -19,96 +19,88 @@ from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.bulk_download_items
 _FIELDS = tuple(field.name for field in fields(BulkItem))
-_CHECK_COLUMNS = (
-    "size",
-    "sha256",
-    "crc32",
-    "member_name",
-    "zip_offset",
-    "missing_reason",
-)  # what reading it through finds
-_PAGE_ROWS = 500  # rows
+_CHECK_COLUMNS = ("size", "sha256", "crc32", "member_name", "zip_offset", "missing_reason")  # results of a check
+_PAGE_SIZE = 500  # rows
 
 
-def add(connection: Connection, app: App, selection: str, taken: Sequence[BulkItem]) -> None:
-    """Put recordings at the end of a list."""
-    if taken:
-        rows = [_get_column_values(one) | {"app": app.id, "bulk_download": selection} for one in taken]
+def add(connection: Connection, app: App, bulk_download_id: str, items: Sequence[BulkItem]) -> None:
+    """Append items."""
+    if items:
+        rows = [_get_column_values(item) | {"app": app.id, "bulk_download": bulk_download_id} for item in items]
         connection.execute(sa.insert(_TABLE), rows)
 
 
-def save_check_results(connection: Connection, app: App, selection: str, taken: Sequence[BulkItem]) -> None:
-    """Keep what reading recordings of the list through has found."""
-    if taken:
-        row = (
-            (_TABLE.c.bulk_download == selection) & (_TABLE.c.number == sa.bindparam("row")) & (_TABLE.c.app == app.id)
-        )
-        values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CHECK_COLUMNS}
-        told = [
-            {f"new_{name}": value for name, value in _get_column_values(one).items() if name in _CHECK_COLUMNS}
-            for one in taken
-        ]
-        rows = [{"row": one.number, **new} for one, new in zip(taken, told, strict=True)]
-        connection.execute(sa.update(_TABLE).where(row).values(**values), rows)
+def save_check_results(connection: Connection, app: App, bulk_download_id: str, items: Sequence[BulkItem]) -> None:
+    """Store the results of checked items."""
+    if not items:
+        return
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _CHECK_COLUMNS}
+    statement = sa.update(_TABLE).where(_is_own(app, bulk_download_id), _TABLE.c.number == sa.bindparam("item_number"))
+    rows = [
+        {"item_number": item.number}
+        | {f"new_{name}": value for name, value in _get_column_values(item).items() if name in _CHECK_COLUMNS}
+        for item in items
+    ]
+    connection.execute(statement.values(**values), rows)
 
 
-def list_page(connection: Connection, app: App, selection: str, after: int, limit: int = _PAGE_ROWS) -> list[BulkItem]:
-    """Recordings of a list behind a number, in order."""
-    theirs = (_TABLE.c.app == app.id) & (_TABLE.c.bulk_download == selection) & (_TABLE.c.number > after)
-    asked = sa.select(*(_TABLE.c[name] for name in _FIELDS)).where(theirs)
-    return [_build_item(row) for row in connection.execute(asked.order_by(_TABLE.c.number).limit(limit))]
+def list_page(
+    connection: Connection, app: App, bulk_download_id: str, after: int, limit: int = _PAGE_SIZE
+) -> list[BulkItem]:
+    """Return items after a number, in order."""
+    statement = sa.select(*(_TABLE.c[name] for name in _FIELDS))
+    statement = statement.where(_is_own(app, bulk_download_id), _TABLE.c.number > after)
+    return [_build_item(row) for row in connection.execute(statement.order_by(_TABLE.c.number).limit(limit))]
 
 
-def find_item_number_at_offset(connection: Connection, app: App, selection: str, offset: int) -> int:
-    """The number of the recording in whose part of the zip a byte lies, its header being a part of it; 0: none."""
-    theirs = (_TABLE.c.app == app.id) & (_TABLE.c.bulk_download == selection) & (_TABLE.c.zip_offset <= offset)
-    asked = (
-        sa.select(_TABLE.c.number)
-        .where(theirs, _TABLE.c.missing_reason == "")
-        .order_by(_TABLE.c.zip_offset.desc())
-        .limit(1)
-    )
-    return int(connection.execute(asked).scalar() or 0)
+def find_item_number_at_offset(connection: Connection, app: App, bulk_download_id: str, offset: int) -> int:
+    """Return the number of the item whose header or bytes contain this byte of the zip; 0 if none does."""
+    begun = _is_own(app, bulk_download_id) & (_TABLE.c.zip_offset <= offset) & (_TABLE.c.missing_reason == "")
+    statement = sa.select(_TABLE.c.number).where(begun).order_by(_TABLE.c.zip_offset.desc()).limit(1)
+    return int(connection.execute(statement).scalar() or 0)
 
 
-def iter_items(database: Database, app: App, selection: str, after: int = 0) -> Iterator[BulkItem]:
-    """All recordings of a list behind a number, in order; no connection is held meanwhile."""
+def iter_items(database: Database, app: App, bulk_download_id: str, after: int = 0) -> Iterator[BulkItem]:
+    """Iterate over all items after a number, in order. No connection is open between pages."""
     while True:
         with database.read_transaction() as connection:
-            some = list_page(connection, app, selection, after)
-        yield from some
-        if len(some) < _PAGE_ROWS:
+            page = list_page(connection, app, bulk_download_id, after)
+        yield from page
+        if len(page) < _PAGE_SIZE:
             return
-        after = some[-1].number
+        after = page[-1].number
 
 
 def build_zip_contents(
-    database: Database, app: App, selection: BulkDownload, progress: BulkProgress
+    database: Database, app: App, bulk_download: BulkDownload, progress: BulkProgress
 ) -> BulkZipContents:
-    """What the zip of a list that was read through is made of."""
+    """Return the contents of the zip of a bulk download whose items are checked."""
     return BulkZipContents(
-        iter_items=lambda: iter_items(database, app, selection.id),
-        zone=selection.zoneinfo,
-        created_at=selection.requested_at,
+        iter_items=lambda: iter_items(database, app, bulk_download.id),
+        zone=bulk_download.zoneinfo,
+        created_at=bulk_download.requested_at,
         files_end=progress.files_end,
     )
 
 
-def find_blob(database: Database, app: App, one: BulkItem) -> BlobRef:
-    """Where the recording's bytes are at this moment; raises Gone if there is no such recording any more."""
+def find_blob(database: Database, app: App, item: BulkItem) -> BlobRef:
+    """Return where the recording's bytes are now; raises BlobNotFound if the recording was deleted."""
     with database.read_transaction() as connection:
-        found = recordings.find_file_by_name(connection, app, one.file_name)
-    if found is None:
-        raise BlobNotFound(one.file_name)
-    return found[1]
+        recording = recordings.find_file_by_name(connection, app, item.file_name)
+    if recording is None:
+        raise BlobNotFound(item.file_name)
+    return recording[1]
 
 
-def _get_column_values(one: BulkItem) -> dict[str, Any]:
-    return get_column_values(one) | {"missing_reason": one.missing_reason or ""}
+def _is_own(app: App, bulk_download_id: str) -> sa.ColumnElement[bool]:
+    return (_TABLE.c.app == app.id) & (_TABLE.c.bulk_download == bulk_download_id)
+
+
+def _get_column_values(item: BulkItem) -> dict[str, Any]:
+    return get_column_values(item) | {"missing_reason": item.missing_reason or ""}
 
 
 def _build_item(row: sa.Row[Any]) -> BulkItem:
     values = dict(zip(_FIELDS, row, strict=True))
-    return BulkItem(
-        **values | {"missing_reason": MissingReason(values["missing_reason"]) if values["missing_reason"] else None}
-    )
+    reason = MissingReason(values["missing_reason"]) if values["missing_reason"] else None
+    return BulkItem(**values | {"missing_reason": reason})

@@ -1,6 +1,6 @@
-"""A selection: recordings that somebody takes along as one zip. What it is of, what is in it, and how far it is. Pure.
+"""Bulk downloads: recordings that a user of the console downloads as one zip.
 
-Its list is made once and never changes afterwards, for the bytes of its zip must not change between two ranges of it.
+The items are listed once and never change afterwards, because the bytes of the zip must not change between two ranges.
 """
 
 import re
@@ -13,31 +13,31 @@ from zoneinfo import ZoneInfo
 from ccfs.model.calls.search import CallSearch
 from ccfs.model.formats.stored_zip import ZipMember
 
-MEMBER_FOLDER: Final = "recordings/"  # of the zip, in which the audio lies
-_UNSAFE_CHARACTERS = re.compile(r"[^\w.+]+")  # what no name of ours has: separators, blanks, controls, quotes
+MEMBER_FOLDER: Final = "recordings/"  # of the zip, for the audio
+_UNSAFE_CHARACTERS = re.compile(r"[^\w.+]+")  # not used in member names: separators, blanks, controls, quotes
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 MAX_NAME_PART_LENGTH: Final = 40  # characters of a number or name within a file name
 
 
 class BulkDownloadState(StrEnum):
-    """Where a selection stands; an expired one is no more."""
+    """The state of a bulk download. Expired ones are deleted."""
 
-    DUE = "due"  # its recordings are being listed and read through
-    READY = "ready"  # its zip can be fetched
-    FAILED = "failed"  # put aside after too many tries
+    DUE = "due"  # its recordings are being listed and checked
+    READY = "ready"  # its zip can be downloaded
+    FAILED = "failed"  # given up after too many attempts
 
 
 class MissingReason(StrEnum):
     """Why a recording is not in the zip."""
 
-    GONE = "gone"  # there is no such file, or no such row any more
+    GONE = "gone"  # the file or the row no longer exists
     DIFFERS = "differs"  # its size or hash is not what its row says
-    UNREACHABLE = "away"  # where it is kept cannot be reached
+    UNREACHABLE = "away"  # its location cannot be reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkRequest:
-    """What somebody ticked, or else all that a search finds."""
+    """Selected calls, or else all results of a search."""
 
     calls: tuple[str, ...] = ()
     search: CallSearch | None = None
@@ -45,45 +45,45 @@ class BulkRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDownload:
-    """What was asked for."""
+    """One requested bulk download."""
 
     id: str  # 32 hex digits
-    user_id: int  # users.id: nobody else may have it
+    user_id: int  # users.id: only this user may download it
     account_id: str
-    zone: str  # the account's, in which names and lists tell time
+    zone: str  # of the account, for times in names and lists
     request: BulkRequest
     requested_at: datetime
 
     @property
     def zoneinfo(self) -> ZoneInfo:
-        """The zone."""
+        """The time zone."""
         return ZoneInfo(self.zone)
 
     @property
     def file_name(self) -> str:
-        """What the zip is saved as."""
+        """The name of the zip."""
         return f"recordings-{self.requested_at.astimezone(self.zoneinfo):%Y%m%d-%H%M%S}-{self.id[:6]}.zip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkProgress:
-    """How far the list is, and what the zip's bytes will be; every number grows."""
+    """Progress of a bulk download. Every number only grows."""
 
     listed: int = 0  # recordings
-    bytes: int = 0  # of all that are listed
-    is_complete: bool = False  # whether the list is complete
-    is_truncated: bool = False  # whether more would have fitted than may be taken at once
-    checked: int = 0  # recordings that were read through
-    missing: int = 0  # of them, those that are not in the zip
-    files_end: int = 0  # where the zip's next file begins
+    bytes: int = 0  # of all listed recordings
+    is_complete: bool = False  # whether all recordings are listed
+    is_truncated: bool = False  # whether the limits of the settings cut the list
+    checked: int = 0  # recordings
+    missing: int = 0  # of the checked ones, those that are not in the zip
+    files_end: int = 0  # offset of the zip's next file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkItem:
-    """One recording of the list, as it was when it was listed and read."""
+    """One recording, as it was when it was listed and checked."""
 
     number: int  # from 1
-    file_name: str  # index name: by it the bytes are found, wherever they were moved meanwhile
+    file_name: str  # index name, by which the bytes are found wherever they were moved
     call_id: str
     begin: datetime
     end: datetime
@@ -91,36 +91,32 @@ class BulkItem:
     callee_no: str
     agent_id: str
     queue: str
-    size: int = 0  # bytes; this and what follows is known once it was read
+    size: int = 0  # bytes; this and the following are known after the check
     sha256: str = ""
     crc32: int = 0
-    member_name: str = ""  # in the zip; empty: not in it
-    zip_offset: int = 0  # where in the zip its local header begins
+    member_name: str = ""  # in the zip; empty if missing
+    zip_offset: int = 0  # of its local header
     missing_reason: MissingReason | None = None
 
     def to_zip_member(self, zone: ZoneInfo) -> ZipMember:
-        """The recording as a member of the zip."""
+        """Return the recording as a member of the zip."""
         modified = self.begin.astimezone(zone)
         return ZipMember(name=self.member_name, size=self.size, crc32=self.crc32, modified=modified)
 
 
-def build_member_name(one: BulkItem, zone: ZoneInfo, first_bytes: bytes) -> str:
-    """A name that tells when, who and with whom, sorts by time, and leads nowhere; the number makes it unlike all others.
+def build_member_name(item: BulkItem, zone: ZoneInfo, first_bytes: bytes) -> str:
+    """Return a unique name of the time, the parties and the item's number, which sorts by time and is safe as a file name.
 
-    A WAV is called one, whatever its switch called it.
+    WAV files get the extension .wav, whatever their switch named them.
     """
-    told = (
-        one.begin.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"),
-        *map(_clean_name_part, _call_parties(one)),
-        f"{one.number:05}",
+    parts = (
+        item.begin.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"),
+        *map(_clean_name_part, (item.caller_no, item.callee_no, item.agent_id)),
+        f"{item.number:05}",
     )
-    own = _EXTENSION.search(one.file_name)
-    ending = ".wav" if first_bytes[:4] == b"RIFF" else own[0].lower() if own else ".bin"
-    return MEMBER_FOLDER + "_".join(part for part in told if part) + ending
-
-
-def _call_parties(one: BulkItem) -> tuple[str, ...]:
-    return (one.caller_no, one.callee_no, one.agent_id)
+    extension = _EXTENSION.search(item.file_name)
+    suffix = ".wav" if first_bytes[:4] == b"RIFF" else extension[0].lower() if extension else ".bin"
+    return MEMBER_FOLDER + "_".join(part for part in parts if part) + suffix
 
 
 def _clean_name_part(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The zip of a selection: its recordings, stored, then what this file makes: index.csv, missing.csv, the directory.
+"""The zip of a bulk download: its recordings, stored, then index.csv, missing.csv and the directory.
 
-Everything follows from the list, which does not change; so the same bytes are made again for each range. Pure: the list is
-read in order and never held whole.
+All bytes follow from the items, which do not change, so that every range of the zip can be built again. The items are read in
+order and never held whole.
 """
 
 import hashlib
@@ -19,17 +19,16 @@ from ccfs.model.formats.safe_csv import BOM, encode_rows
 from ccfs.model.formats.stored_zip import ZipMember, build_directory_entry, build_local_header
 from ccfs.model.formats.zip_directory import build_end_records, encode_entry
 
-FORMAT_VERSION: Final = (
-    1  # to be raised when the same list would give other bytes: then older selections cannot be fetched
-)
+# To be raised when a change gives other bytes for the same items: older bulk downloads cannot be resumed then.
+FORMAT_VERSION: Final = 1
 INDEX_NAME, MISSING_NAME = "index.csv", "missing.csv"
-LINES_PER_CHUNK: Final = 200  # lines made at a time
+LINES_PER_CHUNK: Final = 200
 _CALL_COLUMNS: Final = ("call_id", "begin", "end", "utc_offset", "caller", "callee", "agent", "queue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvDigest:
-    """What the zip must know of a list before its bytes come."""
+    """The size and CRC of a CSV file, which its local header has before its bytes."""
 
     size: int
     crc32: int
@@ -37,120 +36,122 @@ class CsvDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipSummary:
-    """All that is kept of a zip beside its list."""
+    """The size and ETag of a zip, and the digests of its lists. Its items have the rest."""
 
     size: int
-    etag: str  # names its bytes
+    etag: str  # of its bytes
     index: CsvDigest
     missing: CsvDigest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkZipContents:
-    """A list that was read through."""
+    """The contents of a zip whose items are checked."""
 
-    iter_items: Callable[[], Iterable[BulkItem]]  # all of it in order of number, as often as it is asked for
+    iter_items: Callable[[], Iterable[BulkItem]]  # all, in order of number; called several times
     zone: ZoneInfo
     created_at: datetime
-    files_end: int  # where the last recording ends, and the lists begin
+    files_end: int  # offset where the recordings end and index.csv begins
 
 
-def build_item_header(one: BulkItem, zone: ZoneInfo) -> bytes:
-    """What lies before a recording in the zip."""
-    return build_local_header(one.to_zip_member(zone))
+def build_item_header(item: BulkItem, zone: ZoneInfo) -> bytes:
+    """Return the local header of a recording in the zip."""
+    return build_local_header(item.to_zip_member(zone))
 
 
-def summarise_zip(of: BulkZipContents) -> ZipSummary:
-    """The zip's size and tag: the end of it holds every name, hash, size and offset of the whole, and is hashed."""
-    sums = {"index": _compute_digest(_iter_index_csv(of)), "missing": _compute_digest(_iter_missing_csv(of))}
-    digest, size = hashlib.sha256(), of.files_end
-    for piece in _iter_trailer(of, **sums):
-        digest.update(piece)
-        size += len(piece)
-    return ZipSummary(size=size, etag=f"{FORMAT_VERSION}-{digest.hexdigest()[:32]}", **sums)
+def summarise_zip(contents: BulkZipContents) -> ZipSummary:
+    """Return the size and ETag of the zip. The ETag hashes its end, which has every name, hash, size and offset."""
+    digests = {
+        "index": _compute_digest(_iter_index_csv(contents)),
+        "missing": _compute_digest(_iter_missing_csv(contents)),
+    }
+    hasher, size = hashlib.sha256(), contents.files_end
+    for chunk in _iter_trailer(contents, **digests):
+        hasher.update(chunk)
+        size += len(chunk)
+    return ZipSummary(size=size, etag=f"{FORMAT_VERSION}-{hasher.hexdigest()[:32]}", **digests)
 
 
-def iter_trailer(of: BulkZipContents, whole: ZipSummary) -> Iterator[bytes]:
-    """The zip from `files_end` on."""
-    return _iter_trailer(of, whole.index, whole.missing)
+def iter_trailer(contents: BulkZipContents, summary: ZipSummary) -> Iterator[bytes]:
+    """Iterate over the bytes of the zip from `files_end` on."""
+    return _iter_trailer(contents, summary.index, summary.missing)
 
 
-def is_reproducible(whole: ZipSummary) -> bool:
-    """Whether this release would make the very bytes that were promised."""
-    return whole.etag.startswith(f"{FORMAT_VERSION}-")
+def is_reproducible(summary: ZipSummary) -> bool:
+    """Return whether this release builds the very bytes that the ETag promises."""
+    return summary.etag.startswith(f"{FORMAT_VERSION}-")
 
 
-def slice_range(pieces: Iterable[bytes], at: int, start: int, end: int) -> Iterator[bytes]:
-    """What of the pieces, the first of which begins at `at`, lies in [start, end)."""
-    for piece in pieces:
-        if at >= end:
+def slice_range(chunks: Iterable[bytes], offset: int, start: int, end: int) -> Iterator[bytes]:
+    """Iterate over the bytes of [start, end) in chunks, the first of which begins at `offset`."""
+    for chunk in chunks:
+        if offset >= end:
             return
-        if at + len(piece) > start:
-            yield piece[max(start - at, 0) : end - at]
-        at += len(piece)
+        if offset + len(chunk) > start:
+            yield chunk[max(start - offset, 0) : end - offset]
+        offset += len(chunk)
 
 
-def _iter_trailer(of: BulkZipContents, index: CsvDigest, missing: CsvDigest) -> Iterator[bytes]:
-    entries, at = [], of.files_end
-    for name, told, pieces in (
-        (INDEX_NAME, index, _iter_index_csv(of)),
-        (MISSING_NAME, missing, _iter_missing_csv(of)),
+def _iter_trailer(contents: BulkZipContents, index: CsvDigest, missing: CsvDigest) -> Iterator[bytes]:
+    csv_entries, offset = [], contents.files_end
+    for name, digest, chunks in (
+        (INDEX_NAME, index, _iter_index_csv(contents)),
+        (MISSING_NAME, missing, _iter_missing_csv(contents)),
     ):
-        member = ZipMember(name=name, size=told.size, crc32=told.crc32, modified=of.created_at.astimezone(of.zone))
-        before = build_local_header(member)
-        entries.append(encode_entry(build_directory_entry(member, at)))
-        yield before
-        yield from pieces
-        at += len(before) + told.size
+        modified = contents.created_at.astimezone(contents.zone)
+        member = ZipMember(name=name, size=digest.size, crc32=digest.crc32, modified=modified)
+        header = build_local_header(member)
+        csv_entries.append(encode_entry(build_directory_entry(member, offset)))
+        yield header
+        yield from chunks
+        offset += len(header) + digest.size
+    item_entries = (
+        encode_entry(build_directory_entry(item.to_zip_member(contents.zone), item.zip_offset))
+        for item in _iter_present_items(contents)
+    )
     count = size = 0
-    for one in chain(
-        (
-            encode_entry(build_directory_entry(one.to_zip_member(of.zone), one.zip_offset))
-            for one in _iter_present_items(of)
-        ),
-        entries,
-    ):
-        count, size = count + 1, size + len(one)
-        yield one
-    yield build_end_records(count, size, at + size)
+    for entry in chain(item_entries, csv_entries):
+        count, size = count + 1, size + len(entry)
+        yield entry
+    yield build_end_records(count, size, offset + size)
 
 
-def _iter_index_csv(of: BulkZipContents) -> Iterator[bytes]:
-    """index.csv: a line for each recording that is in the zip."""
+def _iter_index_csv(contents: BulkZipContents) -> Iterator[bytes]:
+    """index.csv: one line for each recording in the zip."""
     return _iter_csv(
         (*_CALL_COLUMNS, "file", "sha256"),
-        ((*_call_cells(one, of.zone), one.member_name, one.sha256) for one in _iter_present_items(of)),
+        ((*_call_cells(item, contents.zone), item.member_name, item.sha256) for item in _iter_present_items(contents)),
     )
 
 
-def _iter_missing_csv(of: BulkZipContents) -> Iterator[bytes]:
-    """missing.csv: a line for each recording that is not."""
-    left_out = (one for one in of.iter_items() if one.missing_reason)
+def _iter_missing_csv(contents: BulkZipContents) -> Iterator[bytes]:
+    """missing.csv: one line for each recording that is not in the zip."""
+    missing_items = (item for item in contents.iter_items() if item.missing_reason)
     return _iter_csv(
         (*_CALL_COLUMNS, "recording", "why"),
-        ((*_call_cells(one, of.zone), one.file_name, str(one.missing_reason)) for one in left_out),
+        ((*_call_cells(item, contents.zone), item.file_name, str(item.missing_reason)) for item in missing_items),
     )
 
 
-def _compute_digest(pieces: Iterable[bytes]) -> CsvDigest:
+def _compute_digest(chunks: Iterable[bytes]) -> CsvDigest:
     size = crc = 0
-    for piece in pieces:
-        size, crc = size + len(piece), zlib.crc32(piece, crc)
+    for chunk in chunks:
+        size, crc = size + len(chunk), zlib.crc32(chunk, crc)
     return CsvDigest(size=size, crc32=crc)
 
 
-def _iter_present_items(of: BulkZipContents) -> Iterator[BulkItem]:
-    return (one for one in of.iter_items() if not one.missing_reason)
+def _iter_present_items(contents: BulkZipContents) -> Iterator[BulkItem]:
+    return (item for item in contents.iter_items() if not item.missing_reason)
 
 
-def _iter_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    yield BOM + encode_rows([head])
-    rest = iter(rows)
-    while some := list(islice(rest, LINES_PER_CHUNK)):
-        yield encode_rows(some)
+def _iter_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    yield BOM + encode_rows([header])
+    remaining = iter(rows)
+    while batch := list(islice(remaining, LINES_PER_CHUNK)):
+        yield encode_rows(batch)
 
 
-def _call_cells(one: BulkItem, zone: ZoneInfo) -> tuple[str, ...]:
-    begin, end = one.begin.astimezone(zone), one.end.astimezone(zone)
-    told = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", format_utc_offset(begin))
-    return (one.call_id, *told, one.caller_no, one.callee_no, one.agent_id, one.queue)
+def _call_cells(item: BulkItem, zone: ZoneInfo) -> tuple[str, ...]:
+    begin, end = item.begin.astimezone(zone), item.end.astimezone(zone)
+    times = (f"{begin:%Y-%m-%d %H:%M:%S}", f"{end:%Y-%m-%d %H:%M:%S}", format_utc_offset(begin))
+    return (item.call_id, *times, item.caller_no, item.callee_no, item.agent_id, item.queue)

@@ -1,8 +1,8 @@
-"""Callback URLs and the prefixes that operators bind. Text in, text out: no name is resolved and no socket opened here.
+"""Callback URLs and the prefixes that operators bind.
 
-The reading is stricter than RFC 3986 on purpose. What two programs could read in two ways (a user before the host,
-backslashes, `2130706433` for 127.0.0.1, dot segments in any disguise) is refused, so that what was compared with the
-bound prefix is what is connected to.
+The parser is stricter than RFC 3986 on purpose. It rejects what two programs could read in two ways (a user before the host,
+backslashes, `2130706433` for 127.0.0.1, dot segments in any encoding), so that callbacks go to the very host that was compared
+with the bound prefix.
 """
 
 import re
@@ -25,24 +25,26 @@ _URL = re.compile(
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: an IPv4 address to inet_aton, a name to others
-_IDNA_DEVIATION = re.compile("[\u00df\u03c2\u200c\u200d]")  # IDNA 2003 and 2008 make different names of these
+_NUMERIC_LABEL = re.compile(
+    r"[0-9]+|0x[0-9a-f]*"
+)  # as the last label: an IPv4 address to inet_aton, a name to other parsers
+_IDNA_DEVIATION = re.compile("[\u00df\u03c2\u200c\u200d]")  # IDNA 2003 and 2008 encode these differently
 _MAX_HOST_LENGTH = 253
 _MAX_URL_LENGTH = 4096  # characters of a URL; the manual names no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackUrl:
-    """A URL, or a bound prefix of URLs, taken apart and normalised."""
+    """A URL, or a bound prefix of URLs, parsed and normalised."""
 
     scheme: str  # http or https
     host: str  # lower case and ASCII: a name, or an address in its shortest form and without brackets
-    port: int  # the scheme's own where none was written
-    target: str  # path and query as they were written, with the slash that begins every path
+    port: int  # the scheme's default where none is given
+    target: str  # path and query as given, with the slash that begins every path
 
     @property
     def address(self) -> Address | None:
-        """The host, where it is an address and not a name."""
+        """The host as an address; None for a name."""
         try:
             return ip_address(self.host)
         except ValueError:
@@ -50,12 +52,12 @@ class CallbackUrl:
 
     @property
     def host_port(self) -> str:
-        """host:port, as private hosts are named: `callbacks.internal:8000`, `[fd00::1]:443`."""
+        """host:port, by which private hosts are named: `callbacks.internal:8000`, `[fd00::1]:443`."""
         return f"{self._bracketed_host}:{self.port}"
 
     @property
     def host_header(self) -> str:
-        """What the Host header says: the port only where it is not the scheme's own."""
+        """The Host header: with the port only where it is not the scheme's default."""
         return self._bracketed_host if self.port == DEFAULT_PORTS[self.scheme] else self.host_port
 
     @property
@@ -65,7 +67,7 @@ class CallbackUrl:
 
 @lru_cache(4096)
 def parse_callback_url(text: str) -> CallbackUrl | None:
-    """The URL taken apart; None where it is none that callbacks may go to, whatever is bound."""
+    """Return the parsed URL; None where no callback may go to it, whatever is bound."""
     match = _URL.fullmatch(text) if len(text) <= _MAX_URL_LENGTH else None
     if not match or _has_dot_segments(match["target"].partition("?")[0]):
         return None
@@ -77,25 +79,19 @@ def parse_callback_url(text: str) -> CallbackUrl | None:
     return CallbackUrl(scheme=scheme, host=host, port=port, target=target)
 
 
-def matches_prefix(url: str, prefix: str) -> bool:
-    """Whether the URL begins with the prefix: the same scheme, host and port, and a path that starts alike.
-
-    A prefix without a path stands for the whole host. Otherwise its path and query are compared letter by letter: `/cb`
-    matches `/cb`, `/cb/x` and `/cbx`; whoever means the folder binds `/cb/`.
-    """
-    asked, bound = parse_callback_url(url), parse_callback_url(prefix)
-    return asked is not None and bound is not None and _starts_with(asked, bound)
-
-
 def matches_any_prefix(url: CallbackUrl, prefixes: Collection[str]) -> bool:
-    """Whether the URL begins with one of the prefixes."""
+    """Whether the URL begins with one of the prefixes: the same scheme, host and port, and a path that starts alike.
+
+    A prefix without a path matches the whole host. Otherwise path and query are compared literally: `/cb` matches `/cb`,
+    `/cb/x` and `/cbx`, but `/cb/` only the folder.
+    """
     return any(bound is not None and _starts_with(url, bound) for bound in map(parse_callback_url, prefixes))
 
 
 def list_private_hosts(prefixes: Mapping[str, bool]) -> frozenset[str]:
-    """The host:port of the prefixes that may lead to private addresses, where the mapping says whether each may."""
+    """Return the host:port of the prefixes whose value is True: they may resolve to private addresses."""
     bound = [parse_callback_url(prefix) for prefix, may_be_private in prefixes.items() if may_be_private]
-    return frozenset(one.host_port for one in bound if one)
+    return frozenset(url.host_port for url in bound if url)
 
 
 def _starts_with(url: CallbackUrl, bound: CallbackUrl) -> bool:
@@ -104,7 +100,7 @@ def _starts_with(url: CallbackUrl, bound: CallbackUrl) -> bool:
 
 
 def _normalise_host(text: str) -> str:
-    """The host normalised; empty where it is none."""
+    """Return the normalised host; "" where it is invalid."""
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))
@@ -130,8 +126,8 @@ def _normalise_name(name: str) -> str:
 
 
 def _has_dot_segments(path: str) -> bool:
-    """Whether some server could read a segment of the path as `.` or `..`, however often it is encoded."""
-    while (plain := unquote(path, errors="replace")) != path:
-        path = plain
+    """Return whether a server could read a segment of the path as `.` or `..`, however often it is encoded."""
+    while (decoded := unquote(path, errors="replace")) != path:
+        path = decoded
     segments = re.split(r"[/\\]", path)
     return any(segment.partition(";")[0] in (".", "..") for segment in segments)

@@ -1,28 +1,27 @@
-"""A delivery: one callback under way. What follows an attempt is decided here, purely: an outcome and an instant in, a
-decision out. Nothing here sends, sleeps, or reads a clock."""
+"""Callback deliveries, and the decision that follows each attempt."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-MAX_RETRY_DELAY = timedelta(days=1)  # between attempts, whatever a schedule or a receiver asks for
+MAX_RETRY_DELAY = timedelta(days=1)  # between attempts, whatever a schedule or a receiver requests
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     DUE = "due"  # to be attempted, now or later
     DELIVERED = "delivered"
-    DEAD = "dead"  # given up: an operator may let it be tried again
+    DEAD = "dead"  # given up, until an operator retries it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One callback: what is sent where, and how often it was tried."""
+    """One callback: its URL, its body and the number of its attempts."""
 
-    id: str  # 32 hex digits; the same at every attempt, so that a receiver can drop repeats
+    id: str  # 32 hex digits, equal in every attempt, so that receivers can ignore duplicates
     app: int
-    ak: str  # whose key signs it
+    ak: str  # of the key that signs it
     url: str
     body: bytes
     attempts: int = 0
@@ -31,24 +30,24 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptOutcome:
-    """What came of one attempt."""
+    """The outcome of one attempt."""
 
     attempted_at: datetime
-    address: str = ""  # where the socket led, as far as there was one
-    status: int = 0  # HTTP status, 0 where no answer came
+    address: str = ""  # of the peer; empty if there was no connection
+    status: int = 0  # HTTP status; 0 without a response
     milliseconds: int = 0
     response: bytes = b""  # its first kilobyte
-    failure: str = ""  # why it is not a success; empty: it is one
-    retry_after: timedelta | None = None  # what the receiver asked for
+    failure: str = ""  # the reason; empty for a success
+    retry_after: timedelta | None = None  # of the response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySchedule:
-    """When a failed delivery is tried again."""
+    """When failed deliveries are retried."""
 
     interval: timedelta  # CC-FS: 10 minutes, always
-    max_attempts: int  # after that many it is dead
-    is_exponential: bool = False  # doubles from `every`, with jitter
+    max_attempts: int  # after so many the delivery is dead
+    is_exponential: bool = False  # doubles from `interval`, with jitter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +55,16 @@ class RetryDecision:
     """The decision after an attempt."""
 
     state: DeliveryState
-    due_at: datetime | None  # None where nothing follows
+    due_at: datetime | None  # None if no attempt follows
 
 
 def decide_next(
     delivery: Delivery, outcome: AttemptOutcome, schedule: RetrySchedule, jitter: float = 1.0
 ) -> RetryDecision:
-    """What follows the attempt that brought the outcome; `delivery.attempts` counts those before it.
+    """Return what follows an attempt; `delivery.attempts` counts the attempts before it.
 
-    `jitter`, about 1, stretches the waits of an exponential schedule, so that what failed together is not tried together.
+    `jitter`, a factor near 1, spreads the delays of an exponential schedule, so that deliveries that failed together are not
+    retried together.
     """
     if not outcome.failure:
         return RetryDecision(state=DeliveryState.DELIVERED, due_at=None)
@@ -77,7 +77,7 @@ def decide_next(
 
 
 def _retry_delay(failures: int, outcome: AttemptOutcome, schedule: RetrySchedule, jitter: float) -> timedelta:
-    wait = schedule.interval
+    delay = schedule.interval
     if schedule.is_exponential:
-        wait = min(schedule.interval * 2 ** min(failures, 20), MAX_RETRY_DELAY) * jitter
-    return min(max(wait, outcome.retry_after or wait), MAX_RETRY_DELAY)
+        delay = min(schedule.interval * 2 ** min(failures, 20), MAX_RETRY_DELAY) * jitter
+    return min(max(delay, outcome.retry_after or delay), MAX_RETRY_DELAY)

@@ -1,4 +1,4 @@
-"""An export: an asynchronous request for files. What it asks for and what its file is called; nothing here makes it."""
+"""Exports: asynchronous requests for CSV files, and the names of their zips."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,11 +7,11 @@ from typing import Literal
 
 from ccfs.model.exports.time_window import TimeWindow
 
-ExportTable = Literal["call", "record", "agentOprInfo", "agentSkillInfo"]  # as the members of the zip are called
+ExportTable = Literal["call", "record", "agentOprInfo", "agentSkillInfo"]  # in the names of the zip's members
 
 
 class ExportKind(StrEnum):
-    """What an export is of; its file can be fetched only by the operation of its kind."""
+    """The kind of an export. Only the operation of its kind can download its file."""
 
     BILL = "bill"
     AGENT_OPERATION = "agent_operation"
@@ -19,17 +19,17 @@ class ExportKind(StrEnum):
 
 
 class ExportState(StrEnum):
-    """Where an export stands."""
+    """The state of an export."""
 
-    DUE = "due"  # to be made
-    READY = "ready"  # its file can be fetched
-    FAILED = "failed"  # put aside after too many tries; an operator may let it be tried again
-    EXPIRED = "expired"  # its file is gone
+    DUE = "due"  # to be generated, now or later
+    READY = "ready"  # its file can be downloaded
+    FAILED = "failed"  # given up after too many attempts, until an operator retries it
+    EXPIRED = "expired"  # its file is deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFilter:
-    """Which rows; empty text means any. All that are given must hold."""
+    """Conditions on rows, all of which must hold. An empty text matches any value."""
 
     account_id: str = ""
     agent_id: str = ""
@@ -40,7 +40,7 @@ class ExportFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One request."""
+    """One requested export."""
 
     response_id: str  # 32 hex digits
     kind: ExportKind
@@ -48,10 +48,10 @@ class Export:
     window: TimeWindow
     filter: ExportFilter
     callback_url: str
-    requested_on: date  # in the asker's zone: part of the file's name
+    requested_on: date  # in the zone of the query: part of the file name
     requested_at: datetime
 
     @property
     def file_name(self) -> str:
-        """What the callback names and the download asks for: yyyyMMdd_{responseId}.zip."""
+        """The name in the callback and in download requests: yyyyMMdd_{responseId}.zip."""
         return f"{self.requested_on:%Y%m%d}_{self.response_id}.zip"

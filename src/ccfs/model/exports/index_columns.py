@@ -1,8 +1,8 @@
 """The columns of CC-FS's index files: names in order, and how many characters a value may have.
 
-Nothing but the tables; `wire` writes rows by them and `switches` reads rows by them. Source: the interface reference,
-5.2 to 5.5. The manual's table of call.csv breaks off after column 21: the names of 22 to 26 are inferred from the
-reference chapters that exist for them only.
+Exports write rows by these tables, and the ingest of CC-FS trees reads rows by them. Source: the interface reference, 5.2 to
+5.5. The manual's table of call.csv breaks off after column 21: the names of 22 to 26 are inferred from the reference chapters
+that exist for them only.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ RECORD_WIDTHS: Final[dict[str, int]] = {
     "task_status": 20,
     "task_result": 20,
     "original_file_name": 129,
-    "vdn_id": 64,  # 14 to 18 came in 2022: older files end before
+    "vdn_id": 64,  # 14 to 18 were added in 2022: older files end before
     "call_type": 64,
     "media_type": 64,
     "user_wanted_skill_id": 64,

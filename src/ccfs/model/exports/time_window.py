@@ -1,9 +1,9 @@
-"""Local times and windows of time: an account's wall clock <-> UTC, and the span that a query may ask for.
+"""Time windows of queries, and the conversion between an account's wall clock and UTC.
 
-Pure, no clock. Two hours a year need a rule:
+Two hours a year need a rule:
 
-* a wall-clock time that comes twice (clocks go back) means its first coming, unless ``fold=1`` asks for the second;
-* a wall-clock time that never comes (clocks go forward) is moved forward by the length of the gap: 02:30 is 03:30.
+* a wall-clock time that occurs twice (clocks go back) means the first, unless ``fold=1`` requests the second;
+* a wall-clock time that never occurs (clocks go forward) is moved forward by the length of the gap: 02:30 is 03:30.
 """
 
 import re
@@ -16,23 +16,23 @@ _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}
 
 
 class InvalidTime(ValueError):
-    """The text is no time of the form yyyy-MM-dd HH:mm:ss, or the time is outside the calendar."""
+    """The text is no time of the form yyyy-MM-dd HH:mm:ss, or the time is out of the calendar's range."""
 
 
 class InvalidWindow(ValueError):
-    """The window of time cannot be asked for."""
+    """The time window is not allowed."""
 
 
 class WindowEndsBeforeBegin(InvalidWindow):
-    """The begin is later than the end."""
+    """The begin is after the end."""
 
 
 class WindowTooWide(InvalidWindow):
-    """The window is wider than is allowed."""
+    """The window is wider than allowed."""
 
 
 def parse_local(text: str) -> datetime:
-    """The naive wall-clock time that ``yyyy-MM-dd HH:mm:ss`` says; NotATime for any other text."""
+    """Return the naive wall-clock time of ``yyyy-MM-dd HH:mm:ss``; raises InvalidTime for any other text."""
     if not _LOCAL_TIME.fullmatch(text):
         raise InvalidTime(f"{text[:40]!r} is not of the form yyyy-MM-dd HH:mm:ss")
     try:
@@ -42,12 +42,12 @@ def parse_local(text: str) -> datetime:
 
 
 def format_local(wall_clock: datetime) -> str:
-    """``yyyy-MM-dd HH:mm:ss`` of a wall-clock time; fractions of a second are cut off."""
+    """Return ``yyyy-MM-dd HH:mm:ss`` of a wall-clock time, without fractions of a second."""
     return wall_clock.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def to_local(instant_utc: datetime, zone: ZoneInfo) -> datetime:
-    """The naive wall-clock time in a zone at an (aware) instant; NotATime where the calendar ends."""
+    """Return the naive wall-clock time in a zone at an (aware) instant; raises InvalidTime where the calendar ends."""
     try:
         return instant_utc.astimezone(zone).replace(tzinfo=None, fold=0)
     except OverflowError:
@@ -55,9 +55,9 @@ def to_local(instant_utc: datetime, zone: ZoneInfo) -> datetime:
 
 
 def to_utc(wall_clock: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    """The instant, aware and in UTC, of a naive wall-clock time in a zone; NotATime where the calendar ends.
+    """Return the instant, aware and in UTC, of a naive wall-clock time in a zone; raises InvalidTime where the calendar ends.
 
-    A time that comes twice means its first coming, with ``fold=1`` its second. A time in a gap is moved forward.
+    For a time that occurs twice, ``fold=1`` returns the second. A time in a gap is moved forward.
     """
     candidates = [_to_utc(wall_clock, zone, 0), _to_utc(wall_clock, zone, 1)]
     in_gap = candidates[0] > candidates[1]
@@ -73,7 +73,7 @@ def _to_utc(wall_clock: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """A half-open span of time, aware instants in UTC: begin is in it, end is the first instant after it."""
+    """A half-open interval of aware instants in UTC: it contains `begin`, and `end` is the first instant after it."""
 
     begin: datetime
     end: datetime
@@ -83,11 +83,10 @@ class TimeWindow:
 
 
 def build_window(begin: datetime, end: datetime, zone: ZoneInfo, *, days: int) -> TimeWindow:
-    """The window of a query, whose begin and end are naive wall-clock seconds in a zone, both asked for.
+    """Return the window of a query whose begin and end are naive wall-clock seconds in a zone, both included.
 
-    The second named as end is in the window whole. The width is counted on the wall clock, as the asker counts it, and
-    may be `days` days exactly. Where an hour comes twice, the window has both comings of it.
-    Raises BeginsAfterEnd, TooWide, or NotATime.
+    The width is measured on the wall clock and may be exactly `days` days. Of an hour that occurs twice, the window contains
+    both. Raises WindowEndsBeforeBegin, WindowTooWide or InvalidTime.
     """
     if begin > end:
         raise WindowEndsBeforeBegin(f"{format_local(begin)} is later than {format_local(end)}")

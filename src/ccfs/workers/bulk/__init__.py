@@ -1,1 +1,1 @@
-"""Preparing bulk downloads."""
+"""Bulk download jobs: recordings in a zip."""

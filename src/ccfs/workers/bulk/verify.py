@@ -1,7 +1,4 @@
-"""Reading a recording of a selection through, so that what its zip will hold is known to be there and to be right.
-
-No row is written here, and nothing is decided about what cannot be reached now.
-"""
+"""Verification of one recording of a bulk download: its bytes are read once and compared with its row."""
 
 import hashlib
 import zlib
@@ -19,53 +16,53 @@ from ccfs.model.identity.tenancy import App
 
 
 class RecordingUnavailable(Exception):
-    """Bytes cannot be reached now; the text says why."""
+    """A location is unreachable now; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingVerifier:
-    """What reading needs."""
+    """Reads recordings of one bulk download."""
 
     database: Database
     app: App
     locations: Mapping[str, Location]
-    find_replica: Callable[[BlobRef], BlobRef | None]  # a copy, where the bytes cannot be had where their row says
+    find_replica: Callable[[BlobRef], BlobRef | None]  # called where the row's bytes are unavailable
     zone: ZoneInfo
     renew_lease: Callable[[], None]  # called between chunks
 
-    def verify(self, one: BulkItem, at: int) -> BulkItem:
-        """The recording with its name, hash and place in the zip, `at`, or with the reason why it is not in it.
+    def verify(self, item: BulkItem, zip_offset: int) -> BulkItem:
+        """Return the item with its name, hash and offset in the zip, or with the reason why it is missing.
 
-        Raises Away.
+        Raises RecordingUnavailable.
         """
         try:
-            kept = bulk_download_items.find_blob(self.database, self.app, one)
+            blob = bulk_download_items.find_blob(self.database, self.app, item)
             try:
-                return self._verify_blob(one, kept, at)
+                return self._verify_blob(item, blob, zip_offset)
             except (BlobNotFound, RecordingUnavailable):
-                copy = self.find_replica(kept) if kept.sha256 else None
-                if copy is None:
+                replica = self.find_replica(blob) if blob.sha256 else None
+                if replica is None:
                     raise
-                return self._verify_blob(one, copy, at)
+                return self._verify_blob(item, replica, zip_offset)
         except BlobNotFound:
-            return replace(one, missing_reason=MissingReason.GONE)
+            return replace(item, missing_reason=MissingReason.GONE)
 
-    def _verify_blob(self, one: BulkItem, kept: BlobRef, at: int) -> BulkItem:
-        digest, crc, size, first = hashlib.sha256(), 0, 0, b""
-        for chunk in self._iter_chunks(kept):
-            first = first or chunk[:16]
+    def _verify_blob(self, item: BulkItem, blob: BlobRef, zip_offset: int) -> BulkItem:
+        digest, crc, size, first_bytes = hashlib.sha256(), 0, 0, b""
+        for chunk in self._iter_chunks(blob):
+            first_bytes = first_bytes or chunk[:16]
             digest.update(chunk)
             crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-        if (size, crc) != (kept.size, kept.crc32) or kept.sha256 not in ("", digest.hexdigest()):
-            return replace(one, missing_reason=MissingReason.DIFFERS)
-        name = build_member_name(one, self.zone, first)
-        return replace(one, size=size, sha256=digest.hexdigest(), crc32=crc, member_name=name, zip_offset=at)
+        if (size, crc) != (blob.size, blob.crc32) or blob.sha256 not in ("", digest.hexdigest()):
+            return replace(item, missing_reason=MissingReason.DIFFERS)
+        name = build_member_name(item, self.zone, first_bytes)
+        return replace(item, size=size, sha256=digest.hexdigest(), crc32=crc, member_name=name, zip_offset=zip_offset)
 
-    def _iter_chunks(self, kept: BlobRef) -> Iterator[bytes]:
+    def _iter_chunks(self, blob: BlobRef) -> Iterator[bytes]:
         try:
-            chunks = self.locations[kept.location_id].read(kept.key)
+            chunks = self.locations[blob.location_id].read(blob.key)
             while chunk := next(chunks, b""):
                 yield chunk
                 self.renew_lease()
         except (KeyError, OSError) as error:
-            raise RecordingUnavailable(f"{kept.location_id}: {type(error).__name__}: {error}") from error
+            raise RecordingUnavailable(f"{blob.location_id}: {type(error).__name__}: {error}") from error

@@ -1,7 +1,8 @@
-"""Gathering selections: the recordings are listed, then each is read through once, so that its hash and CRC are known; then
-the zip's bytes are settled, though it lies nowhere. A worker that dies leaves the rest due again when its lease ends.
+"""Bulk download jobs: a worker lists the recordings, then reads each once to learn its hash and CRC.
 
-Each turn takes a few seconds, so that a large selection does not keep small ones waiting.
+After that the bytes of the zip are known; web processes stream it, and nobody stores it. A claim works for a few seconds and
+releases the job, so that a large bulk download does not delay small ones. The job of a worker that dies is due when its lease
+ends, and continues from the saved progress.
 """
 
 import secrets
@@ -13,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.tenant import bulk_download_items, bulk_downloads, call_lookup, call_search
-from ccfs.db.tenant.bulk_downloads import ClaimedBulkDownload
+from ccfs.db.job_queue import BULK_DOWNLOADS
+from ccfs.db.system import bulk_jobs
+from ccfs.db.system.bulk_jobs import ClaimedBulkDownload
+from ccfs.db.tenant import bulk_download_items, call_lookup, call_search
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkItem, MissingReason
@@ -22,100 +25,113 @@ from ccfs.model.bulk.bulk_zip import build_item_header, summarise_zip
 from ccfs.model.calls.search import SearchCursor
 from ccfs.model.recordings.recording import Recording
 from ccfs.settings import Settings
-from ccfs.workers.base import Worker, WorkerInterrupted
+from ccfs.workers.base import Job, JobWorker, WorkerInterrupted
 from ccfs.workers.bulk.verify import RecordingUnavailable, RecordingVerifier
 
 LEASE = timedelta(seconds=60)
-TURN_SECONDS = 10.0
-SAVE_INTERVAL_SECONDS = 1.0  # how often what was done is kept, and the lease renewed
-CALL_BATCH_SIZE = 200  # looked up at a time
-SEARCH_SECONDS = 1.0  # seconds that they may be looked for before what was found is kept
+TURN_SECONDS = 10.0  # of work per claim
+SAVE_INTERVAL_SECONDS = 1.0  # between two writes of the progress, which renew the lease
+CALL_BATCH_SIZE = 200  # calls of one search page
+SEARCH_SECONDS = 1.0  # limit of one search; its partial result is saved
 RETRY_DELAY = timedelta(seconds=2)  # after a failure, times the attempts
-MAX_UNAVAILABLE_CLAIMS = 3  # claims after which a recording whose location is away counts as missing
+MAX_UNAVAILABLE_CLAIMS = 3  # claims after which a recording in an unreachable location counts as missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkWorkerDeps:
-    """What gathering needs."""
+    """Dependencies of bulk download workers."""
 
     database: Database
     locations: Mapping[str, Location]
     settings: Settings
     now: Callable[[], datetime]
     is_draining: Callable[[], bool] = lambda: False
-    find_replica: Callable[[BlobRef], BlobRef | None] = lambda _kept: (
-        None
-    )  # a copy, where the bytes of a row cannot be had
+    find_replica: Callable[[BlobRef], BlobRef | None] = lambda _blob: None  # called where a row's bytes are unavailable
 
 
-class BulkDownloadWorker(Worker):
-    """Goes on with one selection after the other for as long as it runs; several may run on one database."""
+class BulkDownloadWorker(JobWorker):
+    """Works on one bulk download after the other."""
 
-    THREAD_NAME = "gather"
+    THREAD_NAME = "bulk-download"
     IDLE_SECONDS = 0.5
-    FAILURE_LOG = ("not gathered", "gather_failed")
 
-    def __init__(self, desk: BulkWorkerDeps) -> None:
-        super().__init__(desk.is_draining)
-        self._deps = desk
+    def __init__(self, deps: BulkWorkerDeps) -> None:
+        super().__init__(deps.is_draining, deps.settings.export_max_attempts)
+        self._deps = deps
 
-    def run_once(self) -> bool:
-        """A turn of the selection that is due; whether there was one."""
-        desk = self._deps
-        with desk.database.write_transaction() as connection:
-            claimed = bulk_downloads.claim(connection, desk.now(), secrets.token_hex(8), LEASE)
-        if claimed is None:
-            return False
-        if claimed.attempts > desk.settings.export_max_attempts:
-            _mark_failed(desk, claimed, f"claimed {claimed.attempts} times and never came forward")
-            return True
-        turn = _Turn(desk, claimed, self._stopped.is_set)
-        try:
-            turn.run()
-            _release(desk, claimed, desk.now(), "", attempts=MAX_UNAVAILABLE_CLAIMS if turn.has_unavailable else 0)
-        except WorkerInterrupted:
-            _release(desk, claimed, desk.now(), "interrupted", attempts=0)
-        except Exception as error:  # noqa: BLE001 - whatever stops one selection must not stop the others
-            _handle_failure(desk, claimed, error, came_forward=turn.has_progressed)
-        return True
+    def claim(self) -> "BulkDownloadJob | None":
+        """Claim the bulk download that is due longest."""
+        deps = self._deps
+        with deps.database.write_transaction() as connection:
+            claimed = bulk_jobs.claim(connection, deps.now(), secrets.token_hex(8), LEASE)
+        return BulkDownloadJob(deps, claimed, self._stopped.is_set) if claimed else None
 
 
-class _Turn:
-    """One claim of a selection: as much of it as fits into a turn."""
+class BulkDownloadJob(Job):
+    """One claim of a bulk download: as much work as fits into a turn."""
 
-    def __init__(self, desk: BulkWorkerDeps, claimed: ClaimedBulkDownload, is_stopped: Callable[[], bool]) -> None:
-        self._deps, self._claimed, self._is_stopped = desk, claimed, is_stopped
+    QUEUE = BULK_DOWNLOADS
+    KIND = "bulk_download"
+
+    def __init__(self, deps: BulkWorkerDeps, claimed: ClaimedBulkDownload, is_stopped: Callable[[], bool]) -> None:
+        super().__init__(deps.database, claimed)
+        self._deps, self._claimed, self._is_stopped = deps, claimed, is_stopped
         self._progress, self._cursor = claimed.progress, claimed.cursor
         self._verifier = RecordingVerifier(
-            desk.database, claimed.app, desk.locations, desk.find_replica, self._zone, self._renew_lease
+            deps.database, claimed.app, deps.locations, deps.find_replica, self._zone, self._renew_lease
         )
         self._saved_at = self._renewed_at = self._started_at = time.monotonic()
-        self._checked_items: list[BulkItem] = []  # read through, and not kept yet
-        self.has_unavailable = False  # whether a recording was left out because its location is away
-        self.has_progressed = False
+        self._checked_items: list[BulkItem] = []  # not saved yet
+        self._has_unavailable = False  # whether a recording was skipped because its location is unreachable
+        self._has_progressed = False
 
     def run(self) -> None:
-        """List, read through, finish: until it is done or the turn is over."""
+        """List, check and finish, until all is done or the turn is over."""
+        if self._work():
+            self._finish()
+        else:
+            self.release(self._deps.now(), "", attempts=MAX_UNAVAILABLE_CLAIMS if self._has_unavailable else 0)
+
+    def handle_interrupt(self) -> None:
+        """Make the bulk download due at once."""
+        self.release(self._deps.now(), "interrupted", attempts=0)
+
+    def handle_failure(self, error: Exception) -> None:
+        """Retry later, or mark the bulk download failed after the last attempt without progress."""
+        reason, attempts = f"{type(error).__name__}: {error}", 1 if self._has_progressed else self.attempts
+        get_logger().warning(
+            "bulk download failed", action="bulk_download_failed", bulk_download=self._id, reason=reason[:200]
+        )
+        if attempts < self._deps.settings.export_max_attempts:
+            self.release(self._deps.now() + RETRY_DELAY * attempts, reason, attempts=attempts)
+        else:
+            self.mark_failed(reason)
+
+    def _work(self) -> bool:
+        """Return whether all recordings are listed and checked; False where the turn is over."""
         while not self._progress.is_complete:
             self._list_next()
             if self._is_over():
-                return
-        for one in bulk_download_items.iter_items(
-            self._deps.database, self._claimed.app, self._id, self._progress.checked
-        ):
-            self._checked_items.append(found := self._check_item(one))
-            self._update_progress(found)
+                return False
+        items = bulk_download_items.iter_items(self._deps.database, self._claimed.app, self._id, self._progress.checked)
+        for item in items:
+            self._checked_items.append(checked := self._check_item(item))
+            self._update_progress(checked)
             if time.monotonic() - self._saved_at > SAVE_INTERVAL_SECONDS:
                 self._save()
             if self._is_over():
                 self._save()
-                return
+                return False
         self._save()
-        self._finish()
+        return True
 
     @property
     def _id(self) -> str:
         return self._claimed.bulk_download.id
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return self._claimed.bulk_download.zoneinfo
 
     def _is_over(self) -> bool:
         if self._is_stopped():
@@ -124,131 +140,114 @@ class _Turn:
         return time.monotonic() - self._started_at > TURN_SECONDS
 
     def _list_next(self) -> None:
-        """The recordings of the calls that come next."""
-        before, desk = self._progress, self._deps
-        tapes, after = self._find_next()
-        taken: list[BulkItem] = []
-        size = before.bytes
-        is_cut = False
-        for tape in tapes:
-            is_cut = before.listed + len(taken) >= desk.settings.bulk_download_max_files
-            is_cut = is_cut or size + tape.blob.size > desk.settings.bulk_download_max_gb << 30
-            if is_cut:
+        """List the recordings of the next calls, up to the limits of the settings."""
+        progress, settings = self._progress, self._deps.settings
+        recordings, cursor = self._find_next()
+        items: list[BulkItem] = []
+        size, is_truncated = progress.bytes, False
+        for recording in recordings:
+            is_truncated = progress.listed + len(items) >= settings.bulk_download_max_files
+            is_truncated = is_truncated or size + recording.blob.size > settings.bulk_download_max_gb << 30
+            if is_truncated:
                 break
-            taken.append(_build_item(tape, before.listed + len(taken) + 1))
-            size += tape.blob.size
-        is_whole = is_cut or after is None
+            items.append(_build_item(recording, progress.listed + len(items) + 1))
+            size += recording.blob.size
         self._progress = replace(
-            before, listed=before.listed + len(taken), bytes=size, is_truncated=is_cut, is_complete=is_whole
+            progress,
+            listed=progress.listed + len(items),
+            bytes=size,
+            is_truncated=is_truncated,
+            is_complete=is_truncated or cursor is None,
         )
-        self._cursor = after
-        self._save(taken)
+        self._cursor = cursor
+        self._save(items)
 
     def _find_next(self) -> tuple[list[Recording], SearchCursor | None]:
-        """Recordings of the next calls, and where to go on."""
-        app, wanted, account = (
-            self._claimed.app,
-            self._claimed.bulk_download.request,
-            self._claimed.bulk_download.account_id,
-        )
-        after = None
+        """Return the recordings of the next calls, and the cursor after these calls."""
+        app, bulk_download = self._claimed.app, self._claimed.bulk_download
+        request, account, cursor = bulk_download.request, bulk_download.account_id, None
         with self._deps.database.read_transaction() as connection:
-            ids = list(wanted.calls)
-            if wanted.search:
-                search = replace(wanted.search, account_id=account, cursor=self._cursor, limit=CALL_BATCH_SIZE)
-                found = call_search.find_calls(connection, app, search, SEARCH_SECONDS)
-                ids, after = [hit.call_id for hit in found.hits], found.next_cursor
-            return [tape for one in ids for tape in call_lookup.list_recordings(connection, app, [account], one)], after
+            call_ids = list(request.calls)
+            if request.search:
+                search = replace(request.search, account_id=account, cursor=self._cursor, limit=CALL_BATCH_SIZE)
+                page = call_search.find_calls(connection, app, search, SEARCH_SECONDS)
+                call_ids, cursor = [hit.call_id for hit in page.hits], page.next_cursor
+            recordings = [
+                recording
+                for call_id in call_ids
+                for recording in call_lookup.list_recordings(connection, app, [account], call_id)
+            ]
+        return recordings, cursor
 
-    def _check_item(self, one: BulkItem) -> BulkItem:
-        """The recording with what was found of it."""
+    def _check_item(self, item: BulkItem) -> BulkItem:
+        """Return the item with its result. An unreachable location fails the first claims, then counts as missing."""
         try:
-            return self._verifier.verify(one, self._progress.files_end)
+            return self._verifier.verify(item, self._progress.files_end)
         except RecordingUnavailable:
-            if self._claimed.attempts < MAX_UNAVAILABLE_CLAIMS:
+            if self.attempts < MAX_UNAVAILABLE_CLAIMS:
                 self._save()
                 raise
-            self.has_unavailable = True
-            return replace(one, missing_reason=MissingReason.UNREACHABLE)
+            self._has_unavailable = True
+            return replace(item, missing_reason=MissingReason.UNREACHABLE)
 
     def _renew_lease(self) -> None:
-        """Called between chunks: the lease is renewed in time, and what is to stop, stops."""
+        """Renew the lease where it is time. Called between chunks; raises WorkerInterrupted."""
         if self._is_stopped():
             raise WorkerInterrupted
         if time.monotonic() - self._renewed_at > LEASE.total_seconds() / 4:
             self._renewed_at = time.monotonic()
             with self._deps.database.write_transaction() as connection:
-                if not bulk_downloads.renew(connection, self._claimed, self._deps.now() + LEASE):
+                if not BULK_DOWNLOADS.renew(connection, self._claimed, self._deps.now() + LEASE):
                     raise WorkerInterrupted
 
-    def _update_progress(self, one: BulkItem) -> None:
-        done = self._progress
-        if one.missing_reason:
-            self._progress = replace(done, checked=one.number, missing=done.missing + 1)
+    def _update_progress(self, item: BulkItem) -> None:
+        progress = self._progress
+        if item.missing_reason:
+            self._progress = replace(progress, checked=item.number, missing=progress.missing + 1)
         else:
-            end = one.zip_offset + len(build_item_header(one, self._zone)) + one.size
-            self._progress = replace(done, checked=one.number, files_end=end)
+            end = item.zip_offset + len(build_item_header(item, self._zone)) + item.size
+            self._progress = replace(progress, checked=item.number, files_end=end)
 
     def _save(self, listed: list[BulkItem] | None = None) -> None:
-        """What is new, at one stroke; Interrupted where it is no longer ours."""
+        """Save new items, results and progress in one transaction; raises WorkerInterrupted if the lease is lost."""
         if not self._checked_items and listed is None:
             return
-        desk, app = self._deps, self._claimed.app
-        with desk.database.write_transaction() as connection:
-            until = desk.now() + LEASE
-            if not bulk_downloads.save_progress(connection, self._claimed, self._progress, self._cursor, until):
-                raise WorkerInterrupted  # another one's, or dropped: then there is nothing to list anything for
+        deps, app = self._deps, self._claimed.app
+        with deps.database.write_transaction() as connection:
+            until = deps.now() + LEASE
+            if not bulk_jobs.save_progress(connection, self._claimed, self._progress, self._cursor, until):
+                raise WorkerInterrupted  # leased by another worker, or deleted: then its items have no parent row
             bulk_download_items.add(connection, app, self._id, listed or [])
             bulk_download_items.save_check_results(connection, app, self._id, self._checked_items)
-        self._checked_items, self.has_progressed = [], True
+        self._checked_items, self._has_progressed = [], True
         self._saved_at = self._renewed_at = time.monotonic()
 
     def _finish(self) -> None:
-        desk, app, selection = self._deps, self._claimed.app, self._claimed.bulk_download
-        whole = summarise_zip(bulk_download_items.build_zip_contents(desk.database, app, selection, self._progress))
-        with desk.database.write_transaction() as connection:
-            if not bulk_downloads.finish(connection, self._claimed, whole, desk.now()):
+        deps, app, bulk_download = self._deps, self._claimed.app, self._claimed.bulk_download
+        contents = bulk_download_items.build_zip_contents(deps.database, app, bulk_download, self._progress)
+        summary = summarise_zip(contents)
+        with deps.database.write_transaction() as connection:
+            if not bulk_jobs.finish(connection, self._claimed, summary, deps.now()):
                 raise WorkerInterrupted
-        done = {"recordings": self._progress.checked, "missing": self._progress.missing}
-        get_logger().info("gathered", action="selection_ready", selection=selection.id, bytes=whole.size, **done)
+        get_logger().info(
+            "bulk download ready",
+            action="bulk_download_ready",
+            bulk_download=self._id,
+            bytes=summary.size,
+            recordings=self._progress.checked,
+            missing=self._progress.missing,
+        )
 
-    @property
-    def _zone(self) -> ZoneInfo:
-        return self._claimed.bulk_download.zoneinfo
 
-
-def _build_item(tape: Recording, number: int) -> BulkItem:
+def _build_item(recording: Recording, number: int) -> BulkItem:
     return BulkItem(
         number=number,
-        file_name=tape.file_name,
-        call_id=tape.call_id,
-        begin=tape.call_begin,
-        end=tape.call_end,
-        caller_no=tape.caller_no,
-        callee_no=tape.callee_no,
-        agent_id=tape.agent_id,
-        queue=tape.current_skill_id,
+        file_name=recording.file_name,
+        call_id=recording.call_id,
+        begin=recording.call_begin,
+        end=recording.call_end,
+        caller_no=recording.caller_no,
+        callee_no=recording.callee_no,
+        agent_id=recording.agent_id,
+        queue=recording.current_skill_id,
     )
-
-
-def _release(desk: BulkWorkerDeps, claimed: ClaimedBulkDownload, due_at: datetime, error: str, attempts: int) -> None:
-    with desk.database.write_transaction() as connection:
-        bulk_downloads.release(connection, claimed, due_at, error, attempts)
-
-
-def _handle_failure(
-    desk: BulkWorkerDeps, claimed: ClaimedBulkDownload, error: Exception, *, came_forward: bool
-) -> None:
-    """Go on later; put it aside when that was tried often enough."""
-    reason, attempts = f"{type(error).__name__}: {error}", 1 if came_forward else claimed.attempts
-    get_logger().warning(
-        "not gathered", action="gather_failed", selection=claimed.bulk_download.id, reason=reason[:200]
-    )
-    if attempts < desk.settings.export_max_attempts:
-        return _release(desk, claimed, desk.now() + RETRY_DELAY * attempts, reason, attempts)
-    _mark_failed(desk, claimed, reason)
-
-
-def _mark_failed(desk: BulkWorkerDeps, claimed: ClaimedBulkDownload, reason: str) -> None:
-    with desk.database.write_transaction() as connection:
-        bulk_downloads.mark_failed(connection, claimed, reason)

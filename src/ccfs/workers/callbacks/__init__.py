@@ -1,1 +1,1 @@
-"""Delivering callbacks: the only outgoing HTTP."""
+"""Callback jobs, and the only client of outgoing HTTP."""

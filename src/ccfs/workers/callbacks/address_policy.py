@@ -1,7 +1,7 @@
-"""Which addresses a callback may be sent to: pure rules on addresses, after the IANA special-purpose registries.
+"""Addresses that a callback may be sent to: rules after the IANA special-purpose registries.
 
-A public address is good for everyone. An internal one needs the operator's word for that very host. What is neither
-(link-local, where clouds keep their metadata, multicast, documentation, tunnels) is never reached through a name.
+Any app may call public addresses. Internal addresses need the operator's permission for that very host. All other addresses
+(link-local, which clouds use for their metadata, multicast, documentation, tunnels) are never reached through a name.
 """
 
 from collections.abc import Collection
@@ -12,31 +12,33 @@ from ccfs.model.exports.callback_url import Address, CallbackUrl
 
 
 class AddressScope(Enum):
-    """How far one callback may reach."""
+    """The addresses that one callback may reach."""
 
-    PUBLIC = "public"  # public addresses only
-    INTERNAL = "internal"  # and internal ones: a name of which the operator said so, and localhost
+    PUBLIC = "public"  # only public addresses
+    INTERNAL = "internal"  # and internal ones: for names that the operator permitted, and localhost
     LITERAL = "literal"  # the address that the operator wrote into the bound prefix, whatever it is
 
 
 def get_address_scope(url: CallbackUrl, private_hosts: Collection[str]) -> AddressScope:
-    """How far a URL may reach that begins with a bound prefix; `private_hosts` as in CallbackUrl.site."""
+    """Return the scope of a URL that begins with a bound prefix; `private_hosts` as in CallbackUrl.host_port."""
     if url.address:
-        return AddressScope.LITERAL  # a prefix that it begins with names this address
+        return AddressScope.LITERAL  # its bound prefix names this address
     return AddressScope.INTERNAL if url.host == "localhost" or url.host_port in private_hosts else AddressScope.PUBLIC
 
 
-def can_connect(address: str, reach: AddressScope) -> bool:
-    """Whether a socket may lead to the address, as getaddrinfo or getpeername names it."""
+def can_connect(address: str, scope: AddressScope) -> bool:
+    """Return whether a socket may connect to the address, as getaddrinfo or getpeername names it."""
     try:
-        plain = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return reach is AddressScope.LITERAL or is_public(plain) or (reach is AddressScope.INTERNAL and is_internal(plain))
+    return (
+        scope is AddressScope.LITERAL or is_public(parsed) or (scope is AddressScope.INTERNAL and is_internal(parsed))
+    )
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to somebody on the internet, and to nobody nearer."""
+    """Return whether the address is public on the internet."""
     address = _unwrap_ipv4(address)
     if isinstance(address, IPv4Address):
         return not _is_in(address, _INTERNAL_V4) and not _is_in(address, _SPECIAL_V4)
@@ -44,7 +46,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_internal(address: Address) -> bool:
-    """Whether the address is this machine's, or of a private network."""
+    """Return whether the address belongs to this machine or a private network."""
     address = _unwrap_ipv4(address)
     if isinstance(address, IPv4Address):
         return _is_in(address, _INTERNAL_V4)
@@ -52,10 +54,10 @@ def is_internal(address: Address) -> bool:
 
 
 def _unwrap_ipv4(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for: mapped, or translated by NAT64 under its well-known prefix.
+    """Return the IPv4 address that an IPv6 address embeds: mapped, or translated by NAT64 under its well-known prefix.
 
-    Addresses under the local NAT64 prefix 64:ff9b:1::/48 carry one, too, but where in them is known to their network
-    only (RFC 8215): these are neither public nor internal. So are 6to4 and Teredo: nobody needs those tunnels any more.
+    Addresses under the local NAT64 prefix 64:ff9b:1::/48 embed one, too, but only their network knows where (RFC 8215):
+    they are neither public nor internal. So are 6to4 and Teredo, tunnels that nobody needs any more.
     """
     if isinstance(address, IPv4Address):
         return address
@@ -83,7 +85,7 @@ _INTERNAL_V4 = _parse_v4_networks(
     "100.64.0.0/10",  # behind a carrier's NAT
 )
 _SPECIAL_V4 = _parse_v4_networks(
-    "0.0.0.0/8",  # this host; Linux takes it for loopback
+    "0.0.0.0/8",  # this host; Linux treats it as loopback
     "169.254.0.0/16",  # link-local
     "192.0.0.0/24",  # protocol assignments
     "192.0.2.0/24",  # documentation
@@ -94,7 +96,7 @@ _SPECIAL_V4 = _parse_v4_networks(
     "224.0.0.0/4",  # multicast
     "240.0.0.0/4",  # reserved, broadcast
 )
-_GLOBAL_V6 = IPv6Network("2000::/3")  # all else is loopback, link-local, multicast, … or not given to anyone
+_GLOBAL_V6 = IPv6Network("2000::/3")  # the rest is loopback, link-local, multicast, … or unassigned
 _INTERNAL_V6 = _parse_v6_networks("::1/128", "fc00::/7", "fec0::/10")  # loopback, unique local, site-local
 _SPECIAL_V6 = _parse_v6_networks(
     "2001::/23",  # protocol assignments, Teredo and ORCHID among them

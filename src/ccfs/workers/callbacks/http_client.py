@@ -1,7 +1,7 @@
-"""The only HTTP that goes out: callbacks. One post, one outcome; when it is repeated, signed and recorded is not decided here.
+"""The HTTP client for callbacks: one post, one outcome.
 
-Proxies of the environment are not asked and redirects not followed. Connections are kept alive for a while, each for posts
-that may reach as far as it does: what one app may reach, another gains nothing from.
+It uses no proxy of the environment and follows no redirect. Connections are kept alive, each for posts with its own address
+scope, so that no app reaches addresses through the connection of another.
 """
 
 import time
@@ -27,12 +27,12 @@ from ccfs.workers.callbacks.safe_network import (
 )
 from ccfs.workers.callbacks.tls_context import CertificateSource, TlsContextCache
 
-STORED_RESPONSE_BYTES = 1024  # bytes of an answer that an outcome keeps
+STORED_RESPONSE_BYTES = 1024  # of a response that an outcome stores
 
 
 @dataclass(slots=True, kw_only=True)
 class _Exchange:
-    """One post: what is sent, and as much as came back."""
+    """One post: the request, and as much of the response as was received."""
 
     target: CallbackUrl
     request: httpcore2.Request
@@ -44,7 +44,7 @@ class _Exchange:
 
 
 class CallbackHttpClient:
-    """Posts callbacks; for any number of threads at once, none of which waits for another's receiver."""
+    """Posts callbacks, for any number of threads at once. No thread waits for the receiver of another."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class CallbackHttpClient:
         limits: ExchangeLimits | None = None,
         resolve: Resolver = resolve_host,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        idle: ConnectionPool | None = None,
+        pool: ConnectionPool | None = None,
     ) -> None:
-        """`trusted` is asked before every https post, so it should be quick; `trust_all` verifies no certificate."""
+        """`trusted` is called before every https post, so it should be quick; with `trust_all` no certificate is verified."""
         self._tls_contexts = TlsContextCache(trusted, trust_all=trust_all)
         self._limits = limits or ExchangeLimits()
         self._resolve = resolve
         self._now = now
-        self._connections = idle or ConnectionPool()
+        self._connections = pool or ConnectionPool()
 
     def post(
         self,
@@ -72,25 +72,25 @@ class CallbackHttpClient:
         allowed_prefixes: Collection[str],
         private_hosts: Collection[str] = frozenset(),
     ) -> AttemptOutcome:
-        """Send one callback: the outcome, whatever becomes of it; nothing is raised for what the far side does.
+        """Post one callback and return the outcome. Nothing that the receiver does raises an error.
 
         Host and Content-Length are added where `headers` lack them. `private_hosts` are the host:port of bound names that
-        may lead to internal addresses. The outcome's `at` is the moment when it was known.
+        may resolve to internal addresses. The outcome's `attempted_at` is when it was known.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         target = parse_callback_url(url)
         if not (target and matches_any_prefix(target, allowed_prefixes)):
             return AttemptOutcome(
                 attempted_at=self._now(), failure="address not bound" if target else "not a callback URL"
             )
         request = _build_request(target, headers, body)
-        exchange = _Exchange(target=target, request=request, deadline=began + self._limits.total_seconds)
+        exchange = _Exchange(target=target, request=request, deadline=started + self._limits.total_seconds)
         failure = self._try_exchange(exchange, private_hosts)
         return AttemptOutcome(
             attempted_at=self._now(),
             address=exchange.address,
             status=exchange.status,
-            milliseconds=round((time.monotonic() - began) * 1000),
+            milliseconds=round((time.monotonic() - started) * 1000),
             response=bytes(exchange.body[:STORED_RESPONSE_BYTES]),
             failure=failure,
             retry_after=exchange.retry_after,
@@ -103,63 +103,63 @@ class CallbackHttpClient:
         self.close()
 
     def close(self) -> None:
-        """Hang up on everyone; posts under way go on to their end."""
+        """Close all idle connections. Posts in progress end first."""
         self._connections.close()
 
     def _try_exchange(self, exchange: _Exchange, private_hosts: Collection[str]) -> str:
-        """Why it failed; empty where it did not. A refusing status says more than how its body broke off."""
+        """Return why the post failed, or "". An error status explains more than how its body broke off."""
         try:
             self._send_with_retry_on_stale(exchange, private_hosts)
-        except ExchangeFailed as broken:
+        except ExchangeFailed as error:
             if not exchange.status or 200 <= exchange.status < 300:
-                return str(broken)
+                return str(error)
         return find_failure_reason(exchange.status, bytes(exchange.body))
 
     def _send_with_retry_on_stale(self, exchange: _Exchange, private_hosts: Collection[str]) -> None:
-        reach = get_address_scope(exchange.target, private_hosts)
-        key = build_connection_key(exchange.target, reach)
+        scope = get_address_scope(exchange.target, private_hosts)
+        key = build_connection_key(exchange.target, scope)
         context = self._tls_contexts.get_context() if exchange.target.scheme == "https" else None
-        if line := self._connections.acquire(key, context):
+        if connection := self._connections.acquire(key, context):
             try:
-                return self._send_on_connection(line, exchange)
-            except (
-                ConnectionDropped
-            ):  # most likely it hung up before we spoke; if it did hear us, it hears us twice: same id
-                if line.backend.received_bytes:
+                return self._send_on_connection(connection, exchange)
+            except ConnectionDropped:
+                # Most likely the receiver closed it while it was idle. Otherwise it gets the callback twice, with one id.
+                if connection.backend.received_bytes:
                     raise
-        guard = SafeNetworkBackend(reach, self._limits, self._resolve)
-        return self._send_on_connection(PooledConnection(key, context, guard, self._connections.idle_seconds), exchange)
+        backend = SafeNetworkBackend(scope, self._limits, self._resolve)
+        connection = PooledConnection(key, context, backend, self._connections.idle_seconds)
+        return self._send_on_connection(connection, exchange)
 
-    def _send_on_connection(self, line: PooledConnection, exchange: _Exchange) -> None:
-        line.backend.start_exchange(exchange.deadline)
+    def _send_on_connection(self, connection: PooledConnection, exchange: _Exchange) -> None:
+        connection.backend.start_exchange(exchange.deadline)
         try:
-            response = line.http.handle_request(exchange.request)
+            response = connection.http.handle_request(exchange.request)
             try:
                 self._read_response(response, exchange)
             finally:
                 response.close()
         except httpcore2.RemoteProtocolError:
-            raise _build_protocol_error(line, exchange) from None
+            raise _build_protocol_error(connection, exchange) from None
         finally:
-            exchange.address = line.backend.address
-        self._connections.release(line)
+            exchange.address = connection.backend.address
+        self._connections.release(connection)
 
     def _read_response(self, response: httpcore2.Response, exchange: _Exchange) -> None:
-        """Status, what is of interest in the headers, and the body up to the limit."""
+        """Read the status, Retry-After and the body up to the limit."""
         exchange.status = response.status
         for name, value in response.headers:
             if name.lower() == b"retry-after":
                 exchange.retry_after = parse_retry_after(value.decode("latin-1").strip(), self._now())
-        for piece in response.iter_stream():
-            exchange.body += piece
+        for chunk in response.iter_stream():
+            exchange.body += chunk
             if len(exchange.body) >= self._limits.max_body_bytes:
-                break  # the rest stays with the receiver: an answer that is not at its end is hung up on
+                break  # the connection is closed where the body has not ended
 
 
-def _build_protocol_error(line: PooledConnection, exchange: _Exchange) -> ExchangeFailed:
-    if not line.backend.received_bytes:
-        return ConnectionDropped("closed without an answer")
-    return ExchangeFailed("answer cut short" if exchange.status else "answer is not HTTP")
+def _build_protocol_error(connection: PooledConnection, exchange: _Exchange) -> ExchangeFailed:
+    if not connection.backend.received_bytes:
+        return ConnectionDropped("closed without a response")
+    return ExchangeFailed("incomplete response" if exchange.status else "response is not HTTP")
 
 
 def _build_request(target: CallbackUrl, headers: Mapping[str, str], body: bytes) -> httpcore2.Request:

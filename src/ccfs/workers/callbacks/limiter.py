@@ -1,8 +1,7 @@
-"""How many callbacks may be under way to whom, so that receivers do not wait for each other. No thread and no row here.
+"""Limits of concurrent posts per receiver, so that receivers do not delay each other.
 
-A receiver that answers fast may have many under way; one that is slow or new has one, and so has one that did not answer
-at all last time. What is slow or new leaves a half of the places free, what is silent three quarters: those that answer
-always find some.
+A fast receiver may have many posts in flight. A slow or new receiver has one, and so has one that did not respond last time.
+Slow and new receivers leave half of all slots free, silent ones three quarters: receivers that respond always find some.
 """
 
 from collections import Counter
@@ -10,59 +9,59 @@ from collections.abc import Iterable
 from enum import Enum
 from threading import Lock
 
-FAST_RESPONSE_SECONDS = 1.0  # an answer that takes less is fast
-MAX_PER_FAST_RECEIVER = 32  # to one fast receiver
+FAST_RESPONSE_SECONDS = 1.0  # a response that takes less is fast
+MAX_PER_FAST_RECEIVER = 32  # posts in flight
 
 
 class ReceiverSpeed(Enum):
-    """How a receiver behaved last time."""
+    """How quickly a receiver responded last time."""
 
     FAST = "fast"
     SLOW = "slow"  # or new
-    SILENT = "silent"  # no answer
+    SILENT = "silent"  # no response
 
 
 class ConcurrencyLimiter:
-    """Counts what is under way, for any thread."""
+    """Counts posts in flight. For any number of threads."""
 
-    def __init__(self, places: int) -> None:
-        """`places` is how many posts may be under way together."""
-        self._limits = {ReceiverSpeed.FAST: places, ReceiverSpeed.SLOW: places // 2, ReceiverSpeed.SILENT: places // 4}
+    def __init__(self, slots: int) -> None:
+        """`slots` is the number of posts that may be in flight together."""
+        self._limits = {ReceiverSpeed.FAST: slots, ReceiverSpeed.SLOW: slots // 2, ReceiverSpeed.SILENT: slots // 4}
         self._lock = Lock()
         self._speeds: dict[str, ReceiverSpeed] = {}
         self._in_flight: Counter[str] = Counter()
 
     def get_available_slots(self, receivers: Iterable[str]) -> dict[str, int]:
-        """How many more posts each may have under way, all granted together; those that may have none are left out."""
+        """Return how many more posts each receiver may have in flight, granted together; without those that may have none."""
         granted: dict[str, int] = {}
         with self._lock:
             free = self._count_free_slots()
             for receiver in receivers:
-                kind = self._get_speed(receiver)
-                most = MAX_PER_FAST_RECEIVER if kind is ReceiverSpeed.FAST else 1
-                room = min(most - self._in_flight[receiver], free[kind], free[ReceiverSpeed.FAST])
-                if room > 0:
-                    granted[receiver] = room
-                    for used in {kind, ReceiverSpeed.FAST}:
-                        free[used] -= room
+                speed = self._get_speed(receiver)
+                limit = MAX_PER_FAST_RECEIVER if speed is ReceiverSpeed.FAST else 1
+                count = min(limit - self._in_flight[receiver], free[speed], free[ReceiverSpeed.FAST])
+                if count > 0:
+                    granted[receiver] = count
+                    for used in {speed, ReceiverSpeed.FAST}:
+                        free[used] -= count
         return granted
 
     def mark_started(self, receiver: str) -> None:
-        """A post to the receiver is under way."""
+        """Count a post to the receiver."""
         with self._lock:
             self._in_flight[receiver] += 1
 
     def mark_finished(self, receiver: str, seconds: float, *, is_answered: bool) -> None:
-        """A post to the receiver ended."""
-        kind = ReceiverSpeed.FAST if seconds < FAST_RESPONSE_SECONDS else ReceiverSpeed.SLOW
+        """Count a post as ended, and note how quickly the receiver responded."""
+        speed = ReceiverSpeed.FAST if seconds < FAST_RESPONSE_SECONDS else ReceiverSpeed.SLOW
         with self._lock:
-            self._speeds[receiver] = kind if is_answered else ReceiverSpeed.SILENT
+            self._speeds[receiver] = speed if is_answered else ReceiverSpeed.SILENT
             self._in_flight[receiver] -= 1
             if not self._in_flight[receiver]:
                 del self._in_flight[receiver]
 
     def _count_free_slots(self) -> dict[ReceiverSpeed, int]:
-        """Places that are left for each kind; FAST counts all of them."""
+        """Return the free slots of each speed; FAST counts all of them."""
         free = dict(self._limits)
         for receiver, count in self._in_flight.items():
             for used in {self._get_speed(receiver), ReceiverSpeed.FAST}:

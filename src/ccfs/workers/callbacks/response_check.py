@@ -1,4 +1,4 @@
-"""What an answer to a callback means: pure reading of its status, headers and body. Nothing is sent or waited for here."""
+"""Whether the response to a callback is a success, from its status, headers and body."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,37 +9,39 @@ _SUCCESS_CODES = ("0", 0)
 
 
 def find_failure_reason(status: int, body: bytes) -> str:
-    """Why the answer is not a success, in a few words; empty: it is one.
+    """Return why the response is no success, in a few words; "" for a success.
 
-    The manual asks for a "success answer" with a body, and leaves open what a success is. Here: any 2xx with a body that
-    is not JSON with a `resultCode` other than 0, on the top or in the envelope that CC-FS itself answers with.
+    The manual requires a "success answer" with a body and leaves open what a success is. Here it is any 2xx with a body that
+    is not JSON with a `resultCode` other than 0, at the top level or in the envelope of CC-FS's own responses.
     """
     if 300 <= status < 400:
         return "redirect"
     if not 200 <= status < 300:
         return f"status {status}"
-    return _describe_result_code(body) if body else "empty answer"
+    return _describe_result_code(body) if body else "empty response"
 
 
 def parse_retry_after(value: str, now: datetime) -> timedelta | None:
-    """How long the receiver asks to be left alone, from seconds or an HTTP date; None where it says nothing sensible."""
+    """Return the delay of a Retry-After header (seconds or an HTTP date); None where it is neither."""
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value[:9]), 999_999_999))
     try:
-        asked = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    return max(asked.replace(tzinfo=asked.tzinfo or UTC) - now, timedelta())
+    return max(date.replace(tzinfo=date.tzinfo or UTC) - now, timedelta())
 
 
 def _describe_result_code(body: bytes) -> str:
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):  # not JSON, or nested to do harm
+        response = json.loads(body)
+    except (ValueError, RecursionError):  # not JSON, or nested too deep
         return ""
-    codes = [part["resultCode"] for part in (answer, _get_part(answer, "response")) if "resultCode" in _as_dict(part)]
-    wrong = [code for code in codes if isinstance(code, bool) or code not in _SUCCESS_CODES]
-    return f"resultCode {_shorten_code(wrong[0])}" if wrong else ""
+    codes = [
+        part["resultCode"] for part in (response, _get_part(response, "response")) if "resultCode" in _as_dict(part)
+    ]
+    errors = [code for code in codes if isinstance(code, bool) or code not in _SUCCESS_CODES]
+    return f"resultCode {_shorten_code(errors[0])}" if errors else ""
 
 
 def _get_part(answer: Any, name: str) -> Any:
@@ -51,6 +53,6 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def _shorten_code(code: object) -> str:
-    """The code as it can stand in a list for people."""
+    """Return the code short and printable, for lists."""
     text = code if isinstance(code, str) else json.dumps(code)
     return text[:20] if text.isprintable() else ascii(text)[:20]

@@ -1,7 +1,7 @@
-"""Sockets of callbacks: opened only to addresses that they may lead to, and never waited for beyond a deadline.
+"""Sockets of callbacks: they connect only to permitted addresses, and every wait ends at a deadline.
 
-The name is resolved here, once, and the socket is opened to the very address that was judged; so a name that answers
-differently the second time gains nothing. HTTP is spoken in work/egress.
+A name is resolved once, and the socket connects to the very address that was checked: a name that resolves differently the
+second time (DNS rebinding) gains nothing.
 """
 
 import os
@@ -20,7 +20,7 @@ from httpcore2 import SOCKET_OPTION, NetworkBackend, NetworkStream
 from ccfs.workers.callbacks.address_policy import AddressScope, can_connect
 
 T = TypeVar("T")
-Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the best first; OSError where there are none
+Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, best first; OSError where there are none
 
 _CERTIFICATE_ERRORS = {  # OpenSSL's X509_V_ERR_…
     9: "certificate is not valid yet",
@@ -31,7 +31,7 @@ _CERTIFICATE_ERRORS = {  # OpenSSL's X509_V_ERR_…
 
 
 class ExchangeFailed(Exception):
-    """An exchange came to nothing; the text says why in a few words."""
+    """A request got no complete response; the text gives the reason in a few words."""
 
 
 class ConnectionDropped(ExchangeFailed):
@@ -40,46 +40,46 @@ class ConnectionDropped(ExchangeFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeLimits:
-    """How long to wait, in seconds, and how much to read, in bytes."""
+    """Timeouts in seconds and sizes in bytes."""
 
-    connect_seconds: float = 5.0  # for the name, the socket and the TLS handshake together
-    send_seconds: float = 10.0  # for the receiver to take more
-    receive_seconds: float = 15.0  # for the receiver to say more
-    total_seconds: float = 30.0  # for the whole exchange
+    connect_seconds: float = 5.0  # name, socket and TLS handshake together
+    send_seconds: float = 10.0  # until the receiver accepts more
+    receive_seconds: float = 15.0  # until the receiver sends more
+    total_seconds: float = 30.0  # of the whole exchange
     max_body_bytes: int = 64 << 10  # of the body
-    max_header_bytes: int = 128 << 10  # of all that is not the body
+    max_header_bytes: int = 128 << 10  # of everything but the body
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """The addresses that this machine's resolver has for a host."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    """Return the addresses of a host by this machine's resolver."""
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class SafeNetworkBackend(NetworkBackend):
-    """Opens the socket of one connection, and holds the deadline of the exchange under way on it."""
+    """Opens the socket of one connection and enforces the deadline of the current exchange."""
 
-    def __init__(self, reach: AddressScope, limits: ExchangeLimits, resolve: Resolver) -> None:
-        self._scope, self._limits, self._resolver = reach, limits, resolve
+    def __init__(self, scope: AddressScope, limits: ExchangeLimits, resolve: Resolver) -> None:
+        self._scope, self._limits, self._resolver = scope, limits, resolve
         self._deadline = 0.0
-        self.address = ""  # where the socket leads, once it does
-        self.received_bytes = 0  # bytes of the exchange under way
+        self.address = ""  # of the peer, once connected
+        self.received_bytes = 0  # of the current exchange
 
     def start_exchange(self, deadline: float) -> None:
-        """Another exchange begins, which ends at that moment of time.monotonic()."""
+        """Begin an exchange whose deadline is that value of time.monotonic()."""
         self._deadline, self.received_bytes = deadline, 0
 
-    def get_timeout(self, seconds: float, doing: str) -> float:
-        """How long to wait for one thing; raises Broken where the exchange has no time left."""
-        left = min(seconds, self._deadline - time.monotonic())
-        if left <= 0:
-            raise ExchangeFailed(f"timeout while {doing}")
-        return left
+    def get_timeout(self, seconds: float, step: str) -> float:
+        """Return the timeout of one step; raises ExchangeFailed past the deadline."""
+        remaining = min(seconds, self._deadline - time.monotonic())
+        if remaining <= 0:
+            raise ExchangeFailed(f"timeout while {step}")
+        return remaining
 
     def count_received(self, data: bytes) -> bytes:
-        """Counts what came; raises Broken where it never ends."""
+        """Count received bytes; raises ExchangeFailed over the limit."""
         self.received_bytes += len(data)
         if self.received_bytes > self._limits.max_body_bytes + self._limits.max_header_bytes:
-            raise ExchangeFailed("answer too large")
+            raise ExchangeFailed("response too large")
         return data
 
     def connect_tcp(
@@ -90,33 +90,33 @@ class SafeNetworkBackend(NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> NetworkStream:
-        """A stream to the first address of the host that may be connected to and answers; raises Broken."""
-        until = time.monotonic() + self.get_timeout(self._limits.connect_seconds, "connecting")
-        addresses = self._resolve_allowed(host, port, until)
+        """Return a stream to the first permitted address of the host that accepts; raises ExchangeFailed."""
+        deadline = time.monotonic() + self.get_timeout(self._limits.connect_seconds, "connecting")
+        addresses = self._resolve_allowed(host, port, deadline)
         for number, address in enumerate(addresses):
-            share = (until - time.monotonic()) / (len(addresses) - number)
+            share = (deadline - time.monotonic()) / (len(addresses) - number)
             try:
-                return self._open_stream(address, port, max(share, 0.001), until)
+                return self._open_stream(address, port, max(share, 0.001), deadline)
             except OSError as error:
                 failure = error
         raise _build_failure(failure, "connecting") from None
 
-    def _resolve_allowed(self, host: str, port: int, until: float) -> list[str]:
-        found = [host] if self._scope is AddressScope.LITERAL else self._resolve_in_time(host, port, until)
-        allowed = [address for address in dict.fromkeys(found) if can_connect(address, self._scope)]
+    def _resolve_allowed(self, host: str, port: int, deadline: float) -> list[str]:
+        addresses = [host] if self._scope is AddressScope.LITERAL else self._resolve_in_time(host, port, deadline)
+        allowed = [address for address in dict.fromkeys(addresses) if can_connect(address, self._scope)]
         if not allowed:
-            raise ExchangeFailed("address not allowed" if found else "name does not resolve")
+            raise ExchangeFailed("address not allowed" if addresses else "name does not resolve")
         return allowed
 
-    def _resolve_in_time(self, host: str, port: int, until: float) -> Sequence[str]:
+    def _resolve_in_time(self, host: str, port: int, deadline: float) -> Sequence[str]:
         try:
-            return _run_with_timeout(lambda: self._resolver(host, port), until - time.monotonic())
+            return _run_with_timeout(lambda: self._resolver(host, port), deadline - time.monotonic())
         except TimeoutError:
             raise ExchangeFailed("timeout while connecting") from None
         except (OSError, UnicodeError):
             raise ExchangeFailed("name does not resolve") from None
 
-    def _open_stream(self, address: str, port: int, seconds: float, until: float) -> NetworkStream:
+    def _open_stream(self, address: str, port: int, seconds: float, deadline: float) -> NetworkStream:
         connected = socket.create_connection((address, port), seconds)
         try:
             self.address = connected.getpeername()[0]
@@ -126,40 +126,40 @@ class SafeNetworkBackend(NetworkBackend):
         except BaseException:
             connected.close()
             raise
-        return _DeadlineStream(connected, self, self._limits, until)
+        return _DeadlineStream(connected, self, self._limits, deadline)
 
 
 class _DeadlineStream(NetworkStream):
-    """A socket that waits no longer than its guard allows. The timeouts that httpcore2 passes are not used."""
+    """A socket whose waits end at the deadline of its backend. The timeouts that httpcore2 passes are not used."""
 
     def __init__(
-        self, connected: socket.socket, guard: SafeNetworkBackend, limits: ExchangeLimits, until: float
+        self, connected: socket.socket, backend: SafeNetworkBackend, limits: ExchangeLimits, deadline: float
     ) -> None:
-        self._socket, self._backend, self._limits = connected, guard, limits
-        self._tls_deadline = until  # when the TLS handshake must be over
+        self._socket, self._backend, self._limits = connected, backend, limits
+        self._tls_deadline = deadline  # when the TLS handshake must be over
         self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._flush()
         try:
-            self._socket.settimeout(self._backend.get_timeout(self._limits.receive_seconds, "answering"))
+            self._socket.settimeout(self._backend.get_timeout(self._limits.receive_seconds, "receiving"))
             return self._backend.count_received(self._socket.recv(max_bytes))
         except OSError as error:
-            raise _build_failure(error, "answering") from None
+            raise _build_failure(error, "receiving") from None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer  # head and body go out in one piece, when the answer is waited for
+        self._unsent += buffer  # headers and body are sent in one piece, before the response is read
 
     def _flush(self) -> None:
-        rest, self._unsent = memoryview(self._unsent), b""
+        unsent, self._unsent = memoryview(self._unsent), b""
         try:
-            while rest:
+            while unsent:
                 self._socket.settimeout(self._backend.get_timeout(self._limits.send_seconds, "sending"))
-                rest = rest[self._socket.send(rest) :]
+                unsent = unsent[self._socket.send(unsent) :]
         except TimeoutError:
             raise ExchangeFailed("timeout while sending") from None
         except OSError:
-            pass  # it takes no more, but may have answered already: reading tells
+            pass  # it accepts no more, but may have responded already: reading shows
 
     def close(self) -> None:
         self._socket.close()
@@ -176,39 +176,39 @@ class _DeadlineStream(NetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable`, which tells httpcore2 that an idle receiver hung up; nothing else is asked for."""
+        """Return `is_readable`, by which httpcore2 learns that an idle receiver closed the connection."""
         if info != "is_readable":
             return None
-        waiting = select.poll()
-        waiting.register(self._socket, select.POLLIN)
-        return bool(waiting.poll(0))
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
 
-def _build_failure(error: OSError, doing: str) -> ExchangeFailed:
-    """The failure in words for people."""
+def _build_failure(error: OSError, step: str) -> ExchangeFailed:
+    """Return the failure in words for people."""
     if isinstance(error, TimeoutError):
-        return ExchangeFailed(f"timeout while {doing}")
+        return ExchangeFailed(f"timeout while {step}")
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = f"certificate is not trusted: {error.verify_message}"
         return ExchangeFailed(_CERTIFICATE_ERRORS.get(error.verify_code, reason))
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         return ExchangeFailed(f"tls: {(error.reason or 'failed').replace('_', ' ').lower()}")
     if isinstance(error, ConnectionRefusedError):
-        return ExchangeFailed("refused")
+        return ExchangeFailed("connection refused")
     if isinstance(error, ConnectionError | ssl.SSLEOFError):
-        return ConnectionDropped("reset")
-    return ExchangeFailed(os.strerror(error.errno).lower() if error.errno else f"failed while {doing}")
+        return ConnectionDropped("connection reset")
+    return ExchangeFailed(os.strerror(error.errno).lower() if error.errno else f"failed while {step}")
 
 
-def _run_with_timeout(question: Callable[[], T], seconds: float) -> T:
-    """The answer of a question that knows no timeout itself; TimeoutError, and it is left to itself, where it takes long."""
-    answer: Future[T] = Future()
+def _run_with_timeout(function: Callable[[], T], seconds: float) -> T:
+    """Return the result of a function that has no timeout of its own; past the time, raise TimeoutError and leave its thread."""
+    result: Future[T] = Future()
 
-    def ask() -> None:
+    def run() -> None:
         try:
-            answer.set_result(question())
-        except BaseException as error:  # noqa: BLE001  raised where the answer is awaited
-            answer.set_exception(error)
+            result.set_result(function())
+        except BaseException as error:  # noqa: BLE001  raised where the result is awaited
+            result.set_exception(error)
 
-    Thread(target=ask, name="resolve", daemon=True).start()
-    return answer.result(max(seconds, 0))
+    Thread(target=run, name="resolve", daemon=True).start()
+    return result.result(max(seconds, 0))

@@ -1,1 +1,1 @@
-"""Generating exports: CSV files in a zip."""
+"""Export jobs: CSV files in a zip."""

@@ -1,8 +1,8 @@
-"""The zip of an export, streamed while its rows are read: members split by rows, deflated, never whole in memory.
+"""The zip of an export, streamed while its rows are read: members are split by rows, deflated, and never whole in memory.
 
-No database here and no place to keep bytes. A member's sizes follow its bytes (data descriptor) and stay below 2 GiB, so
-that no reader needs Zip64 before it has seen the directory; the directory has it where offsets need it. The same lines,
-moment and layout give the same bytes, however the lines came in chunks. Source: PKWARE's APPNOTE 6.3.10, 4.3 and 4.5.3.
+A member's sizes follow its bytes (data descriptor) and stay below 2 GiB, so that no reader needs Zip64 before it has read the
+directory; the directory uses Zip64 where offsets need it. Equal rows, time and layout give equal bytes, however the rows were
+chunked. Source: PKWARE's APPNOTE 6.3.10, 4.3 and 4.5.3.
 """
 
 import csv
@@ -22,9 +22,9 @@ from ccfs.db.export_csv import CsvChunk
 from ccfs.model.exports.export import ExportTable
 from ccfs.model.formats.zip_directory import MIN_VERSION, ZipDirectoryEntry, build_central_directory, to_dos_time
 
-MAX_MEMBER_BYTES: Final = (1 << 31) - 1  # the longest member; Java counts them in an int
-BLOCK_BYTES: Final = 1 << 16  # bytes deflated at a time: always the same, for the result depends on it
-COMPRESSION_LEVEL: Final = 1  # zlib's ratio at four times its speed
+MAX_MEMBER_BYTES: Final = (1 << 31) - 1  # of a member; Java counts them in an int
+BLOCK_BYTES: Final = 1 << 16  # deflated at a time; the result depends on it
+COMPRESSION_LEVEL: Final = 1  # the ratio of zlib at four times the speed
 MANIFEST_NAME: Final = "manifest.csv"
 _FLAGS: Final = 0x0808  # name in UTF-8; sizes follow the bytes
 _METHOD_DEFLATE: Final = 8
@@ -32,17 +32,17 @@ _METHOD_DEFLATE: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportZipLayout:
-    """How an operator wants the files."""
+    """The operator's settings of the files."""
 
-    max_rows: int  # of a member at most, its header apart
+    max_rows: int  # of a member, without its header
     has_header: bool = True
-    has_bom: bool = False  # a byte order mark before each member, for spreadsheets
+    has_bom: bool = False  # byte order mark at the start of each member, for spreadsheets
     has_manifest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTableRows:
-    """The rows of one table, to be read once."""
+    """The rows of one table, which can be read once."""
 
     table: ExportTable
     header: Sequence[str]
@@ -51,11 +51,11 @@ class ExportTableRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportZipEntry:
-    """A member that is written."""
+    """A written member."""
 
     name: str
     rows: int
-    sha256: str  # lower-case hex of its bytes; empty where no manifest wants it
+    sha256: str  # lower-case hex; empty without a manifest
     crc32: int
     size: int
     compressed_size: int
@@ -63,38 +63,39 @@ class ExportZipEntry:
 
 
 def iter_export_zip(
-    parts: Iterable[ExportTableRows],
+    tables: Iterable[ExportTableRows],
     layout: ExportZipLayout,
-    made_at: datetime,
+    created_at: datetime,
     number: int,
     *,
     left_out: Iterable[str] = (),
 ) -> Iterator[bytes]:
-    """The bytes of the zip. Each part has at least one member, with its header only where there are no rows.
+    """Iterate over the bytes of the zip. Each table has at least one member, which has only a header if there are no rows.
 
-    `made_at` (a wall clock's time) and `number` (0 to 999) name the members. `left_out` is what the manifest says of
-    rows that are not in; it is read after all parts were.
+    `created_at` (wall-clock time) and `number` (0 to 999) name the members. `left_out` are the manifest's reasons for rows that
+    are not in the zip; it is read after all tables.
     """
-    zip_ = ExportZipWriter(made_at)
-    for part in parts:
-        for seq, pieces in groupby(split_into_members(part.chunks, layout.max_rows, MAX_MEMBER_BYTES), itemgetter(0)):
-            name = format_member_name(made_at, number, part.table, seq)
-            lines = chain([CsvChunk(0, _build_header(part.header, layout))], map(itemgetter(1), pieces))
-            yield from zip_.iter_member(name, lines, hashed=layout.has_manifest)
+    zip_ = ExportZipWriter(created_at)
+    for table in tables:
+        members = groupby(split_into_members(table.chunks, layout.max_rows, MAX_MEMBER_BYTES), itemgetter(0))
+        for seq, member in members:
+            name = format_member_name(created_at, number, table.table, seq)
+            chunks = chain([CsvChunk(0, _build_header(table.header, layout))], map(itemgetter(1), member))
+            yield from zip_.iter_member(name, chunks, hashed=layout.has_manifest)
     if layout.has_manifest:
         yield from zip_.iter_member(MANIFEST_NAME, [CsvChunk(0, _build_manifest(zip_.entries, left_out))])
     yield zip_.build_directory()
 
 
-def format_member_name(made_at: datetime, number: int, table: ExportTable, seq: int) -> str:
-    """yyyyMMddHHmmssSSS, three digits, the table, a sequence number from 1."""
-    return f"{made_at:%Y%m%d%H%M%S}{made_at.microsecond // 1000:03}{number:03}_{table}_{seq}.csv"
+def format_member_name(created_at: datetime, number: int, table: ExportTable, seq: int) -> str:
+    """Return yyyyMMddHHmmssSSS, three digits, the table, and a sequence number from 1."""
+    return f"{created_at:%Y%m%d%H%M%S}{created_at.microsecond // 1000:03}{number:03}_{table}_{seq}.csv"
 
 
 def split_into_members(chunks: Iterable[CsvChunk], rows: int, size: int) -> Iterator[tuple[int, CsvChunk]]:
-    """The rows, each with the number of its member: 1, 2, … as soon as one more row or its bytes would be too many.
+    """Iterate over chunks with the number of their member (1, 2, …), of at most so many rows and bytes.
 
-    Number 1 comes always, if only with an empty chunk. No row is longer than `size` bytes.
+    Member 1 always exists, if only with an empty chunk. No row is longer than `size` bytes.
     """
     seq, rows_left, bytes_left = 1, rows, size
     yield seq, CsvChunk(0, b"")
@@ -109,31 +110,31 @@ def split_into_members(chunks: Iterable[CsvChunk], rows: int, size: int) -> Iter
 
 
 class ExportZipWriter:
-    """A zip under way: every method gives the bytes that come next."""
+    """Writes a zip: each method returns the bytes that follow."""
 
     def __init__(self, modified: datetime, *, offset: int = 0) -> None:
-        """`modified` is the wall-clock time of all members; `offset` is how many bytes lie before the zip."""
+        """`modified` is the wall-clock time of all members, `offset` the number of bytes before the zip."""
         self.entries: list[ExportZipEntry] = []
         self._offset = offset
         self._modified_at = to_dos_time(modified)
 
     def iter_member(self, name: str, chunks: Iterable[CsvChunk], *, hashed: bool = False) -> Iterator[bytes]:
-        """A member, whole: it must be read to its end before the next."""
-        text = name.encode()
+        """Iterate over the bytes of a member. Callers read them to the end before the next member."""
+        raw_name = name.encode()
         local = struct.pack(
-            "<4s5H3I2H", b"PK\3\4", MIN_VERSION, _FLAGS, _METHOD_DEFLATE, *self._modified_at, 0, 0, 0, len(text), 0
+            "<4s5H3I2H", b"PK\3\4", MIN_VERSION, _FLAGS, _METHOD_DEFLATE, *self._modified_at, 0, 0, 0, len(raw_name), 0
         )
-        yield local + text
-        packing = _MemberDeflater(hashed)
-        yield from packing.iter_deflated(chunks)
-        entry = packing.build_entry(name, self._offset)
+        yield local + raw_name
+        deflater = _MemberDeflater(hashed)
+        yield from deflater.iter_deflated(chunks)
+        entry = deflater.build_entry(name, self._offset)
         sizes = struct.pack("<4s3I", b"PK\x07\x08", entry.crc32, entry.compressed_size, entry.size)
         yield sizes
         self.entries.append(entry)
-        self._offset += len(local) + len(text) + entry.compressed_size + len(sizes)
+        self._offset += len(local) + len(raw_name) + entry.compressed_size + len(sizes)
 
     def build_directory(self) -> bytes:
-        """The directory and the end of the zip."""
+        """Return the central directory and the end records."""
         return build_central_directory([self._build_directory_entry(entry) for entry in self.entries], self._offset)
 
     def _build_directory_entry(self, entry: ExportZipEntry) -> ZipDirectoryEntry:
@@ -150,7 +151,7 @@ class ExportZipWriter:
 
 
 class _MemberDeflater:
-    """One member being deflated, and what the directory and the manifest will say of it."""
+    """Deflates one member and counts what the directory and the manifest need."""
 
     def __init__(self, hashed: bool) -> None:
         self._compressor = isal_zlib.compressobj(COMPRESSION_LEVEL, isal_zlib.DEFLATED, -15)
@@ -181,21 +182,21 @@ class _MemberDeflater:
         return packed
 
 
-def _iter_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in blocks of BLOCK, the last one shorter."""
-    held: list[bytes] = []
+def _iter_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Iterate over the bytes in blocks of BLOCK_BYTES; the last block is shorter."""
+    buffered: list[bytes] = []
     size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
+    for chunk in chunks:
+        buffered.append(chunk)
+        size += len(chunk)
         if size >= BLOCK_BYTES:
-            joined, at = b"".join(held), 0
+            joined, at = b"".join(buffered), 0
             while size - at >= BLOCK_BYTES:
                 yield joined[at : at + BLOCK_BYTES]
                 at += BLOCK_BYTES
-            held, size = [joined[at:]], size - at
+            buffered, size = [joined[at:]], size - at
     if size:
-        yield b"".join(held)
+        yield b"".join(buffered)
 
 
 def _build_header(columns: Sequence[str], layout: ExportZipLayout) -> bytes:

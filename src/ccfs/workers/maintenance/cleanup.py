@@ -1,6 +1,6 @@
-"""Tidying: expired tokens, old failure counts, deletions that were begun. Each step may be cut short and done again.
+"""Cleanup: expired tokens, old failure counts, expired exports and pending deletions. Each step can be interrupted and repeated.
 
-Bytes on another node's disk are that node's to remove.
+A node deletes no bytes from the disks of other nodes.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, maintenance, oidc_states, play_tokens, users
-from ccfs.db.tenant import bulk_downloads, exports, voice_files
+from ccfs.db.system import bulk_jobs, export_jobs, lockouts, maintenance, oidc_states, play_tokens, users
+from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile
 
-BATCH_SIZE = 100  # deletions finished in one go
+BATCH_SIZE = 100  # files deleted in one round
 
 
 def run_cleanup(
@@ -22,46 +22,49 @@ def run_cleanup(
     locations: Mapping[str, Location],
     now: datetime,
     lock_period: timedelta,
-    keep: timedelta,
-    far: Collection[str] = (),
+    export_retention: timedelta,
+    remote_locations: Collection[str] = (),
 ) -> None:
-    """One round. `keep` is how long files of exports stay; `far` are locations that other nodes look after."""
+    """Run all steps once. `remote_locations` are the disks of other nodes."""
     with database.write_transaction() as connection:
         play_tokens.delete_expired(connection, now)
         lockouts.delete_expired(connection, now, lock_period)
         users.delete_expired_setup_links(connection, now)
         oidc_states.delete_expired(connection, now)
-    finish_voice_file_deletions(database, locations, now, far)
-    expire_exports(database, locations, now - keep, far)
+    finish_voice_file_deletions(database, locations, now, remote_locations)
+    expire_exports(database, locations, now - export_retention, remote_locations)
 
 
 def expire_exports(
-    database: Database, locations: Mapping[str, Location], before: datetime, far: Collection[str] = ()
+    database: Database, locations: Mapping[str, Location], before: datetime, remote_locations: Collection[str] = ()
 ) -> int:
-    """Let the files of exports go that became ready before an instant; how many. A file that stays is tried again."""
+    """Delete the files of exports that became ready before an instant; return their number. Failures are retried."""
     with database.read_transaction() as connection:
-        due = exports.list_expirable(connection, before, BATCH_SIZE, far)
-    for app, response_id, kept in due:
-        locations[kept.location_id].delete(kept.key)
+        due = export_jobs.list_expirable(connection, before, BATCH_SIZE, remote_locations)
+    for app, response_id, blob in due:
+        locations[blob.location_id].delete(blob.key)
         with database.write_transaction() as connection:
-            exports.expire(connection, app, response_id, kept)
+            exports.expire(connection, app, response_id, blob)
     return len(due)
 
 
 def delete_old_bulk_downloads(database: Database, before: datetime) -> None:
-    """Let the lists of selections go that were asked for before an instant, one at a time: they may be long."""
-    count = 1
-    while count:
+    """Delete bulk downloads that were requested before an instant, one at a time: they may have many items."""
+    deleted = 1
+    while deleted:
         with database.write_transaction() as connection:
-            count = bulk_downloads.delete_before(connection, before, 1)
+            deleted = bulk_jobs.delete_before(connection, before, 1)
 
 
 def finish_voice_file_deletions(
-    database: Database, locations: Mapping[str, Location], now: datetime, far: Collection[str] = ()
+    database: Database, locations: Mapping[str, Location], now: datetime, remote_locations: Collection[str] = ()
 ) -> int:
-    """Remove the bytes of voice files that are marked deleted, then their rows; how many. What fails goes last next time."""
+    """Delete the bytes of voice files that are marked deleted, then their rows; return their number.
+
+    A deletion that fails is deferred behind the others.
+    """
     with database.read_transaction() as connection:
-        due = maintenance.list_deleted_voice_files(connection, BATCH_SIZE, far)
+        due = maintenance.list_deleted_voice_files(connection, BATCH_SIZE, remote_locations)
     return sum(_finish_deletion(database, locations, app, file, now) for app, file in due)
 
 
@@ -71,7 +74,9 @@ def _finish_deletion(
     try:
         locations[file.blob.location_id].delete(file.blob.key)
     except Exception as error:  # noqa: BLE001  of whatever kind: the deletions behind this one must not wait for it
-        get_logger().warning("bytes not removed", action="deletion_failed", app=app.ak, error=repr(error))
+        get_logger().warning(
+            "could not delete voice file", action="voice_file_delete_failed", app=app.ak, error=repr(error)
+        )
         with database.write_transaction() as connection:
             voice_files.defer_deletion(connection, app, file, now)
         return False

@@ -1,6 +1,6 @@
-"""Keeping what grows within bounds: months made ahead, and old ones let go where the operator says how long they stay.
+"""Retention: partitions are created ahead, and partitions older than the retention are dropped.
 
-Rows go first; the bytes of recordings are strays then, which move.py sweeps: what a row names is there.
+Rows are deleted first; the bytes of their recordings become orphans, which the mover deletes.
 """
 
 from collections.abc import Callable
@@ -13,30 +13,30 @@ from ccfs.db.system import maintenance, tenants
 from ccfs.db.tenant import call_statistics
 from ccfs.model.calls import partition_month
 
-RETENTION_INTERVAL = timedelta(hours=1)  # looks for months to make and to let go
+RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """How many whole months stay beside this one; 0: all."""
+    """Retention in full months before the current one; 0 keeps all."""
 
     row_months: int = 0
     recording_months: int = 0
 
     def get_months(self, name: str) -> int:
-        """The months of a table."""
+        """Return the retention of a table."""
         return self.recording_months if name == schema.recordings.name else self.row_months
 
 
 class RetentionJob:
     """A step of the work loop."""
 
-    def __init__(self, database: Database, terms: RetentionPolicy, now: Callable[[], datetime]) -> None:
-        self._database, self._policy, self._now = database, terms, now
+    def __init__(self, database: Database, policy: RetentionPolicy, now: Callable[[], datetime]) -> None:
+        self._database, self._policy, self._now = database, policy, now
         self._last_run_at: datetime | None = None
 
     def __call__(self) -> None:
-        """One round."""
+        """Create and drop partitions, if the last round was long enough ago."""
         now = self._now()
         if self._last_run_at is None or now - self._last_run_at >= RETENTION_INTERVAL:
             partitions.ensure_upcoming(self._database, now)
@@ -44,7 +44,7 @@ class RetentionJob:
             self._last_run_at = now
 
     def delete_expired(self, now: datetime) -> None:
-        """Let the months go that are older than the terms."""
+        """Drop partitions, statistics and annotations that are older than the policy."""
         for table in partitions.AGE_COLUMN:
             if count := self._policy.get_months(table.name):
                 partitions.drop_before(
