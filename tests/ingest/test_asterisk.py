@@ -37,7 +37,7 @@ def read_calls(place: IngestSite) -> list[dict[str, Any]]:
     """All CDR rows by call and number, without what only says when they were written."""
     with place.node.database.read_transaction() as connection:
         found = connection.execute(
-            sa.select(schema.cdrs).order_by(CDR_COLUMNS.call_id, CDR_COLUMNS.leg_order, CDR_COLUMNS.line_key)
+            sa.select(schema.cdrs).order_by(CDR_COLUMNS.call_id, CDR_COLUMNS.leg_order, CDR_COLUMNS.source_key)
         )
         return [{name: value for name, value in row._mapping.items() if name != "id"} for row in found]
 

@@ -30,7 +30,7 @@ def get_reason(place: IngestSite) -> str:
 def test_a_link_out_of_the_folder_is_refused_and_no_byte_of_it_is_taken(each_ingest_site: IngestSite) -> None:
     secret = each_ingest_site.write_file("secret.wav", make_wav(1))
     (each_ingest_site.recordings_folder / NAME).symlink_to(secret)
-    assert get_reason(each_ingest_site) == "a link; the file itself must lie in the folder"
+    assert get_reason(each_ingest_site) == "a link; the file itself must be in the folder"
 
 
 def test_a_folder_behind_a_link_is_not_entered(ingest_site: IngestSite) -> None:

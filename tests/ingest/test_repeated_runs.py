@@ -13,8 +13,7 @@ from ccfs.db import schema
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_reread
 from ccfs.demo.switch import write_day
-from ccfs.ingest.ccfs import CcfsSource
-from ccfs.ingest.ccfs import ingest as take_in
+from ccfs.ingest.ccfs import CcfsSource, ingest
 from ccfs.ingest.context import IngestRun
 from ccfs.server.node import utc_now
 from tests.cli.command import run_in_parallel
@@ -233,7 +232,7 @@ def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_ingest_site: I
     )
 
     def passed() -> tuple[int, int, int]:
-        take_in(run, export)
+        ingest(run, export)
         return run.result.cdrs, run.result.duplicates, run.result.rejected_count
 
     assert [passed(), passed()] == [(1, 0, 1), (1, 0, 1)]  # it is as it was, so the second leaves it alone

@@ -133,7 +133,8 @@ def test_a_file_that_was_refused_whole_is_tried_again_and_no_other(database: Dat
             ingest_state.save_file_state(connection, app, f"/{state}.wav", 5, 6, state, "", NOW)
     add_rejected_line(database, app, "/rejected.wav", "/taken.wav", "/listed.wav", line=0)
     asked = {
-        state: request_reread(database, app, f"/{state}.wav") for state in ("rejected", "ingested", "reported", "unknown")
+        state: request_reread(database, app, f"/{state}.wav")
+        for state in ("rejected", "ingested", "reported", "unknown")
     }
     assert asked == {"rejected": (True, 1), "ingested": (False, 0), "reported": (False, 0), "unknown": (False, 0)}
     assert list_rejected_files(database, app) == {"/taken.wav", "/listed.wav"}
@@ -141,7 +142,9 @@ def test_a_file_that_was_refused_whole_is_tried_again_and_no_other(database: Dat
         assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {"/rejected.wav": (5, 6, "again")}
         ingest_state.save_file_state(connection, app, "/rejected.wav", 5, 6, "ingested", "", NOW)
         ingest_reread.clear_reread_request(connection, app, "/rejected.wav")
-        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {"/rejected.wav": (5, 6, "ingested")}
+        assert ingest_state.find_known_files(connection, app, ["/rejected.wav"]) == {
+            "/rejected.wav": (5, 6, "ingested")
+        }
 
 
 @pytest.mark.parametrize("name", ["Master.csv.1", "Master.csv-20240115", "Master.csv.2024-01-15-10-00-00"])
