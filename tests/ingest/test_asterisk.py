@@ -173,7 +173,7 @@ def test_lines_without_a_uniqueid_are_taken_to_be_in_the_accounts_zone_and_that_
 ) -> None:
     short = build_cdr_line().rsplit(",", 5)[0] + "\n"
     [warning] = ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", short))["warnings"]
-    assert "taken to be Europe/London's" in warning
+    assert "assumed to be Europe/London's" in warning
 
 
 def test_a_line_that_cannot_be_read_is_refused_by_number_and_the_rest_goes_in(each_ingest_site: IngestSite) -> None:

@@ -107,7 +107,7 @@ def test_a_year_of_calls_tells_its_zone(place: str) -> None:
     other = "Asia/Tokyo"
     found = zone.detect_zone(samples, other)
     assert found.basis == "epoch"
-    assert found.report == f"the times are {found.zone}'s by the uniqueids, not Asia/Tokyo's"
+    assert found.report == f"by the uniqueids, the times are {found.zone}'s, not Asia/Tokyo's"
     for call in make_year(place):
         assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, place)
 
@@ -118,7 +118,7 @@ def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
     assert zone.detect_zone(samples, "Europe/Berlin", "Asia/Tokyo") == ZoneGuess(
         zone="Asia/Tokyo",
         basis="given",
-        report="the times are Europe/Berlin's by the uniqueids, not Asia/Tokyo's as given",
+        report="by the uniqueids, the times are Europe/Berlin's, not Asia/Tokyo's as given",
     )
 
 
@@ -127,7 +127,7 @@ def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> No
     assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai") == ZoneGuess(
         zone="Asia/Shanghai",
         basis="assumed",
-        report="no line has a uniqueid with a time: the times are taken to be Asia/Shanghai's",
+        report="no line has a uniqueid with a time: the times are assumed to be Asia/Shanghai's",
     )
 
 

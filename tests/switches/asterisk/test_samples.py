@@ -98,7 +98,7 @@ def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str
 
 def test_a_line_that_was_cut_is_refused_with_a_reason_and_the_others_are_not() -> None:
     assert [leg for leg in _read_legs("freepbx") if isinstance(leg, str)] == [
-        "a quote is not closed, or stands inside a field"
+        "a quote is not closed, or is inside a field"
     ]
 
 
