@@ -37,6 +37,7 @@ ON_OWN_SERVER = {
     "test_player_audio",
     "test_annotations",
     "test_player_browser",
+    "test_access_matrix",
 }  # who must not meet others' rows
 
 

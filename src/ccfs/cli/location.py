@@ -80,7 +80,7 @@ def add_location(
     print_result(
         {"location": place.id, "kind": place.kind, "at": place.root},
         as_json,
-        f"location {place.id}: {_format_root(place)}",
+        f"location {place.id}: {place.display_address}",
     )
 
 
@@ -218,18 +218,12 @@ def _location_to_dict(node: Node, place: LocationConfig, held: LocationUsage | N
     return {
         "location": place.id,
         "kind": place.kind,
-        "at": _format_root(place) or (str(node.settings.data / "files") if place.is_local(node.id) else "files"),
+        "at": place.display_address or (str(node.settings.data / "files") if place.is_local(node.id) else "files"),
         "node": place.node,
         "state": next((flag for flag, is_so in flags.items() if is_so), "ready"),
         "files": held.files if held else 0,
         "bytes": held.size if held else 0,
     }
-
-
-def _format_root(place: LocationConfig) -> str:
-    if place.kind is not LocationKind.S3:
-        return place.root
-    return "/".join(filter(None, (place.endpoint.rstrip("/") or "s3:/", place.root, place.prefix)))
 
 
 def _move_to_dict(moved: MoveResult, *, was_stopped: bool) -> dict[str, Any]:

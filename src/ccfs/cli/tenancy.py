@@ -1,6 +1,5 @@
 """ccfs app, account, callback: who may ask for what."""
 
-import secrets
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
 from ccfs.db.system import tenants
 from ccfs.model.exports.callback_url import parse_callback_url
-from ccfs.model.identity.tenancy import DEFAULT_ZONE, Account, Vdn, is_account_id, is_time_zone
+from ccfs.model.identity.tenancy import DEFAULT_ZONE, MAX_VDN_ID, Account, Vdn, is_account_id, is_time_zone
 from ccfs.server.node import utc_now
 
 app_commands = typer.Typer(help="Developers and their access keys.", no_args_is_help=True)
@@ -18,14 +17,7 @@ callback_commands = typer.Typer(help="Where callbacks may go.", no_args_is_help=
 app_commands.add_typer(key_commands, name="key")
 COMMAND_GROUPS = {"app": app_commands, "account": account_commands, "callback": callback_commands}
 
-MAX_VDN_ID = 2**31 - 1  # an int of the interface
-
 SecretKeyOption = Annotated[str | None, typer.Option("--sk", help="Secret key; made if not given.", show_default=False)]
-
-
-def generate_sk() -> str:
-    """A secret of 256 random bits."""
-    return secrets.token_urlsafe(32)
 
 
 def _check_key(ak: str, sk: str) -> None:
@@ -44,8 +36,8 @@ def add_app(
     as_json: JsonOption = False,
 ) -> None:
     """Add a developer. The SK is shown this once only."""
-    ak = "AK" + secrets.token_hex(9).upper() if ak is None else ak
-    sk = generate_sk() if sk is None else sk
+    ak = tenants.generate_ak() if ak is None else ak
+    sk = tenants.generate_sk() if sk is None else sk
     _check_key(ak, sk)
     node = open_node(data)
     with node.database.write_transaction() as connection:
@@ -90,7 +82,7 @@ def add_key(
 ) -> None:
     """Give the app one more key; all living keys work side by side."""
     ak = app if ak is None else ak
-    sk = generate_sk() if sk is None else sk
+    sk = tenants.generate_sk() if sk is None else sk
     _check_key(ak, sk)
     node = open_node(data)
     with node.database.write_transaction() as connection:

@@ -1,4 +1,4 @@
-"""Forms that bring a file: multipart/form-data to fields and files. Pure; nothing is kept here."""
+"""Parsing of multipart/form-data, the encoding of forms that upload a file. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,20 @@ _FILE = re.compile(r'[;\s]filename="')
 
 
 def is_multipart(content_type: str) -> bool:
-    """Whether a body is of this kind."""
+    """Whether a content type is multipart/form-data."""
     return _BOUNDARY.fullmatch(content_type) is not None
 
 
 def parse_multipart(content_type: str, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
-    """The fields and the files of a form, by name; what is no part of one is left out. Raises TooLarge for too many."""
+    """Return the fields and the files of a form, by name. Raise RequestTooLarge for more than MAX_PARTS parts.
+
+    Parts without a name are ignored.
+    """
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
-    for head, data in _iter_parts(content_type, body):
-        name = _NAME.search(head)
-        if name and _FILE.search(head):
+    for disposition, data in _iter_parts(content_type, body):
+        name = _NAME.search(disposition)
+        if name and _FILE.search(disposition):
             files[name[1]] = data
         elif name:
             fields[name[1]] = data.decode(errors="replace").replace("\0", "")
@@ -31,14 +34,14 @@ def parse_multipart(content_type: str, body: bytes) -> tuple[dict[str, str], dic
 
 
 def _iter_parts(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
-    """The line of each part that says what it is, and its bytes."""
+    """Yield the Content-Disposition line and the bytes of each part."""
     boundary = _BOUNDARY.fullmatch(content_type)
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode()) if boundary else []
-    if len(pieces) > MAX_PARTS:
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode()) if boundary else []
+    if len(parts) > MAX_PARTS:
         raise RequestTooLarge(f"{MAX_PARTS} fields")
-    for piece in pieces[1:-1]:
-        head, _, data = piece.partition(b"\r\n\r\n")
+    for part in parts[1:-1]:
+        head, _, data = part.partition(b"\r\n\r\n")
         lines = head.decode(errors="replace").split("\r\n")
-        said = [line for line in lines if line.lower().startswith("content-disposition:")]
-        if said:
-            yield said[0], data
+        dispositions = [line for line in lines if line.lower().startswith("content-disposition:")]
+        if dispositions:
+            yield dispositions[0], data

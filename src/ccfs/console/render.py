@@ -1,4 +1,4 @@
-"""Pages from templates, and the files beside them. What stands on a page is its visitor's business."""
+"""Rendering: templates with their filters, catalogues, security headers, static files."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -42,37 +42,37 @@ SECURITY_HEADERS = (
 
 
 def build_security_headers(nonce: str) -> tuple[tuple[str, str], ...]:
-    """The guards of a page one of whose scripts brings styles of its own, under a word that is good once."""
-    (name, policy), *others = SECURITY_HEADERS
-    return ((name, policy.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")), *others)
+    """Return the headers of a page with a script that adds styles of its own, allowed by a nonce."""
+    (name, policy), *headers = SECURITY_HEADERS
+    return ((name, policy.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")), *headers)
 
 
 @cache
 def load_catalogue(language: str) -> Mapping[str, str]:
-    """The catalogue of a language, by the English text; English needs none."""
+    """Return the translations of a language by English text; none for English."""
     if language == "en":
         return {}
-    found: dict[str, str] = json.loads((CONSOLE_DIR / "locale" / f"{language}.json").read_text(encoding="utf-8"))
-    return found
+    catalogue: dict[str, str] = json.loads((CONSOLE_DIR / "locale" / f"{language}.json").read_text(encoding="utf-8"))
+    return catalogue
 
 
 def get_translator(language: str) -> Callable[..., str]:
-    """What makes a text of the console, said in English, one of that language; {names} are filled in afterwards."""
-    known = load_catalogue(language)
+    """Return the function that translates an English text and fills in its {names}."""
+    catalogue = load_catalogue(language)
 
     def translate(text: str, **values: object) -> str:
-        said = known.get(text, text)
-        return said.format(**values) if values else said
+        translated = catalogue.get(text, text)
+        return translated.format(**values) if values else translated
 
     return translate
 
 
 @cache
 def _build_environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # for the first page: not every process shows one
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # on first use: not every process renders pages
 
     loader = FileSystemLoader(CONSOLE_DIR / "templates")
-    made = Environment(
+    environment = Environment(
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
@@ -80,7 +80,7 @@ def _build_environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {
+    environment.filters |= {
         "time": format_time,
         "datetime": format_datetime,
         "datetime_minute": format_minute,
@@ -89,30 +89,30 @@ def _build_environment() -> "Environment":
         "offset": format_offset,
         "size": format_size,
     }
-    made.globals |= {"version": __version__, "asset": get_asset_url, "labels": labels, "UTC": UTC}
-    return made
+    environment.globals |= {"version": __version__, "asset": get_asset_url, "labels": labels, "UTC": UTC}
+    return environment
 
 
 def render_template(template: str, language: str, **values: Any) -> bytes:
-    """A page."""
+    """Return a page rendered from a template, as UTF-8."""
     page = _build_environment().get_template(template)
     return page.render(t=get_translator(language), language=language, **values).encode("utf-8", "replace")
 
 
 def format_datetime(instant: datetime | None, zone: tzinfo) -> Markup | str:
-    """A date and time in a zone, as <time>."""
+    """Return a date and time in a zone as <time>; a dash for None."""
     if instant is None:
         return "–"
-    there = instant.astimezone(zone)
-    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S}</time>').format(there.isoformat(), there)
+    local = instant.astimezone(zone)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S}</time>').format(local.isoformat(), local)
 
 
 def format_time(instant: datetime | None, zone: tzinfo) -> Markup | str:
-    """A time of day in a zone, as <time>."""
+    """Return a time of day in a zone as <time>; a dash for None."""
     if instant is None:
         return "–"
-    there = instant.astimezone(zone)
-    return Markup('<time datetime="{}">{:%H:%M:%S}</time>').format(there.isoformat(), there)
+    local = instant.astimezone(zone)
+    return Markup('<time datetime="{}">{:%H:%M:%S}</time>').format(local.isoformat(), local)
 
 
 def format_duration(duration: timedelta | int) -> str:
@@ -121,18 +121,18 @@ def format_duration(duration: timedelta | int) -> str:
     return durations.format_duration(total)
 
 
-def format_minute(there: datetime) -> Markup:
-    """A date and time of its own zone to the minute, as <time>."""
-    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}</time>').format(there.isoformat(), there)
+def format_minute(local: datetime) -> Markup:
+    """Return a date and time of its own zone, to the minute, as <time>."""
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M}</time>').format(local.isoformat(), local)
 
 
-def format_form_value(there: datetime) -> str:
-    """A date and time as the fields of forms say it."""
-    return f"{there:%Y-%m-%dT%H:%M}"
+def format_form_value(local: datetime) -> str:
+    """Return a date and time as the value of a form field."""
+    return f"{local:%Y-%m-%dT%H:%M}"
 
 
 def format_size(number: float) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes in its unit."""
     amount = float(number)
     for unit in ("B", "KB", "MB", "GB"):
         if amount < 1024:
@@ -144,8 +144,8 @@ def format_size(number: float) -> str:
 @cache
 def _load_static(name: str) -> tuple[bytes, str] | None:
     path = CONSOLE_DIR / "static" / name
-    kind = next((kind for ending, kind in CONTENT_TYPES.items() if name.endswith(ending)), None)
-    return (path.read_bytes(), kind) if kind and path.is_file() else None
+    content_type = next((value for suffix, value in CONTENT_TYPES.items() if name.endswith(suffix)), None)
+    return (path.read_bytes(), content_type) if content_type and path.is_file() else None
 
 
 @cache
@@ -155,15 +155,16 @@ def _list_static_names() -> frozenset[str]:
 
 @cache
 def get_asset_url(name: str) -> str:
-    """The address of a file beside the pages; it changes with the file, so that browsers may keep it."""
+    """Return the URL of a static file. It changes with the file, so that browsers may cache it."""
     return f"{STATIC_PREFIX}{name}?{sha256((CONSOLE_DIR / 'static' / name).read_bytes()).hexdigest()[:12]}"
 
 
 def get_static_file(path: str) -> BytesResponse | None:
-    """A file beside the pages; None if there is none of that name."""
+    """Return a static file; None if none has that name."""
     name = path.removeprefix(STATIC_PREFIX)
-    found = _load_static(name) if name in _list_static_names() else None
-    if found is None:
+    file = _load_static(name) if name in _list_static_names() else None
+    if file is None:
         return None
-    kept = ("cache-control", "public, max-age=31536000, immutable")
-    return BytesResponse(body=found[0], content_type=found[1], extra_headers=(kept, *SECURITY_HEADERS))
+    body, content_type = file
+    cache_control = ("cache-control", "public, max-age=31536000, immutable")
+    return BytesResponse(body=body, content_type=content_type, extra_headers=(cache_control, *SECURITY_HEADERS))

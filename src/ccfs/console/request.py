@@ -1,8 +1,8 @@
-"""One visit to the console: who is there, what was asked, and the answers that every page gives. No page lives here."""
+"""A console request: its user, its form, the account and app that it names, and the responses that every page shares."""
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -24,171 +24,199 @@ from ccfs.web.responses.types import BytesResponse
 SESSION_COOKIE: Final = "ccfs_session"
 LANGUAGE_COOKIE: Final = "ccfs_language"
 HOME_PATH: Final = "/console/calls"
-DOWNLOAD_AUDIT_INTERVAL: Final = timedelta(hours=1)  # ranges of a file are one look at it
-YEAR_SECONDS: Final = 365 * 24 * 3600  # seconds
-_CONSOLE_PATH = re.compile(r"/console(/[a-z-]+)*(\?[!-\[\]-~]*)?")  # a path of ours, with any query but a backslash
+DOWNLOAD_AUDIT_INTERVAL: Final = timedelta(hours=1)  # within it, further ranges of a file add no audit entry
+YEAR_SECONDS: Final = 365 * 24 * 3600
+_CONSOLE_PATH = re.compile(r"/console(/[a-z-]+)*(\?[!-\[\]-~]*)?")  # a console path, with any query but a backslash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountScope:
-    """An account that somebody may see something of."""
+    """An account in which the user has a permission."""
 
     app: App
     account: Account
 
     @property
     def name(self) -> str:
-        """How addresses of pages say it."""
+        """The value of the parameter `account`: AK/ACCOUNT."""
         return f"{self.app.ak}/{self.account.account_id}"
 
     @property
     def zone(self) -> ZoneInfo:
-        """The account's zone."""
+        """The account's time zone."""
         return self.account.zoneinfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsoleRequest:
-    """One request to the console, by somebody or nobody."""
+    """One request to the console."""
 
     context: WebContext
-    request: Request
+    http_request: Request
     client_address: str
     language: str
     user: User | None = None
-    session_token: str = ""  # of the session
+    session_token: str = ""  # empty: nobody is signed in
     form: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)  # that came with the form
+    files: Mapping[str, bytes] = field(default_factory=dict)  # files of the form
+    scope: AccountScope | None = None  # the account of a route with AccessScope.ACCOUNT
+    app: App | None = None  # the app of a route with AccessScope.APP or WHOLE_APP
+    app_accounts: Sequence[str] = ()  # its accounts in which the user has the route's permission; see list_app_accounts
 
     @property
     def csrf_token(self) -> str:
-        """What a form of this session must bring back; it tells nothing of the session's token."""
+        """The token that a form of this session must hold; the session token cannot be derived from it."""
         return hashlib.sha256(f"form {self.session_token}".encode()).hexdigest() if self.session_token else ""
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """The request's cookies; of a repeated name the first."""
-        return self.request.cookies
+        """The request's cookies; the first of a repeated name."""
+        return self.http_request.cookies
 
     @property
     def query_params(self) -> Mapping[str, str]:
-        """The query's parameters."""
-        return self.request.query_params
+        """The parameters of the query."""
+        return self.http_request.query_params
 
     @property
     def current_user(self) -> User:
-        """The user; only pages that are open to nobody may ask for one who is not there."""
+        """The signed-in user; for handlers of routes that are not public."""
         assert self.user is not None
         return self.user
 
+    @property
+    def current_scope(self) -> AccountScope:
+        """The account that the request names; for handlers of routes with AccessScope.ACCOUNT."""
+        assert self.scope is not None
+        return self.scope
+
+    @property
+    def current_app(self) -> App:
+        """The app that the request names; for handlers of routes with AccessScope.APP or WHOLE_APP."""
+        assert self.app is not None
+        return self.app
+
     def translate(self, text: str, **values: object) -> str:
-        """A text of the console in the visitor's language."""
+        """Return a text of the console in the user's language."""
         return render.get_translator(self.language)(text, **values)
 
     def render_page(self, template: str, status: int = 200, **values: Any) -> BytesResponse:
-        """A page of a template."""
-        known = {
+        """Return a page rendered from a template."""
+        path, query = self.http_request.path, self.http_request.query
+        page_url = f"{path}?{query}" if query else path
+        if self.http_request.method == "POST":  # a reload shows the section's page
+            page_url = "/".join(path.split("/")[:3])
+        defaults = {
             "user": self.user,
             "csrf": self.csrf_token,
-            "path": self.request.path,
+            "path": path,
+            "page_url": page_url,
             "Permission": Permission,
             "problem": "",
         }
-        own = f"{self.request.path}?{self.request.query}" if self.request.query else self.request.path
-        if self.request.method == "POST":  # its page is the one of the room
-            own = "/".join(self.request.path.split("/")[:3])
-        body = render.render_template(template, self.language, **known | {"page_url": own} | values)
-        guards = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
-        return BytesResponse(body=body, content_type="text/html;charset=UTF-8", status=status, extra_headers=guards)
+        body = render.render_template(template, self.language, **defaults | values)
+        headers = render.build_security_headers(values["nonce"]) if "nonce" in values else render.SECURITY_HEADERS
+        return BytesResponse(body=body, content_type="text/html;charset=UTF-8", status=status, extra_headers=headers)
 
-    def redirect(self, path: str, *cookies: str, **asked: str) -> BytesResponse:
-        """Elsewhere in the console."""
-        target = f"{path}?{urlencode(asked)}" if asked else path
-        given = tuple(("set-cookie", cookie) for cookie in cookies)
+    def render_error(self, kind: str, status: int, reason: str = "") -> BytesResponse:
+        """Return the error page; `kind` is one that error.html names, with a reason for "error"."""
+        return self.render_page("error.html", status, kind=kind, reason=reason)
+
+    def redirect(self, path: str, /, *cookies: str, **query: str) -> BytesResponse:
+        """Return a redirect (303) that sets cookies."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        set_cookies = tuple(("set-cookie", cookie) for cookie in cookies)
         return BytesResponse(
-            body=b"", status=303, extra_headers=(("location", target), *given, *render.SECURITY_HEADERS)
+            body=b"", status=303, extra_headers=(("location", target), *set_cookies, *render.SECURITY_HEADERS)
         )
 
     def build_cookie(self, name: str, value: str, seconds: int | None = None) -> str:
-        """A cookie for the console only; without `seconds` it ends with the browser, with 0 now."""
-        secure = "; Secure" if self.request.is_secure(self.context.settings.trusted_proxies) else ""
-        lasts = "" if seconds is None else f"; Max-Age={seconds}"
-        return f"{name}={value}; Path=/console; HttpOnly; SameSite=Lax{lasts}{secure}"
+        """Return a cookie for the console's paths; None makes a session cookie, 0 deletes it."""
+        secure = "; Secure" if self.http_request.is_secure(self.context.settings.trusted_proxies) else ""
+        max_age = "" if seconds is None else f"; Max-Age={seconds}"
+        return f"{name}={value}; Path=/console; HttpOnly; SameSite=Lax{max_age}{secure}"
 
-    async def audit_action(
-        self, action: AuditAction, what: str = "", place: AccountScope | None = None, app: App | None = None
-    ) -> None:
-        """Put into the log what is done here, before it is done."""
-        entry = self.build_audit_entry(action, what, place, app)
+    async def audit_action(self, action: AuditAction, target: str = "", scope: AccountScope | None = None) -> None:
+        """Add an audit entry before the action is done."""
+        entry = self.build_audit_entry(action, target, scope)
         await self.context.transaction(lambda connection: audit.add(connection, entry))
 
-    async def audit_download(self, action: AuditAction, what: str, place: AccountScope) -> None:
-        """Put into the log that a file is fetched: each time from its begin, and of what follows the first in an hour."""
-        if not self.request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-            entry, since = self.build_audit_entry(action, what, place), self.context.now() - DOWNLOAD_AUDIT_INTERVAL
+    async def audit_download(self, action: AuditAction, target: str) -> None:
+        """Add an audit entry for a file's download.
+
+        Every request from the first byte adds one. A range from further on adds one only if none is younger than
+        DOWNLOAD_AUDIT_INTERVAL.
+        """
+        if not self.http_request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+            entry = self.build_audit_entry(action, target, self.scope)
+            since = self.context.now() - DOWNLOAD_AUDIT_INTERVAL
             if await self.context.query(lambda connection: audit.was_logged_since(connection, entry, since)):
                 return
-        await self.audit_action(action, what, place)
+        await self.audit_action(action, target, self.scope)
 
     def build_audit_entry(
-        self, action: AuditAction, what: str = "", place: AccountScope | None = None, app: App | None = None
+        self, action: AuditAction, target: str = "", scope: AccountScope | None = None, app: App | None = None
     ) -> AuditEntry:
-        """What is done here, for the log."""
-        owner = place.app if place else app
+        """Return the audit entry of an action; its app is the account's, else the given one, else the request's."""
+        owner = scope.app if scope else app or self.app
         return AuditEntry(
             logged_at=self.context.now(),
             actor=self.user.name if self.user else "",
             app=owner.id if owner else None,
-            account_id=place.account.account_id if place else "",
+            account_id=scope.account.account_id if scope else "",
             action=action,
-            target=what,
+            target=target,
             address=self.client_address,
         )
 
     async def list_apps(self) -> list[App]:
-        """Every app, whoever asks."""
+        """Return every app, whatever the user may see."""
         return await self.context.query(tenants.list_apps)
 
-    async def list_scopes(self, right: Permission) -> list[AccountScope]:
-        """The accounts in which the user has a right: the one place where it is told what somebody may see of calls."""
-        picture = await self.context.get_tenant_snapshot()
+    async def find_app(self, ak: str) -> App:
+        """Return the app of an AK. Raise NotFound if no app has it."""
+        app = next((app for app in await self.list_apps() if app.ak == ak), None)
+        if app is None:
+            raise NotFound
+        return app
+
+    async def list_scopes(self, permission: Permission) -> list[AccountScope]:
+        """Return the accounts in which the user has a permission."""
+        snapshot = await self.context.get_tenant_snapshot()
         return [
             AccountScope(app=app, account=account)
             for app in await self.list_apps()
-            for account in picture.accounts.get(app.id, {}).values()
-            if self.current_user.has_permission(right, app.id, account.account_id)
+            for account in snapshot.accounts.get(app.id, {}).values()
+            if self.current_user.has_permission(permission, app.id, account.account_id)
         ]
 
-    async def get_scope(self, right: Permission) -> AccountScope:
-        """The account that `in` names, of the form or the address; Absent if there is none, or the user has not the right there."""
-        name = self.form.get("account") or self.query_params.get("account", "")
-        found = next((one for one in await self.list_scopes(right) if one.name == name), None)
-        if found is None:
-            raise NotFound
-        return found
+    def has_permission_in(self, permission: Permission, scope: AccountScope) -> bool:
+        """Whether the user has a permission in an account."""
+        return self.current_user.has_permission(permission, scope.app.id, scope.account.account_id)
 
-    async def get_recording(self, right: Permission) -> tuple[AccountScope, Recording]:
-        """What the address names; Absent if there is no such recording, or the user has not the right there."""
-        place, name = await self.get_scope(right), self.query_params.get("name", "")
-        found = await self.context.query(lambda connection: recordings.find_by_name(connection, place.app, name))
-        if found is None or found.account_id != place.account.account_id:
-            raise NotFound
-        return place, found
-
-    async def get_app(self, right: Permission, ak: str) -> App:
-        """The app of an AK; Absent if there is none, or the user has the right in none of its accounts."""
-        found = next((one for one in await self.list_apps() if one.ak == ak), None)
-        if found is None or not await self.list_allowed_accounts(right, found):
-            raise NotFound
-        return found
-
-    async def list_allowed_accounts(self, right: Permission, app: App) -> list[str]:
-        """The app's accounts in which the user has a right; "" leads them where it is the whole app."""
+    async def list_app_accounts(self, permission: Permission, app: App) -> list[str]:
+        """Return the accounts of an app in which the user has a permission; "" is first if it is the whole app."""
         accounts = (await self.context.get_tenant_snapshot()).accounts.get(app.id, {})
-        whole = [""] if self.current_user.has_permission(right, app.id, "") else []
-        return whole + self.current_user.list_allowed_accounts(right, app.id, accounts)
+        whole_app = [""] if self.current_user.has_permission(permission, app.id, "") else []
+        return whole_app + self.current_user.list_allowed_accounts(permission, app.id, accounts)
+
+    async def get_recording(self) -> Recording:
+        """Return the recording of the request's account that `name` names. Raise NotFound if the account has none."""
+        scope, name = self.current_scope, self.query_params.get("name", "")
+        recording = await self.context.query(lambda connection: recordings.find_by_name(connection, scope.app, name))
+        if recording is None or recording.account_id != scope.account.account_id:
+            raise NotFound
+        return recording
+
+
+def get_scope(scopes: Sequence[AccountScope], name: str) -> AccountScope:
+    """Return the account of that name. Raise NotFound if it is not among them."""
+    scope = next((scope for scope in scopes if scope.name == name), None)
+    if scope is None:
+        raise NotFound
+    return scope
 
 
 def sanitize_redirect(text: str) -> str:
-    """The text if it is an address within the console, else its front page: what leads elsewhere is not followed."""
+    """Return the text if it is a URL path within the console, else the home page, so that no redirect leaves it."""
     return text if _CONSOLE_PATH.fullmatch(text) else HOME_PATH

@@ -144,7 +144,7 @@ def test_a_provider_that_is_away_is_told_of_and_passwords_work(tmp_path_factory:
         )
         assert 'value="/console/audit"' in reply.body.decode()
         assert visitor.sign_in("lucy").status == 303
-        assert server.wait_for_log_line("sign_in_service_away")["reason"].startswith("ConnectError")
+        assert server.wait_for_log_line("oidc_unavailable")["reason"].startswith("ConnectError")
 
 
 VALID_SETTINGS = {

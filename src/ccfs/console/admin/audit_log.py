@@ -1,90 +1,87 @@
-"""The log of who did what, for auditors: a page, and the same as CSV."""
+"""The audit log for auditors: a page and a CSV."""
 
 from datetime import UTC, datetime, time, timedelta
 
 from ccfs.console import render
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit
-from ccfs.model.errors import NotFound
 from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response, format_content_disposition
 
 DEFAULT_PERIOD = timedelta(days=30)
-MAX_CSV_ROWS = 50_000  # rows
+MAX_CSV_ROWS = 50_000
 CSV_HEADER = ("time", "actor", "app", "account", "action", "target", "address")
+FORM_FIELDS = ("actor", "action", "from", "to")
 
 
-async def show_audit_log(visit: ConsoleRequest) -> Response:
-    """One page of the log, newest first."""
-    asked, words = (
-        _parse_query(visit),
-        {name: visit.query_params.get(name, "") for name in ("actor", "action", "from", "to")},
-    )
-    found = await visit.context.query(lambda connection: audit.list_entries(connection, asked))
-    names = (
-        await visit.context.query(lambda connection: audit.list_actors(connection, asked.begin))
-        if asked.scopes is None
-        else []
-    )
-    before = str(found[-1][0]) if len(found) == asked.limit else ""
-    apps = {app.id: app for app in await visit.list_apps()}
-    return visit.render_page(
+async def show_audit_log(request: ConsoleRequest) -> Response:
+    """Show one page of the log, newest first."""
+    query = _parse_query(request)
+    entries = await request.context.query(lambda connection: audit.list_entries(connection, query))
+    actors: list[str] = []
+    if query.scopes is None:
+        actors = await request.context.query(lambda connection: audit.list_actors(connection, query.begin))
+    return request.render_page(
         "audit.html",
-        entries=found,
-        fields=words,
-        actors=names,
-        before=before,
-        apps=apps,
+        entries=entries,
+        fields={name: request.query_params.get(name, "") for name in FORM_FIELDS},
+        actors=actors,
+        before=str(entries[-1][0]) if len(entries) == query.limit else "",
+        apps={app.id: app for app in await request.list_apps()},
         actions=list(AuditAction),
         zone=UTC,
     )
 
 
-async def download_audit_log(visit: ConsoleRequest) -> Response:
-    """The same as CSV, without pages."""
-    asked = _parse_query(visit, MAX_CSV_ROWS)
-    await visit.audit_action(AuditAction.AUDIT_LOG_DOWNLOADED, visit.request.query)
-    found = await visit.context.query(lambda connection: audit.list_entries(connection, asked))
-    apps = {app.id: app.ak for app in await visit.list_apps()}
-    body = safe_csv.encode_rows([CSV_HEADER, *(_build_csv_row(entry, apps) for _, entry in found)])
-    name = f"ccfs-audit-log-{visit.context.now():%Y%m%d-%H%M%S}.csv"
-    more = (("content-disposition", format_content_disposition(name)), *render.SECURITY_HEADERS)
-    return BytesResponse(body=body, content_type=safe_csv.CONTENT_TYPE, extra_headers=more)
+async def download_audit_log(request: ConsoleRequest) -> Response:
+    """Return the log as CSV, up to MAX_CSV_ROWS entries."""
+    query = _parse_query(request, MAX_CSV_ROWS)
+    await request.audit_action(AuditAction.AUDIT_LOG_DOWNLOADED, request.http_request.query)
+    entries = await request.context.query(lambda connection: audit.list_entries(connection, query))
+    aks = {app.id: app.ak for app in await request.list_apps()}
+    body = safe_csv.encode_rows([CSV_HEADER, *(_build_csv_row(entry, aks) for _, entry in entries)])
+    name = f"ccfs-audit-log-{request.context.now():%Y%m%d-%H%M%S}.csv"
+    headers = (("content-disposition", format_content_disposition(name)), *render.SECURITY_HEADERS)
+    return BytesResponse(body=body, content_type=safe_csv.CONTENT_TYPE, extra_headers=headers)
 
 
-def _build_csv_row(entry: AuditEntry, apps: dict[int, str]) -> tuple[str, ...]:
-    app = apps.get(entry.app or 0, "")
-    return (entry.logged_at.isoformat(), entry.actor, app, entry.account_id, entry.action, entry.target, entry.address)
+def _build_csv_row(entry: AuditEntry, aks: dict[int, str]) -> tuple[str, ...]:
+    ak = aks.get(entry.app or 0, "")
+    return (entry.logged_at.isoformat(), entry.actor, ak, entry.account_id, entry.action, entry.target, entry.address)
 
 
-def _parse_query(visit: ConsoleRequest, limit: int = 100) -> AuditQuery:
-    """What the address asks for, as far as the user may read the log; Absent where that is nothing."""
-    if not visit.current_user.has_permission_anywhere(Permission.AUDIT):
-        raise NotFound
-    whole = visit.current_user.has_permission(Permission.AUDIT, None)
-    mine = [
-        (one.app, one.account_id)
-        for one in visit.current_user.grants
-        if one.covers(Permission.AUDIT, one.app, one.account_id)
-    ]
-    now, number = visit.context.now(), visit.query_params.get("before", "")
-    end = _parse_day(visit.query_params.get("to", ""), now.date().isoformat()) + timedelta(days=1)
+def _parse_query(request: ConsoleRequest, limit: int = 100) -> AuditQuery:
+    """Return the query that the parameters describe, limited to the scopes of the user's audit grants."""
+    parameters, now = request.query_params, request.context.now()
+    before, end = parameters.get("before", ""), _parse_day(parameters.get("to", ""), now.date().isoformat())
+    end += timedelta(days=1)
     return AuditQuery(
-        begin=_parse_day(visit.query_params.get("from", ""), (end - DEFAULT_PERIOD).date().isoformat()),
+        begin=_parse_day(parameters.get("from", ""), (end - DEFAULT_PERIOD).date().isoformat()),
         end=end,
-        actor=visit.query_params.get("actor", "").strip().lower(),
-        action=next((one for one in AuditAction if one == visit.query_params.get("action")), None),
-        scopes=None if whole else tuple((app, account) for app, account in mine if app is not None),
-        before_row=int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else None,
+        actor=parameters.get("actor", "").strip().lower(),
+        action=next((action for action in AuditAction if action == parameters.get("action")), None),
+        scopes=_get_scopes(request),
+        before_row=int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None,
         limit=limit,
     )
 
 
-def _parse_day(text: str, otherwise: str) -> datetime:
+def _get_scopes(request: ConsoleRequest) -> tuple[tuple[int, str], ...] | None:
+    user = request.current_user
+    if user.has_permission(Permission.AUDIT, None):
+        return None
+    return tuple(
+        (grant.app, grant.account_id)
+        for grant in user.grants
+        if grant.app is not None and grant.covers(Permission.AUDIT, grant.app, grant.account_id)
+    )
+
+
+def _parse_day(text: str, default: str) -> datetime:
     try:
-        day = datetime.fromisoformat(text or otherwise).date()
-        return datetime.combine(day, time(), UTC) if 1970 < day.year < 9000 else _parse_day(otherwise, otherwise)
+        day = datetime.fromisoformat(text or default).date()
+        return datetime.combine(day, time(), UTC) if 1970 < day.year < 9000 else _parse_day(default, default)
     except ValueError:
-        return _parse_day(otherwise, otherwise)
+        return _parse_day(default, default)

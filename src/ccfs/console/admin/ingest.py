@@ -1,10 +1,14 @@
-"""Ingest as operators look at it: how far each file was read, what was refused and why, which recordings are missing; and
-having a file read again from its begin, which adds what was refused and can be taken in now, and nothing twice."""
+"""Ingest for operators: source files, rejected lines, missing recordings, and rereading a file from its start.
+
+A reread adds what was rejected and can be ingested now; what is ingested already stays as it is.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, auto
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -13,144 +17,133 @@ from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, ingest_totals
 from ccfs.db.tenant import ingest_state
-from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
-from ccfs.model.identity.user import Permission
 from ccfs.model.source_files import REJECTED, container_of, is_rotated
 from ccfs.web.responses.types import BytesResponse, Response
 
-MAX_TABLE_ROWS = 100  # rows of each table
+MAX_TABLE_ROWS = 100  # of each table
 
 
 class Remedy(StrEnum):
-    """What can be done about a refusal, once its reason is mended."""
+    """How to ingest a rejected line or file once its cause is fixed."""
 
-    SOURCE = auto()  # its file is among those above, and is read again there
-    REREADABLE = auto()  # its file can be read again by itself
-    REREAD_REQUESTED = auto()  # that was asked for already
-    RETRIED_EVERY_PASS = auto()  # nothing: every pass tries it
-    FILE_MISSING = auto()  # nothing: the file is not there
+    SOURCE = auto()  # by rereading its source file, which the page lists with a button
+    REREADABLE = auto()  # by rereading its file
+    REREAD_REQUESTED = auto()  # by the reread that is requested already
+    RETRIED_EVERY_PASS = auto()  # every pass retries it
+    FILE_MISSING = auto()  # not at all: the file is missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestStatus:
-    """What was taken in for an app, and what was not."""
+    """The ingest state of an app."""
 
     app: App
-    sources: list[tuple[ingest_state.SourceCursor, datetime]]
-    rejected: list[tuple[int, ingest_state.IngestRejection, datetime]]
+    sources: list[tuple[ingest_state.SourceCursor, datetime]]  # each with the time of its last pass
+    rejected: list[tuple[int, ingest_state.IngestRejection, datetime]]  # row id, rejection, time
     missing: list[ingest_state.ExpectedRecording]
-    reread_requests: list[tuple[str, datetime]]  # files without a cursor that somebody wants read again
-    file_states: dict[str, str]  # what became of files without a cursor, where that is known
-    source_files: dict[str, SourceFileStatus] = field(
-        default_factory=dict
-    )  # where the files of sources and refusals are
+    reread_requests: list[tuple[str, datetime]]  # files without a cursor whose reread is requested
+    file_states: dict[str, str]  # states of files without a cursor, where one is stored
+    source_files: dict[str, SourceFileStatus] = field(default_factory=dict)  # of files with a cursor or rejections
 
-    def get_remedy(self, refusal: ingest_state.IngestRejection) -> Remedy:
-        """What can be done about it."""
-        file = container_of(refusal.file)
-        if any(refusal.file == one or is_rotated(refusal.file, one) for one in map(get_cursor_file, self.cursors)):
+    def get_remedy(self, rejection: ingest_state.IngestRejection) -> Remedy:
+        """Return the remedy of a rejection."""
+        file = container_of(rejection.file)
+        cursor_files = map(get_cursor_file, self.cursors)
+        if any(rejection.file == source or is_rotated(rejection.file, source) for source in cursor_files):
             return Remedy.SOURCE
         if file in dict(self.reread_requests):
             return Remedy.REREAD_REQUESTED
         state = self.file_states.get(file)
-        is_index = state is None and (refusal.line > 0 or file.lower().endswith((".csv", ".zip")))
+        is_index = state is None and (rejection.line > 0 or file.lower().endswith((".csv", ".zip")))
         if state != REJECTED and not is_index:
             return Remedy.RETRIED_EVERY_PASS
         return Remedy.FILE_MISSING if self.source_files[file].is_missing else Remedy.REREADABLE
 
     @property
     def cursors(self) -> list[ingest_state.SourceCursor]:
-        """How far each source was read."""
+        """The cursors of the source files."""
         return [cursor for cursor, _ in self.sources]
 
     @property
     def first_rejection_ids(self) -> set[int]:
-        """Of each file's refusals, the number of the one that is shown first."""
-        return set({container_of(one.file): number for number, one, _ in reversed(self.rejected)}.values())
+        """The row id of each file's first rejection in the table."""
+        rejections = reversed(self.rejected)
+        return set({container_of(rejection.file): row_id for row_id, rejection, _ in rejections}.values())
 
 
-async def show_ingest(visit: ConsoleRequest) -> Response:
-    """Everything of ingest on one page."""
-    if not visit.current_user.has_permission(Permission.OPERATE, None):
-        raise NotFound
-    return await _render_page(visit)
+async def show_ingest(request: ConsoleRequest) -> Response:
+    """Show the ingest state of every app."""
+    return await _render_page(request)
 
 
-async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
-    here = visit.context
-    state = await here.query(ingest_totals.count_totals)
-    taken = [
-        await here.query(lambda connection, app=app: _load_status(connection, app))  # type: ignore[misc]
-        for app in await visit.list_apps()
-    ]
-    await asyncio.to_thread(_check_source_files, taken, here.database.is_sqlite)
-    return visit.render_page(
+async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
+    context = request.context
+    totals = await context.query(ingest_totals.count_totals)
+    statuses = [await context.query(partial(_load_status, app=app)) for app in await request.list_apps()]
+    await asyncio.to_thread(_check_source_files, statuses, is_only_node=context.database.is_sqlite)
+    return request.render_page(
         "ingest.html",
         status,
         get_cursor_file=get_cursor_file,
-        totals=state,
-        statuses=taken,
-        now=here.now(),
+        totals=totals,
+        statuses=statuses,
+        now=context.now(),
         max_rows=MAX_TABLE_ROWS,
         problem=problem,
-        done=visit.query_params.get("done", ""),
+        done=request.query_params.get("done", ""),
     )
 
 
-async def request_reread(visit: ConsoleRequest) -> Response:
-    """The next pass reads a file from its begin; lines that are in are known, so nothing comes twice."""
-    if not visit.current_user.has_permission(Permission.OPERATE, None):
-        raise NotFound
-    app, file = await visit.get_app(Permission.OPERATE, visit.form.get("app", "")), visit.form.get("file", "")
+async def request_reread(request: ConsoleRequest) -> Response:
+    """Request that the next pass reads a file from its start."""
+    app, file = await request.find_app(request.form.get("app", "")), request.form.get("file", "")
+    context = request.context
 
     def change(connection: Connection) -> bool:
-        can, forgotten = ingest_state.request_reread(connection, app, file, visit.context.now())
-        if can:
-            audit.add(
-                connection,
-                visit.build_audit_entry(AuditAction.INGEST_RETRIED, f"{file} ({forgotten} refusals)", app=app),
-            )
-        return can
+        is_known, deleted = ingest_state.request_reread(connection, app, file, context.now())
+        if is_known:
+            target = f"{file} ({deleted} rejections)"
+            audit.add(connection, request.build_audit_entry(AuditAction.INGEST_RETRIED, target, app=app))
+        return is_known
 
-    if (
-        await asyncio.to_thread(
-            source_files.get_source_file_status, container_of(file), is_ours=visit.context.database.is_sqlite
-        )
-    ).is_missing:
-        told = visit.translate("That file is not there any more. Put it back where it was, then ask again.")
-        return await _render_page(visit, 400, told)
-    if not await visit.context.transaction(change):
-        told = visit.translate("Nothing is known of that file that could be read again. Start its ingest anew.")
-        return await _render_page(visit, 400, told)
-    return visit.redirect("/console/ingest", done="yes")
+    get_status = partial(source_files.get_source_file_status, is_only_node=context.database.is_sqlite)
+    if (await asyncio.to_thread(get_status, container_of(file))).is_missing:
+        problem = request.translate("That file is not there any more. Put it back where it was, then ask again.")
+        return await _render_page(request, 400, problem)
+    if not await context.transaction(change):
+        problem = request.translate("Nothing is known of that file that could be read again. Start its ingest anew.")
+        return await _render_page(request, 400, problem)
+    return request.redirect("/console/ingest", done="yes")
 
 
 def get_cursor_file(cursor: ingest_state.SourceCursor) -> str:
-    """The file that a cursor is in: its path without the account."""
+    """Return the file of a cursor: its path without the account."""
     account, colon, path = cursor.path.partition(":/")
     return f"/{path}" if colon and "/" not in account else cursor.path
 
 
 def _load_status(connection: Connection, app: App) -> IngestStatus:
-    refused = ingest_state.list_rejections(connection, app, MAX_TABLE_ROWS)
-    known = ingest_state.find_known_files(connection, app, sorted({container_of(one.file) for _, one, _ in refused}))
+    rejected = ingest_state.list_rejections(connection, app, MAX_TABLE_ROWS)
+    files = sorted({container_of(rejection.file) for _, rejection, _ in rejected})
+    known = ingest_state.find_known_files(connection, app, files)
     return IngestStatus(
         app=app,
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
-        rejected=refused,
+        rejected=rejected,
         missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
         reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )
 
 
-def _check_source_files(taken: list[IngestStatus], is_ours: bool) -> None:
-    """Where the files are. The disk is asked, so not in the loop."""
-    for one in taken:
-        for file in {container_of(refusal.file) for _, refusal, _ in one.rejected}:
-            one.source_files[file] = source_files.get_source_file_status(file, is_ours=is_ours)
-        for cursor in one.cursors:
+def _check_source_files(statuses: Sequence[IngestStatus], *, is_only_node: bool) -> None:
+    """Add the status of the files on disk. It blocks, so it runs in a thread."""
+    get_status = partial(source_files.get_source_file_status, is_only_node=is_only_node)
+    for status in statuses:
+        for file in {container_of(rejection.file) for _, rejection, _ in status.rejected}:
+            status.source_files[file] = get_status(file)
+        for cursor in status.cursors:
             file = get_cursor_file(cursor)
-            one.source_files[file] = source_files.get_source_file_status(file, cursor.started_at, is_ours=is_ours)
+            status.source_files[file] = get_status(file, cursor.started_at)

@@ -1,4 +1,4 @@
-"""Where the files that ingest reads lie, as far as this machine can tell: ingest may run on another one. Nothing is opened."""
+"""Status of source files on this machine's disk. Ingest may run on another machine. No file is opened."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,31 +9,34 @@ from ccfs.model.source_files import is_compressed_rotation, is_rotated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFileStatus:
-    """Where a file lies, and what was rotated from it."""
+    """A source file on disk, and the files rotated from it."""
 
-    size: int | None = None  # bytes; None: it is not here
-    is_missing: bool = False  # it is nowhere
-    rotated_names: tuple[str, ...] = ()  # names of what lies beside it, and is read again with it
-    compressed_names: tuple[str, ...] = ()  # of what was compressed, and is not read
+    size: int | None = None  # bytes; None: the file is not on this machine
+    is_missing: bool = False  # from every machine
+    rotated_names: tuple[str, ...] = ()  # of rotated files in its folder, which a reread reads, too
+    compressed_names: tuple[str, ...] = ()  # of compressed rotated files, which a reread does not read
 
 
-def get_source_file_status(file: str, since: datetime | None = None, *, is_ours: bool) -> SourceFileStatus:
-    """Of a file that was first read then. `is_ours`: no other machine's ingest writes to the database."""
+def get_source_file_status(file: str, since: datetime | None = None, *, is_only_node: bool) -> SourceFileStatus:
+    """Return the status of a file, with the files rotated from it since that time, if one is given.
+
+    `is_only_node`: no other machine ingests into the database.
+    """
     path = Path(file)
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        return SourceFileStatus(is_missing=is_ours and "\\x" not in file)  # so are names told that are not UTF-8
+        return SourceFileStatus(is_missing=is_only_node and "\\x" not in file)  # \x: a name that is not UTF-8
     except (OSError, ValueError):
         return SourceFileStatus()
     if since is None:
         return SourceFileStatus(size=size)
     try:
-        beside = [one.name for one in path.parent.iterdir() if one.stat().st_mtime >= since.timestamp()]
-    except OSError:  # a file that went meanwhile, or a folder that is not to be looked into
-        beside = []
+        names = [sibling.name for sibling in path.parent.iterdir() if sibling.stat().st_mtime >= since.timestamp()]
+    except OSError:  # a file deleted meanwhile, or a folder without read permission
+        names = []
     return SourceFileStatus(
         size=size,
-        rotated_names=tuple(sorted(name for name in beside if is_rotated(name, path.name))),
-        compressed_names=tuple(sorted(name for name in beside if is_compressed_rotation(name, path.name))),
+        rotated_names=tuple(sorted(name for name in names if is_rotated(name, path.name))),
+        compressed_names=tuple(sorted(name for name in names if is_compressed_rotation(name, path.name))),
     )

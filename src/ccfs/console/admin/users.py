@@ -1,4 +1,4 @@
-"""People, for operators: who there is, as what; adding, disabling, links that set a password."""
+"""Users for operators: adding and disabling them, their roles, and links that set a password."""
 
 import secrets
 from datetime import timedelta
@@ -9,172 +9,163 @@ from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit, users
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
-from ccfs.model.identity.user import Grant, Permission, Role, User, clean_name
+from ccfs.model.identity.user import Grant, Role, User, clean_name
 from ccfs.web.responses.types import BytesResponse, Response
 
 
-async def list_users(visit: ConsoleRequest) -> Response:
-    """Everybody."""
-    _require_operator(visit)
-    return await _render_page(visit)
+async def list_users(request: ConsoleRequest) -> Response:
+    """Show every user."""
+    return await _render_page(request)
 
 
 async def _render_page(
-    visit: ConsoleRequest, status: int = 200, problem: str = "", link: tuple[str, str] | None = None
+    request: ConsoleRequest, status: int = 200, problem: str = "", link: tuple[str, str] | None = None
 ) -> BytesResponse:
-    picture, apps = await visit.context.get_tenant_snapshot(), await visit.list_apps()
-    return visit.render_page(
+    snapshot, apps = await request.context.get_tenant_snapshot(), await request.list_apps()
+    return request.render_page(
         "users.html",
         status,
-        users=await visit.context.query(users.list_all),
+        users=await request.context.query(users.list_all),
         apps={app.id: app for app in apps},
-        scopes=[(app, account) for app in apps for account in ("", *picture.accounts.get(app.id, {}))],
+        scopes=[(app, account) for app in apps for account in ("", *snapshot.accounts.get(app.id, {}))],
         roles=list(Role),
         problem=problem,
         link=link,
-        has_password_login=visit.context.settings.password_login,
+        has_password_login=request.context.settings.password_login,
     )
 
 
-async def add_user(visit: ConsoleRequest) -> Response:
-    """A new person with a role, and the link that sets the password."""
-    _require_operator(visit)
-    name, given = clean_name(visit.form.get("name", "")), await _parse_grant(visit)
+async def _render_missing_scope(request: ConsoleRequest) -> BytesResponse:
+    return await _render_page(
+        request, 400, request.translate("Say where: only operators and auditors may be it everywhere.")
+    )
+
+
+async def add_user(request: ConsoleRequest) -> Response:
+    """Add a user with a role, and show the link that sets the password."""
+    name, grant = clean_name(request.form.get("name", "")), await _parse_grant(request)
     if name is None:
-        return await _render_page(visit, 400, visit.translate("A name has letters, digits and . _ @ - only."))
-    if given is None:
-        return await _render_page(
-            visit, 400, visit.translate("Say where: only operators and auditors may be it everywhere.")
-        )
-    token = secrets.token_urlsafe(24)
+        return await _render_page(request, 400, request.translate("A name has letters, digits and . _ @ - only."))
+    if grant is None:
+        return await _render_missing_scope(request)
+    token, has_password_login = secrets.token_urlsafe(24), request.context.settings.password_login
 
     def change(connection: Connection) -> bool:
         if users.find_by_name(connection, name):
             return False
-        user = users.add(connection, name, "", visit.context.now())
-        users.grant_role(connection, user, given)
-        if visit.context.settings.password_login:
-            _create_setup_link(connection, visit, token, user)
-        audit.add(connection, visit.build_audit_entry(AuditAction.USER_ADDED, f"{name} {given.role}"))
+        user = users.add(connection, name, "", request.context.now())
+        users.grant_role(connection, user, grant)
+        if has_password_login:
+            _create_setup_link(connection, request, token, user)
+        audit.add(connection, request.build_audit_entry(AuditAction.USER_ADDED, f"{name} {grant.role}"))
         return True
 
-    if not await visit.context.transaction(change):
-        return await _render_page(visit, 400, visit.translate("The name {name} is taken.", name=name))
-    if not visit.context.settings.password_login:
-        return visit.redirect("/console/users")
-    return await _render_page(visit, link=(name, f"/console/setup?link={token}"))
+    if not await request.context.transaction(change):
+        return await _render_page(request, 400, request.translate("The name {name} is taken.", name=name))
+    if not has_password_login:
+        return request.redirect("/console/users")
+    return await _render_page(request, link=(name, f"/console/setup?link={token}"))
 
 
-async def reset_credentials(visit: ConsoleRequest) -> Response:
-    """A link that sets another password; the second factor is off from then on, and so is being tied to the sign-in service.
+async def reset_credentials(request: ConsoleRequest) -> Response:
+    """Show a link that sets another password; turn off the second factor and unlink the identity provider's account.
 
-    Where nobody signs in by password, the password goes, too: who comes from the service with that name is the person.
+    Where nobody signs in by password, the password is deleted, too: the provider's user of that name is then linked.
     """
-    user, token = await _get_user(visit), secrets.token_urlsafe(24)
-    has_link = visit.context.settings.password_login
+    user, token = await _get_user(request), secrets.token_urlsafe(24)
+    has_password_login = request.context.settings.password_login
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, user, "")
         users.unlink_subject(connection, user)
-        if has_link:
-            _create_setup_link(connection, visit, token, user)
+        if has_password_login:
+            _create_setup_link(connection, request, token, user)
         else:
             users.set_password(connection, user, "")
-        audit.add(connection, visit.build_audit_entry(AuditAction.USER_RESET, user.name))
+        audit.add(connection, request.build_audit_entry(AuditAction.USER_RESET, user.name))
 
-    await visit.context.transaction(change)
-    if not has_link:
-        return visit.redirect("/console/users")
-    return await _render_page(visit, link=(user.name, f"/console/setup?link={token}"))
-
-
-async def toggle_disabled(visit: ConsoleRequest) -> Response:
-    """Somebody is let in no more, or again. Not oneself: somebody must be left to undo it."""
-    user = await _get_user(visit)
-    if user.id == visit.current_user.id:
-        return await _render_page(visit, 400, visit.translate("You cannot disable yourself."))
-    at = None if user.is_disabled else visit.context.now()
-
-    def change(connection: Connection) -> None:
-        users.set_disabled(connection, user, at)
-        audit.add(
-            connection,
-            visit.build_audit_entry(AuditAction.USER_DISABLED if at else AuditAction.USER_ENABLED, user.name),
-        )
-
-    await visit.context.transaction(change)
-    return visit.redirect("/console/users")
+    await request.context.transaction(change)
+    if not has_password_login:
+        return request.redirect("/console/users")
+    return await _render_page(request, link=(user.name, f"/console/setup?link={token}"))
 
 
-async def grant_role(visit: ConsoleRequest) -> Response:
-    """A further role."""
-    user, given = await _get_user(visit), await _parse_grant(visit)
-    if given is None:
-        return await _render_page(
-            visit, 400, visit.translate("Say where: only operators and auditors may be it everywhere.")
-        )
+async def toggle_disabled(request: ConsoleRequest) -> Response:
+    """Disable a user, or enable a disabled one. Users cannot disable themselves, so that one is left to undo it."""
+    user = await _get_user(request)
+    if user.id == request.current_user.id:
+        return await _render_page(request, 400, request.translate("You cannot disable yourself."))
+    disabled_at = None if user.is_disabled else request.context.now()
+    action = AuditAction.USER_DISABLED if disabled_at else AuditAction.USER_ENABLED
 
     def change(connection: Connection) -> None:
-        users.grant_role(connection, user, given)
-        audit.add(connection, visit.build_audit_entry(AuditAction.ROLE_GRANTED, _describe_grant(user, given)))
+        users.set_disabled(connection, user, disabled_at)
+        audit.add(connection, request.build_audit_entry(action, user.name))
 
-    await visit.context.transaction(change)
-    return visit.redirect("/console/users")
+    await request.context.transaction(change)
+    return request.redirect("/console/users")
 
 
-async def revoke_role(visit: ConsoleRequest) -> Response:
-    """A role is taken away."""
-    user = await _get_user(visit)
-    number = visit.form.get("grant", "")
-    taken = dict(enumerate(user.grants)).get(int(number) if number.isascii() and number.isdecimal() else -1)
-    if taken is None:
+async def grant_role(request: ConsoleRequest) -> Response:
+    """Grant a user a further role."""
+    user, grant = await _get_user(request), await _parse_grant(request)
+    if grant is None:
+        return await _render_missing_scope(request)
+
+    def change(connection: Connection) -> None:
+        users.grant_role(connection, user, grant)
+        audit.add(connection, request.build_audit_entry(AuditAction.ROLE_GRANTED, _describe_grant(user, grant)))
+
+    await request.context.transaction(change)
+    return request.redirect("/console/users")
+
+
+async def revoke_role(request: ConsoleRequest) -> Response:
+    """Revoke a role of a user."""
+    user, index = await _get_user(request), request.form.get("grant", "")
+    grant = dict(enumerate(user.grants)).get(int(index) if index.isascii() and index.isdecimal() else -1)
+    if grant is None:
         raise NotFound
 
     def change(connection: Connection) -> None:
-        users.revoke_role(connection, user, taken)
-        audit.add(connection, visit.build_audit_entry(AuditAction.ROLE_REVOKED, _describe_grant(user, taken)))
+        users.revoke_role(connection, user, grant)
+        audit.add(connection, request.build_audit_entry(AuditAction.ROLE_REVOKED, _describe_grant(user, grant)))
 
     try:
-        await visit.context.transaction(change)
+        await request.context.transaction(change)
     except OperatorError:
-        return await _render_page(visit, 400, visit.translate("Somebody must stay operator."))
-    return visit.redirect("/console/users")
-
-
-def _require_operator(visit: ConsoleRequest) -> None:
-    if not visit.current_user.has_permission(Permission.OPERATE, None):
-        raise NotFound
+        return await _render_page(request, 400, request.translate("Somebody must stay operator."))
+    return request.redirect("/console/users")
 
 
 def _describe_grant(user: User, grant: Grant) -> str:
     return f"{user.name} {grant.role} {grant.account_id}".strip()
 
 
-def _create_setup_link(connection: Connection, visit: ConsoleRequest, token: str, user: User) -> None:
-    lasts = timedelta(seconds=visit.context.settings.setup_link_seconds)
-    users.create_setup_link(connection, token, user, visit.context.now() + lasts)
+def _create_setup_link(connection: Connection, request: ConsoleRequest, token: str, user: User) -> None:
+    lifetime = timedelta(seconds=request.context.settings.setup_link_seconds)
+    users.create_setup_link(connection, token, user, request.context.now() + lifetime)
 
 
-async def _get_user(visit: ConsoleRequest) -> User:
-    _require_operator(visit)
-    name = visit.form.get("user", "")
-    found = await visit.context.query(lambda connection: users.find_by_name(connection, name))
-    if found is None:
+async def _get_user(request: ConsoleRequest) -> User:
+    name = request.form.get("user", "")
+    user = await request.context.query(lambda connection: users.find_by_name(connection, name))
+    if user is None:
         raise NotFound
-    return found
+    return user
 
 
-async def _parse_grant(visit: ConsoleRequest) -> Grant | None:
-    """The role that the form gives, where it says; None where it does not say where, and must."""
-    role = next((one for one in Role if one == visit.form.get("role")), None)
-    ak, _, account = visit.form.get("scope", "").partition("/")
+async def _parse_grant(request: ConsoleRequest) -> Grant | None:
+    """Return the role and scope of the form; None if the role needs a scope and the form has none."""
+    role = next((role for role in Role if role == request.form.get("role")), None)
+    ak, _, account_id = request.form.get("scope", "").partition("/")
     if role is None:
         raise NotFound
     if role is Role.OPERATOR:
         return Grant(role=role)
     if not ak:
         return Grant(role=role) if role is Role.AUDITOR else None
-    app = await visit.get_app(Permission.OPERATE, ak)
-    if account and account not in (await visit.context.get_tenant_snapshot()).accounts.get(app.id, {}):
+    app = await request.find_app(ak)
+    if account_id and account_id not in (await request.context.get_tenant_snapshot()).accounts.get(app.id, {}):
         raise NotFound
-    return Grant(role=role, app=app.id, account_id=account)
+    return Grant(role=role, app=app.id, account_id=account_id)

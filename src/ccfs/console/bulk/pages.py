@@ -1,6 +1,6 @@
-"""Taking recordings along: what was ticked, or all that a search finds, as one zip. Only its owner may fetch it.
+"""Bulk downloads: the ticked calls, or all that a search finds, as one zip of recordings for the user who requested it.
 
-Asking makes a row; what is in it is found, read and settled by the worker; the zip is made while it is sent.
+A request adds a row. The worker lists and verifies the recordings; the zip is generated while it is sent.
 """
 
 import secrets
@@ -14,7 +14,7 @@ from ccfs.console.bulk.stream import build_zip_stream
 from ccfs.console.calls import search_form
 from ccfs.console.request import AccountScope, ConsoleRequest
 from ccfs.db.system import audit
-from ccfs.db.tenant import bulk_downloads as store
+from ccfs.db.tenant import bulk_downloads
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkDownloadState, BulkRequest
 from ccfs.model.bulk.bulk_zip import is_reproducible
 from ccfs.model.errors import NotFound
@@ -22,123 +22,128 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import BytesResponse, Response
 
-CALL_FIELD_PREFIX = "call."  # what the names of ticked calls begin with
-MAX_PENDING = 5  # selections of one person that may be under way
+CALL_FIELD_PREFIX = "call."  # of the names of ticked calls' fields
+MAX_PENDING = 5  # bulk downloads of one user that may be under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkRow:
-    """One selection in the list."""
+    """One bulk download in the list."""
 
     scope: AccountScope
-    view: store.BulkDownloadView
+    view: bulk_downloads.BulkDownloadView
 
 
-async def list_bulk_downloads(visit: ConsoleRequest) -> Response:
-    """Every selection of the visitor's."""
-    if not visit.current_user.has_permission_anywhere(Permission.DOWNLOAD):
-        raise NotFound
-    return await _render_page(visit)
+class InvalidSelection(ValueError):
+    """Nothing to download is selected; the message is a translated text."""
 
 
-async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
-    return visit.render_page(
-        "bulk_downloads.html", status, rows=await _list_own(visit), problem=problem, State=BulkDownloadState
-    )
+async def list_bulk_downloads(request: ConsoleRequest) -> Response:
+    """Show every bulk download of the user."""
+    return await _render_page(request)
 
 
-async def _list_own(visit: ConsoleRequest) -> list[BulkRow]:
-    places = {(one.app, one.account.account_id): one for one in await visit.list_scopes(Permission.DOWNLOAD)}
-    lines: list[BulkRow] = []
-    for app in dict.fromkeys(app for app, _ in places):
-        found = await visit.context.query(partial(store.list_by_user, app=app, user=visit.current_user.id))
-        theirs = ((one, places.get((app, one.bulk_download.account_id))) for one in found)
-        lines += [BulkRow(scope=place, view=one) for one, place in theirs if place]
-    return sorted(lines, key=lambda one: one.view.bulk_download.requested_at, reverse=True)
+async def _render_page(request: ConsoleRequest, status: int = 200, problem: str = "") -> BytesResponse:
+    rows = await _list_own(request)
+    return request.render_page("bulk_downloads.html", status, rows=rows, problem=problem, State=BulkDownloadState)
 
 
-async def create_bulk_download(visit: ConsoleRequest) -> Response:
-    """A new selection, of what was ticked or of the whole search."""
-    place, now = await visit.get_scope(Permission.DOWNLOAD), visit.context.now()
-    ticked = tuple(call for name, call in visit.form.items() if name.startswith(CALL_FIELD_PREFIX))
-    wanted, said = BulkRequest(calls=ticked), f"{len(ticked)} calls: {' '.join(ticked)}"
-    if visit.form.get("all"):
-        try:
-            asked = search_form.parse_search(visit.form, place.account.account_id, place.zone, now)
-        except search_form.InvalidSearch as error:
-            return await _render_page(visit, 400, visit.translate(str(error)))
-        recorded = replace(asked.search, is_recorded=True, cursor=None)
-        wanted, said = BulkRequest(search=recorded), asked.build_query()
-    elif not ticked:
-        return await _render_page(visit, 400, visit.translate("No call was ticked."))
-    if sum(one.view.state is BulkDownloadState.DUE for one in await _list_own(visit)) >= MAX_PENDING:
-        return await _render_page(
-            visit, 400, visit.translate("Wait until one of those that are being prepared is ready.")
-        )
-    selection = BulkDownload(
+async def _list_own(request: ConsoleRequest) -> list[BulkRow]:
+    user_id = request.current_user.id
+    scopes = {(scope.app, scope.account.account_id): scope for scope in await request.list_scopes(Permission.DOWNLOAD)}
+    rows: list[BulkRow] = []
+    for app in dict.fromkeys(app for app, _ in scopes):
+        views = await request.context.query(partial(bulk_downloads.list_by_user, app=app, user=user_id))
+        scoped_views = ((view, scopes.get((app, view.bulk_download.account_id))) for view in views)
+        rows += [BulkRow(scope=scope, view=view) for view, scope in scoped_views if scope]
+    return sorted(rows, key=lambda row: row.view.bulk_download.requested_at, reverse=True)
+
+
+async def create_bulk_download(request: ConsoleRequest) -> Response:
+    """Request a bulk download of the ticked calls, or of the whole search."""
+    scope = request.current_scope
+    try:
+        bulk_request, description = _parse_selection(request)
+    except InvalidSelection as error:
+        return await _render_page(request, 400, str(error))
+    if sum(row.view.state is BulkDownloadState.DUE for row in await _list_own(request)) >= MAX_PENDING:
+        problem = request.translate("Wait until one of those that are being prepared is ready.")
+        return await _render_page(request, 400, problem)
+    bulk_download = BulkDownload(
         id=secrets.token_hex(16),
-        user_id=visit.current_user.id,
-        account_id=place.account.account_id,
-        zone=place.account.zone,
-        request=wanted,
-        requested_at=now,
+        user_id=request.current_user.id,
+        account_id=scope.account.account_id,
+        zone=scope.account.zone,
+        request=bulk_request,
+        requested_at=request.context.now(),
     )
+    target = f"{bulk_download.id} {description}"
 
     def change(connection: Connection) -> None:
-        audit.add(
-            connection, visit.build_audit_entry(AuditAction.BULK_DOWNLOAD_REQUESTED, f"{selection.id} {said}", place)
-        )
-        store.add(connection, place.app, selection)
+        audit.add(connection, request.build_audit_entry(AuditAction.BULK_DOWNLOAD_REQUESTED, target, scope))
+        bulk_downloads.add(connection, scope.app, bulk_download)
 
-    await visit.context.transaction(change)
-    return visit.redirect("/console/bulk-download", account=place.name, id=selection.id)
+    await request.context.transaction(change)
+    return request.redirect("/console/bulk-download", account=scope.name, id=bulk_download.id)
 
 
-async def show_bulk_download(visit: ConsoleRequest) -> Response:
-    """One selection: how far it is, and where its zip is fetched."""
-    place, shown = await _get_own(visit)
-    stays = timedelta(hours=visit.context.settings.bulk_download_retention_hours)
-    until = shown.bulk_download.requested_at + stays
-    return visit.render_page(
+def _parse_selection(request: ConsoleRequest) -> tuple[BulkRequest, str]:
+    """Return what the form selects, and its description for the audit log. Raise InvalidSelection."""
+    scope, form = request.current_scope, request.form
+    if not form.get("all"):
+        ticked = tuple(call_id for name, call_id in form.items() if name.startswith(CALL_FIELD_PREFIX))
+        if not ticked:
+            raise InvalidSelection(request.translate("No call was ticked."))
+        return BulkRequest(calls=ticked), f"{len(ticked)} calls: {' '.join(ticked)}"
+    try:
+        parsed = search_form.parse_search(form, scope.account.account_id, scope.zone, request.context.now())
+    except search_form.InvalidSearch as error:
+        raise InvalidSelection(request.translate(str(error))) from None
+    return BulkRequest(search=replace(parsed.search, is_recorded=True, cursor=None)), parsed.build_query()
+
+
+async def show_bulk_download(request: ConsoleRequest) -> Response:
+    """Show the progress of a bulk download, and the link to its zip."""
+    view = await _get_own(request)
+    retention = timedelta(hours=request.context.settings.bulk_download_retention_hours)
+    return request.render_page(
         "bulk_download.html",
-        scope=place,
-        view=shown,
-        expires_at=until,
-        is_ready=shown.state is BulkDownloadState.READY,
+        scope=request.current_scope,
+        view=view,
+        expires_at=view.bulk_download.requested_at + retention,
+        is_ready=view.state is BulkDownloadState.READY,
         State=BulkDownloadState,
     )
 
 
-async def delete_bulk_download(visit: ConsoleRequest) -> Response:
-    """Nobody can fetch it any more; the recordings stay."""
-    place, shown = await _get_own(visit)
-    number = shown.bulk_download.id
+async def delete_bulk_download(request: ConsoleRequest) -> Response:
+    """Delete a bulk download. Its recordings stay."""
+    scope, bulk_id, user_id = request.current_scope, (await _get_own(request)).bulk_download.id, request.current_user.id
 
     def change(connection: Connection) -> None:
-        if store.delete(connection, place.app, visit.current_user.id, number):
-            audit.add(connection, visit.build_audit_entry(AuditAction.BULK_DOWNLOAD_DELETED, number, place))
+        if bulk_downloads.delete(connection, scope.app, user_id, bulk_id):
+            audit.add(connection, request.build_audit_entry(AuditAction.BULK_DOWNLOAD_DELETED, bulk_id, scope))
 
-    await visit.context.transaction(change)
-    return visit.redirect("/console/bulk-downloads")
+    await request.context.transaction(change)
+    return request.redirect("/console/bulk-downloads")
 
 
-async def download_zip(visit: ConsoleRequest) -> Response:
-    """The zip, or a range of it; it is in the log."""
-    place, shown = await _get_own(visit)
-    if shown.zip_summary is None or not is_reproducible(shown.zip_summary):
+async def download_zip(request: ConsoleRequest) -> Response:
+    """Return the zip, or a range of it, and audit it."""
+    view = await _get_own(request)
+    if view.zip_summary is None or not is_reproducible(view.zip_summary):
         raise NotFound
-    done = shown.progress
-    told = f"{shown.bulk_download.id} {done.checked - done.missing} recordings"
-    await visit.audit_download(AuditAction.BULK_DOWNLOAD_SAVED, told, place)
-    return build_zip_stream(visit.context, place.app, shown, shown.zip_summary)
+    included = view.progress.checked - view.progress.missing
+    target = f"{view.bulk_download.id} {included} recordings"
+    await request.audit_download(AuditAction.BULK_DOWNLOAD_SAVED, target)
+    return build_zip_stream(request.context, request.current_scope.app, view, view.zip_summary)
 
 
-async def _get_own(visit: ConsoleRequest) -> tuple[AccountScope, store.BulkDownloadView]:
-    """The visitor's selection that the address names, in an account where the right still holds."""
-    place, number = await visit.get_scope(Permission.DOWNLOAD), visit.query_params.get("id", "")
-    shown = await visit.context.query(
-        partial(store.find, app=place.app, user=visit.current_user.id, bulk_download_id=number)
-    )
-    if shown is None or shown.bulk_download.account_id != place.account.account_id:
+async def _get_own(request: ConsoleRequest) -> bulk_downloads.BulkDownloadView:
+    """Return the user's bulk download that `id` names. Raise NotFound if the request's account has none."""
+    scope, bulk_id = request.current_scope, request.query_params.get("id", "")
+    user_id = request.current_user.id
+    view = await request.context.query(lambda c: bulk_downloads.find(c, scope.app, user_id, bulk_id))
+    if view is None or view.bulk_download.account_id != scope.account.account_id:
         raise NotFound
-    return place, shown
+    return view

@@ -1,8 +1,8 @@
-"""Marks at moments of a recording: whoever may listen adds them, takes one's own away, an administrator any."""
+"""Annotations at moments of a recording. Users delete their own, administrators of the account any."""
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.request import AccountScope, ConsoleRequest
+from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import audit
 from ccfs.db.tenant import annotations
 from ccfs.model.errors import NotFound
@@ -13,49 +13,47 @@ from ccfs.model.recordings.recording import Recording
 from ccfs.web.responses.types import Response
 
 
-async def add_annotation(visit: ConsoleRequest) -> Response:
-    """A mark, then the call's page."""
-    place, recording = await visit.get_recording(Permission.LISTEN)
-    at, text = parse_offset(visit.form.get("offset", "")), clean_text(visit.form.get("text", ""))
-    if at is None:
-        return _render_error(visit, visit.translate("Say the moment as minutes and seconds, such as 1:30."))
+async def add_annotation(request: ConsoleRequest) -> Response:
+    """Add an annotation, then show the call."""
+    scope, recording = request.current_scope, await request.get_recording()
+    offset_ms, text = parse_offset(request.form.get("offset", "")), clean_text(request.form.get("text", ""))
+    if offset_ms is None:
+        problem = request.translate("Say the moment as minutes and seconds, such as 1:30.")
+        return request.render_error("error", 400, problem)
     if text is None:
-        return _render_error(visit, visit.translate("A mark has 1 to {most} characters.", most=MAX_TEXT_LENGTH))
-    entry = visit.build_audit_entry(AuditAction.ANNOTATION_ADDED, f"{recording.file_name} {format_offset(at)}", place)
+        problem = request.translate("A mark has 1 to {most} characters.", most=MAX_TEXT_LENGTH)
+        return request.render_error("error", 400, problem)
+    target, author = f"{recording.file_name} {format_offset(offset_ms)}", request.current_user.name
+    entry, now = request.build_audit_entry(AuditAction.ANNOTATION_ADDED, target, scope), request.context.now()
 
     def change(connection: Connection) -> bool:
         audit.add(connection, entry)
-        return annotations.add(connection, place.app, recording, at, text, visit.current_user.name, visit.context.now())
+        return annotations.add(connection, scope.app, recording, offset_ms, text, author, now)
 
-    if not await visit.context.transaction(change):
-        return _render_error(visit, visit.translate("This recording has too many marks."))
-    return _redirect_to_call(visit, place, recording)
+    if not await request.context.transaction(change):
+        return request.render_error("error", 400, request.translate("This recording has too many marks."))
+    return _redirect_to_call(request, recording)
 
 
-async def delete_annotation(visit: ConsoleRequest) -> Response:
-    """A mark goes. What is somebody else's is not there, but for an administrator of the account."""
-    place, recording = await visit.get_recording(Permission.LISTEN)
-    asked = visit.form.get("annotation", "")
-    if not asked.isdecimal() or len(asked) > 18:
+async def delete_annotation(request: ConsoleRequest) -> Response:
+    """Delete an annotation. One of another author does not exist, but for an administrator of the account."""
+    scope, recording = request.current_scope, await request.get_recording()
+    annotation_id = request.form.get("annotation", "")
+    if not annotation_id.isdecimal() or len(annotation_id) > 18:
         raise NotFound
-    may_all = visit.current_user.has_permission(Permission.ADMINISTER, place.app.id, place.account.account_id)
-    whose = None if may_all else visit.current_user.name
+    author = None if request.has_permission_in(Permission.ADMINISTER, scope) else request.current_user.name
 
     def change(connection: Connection) -> bool:
-        gone = annotations.delete(connection, place.app, recording, int(asked), whose)
-        if gone:
-            told = f"{recording.file_name} {format_offset(gone.offset_ms)} of {gone.author}"
-            audit.add(connection, visit.build_audit_entry(AuditAction.ANNOTATION_DELETED, told, place))
-        return gone is not None
+        annotation = annotations.delete(connection, scope.app, recording, int(annotation_id), author)
+        if annotation:
+            target = f"{recording.file_name} {format_offset(annotation.offset_ms)} of {annotation.author}"
+            audit.add(connection, request.build_audit_entry(AuditAction.ANNOTATION_DELETED, target, scope))
+        return annotation is not None
 
-    if not await visit.context.transaction(change):
+    if not await request.context.transaction(change):
         raise NotFound
-    return _redirect_to_call(visit, place, recording)
+    return _redirect_to_call(request, recording)
 
 
-def _redirect_to_call(visit: ConsoleRequest, place: AccountScope, recording: Recording) -> Response:
-    return visit.redirect("/console/call", account=place.name, id=recording.call_id)
-
-
-def _render_error(visit: ConsoleRequest, reason: str) -> Response:
-    return visit.render_page("error.html", 400, kind="error", reason=reason)
+def _redirect_to_call(request: ConsoleRequest, recording: Recording) -> Response:
+    return request.redirect("/console/call", account=request.current_scope.name, id=recording.call_id)

@@ -1,6 +1,6 @@
-"""Hearing a recording: for the player as it is or made playable, its waveform, and to be saved in several forms.
+"""A recording for the player and for downloads: as stored or converted, and its waveform.
 
-door.py imports this when somebody first listens: the codecs take time and memory that most processes never need.
+routes.py imports this module on first use: the codecs take time and memory that most processes never need.
 """
 
 import json
@@ -21,163 +21,166 @@ from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.errors import NotFound
 from ccfs.model.formats.http_range import RangeNotSatisfiable, if_range_matches, parse_range
 from ccfs.model.identity.audit import AuditAction
-from ccfs.model.identity.user import Permission
 from ccfs.model.recordings.recording import Recording
 from ccfs.web.context import WebContext
 from ccfs.web.responses.blob_reader import open_blob
 from ccfs.web.responses.types import BytesResponse, EncodedResponse, Response
 from ccfs.web.transcode_pool import DeadlineCheck, PoolFull
 
-FIRST_CHUNK_BYTES = 1 << 17  # bytes of the first piece for the player: 8 s at 8 kHz, so that it can begin at once
-MAX_CHUNK_BYTES = 1 << 20  # bytes of all others; the player asks for the next in time
-EARLY_RETURN_BYTES = (
-    1 << 16
-)  # bytes that are given once they have taken BRIEFLY, so that a codec that is slow is heard at once, too
-EARLY_RETURN_SECONDS = 0.1  # seconds
-RETRY_AFTER_SECONDS = "2"  # seconds after which one who found every place taken may ask again
+FIRST_CHUNK_BYTES = 1 << 17  # of the first range for the player: 8 s at 8 kHz, so that it starts at once
+MAX_CHUNK_BYTES = 1 << 20  # of all further ranges
+EARLY_RETURN_BYTES = 1 << 16  # sent once decoding has taken EARLY_RETURN_SECONDS, so that slow codecs start, too
+EARLY_RETURN_SECONDS = 0.1
+RETRY_AFTER_SECONDS = "2"  # when the transcode pool is full
 
-WaveformData = tuple[int, int, bytes]  # milliseconds, channels, levels of one channel after the other
+WaveformData = tuple[int, int, bytes]  # milliseconds, channels, peaks of one channel after the other
 
 
-async def play_recording(visit: ConsoleRequest) -> Response:
-    """A recording for the browser's player, ranges and all. It is in the log."""
-    place, recording = await visit.get_recording(Permission.LISTEN)
-    await visit.audit_download(AuditAction.RECORDING_PLAYED, recording.file_name, place)
-    as_it_is = replace(build_recording_response(recording), content_type="audio/wav", is_inline=True)
+async def play_recording(request: ConsoleRequest) -> Response:
+    """Return a recording, or a range of it, for the browser's player, and audit it."""
+    recording = await request.get_recording()
+    await request.audit_download(AuditAction.RECORDING_PLAYED, recording.file_name)
+    as_stored = replace(build_recording_response(recording), content_type="audio/wav", is_inline=True)
     try:
-        tape = await _get_audio_info(visit.context, recording.blob)
-        if tape.is_browser_playable:
-            return replace(as_it_is, content_type=tape.content_type)
-        return await _respond_as_wav(visit, recording, tape)
+        audio = await _get_audio_info(request.context, recording.blob)
+        if audio.is_browser_playable:
+            return replace(as_stored, content_type=audio.content_type)
+        return await _respond_as_wav(request, recording, audio)
     except UnknownAudio:
-        return as_it_is  # the browser may know more than we do, and says so if not
+        return as_stored  # the browser may know the codec; the player shows an error if not
     except (PoolFull, DeadlineExceeded):
-        return _respond_busy(visit)
+        return _respond_busy(request)
 
 
-async def _respond_as_wav(visit: ConsoleRequest, recording: Recording, tape: AudioInfo) -> Response:
-    """As a WAV, of which a range is decoded when it is asked for: of a long one a part, as RFC 9110 allows (15.3.7)."""
-    here, kept, size = visit.context, recording.blob, pcm.wav_size(tape)
-    etag = f'"{kept.sha256[:32]}-pcm"'
+async def _respond_as_wav(request: ConsoleRequest, recording: Recording, audio: AudioInfo) -> Response:
+    """Return a WAV. A range is decoded on request; of a long one only its first part, as RFC 9110 allows (15.3.7)."""
+    context, blob, size = request.context, recording.blob, pcm.wav_size(audio)
+    etag = f'"{blob.sha256[:32]}-pcm"'
     headers = [("accept-ranges", "bytes"), ("etag", etag), ("content-disposition", "inline")]
     headers.append(("cache-control", "private, no-cache"))
-    asked = visit.request.headers.get("range")
+    range_header, if_range = (request.http_request.headers.get(name) for name in ("range", "if-range"))
     try:
-        span = parse_range(asked, size) if if_range_matches(visit.request.headers.get("if-range"), etag) else None
+        span = parse_range(range_header, size) if if_range_matches(if_range, etag) else None
     except RangeNotSatisfiable:
         return BytesResponse(body=b"", status=416, extra_headers=(("content-range", f"bytes */{size}"), *headers))
     if span is None:
-        return await _encode_file(here, recording, tape, OutputFormat.WAV, is_inline=True)
+        return await _encode_file(context, recording, audio, OutputFormat.WAV, is_inline=True)
     start, end = span[0], min(span[1], span[0] + (MAX_CHUNK_BYTES if span[0] else FIRST_CHUNK_BYTES))
-    body = await here.transcode_pool.decode_range(
-        lambda is_late: _decode_range(here, kept, tape, (start, end), is_late)
+    body = await context.transcode_pool.decode_range(
+        lambda is_late: _decode_range(context, blob, audio, (start, end), is_late)
     )
     headers.append(("content-range", f"bytes {start}-{start + len(body) - 1}/{size}"))
     return BytesResponse(body=body, content_type="audio/wav", status=206, extra_headers=tuple(headers))
 
 
-async def get_waveform(visit: ConsoleRequest) -> Response:
-    """The recording's length and levels, drawn once; no levels where it cannot be read."""
-    place, recording = await visit.get_recording(Permission.LISTEN)
-    await visit.audit_action(AuditAction.WAVEFORM_VIEWED, recording.file_name, place)
-    here, app = visit.context, place.app
-    drawn = await here.query(lambda connection: waveforms.get(connection, app, recording))
-    if drawn is None:
+async def get_waveform(request: ConsoleRequest) -> Response:
+    """Return the recording's duration and peaks as JSON, computed once; no peaks where the audio cannot be decoded."""
+    scope, recording = request.current_scope, await request.get_recording()
+    await request.audit_action(AuditAction.WAVEFORM_VIEWED, recording.file_name, scope)
+    context, app = request.context, scope.app
+    stored = await context.query(lambda connection: waveforms.get(connection, app, recording))
+    if stored is None:
         try:
-            fresh = await here.transcode_pool.render_waveform(
-                f"{app.id} {recording.file_name}", lambda is_late: _compute_waveform(here, recording.blob, is_late)
+            computed = await context.transcode_pool.render_waveform(
+                f"{app.id} {recording.file_name}", lambda is_late: _compute_waveform(context, recording.blob, is_late)
             )
         except (PoolFull, DeadlineExceeded):
-            return _respond_busy(visit)
-        await here.transaction(lambda connection: waveforms.save(connection, app, recording, fresh, here.now()))
-        drawn = fresh
-    milliseconds, channels, data = drawn
-    each = len(data) // channels if channels else 0
-    told = [list(data[number * each : (number + 1) * each]) for number in range(channels)]
-    body = json.dumps({"milliseconds": milliseconds, "levels": told}, separators=(",", ":"))
+            return _respond_busy(request)
+        await context.transaction(
+            lambda connection: waveforms.save(connection, app, recording, computed, context.now())
+        )
+        stored = computed
+    milliseconds, channels, data = stored
+    count = len(data) // channels if channels else 0
+    levels = [list(data[channel * count : (channel + 1) * count]) for channel in range(channels)]
+    body = json.dumps({"milliseconds": milliseconds, "levels": levels}, separators=(",", ":"))
     return BytesResponse(body=body.encode(), content_type="application/json")
 
 
-async def download_recording(visit: ConsoleRequest) -> Response:
-    """A recording to be saved: as it is stored, or in the form that `as` names. Either is in the log."""
-    place, recording = await visit.get_recording(Permission.DOWNLOAD)
-    asked = visit.query_params.get("format", "")
-    if asked not in ("", *OutputFormat):
+async def download_recording(request: ConsoleRequest) -> Response:
+    """Return a recording as stored, or in the format that `format` names, and audit it."""
+    recording = await request.get_recording()
+    output_format = request.query_params.get("format", "")
+    if output_format not in ("", *OutputFormat):
         raise NotFound
-    told = f"{recording.file_name} as {asked}" if asked else recording.file_name
-    await visit.audit_action(AuditAction.RECORDING_DOWNLOADED, told, place)
-    if not asked:
+    target = f"{recording.file_name} as {output_format}" if output_format else recording.file_name
+    await request.audit_action(AuditAction.RECORDING_DOWNLOADED, target, request.scope)
+    if not output_format:
         return build_recording_response(recording)
     try:
-        tape = await visit.context.transcode_pool.decode_range(
-            lambda _: _probe_recording(visit.context, recording.blob, exactly=True)
+        audio = await request.context.transcode_pool.decode_range(
+            lambda _: _probe_recording(request.context, recording.blob, exactly=True)
         )
-        return await _encode_file(visit.context, recording, tape, OutputFormat(asked))
+        return await _encode_file(request.context, recording, audio, OutputFormat(output_format))
     except UnknownAudio:
-        reason = visit.translate("This recording cannot be read: it can only be had as it is stored.")
-        return visit.render_page("error.html", 400, kind="error", reason=reason)
+        reason = request.translate("This recording cannot be read: it can only be had as it is stored.")
+        return request.render_error("error", 400, reason)
     except (PoolFull, DeadlineExceeded):
-        reason = visit.translate("Too many recordings are being converted. Try again in a moment.")
-        page = visit.render_page("error.html", 503, kind="error", reason=reason)
+        reason = request.translate("Too many recordings are being converted. Try again in a moment.")
+        page = request.render_error("error", 503, reason)
         return replace(page, extra_headers=(*page.extra_headers, ("retry-after", RETRY_AFTER_SECONDS)))
 
 
 async def _encode_file(
-    here: WebContext, recording: Recording, tape: AudioInfo, form: OutputFormat, *, is_inline: bool = False
+    context: WebContext, recording: Recording, audio: AudioInfo, output_format: OutputFormat, *, is_inline: bool = False
 ) -> EncodedResponse:
     name = build_recording_response(recording).name
     stem = name.rpartition(".")[0] or name
-    making = await here.transcode_pool.start_encode_job(lambda: _iter_encoded(here, recording.blob, tape, form))
-    size = encode.output_size(tape, form)
-    kind = form.content_type
-    return EncodedResponse(encode_job=making, name=f"{stem}.{form}", content_type=kind, size=size, is_inline=is_inline)
+    job = await context.transcode_pool.start_encode_job(
+        lambda: _iter_encoded(context, recording.blob, audio, output_format)
+    )
+    size = encode.output_size(audio, output_format)
+    kind = output_format.content_type
+    return EncodedResponse(
+        encode_job=job, name=f"{stem}.{output_format}", content_type=kind, size=size, is_inline=is_inline
+    )
 
 
-async def _get_audio_info(here: WebContext, kept: BlobRef) -> AudioInfo:
-    """What the recording is; known from the last time, for a player asks often."""
-    known = here.transcode_pool.audio_info_cache
-    if kept.sha256 not in known:
-        found = await here.transcode_pool.decode_range(lambda _: _probe_recording(here, kept))
-        if len(known) >= 1000:
-            known.clear()
-        known[kept.sha256] = found
-    return known[kept.sha256]
+async def _get_audio_info(context: WebContext, blob: BlobRef) -> AudioInfo:
+    """Return the recording's audio info, cached because a player sends many requests."""
+    cache = context.transcode_pool.audio_info_cache
+    if blob.sha256 not in cache:
+        audio = await context.transcode_pool.decode_range(lambda _: _probe_recording(context, blob))
+        if len(cache) >= 1000:
+            cache.clear()
+        cache[blob.sha256] = audio
+    return cache[blob.sha256]
 
 
-def _probe_recording(here: WebContext, kept: BlobRef, *, exactly: bool = False) -> AudioInfo:
-    with closing(open_blob(here, kept)) as source:
-        return probe_audio(source, kept.size, exactly=exactly)
+def _probe_recording(context: WebContext, blob: BlobRef, *, exactly: bool = False) -> AudioInfo:
+    with closing(open_blob(context, blob)) as source:
+        return probe_audio(source, blob.size, exactly=exactly)
 
 
 def _decode_range(
-    here: WebContext, kept: BlobRef, tape: AudioInfo, span: tuple[int, int], is_late: DeadlineCheck
+    context: WebContext, blob: BlobRef, audio: AudioInfo, span: tuple[int, int], is_late: DeadlineCheck
 ) -> bytes:
-    """The bytes of the span, or as many of them as could be made before long."""
-    body, brief = bytearray(), time.monotonic() + EARLY_RETURN_SECONDS
-    with closing(open_blob(here, kept)) as source:
-        for piece in pcm.iter_wav(source, tape, *span, is_late):
-            body += piece
-            if len(body) >= EARLY_RETURN_BYTES and time.monotonic() > brief:
+    """Return the bytes of the span, or those decoded within EARLY_RETURN_SECONDS."""
+    body, deadline = bytearray(), time.monotonic() + EARLY_RETURN_SECONDS
+    with closing(open_blob(context, blob)) as source:
+        for chunk in pcm.iter_wav(source, audio, *span, is_late):
+            body += chunk
+            if len(body) >= EARLY_RETURN_BYTES and time.monotonic() > deadline:
                 break
     return bytes(body)
 
 
-def _iter_encoded(here: WebContext, kept: BlobRef, tape: AudioInfo, form: OutputFormat) -> Iterator[bytes]:
-    with closing(open_blob(here, kept)) as source:
-        yield from encode.encode_audio(source, tape, form, lambda: False)
+def _iter_encoded(context: WebContext, blob: BlobRef, audio: AudioInfo, output_format: OutputFormat) -> Iterator[bytes]:
+    with closing(open_blob(context, blob)) as source:
+        yield from encode.encode_audio(source, audio, output_format, lambda: False)
 
 
-def _compute_waveform(here: WebContext, kept: BlobRef, is_late: DeadlineCheck) -> WaveformData:
+def _compute_waveform(context: WebContext, blob: BlobRef, is_late: DeadlineCheck) -> WaveformData:
     try:
-        with closing(open_blob(here, kept)) as source:
-            found = waveform.compute_peaks(source, probe_audio(source, kept.size), is_late)
+        with closing(open_blob(context, blob)) as source:
+            peaks = waveform.compute_peaks(source, probe_audio(source, blob.size), is_late)
     except UnknownAudio:
         return 0, 0, b""
-    return found.milliseconds, len(found.peaks), b"".join(found.peaks)
+    return peaks.milliseconds, len(peaks.peaks), b"".join(peaks.peaks)
 
 
-def _respond_busy(visit: ConsoleRequest) -> BytesResponse:
-    text = visit.translate("Too many recordings are being converted. Try again in a moment.")
+def _respond_busy(request: ConsoleRequest) -> BytesResponse:
+    text = request.translate("Too many recordings are being converted. Try again in a moment.")
     return BytesResponse(
         body=text.encode(),
         content_type="text/plain;charset=UTF-8",

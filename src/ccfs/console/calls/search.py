@@ -1,4 +1,4 @@
-"""Calls: looking for them, one call's page, what became of it. Who may see which is said by Visit.place."""
+"""Calls: the search page, lookup by id, and the page of one call."""
 
 import secrets
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from sqlalchemy.engine import Connection
 
 from ccfs.console.calls import search_form, timeline
-from ccfs.console.request import AccountScope, ConsoleRequest
-from ccfs.db.tenant import annotations, call_search
-from ccfs.db.tenant import call_lookup as store
+from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
+from ccfs.db.tenant import annotations, call_lookup, call_search
 from ccfs.model.calls.call import Call, build_call, build_timeline
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchCount, SearchCursor
 from ccfs.model.errors import NotFound
@@ -18,7 +17,7 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Permission
 from ccfs.web.responses.types import Response
 
-CONTINUED_SEARCH_SECONDS = 1.0  # seconds of patience of who searches on
+CONTINUED_SEARCH_SECONDS = 1.0  # time limit of a search that the user continues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +31,12 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSearchResults:
-    """What a search found, as far as one page shows it."""
+    """One page of a search's results."""
 
     rows: list[CallRow]
     count: SearchCount
-    next_cursor: SearchCursor | None  # where the next page goes on
-    is_truncated: bool  # there may be more before that: it was looked for long enough
+    next_cursor: SearchCursor | None  # where the next page begins; None: this is the last one
+    is_truncated: bool  # the search reached its time limit, so that calls before the cursor may be missing
 
 
 NO_RESULTS = CallSearchResults(
@@ -45,122 +44,138 @@ NO_RESULTS = CallSearchResults(
 )
 
 
-async def redirect_home(visit: ConsoleRequest) -> Response:
-    """The first page that the user may see."""
-    if visit.current_user.has_permission_anywhere(Permission.SEARCH):
-        return visit.redirect("/console/calls")
-    return visit.redirect(
-        "/console/audit" if visit.current_user.has_permission_anywhere(Permission.AUDIT) else "/console/account"
-    )
+async def redirect_home(request: ConsoleRequest) -> Response:
+    """Redirect to the first page that the user may see."""
+    user, path = request.current_user, "/console/account"
+    if user.has_permission_anywhere(Permission.SEARCH):
+        path = "/console/calls"
+    elif user.has_permission_anywhere(Permission.AUDIT):
+        path = "/console/audit"
+    return request.redirect(path)
 
 
-async def show_search(visit: ConsoleRequest) -> Response:
-    """The search page: the whole search is its address."""
-    places = await visit.list_scopes(Permission.SEARCH)
-    if not places:
-        if visit.current_user.has_permission_anywhere(Permission.OPERATE):
-            return visit.render_page("no_accounts.html")
-        raise NotFound
-    if wanted := visit.query_params.get("id", "").strip():
-        return await _find_by_id(visit, places, wanted)
-    place = await visit.get_scope(Permission.SEARCH) if "account" in visit.query_params else places[0]
-    problem, asked, found = "", None, NO_RESULTS
+async def show_search(request: ConsoleRequest) -> Response:
+    """Show the search page, whose URL holds the whole search."""
+    scopes, parameters = await request.list_scopes(Permission.SEARCH), request.query_params
+    if not scopes:
+        return render_no_accounts(request)
+    if call_id := parameters.get("id", "").strip():
+        return await _find_by_id(request, scopes, call_id)
+    scope = choose_scope(request, scopes)
+    problem, form, results = "", None, NO_RESULTS
     try:
-        asked = search_form.parse_search(visit.query_params, place.account.account_id, place.zone, visit.context.now())
-        found = await _run_search(visit, place, asked)
+        form = search_form.parse_search(parameters, scope.account.account_id, scope.zone, request.context.now())
+        results = await _run_search(request, scope, form)
     except search_form.InvalidSearch as error:
-        problem = visit.translate(str(error))
-    words = asked.fields if asked else {name: visit.query_params.get(name, "") for name in search_form.FORM_FIELDS}
-    return visit.render_page(
+        problem = request.translate(str(error))
+    fields = form.fields if form else {name: parameters.get(name, "") for name in search_form.FORM_FIELDS}
+    return request.render_page(
         "calls.html",
         400 if problem else 200,
-        scopes=places,
-        scope=place,
-        fields=words,
-        results=found,
-        search_form=asked,
+        scopes=scopes,
+        scope=scope,
+        fields=fields,
+        results=results,
+        search_form=form,
         problem=problem,
-        has_filters=any(words[name] for name in words if name not in ("period", "sort", "from", "to")),
+        has_filters=any(fields[name] for name in fields if name not in ("period", "sort", "from", "to")),
         period_labels=search_form.PERIOD_LABELS,
-        next_page_url=_build_next_page_url(place, asked, found) if asked and found.next_cursor else "",
-        may_download=visit.current_user.has_permission(Permission.DOWNLOAD, place.app.id, place.account.account_id),
+        next_page_url=_build_next_page_url(scope, form, results) if form and results.next_cursor else "",
+        may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
     )
 
 
-def _build_next_page_url(place: AccountScope, asked: search_form.SearchForm, found: CallSearchResults) -> str:
-    """The address of the page that goes on behind these results."""
-    words = {
-        "cursor": search_form.format_cursor(found.next_cursor) if found.next_cursor else "",
-        "continued": "yes" if found.is_truncated else "",
+def choose_scope(request: ConsoleRequest, scopes: list[AccountScope]) -> AccountScope:
+    """Return the account that the query names, else the first. Raise NotFound if the named one is not among them."""
+    name = request.query_params.get("account")
+    return scopes[0] if name is None else get_scope(scopes, name)
+
+
+def render_no_accounts(request: ConsoleRequest) -> Response:
+    """Return the page that leads an operator to the first account. Raise NotFound for other users."""
+    if not request.current_user.has_permission_anywhere(Permission.OPERATE):
+        raise NotFound
+    return request.render_page("no_accounts.html")
+
+
+def _build_next_page_url(scope: AccountScope, form: search_form.SearchForm, results: CallSearchResults) -> str:
+    parameters = {
+        "cursor": search_form.format_cursor(results.next_cursor) if results.next_cursor else "",
+        "continued": "yes" if results.is_truncated else "",
     }
-    return f"/console/calls?{urlencode({'account': place.name})}&{asked.build_query(**words)}"
+    return f"/console/calls?{urlencode({'account': scope.name})}&{form.build_query(**parameters)}"
 
 
-async def _run_search(visit: ConsoleRequest, place: AccountScope, asked: search_form.SearchForm) -> CallSearchResults:
-    question = partial(_load_results, place=place, search=asked.search, quickly=visit.context.settings.search_ms / 1000)
-    found = await visit.context.query_in_thread(partial(question, is_on="continued" in visit.query_params))
-    if asked.search.cursor is None:
-        await visit.audit_action(AuditAction.CALLS_SEARCHED, asked.build_query(), place)
-    return found
+async def _run_search(request: ConsoleRequest, scope: AccountScope, form: search_form.SearchForm) -> CallSearchResults:
+    question = partial(
+        _load_results,
+        scope=scope,
+        search=form.search,
+        time_limit=request.context.settings.search_ms / 1000,
+        is_continued="continued" in request.query_params,
+    )
+    results = await request.context.query_in_thread(question)
+    if form.search.cursor is None:
+        await request.audit_action(AuditAction.CALLS_SEARCHED, form.build_query(), scope)
+    return results
 
 
 def _load_results(
-    connection: Connection, place: AccountScope, search: CallSearch, quickly: float, is_on: bool
+    connection: Connection, scope: AccountScope, search: CallSearch, time_limit: float, is_continued: bool
 ) -> CallSearchResults:
-    app, mine = place.app, [place.account.account_id]
-    found = call_search.find_calls(
-        connection, app, search, CONTINUED_SEARCH_SECONDS if is_on else quickly, may_sort=is_on
+    app, accounts = scope.app, [scope.account.account_id]
+    page = call_search.find_calls(
+        connection, app, search, CONTINUED_SEARCH_SECONDS if is_continued else time_limit, may_sort=is_continued
     )
-    ids = [hit.call_id for hit in found.hits]
-    legs = store.find_legs(connection, app, mine, ids)
-    taped = store.count_recordings(connection, app, mine, ids)
-    count = SearchCount(number=len(ids), is_complete=True)  # of all pages, where this is the only one
-    if ids and found.next_cursor and search.cursor is None:
-        count = call_search.count_calls(connection, app, search, MAX_EXACT_COUNT, quickly)
-    lines = [
-        CallRow(scope=place, call=build_call(legs[one]), recordings=taped.get(one, 0)) for one in ids if one in legs
+    ids = [hit.call_id for hit in page.hits]
+    legs = call_lookup.find_legs(connection, app, accounts, ids)
+    recordings = call_lookup.count_recordings(connection, app, accounts, ids)
+    count = SearchCount(number=len(ids), is_complete=True)
+    if ids and page.next_cursor and search.cursor is None:
+        count = call_search.count_calls(connection, app, search, MAX_EXACT_COUNT, time_limit)
+    rows = [
+        CallRow(scope=scope, call=build_call(legs[id_]), recordings=recordings.get(id_, 0))
+        for id_ in ids
+        if id_ in legs
     ]
-    return CallSearchResults(rows=lines, count=count, next_cursor=found.next_cursor, is_truncated=found.is_truncated)
+    return CallSearchResults(rows=rows, count=count, next_cursor=page.next_cursor, is_truncated=page.is_truncated)
 
 
-async def _find_by_id(visit: ConsoleRequest, places: list[AccountScope], wanted: str) -> Response:
-    """The call that goes by an id, ours or the switch's own, in any account that the user may see."""
-    found: list[tuple[AccountScope, str]] = []
-    for app in dict.fromkeys(place.app for place in places):
-        mine = {place.account.account_id: place for place in places if place.app == app}
-        named = await visit.context.query(partial(store.find_by_any_id, app=app, accounts=list(mine), text=wanted))
-        found += [(mine[account], call_id) for account, call_id in named]
-    await visit.audit_action(AuditAction.CALLS_SEARCHED, f"id={wanted}")
-    if len(found) == 1:
-        return visit.redirect("/console/call", account=found[0][0].name, id=found[0][1])
-    return visit.render_page("call_lookup.html", 200 if found else 404, matches=found, searched_id=wanted)
+async def _find_by_id(request: ConsoleRequest, scopes: list[AccountScope], searched_id: str) -> Response:
+    """Redirect to the call of a callId, or of the switch's own id, in any account that the user may see."""
+    matches: list[tuple[AccountScope, str]] = []
+    for app in dict.fromkeys(scope.app for scope in scopes):
+        by_account = {scope.account.account_id: scope for scope in scopes if scope.app == app}
+        find = partial(call_lookup.find_by_any_id, app=app, accounts=list(by_account), text=searched_id)
+        matches += [(by_account[account], call_id) for account, call_id in await request.context.query(find)]
+    await request.audit_action(AuditAction.CALLS_SEARCHED, f"id={searched_id}")
+    if len(matches) == 1:
+        [(scope, call_id)] = matches
+        return request.redirect("/console/call", account=scope.name, id=call_id)
+    return request.render_page("call_lookup.html", 200 if matches else 404, matches=matches, searched_id=searched_id)
 
 
-async def show_call(visit: ConsoleRequest) -> Response:
-    """One call: its line of time, its recordings, what agents did in it."""
-    place, wanted = await visit.get_scope(Permission.SEARCH), visit.query_params.get("id", "")
-    app, mine = place.app, [place.account.account_id]
-    legs = (await visit.context.query(lambda connection: store.find_legs(connection, app, mine, [wanted]))).get(
-        wanted, []
-    )
-    tapes = await visit.context.query(lambda connection: store.list_recordings(connection, app, mine, wanted))
-    if not legs and not tapes:
+async def show_call(request: ConsoleRequest) -> Response:
+    """Show one call: its timeline, its recordings with their annotations, and what agents did."""
+    scope, call_id = request.current_scope, request.query_params.get("id", "")
+    app, accounts, query = scope.app, [scope.account.account_id], request.context.query
+    legs = (await query(lambda c: call_lookup.find_legs(c, app, accounts, [call_id]))).get(call_id, [])
+    recordings = await query(lambda c: call_lookup.list_recordings(c, app, accounts, call_id))
+    if not legs and not recordings:
         raise NotFound
-    did = await visit.context.query(lambda connection: store.list_agent_operations(connection, app, mine, wanted))
-    await visit.audit_action(AuditAction.CALL_VIEWED, wanted, place)
-    return visit.render_page(
+    operations = await query(lambda c: call_lookup.list_agent_operations(c, app, accounts, call_id))
+    await request.audit_action(AuditAction.CALL_VIEWED, call_id, scope)
+    return request.render_page(
         "call.html",
         nonce=secrets.token_urlsafe(16),
-        scope=place,
-        call_id=wanted,
+        scope=scope,
+        call_id=call_id,
         call=build_call(legs) if legs else None,
         timeline=timeline.build_timeline_rows(build_timeline(legs)),
-        recordings=tapes,
-        operations=did,
-        annotations=await visit.context.query(
-            lambda connection: annotations.list_by_recordings(connection, app, tapes)
-        ),
-        may_delete_all=visit.current_user.has_permission(Permission.ADMINISTER, app.id, place.account.account_id),
-        may_listen=visit.current_user.has_permission(Permission.LISTEN, app.id, place.account.account_id),
-        may_download=visit.current_user.has_permission(Permission.DOWNLOAD, app.id, place.account.account_id),
+        recordings=recordings,
+        operations=operations,
+        annotations=await query(lambda c: annotations.list_by_recordings(c, app, recordings)),
+        may_delete_all=request.has_permission_in(Permission.ADMINISTER, scope),
+        may_listen=request.has_permission_in(Permission.LISTEN, scope),
+        may_download=request.has_permission_in(Permission.DOWNLOAD, scope),
     )

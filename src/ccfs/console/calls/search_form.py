@@ -1,4 +1,4 @@
-"""A search as the address of its page says it, and back. Pure: text in, model/call_search.py's values out."""
+"""The form of the call search: its parameters parsed to a CallSearch, and back to a query. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
 from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, build_window, to_local
 from ccfs.model.formats.durations import parse_duration
 
-PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # days
+PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
 CUSTOM_PERIOD: Final = "other"
 DEFAULT_PERIOD: Final = "30"
-MAX_SEARCH_DAYS: Final = 366  # days of one search
+MAX_SEARCH_DAYS: Final = 366
 FORM_FIELDS: Final = (
     "caller",
     "callee",
@@ -38,69 +38,68 @@ _CURSOR = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9A-Za-z-]{1,64})", re.ASCII)
 
 
 class InvalidSearch(ValueError):
-    """What was asked for cannot be understood; the text says why, in English, to be translated."""
+    """A parameter cannot be parsed; the message is a text of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchForm:
-    """A search and the words in which it was asked for."""
+    """A search and the fields that describe it."""
 
     search: CallSearch
-    fields: Mapping[str, str]  # of FIELDS, as the form shows them
+    fields: Mapping[str, str]  # by FORM_FIELDS, as the form shows them
 
-    def build_query(self, **other: str) -> str:
-        """The search as a query, with other words in the place of its own."""
-        return urlencode({name: value for name, value in (dict(self.fields) | other).items() if value})
+    def build_query(self, **overrides: str) -> str:
+        """Return the fields as a query, with overrides."""
+        return urlencode({name: value for name, value in (dict(self.fields) | overrides).items() if value})
 
 
-def parse_search(asked: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
-    """The search that a page's parameters ask for; raises Unclear."""
-    words = {name: asked.get(name, "").strip() for name in FORM_FIELDS}
-    words["period"] = CUSTOM_PERIOD if words["from"] or words["to"] else words["period"] or DEFAULT_PERIOD
-    found = CallSearch(
+def parse_search(parameters: Mapping[str, str], account_id: str, zone: ZoneInfo, now: datetime) -> SearchForm:
+    """Return the search that parameters describe. Raise InvalidSearch."""
+    fields = {name: parameters.get(name, "").strip() for name in FORM_FIELDS}
+    fields["period"] = CUSTOM_PERIOD if fields["from"] or fields["to"] else fields["period"] or DEFAULT_PERIOD
+    search = CallSearch(
         account_id=account_id,
-        window=_parse_window(words, zone, now),
-        direction=_parse_choice(Direction, words["direction"]),
-        min_talk_seconds=_parse_talk_time(words["min_talk"]),
-        max_talk_seconds=_parse_talk_time(words["max_talk"]),
-        is_recorded={"yes": True, "no": False}.get(words["recorded"]),
-        order=_parse_choice(SearchOrder, words["sort"]) or SearchOrder.NEWEST,
-        caller_no=clean_number(words["caller"]),
-        callee_no=clean_number(words["callee"]),
-        agent_id=words["agent"],
-        queue=words["queue"],
+        window=_parse_window(fields, zone, now),
+        direction=_parse_choice(Direction, fields["direction"]),
+        min_talk_seconds=_parse_talk_time(fields["min_talk"]),
+        max_talk_seconds=_parse_talk_time(fields["max_talk"]),
+        is_recorded={"yes": True, "no": False}.get(fields["recorded"]),
+        order=_parse_choice(SearchOrder, fields["sort"]) or SearchOrder.NEWEST,
+        caller_no=clean_number(fields["caller"]),
+        callee_no=clean_number(fields["callee"]),
+        agent_id=fields["agent"],
+        queue=fields["queue"],
     )
-    return SearchForm(search=replace(found, cursor=_parse_cursor(asked.get("cursor", ""))), fields=words)
+    return SearchForm(search=replace(search, cursor=_parse_cursor(parameters.get("cursor", ""))), fields=fields)
 
 
 def clean_number(text: str) -> str:
-    """A telephone number without what people put between its digits."""
-    return "".join(one for one in text if one not in " -()/.")
+    """Return a telephone number without the separators between its digits."""
+    return "".join(character for character in text if character not in " -()/.")
 
 
-def format_cursor(after: SearchCursor) -> str:
-    """Where a next page goes on, as its address says it."""
-    return f"{(after.begin - _EPOCH) // timedelta(microseconds=1)}.{after.talk_seconds}.{after.source_key}"
+def format_cursor(cursor: SearchCursor) -> str:
+    """Return a cursor as the value of a parameter."""
+    return f"{(cursor.begin - _EPOCH) // timedelta(microseconds=1)}.{cursor.talk_seconds}.{cursor.source_key}"
 
 
 def _parse_cursor(text: str) -> SearchCursor | None:
-    found = _CURSOR.fullmatch(text)
-    if found is None:
+    match = _CURSOR.fullmatch(text)
+    if match is None:
         return None
-    begins = _EPOCH + timedelta(microseconds=min(int(found[1]), 2**57))
-    return SearchCursor(begin=begins, source_key=found[3], talk_seconds=min(int(found[2]), MAX_TALK_SECONDS))
+    begin = _EPOCH + timedelta(microseconds=min(int(match[1]), 2**57))
+    return SearchCursor(begin=begin, source_key=match[3], talk_seconds=min(int(match[2]), MAX_TALK_SECONDS))
 
 
-def _parse_window(words: dict[str, str], zone: ZoneInfo, now: datetime) -> TimeWindow:
-    if words["period"] != CUSTOM_PERIOD:
-        days = words["period"] if words["period"] in PERIOD_LABELS else DEFAULT_PERIOD
-        words["period"] = days
-        return TimeWindow(
-            begin=now - timedelta(days=int(days)), end=now + timedelta(minutes=5)
-        )  # switches' clocks differ
+def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> TimeWindow:
+    if fields["period"] != CUSTOM_PERIOD:
+        days = fields["period"] if fields["period"] in PERIOD_LABELS else DEFAULT_PERIOD
+        fields["period"] = days
+        clock_skew = timedelta(minutes=5)  # of switches
+        return TimeWindow(begin=now - timedelta(days=int(days)), end=now + clock_skew)
     today = to_local(now, zone)
-    begin = _parse_local_time(words["from"]) or datetime.combine(today.date(), time())
-    end = _parse_local_time(words["to"]) or today.replace(microsecond=0)
+    begin = _parse_local_time(fields["from"]) or datetime.combine(today.date(), time())
+    end = _parse_local_time(fields["to"]) or today.replace(microsecond=0)
     try:
         return build_window(begin, end - SECOND if end > begin else end, zone, days=MAX_SEARCH_DAYS)
     except InvalidWindow:
@@ -115,7 +114,7 @@ def _parse_local_time(text: str) -> datetime | None:
 
 
 def _parse_talk_time(text: str) -> int | None:
-    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number means minutes."""
+    """Return the seconds of ``m``, ``m:ss`` or ``h:mm:ss``; a plain number is minutes."""
     if not text:
         return None
     seconds = parse_duration(text)
@@ -125,4 +124,4 @@ def _parse_talk_time(text: str) -> int | None:
 
 
 def _parse_choice(kind: type[E], text: str) -> E | None:
-    return next((one for one in kind if one == text), None)
+    return next((choice for choice in kind if choice == text), None)

@@ -1,4 +1,4 @@
-"""Oneself: what one may do, another password, the second factor."""
+"""The user's own account: roles, password, second factor."""
 
 import asyncio
 import secrets
@@ -14,97 +14,91 @@ from ccfs.model.identity.user import is_valid_password
 from ccfs.web.responses.types import BytesResponse, Response
 
 
-async def show_account(visit: ConsoleRequest) -> Response:
-    """Who is signed in, and as what."""
-    return await _render_page(visit)
+async def show_account(request: ConsoleRequest) -> Response:
+    """Show the signed-in user's roles and ways to sign in."""
+    return await _render_page(request)
 
 
-async def _render_page(visit: ConsoleRequest, status: int = 200, problem: str = "", secret: str = "") -> BytesResponse:
-    apps = {app.id: app for app in await visit.list_apps()}
-    uri = totp.build_uri(secret, visit.current_user.name) if secret else ""
-    done = visit.query_params.get("done", "")
-    known = {
-        "sso_name": visit.context.settings.oidc_name if visit.context.oidc_client else "",
-        "link_token": build_link_token(visit),
-    }
-    passwords = visit.context.settings.password_login
-    return visit.render_page(
+async def _render_page(
+    request: ConsoleRequest, status: int = 200, problem: str = "", secret: str = ""
+) -> BytesResponse:
+    context = request.context
+    return request.render_page(
         "account.html",
         status,
-        apps=apps,
+        apps={app.id: app for app in await request.list_apps()},
         problem=problem,
         secret=secret,
-        uri=uri,
-        done=done,
-        has_password_login=passwords,
-        **known,
+        uri=totp.build_uri(secret, request.current_user.name) if secret else "",
+        done=request.query_params.get("done", ""),
+        has_password_login=context.settings.password_login,
+        sso_name=context.settings.oidc_name if context.oidc_client else "",
+        link_token=build_link_token(request),
     )
 
 
-async def _verify_password(visit: ConsoleRequest) -> bool:
-    kept, _, _ = await visit.context.query(lambda connection: users.get_credentials(connection, visit.current_user))
-    given = visit.form.get("password", "")
-    return is_valid_password(given) and await asyncio.to_thread(passwords.verify, kept, given)
+async def _verify_password(request: ConsoleRequest) -> bool:
+    stored, _, _ = await request.context.query(
+        lambda connection: users.get_credentials(connection, request.current_user)
+    )
+    password = request.form.get("password", "")
+    return is_valid_password(password) and await asyncio.to_thread(passwords.verify, stored, password)
 
 
-async def change_password(visit: ConsoleRequest) -> Response:
-    """Another password, by who knows the one before. All other sessions end; this one goes on under a new token."""
-    new = visit.form.get("new_password", "")
-    if not await _verify_password(visit):
-        return await _render_page(visit, 400, visit.translate("Your present password is another one."))
-    if not is_valid_password(new):
-        return await _render_page(visit, 400, visit.translate("A password has 10 to 200 characters."))
-    if new != visit.form.get("repeat", ""):
-        return await _render_page(visit, 400, visit.translate("The two passwords differ."))
-    kept, token = await asyncio.to_thread(passwords.hash_password, new), secrets.token_urlsafe(32)
+async def change_password(request: ConsoleRequest) -> Response:
+    """Set a new password after checking the present one. All other sessions end; this one gets a new token."""
+    password, context, user = request.form.get("new_password", ""), request.context, request.current_user
+    if not await _verify_password(request):
+        return await _render_page(request, 400, request.translate("Your present password is another one."))
+    if not is_valid_password(password):
+        return await _render_page(request, 400, request.translate("A password has 10 to 200 characters."))
+    if password != request.form.get("repeat", ""):
+        return await _render_page(request, 400, request.translate("The two passwords differ."))
+    password_hash, token = await asyncio.to_thread(passwords.hash_password, password), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
-        users.set_password(connection, visit.current_user, kept)
-        sessions.create(connection, visit.current_user, token, visit.context.now())
-        audit.add(connection, visit.build_audit_entry(AuditAction.PASSWORD_SET, visit.current_user.name))
+        users.set_password(connection, user, password_hash)
+        sessions.create(connection, user, token, context.now())
+        audit.add(connection, request.build_audit_entry(AuditAction.PASSWORD_SET, user.name))
 
-    await visit.context.transaction(change)
-    return visit.redirect(
-        "/console/account",
-        visit.build_cookie(SESSION_COOKIE, token, visit.context.settings.session_seconds),
-        done="yes",
-    )
+    await context.transaction(change)
+    cookie = request.build_cookie(SESSION_COOKIE, token, context.settings.session_seconds)
+    return request.redirect("/console/account", cookie, done="yes")
 
 
-async def start_totp_setup(visit: ConsoleRequest) -> Response:
-    """A fresh secret for an authenticator; it counts only after a code of it came back."""
-    return await _render_page(visit, secret=totp.encode_secret(secrets.token_bytes(totp.SECRET_BYTES)))
+async def start_totp_setup(request: ConsoleRequest) -> Response:
+    """Show a new secret for an authenticator. It is stored once a code proves it."""
+    return await _render_page(request, secret=totp.encode_secret(secrets.token_bytes(totp.SECRET_BYTES)))
 
 
-async def enable_totp(visit: ConsoleRequest) -> Response:
-    """The second factor is asked for from now on, if the code is the secret's."""
-    secret, now = visit.form.get("secret", ""), visit.context.now()
+async def enable_totp(request: ConsoleRequest) -> Response:
+    """Require the second factor at each login, if the code is the secret's."""
+    secret, context, user = request.form.get("secret", ""), request.context, request.current_user
     try:
-        step = totp.match_step(secret, visit.form.get("code", ""), now, 0)
+        step = totp.match_step(secret, request.form.get("code", ""), context.now(), 0)
     except ValueError:
         step = None
     if step is None or len(secret) < 32:
-        return await _render_page(
-            visit, 400, visit.translate("That is not the code. Is the phone's clock right?"), secret
-        )
+        problem = request.translate("That is not the code. Is the phone's clock right?")
+        return await _render_page(request, 400, problem, secret)
 
     def change(connection: Connection) -> None:
-        users.set_second_factor(connection, visit.current_user, visit.context.secret_box.encrypt(secret))
-        users.consume_totp_step(connection, visit.current_user, step)
-        audit.add(connection, visit.build_audit_entry(AuditAction.SECOND_FACTOR_ENABLED))
+        users.set_second_factor(connection, user, context.secret_box.encrypt(secret))
+        users.consume_totp_step(connection, user, step)
+        audit.add(connection, request.build_audit_entry(AuditAction.SECOND_FACTOR_ENABLED))
 
-    await visit.context.transaction(change)
-    return visit.redirect("/console/account", done="yes")
+    await context.transaction(change)
+    return request.redirect("/console/account", done="yes")
 
 
-async def disable_totp(visit: ConsoleRequest) -> Response:
-    """The second factor is asked for no more; that takes the password."""
-    if not await _verify_password(visit):
-        return await _render_page(visit, 400, visit.translate("Your present password is another one."))
+async def disable_totp(request: ConsoleRequest) -> Response:
+    """Turn off the second factor after checking the password."""
+    if not await _verify_password(request):
+        return await _render_page(request, 400, request.translate("Your present password is another one."))
 
     def change(connection: Connection) -> None:
-        users.set_second_factor(connection, visit.current_user, "")
-        audit.add(connection, visit.build_audit_entry(AuditAction.SECOND_FACTOR_DISABLED))
+        users.set_second_factor(connection, request.current_user, "")
+        audit.add(connection, request.build_audit_entry(AuditAction.SECOND_FACTOR_DISABLED))
 
-    await visit.context.transaction(change)
-    return visit.redirect("/console/account", done="yes")
+    await request.context.transaction(change)
+    return request.redirect("/console/account", done="yes")

@@ -1,25 +1,24 @@
-"""What was agreed with a provider of single sign-on, and how dealing with one fails. provider.py deals with it; here is what
-may be known of it where there is none."""
+"""Configuration of an OpenID Connect provider, and its errors. Importable without the client's libraries."""
 
 from dataclasses import dataclass
 
 
 class OidcUnavailable(Exception):
-    """The provider cannot be reached, or does not say what it must; the text says why, for the log."""
+    """The provider cannot be reached, or its metadata is invalid; the message is for the log."""
 
 
 class OidcVerificationFailed(Exception):
-    """What came back proves nobody; the text says why, for the log."""
+    """The provider's response proves no identity; the message is for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConfig:
-    """What the operator and the provider agreed upon."""
+    """The client's registration at the provider."""
 
     issuer: str
     client_id: str
     client_secret: str  # empty: a public client, which proves itself by PKCE alone
     scopes: tuple[str, ...]
-    redirect_uri: str  # the address that the provider sends people back to
-    post_logout_redirect_uri: str  # the address that it sends them to when they signed out there
-    ca_file: str = ""  # file of certificates, PEM; empty: the system's
+    redirect_uri: str  # our callback's URL
+    post_logout_redirect_uri: str  # the page after a logout at the provider
+    ca_file: str = ""  # PEM file of authorities; empty: the system's

@@ -1,5 +1,7 @@
-"""Signing in by an OpenID Connect provider: leaving for it, coming back, and who may come in. What proves somebody is checked
-in provider.py. A departure is kept in a sealed cookie of the browser that left, and is good for one return."""
+"""Login by an OpenID Connect provider: the redirect to it, its callback, and which users it may sign in.
+
+oidc_client.py verifies identities. The state of a login is an encrypted cookie of the browser, and used once.
+"""
 
 import asyncio
 import hashlib
@@ -29,230 +31,240 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 LOGIN_STATE_COOKIE: Final = "ccfs_oidc_state"
-LOGIN_STATE_LIFETIME: Final = timedelta(minutes=10)  # time to sign in there
-MAX_CODE_CHARS: Final = 4096  # characters of a code
+LOGIN_STATE_LIFETIME: Final = timedelta(minutes=10)  # time to sign in at the provider
+MAX_CODE_CHARS: Final = 4096
 MAX_SUBJECT_CHARS: Final = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginState:
-    """What the browser that left brings back. Sealed, so nobody reads or makes one."""
+    """The state of a login under way. Encrypted, so that nobody reads or forges one."""
 
     state: str
     nonce: str
     code_verifier: str
-    next_path: str  # the page that was asked for
+    next_path: str  # the page that was requested
     expires_at: int  # seconds since 1970
-    link_user_id: int = 0  # users.id of who, signed in already, wants to be tied to the service; 0: somebody signs in
+    link_user_id: int = 0  # users.id of the signed-in user to link to the provider's; 0: a login
 
 
 class LoginDenied(Exception):
-    """The service proved who it is, and that one may not come in; the text says why, for the log."""
+    """The provider proved an identity that may not sign in; the message is for the log."""
 
 
-async def start_oidc_login(visit: ConsoleRequest) -> Response:
-    """To the provider, with a departure of this browser."""
-    provider, now = _get_client(visit), int(visit.context.now().timestamp())
-    departure = LoginState(
+async def start_oidc_login(request: ConsoleRequest) -> Response:
+    """Redirect to the provider, with a login state for this browser."""
+    client, now = _get_client(request), int(request.context.now().timestamp())
+    lifetime = int(LOGIN_STATE_LIFETIME.total_seconds())
+    state = LoginState(
         state=secrets.token_urlsafe(24),
         nonce=secrets.token_urlsafe(24),
         code_verifier=secrets.token_urlsafe(48),
-        next_path=sanitize_redirect(visit.query_params.get("next", "")),
-        expires_at=now + int(LOGIN_STATE_LIFETIME.total_seconds()),
-        link_user_id=_get_link_user_id(visit),
+        next_path=sanitize_redirect(request.query_params.get("next", "")),
+        expires_at=now + lifetime,
+        link_user_id=_get_link_user_id(request),
     )
     try:
-        parts = departure.state, departure.nonce, departure.code_verifier
-        there = await _run_in_executor(provider, provider.build_authorization_url, *parts)
-    except OidcUnavailable as error:
-        return _render_unavailable(visit, error, departure.next_path)
-    sealed = visit.context.secret_box.encrypt(json.dumps(asdict(departure)))
-    return visit.redirect(
-        there, visit.build_cookie(LOGIN_STATE_COOKIE, sealed, int(LOGIN_STATE_LIFETIME.total_seconds()))
-    )
-
-
-async def handle_oidc_callback(visit: ConsoleRequest) -> Response:
-    """Who comes back from the provider is signed in, if it proves somebody who may be; else told why not."""
-    provider, departure = _get_client(visit), _load_login_state(visit)
-    if departure is None:
-        get_logger().warning("returned without a departure", action="sign_in_refused", reason="state")
-        return _render_login(
-            visit, 400, visit.translate("This sign-in was begun elsewhere, or too long ago. Begin again.")
+        url = await _run_in_executor(
+            client, client.build_authorization_url, state.state, state.nonce, state.code_verifier
         )
-    if await password.is_locked_out(visit):
-        return _render_login(visit, 429, visit.translate("Too many attempts. Try again in a few minutes."))
-    try:
-        claims = await _fetch_claims(visit, provider, departure)
-        user = await _resolve_user(visit, departure, claims)
     except OidcUnavailable as error:
-        return _render_unavailable(visit, error, departure.next_path)
+        return _render_unavailable(request, error, state.next_path)
+    cookie = request.context.secret_box.encrypt(json.dumps(asdict(state)))
+    return request.redirect(url, request.build_cookie(LOGIN_STATE_COOKIE, cookie, lifetime))
+
+
+async def handle_oidc_callback(request: ConsoleRequest) -> Response:
+    """Sign in the user whose identity the provider proves, or show why the login failed."""
+    client, state = _get_client(request), _load_login_state(request)
+    if state is None:
+        get_logger().warning("callback without a login state", action="login_denied", reason="state")
+        problem = request.translate("This sign-in was begun elsewhere, or too long ago. Begin again.")
+        return _render_login(request, 400, problem)
+    if await password.is_locked_out(request):
+        return _render_login(request, 429, request.translate("Too many attempts. Try again in a few minutes."))
+    try:
+        claims = await _fetch_claims(request, client, state)
+        user = await _resolve_user(request, state, claims)
+    except OidcUnavailable as error:
+        return _render_unavailable(request, error, state.next_path)
     except (OidcVerificationFailed, LoginDenied) as error:
-        get_logger().warning("sign-in refused", action="sign_in_refused", reason=str(error))
-        await password.record_failure(visit, str(error))
-        told = (
-            visit.translate("You are known there, but not let in here. Ask an operator.")
-            if isinstance(error, LoginDenied)
-            else visit.translate("That sign-in does not hold. Begin again.")
-        )
-        return _render_login(visit, 403 if isinstance(error, LoginDenied) else 401, told, departure.next_path)
-    session = await password.start_session(visit, user, _get_issuer(visit))
-    return visit.redirect(departure.next_path, session, visit.build_cookie(LOGIN_STATE_COOKIE, "", 0))
+        return await _reject(request, error, state.next_path)
+    session = await password.start_session(request, user, request.context.settings.oidc_issuer)
+    return request.redirect(state.next_path, session, request.build_cookie(LOGIN_STATE_COOKIE, "", 0))
 
 
-async def start_oidc_logout(visit: ConsoleRequest) -> Response:
-    """To the provider's own page for signing out, if it has one."""
+async def _reject(
+    request: ConsoleRequest, error: OidcVerificationFailed | LoginDenied, next_path: str
+) -> BytesResponse:
+    get_logger().warning("login denied", action="login_denied", reason=str(error))
+    await password.record_failure(request, str(error))
+    if isinstance(error, LoginDenied):
+        problem = request.translate("You are known there, but not let in here. Ask an operator.")
+        return _render_login(request, 403, problem, next_path)
+    return _render_login(request, 401, request.translate("That sign-in does not hold. Begin again."), next_path)
+
+
+async def start_oidc_logout(request: ConsoleRequest) -> Response:
+    """Redirect to the provider's logout page, if it has one."""
     try:
-        provider = _get_client(visit)
-        there = await _run_in_executor(provider, provider.get_logout_url)
+        client = _get_client(request)
+        url = await _run_in_executor(client, client.get_logout_url)
     except OidcUnavailable as error:
-        return _render_unavailable(visit, error, "")
-    return visit.redirect(there or "/console/login")
+        return _render_unavailable(request, error, "")
+    return request.redirect(url or "/console/login")
 
 
-def build_link_token(visit: ConsoleRequest) -> str:
-    """What the address that ties somebody to the service must hold: only the person's own pages know it."""
-    return hashlib.sha256(f"tie {visit.session_token}".encode()).hexdigest() if visit.session_token else ""
+def build_link_token(request: ConsoleRequest) -> str:
+    """Return the token that the URL for linking an account must hold; only pages of the session have it."""
+    return hashlib.sha256(f"link {request.session_token}".encode()).hexdigest() if request.session_token else ""
 
 
-def _get_link_user_id(visit: ConsoleRequest) -> int:
-    word = visit.query_params.get("link_token", "")
-    if not word:
+def _get_link_user_id(request: ConsoleRequest) -> int:
+    token = request.query_params.get("link_token", "")
+    if not token:
         return 0
-    if visit.user is None or not secrets.compare_digest(word.encode(), build_link_token(visit).encode()):
+    if request.user is None or not secrets.compare_digest(token.encode(), build_link_token(request).encode()):
         raise NotFound
-    return visit.user.id
+    return request.user.id
 
 
-def _get_client(visit: ConsoleRequest) -> "OidcClient":
-    if visit.context.oidc_client is None:
+def _get_client(request: ConsoleRequest) -> "OidcClient":
+    if request.context.oidc_client is None:
         raise NotFound
-    client: OidcClient = visit.context.oidc_client
+    client: OidcClient = request.context.oidc_client
     return client
 
 
-async def _run_in_executor(provider: "OidcClient", question: Callable[[*Ts], T], *parts: *Ts) -> T:
-    """The answer of the provider, for which a thread of its own waits."""
-    return await asyncio.get_running_loop().run_in_executor(provider.executor, question, *parts)
+async def _run_in_executor(client: "OidcClient", call: Callable[[*Ts], T], *arguments: *Ts) -> T:
+    """Return the result of a blocking call of the client, run in one of its own threads."""
+    return await asyncio.get_running_loop().run_in_executor(client.executor, call, *arguments)
 
 
-def _get_issuer(visit: ConsoleRequest) -> str:
-    return visit.context.settings.oidc_issuer
-
-
-def _load_login_state(visit: ConsoleRequest) -> LoginState | None:
-    """The departure of this browser, if it is the one that the address speaks of, and not too old."""
+def _load_login_state(request: ConsoleRequest) -> LoginState | None:
+    """Return the browser's login state, if it has the state of the URL and has not expired."""
+    cookie = request.cookies.get(LOGIN_STATE_COOKIE, "")
     try:
-        found = LoginState(**json.loads(visit.context.secret_box.decrypt(visit.cookies.get(LOGIN_STATE_COOKIE, ""))))
+        state = LoginState(**json.loads(request.context.secret_box.decrypt(cookie)))
     except (OperatorError, ValueError, TypeError):
         return None
-    is_its = secrets.compare_digest(found.state.encode(), visit.query_params.get("state", "").encode())
-    return found if is_its and found.expires_at > visit.context.now().timestamp() else None
+    is_same = secrets.compare_digest(state.state.encode(), request.query_params.get("state", "").encode())
+    return state if is_same and state.expires_at > request.context.now().timestamp() else None
 
 
-async def _fetch_claims(visit: ConsoleRequest, provider: "OidcClient", departure: LoginState) -> Mapping[str, Any]:
-    """What the provider claims of who came back; raises NotProven, Away."""
-    until = datetime.fromtimestamp(departure.expires_at, UTC)
-    if not await visit.context.transaction(lambda connection: oidc_states.consume(connection, departure.state, until)):
-        raise OidcVerificationFailed("this return was used already")
-    if not await _run_in_executor(provider, provider.is_expected_issuer, visit.query_params.get("iss")):
-        raise OidcVerificationFailed("it comes from another issuer")
-    code, now = visit.query_params.get("code", ""), int(visit.context.now().timestamp())
-    if "error" in visit.query_params or not 0 < len(code) <= MAX_CODE_CHARS:
-        raise OidcVerificationFailed(f"no code: {visit.query_params.get('error', '')[:60]!r}")
-    claims = await _run_in_executor(
-        provider, provider.exchange_code, code, departure.code_verifier, departure.nonce, now
-    )
+async def _fetch_claims(request: ConsoleRequest, client: "OidcClient", state: LoginState) -> Mapping[str, Any]:
+    """Return the provider's claims for the callback's code. Raise OidcVerificationFailed, OidcUnavailable."""
+    parameters, expires_at = request.query_params, datetime.fromtimestamp(state.expires_at, UTC)
+    if not await request.context.transaction(lambda c: oidc_states.consume(c, state.state, expires_at)):
+        raise OidcVerificationFailed("the login state was used already")
+    if not await _run_in_executor(client, client.is_expected_issuer, parameters.get("iss")):
+        raise OidcVerificationFailed("another issuer")
+    code, now = parameters.get("code", ""), int(request.context.now().timestamp())
+    if "error" in parameters or not 0 < len(code) <= MAX_CODE_CHARS:
+        raise OidcVerificationFailed(f"no code: {parameters.get('error', '')[:60]!r}")
+    claims = await _run_in_executor(client, client.exchange_code, code, state.code_verifier, state.nonce, now)
     if len(claims["sub"]) > MAX_SUBJECT_CHARS:
         raise OidcVerificationFailed("ID token: sub")
     return claims
 
 
-async def _resolve_user(visit: ConsoleRequest, departure: LoginState, claims: Mapping[str, Any]) -> User:
-    """The user who it is; raises Refused, and then nothing was changed but roles that are no longer given."""
-    subject = f"{_get_issuer(visit)} {claims['sub']}"
+async def _resolve_user(request: ConsoleRequest, state: LoginState, claims: Mapping[str, Any]) -> User:
+    """Return the user of the claims. Raise LoginDenied; then only revoked roles have changed."""
+    settings = request.context.settings
+    subject = f"{settings.oidc_issuer} {claims['sub']}"
 
-    def find(connection: Connection) -> User:
+    def resolve(connection: Connection) -> User:
         user = users.find_by_subject(connection, subject)
-        if departure.link_user_id:
-            user = _link_account(connection, visit, departure.link_user_id, user, subject)
-        user = user or _find_or_add_user(connection, visit, claims, subject)
+        if state.link_user_id:
+            user = _link_account(connection, request, state.link_user_id, user, subject)
+        user = user or _find_or_add_user(connection, request, claims, subject)
         if user.is_disabled:
             raise LoginDenied(f"{user.name} is disabled")
-        return _sync_roles(connection, visit, user, claims) if visit.context.settings.oidc_roles_claim else user
+        return _sync_roles(connection, request, user, claims) if settings.oidc_roles_claim else user
 
     try:
-        user = await visit.context.transaction(find)
+        user = await request.context.transaction(resolve)
     except OperatorError as error:
         raise LoginDenied(str(error)) from None
-    if visit.context.settings.oidc_roles_claim and not user.grants:
-        raise LoginDenied(f"{user.name} has no role any more")
+    if settings.oidc_roles_claim and not user.grants:
+        raise LoginDenied(f"{user.name} has no role")
     return user
 
 
-def _link_account(connection: Connection, visit: ConsoleRequest, number: int, found: User | None, subject: str) -> User:
-    """Who is signed in is from now on whom the service knows so."""
-    if visit.user is None or visit.user.id != number or found is not None:
-        raise LoginDenied("somebody else is signed in, or it is tied already")
-    return _link_subject(connection, visit, visit.user, subject)
+def _link_account(
+    connection: Connection, request: ConsoleRequest, user_id: int, linked_user: User | None, subject: str
+) -> User:
+    """Link the signed-in user to the provider's subject."""
+    if request.user is None or request.user.id != user_id or linked_user is not None:
+        raise LoginDenied("another user is signed in, or the subject is linked already")
+    return _link_subject(connection, request, request.user, subject)
 
 
-def _link_subject(connection: Connection, visit: ConsoleRequest, user: User, subject: str) -> User:
+def _link_subject(connection: Connection, request: ConsoleRequest, user: User, subject: str) -> User:
     if not users.link_subject(connection, user, subject):
-        raise LoginDenied(f"{user.name} is somebody else there")
-    audit.add(connection, visit.build_audit_entry(AuditAction.USER_LINKED, f"{user.name} {subject}"))
+        raise LoginDenied(f"{user.name} is linked to another subject")
+    audit.add(connection, request.build_audit_entry(AuditAction.USER_LINKED, f"{user.name} {subject}"))
     return user
 
 
-def _find_or_add_user(connection: Connection, visit: ConsoleRequest, claims: Mapping[str, Any], subject: str) -> User:
-    """The user of that name, tied to who it is; one who has a password ties it by signing in, so that no name takes it."""
-    set_to = visit.context.settings
-    name = clean_name(get_username(claims, set_to.oidc_user_claim))
+def _find_or_add_user(connection: Connection, request: ConsoleRequest, claims: Mapping[str, Any], subject: str) -> User:
+    """Return the user of the claimed name, linked to the subject; add one that has a role by the claims.
+
+    A user with a password links the subject by signing in with it, so that a claimed name takes over no account.
+    """
+    settings = request.context.settings
+    name = clean_name(get_username(claims, settings.oidc_user_claim))
     if name is None:
-        raise LoginDenied(f"no {set_to.oidc_user_claim} that can be a name")
+        raise LoginDenied(f"no valid name in {settings.oidc_user_claim}")
     user = users.find_by_name(connection, name)
     if user is None:
-        if not set_to.oidc_roles_claim or not find_matching_rules(set_to.role_rules, claims, set_to.oidc_roles_claim):
-            raise LoginDenied(f"nobody here is called {name}")
-        user = users.add(connection, name, "", visit.context.now())
-        audit.add(connection, visit.build_audit_entry(AuditAction.USER_ADDED, name))
+        roles_claim = settings.oidc_roles_claim
+        if not roles_claim or not find_matching_rules(settings.role_rules, claims, roles_claim):
+            raise LoginDenied(f"no user is called {name}")
+        user = users.add(connection, name, "", request.context.now())
+        audit.add(connection, request.build_audit_entry(AuditAction.USER_ADDED, name))
     elif user.is_disabled or users.get_credentials(connection, user)[0]:
-        raise LoginDenied(f"{name} is disabled, or has a password and was not tied")
-    return _link_subject(connection, visit, user, subject)
+        raise LoginDenied(f"{name} is disabled, or has a password and is not linked")
+    return _link_subject(connection, request, user, subject)
 
 
-def _sync_roles(connection: Connection, visit: ConsoleRequest, user: User, claims: Mapping[str, Any]) -> User:
-    """The user with the roles that the claim gives, and no other."""
-    wanted, set_to = [], visit.context.settings
+def _sync_roles(connection: Connection, request: ConsoleRequest, user: User, claims: Mapping[str, Any]) -> User:
+    """Grant the user the roles of the claims, and revoke all others."""
+    claimed = _list_claimed_grants(connection, request, claims)
+    for grant in (grant for grant in dict.fromkeys(claimed) if grant not in user.grants):
+        users.grant_role(connection, user, grant)
+        _audit_role(connection, request, AuditAction.ROLE_GRANTED, user, grant)
+    for grant in (grant for grant in user.grants if grant not in claimed):
+        users.revoke_role(connection, user, grant)
+        _audit_role(connection, request, AuditAction.ROLE_REVOKED, user, grant)
+    updated = users.find_by_id(connection, user.id)
+    assert updated is not None
+    return updated
+
+
+def _list_claimed_grants(connection: Connection, request: ConsoleRequest, claims: Mapping[str, Any]) -> list[Grant]:
+    """Return the grants of the matching rules; rules that name an unknown app or account give none."""
+    settings, grants = request.context.settings, []
     apps = {app.ak: app for app in tenants.list_apps(connection)}
-    for one in find_matching_rules(set_to.role_rules, claims, set_to.oidc_roles_claim):
-        app = apps.get(one.ak)
-        if not one.ak or (app and (not one.account_id or one.account_id in tenants.get_accounts(connection, app))):
-            wanted.append(Grant(role=one.role, app=app.id if app else None, account_id=one.account_id))
-    for given in (one for one in dict.fromkeys(wanted) if one not in user.grants):
-        users.grant_role(connection, user, given)
-        audit.add(
-            connection,
-            visit.build_audit_entry(AuditAction.ROLE_GRANTED, f"{user.name} {given.role} {given.account_id}".strip()),
-        )
-    for taken in (one for one in user.grants if one not in wanted):
-        users.revoke_role(connection, user, taken)
-        audit.add(
-            connection,
-            visit.build_audit_entry(AuditAction.ROLE_REVOKED, f"{user.name} {taken.role} {taken.account_id}".strip()),
-        )
-    found = users.find_by_id(connection, user.id)
-    assert found is not None
-    return found
+    for rule in find_matching_rules(settings.role_rules, claims, settings.oidc_roles_claim):
+        app = apps.get(rule.ak)
+        is_known = app and (not rule.account_id or rule.account_id in tenants.get_accounts(connection, app))
+        if not rule.ak or is_known:
+            grants.append(Grant(role=rule.role, app=app.id if app else None, account_id=rule.account_id))
+    return grants
 
 
-def _render_login(visit: ConsoleRequest, status: int, problem: str, after: str = "") -> BytesResponse:
-    return password.render_login(visit, sanitize_redirect(after), status, problem, page_url="/console/login")
+def _audit_role(connection: Connection, request: ConsoleRequest, action: AuditAction, user: User, grant: Grant) -> None:
+    target = f"{user.name} {grant.role} {grant.account_id}".strip()
+    audit.add(connection, request.build_audit_entry(action, target))
 
 
-def _render_unavailable(visit: ConsoleRequest, error: OidcUnavailable, after: str) -> BytesResponse:
-    get_logger().warning("sign-in service is away", action="sign_in_service_away", reason=str(error))
-    name = visit.context.settings.oidc_name
-    return _render_login(
-        visit, 503, visit.translate("The sign-in service ({name}) cannot be reached.", name=name), after
-    )
+def _render_login(request: ConsoleRequest, status: int, problem: str, next_path: str = "") -> BytesResponse:
+    return password.render_login(request, sanitize_redirect(next_path), status, problem, page_url="/console/login")
+
+
+def _render_unavailable(request: ConsoleRequest, error: OidcUnavailable, next_path: str) -> BytesResponse:
+    get_logger().warning("identity provider unavailable", action="oidc_unavailable", reason=str(error))
+    name = request.context.settings.oidc_name
+    problem = request.translate("The sign-in service ({name}) cannot be reached.", name=name)
+    return _render_login(request, 503, problem, next_path)

@@ -1,7 +1,8 @@
-"""Signing in and out, setting a password by a link, choosing a language. What is open to nobody in particular."""
+"""Login by password, logout, setting a password by a link, and choosing a language."""
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
@@ -23,187 +24,193 @@ from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_pas
 from ccfs.web.responses.types import BytesResponse, Response
 
 
-async def show_login(visit: ConsoleRequest) -> Response:
-    """The page that asks who is there."""
-    if visit.user is not None:
-        return visit.redirect(HOME_PATH)
-    return render_login(visit, sanitize_redirect(visit.query_params.get("next", "")))
+async def show_login(request: ConsoleRequest) -> Response:
+    """Show the login page, unless somebody is signed in."""
+    if request.user is not None:
+        return request.redirect(HOME_PATH)
+    return render_login(request, sanitize_redirect(request.query_params.get("next", "")))
 
 
 def render_login(
-    visit: ConsoleRequest, after: str, status: int = 200, problem: str = "", name: str = "", **more: str
+    request: ConsoleRequest, next_path: str, status: int = 200, problem: str = "", name: str = "", **values: str
 ) -> BytesResponse:
-    """The page that asks who is there; `after` is shown then."""
-    set_to, is_left = visit.context.settings, visit.query_params.get("logged_out") == "yes"
-    known = {"sso_name": set_to.oidc_name if set_to.oidc_issuer else "", "has_password_login": set_to.password_login}
-    return visit.render_page(
-        "login.html", status, next_path=after, problem=problem, name=name, is_logged_out=is_left, **known, **more
+    """Return the login page, which leads to `next_path`."""
+    settings = request.context.settings
+    return request.render_page(
+        "login.html",
+        status,
+        next_path=next_path,
+        problem=problem,
+        name=name,
+        is_logged_out=request.query_params.get("logged_out") == "yes",
+        sso_name=settings.oidc_name if settings.oidc_issuer else "",
+        has_password_login=settings.password_login,
+        **values,
     )
 
 
-async def login(visit: ConsoleRequest) -> Response:
-    """A new session for who gives a name, its password, and its code if it has a second factor."""
-    if not visit.context.settings.password_login:
+async def login(request: ConsoleRequest) -> Response:
+    """Start a session for a user's name, password, and code if the user has a second factor."""
+    if not request.context.settings.password_login:
         raise NotFound
-    name, after = visit.form.get("name", "").strip().lower()[:100], sanitize_redirect(visit.form.get("next", ""))
-    if await is_locked_out(visit, name):
-        return render_login(visit, after, 429, visit.translate("Too many attempts. Try again in a few minutes."), name)
-    user = await visit.context.query(lambda connection: users.find_by_name(connection, name))
-    if not await _check_credentials(visit, user):
-        await record_failure(visit, name, name)
-        return render_login(visit, after, 401, visit.translate("Name, password or code is wrong."), name)
+    name = request.form.get("name", "").strip().lower()[:100]
+    next_path = sanitize_redirect(request.form.get("next", ""))
+    if await is_locked_out(request, name):
+        problem = request.translate("Too many attempts. Try again in a few minutes.")
+        return render_login(request, next_path, 429, problem, name)
+    user = await request.context.query(lambda connection: users.find_by_name(connection, name))
+    if not await _check_credentials(request, user):
+        await record_failure(request, name, name)
+        return render_login(request, next_path, 401, request.translate("Name, password or code is wrong."), name)
     assert user is not None
-    return visit.redirect(after, await start_session(visit, user))
+    return request.redirect(next_path, await start_session(request, user))
 
 
-async def _check_credentials(visit: ConsoleRequest, user: User | None) -> bool:
-    """Whether the form's secrets are the user's. It takes as long for nobody."""
-    kept, sealed, last = "", "", 0
+async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool:
+    """Whether password and code are the user's. An unknown user takes the same time."""
+    stored, encrypted_totp, last_step = "", "", 0
     if user is not None and not user.is_disabled:
-        found = user
-        kept, sealed, last = await visit.context.query(lambda connection: users.get_credentials(connection, found))
-    password = visit.form.get("password", "")
-    if not is_valid_password(password) or not await asyncio.to_thread(passwords.verify, kept, password):
+        enabled = user
+        stored, encrypted_totp, last_step = await request.context.query(
+            lambda connection: users.get_credentials(connection, enabled)
+        )
+    password = request.form.get("password", "")
+    if not is_valid_password(password) or not await asyncio.to_thread(passwords.verify, stored, password):
         return False
-    if not sealed or user is None:
+    if not encrypted_totp or user is None:
         return True
-    step = match_step(visit.context.secret_box.decrypt(sealed), visit.form.get("code", ""), visit.context.now(), last)
-    return step is not None and await visit.context.transaction(
+    secret, code = request.context.secret_box.decrypt(encrypted_totp), request.form.get("code", "")
+    step = match_step(secret, code, request.context.now(), last_step)
+    return step is not None and await request.context.transaction(
         lambda connection: users.consume_totp_step(connection, user, step)
     )
 
 
-async def start_session(visit: ConsoleRequest, user: User, by: str = "") -> str:
-    """The cookie of a new session; the one before it, if any, ends: what was known of it is good for nothing.
+async def start_session(request: ConsoleRequest, user: User, issuer: str = "") -> str:
+    """Return the cookie of a new session. The session before it ends, so that a planted token is worthless.
 
-    `by` is the service that proved who it is, for the log.
+    `issuer` is the provider that proved the user's identity, for the audit log.
     """
-    token, now, set_to = secrets.token_urlsafe(32), visit.context.now(), visit.context.settings
-    entry = ConsoleRequest(
-        context=visit.context,
-        request=visit.request,
-        client_address=visit.client_address,
-        language=visit.language,
-        user=user,
-    )
+    token, now, settings = secrets.token_urlsafe(32), request.context.now(), request.context.settings
+    idle_timeout = timedelta(seconds=settings.session_idle_seconds)
+    lifetime = timedelta(seconds=settings.session_seconds)
+    entry = replace(request, user=user).build_audit_entry(AuditAction.LOGGED_IN, issuer)
 
     def begin(connection: Connection) -> None:
-        idle, lasts = timedelta(seconds=set_to.session_idle_seconds), timedelta(seconds=set_to.session_seconds)
-        sessions.delete_expired(connection, now, idle, lasts)
-        sessions.delete(connection, visit.session_token)
+        sessions.delete_expired(connection, now, idle_timeout, lifetime)
+        sessions.delete(connection, request.session_token)
         sessions.create(connection, user, token, now)
-        audit.add(connection, entry.build_audit_entry(AuditAction.LOGGED_IN, by))
+        audit.add(connection, entry)
 
-    await visit.context.transaction(begin)
-    return visit.build_cookie(SESSION_COOKIE, token, set_to.session_seconds)
-
-
-def _build_lockout_keys(visit: ConsoleRequest, name: str) -> tuple[str, ...]:
-    """Under which names failures count: apart from bad signatures, so that neither locks out the other."""
-    return (f"console {visit.client_address}", *([f"user {name}"] if name else []))
+    await request.context.transaction(begin)
+    return request.build_cookie(SESSION_COOKIE, token, settings.session_seconds)
 
 
-async def is_locked_out(visit: ConsoleRequest, name: str = "") -> bool:
-    """Whether too many attempts failed, of the address or of that name."""
-    picture, now = await visit.context.get_tenant_snapshot(), visit.context.now()
-    return any(picture.locked_addresses.get(lock, now) > now for lock in _build_lockout_keys(visit, name))
+def _build_lockout_keys(request: ConsoleRequest, name: str) -> tuple[str, ...]:
+    """Return the keys that failures count under; signature failures have others, so neither locks out the other."""
+    return (f"console {request.client_address}", *([f"user {name}"] if name else []))
 
 
-async def record_failure(visit: ConsoleRequest, what: str, name: str = "") -> None:
-    """Note that an attempt failed, against the address and the name."""
-    set_to, now = visit.context.settings, visit.context.now()
+async def is_locked_out(request: ConsoleRequest, name: str = "") -> bool:
+    """Whether the address or the name is locked out."""
+    snapshot, now = await request.context.get_tenant_snapshot(), request.context.now()
+    return any(snapshot.locked_addresses.get(key, now) > now for key in _build_lockout_keys(request, name))
+
+
+async def record_failure(request: ConsoleRequest, target: str, name: str = "") -> None:
+    """Count a failed login against the address and the name, and audit it."""
+    settings, now = request.context.settings, request.context.now()
 
     def count(connection: Connection) -> None:
-        audit.add(connection, visit.build_audit_entry(AuditAction.LOGIN_FAILED, what))
-        for lock in _build_lockout_keys(visit, name) if set_to.lock_failures else ():
+        audit.add(connection, request.build_audit_entry(AuditAction.LOGIN_FAILED, target))
+        for key in _build_lockout_keys(request, name) if settings.lock_failures else ():
             lockouts.record_failure(
                 connection,
-                lock,
+                key,
                 now,
-                limit=set_to.lock_failures,
-                period=timedelta(seconds=set_to.lock_period_seconds),
-                lock=timedelta(seconds=set_to.lock_seconds),
+                limit=settings.lock_failures,
+                period=timedelta(seconds=settings.lock_period_seconds),
+                lock=timedelta(seconds=settings.lock_seconds),
             )
 
-    await visit.context.transaction(count)
-    visit.context.tenant_cache.invalidate()
+    await request.context.transaction(count)
+    request.context.tenant_cache.invalidate()
 
 
-async def logout(visit: ConsoleRequest) -> Response:
-    """The session ends."""
+async def logout(request: ConsoleRequest) -> Response:
+    """End the session."""
 
     def end(connection: Connection) -> None:
-        sessions.delete(connection, visit.session_token)
-        audit.add(connection, visit.build_audit_entry(AuditAction.LOGGED_OUT))
+        sessions.delete(connection, request.session_token)
+        audit.add(connection, request.build_audit_entry(AuditAction.LOGGED_OUT))
 
-    await visit.context.transaction(end)
-    return visit.redirect("/console/login", visit.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
+    await request.context.transaction(end)
+    return request.redirect("/console/login", request.build_cookie(SESSION_COOKIE, "", 0), logged_out="yes")
 
 
-async def show_password_form(visit: ConsoleRequest) -> Response:
-    """The page behind a link: a password, and for the first operator a name."""
-    token = visit.query_params.get("link", "")
-    is_good, user = await visit.context.query(
-        lambda connection: users.find_setup_link(connection, token, visit.context.now())
-    )
-    if not is_good:
+async def show_password_form(request: ConsoleRequest) -> Response:
+    """Show the page of a setup link: a password, and for the first operator a name."""
+    token = request.query_params.get("link", "")
+    return _render_password_form(request, token, await _resolve_setup_link(request, token))
+
+
+async def _resolve_setup_link(request: ConsoleRequest, token: str) -> User | None:
+    """Return the user of a setup link; None if it adds the first operator. Raise NotFound if it is not valid."""
+    now = request.context.now()
+    is_valid, user = await request.context.query(lambda connection: users.find_setup_link(connection, token, now))
+    if not is_valid:
         raise NotFound
-    return _render_password_form(visit, token, user)
+    return user
 
 
 def _render_password_form(
-    visit: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = ""
+    request: ConsoleRequest, token: str, user: User | None, status: int = 200, problem: str = ""
 ) -> BytesResponse:
-    return visit.render_page(
-        "setup.html", status, link=token, target_user=user, problem=problem, name=visit.form.get("name", "")
-    )
+    name = request.form.get("name", "")
+    return request.render_page("setup.html", status, link=token, target_user=user, problem=problem, name=name)
 
 
-async def set_password(visit: ConsoleRequest) -> Response:
-    """The password is the user's from now on; the link is used up, and who came by it is signed in."""
-    token, now = visit.form.get("link", ""), visit.context.now()
-    is_good, user = await visit.context.query(lambda connection: users.find_setup_link(connection, token, now))
-    if not is_good:
-        raise NotFound
-    password, name = visit.form.get("password", ""), clean_name(visit.form.get("name", ""))
+async def set_password(request: ConsoleRequest) -> Response:
+    """Set the password of a setup link's user, consume the link, and sign the user in."""
+    token, password = request.form.get("link", ""), request.form.get("password", "")
+    user, name = await _resolve_setup_link(request, token), clean_name(request.form.get("name", ""))
+    problem = ""
     if user is None and name is None:
-        return _render_password_form(
-            visit, token, user, 400, visit.translate("A name has letters, digits and . _ @ - only.")
-        )
-    if not is_valid_password(password):
-        return _render_password_form(visit, token, user, 400, visit.translate("A password has 10 to 200 characters."))
-    if password != visit.form.get("repeat", ""):
-        return _render_password_form(visit, token, user, 400, visit.translate("The two passwords differ."))
-    kept = await asyncio.to_thread(passwords.hash_password, password)
-    made = await visit.context.transaction(
-        lambda connection: _save_password(connection, visit, token, user, name or "", kept)
+        problem = request.translate("A name has letters, digits and . _ @ - only.")
+    elif not is_valid_password(password):
+        problem = request.translate("A password has 10 to 200 characters.")
+    elif password != request.form.get("repeat", ""):
+        problem = request.translate("The two passwords differ.")
+    if problem:
+        return _render_password_form(request, token, user, 400, problem)
+    password_hash = await asyncio.to_thread(passwords.hash_password, password)
+    saved_user = await request.context.transaction(
+        lambda connection: _save_password(connection, request, token, user, name or "", password_hash)
     )
-    if made is None:
+    if saved_user is None:
         raise NotFound
-    return visit.redirect(HOME_PATH, await start_session(visit, made))
+    return request.redirect(HOME_PATH, await start_session(request, saved_user))
 
 
 def _save_password(
-    connection: Connection, visit: ConsoleRequest, token: str, user: User | None, name: str, kept: str
+    connection: Connection, request: ConsoleRequest, token: str, user: User | None, name: str, password_hash: str
 ) -> User | None:
-    """The user whose password it is now, in one transaction with the end of the link; None if somebody was quicker."""
+    """Consume the link and store the password in one transaction. Return the user; None if the link is used already."""
     if not users.consume_setup_link(connection, token):
         return None
     if user is None:
-        user = users.add(connection, name, kept, visit.context.now())
+        user = users.add(connection, name, password_hash, request.context.now())
         users.grant_role(connection, user, Grant(role=Role.OPERATOR))
     else:
-        users.set_password(connection, user, kept)
-    entry = visit.build_audit_entry(AuditAction.PASSWORD_SET, user.name)
-    audit.add(connection, entry)
+        users.set_password(connection, user, password_hash)
+    audit.add(connection, request.build_audit_entry(AuditAction.PASSWORD_SET, user.name))
     return users.find_by_id(connection, user.id)
 
 
-async def choose_language(visit: ConsoleRequest) -> Response:
-    """The language from now on, kept in a cookie."""
-    chosen = visit.form.get("language", "")
-    if chosen not in LANGUAGES:
+async def choose_language(request: ConsoleRequest) -> Response:
+    """Store the chosen language in a cookie."""
+    language = request.form.get("language", "")
+    if language not in LANGUAGES:
         raise NotFound
-    return visit.redirect(
-        sanitize_redirect(visit.form.get("next", "")), visit.build_cookie(LANGUAGE_COOKIE, chosen, YEAR_SECONDS)
-    )
+    cookie = request.build_cookie(LANGUAGE_COOKIE, language, YEAR_SECONDS)
+    return request.redirect(sanitize_redirect(request.form.get("next", "")), cookie)

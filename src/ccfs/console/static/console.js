@@ -1,4 +1,4 @@
-// What HTML alone does not do: search when a choice is made, keep preset and exact times apart, copy a secret.
+// Search on a choice, keep the period and exact times consistent, copy a secret, play one recording at a time.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-search]");
   if (!form) return;
@@ -19,5 +19,5 @@ document.addEventListener("click", (event) => {
     .then(() => { button.textContent = button.dataset.copied; });
 });
 document.addEventListener("play", (event) => {
-  for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
+  for (const audio of document.querySelectorAll("audio")) if (audio !== event.target) audio.pause();
 }, true);

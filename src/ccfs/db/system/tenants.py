@@ -4,6 +4,7 @@ Every writer increments the change counter first: processes then reload their te
 also makes writers queue, so that a number found free cannot be taken meanwhile.
 """
 
+import secrets
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,6 +18,16 @@ from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import AccessKey, Account, App, Vdn
 
 CHANGE_COUNTER = ChangeCounter("tenants")
+
+
+def generate_ak() -> str:
+    """Return a new AK: AK and 18 hexadecimal digits."""
+    return "AK" + secrets.token_hex(9).upper()
+
+
+def generate_sk() -> str:
+    """Return a new SK of 256 random bits."""
+    return secrets.token_urlsafe(32)
 
 
 def add_app(connection: Connection, name: str, ak: str, now: datetime) -> App:

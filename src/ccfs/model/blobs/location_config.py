@@ -35,6 +35,13 @@ class LocationConfig:
         return self.kind is not LocationKind.PEER and self.node in ("", node)
 
     @property
+    def display_address(self) -> str:
+        """Folder, bucket URL, or URL of the peer; empty: `files` in the data folder."""
+        if self.kind is not LocationKind.S3:
+            return self.root
+        return "/".join(filter(None, (self.endpoint.rstrip("/") or "s3:/", self.root, self.prefix)))
+
+    @property
     def is_accepting_blobs(self) -> bool:
         """Whether new bytes may go there."""
         return not (self.is_read_only or self.is_draining)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 DEFAULT_ZONE = "Asia/Shanghai"
+MAX_VDN_ID = 2**31 - 1  # an int of the interface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

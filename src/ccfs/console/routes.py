@@ -1,0 +1,100 @@
+"""Every route of the console: method, path, handler, permission, and where the permission must hold."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from ccfs.console.access import AccessScope, Handler, Route
+from ccfs.console.admin import apps, audit_log, callbacks, cluster, exports, ingest, settings, users
+from ccfs.console.bulk import pages as bulk_downloads
+from ccfs.console.calls import annotations, csv_export, search
+from ccfs.console.login import account, oidc_login, password
+from ccfs.console.request import ConsoleRequest
+from ccfs.console.statistics import page as statistics
+from ccfs.model.identity.user import Permission
+from ccfs.web.responses.types import Response
+
+
+async def _dispatch_player(request: ConsoleRequest) -> Response:
+    handlers = await asyncio.to_thread(_load_player_handlers)
+    return await handlers[request.http_request.path](request)
+
+
+def _load_player_handlers() -> Mapping[str, Handler]:
+    from ccfs.console.calls import player  # imports PyAV and numpy, a fifth of the start time, on first use
+
+    return player.HANDLERS
+
+
+_SEARCH, _LISTEN, _DOWNLOAD = Permission.SEARCH, Permission.LISTEN, Permission.DOWNLOAD
+_EXPORT, _ADMINISTER = Permission.EXPORT, Permission.ADMINISTER
+_AUDIT, _OPERATE = Permission.AUDIT, Permission.OPERATE
+_GLOBAL, _ANYWHERE = AccessScope.GLOBAL, AccessScope.ANYWHERE
+_WHOLE_APP, _APP, _ACCOUNT = AccessScope.WHOLE_APP, AccessScope.APP, AccessScope.ACCOUNT
+
+ROUTES: Final = (
+    Route("GET", "/console/login", password.show_login, is_public=True),
+    Route("POST", "/console/login", password.login, is_public=True),
+    Route("GET", "/console/setup", password.show_password_form, is_public=True),
+    Route("POST", "/console/setup", password.set_password, is_public=True),
+    Route("POST", "/console/language", password.choose_language, is_public=True),
+    Route("GET", "/console/oidc", oidc_login.start_oidc_login, is_public=True),
+    Route("GET", "/console/oidc/callback", oidc_login.handle_oidc_callback, is_public=True),
+    Route("GET", "/console/oidc/logout", oidc_login.start_oidc_logout, is_public=True),
+    Route("GET", "/console", search.redirect_home),
+    Route("GET", "/console/", search.redirect_home),
+    Route("POST", "/console/logout", password.logout),
+    Route("GET", "/console/account", account.show_account),
+    Route("POST", "/console/account/password", account.change_password),
+    Route("POST", "/console/account/totp", account.start_totp_setup),
+    Route("POST", "/console/account/totp/enable", account.enable_totp),
+    Route("POST", "/console/account/totp/disable", account.disable_totp),
+    Route("GET", "/console/calls", search.show_search, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/calls/csv", csv_export.download_calls_csv, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/call", search.show_call, _SEARCH, _ACCOUNT),
+    Route("GET", "/console/audio", _dispatch_player, _LISTEN, _ACCOUNT),
+    Route("GET", "/console/waveform", _dispatch_player, _LISTEN, _ACCOUNT),
+    Route("GET", "/console/download", _dispatch_player, _DOWNLOAD, _ACCOUNT),
+    Route("POST", "/console/annotation", annotations.add_annotation, _LISTEN, _ACCOUNT),
+    Route("POST", "/console/annotation/delete", annotations.delete_annotation, _LISTEN, _ACCOUNT),
+    Route("GET", "/console/bulk-downloads", bulk_downloads.list_bulk_downloads, _DOWNLOAD, _ANYWHERE),
+    Route("POST", "/console/bulk-downloads", bulk_downloads.create_bulk_download, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/bulk-download", bulk_downloads.show_bulk_download, _DOWNLOAD, _ACCOUNT),
+    Route("POST", "/console/bulk-download", bulk_downloads.delete_bulk_download, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/bulk-download/zip", bulk_downloads.download_zip, _DOWNLOAD, _ACCOUNT),
+    Route("GET", "/console/statistics", statistics.show_statistics, _SEARCH, _ANYWHERE),
+    Route("GET", "/console/exports", exports.list_exports, _EXPORT, _ANYWHERE),
+    Route("GET", "/console/export", exports.show_export, _EXPORT, _APP),
+    Route("POST", "/console/export", exports.retry_export, _EXPORT, _APP),
+    Route("GET", "/console/callbacks", callbacks.list_receivers, _EXPORT, _APP),
+    Route("GET", "/console/callbacks/retry", callbacks.confirm_resend, _EXPORT, _APP),
+    Route("POST", "/console/callbacks/retry", callbacks.resend_callbacks, _EXPORT, _APP),
+    Route("GET", "/console/apps", apps.list_apps, _ADMINISTER, _ANYWHERE),
+    Route("POST", "/console/apps/add", apps.add_app, _OPERATE, _GLOBAL),
+    Route("POST", "/console/apps/account", apps.add_account, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/key", apps.add_key, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/revoke", apps.revoke_key, _ADMINISTER, _WHOLE_APP),
+    Route("POST", "/console/apps/revoke-older", apps.revoke_older_keys, _ADMINISTER, _WHOLE_APP),
+    Route("GET", "/console/audit", audit_log.show_audit_log, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/audit/csv", audit_log.download_audit_log, _AUDIT, _ANYWHERE),
+    Route("GET", "/console/users", users.list_users, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/add", users.add_user, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/grant", users.grant_role, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/revoke", users.revoke_role, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/disable", users.toggle_disabled, _OPERATE, _GLOBAL),
+    Route("POST", "/console/users/reset", users.reset_credentials, _OPERATE, _GLOBAL),
+    Route("GET", "/console/ingest", ingest.show_ingest, _OPERATE, _GLOBAL),
+    Route("POST", "/console/ingest/reread", ingest.request_reread, _OPERATE, _GLOBAL),
+    Route("GET", "/console/cluster", cluster.show_cluster, _OPERATE, _GLOBAL),
+    Route("POST", "/console/cluster/node", cluster.set_node_state, _OPERATE, _GLOBAL),
+    Route("POST", "/console/cluster/location", cluster.set_location_state, _OPERATE, _GLOBAL),
+    Route("GET", "/console/settings", settings.show_settings, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/add", settings.add_certificate, _OPERATE, _GLOBAL),
+    Route("POST", "/console/settings/certificates/remove", settings.remove_certificate, _OPERATE, _GLOBAL),
+)
+_BY_KEY: Final = {route.key: route for route in ROUTES}
+
+
+def find_route(method: str, path: str) -> Route | None:
+    """Return the route of a method and path; HEAD is GET."""
+    return _BY_KEY.get(("GET" if method == "HEAD" else method, path))

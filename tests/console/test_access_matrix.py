@@ -1,0 +1,162 @@
+"""The access matrix: docs/security.md has it as the route table does, and a server answers every cell of it so."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from ccfs.console.access import Route
+from ccfs.console.routes import ROUTES
+from ccfs.db.system import nodes, trusted_certificates, users
+from ccfs.db.system.trusted_certificates import TrustedCertificate
+from ccfs.db.tenant import deliveries
+from ccfs.model.exports.delivery import Delivery
+from ccfs.model.exports.export import ExportKind
+from ccfs.model.identity.user import Role
+from tests.api.api_client import Reply
+from tests.console.access_matrix import PAGE, is_allowed, replace_matrix
+from tests.console.bulk.bulk_download_server import request_bulk_download, wait_until_ready
+from tests.console.call_centre_data import CallCentreData
+from tests.console.conftest import SignIn
+from tests.console.console_client import ConsoleClient, extract_text
+from tests.server.ccfs_server import CcfsServer
+from tests.two_tenants import CALLBACK_URL, add_export
+
+ROLES = {
+    "olga": Role.OPERATOR,
+    "anna": Role.ADMINISTRATOR,
+    "emil": Role.EXPORTER,
+    "lucy": Role.LISTENER,
+    "audrey": Role.AUDITOR,
+    "nick": None,
+}
+RESPONSE_ID, RECEIVER, SETUP_TOKEN, CALL_ID = "5" * 32, "http://127.0.0.1:9", "a-setup-token", "1700000000-1"
+Fields = dict[str, str]
+RouteKey = tuple[str, str]
+ANSWERED_BY_OIDC_TESTS = ("/console/oidc", "/console/oidc/callback", "/console/oidc/logout")  # they need a provider
+ROUTES_HERE = [route for route in ROUTES if route.path not in ANSWERED_BY_OIDC_TESTS]
+
+
+@pytest.fixture(scope="module")
+def objects(console_server: CcfsServer, call_centre: CallCentreData) -> None:
+    """An export with a callback, a certificate, and a setup link of nick."""
+    app, node, now = call_centre.acme, console_server.node, datetime.now(UTC)
+    add_export(node, app, b"zip", ExportKind.BILL, RESPONSE_ID)
+    delivery = Delivery(id="6" * 32, app=app.id, ak=app.ak, url=f"{CALLBACK_URL}x", body=b"{}", created_at=now)
+    certificate = TrustedCertificate(name="pem", der=b"der", sha256="0" * 64, subject="CN=pem", not_after=now)
+    with node.database.write_transaction() as connection:
+        deliveries.add(connection, app, delivery, RESPONSE_ID, RECEIVER, now + timedelta(days=1))
+        trusted_certificates.add_certificate(connection, certificate, now)
+        nick = users.find_by_name(connection, "nick")
+        users.create_setup_link(connection, SETUP_TOKEN, nick, now + timedelta(days=1))
+
+
+def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[RouteKey, Fields]:
+    """Return fields with which each route answers whoever may call it. Forms are invalid where a valid one would change much."""
+    account, app = {"account": call_centre.account_param}, {"app": call_centre.acme.ak}
+    recording, export = account | {"name": call_centre.first_recording.file_name}, app | {"id": RESPONSE_ID}
+    with server.node.database.read_transaction() as connection:
+        [node] = nodes.list_all(connection)
+    return {
+        ("GET", "/console/setup"): {"link": SETUP_TOKEN},
+        ("POST", "/console/setup"): {"link": SETUP_TOKEN, "password": "short"},
+        ("POST", "/console/language"): {"language": "en"},
+        ("GET", "/console/calls/csv"): account,
+        ("GET", "/console/call"): account | {"id": CALL_ID},
+        ("GET", "/console/audio"): recording,
+        ("GET", "/console/waveform"): recording,
+        ("GET", "/console/download"): recording,
+        ("POST", "/console/annotation"): recording | {"offset": "x", "text": "y"},
+        ("POST", "/console/annotation/delete"): recording | {"annotation": "1"},
+        ("POST", "/console/bulk-downloads"): account,
+        ("GET", "/console/bulk-download"): account | {"id": "c" * 32},
+        ("POST", "/console/bulk-download"): account | {"id": "c" * 32},
+        ("GET", "/console/bulk-download/zip"): account | {"id": "c" * 32},
+        ("GET", "/console/export"): export,
+        ("POST", "/console/export"): export,
+        ("GET", "/console/callbacks"): app,
+        ("GET", "/console/callbacks/retry"): app | {"receiver": RECEIVER},
+        ("POST", "/console/callbacks/retry"): app | {"receiver": RECEIVER},
+        ("POST", "/console/apps/account"): app | {"account": "a/b"},
+        ("POST", "/console/apps/key"): app,
+        ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
+        ("POST", "/console/apps/revoke-older"): app,
+        ("POST", "/console/users/add"): {"name": "?", "role": "listener"},
+        ("POST", "/console/users/grant"): {"user": "basil", "role": "listener"},
+        ("POST", "/console/users/revoke"): {"user": "olga", "grant": "0"},
+        ("POST", "/console/users/disable"): {"user": "olga"},
+        ("POST", "/console/users/reset"): {"user": "basil"},
+        ("POST", "/console/ingest/reread"): app | {"file": "/x"},
+        ("POST", "/console/cluster/node"): {"node": node.id, "state": "active"},
+        ("POST", "/console/cluster/location"): {"location": "0", "state": "active"},
+        ("POST", "/console/settings/certificates/remove"): {"name": "pem"},
+    }
+
+
+def add_own_object(client: ConsoleClient, route: Route, fields: Fields) -> Fields:
+    """Return the fields with the id of an object of the user's own, where the route needs one."""
+    if route.path == "/console/annotation/delete":
+        query = urlencode({"account": fields["account"], "name": fields["name"]})
+        client.post(f"/console/annotation?{query}", offset="1", text="mine")
+        page = client.get("/console/call?" + urlencode({"account": fields["account"], "id": CALL_ID})).body.decode()
+        return fields | {"annotation": re.findall(r'name="annotation" value="(\d+)"', page)[-1]}
+    if route.path.startswith("/console/bulk-download") and "id" in fields:
+        query = request_bulk_download(client, fields["account"], **{"call.1": CALL_ID})
+        wait_until_ready(client, query)
+        return fields | {"id": query.partition("id=")[2]}
+    return fields
+
+
+def send_request(client: ConsoleClient, route: Route, fields: Fields) -> Reply:
+    path = f"{route.path}?{urlencode(fields)}"
+    return client.post(path, **fields) if route.method == "POST" else client.get(path)
+
+
+@pytest.fixture(scope="module")
+def requests(console_server: CcfsServer, call_centre: CallCentreData, objects: None) -> Callable[[Route], Fields]:
+    known = build_requests(console_server, call_centre)
+    return lambda route: known.get(route.key, {})
+
+
+def format_route(value: object) -> str | None:
+    return " ".join(value.key) if isinstance(value, Route) else None
+
+
+def test_the_security_page_has_the_access_matrix_of_the_route_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert replace_matrix(page) == page
+
+
+@pytest.mark.parametrize("name", ROLES)
+@pytest.mark.parametrize("route", ROUTES_HERE, ids=format_route)
+def test_a_route_answers_a_role_as_the_access_matrix_says(
+    signed_in: SignIn, requests: Callable[[Route], Fields], route: Route, name: str
+) -> None:
+    client, fields = signed_in(name), requests(route)
+    if route.path == "/console/logout":
+        client = ConsoleClient(server=client.server)
+        client.sign_in(name)
+    if is_allowed(route, ROLES[name]):
+        reply = send_request(client, route, add_own_object(client, route, fields))
+        assert reply.status in (200, 206, 303, 400, 401)
+        assert not reply.headers.get("location", "").startswith("/console/login?next")
+    else:
+        reply, absent = send_request(client, route, fields), client.get("/console/nothing")
+        assert (reply.status, extract_text(reply)) == (404, extract_text(absent))
+
+
+@pytest.mark.parametrize("route", ROUTES_HERE, ids=format_route)
+def test_a_route_answers_nobody_without_a_session_unless_it_is_public(
+    anonymous: ConsoleClient, requests: Callable[[Route], Fields], route: Route
+) -> None:
+    reply = send_request(anonymous, route, requests(route))
+    if route.is_public:
+        assert reply.status in (200, 303, 400, 401)
+        assert not reply.headers.get("location", "").startswith("/console/login")
+    elif route.method == "POST":
+        assert reply.status == 403
+    else:
+        assert reply.status == 303
+        assert reply.headers["location"].startswith("/console/login")
