@@ -1,4 +1,4 @@
-"""Disks of a real node, read as another node reads them. No test here."""
+"""Helpers: disks of a running server, read as another node reads them."""
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -18,22 +18,22 @@ _numbers = count(100)  # of locations
 
 
 def make_peer_config(key: bytes, **more: Any) -> PeerConfig:
-    """Much patience, where the machine is busy."""
-    usual: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "cooldown_seconds": 0.3}
+    """Return a configuration with long timeouts, because the machine may be busy."""
+    defaults: dict[str, Any] = {"connect_seconds": 30.0, "read_seconds": 30.0, "cooldown_seconds": 0.3}
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    return PeerConfig(**{"key": key, "now": clock, "ssl_context": ssl.create_default_context(), **usual, **more})
+    return PeerConfig(**{"key": key, "now": clock, "ssl_context": ssl.create_default_context(), **defaults, **more})
 
 
 def open_peer(server: CcfsServer, location_id: str, **more: Any) -> PeerLocation:
-    """A location of that node, as its peers see it."""
+    """Return a location of the server as its peers see it."""
     node_key = more.pop("key", server.node.peer_keys[0])
     return PeerLocation(location_id, lambda: f"http://{server.host}", make_peer_config(node_key, **more))
 
 
 def add_disk(server: CcfsServer, folder: Path) -> DiskLocation:
-    """A further disk of that node."""
+    """Add a disk to the server."""
     disk = DiskLocation(str(next(_numbers)), folder)
-    place = LocationConfig(
+    config = LocationConfig(
         id=disk.location_id,
         kind=LocationKind.DISK,
         root=str(folder),
@@ -41,12 +41,12 @@ def add_disk(server: CcfsServer, folder: Path) -> DiskLocation:
         created_at=datetime.now(UTC),
     )
     with server.node.database.write_transaction() as connection:
-        locations.add(connection, place)
+        locations.add(connection, config)
     return disk
 
 
 class PeerOfDisk:
-    """A further disk of the node: written by the node, read by a peer."""
+    """A disk of the server: written by the server, read by a peer."""
 
     def __init__(self, server: CcfsServer, folder: Path) -> None:
         self._disk = add_disk(server, folder)
@@ -54,30 +54,30 @@ class PeerOfDisk:
         self._peer = open_peer(server, self.location_id)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """By the node."""
+        """Write on the server."""
         return self._disk.write(key, chunks)
 
     def delete(self, key: str) -> None:
-        """By the node."""
+        """Write on the server."""
         self._disk.delete(key)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """By the peer."""
+        """Read through the peer."""
         return self._peer.read(key, start, end)
 
     def get_size(self, key: str) -> int:
-        """By the peer."""
+        """Read through the peer."""
         return self._peer.get_size(key)
 
     def get_path(self, key: str) -> None:
-        """By the peer."""
+        """Read through the peer."""
         return self._peer.get_path(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """By the peer."""
+        """Read through the peer."""
         return self._peer.delete_partial_uploads(older_than_seconds)
 
 
 def create_peer_of_disk(server: CcfsServer, folder: Path) -> PeerOfDisk:
-    """What the contract suite tries."""
+    """Return the location for the contract suite."""
     return PeerOfDisk(server, folder)

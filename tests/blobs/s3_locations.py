@@ -1,4 +1,4 @@
-"""S3 locations of tests: each with a prefix of its own in one bucket. No test here, and no server."""
+"""Helpers: S3 locations, each with its own prefix in one bucket."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -15,23 +15,23 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def make_location_config(url: str, location_id: str = "1", **more: Any) -> LocationConfig:
-    """A location of that service, without bytes."""
-    usual: dict[str, Any] = {"root": BUCKET, "prefix": f"tests/{secrets.token_hex(8)}", "endpoint": url}
-    return LocationConfig(id=location_id, kind=LocationKind.S3, created_at=NOW, **usual | more)
+    """Return the configuration of an empty location of that service."""
+    defaults: dict[str, Any] = {"root": BUCKET, "prefix": f"tests/{secrets.token_hex(8)}", "endpoint": url}
+    return LocationConfig(id=location_id, kind=LocationKind.S3, created_at=NOW, **defaults | more)
 
 
 def make_s3_config(seconds: float = 30, retries: int = 2) -> S3Config:
-    """Keys that the service knows, and patience."""
+    """Return a configuration with valid keys and long timeouts."""
     ak, sk = S3_KEYS
     return S3Config(access_key=ak, secret_key=sk, timeout=timedelta(seconds=seconds), retries=retries)
 
 
 def open_s3(url: str, **more: Any) -> S3Location:
-    """The location, open."""
+    """Open an empty location."""
     return S3Location(make_location_config(url, **more), make_s3_config())
 
 
 def list_keys(bucket: LocationConfig) -> set[str]:
-    """What lies in the location, half-finished uploads apart."""
+    """Return the keys of the location, without unfinished uploads."""
     store = _create_store(bucket, make_s3_config())
-    return {str(found["path"]) for batch in obstore.list(store) for found in batch}
+    return {str(entry["path"]) for batch in obstore.list(store) for entry in batch}

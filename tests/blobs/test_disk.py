@@ -1,4 +1,4 @@
-"""What a location on a disk does besides what every location does: crashes, full disks, planted links, sweeping."""
+"""Disk locations beyond the contract: crashes, full disks, planted links, temporary files."""
 
 import json
 import os
@@ -31,24 +31,24 @@ except OSError as error:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The root of the disk."""
+    """The root of the location."""
     return tmp_path / "files"
 
 
 @pytest.fixture
 def disk(folder: Path) -> DiskLocation:
-    """A disk without bytes."""
+    """An empty disk location."""
     return DiskLocation("0", folder)
 
 
 def list_files(folder: Path) -> list[str]:
-    """Every file, link and pipe below the root, temporary ones too."""
+    """Return every file, link and pipe below the root, including temporary files."""
     return sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
     )
 
 
-def test_a_process_that_is_killed_while_it_keeps_leaves_whole_bytes_or_none(folder: Path) -> None:
+def test_a_process_killed_while_it_writes_leaves_a_whole_file_or_none(folder: Path) -> None:
     command = [sys.executable, "tests/soak/disk_kill.py", str(folder), "20", "7"]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,7 +58,7 @@ def test_a_process_that_is_killed_while_it_keeps_leaves_whole_bytes_or_none(fold
 
 
 @pytest.mark.parametrize("before", [None, b"the old bytes"])
-def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(
+def test_a_write_to_a_full_disk_fails_and_leaves_no_file(
     disk: DiskLocation, folder: Path, before: bytes | None
 ) -> None:
     if before:
@@ -70,13 +70,13 @@ def test_a_disk_that_is_full_is_an_error_and_nothing_is_left(
     assert before is None or b"".join(disk.read(KEY)) == before
 
 
-def test_a_broken_upload_leaves_no_temporary_file(disk: DiskLocation, folder: Path) -> None:
-    def breaks_off() -> object:
+def test_a_failed_write_leaves_no_temporary_file(disk: DiskLocation, folder: Path) -> None:
+    def fail_halfway() -> object:
         yield b"half of it"
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        disk.write(KEY, breaks_off())  # type: ignore[arg-type]
+        disk.write(KEY, fail_halfway())  # type: ignore[arg-type]
     assert list_files(folder) == []
 
 
@@ -90,7 +90,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(disk: DiskLocation, folder:
         disk.read(KEY)
     with pytest.raises(BlobNotFound):
         disk.get_size(KEY)
-    disk.write(KEY, [b"new"])  # takes the link's place
+    disk.write(KEY, [b"new"])  # replaces the link
     assert secret.read_bytes() == b"secret"
     assert b"".join(disk.read(KEY)) == b"new"
     (folder / KEY).unlink()
@@ -127,13 +127,13 @@ def test_the_root_itself_may_be_reached_by_a_link(tmp_path: Path) -> None:
     assert list_files(tmp_path / "mounted") == [KEY]
 
 
-def test_a_pipe_in_place_of_the_file_does_not_hold_anybody(disk: DiskLocation, folder: Path) -> None:
+def test_a_pipe_in_place_of_the_file_does_not_block(disk: DiskLocation, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(BlobNotFound):
         disk.read("pipe")
 
 
-def test_sweeping_removes_old_temporary_files_only(disk: DiskLocation, folder: Path) -> None:
+def test_only_old_temporary_files_are_deleted(disk: DiskLocation, folder: Path) -> None:
     disk.write(KEY, [b"data"])
     os.utime(folder / KEY, (1, 1))
     for name, age in (("old", 7200), ("young", 600)):
@@ -144,13 +144,13 @@ def test_sweeping_removes_old_temporary_files_only(disk: DiskLocation, folder: P
     assert list_files(folder) == [".tmp/young", KEY]
 
 
-def test_sweeping_does_not_mind_what_another_process_just_renamed(disk: DiskLocation, folder: Path) -> None:
+def test_a_temporary_file_that_another_process_renames_is_no_error(disk: DiskLocation, folder: Path) -> None:
     (folder / ".tmp" / "gone").symlink_to(folder / "nowhere")
     os.utime(folder / ".tmp" / "gone", (1, 1), follow_symlinks=False)
     assert disk.delete_partial_uploads(3600) == 1
 
 
-def test_nothing_stays_open(disk: DiskLocation) -> None:
+def test_no_file_descriptor_stays_open(disk: DiskLocation) -> None:
     disk.write(KEY, [b"data"])
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What every location does: one suite for all makers; whoever makes another adds it to MAKERS."""
+"""The contract of Location: one suite for all implementations. Add a new one to LOCATION_FACTORIES."""
 
 import hashlib
 import zlib
@@ -18,9 +18,9 @@ from tests.blobs import peer_locations, s3_locations
 FixtureRequest = pytest.FixtureRequest
 LOCATION_FACTORIES: dict[str, Callable[[FixtureRequest, Path], Location]] = {
     "disk": lambda _, folder: DiskLocation("0", folder / "files"),
-    "s3": lambda ask, _: s3_locations.open_s3(ask.getfixturevalue("s3_url")),
-    "peer": lambda ask, folder: peer_locations.create_peer_of_disk(
-        ask.getfixturevalue("peer_server"), folder / "files"
+    "s3": lambda request, _: s3_locations.open_s3(request.getfixturevalue("s3_url")),
+    "peer": lambda request, folder: peer_locations.create_peer_of_disk(
+        request.getfixturevalue("peer_server"), folder / "files"
     ),
 }
 KEY = "7/rec/20260504/0123456789abcdef.wav"
@@ -63,7 +63,7 @@ BAD_KEYS = (
 
 @pytest.fixture(params=LOCATION_FACTORIES)
 def location(request: FixtureRequest, tmp_path: Path) -> Location:
-    """A location without bytes."""
+    """An empty location."""
     return LOCATION_FACTORIES[request.param](request, tmp_path)
 
 
@@ -75,14 +75,14 @@ def is_missing(location: Location, key: str = KEY) -> bool:
     with pytest.raises(BlobNotFound):
         location.get_size(key)
     with pytest.raises(BlobNotFound):
-        location.read(key)  # before the first chunk is asked for
+        location.read(key)  # before the first chunk is requested
     return True
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"a", b"\0\xff" * 70_000, bytes(CHUNK_BYTES), bytes(CHUNK_BYTES) + b"b"], ids=len
 )
-def test_what_is_kept_is_read_again_and_described(location: Location, data: bytes) -> None:
+def test_written_bytes_are_read_back_and_described(location: Location, data: bytes) -> None:
     assert location.write(KEY, [data]) == BlobRef(
         location_id=location.location_id,
         key=KEY,
@@ -94,9 +94,9 @@ def test_what_is_kept_is_read_again_and_described(location: Location, data: byte
     assert location.get_size(KEY) == len(data)
 
 
-def test_bytes_come_and_go_in_chunks(location: Location) -> None:
-    kept = location.write(KEY, (b"abc" * number for number in range(1000)))
-    assert kept.size == location.get_size(KEY) == 3 * 999 * 500
+def test_bytes_are_written_and_read_in_chunks(location: Location) -> None:
+    blob = location.write(KEY, (b"abc" * number for number in range(1000)))
+    assert blob.size == location.get_size(KEY) == 3 * 999 * 500
     location.write(KEY, (bytes(CHUNK_BYTES // 2) for _ in range(7)))
     assert [len(chunk) for chunk in location.read(KEY)] == [CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES // 2]
 
@@ -123,15 +123,15 @@ def test_a_range_across_chunks_is_read(location: Location) -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "0", "a_b-c/0-9.g711", "7/rec/20260504/" + "a" * 60 + ".wav", "a/" * 100 + "b"])
-def test_a_key_that_we_would_make_is_good(location: Location, key: str) -> None:
+def test_a_key_of_our_shape_is_accepted(location: Location, key: str) -> None:
     assert location.write(key, [b"data"]).key == key
     assert read_blob(location, key) == b"data"
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_a_key_that_we_would_not_make_is_refused_by_everything(location: Location, key: str) -> None:
+def test_a_key_of_another_shape_is_rejected_by_every_method(location: Location, key: str) -> None:
     def never() -> Iterator[bytes]:
-        raise AssertionError("the key is looked at first")
+        raise AssertionError("the key must be checked first")
         yield b""
 
     with pytest.raises(InvalidKey):
@@ -141,16 +141,16 @@ def test_a_key_that_we_would_not_make_is_refused_by_everything(location: Locatio
             act(key)
 
 
-def test_the_same_key_again_replaces_the_bytes(location: Location) -> None:
+def test_a_second_write_of_a_key_replaces_the_bytes(location: Location) -> None:
     location.write(KEY, [b"first and longer"])
     reading = location.read(KEY)
     location.write(KEY, [b"second"])
     assert read_blob(location) == b"second"
     assert location.get_size(KEY) == 6
-    assert b"".join(reading) == b"first and longer"  # who reads already is not disturbed
+    assert b"".join(reading) == b"first and longer"  # a read in progress goes on
 
 
-def test_keys_do_not_touch_each_other(location: Location) -> None:
+def test_a_deletion_leaves_other_keys(location: Location) -> None:
     for key in (KEY, "7/rec/20260504/other.wav", "7/rec/20260505/0123456789abcdef.wav"):
         location.write(key, [key.encode()])
     location.delete(KEY)
@@ -159,42 +159,42 @@ def test_keys_do_not_touch_each_other(location: Location) -> None:
 
 
 @pytest.mark.parametrize("key", ["7/rec/20260504/other.wav", "7", "7/rec", "one/deeper"])
-def test_what_was_never_kept_is_gone(location: Location, key: str) -> None:
-    location.write(KEY, [b"data"])  # its folders are there, and are not bytes
-    location.write("one", [b"data"])  # is there, and no folder
+def test_a_key_that_was_never_written_is_missing(location: Location, key: str) -> None:
+    location.write(KEY, [b"data"])  # its folders exist, but are not blobs
+    location.write("one", [b"data"])  # exists, but is no folder
     assert is_missing(location, key)
     location.delete(key)
     assert read_blob(location) == read_blob(location, "one") == b"data"
 
 
-def test_what_is_removed_is_gone_and_may_be_removed_again(location: Location) -> None:
+def test_a_deleted_key_is_missing_and_can_be_deleted_again(location: Location) -> None:
     location.write(KEY, [b"data"])
     for _ in range(2):
         location.delete(KEY)
         assert is_missing(location)
-    location.delete("never/kept/before")
+    location.delete("never/written/before")
     location.write(KEY, [b"again"])
     assert read_blob(location) == b"again"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, OSError, KeyboardInterrupt, GeneratorExit])
-def test_an_upload_that_breaks_off_leaves_what_was_there_before(location: Location, error: type[BaseException]) -> None:
-    def breaks_off() -> Iterator[bytes]:
+def test_a_failed_write_leaves_the_previous_bytes(location: Location, error: type[BaseException]) -> None:
+    def fail_halfway() -> Iterator[bytes]:
         yield b"half of it"
         raise error
 
     with pytest.raises(error):
-        location.write(KEY, breaks_off())
+        location.write(KEY, fail_halfway())
     assert is_missing(location)
     location.write(KEY, [b"whole"])
     with pytest.raises(error):
-        location.write(KEY, breaks_off())
+        location.write(KEY, fail_halfway())
     assert read_blob(location) == b"whole"
 
 
-def test_where_there_is_a_file_its_path_leads_to_the_bytes(location: Location) -> None:
+def test_the_path_of_a_key_leads_to_its_bytes(location: Location) -> None:
     location.write(KEY, [b"data"])
     path = location.get_path(KEY)
     assert path is None or Path(path).read_bytes() == b"data"
-    absent = location.get_path("never/kept")
+    absent = location.get_path("never/written")
     assert absent is None or not Path(absent).exists()

@@ -1,4 +1,4 @@
-"""S3 locations beyond what every location does: many parts, conditions, URLs for others, and what cannot be had."""
+"""S3 locations beyond the contract: multipart uploads, conditional writes, presigned URLs, errors of the service."""
 
 import hashlib
 import time
@@ -21,7 +21,7 @@ KEY = "7/rec/20260504/0123456789abcdef.wav"
 
 @pytest.fixture
 def s3_location(s3_url: str) -> S3Location:
-    """A location without bytes."""
+    """An empty location."""
     return s3_locations.open_s3(s3_url)
 
 
@@ -30,27 +30,27 @@ def iter_pieces(count: int) -> Iterator[bytes]:
         yield number.to_bytes(4) * (CHUNK_BYTES // 4)
 
 
-def test_what_needs_several_parts_is_one_object_of_the_same_bytes(s3_location: S3Location) -> None:
+def test_a_multipart_upload_is_one_object_of_the_same_bytes(s3_location: S3Location) -> None:
     count = 3 * PART_BYTES // CHUNK_BYTES + 1
-    kept = s3_location.write(KEY, iter_pieces(count))
-    assert (kept.size, s3_location.get_size(KEY)) == (count * CHUNK_BYTES, count * CHUNK_BYTES)
+    blob = s3_location.write(KEY, iter_pieces(count))
+    assert (blob.size, s3_location.get_size(KEY)) == (count * CHUNK_BYTES, count * CHUNK_BYTES)
     read = b"".join(s3_location.read(KEY))
-    assert hashlib.sha256(read).hexdigest() == kept.sha256
+    assert hashlib.sha256(read).hexdigest() == blob.sha256
     assert b"".join(s3_location.read(KEY, PART_BYTES - 5, PART_BYTES + 5)) == read[PART_BYTES - 5 : PART_BYTES + 5]
 
 
-def test_what_breaks_off_in_a_later_part_is_not_there(s3_location: S3Location) -> None:
-    def breaks_off() -> Iterator[bytes]:
+def test_an_upload_that_fails_in_a_later_part_leaves_no_object(s3_location: S3Location) -> None:
+    def fail_halfway() -> Iterator[bytes]:
         yield from iter_pieces(3 * PART_BYTES // CHUNK_BYTES)
-        raise FileNotFoundError("the source's own trouble")
+        raise FileNotFoundError("the source failed")
 
-    with pytest.raises(FileNotFoundError, match="own trouble"):
-        s3_location.write(KEY, breaks_off())
+    with pytest.raises(FileNotFoundError, match="source failed"):
+        s3_location.write(KEY, fail_halfway())
     with pytest.raises(BlobNotFound):
         s3_location.get_size(KEY)
 
 
-def test_a_large_object_is_kept_and_read_in_little_memory(s3_location: S3Location) -> None:
+def test_a_large_object_is_written_and_read_in_little_memory(s3_location: S3Location) -> None:
     tracemalloc.start()
     try:
         s3_location.write(KEY, iter_pieces(100))
@@ -61,27 +61,27 @@ def test_a_large_object_is_kept_and_read_in_little_memory(s3_location: S3Locatio
 
 
 @pytest.mark.parametrize("is_conditional", [True, False])
-def test_the_same_bytes_again_are_no_conflict(s3_url: str, is_conditional: bool) -> None:
+def test_writing_the_same_bytes_again_is_no_conflict(s3_url: str, is_conditional: bool) -> None:
     bucket = s3_locations.open_s3(s3_url, is_conditional=is_conditional)
     assert bucket.write(KEY, [b"same"]) == bucket.write(KEY, [b"sa", b"me"])
     bucket.write(KEY, [b"else"])
     assert b"".join(bucket.read(KEY)) == b"else"
 
 
-def test_whoever_has_the_url_can_read_the_bytes(s3_location: S3Location) -> None:
+def test_a_presigned_url_gives_the_bytes(s3_location: S3Location) -> None:
     s3_location.write(KEY, [b"the call"])
-    with urllib.request.urlopen(s3_location.presign(KEY, 60), timeout=10) as answer:
-        assert answer.read() == b"the call"
+    with urllib.request.urlopen(s3_location.presign(KEY, 60), timeout=10) as response:
+        assert response.read() == b"the call"
 
 
 def test_two_prefixes_of_a_bucket_are_two_locations(s3_url: str) -> None:
-    one, other = s3_locations.open_s3(s3_url), s3_locations.open_s3(s3_url)
-    one.write(KEY, [b"one"])
+    first, second = s3_locations.open_s3(s3_url), s3_locations.open_s3(s3_url)
+    first.write(KEY, [b"data"])
     with pytest.raises(BlobNotFound):
-        other.get_size(KEY)
+        second.get_size(KEY)
 
 
-def test_wrong_keys_are_told_apart_from_absent_bytes(s3_url: str) -> None:
+def test_wrong_credentials_do_not_look_like_missing_bytes(s3_url: str) -> None:
     wrong = S3Location(
         s3_locations.make_location_config(s3_url), replace(s3_locations.make_s3_config(), secret_key="not-it")
     )
@@ -90,12 +90,12 @@ def test_wrong_keys_are_told_apart_from_absent_bytes(s3_url: str) -> None:
             act(KEY)
 
 
-def test_a_bucket_that_is_not_there_is_told_apart_from_absent_bytes(s3_url: str) -> None:
+def test_a_missing_bucket_does_not_look_like_missing_bytes(s3_url: str) -> None:
     with pytest.raises(LocationUnreachable, match="NoSuchBucket"):
         s3_locations.open_s3(s3_url, root="no-such-bucket").read(KEY)
 
 
-def test_keys_are_not_shown() -> None:
+def test_the_secret_key_is_not_in_the_repr() -> None:
     assert s3_locations.make_s3_config().secret_key not in repr(s3_locations.make_s3_config())
 
 
@@ -106,32 +106,32 @@ def test_keys_are_not_shown() -> None:
         ("https://calls.obs.example.com", "https://calls.obs.example.com"),
     ],
 )
-def test_a_virtual_host_names_the_bucket_once(endpoint: str, expected: str) -> None:
+def test_a_virtual_host_contains_the_bucket_once(endpoint: str, expected: str) -> None:
     assert _endpoint_url(s3_locations.make_location_config(endpoint, is_virtual_hosted=True)) == expected
     assert _endpoint_url(s3_locations.make_location_config(endpoint)) == endpoint.rstrip("/")
 
 
-@pytest.mark.parametrize("way", [ProxyMode.BUSY, ProxyMode.SILENT])
-def test_a_service_that_failed_is_left_alone_for_a_while(s3_url: str, way: ProxyMode) -> None:
-    rest = timedelta(seconds=3)
-    with run_proxy(s3_url) as between:
-        place = s3_locations.make_location_config(between.url)
-        S3Location(place, s3_locations.make_s3_config()).write(KEY, [b"the call"])
-        bucket = S3Location(place, replace(s3_locations.make_s3_config(1, 0), cooldown=rest))
-        between.mode = way
+@pytest.mark.parametrize("mode", [ProxyMode.BUSY, ProxyMode.SILENT])
+def test_a_failed_service_gets_no_requests_during_the_cooldown(s3_url: str, mode: ProxyMode) -> None:
+    cooldown = timedelta(seconds=3)
+    with run_proxy(s3_url) as proxy:
+        config = s3_locations.make_location_config(proxy.url)
+        S3Location(config, s3_locations.make_s3_config()).write(KEY, [b"the call"])
+        bucket = S3Location(config, replace(s3_locations.make_s3_config(1, 0), cooldown=cooldown))
+        proxy.mode = mode
         with pytest.raises(LocationUnreachable):
             bucket.get_size(KEY)
-        asked = between.connections
-        between.mode = ProxyMode.PASS
+        connections = proxy.connections
+        proxy.mode = ProxyMode.PASS
         for _ in range(20):
             with pytest.raises(LocationUnreachable, match="a moment ago"):
                 bucket.read(KEY)
-        assert between.connections == asked
-        time.sleep(rest.total_seconds())
+        assert proxy.connections == connections
+        time.sleep(cooldown.total_seconds())
         assert b"".join(bucket.read(KEY)) == b"the call"
 
 
-def test_absent_bytes_are_an_answer(s3_url: str) -> None:
+def test_missing_bytes_do_not_open_the_circuit_breaker(s3_url: str) -> None:
     bucket = S3Location(
         s3_locations.make_location_config(s3_url),
         replace(s3_locations.make_s3_config(), cooldown=timedelta(seconds=60)),

@@ -1,4 +1,4 @@
-"""What other processes do in the tests of this folder, one function per errand; `together` starts them at one moment."""
+"""Work of other processes in the tests of this folder, one function per task; `run_in_processes` starts them together."""
 
 import json
 import multiprocessing
@@ -16,21 +16,21 @@ from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import locations, tenants
 
 ROOT = Path(__file__).parents[2]
-_FORK = multiprocessing.get_context("fork")  # of a process that has imported everything, and opened nothing
+_FORK = multiprocessing.get_context("fork")  # of a process that has imported everything and opened nothing
 
 
-def run_in_processes(count: int, errand: str, *arguments: object) -> list[Any]:
-    """What `count` processes gave back; none begins before all are there. The first that fails fails the test."""
-    command = [sys.executable, "-m", "tests.db.child_processes", str(count), errand, *map(str, arguments)]
+def run_in_processes(count: int, task: str, *arguments: object) -> list[Any]:
+    """Return the results of `count` processes, which wait for each other to begin. One that fails fails the test."""
+    command = [sys.executable, "-m", "tests.db.child_processes", str(count), task, *map(str, arguments)]
     environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    answers: list[Any] = json.loads(done.stdout)
-    return answers
+    results: list[Any] = json.loads(done.stdout)
+    return results
 
 
 def upgrade_at(url: str) -> list[str]:
-    """Upgrade the database; its tables afterwards."""
+    """Upgrade the database. Return its tables afterwards."""
     database = open_database(url)
     upgrade(database)
     with database.read_transaction() as connection:
@@ -38,7 +38,7 @@ def upgrade_at(url: str) -> list[str]:
 
 
 def change_often(url: str, times: str) -> int:
-    """So many transactions, each reading before it writes and pausing in between; how many were done."""
+    """Run transactions, each of which reads, pauses and writes. Return how many."""
     database = open_database(url)
     for _ in range(int(times)):
         with database.write_transaction() as connection:
@@ -49,7 +49,7 @@ def change_often(url: str, times: str) -> int:
 
 
 def add_key(url: str, folder: str, ak: str, sk: str) -> bool:
-    """One more key for an app that is there."""
+    """Add a key to an existing app."""
     database = open_database(url)
     with database.write_transaction() as connection:
         app = tenants.get_app_by_ak(connection, ak)
@@ -58,7 +58,7 @@ def add_key(url: str, folder: str, ak: str, sk: str) -> bool:
 
 
 def revoke_key(url: str, ak: str, number: str) -> bool:
-    """End a key of an app."""
+    """Revoke a key of an app."""
     database = open_database(url)
     with database.write_transaction() as connection:
         tenants.revoke_key(connection, tenants.get_app_by_ak(connection, ak), int(number), datetime.now(UTC))
@@ -66,18 +66,18 @@ def revoke_key(url: str, ak: str, number: str) -> bool:
 
 
 def claim_disk(url: str) -> str:
-    """The number of a node's disk; each process is a node of its own."""
+    """Return the location id of a node's disk. Each process is its own node."""
     database = open_database(url)
     with database.write_transaction() as connection:
         return locations.assign_disk_id(connection, f"node {os.getpid()}", datetime.now(UTC))
 
 
 def node_keys(folder: str) -> list[str]:
-    """The node's keys, made if they are missing."""
+    """Return the node's keys, created if they are missing."""
     return list(load_or_create_keys(Path(folder)))
 
 
-def _errand(_number: int) -> Any:
+def _run_task(_number: int) -> Any:
     _GATE.wait()
     return globals()[sys.argv[2]](*sys.argv[3:])
 
@@ -85,4 +85,4 @@ def _errand(_number: int) -> Any:
 if __name__ == "__main__":
     _GATE = _FORK.Barrier(int(sys.argv[1]))
     with _FORK.Pool(int(sys.argv[1])) as pool:
-        print(json.dumps(pool.map(_errand, range(int(sys.argv[1])), chunksize=1)))
+        print(json.dumps(pool.map(_run_task, range(int(sys.argv[1])), chunksize=1)))

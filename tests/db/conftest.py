@@ -1,4 +1,4 @@
-"""Fixtures of the store's tests: one upgraded database of each engine, emptied after each test; a sealer, two apps."""
+"""Fixtures of the database tests: a migrated database of each engine, emptied after each test; a SecretBox; two apps."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,9 @@ from tests.db import sample_rows
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def migrated_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database at this release's schema, for the whole run."""
+    """A database with this release's schema, for the whole run."""
     if request.param == "sqlite":
-        yield from _open_migrated(f"sqlite:///{tmp_path_factory.mktemp('store') / 'ccfs.db'}")
+        yield from _open_migrated(f"sqlite:///{tmp_path_factory.mktemp('database') / 'ccfs.db'}")
     else:
         with servers.create_database(request.getfixturevalue("postgres_url")) as url:
             yield from _open_migrated(url)
@@ -33,7 +33,7 @@ def _open_migrated(url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def database(migrated_database: Database) -> Iterator[Database]:
-    """A database without a row; every test that asks for it runs on both engines."""
+    """A database without rows. Every test that uses it runs on both engines."""
     yield migrated_database
     with migrated_database.write_transaction() as connection:
         for table in reversed(METADATA.sorted_tables):
@@ -42,13 +42,13 @@ def database(migrated_database: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def url(database: Database) -> str:
-    """Where other processes find the database."""
+    """The URL by which other processes open the database."""
     return database.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
 def empty_database(database_url: str) -> Iterator[Database]:
-    """An empty database of its own, not upgraded."""
+    """A database of the test's own, without tables."""
     database = open_database(database_url)
     yield database
     database.close()
@@ -56,7 +56,7 @@ def empty_database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def secret_box() -> SecretBox:
-    """A sealer with one key."""
+    """A SecretBox with one key."""
     return SecretBox((Fernet.generate_key().decode(),))
 
 
@@ -69,6 +69,6 @@ def app(database: Database) -> App:
 
 @pytest.fixture
 def other_app(database: Database, app: App) -> App:
-    """Another app, which may see nothing of the first one's."""
+    """A second app, which must not see rows of the first."""
     with database.write_transaction() as connection:
         return sample_rows.add_app(connection, "bolt")

@@ -1,4 +1,4 @@
-"""Sample apps, recordings and voice files for tests of the database."""
+"""Sample values and rows: apps, accounts, recordings, voice files."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,26 +17,26 @@ MINUTE = timedelta(minutes=1)
 
 
 def add_app(connection: Connection, name: str = "acme") -> App:
-    """Add an app; its AK contains its name."""
+    """Add an app. Its AK is derived from its name."""
     return tenants.add_app(connection, name, f"AK-{name}", NOW)
 
 
 def add_account(
     connection: Connection, app: App, account_id: str, vdn: int, zone: str = "Asia/Shanghai", cc: int = 1
 ) -> None:
-    """Add an account of the app with a VDN."""
-    added = Vdn(vdn_id=vdn, cc_id=cc, account_id=account_id)
-    tenants.add_account(connection, app, Account(account_id=account_id, zone=zone), added, NOW)
+    """Add an account with a VDN to the app."""
+    account = Account(account_id=account_id, zone=zone)
+    tenants.add_account(connection, app, account, Vdn(vdn_id=vdn, cc_id=cc, account_id=account_id), NOW)
 
 
 def make_blob_ref(key: str) -> BlobRef:
-    """Return a reference to a blob of 5 GB, because neither a size nor a CRC fits into a signed 32-bit column."""
+    """Return a reference to 5 GB in a location: a size needs more than 32 bits, and a CRC all 32."""
     return BlobRef(location_id="0", key=key, size=5 << 30, sha256="ab" * 32, crc32=0xFFFFFFFF)
 
 
 def make_recording(number: int = 1, **more: Any) -> Recording:
-    """Return a recording; those of different numbers differ."""
-    values: dict[str, Any] = {
+    """Return a recording that differs from those of other numbers."""
+    defaults: dict[str, Any] = {
         "account_id": "100",
         "cc_id": "1",
         "vdn_id": "8",
@@ -56,7 +56,7 @@ def make_recording(number: int = 1, **more: Any) -> Recording:
         "source_sha256": "cd" * 32,
         "source_name": f"q-{number}.wav",
     }
-    return Recording(**values | more)
+    return Recording(**defaults | more)
 
 
 def make_voice_file(name: str = "Y:/voice/8/greeting/hello.wav") -> VoiceFile:

@@ -1,4 +1,4 @@
-"""Bulk rows come back as they went in, on both engines, whatever is in their texts; and all of them or none."""
+"""Bulk inserts on both engines: any text is read back as it was inserted, and a failed insert adds no row."""
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -19,27 +19,27 @@ def make_cdr(number: int, text: str = "") -> Cdr:
     )
 
 
-def test_any_text_comes_back(database: Database, app: App) -> None:
+def test_any_text_is_read_back(database: Database, app: App) -> None:
     rows = [make_cdr(number, text) for number, text in enumerate(TEXTS)]
     with database.write_transaction() as connection:
         cdrs.add(connection, app, rows)
         cdrs.add(connection, app, [])
-        found = cdrs.find_by_call_ids(connection, app, ["c"])["c"]
-    assert sorted(found, key=lambda row: row.source_key) == rows
+        stored = cdrs.find_by_call_ids(connection, app, ["c"])["c"]
+    assert sorted(stored, key=lambda row: row.source_key) == rows
 
 
-def test_a_row_that_is_there_keeps_out_all_that_come_with_it(database: Database, app: App) -> None:
+def test_an_existing_row_has_the_whole_insert_rejected(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [make_cdr(5)])
     with pytest.raises(DBAPIError), database.write_transaction() as connection:
         cdrs.add(connection, app, [make_cdr(number) for number in range(10)])
     with database.write_transaction() as connection:
         assert cdrs.find_by_call_ids(connection, app, ["c"])["c"] == [make_cdr(5)]
-        cdrs.add(connection, app, [make_cdr(6)])  # the connection is well
+        cdrs.add(connection, app, [make_cdr(6)])  # the connection still works
 
 
-def test_a_number_that_is_text_is_no_way_into_other_columns(database: Database, app: App) -> None:
-    if database.is_sqlite:  # keeps any text in any column
+def test_text_in_a_number_cannot_reach_other_columns(database: Database, app: App) -> None:
+    if database.is_sqlite:  # stores any text in any column
         return
     change = AgentSkillChange(
         id="1", account_id="100", sub_cc_no=1, vdn=8, agent_id='5","9', operate_time=NOW, operate_id=1, operate_type=1,

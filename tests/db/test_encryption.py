@@ -1,4 +1,4 @@
-"""Secrets at rest: never in clear in the database's files, opened by every node key, sealed by the newest."""
+"""Secrets at rest: never in clear in the database's files, decrypted by every node key, encrypted by the newest."""
 
 import stat
 from pathlib import Path
@@ -20,37 +20,37 @@ SK = "kL9-this-must-not-be-found-Zq3"
 OLD_KEY, NEW_KEY, UNKNOWN_KEY = (Fernet.generate_key().decode() for _ in range(3))
 
 
-def test_an_sk_never_stands_in_the_files_of_the_database(tmp_path: Path) -> None:
+def test_an_sk_is_never_in_clear_in_the_files_of_the_database(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'ccfs.db'}")
     upgrade(database)
     with database.write_transaction() as connection:
         app = sample_rows.add_app(connection)
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
         tenants.reencrypt_keys(connection, SecretBox((NEW_KEY, OLD_KEY)))
-    while_open = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    open_files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     database.close()
-    afterwards = (tmp_path / "ccfs.db").read_bytes()
-    assert app.ak.encode() in while_open["ccfs.db-wal"]  # so the search would find what is there
-    assert app.ak.encode() in afterwards
-    assert not any(SK.encode() in data for data in (*while_open.values(), afterwards))
+    closed_file = (tmp_path / "ccfs.db").read_bytes()
+    assert app.ak.encode() in open_files["ccfs.db-wal"]  # so the search does find stored text
+    assert app.ak.encode() in closed_file
+    assert not any(SK.encode() in data for data in (*open_files.values(), closed_file))
 
 
-def test_node_keys_rotate_by_their_list(database: Database, app: App) -> None:
+def test_node_keys_rotate(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
-    both = SecretBox((NEW_KEY, OLD_KEY))
+    both_keys = SecretBox((NEW_KEY, OLD_KEY))
     with database.write_transaction() as connection:
-        assert [key.sk for key in tenants.list_active_keys(connection, both)] == [SK]
+        assert [key.sk for key in tenants.list_active_keys(connection, both_keys)] == [SK]
         with pytest.raises(OperatorError, match="none of the node keys"):
             tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))
-        assert tenants.reencrypt_keys(connection, both) == 1
+        assert tenants.reencrypt_keys(connection, both_keys) == 1
     with database.read_transaction() as connection:
         assert [key.sk for key in tenants.list_active_keys(connection, SecretBox((NEW_KEY,)))] == [SK]
         with pytest.raises(OperatorError):
             tenants.list_active_keys(connection, SecretBox((OLD_KEY,)))
 
 
-def test_resealing_without_the_old_key_changes_nothing(database: Database, app: App) -> None:
+def test_reencryption_without_the_old_key_changes_nothing(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         tenants.add_key(connection, app, app.ak, SK, SecretBox((OLD_KEY,)), NOW)
     with pytest.raises(OperatorError, match="none of the node keys"), database.write_transaction() as connection:
@@ -60,29 +60,29 @@ def test_resealing_without_the_old_key_changes_nothing(database: Database, app: 
 
 
 @pytest.mark.parametrize("secret", ["", SK, "秘密", "x" * 10_000])
-def test_a_sealed_secret_opens_and_is_sealed_differently_each_time(secret: str) -> None:
-    sealer = SecretBox((NEW_KEY, OLD_KEY))
-    assert sealer.decrypt(sealer.encrypt(secret)) == secret
-    assert sealer.encrypt(secret) != sealer.encrypt(secret)
+def test_an_encrypted_secret_is_decrypted_and_differs_each_time(secret: str) -> None:
+    secret_box = SecretBox((NEW_KEY, OLD_KEY))
+    assert secret_box.decrypt(secret_box.encrypt(secret)) == secret
+    assert secret_box.encrypt(secret) != secret_box.encrypt(secret)
 
 
 @pytest.mark.parametrize(
-    "sealed",
+    "encrypted",
     ["", "nonsense", Fernet(UNKNOWN_KEY).encrypt(b"secret").decode()],
     ids=["nothing", "nonsense", "by another key"],
 )
-def test_what_none_of_the_keys_sealed_does_not_open(sealed: str) -> None:
+def test_a_text_that_no_key_encrypted_is_not_decrypted(encrypted: str) -> None:
     with pytest.raises(OperatorError, match="none of the node keys"):
-        SecretBox((NEW_KEY, OLD_KEY)).decrypt(sealed)
+        SecretBox((NEW_KEY, OLD_KEY)).decrypt(encrypted)
 
 
 @pytest.mark.parametrize("keys", [(), ("short",), (OLD_KEY, "schlüssel"), (OLD_KEY[:-4],)])
-def test_what_is_no_key_is_misuse(keys: tuple[str, ...]) -> None:
+def test_a_malformed_key_is_an_operator_error(keys: tuple[str, ...]) -> None:
     with pytest.raises(OperatorError, match="node key"):
         SecretBox(keys)
 
 
-def test_the_key_file_is_for_its_owner_only_and_is_made_once(tmp_path: Path) -> None:
+def test_the_key_file_is_created_once_for_its_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there"
     keys = load_or_create_keys(folder)
     assert load_or_create_keys(folder) == keys
@@ -91,20 +91,20 @@ def test_the_key_file_is_for_its_owner_only_and_is_made_once(tmp_path: Path) -> 
     SecretBox(keys)
 
 
-def test_the_key_file_holds_a_key_a_line_the_newest_first(tmp_path: Path) -> None:
+def test_the_key_file_has_one_key_a_line_the_newest_first(tmp_path: Path) -> None:
     (tmp_path / "node.keys").write_text(f"{NEW_KEY}\n\n{OLD_KEY}\n")
     assert load_or_create_keys(tmp_path) == (NEW_KEY, OLD_KEY)
 
 
-def test_processes_that_make_the_key_file_at_once_agree(tmp_path: Path) -> None:
+def test_processes_that_create_the_key_file_at_once_agree(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    answers = run_in_processes(5, "node_keys", folder)
-    assert answers == [answers[0]] * 5
-    assert answers[0] == list(load_or_create_keys(folder))
+    results = run_in_processes(5, "node_keys", folder)
+    assert results == [results[0]] * 5
+    assert results[0] == list(load_or_create_keys(folder))
     assert [path.name for path in folder.iterdir()] == ["node.keys"]
 
 
-def test_an_access_key_does_not_show_its_secret() -> None:
+def test_the_repr_of_an_access_key_hides_its_secret() -> None:
     key = AccessKey(id=1, app=App(id=1, ak="AK-acme", name="acme"), ak="AK-acme", sk=SK)
     assert SK not in repr(key)
     assert SK not in f"{key!s} {[key]}"

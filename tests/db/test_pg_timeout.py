@@ -1,4 +1,4 @@
-"""A PostgreSQL that says nothing, behind a line that takes everything: who asks is told so in bounded time, and together."""
+"""A PostgreSQL server that stays silent behind an open connection: queries fail in bounded time, and together."""
 
 import time
 from collections.abc import Iterator
@@ -22,34 +22,34 @@ from tests.db.sample_rows import NOW
 from tests.proxies import Proxy, ProxyMode, run_proxy
 from tests.workers.callbacks.callback_node import wait_until
 
-READ_TIMEOUT_SECONDS = 1.0  # seconds
-CONNECT_TIMEOUT_SECONDS = 2  # seconds to connect, the least that the driver takes
+READ_TIMEOUT_SECONDS = 1.0
+CONNECT_TIMEOUT_SECONDS = 2  # the least that the driver accepts
 THREAD_COUNT = 40
-MAX_WAIT_SECONDS = 20.0  # seconds in which the busiest machine is through: to wait for the server would take for ever
+MAX_WAIT_SECONDS = 20.0  # enough on the busiest machine; waiting for the server would never end
 
 
 @pytest.fixture
 def database_proxy(postgres_url: str) -> Iterator[Proxy]:
-    """What lies between us and the server."""
-    with run_proxy(f"{make_url(postgres_url).query['host']}/.s.PGSQL.5432") as found:
-        yield found
+    """A proxy between the database and its server."""
+    with run_proxy(f"{make_url(postgres_url).query['host']}/.s.PGSQL.5432") as proxy:
+        yield proxy
 
 
 @pytest.fixture
 def database(postgres_url: str, database_proxy: Proxy) -> Iterator[Database]:
-    """A database behind the line, known to answer."""
+    """A database behind the proxy, which answers at first."""
     with servers.create_database(postgres_url) as url:
         name = make_url(url).database
-        found = open_database(
+        database = open_database(
             f"postgresql://postgres@127.0.0.1:{database_proxy.port}/{name}?connect_timeout={CONNECT_TIMEOUT_SECONDS}"
         )
-        upgrade(found)
-        found.read_timeout.seconds = READ_TIMEOUT_SECONDS
-        yield found
-        found.close()
+        upgrade(database)
+        database.read_timeout.seconds = READ_TIMEOUT_SECONDS
+        yield database
+        database.close()
 
 
-def test_what_is_asked_fails_in_time_and_works_again_afterwards(database: Database, database_proxy: Proxy) -> None:
+def test_a_query_fails_in_time_and_works_again_afterwards(database: Database, database_proxy: Proxy) -> None:
     database_proxy.mode = ProxyMode.SILENT
     began = time.monotonic()
     assert not database.is_ready()
@@ -58,7 +58,7 @@ def test_what_is_asked_fails_in_time_and_works_again_afterwards(database: Databa
     wait_until(database.is_ready)
 
 
-def test_a_transaction_in_the_middle_fails_in_time(database: Database, database_proxy: Proxy) -> None:
+def test_a_transaction_in_progress_fails_in_time(database: Database, database_proxy: Proxy) -> None:
     began = time.monotonic()
     with database.engine.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
@@ -70,33 +70,33 @@ def test_a_transaction_in_the_middle_fails_in_time(database: Database, database_
     wait_until(database.is_ready)
 
 
-def test_what_takes_long_and_may_is_waited_for(database: Database) -> None:
+def test_a_slow_query_without_a_timeout_is_waited_for(database: Database) -> None:
     database.read_timeout.seconds = None
     with database.read_transaction() as connection:
         assert connection.execute(sa.text(f"SELECT 1 FROM pg_sleep({2 * READ_TIMEOUT_SECONDS})")).scalar_one() == 1
 
 
-def test_all_who_want_the_picture_wait_at_the_same_time(
+def test_all_threads_wait_for_the_tenant_cache_at_the_same_time(
     database: Database, database_proxy: Proxy, tmp_path: Path
 ) -> None:
-    pictures = TenantCache(database, SecretBox(load_or_create_keys(tmp_path)))
-    pictures.get_snapshot(NOW)
-    pictures.invalidate()
+    cache = TenantCache(database, SecretBox(load_or_create_keys(tmp_path)))
+    cache.get_snapshot(NOW)
+    cache.invalidate()
     database_proxy.mode = ProxyMode.SILENT
 
-    def ask(_number: int) -> None:
+    def read_snapshot(_number: int) -> None:
         with pytest.raises((SQLAlchemyError, FileUnavailable)):
-            pictures.get_snapshot(NOW)
+            cache.get_snapshot(NOW)
 
     began = time.monotonic()
     with ThreadPoolExecutor(THREAD_COUNT) as pool:
-        list(pool.map(ask, range(THREAD_COUNT)))
-    assert time.monotonic() - began < MAX_WAIT_SECONDS < THREAD_COUNT * READ_TIMEOUT_SECONDS  # as one, and not in turn
+        list(pool.map(read_snapshot, range(THREAD_COUNT)))
+    assert time.monotonic() - began < MAX_WAIT_SECONDS < THREAD_COUNT * READ_TIMEOUT_SECONDS  # together, not in turn
     database_proxy.mode = ProxyMode.PASS
-    assert pictures.get_snapshot(NOW).keys == {}
+    assert cache.get_snapshot(NOW).keys == {}
 
 
 def test_locations_are_unreachable_without_their_rows(database: Database, database_proxy: Proxy) -> None:
     database_proxy.mode = ProxyMode.SILENT
     with pytest.raises(LocationUnreachable, match="database"):
-        Locations(database, "a", lambda place: pytest.fail(place.id)).get_configs()
+        Locations(database, "a", lambda config: pytest.fail(config.id)).get_configs()

@@ -1,1 +1,1 @@
-"""Locations keep bytes: one small port (port.py) and its makers. Rows are not their business."""
+"""Stored bytes: the interface of a location, its implementations, and the locations of a process."""

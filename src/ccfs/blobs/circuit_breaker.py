@@ -1,4 +1,4 @@
-"""A breaker: who failed is left alone for a while, so that one that is dead costs each request no time. No network here."""
+"""A circuit breaker: after a failure, requests fail immediately for a while, so that a dead server costs no time."""
 
 import threading
 import time
@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 
 class CircuitBreaker:
-    """Of one far side. After the rest one tries, while the others are still kept away; what came of it decides for all."""
+    """The breaker of one server. After the cooldown it admits one request, whose result decides for all."""
 
-    def __init__(self, rest_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cooldown_seconds, self._clock = rest_seconds, clock
+    def __init__(self, cooldown_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cooldown_seconds, self._clock = cooldown_seconds, clock
         self._lock = threading.Lock()
         self._is_open = False
         self._open_until = 0.0
 
     def allows_request(self) -> bool:
-        """Whether to try now."""
+        """Return whether to send a request now."""
         with self._lock:
             if not self._is_open:
                 return True
@@ -25,11 +25,11 @@ class CircuitBreaker:
             return True
 
     def record_failure(self) -> None:
-        """The far side did not answer, or broke off."""
+        """Open the breaker: the server did not answer, or broke off."""
         with self._lock:
             self._is_open, self._open_until = True, self._clock() + self._cooldown_seconds
 
     def record_success(self) -> None:
-        """It answered, whatever it said."""
+        """Close the breaker: the server answered, with whatever status."""
         with self._lock:
             self._is_open = False

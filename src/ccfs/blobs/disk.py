@@ -1,6 +1,7 @@
-"""A location on a disk of this node. Keys become paths only after the port's check, and no link below the root is followed.
+"""A location on a disk of this node. Keys become paths only after `check_key`, and no link below the root is followed.
 
-Bytes are written under a temporary name, synced, renamed, and the folder is synced: after a crash a file is whole or absent.
+Bytes are written under a temporary name, synced, and renamed, and the folder is synced: after a crash a file is complete
+or absent.
 """
 
 import errno
@@ -19,45 +20,43 @@ from ccfs.model.blobs.errors import BlobNotFound
 
 _TEMPORARY_FOLDER = ".tmp"  # no part of a key begins with a dot, so none collides with it
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a pipe that somebody put there must not hold us
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # opening a planted pipe must not block
 _NOT_FOUND_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
 
 
 class DiskLocation:
-    """The disk maker of the location port."""
+    """A folder that implements Location."""
 
     def __init__(self, location_id: str, root: Path) -> None:
-        """`root` is made when missing; the folder for temporary files lies in it, so that a rename is atomic."""
+        """Create a missing `root`. It contains the folder of temporary files, so that a rename is atomic."""
         self.location_id = location_id
         self._root = root.absolute()
         (self._root / _TEMPORARY_FOLDER).mkdir(parents=True, exist_ok=True)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """See the port. Raises OSError when the disk is full or broken; nothing is left behind then."""
+        """See Location. Raises OSError if the disk is full or broken, and then leaves no file."""
         name = check_key(key).rpartition("/")[2]
-        fresh = self._root / _TEMPORARY_FOLDER / secrets.token_hex(16)
-        tally = HashingReader()
+        temporary = self._root / _TEMPORARY_FOLDER / secrets.token_hex(16)
+        reader = HashingReader()
         try:
-            with open(fresh, "xb") as file:
-                file.writelines(tally.iter_chunks(chunks))
+            with open(temporary, "xb") as file:
+                file.writelines(reader.iter_chunks(chunks))
                 file.flush()
                 os.fsync(file.fileno())
-            with self._open_folder(key, make=True) as folder:
-                os.replace(fresh, name, dst_dir_fd=folder)
+            with self._open_folder(key, create=True) as folder:
+                os.replace(temporary, name, dst_dir_fd=folder)
                 os.fsync(folder)
         except BaseException:
-            fresh.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
-        return tally.build_blob_ref(self.location_id, key)
+        return reader.build_blob_ref(self.location_id, key)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """See the port."""
+        """See Location."""
         return _read_chunks(os.fdopen(self._open_file(key), "rb", buffering=0), start, end)
 
     def get_size(self, key: str) -> int:
-        """See the port."""
+        """See Location."""
         descriptor = self._open_file(key)
         try:
             return os.fstat(descriptor).st_size
@@ -65,7 +64,7 @@ class DiskLocation:
             os.close(descriptor)
 
     def delete(self, key: str) -> None:
-        """See the port. A link is removed, not what it leads to."""
+        """See Location. A link is deleted, not its target."""
         name = check_key(key).rpartition("/")[2]
         try:
             with self._open_folder(key) as folder:
@@ -76,15 +75,15 @@ class DiskLocation:
                 raise
 
     def get_path(self, key: str) -> str:
-        """See the port. The file may be gone, or a link; whoever opens it finds out."""
+        """See Location. The file may be missing or a link: the caller must check when it opens the file."""
         return os.path.join(self._root, check_key(key))
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See the port: temporary files."""
+        """See Location. Incomplete uploads are temporary files."""
         limit = time.time() - older_than_seconds
         count = 0
         for path in (self._root / _TEMPORARY_FOLDER).iterdir():
-            with suppress(FileNotFoundError):  # another process renamed its file, or sweeps too
+            with suppress(FileNotFoundError):  # another process renamed its file, or deletes too
                 if path.lstat().st_mtime < limit:
                     path.unlink()
                     count += 1
@@ -105,13 +104,13 @@ class DiskLocation:
         return descriptor
 
     @contextmanager
-    def _open_folder(self, key: str, *, make: bool = False) -> Iterator[int]:
-        """The key's folder, opened step by step so that no link is followed; made where wanted and missing."""
+    def _open_folder(self, key: str, *, create: bool = False) -> Iterator[int]:
+        """Yield the key's folder, opened part by part so that no link is followed."""
         folder = os.open(self._root, _FOLDER_FLAGS)
         try:
             for part in key.split("/")[:-1]:
-                if make:
-                    _make_folder(part, folder)
+                if create:
+                    _create_folder(part, folder)
                 inner = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
                 os.close(folder)
                 folder = inner
@@ -120,8 +119,8 @@ class DiskLocation:
             os.close(folder)
 
 
-def _make_folder(name: str, parent: int) -> None:
-    """A new folder's entry is synced in its parent, else a crash could take the file with its folder."""
+def _create_folder(name: str, parent: int) -> None:
+    """Create a folder and sync its parent; without that, a crash could lose the folder with its files."""
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
         os.fsync(parent)
@@ -129,10 +128,10 @@ def _make_folder(name: str, parent: int) -> None:
 
 def _read_chunks(file: FileIO, start: int, end: int | None) -> Iterator[bytes]:
     with file:
-        at = start
-        while end is None or at < end:
-            chunk = os.pread(file.fileno(), CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - at), at)
+        offset = start
+        while end is None or offset < end:
+            chunk = os.pread(file.fileno(), CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - offset), offset)
             if not chunk:
                 return
-            at += len(chunk)
+            offset += len(chunk)
             yield chunk

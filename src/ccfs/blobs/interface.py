@@ -1,4 +1,4 @@
-"""The port that every location implements: the fewest methods that work, and its errors. No implementation here."""
+"""The interface that every location implements, and helpers of the implementations."""
 
 import hashlib
 import re
@@ -14,40 +14,40 @@ _KEY_PATTERN = re.compile(r"[0-9a-z][0-9a-z_-]*(?:/[0-9a-z][0-9a-z_-]*)*(?:\.[0-
 
 
 class Location(Protocol):
-    """A place that keeps bytes under keys that we make; never under a name from outside.
+    """Stores bytes under keys that we generate, never under a name from outside.
 
-    Every method may raise Unreachable, in bounded time: the location is away. Disks raise other kinds of OSError, too.
+    Every method may raise LocationUnreachable, in bounded time. Disks raise other kinds of OSError, too.
     """
 
     location_id: str
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """Keep the bytes whole or not at all; they are safe when this returns. The same key again replaces them."""
+        """Store the bytes, all or none. They are durable when this returns. A second write of a key replaces the bytes."""
         ...
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes [start, end) in chunks of at most CHUNK; raises Gone before the first one."""
+        """Return the bytes [start, end) in chunks of at most CHUNK_BYTES. Raises BlobNotFound before the first chunk."""
         ...
 
     def get_size(self, key: str) -> int:
-        """How many bytes are kept under the key; raises Gone."""
+        """Return the number of bytes under the key. Raises BlobNotFound."""
         ...
 
     def delete(self, key: str) -> None:
-        """Let the bytes go; nothing happens if they are gone."""
+        """Delete the bytes. A missing key is no error."""
         ...
 
     def get_path(self, key: str) -> str | None:
-        """The file that holds the bytes, for a server that sends files itself; None where there is no file."""
+        """Return the file that contains the bytes, for a web server that sends files itself; None without a file."""
         ...
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """Let go what killed processes left half-written; how many pieces."""
+        """Delete incomplete uploads of killed processes. Return how many."""
         ...
 
 
 def check_key(key: str) -> str:
-    """The key itself; raises BadKey unless it has the shape of the keys that we make."""
+    """Return the key. Raises InvalidKey unless it has the shape of the keys that we generate."""
     if not _KEY_PATTERN.match(key) or len(key) > 255:
         raise InvalidKey(key)
     return key
@@ -57,18 +57,19 @@ class HashingReader:
     """Counts and hashes bytes on their way into a location."""
 
     def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._crc = 0
+        self._sha256 = hashlib.sha256()
+        self._crc32 = 0
         self.size = 0  # bytes so far
 
     def iter_chunks(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The chunks again, counted."""
+        """Yield the chunks, and count and hash them."""
         for chunk in chunks:
-            self._hash.update(chunk)
-            self._crc = zlib.crc32(chunk, self._crc)
+            self._sha256.update(chunk)
+            self._crc32 = zlib.crc32(chunk, self._crc32)
             self.size += len(chunk)
             yield chunk
 
     def build_blob_ref(self, location_id: str, key: str) -> BlobRef:
-        """What went through."""
-        return BlobRef(location_id=location_id, key=key, size=self.size, sha256=self._hash.hexdigest(), crc32=self._crc)
+        """Return the reference to the bytes that were read so far."""
+        sha256 = self._sha256.hexdigest()
+        return BlobRef(location_id=location_id, key=key, size=self.size, sha256=sha256, crc32=self._crc32)

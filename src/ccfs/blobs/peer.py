@@ -1,6 +1,6 @@
-"""A location on another node's disk: its bytes are fetched from that node, signed, as they are wanted. Nothing is written.
+"""A location on another node's disk, read-only: bytes are requested from that node when they are needed.
 
-Every wait is bounded, and a node that does not answer is left alone for a while: what is asked meanwhile fails at once.
+Requests are signed, and every wait has a timeout. After a failure, requests fail immediately during the cooldown.
 """
 
 import ssl
@@ -17,32 +17,32 @@ from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.peer_token import sign_peer_request
 
-PATH_PREFIX = "/peer/"  # and then the location's id, "/", the key
-STATUS_BLOB_NOT_FOUND = 410  # the node's disk has no such bytes; 404 could be anybody's who listens at its address
+PATH_PREFIX = "/peer/"  # followed by the location's id, "/", the key
+STATUS_BLOB_NOT_FOUND = 410  # the node's disk has no such bytes; 404 could come from any server at its address
 _STATUS_RANGE_NOT_SATISFIABLE = 416
-_MAX_IDLE_CONNECTIONS = 8  # connections that are kept for the next
+_MAX_IDLE_CONNECTIONS = 8  # connections kept open for later requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerConfig:
-    """How peers are asked."""
+    """How this node requests bytes from its peers."""
 
-    key: bytes  # for tickets
+    key: bytes  # signs requests
     now: Callable[[], datetime]
     connect_seconds: float
-    read_seconds: float  # of silence
-    cooldown_seconds: float  # for one that failed
+    read_seconds: float  # without a byte
+    cooldown_seconds: float  # after a failure
     ssl_context: ssl.SSLContext
 
 
 class PeerLocation:
-    """The peer maker of the location port."""
+    """Another node's disk, which implements Location."""
 
-    def __init__(self, location_id: str, address: Callable[[], str], terms: PeerConfig) -> None:
-        """`address` gives the node's URL, or raises Unreachable; it is asked for each connection."""
+    def __init__(self, location_id: str, get_address: Callable[[], str], config: PeerConfig) -> None:
+        """`get_address` returns the node's URL or raises LocationUnreachable. Each new connection calls it."""
         self.location_id = location_id
-        self._get_address, self._config = address, terms
-        self._breaker = CircuitBreaker(terms.cooldown_seconds)
+        self._get_address, self._config = get_address, config
+        self._breaker = CircuitBreaker(config.cooldown_seconds)
         self._idle: list[HTTPConnection] = []
 
     def __del__(self) -> None:
@@ -50,45 +50,45 @@ class PeerLocation:
             connection.close()
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """See the port: refused."""
+        """Raise LocationUnreachable: a peer's disk is read-only."""
         raise self._not_writable_error(check_key(key))
 
     def delete(self, key: str) -> None:
-        """See the port: refused."""
+        """Raise LocationUnreachable: a peer's disk is read-only."""
         raise self._not_writable_error(check_key(key))
 
     def get_path(self, key: str) -> None:
-        """See the port: there is no file."""
+        """Return None: there is no file on this node."""
         check_key(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See the port: that node does it."""
+        """Return 0: the node that has the disk deletes them."""
         return 0
 
     def get_size(self, key: str) -> int:
-        """See the port."""
+        """See Location."""
         connection, response = self._request("HEAD", key)
         self._release_connection(connection, response)
         return int(response.headers["content-length"])
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """See the port."""
+        """See Location."""
         if end is not None and end <= start:
             self.get_size(key)
             return iter(())
         range_ = "" if start == 0 and end is None else f"bytes={start}-{'' if end is None else end - 1}"
         connection, response = self._request("GET", key, range_)
         chunks = self._read_chunks(connection, response)
-        next(chunks)  # runs to its first yield, so that it tidies up even if nobody reads
+        next(chunks)  # runs to the first yield, so that the connection is released even if nobody reads
         return chunks
 
     def _not_writable_error(self, key: str) -> LocationUnreachable:
         return LocationUnreachable(
-            f"{key}: location {self.location_id} is another node's disk, and only that node writes there"
+            f"{key}: location {self.location_id} is another node's disk, and only that node can write to it"
         )
 
     def _request(self, method: str, key: str, range_: str = "") -> tuple[HTTPConnection, HTTPResponse]:
-        """A response that has begun, good or beyond the end; raises Gone and Unreachable."""
+        """Return a response whose body is still to be read. Raises BlobNotFound and LocationUnreachable."""
         path = f"{PATH_PREFIX}{self.location_id}/{check_key(key)}"
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"the node of location {self.location_id} did not answer a moment ago")
@@ -108,41 +108,41 @@ class PeerLocation:
         raise LocationUnreachable(f"the node of location {self.location_id} answers with status {response.status}")
 
     def _send(self, method: str, path: str, range_: str) -> tuple[HTTPConnection, HTTPResponse]:
-        terms = self._config
-        headers = {"authorization": sign_peer_request(terms.key, method, path, range_, terms.now())}
+        config = self._config
+        headers = {"authorization": sign_peer_request(config.key, method, path, range_, config.now())}
         if range_:
             headers["range"] = range_
         while True:
-            is_fresh, connection = self._acquire_connection()
+            is_new, connection = self._acquire_connection()
             try:
                 connection.request(method, path, headers=headers)
                 return connection, connection.getresponse()
             except (ConnectionError, HTTPException) as error:
                 connection.close()
-                if is_fresh or isinstance(error, ConnectionRefusedError):  # an idle one may have been closed: go on
-                    raise
+                if is_new or isinstance(error, ConnectionRefusedError):
+                    raise  # else the node has closed an idle connection: try the next
             except BaseException:
                 connection.close()
                 raise
 
     def _acquire_connection(self) -> tuple[bool, HTTPConnection]:
-        """Whether it is fresh, and a connection."""
+        """Return whether the connection is new, and the connection."""
         with suppress(IndexError):
             return False, self._idle.pop()
-        url, terms = urlsplit(self._get_address()), self._config
+        url, config = urlsplit(self._get_address()), self._config
         host, port = url.hostname or "", url.port
         if url.scheme == "https":
-            fresh: HTTPConnection = HTTPSConnection(
-                host, port, timeout=terms.connect_seconds, context=terms.ssl_context
+            new: HTTPConnection = HTTPSConnection(
+                host, port, timeout=config.connect_seconds, context=config.ssl_context
             )
         else:
-            fresh = HTTPConnection(host, port, timeout=terms.connect_seconds)
-        fresh.connect()
-        fresh.sock.settimeout(terms.read_seconds)
-        return True, fresh
+            new = HTTPConnection(host, port, timeout=config.connect_seconds)
+        new.connect()
+        new.sock.settimeout(config.read_seconds)
+        return True, new
 
     def _release_connection(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        """The connection can be used again where nothing of the answer is left, and is closed where something is."""
+        """Keep the connection for later requests if the response was read to its end; else close it."""
         is_open = response.isclosed() or response.length == 0
         if is_open and not response.will_close and len(self._idle) < _MAX_IDLE_CONNECTIONS:
             response.close()
@@ -151,7 +151,7 @@ class PeerLocation:
             connection.close()
 
     def _read_chunks(self, connection: HTTPConnection, response: HTTPResponse) -> Iterator[bytes]:
-        """First nothing, then the bytes; Unreachable where they end too early."""
+        """Yield an empty chunk, then the bytes. Raises LocationUnreachable if they end too early."""
         left = 0 if response.status == _STATUS_RANGE_NOT_SATISFIABLE else int(response.headers["content-length"])
         try:
             yield b""

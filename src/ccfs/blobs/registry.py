@@ -55,7 +55,7 @@ class Locations(Mapping[str, Location]):
         try:
             return self._configs.get(locations.get_all)[1]
         except SQLAlchemyError as error:
-            raise LocationUnreachable("the database does not answer which locations exist") from error
+            raise LocationUnreachable("the locations are unknown: the database does not answer") from error
 
 
 class PrimaryLocation:

@@ -1,8 +1,8 @@
-"""A location in a bucket of an S3-compatible service: AWS, Huawei OBS, Ceph, SeaweedFS. Rows are not its business.
+"""A location in a bucket of an S3-compatible service: AWS, Huawei OBS, Ceph, SeaweedFS.
 
-Few bytes go up as one object, conditionally: nothing is overwritten that was not looked at first. Many go up in parts,
-which become an object at one stroke. What comes down is resumed by its ETag where a connection breaks, so that no answer
-mixes two objects. Every wait is bounded, and the service's checksums are asked for.
+Few bytes are put as one object, conditionally: no object is overwritten that was not compared first. Many bytes are put by a
+multipart upload, which becomes an object atomically. A broken download resumes by its ETag, so that no response mixes two
+objects. Every wait has a timeout, and the service verifies checksums.
 """
 
 import re
@@ -27,52 +27,52 @@ from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 
 PART_BYTES = 8 << 20  # bytes of one part; at most 10,000 of them make an object
-_PART_CONCURRENCY = 2  # parts of one object that go up side by side: what bounds memory
-_MIN_CHUNK_BYTES = 1 << 16  # bytes worth handing on
-_RESPONSE_TIMEOUT = timedelta(days=1)  # of one answer: a slow reader is no failure, a silent service is
+_PART_CONCURRENCY = 2  # parts of one object uploaded in parallel; bounds memory
+_MIN_CHUNK_BYTES = 1 << 16  # bytes of the smallest piece that is passed on
+_RESPONSE_TIMEOUT = timedelta(days=1)  # of one response: a slow reader is no failure, a silent service is
 _MAX_REASON_LENGTH = 400  # characters of a reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Config:
-    """How this node reaches S3 services; the usual AWS environment holds where a key is empty."""
+    """How this node reaches S3 services. Empty keys are taken from the usual AWS environment."""
 
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
     ca_pem: bytes = b""  # PEM certificates to trust beside the system's
-    timeout: timedelta = timedelta(seconds=10)  # to connect, and to wait for more of an answer
+    timeout: timedelta = timedelta(seconds=10)  # to connect, and between two reads of a response
     retries: int = 3
-    cooldown: timedelta = timedelta(0)  # for a service that failed: what is asked meanwhile fails at once
+    cooldown: timedelta = timedelta(0)  # after a failure, during which requests fail immediately
 
 
 class S3Location:
-    """The S3 maker of the location port."""
+    """A bucket, or a prefix of one, which implements Location."""
 
-    def __init__(self, place: LocationConfig, access: S3Config) -> None:
-        """Nothing is sent yet: a service that is away, or keys that are wrong, show at the first use."""
-        self.location_id = place.id
-        self._location_config, self._config = place, access
-        self._is_conditional = place.is_conditional
-        self._breaker = CircuitBreaker(access.cooldown.total_seconds())
-        self._store = _create_store(place, access)
+    def __init__(self, location_config: LocationConfig, config: S3Config) -> None:
+        """Send nothing yet: an unreachable service or wrong keys cause errors at the first use."""
+        self.location_id = location_config.id
+        self._location_config, self._config = location_config, config
+        self._is_conditional = location_config.is_conditional
+        self._breaker = CircuitBreaker(config.cooldown.total_seconds())
+        self._store = _create_store(location_config, config)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """See the port. What breaks off leaves nothing behind, but a killed process leaves parts: see sweep."""
-        path, tally = check_key(key), HashingReader()
-        coming = iter(tally.iter_chunks(chunks))
+        """See Location. A failed upload leaves nothing; a killed process leaves parts for `delete_partial_uploads`."""
+        path, reader = check_key(key), HashingReader()
+        hashed_chunks = iter(reader.iter_chunks(chunks))
         first: list[bytes] = []
         size = 0
-        for chunk in coming:
+        for chunk in hashed_chunks:
             first.append(chunk)
             size += len(chunk)
             if size > PART_BYTES:
-                self._put_multipart(path, chain(first, coming), tally)
-                return tally.build_blob_ref(self.location_id, key)
+                self._put_multipart(path, chain(first, hashed_chunks), reader)
+                return reader.build_blob_ref(self.location_id, key)
         self._put(path, b"".join(first))
-        return tally.build_blob_ref(self.location_id, key)
+        return reader.build_blob_ref(self.location_id, key)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """See the port."""
+        """See Location."""
         path = check_key(key)
         if end is not None and end <= start:
             self.get_size(key)
@@ -80,41 +80,43 @@ class S3Location:
         options: Any = {"range": {"offset": start} if end is None else (start, end)} if start or end else {}
         try:
             with self._guard_request(key):
-                found = obstore.get(self._store, path, options=options)
+                download = obstore.get(self._store, path, options=options)
         except _RangeNotSatisfiable:
             return iter(())
-        return _rechunk(key, iter(found.stream(min_chunk_size=_MIN_CHUNK_BYTES)))
+        return _rechunk(key, iter(download.stream(min_chunk_size=_MIN_CHUNK_BYTES)))
 
     def get_size(self, key: str) -> int:
-        """See the port."""
+        """See Location."""
         with self._guard_request(check_key(key)):
             return int(obstore.head(self._store, key)["size"])
 
     def delete(self, key: str) -> None:
-        """See the port."""
+        """See Location."""
         with self._guard_request(check_key(key)):
             obstore.delete(self._store, key)
 
     def get_path(self, key: str) -> None:
-        """See the port: there is no file."""
+        """Return None: there is no file."""
         check_key(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See the port: uploads that were not finished within a day. Without keys of its own, as by a role, it sweeps nothing;
-        the bucket's lifecycle rule does (docs/storage.md)."""
-        door = _bucket_access(self._location_config, self._config)
-        if self._location_config.is_read_only or not door.access_key:
+        """See Location. Incomplete uploads are multipart uploads of more than a day.
+
+        Without keys, as with a role, this deletes nothing; a lifecycle rule of the bucket can (docs/storage.md).
+        """
+        bucket = _get_bucket_access(self._location_config, self._config)
+        if self._location_config.is_read_only or not bucket.access_key:
             return 0
-        return s3_multipart.abort_uploads(door, self._location_config, timedelta(seconds=older_than_seconds))
+        return s3_multipart.abort_uploads(bucket, self._location_config, timedelta(seconds=older_than_seconds))
 
     def presign(self, key: str, seconds: int) -> str:
-        """A URL that lets anybody read the bytes for a while, from the service itself; whether they are there shows then."""
+        """Return a URL by which anybody can read the bytes from the service for a while. Missing bytes are not noticed."""
         with _translate_errors(check_key(key)):
             return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
 
     @contextmanager
     def _guard_request(self, key: str) -> Iterator[None]:
-        """One question to the service, unless it just gave no answer: then Unreachable at once, and no thread waits."""
+        """Guard one request by the circuit breaker. Raises LocationUnreachable immediately during the cooldown."""
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"{key}: the service of location {self.location_id} did not answer a moment ago")
         try:
@@ -141,32 +143,32 @@ class S3Location:
         return "create" if self._is_conditional else "overwrite"
 
     def _replace(self, path: str, data: bytes) -> None:
-        """Another try's object, or our own whose answer was lost, is let be if it is the same; else exactly it goes."""
+        """Keep an equal object, from an earlier try or with a lost response; replace exactly the object that was compared."""
         try:
             with self._guard_request(path):
-                found = obstore.get(self._store, path)
-                if found.meta["size"] == len(data) and found.bytes().to_bytes() == data:
+                existing = obstore.get(self._store, path)
+                if existing.meta["size"] == len(data) and existing.bytes().to_bytes() == data:
                     return
-                mode: Any = {"e_tag": found.meta["e_tag"]}
+                mode: Any = {"e_tag": existing.meta["e_tag"]}
                 obstore.put(self._store, path, data, mode=mode, use_multipart=False)
         except (BlobNotFound, _KeyExists):
             raise LocationUnreachable(f"{path} changed while it was replaced") from None
 
-    def _put_multipart(self, path: str, chunks: Iterator[bytes], tally: HashingReader) -> None:
+    def _put_multipart(self, path: str, chunks: Iterator[bytes], reader: HashingReader) -> None:
         source = _UploadSource(chunks)
         try:
             with _translate_errors(path):
                 obstore.put(self._store, path, source, chunk_size=PART_BYTES, max_concurrency=_PART_CONCURRENCY)
-        except Exception as error:  # noqa: BLE001  of whatever kind: it is the source's or the service's
+        except Exception as error:  # noqa: BLE001  of any kind: from the source or from the service
             if source.error is not None:
                 raise source.error from None
             raise LocationUnreachable(f"{path} cannot be put: {error}") from None
-        if self.get_size(path) != tally.size:
+        if self.get_size(path) != reader.size:
             raise LocationUnreachable(f"{path} is not as long as what was sent")
 
 
 class _UploadSource:
-    """Chunks, and what went wrong in them: it must not look like the service's fault."""
+    """Chunks, and the error that they raised, which must not be reported as the service's."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -181,20 +183,20 @@ class _UploadSource:
 
 
 class _NoResponse(LocationUnreachable):
-    """After all tries there was no answer, or none but 5xx."""
+    """After all retries the service gave no response, or a 5xx."""
 
 
 class _RangeNotSatisfiable(Exception):
-    """The range begins behind the last byte."""
+    """The range begins after the last byte."""
 
 
 class _KeyExists(Exception):
-    """There are bytes already, or others than those that were looked at."""
+    """The key exists, or its object is not the one that was compared."""
 
 
 @contextmanager
 def _translate_errors(key: str) -> Iterator[None]:
-    """The library's errors as the port's."""
+    """Raise the errors of Location instead of the library's."""
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
@@ -210,74 +212,74 @@ def _translate_errors(key: str) -> Iterator[None]:
 
 
 def _error_text(error: Exception) -> str:
-    """What went wrong, on one line: the library's sentence, and the code in the service's XML."""
+    """Return the error on one line: the library's sentence, and the code from the service's XML."""
     sentence, _, rest = str(error).partition("Debug source:")[0].partition("<?xml")
     code = re.search(r"<Code>(\w+)</Code>", rest)
     return " ".join([*sentence.split(), *(code.groups() if code else ())])[:_MAX_REASON_LENGTH]
 
 
 def _rechunk(key: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes, CHUNK of them at a time."""
-    held = bytearray()
+    """Yield the bytes in chunks of CHUNK_BYTES."""
+    buffer = bytearray()
     while True:
         with _translate_errors(key):
             piece = next(pieces, b"")
         if not piece:
             break
-        held += piece
-        while len(held) >= CHUNK_BYTES:
-            yield bytes(held[:CHUNK_BYTES])
-            del held[:CHUNK_BYTES]
-    if held:
-        yield bytes(held)
+        buffer += piece
+        while len(buffer) >= CHUNK_BYTES:
+            yield bytes(buffer[:CHUNK_BYTES])
+            del buffer[:CHUNK_BYTES]
+    if buffer:
+        yield bytes(buffer)
 
 
-def _create_store(place: LocationConfig, access: S3Config) -> S3Store:
-    config: dict[str, Any] = {"checksum_algorithm": "SHA256", "disable_bulk_delete": True}
-    config["virtual_hosted_style_request"] = place.is_virtual_hosted
-    if place.endpoint:
-        config["endpoint"] = _endpoint_url(place)
-    if place.region:
-        config["region"] = place.region
-    if access.access_key:
-        config |= {"access_key_id": access.access_key, "secret_access_key": access.secret_key}
+def _create_store(location: LocationConfig, config: S3Config) -> S3Store:
+    options: dict[str, Any] = {"checksum_algorithm": "SHA256", "disable_bulk_delete": True}
+    options["virtual_hosted_style_request"] = location.is_virtual_hosted
+    if location.endpoint:
+        options["endpoint"] = _endpoint_url(location)
+    if location.region:
+        options["region"] = location.region
+    if config.access_key:
+        options |= {"access_key_id": config.access_key, "secret_access_key": config.secret_key}
     client: dict[str, Any] = {
-        "allow_http": place.endpoint.startswith("http:"),  # the operator wrote it so
+        "allow_http": location.endpoint.startswith("http:"),  # as the operator configured
         "timeout": _RESPONSE_TIMEOUT,
-        "read_timeout": access.timeout,
-        "connect_timeout": access.timeout,
+        "read_timeout": config.timeout,
+        "connect_timeout": config.timeout,
     }
-    if access.ca_pem:
-        client["root_certificate"] = access.ca_pem
+    if config.ca_pem:
+        client["root_certificate"] = config.ca_pem
     backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2}
-    retry: Any = {"max_retries": access.retries, "retry_timeout": 2 * access.timeout, "backoff": backoff}
-    options: Any = {"config": config, "client_options": client, "retry_config": retry}
-    return S3Store(place.root, prefix=place.prefix or None, **options)
+    retry: Any = {"max_retries": config.retries, "retry_timeout": 2 * config.timeout, "backoff": backoff}
+    groups: Any = {"config": options, "client_options": client, "retry_config": retry}
+    return S3Store(location.root, prefix=location.prefix or None, **groups)
 
 
-def _bucket_access(place: LocationConfig, access: S3Config) -> s3_multipart.BucketAccess:
-    """The bucket, for what obstore cannot ask."""
-    region = place.region or "us-east-1"
-    endpoint = _endpoint_url(place) if place.endpoint else f"https://s3.{region}.amazonaws.com"
-    is_named = place.endpoint and place.is_virtual_hosted
+def _get_bucket_access(location: LocationConfig, config: S3Config) -> s3_multipart.BucketAccess:
+    """Return the access to the bucket for requests that obstore does not support."""
+    region = location.region or "us-east-1"
+    endpoint = _endpoint_url(location) if location.endpoint else f"https://s3.{region}.amazonaws.com"
+    is_named = location.endpoint and location.is_virtual_hosted
     trust = ssl.create_default_context()
-    if access.ca_pem:
-        trust.load_verify_locations(cadata=access.ca_pem.decode("ascii", "ignore"))
-    access_key, secret_key, token = s3_multipart.resolve_credentials(access.access_key, access.secret_key)
+    if config.ca_pem:
+        trust.load_verify_locations(cadata=config.ca_pem.decode("ascii", "ignore"))
+    access_key, secret_key, token = s3_multipart.resolve_credentials(config.access_key, config.secret_key)
     return s3_multipart.BucketAccess(
-        url=endpoint if is_named else f"{endpoint}/{place.root}",
+        url=endpoint if is_named else f"{endpoint}/{location.root}",
         region=region,
         access_key=access_key,
         secret_key=secret_key,
         session_token=token,
-        timeout=access.timeout,
+        timeout=config.timeout,
         ssl_context=trust,
     )
 
 
-def _endpoint_url(place: LocationConfig) -> str:
-    """The service's URL; with the bucket before its host where the place says so."""
-    parts = urlsplit(place.endpoint.rstrip("/"))
-    if place.is_virtual_hosted and not parts.netloc.startswith(f"{place.root}."):
-        return parts._replace(netloc=f"{place.root}.{parts.netloc}").geturl()
+def _endpoint_url(location: LocationConfig) -> str:
+    """Return the service's URL; with a virtual host, its host begins with the bucket."""
+    parts = urlsplit(location.endpoint.rstrip("/"))
+    if location.is_virtual_hosted and not parts.netloc.startswith(f"{location.root}."):
+        return parts._replace(netloc=f"{location.root}.{parts.netloc}").geturl()
     return parts.geturl()

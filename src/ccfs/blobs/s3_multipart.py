@@ -1,5 +1,6 @@
-"""Uploads in parts that a killed process left in a bucket: nobody sees them, and the service charges for them. They are
-listed and aborted here, by two requests that obstore has no words for: so they are signed here, too (AWS, Signature V4).
+"""Multipart uploads that a killed process left in a bucket, where they are invisible and cost money: listing and aborting.
+
+obstore supports neither request, so this module signs them itself (AWS, Signature Version 4).
 """
 
 import hashlib
@@ -19,59 +20,61 @@ from xml.etree import ElementTree
 from ccfs.model.blobs.errors import LocationUnreachable
 from ccfs.model.blobs.location_config import LocationConfig
 
-MIN_AGE = timedelta(days=1)  # one that is younger may be under way
-_PAGE_SIZE = 1000  # uploads of one answer
-_MAX_PAGES = 100  # of a listing; what is beyond waits for the next sweep
+MIN_AGE = timedelta(days=1)  # a younger upload may be in progress
+_PAGE_SIZE = 1000  # uploads in one response
+_MAX_PAGES = 100  # of a listing; the next run finds further uploads
 _MAX_PAGE_BYTES = 8 << 20  # bytes of a page
-_OWN_KEY_PATTERN = re.compile(
-    r"\d+/[a-z]+/[0-9a-z_-]+/[0-9a-z/_.-]+"
-)  # {app}/{kind}/{day}/…: a bucket without a prefix has others
+# {app}/{kind}/{day}/…: a bucket without a prefix may have keys of others
+_OWN_KEY_PATTERN = re.compile(r"\d+/[a-z]+/[0-9a-z_-]+/[0-9a-z/_.-]+")
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketAccess:
-    """A bucket, and what opens it."""
+    """A bucket, and the credentials for it."""
 
     url: str  # of the bucket, without a "/" at its end
     region: str
     access_key: str
     secret_key: str
-    session_token: str  # of temporary keys; else empty
+    session_token: str  # of temporary keys, else empty
     timeout: timedelta
     ssl_context: ssl.SSLContext
 
 
 def resolve_credentials(access_key: str, secret_key: str) -> tuple[str, str, str]:
-    """The keys, or those of the usual AWS environment, with its token; empty where only a role has some."""
+    """Return the keys, or those of the usual AWS environment with its token; empty where only a role has them."""
     if access_key:
         return access_key, secret_key, ""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    found = [os.environ.get(name, "") for name in names]
-    return found[0], found[1], found[2]
+    access_key, secret_key, session_token = (os.environ.get(name, "") for name in names)
+    return access_key, secret_key, session_token
 
 
-def abort_uploads(door: BucketAccess, place: LocationConfig, older_than: timedelta) -> int:
-    """Abort this location's uploads that began longer ago, by the service's clock; how many. Raises Unreachable."""
-    prefix = f"{place.prefix}/" if place.prefix else ""
+def abort_uploads(bucket: BucketAccess, location: LocationConfig, older_than: timedelta) -> int:
+    """Abort the location's uploads that are older, by the service's clock. Return how many.
+
+    Raises LocationUnreachable.
+    """
+    prefix = f"{location.prefix}/" if location.prefix else ""
     count = 0
-    for key, upload, age in _iter_uploads(door, prefix):
+    for key, upload, age in _iter_uploads(bucket, prefix):
         if age > max(older_than, MIN_AGE) and _OWN_KEY_PATTERN.fullmatch(key.removeprefix(prefix)):
-            _send_request(door, "DELETE", key, {"uploadId": upload})
+            _send_request(bucket, "DELETE", key, {"uploadId": upload})
             count += 1
     return count
 
 
-def _iter_uploads(door: BucketAccess, prefix: str) -> Iterator[tuple[str, str, timedelta]]:
-    """Key, upload id and age of each unfinished upload."""
+def _iter_uploads(bucket: BucketAccess, prefix: str) -> Iterator[tuple[str, str, timedelta]]:
+    """Yield key, upload id and age of each unfinished upload."""
     query = {"uploads": "", "prefix": prefix, "max-uploads": str(_PAGE_SIZE)}
     for _ in range(_MAX_PAGES):
-        now, text = _send_request(door, "GET", "", query)
+        now, text = _send_request(bucket, "GET", "", query)
         try:
             page = ElementTree.fromstring(text)
-            for one in page.iterfind("{*}Upload"):
-                begun = datetime.fromisoformat(one.findtext("{*}Initiated", ""))
-                yield one.findtext("{*}Key", ""), one.findtext("{*}UploadId", ""), now - begun
+            for upload in page.iterfind("{*}Upload"):
+                started_at = datetime.fromisoformat(upload.findtext("{*}Initiated", ""))
+                yield upload.findtext("{*}Key", ""), upload.findtext("{*}UploadId", ""), now - started_at
         except (ElementTree.ParseError, ValueError) as error:
             raise LocationUnreachable(f"the list of unfinished uploads cannot be read: {error}") from None
         if page.findtext("{*}IsTruncated") != "true":
@@ -80,41 +83,41 @@ def _iter_uploads(door: BucketAccess, prefix: str) -> Iterator[tuple[str, str, t
         query |= {name: page.findtext(f"{{*}}{tag}", "") for name, tag in names.items()}
 
 
-def _send_request(door: BucketAccess, method: str, key: str, query: dict[str, str]) -> tuple[datetime, bytes]:
-    """The service's time and its answer; raises Unreachable where it is none, or a refusal."""
-    url = f"{door.url}/{quote(key, safe='/-_.~')}"
-    if not key and urlsplit(door.url).path:
-        url = door.url  # a bucket in the path is asked without a "/" behind it
-    headers = build_signed_headers(door, method, url, query, datetime.now(UTC))
-    asked = Request(f"{url}?{_encode_query(query)}", method=method, headers=headers)
+def _send_request(bucket: BucketAccess, method: str, key: str, query: dict[str, str]) -> tuple[datetime, bytes]:
+    """Return the service's time and its response. Raises LocationUnreachable without one, or with an error status."""
+    url = f"{bucket.url}/{quote(key, safe='/-_.~')}"
+    if not key and urlsplit(bucket.url).path:
+        url = bucket.url  # a bucket in the path has no "/" after it
+    headers = build_signed_headers(bucket, method, url, query, datetime.now(UTC))
+    request = Request(f"{url}?{_encode_query(query)}", method=method, headers=headers)
     try:
-        with urlopen(asked, timeout=door.timeout.total_seconds(), context=door.ssl_context) as answer:
-            return parsedate_to_datetime(answer.headers["date"]), answer.read(_MAX_PAGE_BYTES)
-    except (OSError, ValueError, TypeError) as error:  # HTTP's refusals are OSErrors, too
+        with urlopen(request, timeout=bucket.timeout.total_seconds(), context=bucket.ssl_context) as response:
+            return parsedate_to_datetime(response.headers["date"]), response.read(_MAX_PAGE_BYTES)
+    except (OSError, ValueError, TypeError) as error:  # HTTPError is an OSError, too
         reason = error.reason if isinstance(error, URLError) else error
-        raise LocationUnreachable(f"unfinished uploads cannot be looked at: {reason}") from None
+        raise LocationUnreachable(f"unfinished uploads cannot be listed or aborted: {reason}") from None
 
 
 def build_signed_headers(
-    door: BucketAccess, method: str, url: str, query: dict[str, str], now: datetime
+    bucket: BucketAccess, method: str, url: str, query: dict[str, str], now: datetime
 ) -> dict[str, str]:
-    """The headers of a request without a body."""
-    parts, moment = urlsplit(url), f"{now:%Y%m%dT%H%M%SZ}"
-    headers = {"host": parts.netloc, "x-amz-content-sha256": _EMPTY_SHA256, "x-amz-date": moment}
-    if door.session_token:
-        headers["x-amz-security-token"] = door.session_token
+    """Return the signed headers of a request without a body."""
+    parts, timestamp = urlsplit(url), f"{now:%Y%m%dT%H%M%SZ}"
+    headers = {"host": parts.netloc, "x-amz-content-sha256": _EMPTY_SHA256, "x-amz-date": timestamp}
+    if bucket.session_token:
+        headers["x-amz-security-token"] = bucket.session_token
     names, lines = ";".join(sorted(headers)), [f"{name}:{headers[name]}\n" for name in sorted(headers)]
     canonical = "\n".join([method, parts.path or "/", _encode_query(query), "".join(lines), names, _EMPTY_SHA256])
-    scope = f"{moment[:8]}/{door.region}/s3/aws4_request"
-    to_sign = "\n".join(["AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    key = f"AWS4{door.secret_key}".encode()
+    scope = f"{timestamp[:8]}/{bucket.region}/s3/aws4_request"
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", timestamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = f"AWS4{bucket.secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    credential = f"Credential={door.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    credential = f"Credential={bucket.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     return {**headers, "authorization": f"AWS4-HMAC-SHA256 {credential}"}
 
 
 def _encode_query(query: dict[str, str]) -> str:
-    """The query in the order in which it is signed."""
+    """Return the query in the order in which it is signed."""
     return urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")

@@ -628,9 +628,7 @@ annotations = sa.Table(
     sa.Column("id", BigId, primary_key=True),
     _app(),
     _text("account_id"),
-    _text(
-        "recording"
-    ),  # its file_name; no foreign key here or in waveforms: it would keep a partition from being dropped
+    _text("recording"),  # its file_name; a foreign key, here or in waveforms, would keep partitions from being dropped
     _number("month"),  # of the recording
     _number("offset_ms"),
     _text("text"),

@@ -1,6 +1,6 @@
-"""Old and new code on one database, both ways: a step that adds lets old code go on, a step that breaks says so to it.
+"""Old and new code on one database: old code works on after a migration that adds, and is stopped by one that breaks.
 
-The next release is made up: a copy of the migrations with further steps. Of the old one there is a real server, too.
+The next release is simulated by a copy of the migrations with further ones. One test runs a real server of the old release.
 """
 
 import shutil
@@ -41,11 +41,11 @@ def upgrade():
 HEAD_REVISION = get_head_revision()
 
 
-def write_later_migrations(folder: Path, name: str, *steps: tuple[str, str]) -> Path:
-    """The migrations of a later release: ours, and further steps, each (its change, the oldest code that it lets live)."""
+def write_later_migrations(folder: Path, name: str, *migrations: tuple[str, str]) -> Path:
+    """Write the migrations of a later release: ours and further ones, each (change, oldest compatible revision)."""
     copy = folder / name
     shutil.copytree(MIGRATIONS_DIR, copy)
-    for number, (change, oldest) in enumerate(steps, int(HEAD_REVISION) + 1):
+    for number, (change, oldest) in enumerate(migrations, int(HEAD_REVISION) + 1):
         text = MIGRATION_TEMPLATE.format(number=f"{number:04}", before=f"{number - 1:04}", oldest=oldest, change=change)
         (copy / "versions" / f"{number:04}_next.py").write_text(text)
     return copy
@@ -56,9 +56,7 @@ def read_revision(database: Database) -> str:
         return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
-def test_new_code_brings_an_old_database_to_its_schema_and_keeps_the_rows(
-    empty_database: Database, tmp_path: Path
-) -> None:
+def test_new_code_upgrades_an_old_database_and_keeps_its_rows(empty_database: Database, tmp_path: Path) -> None:
     upgrade(empty_database)
     with empty_database.write_transaction() as connection:
         sample_rows.add_app(connection)
@@ -67,7 +65,7 @@ def test_new_code_brings_an_old_database_to_its_schema_and_keeps_the_rows(
         assert connection.execute(sa.text("SELECT name, colour FROM apps")).all() == [("acme", None)]
 
 
-def test_old_code_works_on_beside_a_step_that_adds(empty_database: Database, tmp_path: Path) -> None:
+def test_old_code_works_after_a_migration_that_adds(empty_database: Database, tmp_path: Path) -> None:
     new = write_later_migrations(tmp_path, "new", (ADDING_CHANGE, HEAD_REVISION))
     upgrade(empty_database, new)
     upgrade(empty_database)
@@ -77,9 +75,7 @@ def test_old_code_works_on_beside_a_step_that_adds(empty_database: Database, tmp
     assert read_revision(empty_database) == get_head_revision(new) > HEAD_REVISION
 
 
-def test_old_code_refuses_a_database_after_a_step_that_breaks_and_leaves_it_alone(
-    empty_database: Database, tmp_path: Path
-) -> None:
+def test_old_code_rejects_a_database_after_a_migration_that_breaks(empty_database: Database, tmp_path: Path) -> None:
     new = write_later_migrations(tmp_path, "new", (BREAKING_CHANGE, "0002"))
     upgrade(empty_database, new)
     with pytest.raises(OperatorError, match="a newer release"):
@@ -87,8 +83,8 @@ def test_old_code_refuses_a_database_after_a_step_that_breaks_and_leaves_it_alon
     assert read_revision(empty_database) == get_head_revision(new)
 
 
-def test_the_newest_step_says_which_code_may_live(empty_database: Database, tmp_path: Path) -> None:
-    """In two steps: the second takes away what code of the first no longer needs; only still older code must go."""
+def test_the_newest_migration_names_the_oldest_compatible_code(empty_database: Database, tmp_path: Path) -> None:
+    """The second migration drops what code of the first no longer needs; only older code is rejected."""
     first = write_later_migrations(tmp_path, "first", (ADDING_CHANGE, HEAD_REVISION))
     upgrade(
         empty_database,
@@ -102,26 +98,30 @@ def test_the_newest_step_says_which_code_may_live(empty_database: Database, tmp_
 LIVENESS_TIMEOUT = timedelta(seconds=2)
 
 
-def register_node(database: Database, name: str, code: str) -> None:
-    """A node of that code says that it lives."""
-    at = datetime.now(UTC)
-    node = NodeRecord(id=name, folder=name, address="", version="1", revision=code, started_at=at, heartbeat_at=at)
+def register_node(database: Database, name: str, revision: str) -> None:
+    """Register a living node whose code has that revision."""
+    now = datetime.now(UTC)
+    node = NodeRecord(
+        id=name, folder=name, address="", version="1", revision=revision, started_at=now, heartbeat_at=now
+    )
     with database.write_transaction() as connection:
         nodes.register(connection, node, LIVENESS_TIMEOUT)
 
 
-def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(empty_database: Database, tmp_path: Path) -> None:
-    """It is refused, and nothing is changed."""
+def test_a_migration_that_breaks_is_rejected_while_an_older_node_lives(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    """The database stays as it is."""
     upgrade(empty_database)
     stopped = threading.Event()
 
-    def go_on() -> None:
+    def send_heartbeats() -> None:
         while not stopped.wait(0.3):
             register_node(empty_database, "north-2", HEAD_REVISION)
 
     register_node(empty_database, "north-2", HEAD_REVISION)
-    beating = threading.Thread(target=go_on)
-    beating.start()
+    thread = threading.Thread(target=send_heartbeats)
+    thread.start()
     try:
         with pytest.raises(OperatorError, match=r"while older nodes are alive: north-2$"):
             upgrade(
@@ -129,15 +129,15 @@ def test_a_step_that_breaks_waits_for_nobody_that_goes_on_living(empty_database:
             )
     finally:
         stopped.set()
-        beating.join()
+        thread.join()
     assert read_revision(empty_database) == HEAD_REVISION
 
 
-def test_a_step_that_breaks_waits_until_a_node_that_ended_counts_as_dead(
+def test_a_migration_that_breaks_waits_until_an_ended_node_counts_as_dead(
     empty_database: Database, tmp_path: Path
 ) -> None:
     upgrade(empty_database)
-    register_node(empty_database, "north-1", "0002")  # of this release: it is no hindrance
+    register_node(empty_database, "north-1", "0002")  # of the new release
     register_node(empty_database, "north-2", HEAD_REVISION)
     began, new = time.monotonic(), write_later_migrations(tmp_path, "new", (BREAKING_CHANGE, "0002"))
     upgrade(empty_database, new, LIVENESS_TIMEOUT)
@@ -145,7 +145,7 @@ def test_a_step_that_breaks_waits_until_a_node_that_ended_counts_as_dead(
     assert read_revision(empty_database) == get_head_revision(new)
 
 
-def test_a_step_that_adds_waits_for_nobody(empty_database: Database, tmp_path: Path) -> None:
+def test_a_migration_that_adds_does_not_wait_for_older_nodes(empty_database: Database, tmp_path: Path) -> None:
     upgrade(empty_database)
     register_node(empty_database, "north-2", HEAD_REVISION)
     began = time.monotonic()
@@ -155,7 +155,7 @@ def test_a_step_that_adds_waits_for_nobody(empty_database: Database, tmp_path: P
     assert time.monotonic() - began < 10
 
 
-def test_a_database_that_does_not_tell_is_refused(empty_database: Database) -> None:
+def test_a_database_without_a_compatible_revision_is_rejected(empty_database: Database) -> None:
     upgrade(empty_database)
     with empty_database.write_transaction() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -164,12 +164,12 @@ def test_a_database_that_does_not_tell_is_refused(empty_database: Database) -> N
         upgrade(empty_database)
 
 
-def test_a_server_works_through_a_step_that_adds_and_does_not_start_after_one_that_breaks(tmp_path: Path) -> None:
+def test_a_server_works_through_a_migration_that_adds_and_not_after_one_that_breaks(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     with run_server(data, lock_failures=0) as old:
-        client, cast = create_client(old, create_two_tenants(old.node).acme), old.node
-        database = open_database(cast.settings.effective_database_url)
+        client, node = create_client(old, create_two_tenants(old.node).acme), old.node
+        database = open_database(node.settings.effective_database_url)
         upgrade(database, write_later_migrations(tmp_path, "adds", (ADDING_CHANGE, HEAD_REVISION)))
         assert (
             client.request("ivr/getFileHash", {"fileName": "Y:/3rdfile/4/thirdvoicebotfile/none.wav"}).result_code

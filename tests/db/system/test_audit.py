@@ -1,4 +1,4 @@
-"""The log of who did what, as rows on both engines: what fits a question, in what order, and page after page."""
+"""The audit log on both engines: filters, order and pages."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,30 +15,29 @@ DAY = timedelta(days=1)
 
 
 def make_entry(**more: Any) -> AuditEntry:
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "logged_at": NOW,
         "actor": "emil",
         "action": AuditAction.CALL_VIEWED,
         "target": "c-1",
         "address": "192.0.2.7",
     }
-    return AuditEntry(**usual | more)
+    return AuditEntry(**defaults | more)
 
 
 def add_entry(database: Database, *entries: AuditEntry) -> None:
     with database.write_transaction() as connection:
-        for one in entries:
-            audit.add(connection, one)
+        for entry in entries:
+            audit.add(connection, entry)
 
 
-def find_entries(database: Database, **asked: Any) -> list[AuditEntry]:
+def find_entries(database: Database, **filters: Any) -> list[AuditEntry]:
     with database.read_transaction() as connection:
-        return [
-            one for _, one in audit.list_entries(connection, AuditQuery(**{"begin": NOW, "end": NOW + DAY} | asked))
-        ]
+        query = AuditQuery(**{"begin": NOW, "end": NOW + DAY} | filters)
+        return [entry for _, entry in audit.list_entries(connection, query)]
 
 
-def test_an_entry_comes_back_as_it_was_without_zeros_and_not_too_long(database: Database, app: App) -> None:
+def test_an_entry_is_stored_without_nul_characters_and_truncated(database: Database, app: App) -> None:
     whole = make_entry(app=app.id, account_id="100", target="坐席 7")
     add_entry(database, whole, make_entry(logged_at=NOW + SECOND, target="\0" + "x" * 600))
     long, first = find_entries(database)
@@ -46,23 +45,23 @@ def test_an_entry_comes_back_as_it_was_without_zeros_and_not_too_long(database: 
     assert long.target == "x" * 500
 
 
-def test_entries_of_a_time_come_newest_first(database: Database) -> None:
-    moments = [NOW - SECOND, NOW, NOW + DAY - SECOND, NOW + DAY]
-    add_entry(database, *(make_entry(logged_at=at) for at in moments))
-    assert [one.logged_at for one in find_entries(database)] == [NOW + DAY - SECOND, NOW]
+def test_entries_of_a_time_range_are_listed_newest_first(database: Database) -> None:
+    instants = [NOW - SECOND, NOW, NOW + DAY - SECOND, NOW + DAY]
+    add_entry(database, *(make_entry(logged_at=at) for at in instants))
+    assert [entry.logged_at for entry in find_entries(database)] == [NOW + DAY - SECOND, NOW]
 
 
-def test_entries_are_asked_for_by_person_and_action(database: Database) -> None:
+def test_entries_are_filtered_by_user_and_action(database: Database) -> None:
     add_entry(
         database, make_entry(), make_entry(actor="lucy"), make_entry(action=AuditAction.LOGGED_IN), make_entry(actor="")
     )
     assert len(find_entries(database)) == 4
-    assert [one.actor for one in find_entries(database, actor="lucy")] == ["lucy"]
-    assert [one.action for one in find_entries(database, action=AuditAction.LOGGED_IN)] == [AuditAction.LOGGED_IN]
+    assert [entry.actor for entry in find_entries(database, actor="lucy")] == ["lucy"]
+    assert [entry.action for entry in find_entries(database, action=AuditAction.LOGGED_IN)] == [AuditAction.LOGGED_IN]
     assert find_entries(database, actor="lucy", action=AuditAction.LOGGED_IN) == []
 
 
-def test_entries_are_of_the_apps_and_accounts_that_one_may_see(database: Database, app: App, other_app: App) -> None:
+def test_entries_are_filtered_by_apps_and_accounts(database: Database, app: App, other_app: App) -> None:
     add_entry(
         database,
         make_entry(app=app.id, account_id="100"),
@@ -71,27 +70,27 @@ def test_entries_are_of_the_apps_and_accounts_that_one_may_see(database: Databas
     )
     add_entry(database, make_entry(app=other_app.id, account_id="100"), make_entry())
     counts = {
-        within: len(find_entries(database, scopes=within))
-        for within in (None, (), ((app.id, ""),), ((app.id, "100"),), ((app.id, "200"), (other_app.id, "100")))
+        scopes: len(find_entries(database, scopes=scopes))
+        for scopes in (None, (), ((app.id, ""),), ((app.id, "100"),), ((app.id, "200"), (other_app.id, "100")))
     }
     assert list(counts.values()) == [5, 0, 3, 1, 2]
 
 
-def test_a_page_goes_on_where_the_one_before_ended_even_within_one_moment(database: Database) -> None:
+def test_a_page_continues_after_the_previous_one_even_within_one_instant(database: Database) -> None:
     add_entry(
         database, *(make_entry(target=f"{number}", logged_at=NOW + (number // 3) * SECOND) for number in range(8))
     )
-    seen, before = [], None
+    targets, before = [], None
     for _ in range(4):
         with database.read_transaction() as connection:
             rows = audit.list_entries(connection, AuditQuery(begin=NOW, end=NOW + DAY, before_row=before, limit=3))
-        seen += [one.target for _, one in rows]
+        targets += [entry.target for _, entry in rows]
         before = rows[-1][0] if rows else before
-    assert seen == [str(number) for number in reversed(range(8))]
+    assert targets == [str(number) for number in reversed(range(8))]
 
 
 @pytest.mark.parametrize("field", ["actor", "target", "address", "account_id"])
-def test_the_same_is_told_already_if_nothing_differs(database: Database, field: str) -> None:
+def test_an_equal_entry_is_found_and_a_different_one_is_not(database: Database, field: str) -> None:
     add_entry(database, make_entry())
     with database.read_transaction() as connection:
         assert audit.was_logged_since(connection, make_entry(), NOW)
@@ -99,14 +98,14 @@ def test_the_same_is_told_already_if_nothing_differs(database: Database, field: 
         assert not audit.was_logged_since(connection, make_entry(**{field: "else"}), NOW)
 
 
-def test_it_is_compared_as_it_was_kept_and_within_its_app(database: Database, app: App) -> None:
+def test_an_entry_is_compared_as_it_was_stored_and_within_its_app(database: Database, app: App) -> None:
     add_entry(database, make_entry(app=app.id, target="x" * 600))
     with database.read_transaction() as connection:
-        assert audit.was_logged_since(connection, make_entry(app=app.id, target="x" * 900), NOW)  # as it was kept
+        assert audit.was_logged_since(connection, make_entry(app=app.id, target="x" * 900), NOW)  # as it was stored
         assert not audit.was_logged_since(connection, make_entry(target="x" * 600), NOW)
 
 
-def test_names_are_of_those_who_did_anything_since_then(database: Database) -> None:
+def test_actors_are_the_users_with_entries_since_then(database: Database) -> None:
     add_entry(
         database,
         make_entry(),

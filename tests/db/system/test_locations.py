@@ -1,4 +1,4 @@
-"""Rows of locations: added once, changed, listed, and what the rows say that each holds."""
+"""Rows of locations: adding, changing, listing, usage, disk numbers."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ BUCKET_CONFIG = LocationConfig(
 )
 
 
-def test_a_location_is_read_as_it_was_added(database: Database) -> None:
+def test_a_location_is_read_back_as_it_was_added(database: Database) -> None:
     with database.write_transaction() as connection:
         locations.add(connection, BUCKET_CONFIG)
         locations.add(
@@ -31,19 +31,19 @@ def test_a_location_is_read_as_it_was_added(database: Database) -> None:
             replace(BUCKET_CONFIG, id="2", kind=LocationKind.DISK, root="files", node="b", is_read_only=True),
         )
     with database.read_transaction() as connection:
-        found = locations.get_all(connection)
-    assert found["1"] == BUCKET_CONFIG
-    assert (found["2"].kind, found["2"].node, found["2"].is_accepting_blobs) == (LocationKind.DISK, "b", False)
+        configs = locations.get_all(connection)
+    assert configs["1"] == BUCKET_CONFIG
+    assert (configs["2"].kind, configs["2"].node, configs["2"].is_accepting_blobs) == (LocationKind.DISK, "b", False)
 
 
-def test_an_id_is_given_once(database: Database) -> None:
+def test_a_location_id_is_unique(database: Database) -> None:
     with database.write_transaction() as connection:
         locations.add(connection, BUCKET_CONFIG)
     with pytest.raises(OperatorError, match="location 1 already"), database.write_transaction() as connection:
         locations.add(connection, replace(BUCKET_CONFIG, root="other"))
 
 
-def test_a_change_is_seen_by_its_number(database: Database) -> None:
+def test_every_change_of_a_location_is_counted(database: Database) -> None:
     with database.write_transaction() as connection:
         assert locations.CHANGE_COUNTER.get(connection) == 0
         locations.add(connection, BUCKET_CONFIG)
@@ -57,12 +57,15 @@ def test_a_location_without_a_row_cannot_be_changed(database: Database) -> None:
         locations.update(connection, "9", is_draining=True)
 
 
-def test_what_each_location_holds_is_counted_over_all_apps(database: Database, app: App, other_app: App) -> None:
-    one = sample_rows.make_recording(1)
+def test_the_usage_of_each_location_is_counted_over_all_apps(database: Database, app: App, other_app: App) -> None:
+    recording = sample_rows.make_recording(1)
     with database.write_transaction() as connection:
-        recordings.add(connection, app, one, sample_rows.NOW)
+        recordings.add(connection, app, recording, sample_rows.NOW)
         recordings.add(
-            connection, other_app, replace(one, blob=replace(one.blob, location_id="1", size=7)), sample_rows.NOW
+            connection,
+            other_app,
+            replace(recording, blob=replace(recording.blob, location_id="1", size=7)),
+            sample_rows.NOW,
         )
         voice_files.add(connection, app, sample_rows.make_voice_file())
     with database.read_transaction() as connection:
@@ -72,5 +75,5 @@ def test_what_each_location_holds_is_counted_over_all_apps(database: Database, a
         }
 
 
-def test_nodes_that_claim_disks_at_once_get_a_number_each(url: str) -> None:
+def test_nodes_that_claim_disks_at_once_get_different_numbers(url: str) -> None:
     assert sorted(run_in_processes(8, "claim_disk", url)) == [*"01234567"]

@@ -1,4 +1,4 @@
-"""Rows of bad signatures on both engines: counted within a period, locked for a while, then free again."""
+"""Failed authentication by address on both engines: counted within a period, locked for a while, then unlocked."""
 
 from datetime import datetime, timedelta
 
@@ -13,13 +13,13 @@ LOCK = 5 * MINUTE
 SHORTEST = timedelta(microseconds=1)
 
 
-def count_failures(database: Database, *moments: datetime, address: str = ADDRESS, limit: int = 3) -> list[bool]:
-    """What counting a failure at each of these moments says."""
-    said = []
-    for now in moments:
+def count_failures(database: Database, *instants: datetime, address: str = ADDRESS, limit: int = 3) -> list[bool]:
+    """Record a failure at each of these instants. Return which of them locked the address."""
+    locked = []
+    for now in instants:
         with database.write_transaction() as connection:
-            said.append(lockouts.record_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
-    return said
+            locked.append(lockouts.record_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
+    return locked
 
 
 def list_locked(database: Database, now: datetime) -> dict[str, datetime]:
@@ -34,7 +34,7 @@ def test_the_failure_that_reaches_the_limit_locks_for_the_lock_time(database: Da
     assert list_locked(database, NOW + 2 * SECOND) == {ADDRESS: NOW + 2 * SECOND + LOCK}
 
 
-def test_a_limit_of_one_locks_at_once(database: Database) -> None:
+def test_a_limit_of_one_locks_at_the_first_failure(database: Database) -> None:
     assert count_failures(database, NOW, limit=1) == [True]
 
 
@@ -44,36 +44,36 @@ def test_a_lock_ends_to_the_microsecond(database: Database) -> None:
     assert list_locked(database, NOW + LOCK) == {}
 
 
-def test_failures_are_counted_anew_once_the_period_is_over(database: Database) -> None:
+def test_failures_are_counted_from_zero_once_the_period_is_over(database: Database) -> None:
     assert count_failures(database, NOW, NOW + 59 * SECOND, NOW + MINUTE, NOW + MINUTE) == [False] * 4
     assert count_failures(database, NOW + MINUTE) == [True]
 
 
-def test_after_a_lock_the_count_begins_at_nothing(database: Database) -> None:
+def test_failures_are_counted_from_zero_after_a_lockout(database: Database) -> None:
     assert count_failures(database, NOW, NOW, NOW) == [False, False, True]
     assert count_failures(database, NOW + LOCK, NOW + LOCK, NOW + LOCK) == [False, False, True]
 
 
 @pytest.mark.parametrize("neighbour", [NEIGHBOUR, "2001:db8::/64"])
-def test_addresses_are_counted_apart(database: Database, neighbour: str) -> None:
+def test_failures_are_counted_by_address(database: Database, neighbour: str) -> None:
     count_failures(database, NOW, NOW)
     assert count_failures(database, NOW, NOW, address=neighbour) == [False, False]
     assert count_failures(database, NOW) == [True]
     assert list(list_locked(database, NOW)) == [ADDRESS]
 
 
-def test_a_lock_tells_every_process(database: Database) -> None:
+def test_a_lockout_increments_the_change_counter(database: Database) -> None:
     with database.read_transaction() as connection:
         before = tenants.CHANGE_COUNTER.get(connection)
     count_failures(database, NOW, NOW)
     with database.read_transaction() as connection:
-        assert tenants.CHANGE_COUNTER.get(connection) == before  # a failure alone costs nobody a new picture
+        assert tenants.CHANGE_COUNTER.get(connection) == before  # a failure alone reloads no tenant cache
     count_failures(database, NOW)
     with database.read_transaction() as connection:
         assert tenants.CHANGE_COUNTER.get(connection) == before + 1
 
 
-def test_rows_that_no_longer_matter_are_forgotten(database: Database) -> None:
+def test_expired_rows_are_deleted(database: Database) -> None:
     count_failures(database, NOW, NOW, NOW)  # locked
     count_failures(database, NOW, address=NEIGHBOUR)
     with database.write_transaction() as connection:

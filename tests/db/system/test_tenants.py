@@ -1,4 +1,4 @@
-"""Rows of tenancy on both engines: apps, keys, accounts, VDNs, callback prefixes."""
+"""Rows of tenants on both engines: apps, keys, accounts, VDNs, callback prefixes."""
 
 import threading
 
@@ -13,9 +13,9 @@ from tests.db import sample_rows
 from tests.db.sample_rows import NOW
 
 
-def add_key(database: Database, app: App, ak: str, sk: str, sealer: SecretBox) -> None:
+def add_key(database: Database, app: App, ak: str, sk: str, secret_box: SecretBox) -> None:
     with database.write_transaction() as connection:
-        tenants.add_key(connection, app, ak, sk, sealer, NOW)
+        tenants.add_key(connection, app, ak, sk, secret_box, NOW)
 
 
 def test_apps_are_listed_by_ak_and_found_by_it(database: Database, app: App, other_app: App) -> None:
@@ -24,21 +24,21 @@ def test_apps_are_listed_by_ak_and_found_by_it(database: Database, app: App, oth
         assert tenants.get_app_by_ak(connection, "AK-bolt") == other_app
 
 
-def test_an_unknown_app_is_misuse(database: Database, app: App) -> None:
+def test_an_unknown_app_is_an_operator_error(database: Database, app: App) -> None:
     with database.read_transaction() as connection, pytest.raises(OperatorError, match="there is no app ak-acme"):
-        tenants.get_app_by_ak(connection, "ak-acme")  # capitals count
+        tenants.get_app_by_ak(connection, "ak-acme")  # AKs are case-sensitive
 
 
-def test_an_ak_is_given_once(database: Database, app: App) -> None:
+def test_an_ak_is_unique(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         with pytest.raises(OperatorError, match="AK-acme is taken"):
             tenants.add_app(connection, "again", app.ak, NOW)
-        sample_rows.add_app(connection, "after")  # the refusal leaves the transaction usable
+        sample_rows.add_app(connection, "after")  # the transaction still works after the error
     with database.read_transaction() as connection:
-        assert [one.name for one in tenants.list_apps(connection)] == ["acme", "after"]
+        assert [app.name for app in tenants.list_apps(connection)] == ["acme", "after"]
 
 
-def test_the_ak_of_another_apps_key_is_taken_for_ever(
+def test_the_ak_of_a_revoked_key_of_another_app_stays_taken(
     database: Database, app: App, other_app: App, secret_box: SecretBox
 ) -> None:
     add_key(database, app, "AK-second", "s2", secret_box)
@@ -60,21 +60,21 @@ def test_an_app_has_several_keys_the_newest_first(
         add_key(database, app, ak, sk, secret_box)
     add_key(database, other_app, other_app.ak, "of bolt", secret_box)
     with database.read_transaction() as connection:
-        living = tenants.list_active_keys(connection, secret_box)
-        assert [(key.app, key.ak, key.sk) for key in living] == [
+        active_keys = tenants.list_active_keys(connection, secret_box)
+        assert [(key.app, key.ak, key.sk) for key in active_keys] == [
             (other_app, other_app.ak, "of bolt"),
             (app, "AK-acme-b", "s3"),
             (app, app.ak, "s2"),
             (app, app.ak, "s1"),
         ]
-        assert [(ak, made) for _, ak, made in tenants.list_keys(connection, app)] == [
+        assert [(ak, created_at) for _, ak, created_at in tenants.list_keys(connection, app)] == [
             (app.ak, NOW),
             (app.ak, NOW),
             ("AK-acme-b", NOW),
         ]
 
 
-def test_a_revoked_key_is_dead_and_the_others_live(database: Database, app: App, secret_box: SecretBox) -> None:
+def test_a_revoked_key_is_inactive_and_others_stay_active(database: Database, app: App, secret_box: SecretBox) -> None:
     add_key(database, app, app.ak, "s1", secret_box)
     add_key(database, app, app.ak, "s2", secret_box)
     with database.write_transaction() as connection:
@@ -86,7 +86,9 @@ def test_a_revoked_key_is_dead_and_the_others_live(database: Database, app: App,
             tenants.revoke_key(connection, app, first, NOW)
 
 
-def test_nobody_revokes_another_apps_key(database: Database, app: App, other_app: App, secret_box: SecretBox) -> None:
+def test_a_key_of_another_app_cannot_be_revoked(
+    database: Database, app: App, other_app: App, secret_box: SecretBox
+) -> None:
     add_key(database, app, app.ak, "s1", secret_box)
     with database.write_transaction() as connection:
         number = tenants.list_keys(connection, app)[0][0]
@@ -119,11 +121,11 @@ def test_an_account_given_again_takes_the_new_zone_and_nothing_twice(database: D
     with database.write_transaction() as connection:
         sample_rows.add_account(connection, app, "100", 8)
         sample_rows.add_account(connection, app, "100", 8, zone="Europe/London")
-        assert [one.zone for one in tenants.get_accounts(connection, app).values()] == ["Europe/London"]
+        assert [account.zone for account in tenants.get_accounts(connection, app).values()] == ["Europe/London"]
         assert len(tenants.list_vdns(connection, app)) == 1
 
 
-def test_a_vdn_of_another_account_is_refused_but_not_one_of_another_app(
+def test_a_vdn_of_another_account_is_rejected_and_one_of_another_app_is_not(
     database: Database, app: App, other_app: App
 ) -> None:
     with database.write_transaction() as connection:
@@ -134,24 +136,24 @@ def test_a_vdn_of_another_account_is_refused_but_not_one_of_another_app(
         assert list(tenants.get_accounts(connection, app)) == ["100"]
 
 
-def test_two_who_take_a_vdn_at_once_do_not_both_get_it(database: Database, app: App) -> None:
-    refused: list[str] = []
+def test_only_one_of_two_transactions_gets_a_vdn(database: Database, app: App) -> None:
+    errors: list[str] = []
 
-    def second() -> None:
+    def add_second_account() -> None:
         try:
             with database.write_transaction() as connection:
                 sample_rows.add_account(connection, app, "200", 8)
         except OperatorError as error:
-            refused.append(str(error))
+            errors.append(str(error))
 
     with database.write_transaction() as connection:
         sample_rows.add_account(connection, app, "100", 8)
-        thread = threading.Thread(target=second)
+        thread = threading.Thread(target=add_second_account)
         thread.start()
-        thread.join(0.2)  # it must wait now
+        thread.join(0.2)  # it must wait for the first
         assert thread.is_alive()
     thread.join()
-    assert refused == ["VDN 8 belongs to account 100"]
+    assert errors == ["VDN 8 belongs to account 100"]
 
 
 def test_callback_prefixes_are_bound_once_and_unbound(database: Database, app: App, other_app: App) -> None:
@@ -166,15 +168,15 @@ def test_callback_prefixes_are_bound_once_and_unbound(database: Database, app: A
         assert list(tenants.get_callback_prefixes(connection, app)) == ["https://b.example/cb/"]
 
 
-def test_what_is_refused_counts_as_no_change(database: Database, app: App) -> None:
-    def number() -> int:
+def test_a_rejected_change_is_not_counted(database: Database, app: App) -> None:
+    def count_changes() -> int:
         with database.read_transaction() as connection:
             return tenants.CHANGE_COUNTER.get(connection)
 
-    before = number()
+    before = count_changes()
     with pytest.raises(OperatorError), database.write_transaction() as connection:
         tenants.unbind_callback(connection, app, "https://nowhere.example/")
-    assert number() == before
+    assert count_changes() == before
     with database.write_transaction() as connection:
         tenants.bind_callback(connection, app, "https://a.example/")
-    assert number() == before + 1
+    assert count_changes() == before + 1

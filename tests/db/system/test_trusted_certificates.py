@@ -1,4 +1,4 @@
-"""Rows of trusted certificates on both engines."""
+"""Rows of trusted certificates on both engines, and the trust store."""
 
 import time
 from dataclasses import replace
@@ -16,7 +16,7 @@ CERTIFICATE = TrustedCertificate(
 )
 
 
-def test_certificates_come_back_whole_by_name(database: Database) -> None:
+def test_certificates_are_read_back_by_name(database: Database) -> None:
     before = replace(CERTIFICATE, name="before", not_after=NOW + SECOND)
     with database.write_transaction() as connection:
         store.add_certificate(connection, CERTIFICATE, NOW)
@@ -25,7 +25,7 @@ def test_certificates_come_back_whole_by_name(database: Database) -> None:
         assert store.list_certificates(connection) == [before, CERTIFICATE]
 
 
-def test_a_name_is_given_once_and_the_first_stays(database: Database) -> None:
+def test_a_name_is_unique_and_keeps_the_first_certificate(database: Database) -> None:
     with database.write_transaction() as connection:
         store.add_certificate(connection, CERTIFICATE, NOW)
         with pytest.raises(OperatorError, match="receiver is taken"):
@@ -33,7 +33,7 @@ def test_a_name_is_given_once_and_the_first_stays(database: Database) -> None:
         assert store.list_certificates(connection) == [CERTIFICATE]
 
 
-def test_a_removed_certificate_is_gone_and_its_name_free(database: Database) -> None:
+def test_a_removed_certificate_frees_its_name(database: Database) -> None:
     with database.write_transaction() as connection:
         store.add_certificate(connection, CERTIFICATE, NOW)
         store.remove_certificate(connection, "receiver")
@@ -43,13 +43,13 @@ def test_a_removed_certificate_is_gone_and_its_name_free(database: Database) -> 
         store.add_certificate(connection, CERTIFICATE, NOW)
 
 
-def test_who_sends_knows_of_a_change_within_a_moment(database: Database) -> None:
-    trusted = TrustStore(database)
-    before = trusted()
+def test_the_trust_store_sees_a_change_in_a_moment(database: Database) -> None:
+    trust_store = TrustStore(database)
+    before = trust_store()
     with database.write_transaction() as connection:
         store.add_certificate(connection, CERTIFICATE, NOW)
     time.sleep(TrustStore.MAX_AGE_SECONDS)
-    number, certificates = trusted()
+    version, certificates = trust_store()
     assert (before, certificates) == ((0, []), [CERTIFICATE.der])
-    assert number > 0
-    assert trusted() == (number, [CERTIFICATE.der])
+    assert version > 0
+    assert trust_store() == (version, [CERTIFICATE.der])

@@ -1,4 +1,4 @@
-"""People who sign in, as rows on both engines: names, roles, passwords, links, sessions, and who they are elsewhere."""
+"""Console users on both engines: names, roles, passwords, setup links, sessions, OIDC subjects."""
 
 from datetime import timedelta
 
@@ -20,12 +20,12 @@ def add_user(database: Database, name: str, *grants: Grant) -> User:
         user = users.add(connection, name, f"hash of {name}", NOW)
         for grant in grants:
             users.grant_role(connection, user, grant)
-        found = users.find_by_id(connection, user.id)
-    assert found
-    return found
+        stored = users.find_by_id(connection, user.id)
+    assert stored
+    return stored
 
 
-def test_people_are_found_by_name_number_and_all_together(database: Database, app: App) -> None:
+def test_users_are_found_by_name_and_id_and_listed(database: Database, app: App) -> None:
     grants = (Grant(role=Role.EXPORTER, app=app.id), Grant(role=Role.LISTENER, app=app.id, account_id="100"))
     lucy, emil = add_user(database, "lucy"), add_user(database, "emil", *grants)
     assert emil.grants == grants
@@ -36,24 +36,31 @@ def test_people_are_found_by_name_number_and_all_together(database: Database, ap
         assert users.list_all(connection) == [emil, lucy]
 
 
-def test_a_name_is_given_once(database: Database) -> None:
+def test_a_user_name_is_unique(database: Database) -> None:
     add_user(database, "emil")
     with pytest.raises(OperatorError), database.write_transaction() as connection:
         users.add(connection, "emil", "", NOW)
 
 
-def test_a_role_is_given_once_and_taken_where_it_is(database: Database, app: App, other_app: App) -> None:
-    everywhere, here = Grant(role=Role.LISTENER), Grant(role=Role.LISTENER, app=app.id)
-    there, part = Grant(role=Role.LISTENER, app=other_app.id), Grant(role=Role.LISTENER, app=app.id, account_id="100")
-    emil = add_user(database, "emil", everywhere, here, there, part)
+def test_a_role_is_granted_once_and_revoked_in_its_scope(database: Database, app: App, other_app: App) -> None:
+    everywhere, in_app = Grant(role=Role.LISTENER), Grant(role=Role.LISTENER, app=app.id)
+    in_other_app, in_account = (
+        Grant(role=Role.LISTENER, app=other_app.id),
+        Grant(role=Role.LISTENER, app=app.id, account_id="100"),
+    )
+    emil = add_user(database, "emil", everywhere, in_app, in_other_app, in_account)
     with database.write_transaction() as connection:
-        users.grant_role(connection, emil, here)  # it is there already
-        for taken, left in ((everywhere, (here, there, part)), (here, (there, part)), (part, (there,))):
-            users.revoke_role(connection, emil, taken)
-            assert users.list_all(connection)[0].grants == left
+        users.grant_role(connection, emil, in_app)  # granted already
+        for revoked, remaining in (
+            (everywhere, (in_app, in_other_app, in_account)),
+            (in_app, (in_other_app, in_account)),
+            (in_account, (in_other_app,)),
+        ):
+            users.revoke_role(connection, emil, revoked)
+            assert users.list_all(connection)[0].grants == remaining
 
 
-def test_somebody_who_is_let_in_stays_operator(database: Database) -> None:
+def test_one_enabled_user_stays_operator(database: Database) -> None:
     olga, otto = add_user(database, "olga", OPERATOR), add_user(database, "otto", OPERATOR)
     with database.write_transaction() as connection:
         users.set_disabled(connection, otto, NOW)
@@ -67,24 +74,24 @@ def test_somebody_who_is_let_in_stays_operator(database: Database) -> None:
         assert users.has_operator(connection)
 
 
-def test_a_code_is_good_once_and_never_after_a_later_one(database: Database) -> None:
+def test_a_totp_step_is_valid_once_and_never_after_a_later_one(database: Database) -> None:
     emil = add_user(database, "emil")
     with database.write_transaction() as connection:
-        users.set_second_factor(connection, emil, "sealed")
+        users.set_second_factor(connection, emil, "encrypted")
         assert [users.consume_totp_step(connection, emil, step) for step in (5 << 32, 5 << 32, 4, 6 << 32)] == [
             True,
             False,
             False,
             True,
         ]
-        assert users.get_credentials(connection, emil) == ("hash of emil", "sealed", 6 << 32)
-        [found] = users.list_all(connection)
-        assert found.has_second_factor
+        assert users.get_credentials(connection, emil) == ("hash of emil", "encrypted", 6 << 32)
+        [user] = users.list_all(connection)
+        assert user.has_second_factor
         users.set_second_factor(connection, emil, "")
         assert users.get_credentials(connection, emil) == ("hash of emil", "", 0)
 
 
-def test_a_link_is_good_until_its_time_and_once(database: Database) -> None:
+def test_a_setup_link_is_valid_once_until_it_expires(database: Database) -> None:
     emil = add_user(database, "emil")
     with database.write_transaction() as connection:
         users.create_setup_link(connection, "first", emil, NOW + MINUTE)
@@ -95,7 +102,7 @@ def test_a_link_is_good_until_its_time_and_once(database: Database) -> None:
         assert [users.consume_setup_link(connection, "second") for _ in range(2)] == [True, False]
 
 
-def test_the_first_operator_s_link_ends_when_there_is_one(database: Database) -> None:
+def test_the_link_of_the_first_operator_ends_once_there_is_one(database: Database) -> None:
     with database.write_transaction() as connection:
         users.create_setup_link(connection, "old", None, NOW + MINUTE)
         users.create_setup_link(connection, "begin", None, NOW + MINUTE)
@@ -110,48 +117,50 @@ def test_the_first_operator_s_link_ends_when_there_is_one(database: Database) ->
         ) == (0, 1)
 
 
-def test_a_session_lasts_while_it_is_used_and_not_for_ever(database: Database) -> None:
+def test_a_session_lasts_while_it_is_used_up_to_its_lifetime(database: Database) -> None:
     emil, token = add_user(database, "emil"), "a token"
     with database.write_transaction() as connection:
         sessions.create(connection, emil, token, NOW)
 
-        def whose(later: timedelta, which: str = token) -> tuple[User | None, bool]:
-            return sessions.resolve(connection, which, NOW + later, IDLE_TIMEOUT, SESSION_LIFETIME)
+        def resolve(elapsed: timedelta, which: str = token) -> tuple[User | None, bool]:
+            return sessions.resolve(connection, which, NOW + elapsed, IDLE_TIMEOUT, SESSION_LIFETIME)
 
-        assert whose(SECOND) == (emil, False)
-        assert whose(2 * MINUTE) == (emil, True)  # it is to be noted
-        assert whose(IDLE_TIMEOUT) == whose(SECOND, "another") == (None, False)
+        assert resolve(SECOND) == (emil, False)
+        assert resolve(2 * MINUTE) == (emil, True)  # its use should be recorded
+        assert resolve(IDLE_TIMEOUT) == resolve(SECOND, "another") == (None, False)
         sessions.touch(connection, token, NOW + 29 * MINUTE)
-        assert whose(IDLE_TIMEOUT) == (emil, False)
+        assert resolve(IDLE_TIMEOUT) == (emil, False)
         for step in range(1, 30):
             sessions.touch(connection, token, NOW + step * 25 * MINUTE)
-        assert whose(SESSION_LIFETIME) == (None, False)
+        assert resolve(SESSION_LIFETIME) == (None, False)
         sessions.delete(connection, token)
-        assert whose(SECOND) == (None, False)
+        assert resolve(SECOND) == (None, False)
 
 
-@pytest.mark.parametrize("how", ["disabled", "password"])
-def test_sessions_and_links_end_with_what_opened_them(database: Database, how: str) -> None:
+@pytest.mark.parametrize("reason", ["disabled", "password"])
+def test_sessions_and_links_end_when_the_user_is_disabled_or_changes_the_password(
+    database: Database, reason: str
+) -> None:
     emil, lucy = add_user(database, "emil"), add_user(database, "lucy")
     with database.write_transaction() as connection:
         for user in (emil, lucy):
             sessions.create(connection, user, user.name, NOW)
             users.create_setup_link(connection, f"link of {user.name}", user, NOW + MINUTE)
-        if how == "disabled":
+        if reason == "disabled":
             users.set_disabled(connection, emil, NOW)
         else:
             users.set_password(connection, emil, "another hash")
             assert users.get_credentials(connection, emil)[0] == "another hash"
-        living = {
+        session_users = {
             name: sessions.resolve(connection, name, NOW, IDLE_TIMEOUT, SESSION_LIFETIME)[0]
             for name in ("emil", "lucy")
         }
-        assert living == {"emil": None, "lucy": lucy}
+        assert session_users == {"emil": None, "lucy": lucy}
         links = {name: users.find_setup_link(connection, f"link of {name}", NOW)[0] for name in ("emil", "lucy")}
         assert links == {"emil": False, "lucy": True}
 
 
-def test_old_sessions_are_dropped(database: Database) -> None:
+def test_expired_sessions_are_deleted(database: Database) -> None:
     emil = add_user(database, "emil")
     with database.write_transaction() as connection:
         for token, seen in (("idle", 0), ("used", 25), ("new", 29)):
@@ -161,21 +170,21 @@ def test_old_sessions_are_dropped(database: Database) -> None:
         assert sessions.delete_expired(connection, NOW + SESSION_LIFETIME, SESSION_LIFETIME, SESSION_LIFETIME) == 2
 
 
-def test_somebody_is_one_person_at_the_sign_in_service(database: Database) -> None:
+def test_a_user_is_linked_to_one_oidc_subject(database: Database) -> None:
     emil, lucy = add_user(database, "emil"), add_user(database, "lucy")
     with database.write_transaction() as connection:
         assert users.link_subject(connection, emil, "issuer 7")
         assert not users.link_subject(connection, emil, "issuer 8")
-        found = users.find_by_subject(connection, "issuer 7")
-        assert found is not None
-        assert (found.name, found.is_linked) == ("emil", True)
+        user = users.find_by_subject(connection, "issuer 7")
+        assert user is not None
+        assert (user.name, user.is_linked) == ("emil", True)
         assert users.find_by_subject(connection, "issuer 8") is None
         users.unlink_subject(connection, emil)
         assert users.find_by_subject(connection, "issuer 7") is None
         assert users.link_subject(connection, lucy, "issuer 7")
 
 
-def test_a_departure_is_good_for_one_return(database: Database) -> None:
+def test_an_oidc_state_is_valid_once(database: Database) -> None:
     with database.write_transaction() as connection:
         assert [oidc_states.consume(connection, state, NOW + MINUTE) for state in ("a", "a", "b")] == [
             True,

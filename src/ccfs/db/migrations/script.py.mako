@@ -11,5 +11,5 @@ oldest = ${repr(up_revision)}
 
 
 def upgrade() -> None:
-    """To this revision."""
+    """Upgrade to this revision."""
     ${upgrades if upgrades else "pass"}

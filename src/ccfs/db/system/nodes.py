@@ -69,7 +69,7 @@ def get_address(database: Database, node_id: str) -> str:
         with database.read_transaction() as connection:
             node = find_by_id(connection, node_id)
     except SQLAlchemyError as error:
-        raise LocationUnreachable(f"the database does not answer where node {node_id} is") from error
+        raise LocationUnreachable(f"the address of node {node_id} is unknown: the database does not answer") from error
     if node is None or not node.address:
         raise LocationUnreachable(f"node {node_id} {'has no address' if node else 'does not exist'}")
     return node.address

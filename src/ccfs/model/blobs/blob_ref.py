@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobRef:
-    """Bytes that a location keeps: where, how many, and what they must hash to."""
+    """One blob: its location, its size and its hashes."""
 
-    location_id: str  # the location's id, "0" where there is one only
-    key: str  # the location's own name of the bytes; never made from an outside name
+    location_id: str  # "0" if there is only one location
+    key: str  # the blob's name in its location; never taken from an outside name
     size: int  # bytes
-    sha256: str  # lower-case hex of the bytes kept
-    crc32: int  # of the bytes kept; a zip of known length needs it beforehand
+    sha256: str  # lower-case hex of the stored bytes
+    crc32: int  # of the stored bytes; a zip of known length needs it in advance
 
     def is_same_blob(self, other: "BlobRef") -> bool:
-        """Whether the two are the same bytes at the same place, which must not be removed while either is wanted."""
+        """Return whether both refer to the same bytes in the same location, to be deleted only when neither is needed."""
         return (self.location_id, self.key) == (other.location_id, other.key)

@@ -1,4 +1,4 @@
-"""Where a location keeps its bytes, as an operator described it: one row of `locations`. Nothing is opened here."""
+"""Configuration of a location, as the operator described it: one row of `locations`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class LocationKind(StrEnum):
-    """What keeps the bytes."""
+    """What stores the bytes."""
 
     DISK = "disk"
     S3 = "s3"
@@ -15,23 +15,23 @@ class LocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationConfig:
-    """A location's row. An S3 place holds no credentials: those are settings."""
+    """A location's row. It has no S3 credentials: those are settings."""
 
     id: str  # the interface's locationId: a decimal number
     kind: LocationKind
     root: str  # disk: folder, "" for `files` in the data folder; s3: bucket; peer: URL
-    prefix: str = ""  # s3: what every key begins with, no "/" around it
+    prefix: str = ""  # s3: the beginning of every key, without "/" at either end
     endpoint: str = ""  # s3: URL of the service; "" for AWS's own of the region
     region: str = ""  # s3: "" for us-east-1
     is_virtual_hosted: bool = False  # s3: whether the endpoint's host names the bucket
     is_conditional: bool = True  # s3: whether the service understands If-None-Match and If-Match of a PUT
-    node: str = ""  # the node whose disk it is; "" where every node reaches it
-    is_read_only: bool = False  # bytes are neither added nor removed
-    is_draining: bool = False  # no new bytes; those there are read, moved away, removed
+    node: str = ""  # the node that has the disk; "" if every node reaches it
+    is_read_only: bool = False  # bytes are neither added nor deleted
+    is_draining: bool = False  # no new bytes; existing ones are read, moved away, deleted
     created_at: datetime
 
     def is_local(self, node: str) -> bool:
-        """Whether that node reaches the bytes itself; else it asks the node whose disk it is."""
+        """Return whether that node reaches the bytes itself, without the node that has the disk."""
         return self.kind is not LocationKind.PEER and self.node in ("", node)
 
     @property
@@ -43,5 +43,5 @@ class LocationConfig:
 
     @property
     def is_accepting_blobs(self) -> bool:
-        """Whether new bytes may go there."""
+        """Whether new bytes may be stored there."""
         return not (self.is_read_only or self.is_draining)

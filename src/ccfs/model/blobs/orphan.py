@@ -1,4 +1,4 @@
-"""Bytes on their way between locations: rows that name bytes, and bytes that perhaps no row names. Pure values."""
+"""Rows that reference blobs, and blobs that may have no row."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 
 
 class BlobOwnerTable(StrEnum):
-    """The tables whose rows name bytes."""
+    """The tables whose rows reference blobs."""
 
     RECORDINGS = "recordings"
     VOICE_FILES = "voice_files"
@@ -17,17 +17,17 @@ class BlobOwnerTable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOwner:
-    """A row that names bytes, whosever it is."""
+    """A row, of any app, that references a blob."""
 
     owner_table: BlobOwnerTable
     owner_row: int | str  # the row's key in its table
-    stored_at: datetime  # since when there are these bytes
+    stored_at: datetime  # when the blob was stored
     blob: BlobRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanedBlob:
-    """Bytes that are to go, unless their row names them after all."""
+    """A blob to be deleted, unless its row references it after all."""
 
     location_id: str
     key: str

@@ -9,11 +9,11 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-oldest = "0001"  # step whose code still works on this schema; see docs/development.md
+oldest = "0001"  # revision whose code still works on this schema; see docs/development.md
 
 
 def upgrade() -> None:
-    """To this revision."""
+    """Upgrade to this revision."""
     op.create_table(
         "address_failures",
         sa.Column("address", sa.Text(), nullable=False),
