@@ -36,9 +36,7 @@ def test_a_query_uses_an_index(filled_database: tuple[Database, App], query: str
         assert not reads_too_much(query, plan), plan
 
 
-@pytest.mark.parametrize(
-    "migrated_database", ["sqlite"], indirect=True
-)  # PostgreSQL's partitions have other index names
+@pytest.mark.parametrize("migrated_database", ["sqlite"], indirect=True)  # PostgreSQL renames indexes of partitions
 def test_every_index_of_these_tables_serves_a_query(filled_database: tuple[Database, App]) -> None:
     database, app = filled_database
     used = "\n".join(plan for action in QUERIES.values() for plan in explain_queries(database, app, action))
