@@ -1,4 +1,4 @@
-"""Conversion of switch call ids to callIds (at most 25 characters), and back.
+"""Call ids: the callId (at most 25 characters) of each switch call id.
 
 Four forms have disjoint images, so that two ids share a callId only by a collision of the hash:
 
@@ -41,20 +41,6 @@ def to_call_id(switch_id: str) -> str:
     if _UUID.fullmatch(switch_id):
         return _encode_base36(UUID(switch_id).int, MAX_CALL_ID_LENGTH)
     return switch_id if _is_plain(switch_id) else _hash_id(switch_id)
-
-
-def to_switch_id(call_id: str) -> str | None:
-    """Return the switch's call id of a callId; None if the callId is hashed, or not a result of `to_call_id`.
-
-    UUIDs are in lower case.
-    """
-    if len(call_id) > MAX_CALL_ID_LENGTH or _HASHED_IMAGE.fullmatch(call_id):
-        return None
-    if _COUNTED_IMAGE.fullmatch(call_id):
-        return call_id.replace("-", ".")
-    if _is_uuid_image(call_id):
-        return str(UUID(int=int(call_id, 36)))
-    return call_id if _is_plain(call_id) else None
 
 
 def started_at(call_id: str) -> datetime | None:
