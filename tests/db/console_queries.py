@@ -1,6 +1,6 @@
-"""The queries of the console's administration pages: exports, callbacks, ingest errors, audit log; and rows for them.
+"""Queries of the console's administration pages: exports, callbacks, rejections, the audit log; and rows of these tables.
 
-large_table_queries.py includes them in its queries.
+large_table_queries.py includes them, so that test_query_plans.py checks their plans.
 """
 
 import json
@@ -21,39 +21,39 @@ from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 TABLES = "exports|deliveries|delivery_attempts|ingest_errors|audit_log"
-SMALL_INDEXES = "ix_exports_failed|ix_deliveries_dead"  # of the few failed rows: a query may read all of an app's
+SMALL_INDEXES = (
+    "ix_exports_failed|ix_deliveries_dead"  # partial indexes of the few failed rows: a query may read all of an app's
+)
 DAY = timedelta(days=1)
 RECEIVER = "http://r5.example:80"
 AUDIT_ENTRY = AuditEntry(logged_at=NOW, actor="emil", action=AuditAction.CALL_VIEWED, target="5")
-ORDERED_QUERIES = {  # read an index in its order, up to a limit, so they sort no more than ties
-    *("exports", "failed exports", "callbacks", "ingest errors"),
+ORDERED_QUERIES = {  # in the order of an index, up to a limit: only rows that are equal in the index are sorted
+    *("exports", "exports that failed", "callbacks", "rejections"),
     *("audit log", "audit log of a user", "audit log of an app"),
 }
 FULL_SCAN_QUERIES = {
-    *("receivers", "files with ingest errors", "audit log actors"),  # they need all rows of an app
-    "exports whose callback failed",  # PostgreSQL hashes a table that it estimates to be small; SQLite uses an index
+    *("receivers", "re-read request", "users in the audit log"),  # they need all rows
+    "exports with failed callbacks",  # PostgreSQL joins small tables by hash; SQLite reads in the order of an index
 }
 
 CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     "exports": lambda c, app: exports.list_recent(c, app, ["100"]),
-    "failed exports": lambda c, app: exports.list_recent(c, app, ["100"], ExportCondition.FAILED),
-    "exports whose callback failed": lambda c, app: exports.list_recent(
+    "exports that failed": lambda c, app: exports.list_recent(c, app, ["100"], ExportCondition.FAILED),
+    "exports with failed callbacks": lambda c, app: exports.list_recent(
         c, app, ["100"], ExportCondition.CALLBACK_FAILED
     ),
     "one export": lambda c, app: exports.get(c, app, _format_id(5)),
-    "failed exports to be retried": lambda c, app: exports.list_failed(c, app),
-    "retry of failed exports": lambda c, app: exports.retry(c, app, NOW),
-    "latest callbacks of exports": lambda c, app: deliveries.find_latest_by_export(
-        c, app, [_format_id(5), _format_id(7)]
-    ),
+    "failed exports": lambda c, app: exports.list_failed(c, app),
+    "retried exports": lambda c, app: exports.retry(c, app, NOW),
+    "callbacks of exports": lambda c, app: deliveries.find_latest_by_export(c, app, [_format_id(5), _format_id(7)]),
     "callbacks": lambda c, app: deliveries.list_recent(c, app, DeliveryState.DELIVERED),
     "one callback with its attempts": lambda c, app: deliveries.get_with_attempts(c, app, _format_id(5)),
-    "retry of callbacks": lambda c, app: deliveries.retry(c, app, [_format_id(5)], NOW),
+    "retried callbacks": lambda c, app: deliveries.retry(c, app, [_format_id(5)], NOW),
     "receivers": lambda c, app: callback_receivers.list_receivers(c, app, ["100"]),
-    "dead callbacks of a receiver": lambda c, app: callback_receivers.count_retryable(
+    "failed callbacks of a receiver": lambda c, app: callback_receivers.count_retryable(
         c, app, ["100"], RECEIVER, RECEIVER
     ),
-    "retry of callbacks of a receiver": lambda c, app: callback_receivers.retry_by_receiver(
+    "retried callbacks of a receiver": lambda c, app: callback_receivers.retry_by_receiver(
         c, app, ["100"], RECEIVER, "", NOW
     ),
     "ingest errors": lambda c, app: ingest_state.list_rejections(c, app, 100),
@@ -67,8 +67,8 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     "audit log of an app": lambda c, app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, scopes=((app.id, ""),))
     ),
-    "whether an entry is logged": lambda c, _app: audit.was_logged_since(c, AUDIT_ENTRY, NOW),
-    "audit log actors": lambda c, _app: audit.list_actors(c, NOW),
+    "audit entry in the log": lambda c, _app: audit.was_logged_since(c, AUDIT_ENTRY, NOW),
+    "users in the audit log": lambda c, _app: audit.list_actors(c, NOW),
 }
 
 
@@ -119,15 +119,8 @@ def _build_attempt_row(app: App, number: int) -> dict[str, object]:
 
 
 def _build_error_row(app: App, number: int) -> dict[str, object]:
-    rejection = _make_rejected_line(number)
-    return {
-        "app": app.id,
-        "file": rejection.file,
-        "line": rejection.line,
-        "reason": rejection.reason,
-        "raw": b"x",
-        "rejected_at": NOW,
-    }
+    line = _make_rejected_line(number)
+    return {"app": app.id, "file": line.file, "line": line.line, "reason": line.reason, "raw": b"x", "rejected_at": NOW}
 
 
 def _build_audit_row(app: App, number: int) -> dict[str, object]:

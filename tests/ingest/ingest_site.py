@@ -1,4 +1,4 @@
-"""What the tests of ingest start from: a place to ingest into, lines and sounds as switches leave them. No expectations."""
+"""A site to ingest into, and CDR lines and recordings as switches write them."""
 
 import csv
 import hashlib
@@ -27,14 +27,14 @@ AK, SK = "AKacme0001", "the-secret-of-acme-000000"
 ACCOUNT_ID, VDN_ID = "acme", 17
 ASTERISK_SAMPLES = ROOT / "tests" / "switches" / "asterisk" / "samples"
 FREESWITCH_SAMPLES = ROOT / "tests" / "switches" / "freeswitch" / "samples"
-OLD_TIMESTAMP = 1_705_400_000  # when files were left that nobody writes to any more
+OLD_TIMESTAMP = 1_705_400_000  # modification time of files that nobody writes to any more
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class IngestSite:
-    """A data folder with the app Acme, whose account has VDN 17; and a folder beside it where a switch leaves its files."""
+    """A data folder with the app Acme, whose account has VDN 17, and a folder where a switch writes its files."""
 
     folder: Path
     url: str = ""  # of the database; empty: SQLite in the data folder
@@ -43,26 +43,26 @@ class IngestSite:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every command and server over this place is given."""
+        """Settings of every command and server of this site."""
         return {"CCFS_DATA": str(self.folder / "data"), "CCFS_DATABASE_URL": self.url, **self.settings}
 
     @property
     def switch_folder(self) -> Path:
-        """Where the switch leaves its files."""
+        """Folder of the switch's files."""
         return self.folder / "switch"
 
     @property
     def recordings_folder(self) -> Path:
-        """Where it leaves recordings."""
+        """Folder of its recordings."""
         return self.switch_folder / "monitor"
 
     @cached_property
     def node(self) -> Node:
-        """For looking at rows from within the test."""
+        """A node to read rows with."""
         return Node(settings.load_settings({}, data=self.folder / "data", database_url=self.url))
 
     def prepare(self) -> "IngestSite":
-        """Make the folders and the app."""
+        """Create the folders and the app."""
         self.recordings_folder.mkdir(parents=True)
         with self.node.database.write_transaction() as connection:
             app = tenants.add_app(connection, "acme", AK, utc_now())
@@ -75,7 +75,7 @@ class IngestSite:
         tenants.add_account(connection, app, account, Vdn(vdn_id=VDN_ID, cc_id=1, account_id=ACCOUNT_ID), utc_now())
 
     def write_file(self, name: str, data: str | bytes, modified: float = OLD_TIMESTAMP) -> Path:
-        """A file as the switch leaves it, long ago."""
+        """Write a file of the switch that has been stable for long."""
         path = self.switch_folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
@@ -83,47 +83,47 @@ class IngestSite:
         return path
 
     def write_recording(self, name: str, data: bytes, modified: float = OLD_TIMESTAMP) -> Path:
-        """A recording as the switch leaves it."""
+        """Write a recording of the switch."""
         return self.write_file(f"monitor/{name}", data, modified)
 
     def build_command(self, switch: str, *arguments: object) -> list[str]:
-        """What to type after `ccfs` to ingest into the account; of Asterisk and FreeSWITCH with recordings."""
+        """Return the arguments of `ccfs` that ingest into the account; for Asterisk and FreeSWITCH with recordings."""
         if switch == "ccfs":
             return ["ingest", "ccfs", "--app", AK, "--json", *map(str, arguments)]
         owner = ["--app", AK, "--account", ACCOUNT_ID, "--vdn", str(VDN_ID)]
         return ["ingest", switch, *owner, "--recordings", str(self.recordings_folder), "--json", *map(str, arguments)]
 
     def run_ingest(self, switch: str, *arguments: object, **more: str) -> CommandResult:
-        """Ingest, with these settings besides."""
+        """Run `ccfs ingest` with extra settings."""
         return run_ccfs(*self.build_command(switch, *arguments), settings={**self.environment, **more})
 
     def ingest_asterisk(self, cdr: Path, *arguments: object, **more: str) -> Any:
-        """What one pass over Asterisk's files added."""
+        """Return the result of one pass over Asterisk's files."""
         return self.run_ingest("asterisk", "--cdr", cdr, *arguments, **more).json
 
     def ingest_freeswitch(self, cdr: Path, *arguments: object, **more: str) -> Any:
-        """What one pass over FreeSWITCH's files added."""
+        """Return the result of one pass over FreeSWITCH's files."""
         return self.run_ingest("freeswitch", "--cdr", cdr, *arguments, **more).json
 
     def ingest_export(self, *arguments: object, **more: str) -> Any:
-        """What one pass over an export of CC-FS added."""
+        """Return the result of one pass over an export of CC-FS."""
         return self.run_ingest("ccfs", *arguments, **more).json
 
     def list_rejected(self, *arguments: object) -> str:
-        """What `ccfs ingest rejected` prints for people."""
+        """Return what `ccfs ingest rejected` prints as text."""
         return run_ccfs("ingest", "rejected", *arguments, settings=self.environment).out
 
     def read_rows(self, table: sa.Table, *columns: str, order: str = "") -> list[Any]:
-        """The rows as tuples of these columns; of one column its values; of none, whole rows as dicts."""
+        """Return rows as tuples of these columns; for one column its values; for none, whole rows as dicts."""
         with self.node.database.read_transaction() as connection:
-            by = [table.c[order]] if order else table.primary_key
-            found = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*by))]
+            columns_of_order = [table.c[order]] if order else table.primary_key
+            rows = [dict(row._mapping) for row in connection.execute(sa.select(table).order_by(*columns_of_order))]
         if not columns:
-            return found
-        return [row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns) for row in found]
+            return rows
+        return [row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns) for row in rows]
 
     def read_tables(self) -> dict[str, list[Row]]:
-        """Every row of every table."""
+        """Return every row of every table."""
         with self.node.database.read_transaction() as connection:
             return {
                 table.name: [
@@ -133,25 +133,25 @@ class IngestSite:
             }
 
     def read_files(self) -> dict[str, bytes]:
-        """Every file of the location, temporary ones too, by its path."""
+        """Return every file of the location by its path, with temporary ones."""
         root = self.folder / "data" / "files"
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
     def read_everything(self) -> tuple[dict[str, list[Row]], dict[str, bytes]]:
-        """All that there is; two of them are equal if nothing changed between."""
+        """Return all rows and files; two results are equal if nothing changed between them."""
         return self.read_tables(), self.read_files()
 
     def check_blobs(self) -> Counter[str]:
-        """Compares rows and bytes: how many are whole, and of each kind of damage how many there are (none, if well)."""
+        """Compare rows and bytes. Return the number of whole blobs, and of each kind of damage (0 if all is well)."""
         counts: Counter[str] = Counter()
         files = self.read_files()
-        kept = [row for table in (schema.recordings, schema.voice_files) for row in self.read_rows(table)]
-        for row in kept:
+        blobs = [row for table in (schema.recordings, schema.voice_files) for row in self.read_rows(table)]
+        for row in blobs:
             data = files.get(row["key"])
             is_whole = data is not None and hashlib.sha256(data).hexdigest() == row["sha256"]
             counts["whole" if is_whole else "torn" if data is not None else "absent"] += 1
-        keys = {row["key"] for row in kept}
-        counts["shared"] = len(kept) - len(keys)
+        keys = {row["key"] for row in blobs}
+        counts["shared"] = len(blobs) - len(keys)
         counts["orphans"] = sum(name not in keys and not name.startswith(".tmp/") for name in files)
         lines = self.read_rows(schema.cdrs, "source_key")
         counts["twice"] = len(lines) - len(set(lines))
@@ -159,7 +159,7 @@ class IngestSite:
 
 
 class CreateSite(Protocol):
-    """Makes empty places."""
+    """Creates empty sites."""
 
     def __call__(self, url: str = "", zone: str = "Europe/London") -> IngestSite: ...
 
@@ -178,7 +178,7 @@ def build_cdr_line(
     userfield: str = "",
     caller: str = "02079460123",
 ) -> str:
-    """A line of cdr-csv with all columns, as a switch in London writes it: somebody calls, and an agent's phone rings."""
+    """Return a line of cdr-csv with all columns, from a switch in London: a call on which an agent's phone rings."""
     fields = ["", caller, "600", "from-trunk", f'"Ann" <{caller}>', f"PJSIP/trunk-{sequence:08x}"]
     fields += [f"PJSIP/{agent}-{sequence:08x}" if agent else "", "Queue" if queue else "Dial", f"{queue or agent},t"]
     fields += [start, answer if disposition == "ANSWERED" else "", end, "78", "70", disposition, "DOCUMENTATION"]
@@ -189,12 +189,12 @@ def build_cdr_line(
 
 
 def iter_cdr_lines(count: int, first: int = 1_705_311_000) -> Iterator[str]:
-    """So many lines, three of which are of two calls; each call in a second of its own, in UTC's zone."""
+    """Yield lines in UTC, every three of two calls; each call has a second of its own."""
     for number in range(count):
-        made = first + number // 3 * 2 + (number % 3 == 2)
-        clock = [datetime.fromtimestamp(made + wait, UTC).strftime("%Y-%m-%d %H:%M:%S") for wait in (0, 5, 65)]
+        second = first + number // 3 * 2 + (number % 3 == 2)
+        clock = [datetime.fromtimestamp(second + wait, UTC).strftime("%Y-%m-%d %H:%M:%S") for wait in (0, 5, 65)]
         yield build_cdr_line(
-            f"{made}.{made % 100_000}",
+            f"{second}.{second % 100_000}",
             sequence=number,
             start=clock[0],
             answer=clock[1],
@@ -204,14 +204,14 @@ def iter_cdr_lines(count: int, first: int = 1_705_311_000) -> Iterator[str]:
 
 
 def make_wav(seed: int, seconds: int = 1) -> bytes:
-    """A WAV of A-law that is like no other's of another seed."""
+    """Return a WAV of A-law that differs for each seed."""
     samples = hashlib.shake_128(seed.to_bytes(8, "big")).digest(8000 * seconds)
     return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
 
 
 def wait_until(condition: Any, seconds: float = 90) -> None:
-    """Returns once it is true; fails if that takes too long."""
-    give_up = time.monotonic() + seconds
+    """Return once the condition is true. Fail after some seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < give_up, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)

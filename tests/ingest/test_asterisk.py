@@ -1,4 +1,4 @@
-"""What Asterisk leaves becomes calls, recordings and agent operations, on either database and in whatever order it comes."""
+"""Files of Asterisk become calls, recordings and agent operations, on either database and in any order."""
 
 import csv
 import itertools
@@ -27,29 +27,29 @@ VISIT_LINES += ["1705311076|1705311042.118|sales|PJSIP/1002|CONNECT|24|170531107
 VISIT_LINES += ["1705311120|1705311042.118|sales|PJSIP/1002|BLINDTRANSFER|1003|internal|24|44|1\n"]
 
 
-def copy_sample(place: IngestSite, name: str) -> tuple[Path, Path]:
-    """A CDR file and a queue log of the samples, in the place."""
-    shutil.copytree(ASTERISK_SAMPLES / name, place.switch_folder / name)
-    return place.switch_folder / name / "Master.csv", place.switch_folder / name / "queue_log"
+def copy_sample(site: IngestSite, name: str) -> tuple[Path, Path]:
+    """Copy the CDR file and the queue log of a sample."""
+    shutil.copytree(ASTERISK_SAMPLES / name, site.switch_folder / name)
+    return site.switch_folder / name / "Master.csv", site.switch_folder / name / "queue_log"
 
 
-def read_calls(place: IngestSite) -> list[dict[str, Any]]:
-    """All CDR rows by call and number, without what only says when they were written."""
-    with place.node.database.read_transaction() as connection:
-        found = connection.execute(
-            sa.select(schema.cdrs).order_by(CDR_COLUMNS.call_id, CDR_COLUMNS.leg_order, CDR_COLUMNS.line_key)
+def read_calls(site: IngestSite) -> list[dict[str, Any]]:
+    """Return all CDR rows by call and number, without their ids."""
+    with site.node.database.read_transaction() as connection:
+        rows = connection.execute(
+            sa.select(schema.cdrs).order_by(CDR_COLUMNS.call_id, CDR_COLUMNS.leg_order, CDR_COLUMNS.source_key)
         )
-        return [{name: value for name, value in row._mapping.items() if name != "id"} for row in found]
+        return [{name: value for name, value in row._mapping.items() if name != "id"} for row in rows]
 
 
-def format_time(moment: Any) -> str:
-    """As the samples write an instant."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}" if moment else ""
+def format_time(instant: Any) -> str:
+    """Format an instant as the samples do."""
+    return f"{instant:%Y-%m-%dT%H:%M:%S}" if instant else ""
 
 
-def read_operations(place: IngestSite) -> list[tuple[object, ...]]:
-    """Agent operations, each with its end."""
-    return sorted(place.read_rows(schema.agent_operations, "agent_id", "begin", "end", "op_type", "call_id"), key=str)
+def read_operations(site: IngestSite) -> list[tuple[object, ...]]:
+    """Return agent operations with their ends."""
+    return sorted(site.read_rows(schema.agent_operations, "agent_id", "begin", "end", "op_type", "call_id"), key=str)
 
 
 def test_legs_become_numbered_rows_of_their_call(each_ingest_site: IngestSite) -> None:
@@ -69,31 +69,31 @@ def test_legs_become_numbered_rows_of_their_call(each_ingest_site: IngestSite) -
 
 
 @pytest.mark.parametrize("name", ["plain", "freepbx"])
-def test_a_queue_log_tells_the_same_before_and_after_the_cdrs(name: str, create_site: CreateSite) -> None:
-    places = [create_site() for _ in ("together", "cdrs first", "bit by bit")]
-    for place in places:
-        cdr, log = copy_sample(place, name)
-        if place is places[0]:
-            place.ingest_asterisk(cdr, "--queue-log", log)
-        elif place is places[1]:
-            place.ingest_asterisk(cdr)
-            assert place.ingest_asterisk(cdr, "--queue-log", log)["cdrs"] == 0
+def test_a_queue_log_ingested_before_or_after_the_cdrs_gives_equal_rows(name: str, create_site: CreateSite) -> None:
+    sites = [create_site() for _ in ("together", "cdrs first", "bit by bit")]
+    for site in sites:
+        cdr, log = copy_sample(site, name)
+        if site is sites[0]:
+            site.ingest_asterisk(cdr, "--queue-log", log)
+        elif site is sites[1]:
+            site.ingest_asterisk(cdr)
+            assert site.ingest_asterisk(cdr, "--queue-log", log)["cdrs"] == 0
         else:
-            place.ingest_asterisk(cdr)
+            site.ingest_asterisk(cdr)
             lines = log.read_bytes().splitlines(keepends=True)
             for number in range(0, len(lines), 3):
-                place.ingest_asterisk(
-                    cdr, "--queue-log", place.write_file(f"log/{number}", b"".join(lines[number : number + 3]))
+                site.ingest_asterisk(
+                    cdr, "--queue-log", site.write_file(f"log/{number}", b"".join(lines[number : number + 3]))
                 )
-    assert read_calls(places[0]) == read_calls(places[1]) == read_calls(places[2])
-    assert read_operations(places[0]) == read_operations(places[1]) == read_operations(places[2])
+    assert read_calls(sites[0]) == read_calls(sites[1]) == read_calls(sites[2])
+    assert read_operations(sites[0]) == read_operations(sites[1]) == read_operations(sites[2])
     with (ASTERISK_SAMPLES / name / "expected.csv").open(newline="") as file:
         expected = sorted((row["call_begin"], row["wait_begin"]) for row in csv.DictReader(file))
-    found = [tuple(format_time(row[when]) for when in ("call_begin", "wait_begin")) for row in read_calls(places[2])]
-    assert sorted(found) == expected
+    actual = [tuple(format_time(row[when]) for when in ("call_begin", "wait_begin")) for row in read_calls(sites[2])]
+    assert sorted(actual) == expected
 
 
-def test_lines_that_come_in_any_order_and_in_several_runs_end_the_same(create_site: CreateSite) -> None:
+def test_lines_that_arrive_in_any_order_and_in_several_runs_give_equal_rows(create_site: CreateSite) -> None:
     whole = create_site()
     whole.ingest_asterisk(
         whole.write_file("Master.csv", "".join(LINES)),
@@ -105,16 +105,16 @@ def test_lines_that_come_in_any_order_and_in_several_runs_end_the_same(create_si
     assert (second["leave_reason"], second["pre_device_type"]) == (LeaveReason.TRANSFERRED_OUT, DeviceType.QUEUE)
     assert (third["pre_device_type"], third["pre_device_no"]) == (DeviceType.AGENT, 1002)
     for order in (LINES[::-1], LINES[1:] + LINES[:1], LINES[:1] + LINES[:0:-1]):
-        place = create_site()
-        cdr, log = place.write_file("Master.csv", ""), place.write_file("queue_log", "")
-        for text, told in zip(order, reversed(VISIT_LINES), strict=True):
+        site = create_site()
+        cdr, log = site.write_file("Master.csv", ""), site.write_file("queue_log", "")
+        for text, visit_line in zip(order, reversed(VISIT_LINES), strict=True):
             cdr.write_text(cdr.read_text() + text)
-            log.write_text(log.read_text() + told)
-            place.ingest_asterisk(cdr, "--queue-log", log, CCFS_SETTLE_SECONDS="0")
-        assert read_calls(place) == read_calls(whole)
+            log.write_text(log.read_text() + visit_line)
+            site.ingest_asterisk(cdr, "--queue-log", log, CCFS_SETTLE_SECONDS="0")
+        assert read_calls(site) == read_calls(whole)
 
 
-def test_a_queues_leg_stands_for_the_agent_unless_the_agent_has_one_of_its_own(create_site: CreateSite) -> None:
+def test_a_queues_leg_counts_for_the_agent_unless_the_agent_has_a_leg(create_site: CreateSite) -> None:
     queued = build_cdr_line(sequence=1, queue="sales", agent="", answer="2024-01-15 09:30:43")
     own = build_cdr_line(
         sequence=2, agent="1002", leg="1705311070.121", start="2024-01-15 09:31:10", answer="2024-01-15 09:31:16"
@@ -124,72 +124,74 @@ def test_a_queues_leg_stands_for_the_agent_unless_the_agent_has_one_of_its_own(c
         ([queued, own], [(DeviceType.QUEUE, 60001), (DeviceType.AGENT, 1002)]),
         ([own, queued], [(DeviceType.QUEUE, 60001), (DeviceType.AGENT, 1002)]),
     ):
-        place = create_site()
-        log = place.write_file("queue_log", "".join(VISIT_LINES))
+        site = create_site()
+        log = site.write_file("queue_log", "".join(VISIT_LINES))
         for number, text in enumerate(order):
-            place.ingest_asterisk(place.write_file(f"{number}.csv", text), "--queue-log", log)
-        assert [(row["device_type"], row["device_no"]) for row in read_calls(place)] == devices
-        talks = [row["call_begin"] for row in read_calls(place) if row["call_begin"]]
+            site.ingest_asterisk(site.write_file(f"{number}.csv", text), "--queue-log", log)
+        assert [(row["device_type"], row["device_no"]) for row in read_calls(site)] == devices
+        talks = [row["call_begin"] for row in read_calls(site) if row["call_begin"]]
         assert [f"{talk:%H:%M:%S}" for talk in talks] == ["09:31:16"]
 
 
-def test_an_agents_operations_follow_each_other_even_if_todays_log_comes_before_yesterdays(
+def test_an_agents_operations_end_where_the_next_begins_even_if_todays_log_arrives_before_yesterdays(
     create_site: CreateSite,
 ) -> None:
     yesterday = "1705309342|MANAGER|sales|PJSIP/1001|ADDMEMBER|\n1705312000|NONE|sales|PJSIP/1001|PAUSE|lunch\n"
     yesterday += "1705312600|NONE|sales|PJSIP/1001|UNPAUSE|\n"
     today = yesterday.replace("17053", "17054")
-    places = [create_site(), create_site()]
-    for place, logs in zip(places, [(yesterday, today), (today, yesterday)], strict=True):
+    sites = [create_site(), create_site()]
+    for site, logs in zip(sites, [(yesterday, today), (today, yesterday)], strict=True):
         for number, text in enumerate(logs):
-            log = place.write_file(f"queue_log.{number}", text)
-            assert (
-                place.ingest_asterisk(place.write_file("Master.csv", ""), "--queue-log", log)["agent_operations"] == 3
-            )
-    assert read_operations(places[0]) == read_operations(places[1])
-    spans = [(begin, end) for _, begin, end, *_ in read_operations(places[1])]
+            log = site.write_file(f"queue_log.{number}", text)
+            assert site.ingest_asterisk(site.write_file("Master.csv", ""), "--queue-log", log)["agent_operations"] == 3
+    assert read_operations(sites[0]) == read_operations(sites[1])
+    spans = [(begin, end) for _, begin, end, *_ in read_operations(sites[1])]
     assert [end for _, end in spans] == [*[begin for begin, _ in spans][1:], None]
 
 
-def test_the_zone_is_found_by_the_uniqueids_and_reported_if_it_is_not_the_accounts(create_site: CreateSite) -> None:
-    place = create_site(zone="Asia/Shanghai")
-    done = place.run_ingest("asterisk", "--cdr", place.write_file("Master.csv", "".join(LINES)))
+def test_the_zone_is_detected_by_the_uniqueids_and_reported_if_it_is_not_the_accounts(create_site: CreateSite) -> None:
+    site = create_site(zone="Asia/Shanghai")
+    done = site.run_ingest("asterisk", "--cdr", site.write_file("Master.csv", "".join(LINES)))
     [warning] = done.json["warnings"]
     assert "Master.csv" in warning
     assert "Asia/Shanghai" in warning
     assert warning in done.err
-    assert {row["begin"].isoformat() for row in read_calls(place)} >= {"2024-01-15T09:30:42+00:00"}
+    assert {row["begin"].isoformat() for row in read_calls(site)} >= {"2024-01-15T09:30:42+00:00"}
 
 
-def test_the_zone_given_wins_and_a_mismatch_is_reported(ingest_site: IngestSite) -> None:
+def test_a_given_zone_overrules_the_detected_one_and_a_mismatch_is_reported(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "".join(LINES))
     added = ingest_site.ingest_asterisk(cdr, "--zone", "America/New_York")
     assert "not America/New_York's as given" in added["warnings"][0]
     assert {row["begin"].isoformat() for row in read_calls(ingest_site)} >= {"2024-01-15T14:30:42+00:00"}
 
 
-def test_lines_without_a_uniqueid_are_taken_to_be_in_the_accounts_zone_and_that_is_said(
+def test_lines_without_a_uniqueid_are_assumed_to_be_in_the_accounts_zone_and_this_is_reported(
     ingest_site: IngestSite,
 ) -> None:
     short = build_cdr_line().rsplit(",", 5)[0] + "\n"
     [warning] = ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", short))["warnings"]
-    assert "taken to be Europe/London's" in warning
+    assert "assumed to be Europe/London's" in warning
 
 
-def test_a_line_that_cannot_be_read_is_refused_by_number_and_the_rest_goes_in(each_ingest_site: IngestSite) -> None:
+def test_a_line_that_cannot_be_read_is_rejected_by_number_and_the_others_are_ingested(
+    each_ingest_site: IngestSite,
+) -> None:
     damaged = LINES[1].replace('"2024-01-15 09:31:10"', '"yesterday"')
     cdr = each_ingest_site.write_file(
         "Master.csv", LINES[0] + damaged + "\n" + "nonsense\n" + LINES[2].replace("ANSWERED", "\0")
     )
     added = each_ingest_site.ingest_asterisk(cdr)
     assert added["cdrs"] == 1
-    assert [(one["file"], one["line"]) for one in added["refused"]] == [(str(cdr), number) for number in (2, 4, 5)]
-    assert all(one["reason"] for one in added["refused"])
-    kept = each_ingest_site.read_rows(schema.ingest_errors, "line", "raw")
-    assert kept[0] == (2, damaged.encode())
+    assert [(rejection["file"], rejection["line"]) for rejection in added["refused"]] == [
+        (str(cdr), number) for number in (2, 4, 5)
+    ]
+    assert all(rejection["reason"] for rejection in added["refused"])
+    errors = each_ingest_site.read_rows(schema.ingest_errors, "line", "raw")
+    assert errors[0] == (2, damaged.encode())
 
 
-def test_columns_may_be_named_where_nobody_could_tell_them(ingest_site: IngestSite) -> None:
+def test_columns_may_be_named_where_they_cannot_be_detected(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file(
         "Master.csv", "1705311042.118;ignored\n".replace(";", ",2024-01-15 09:30:42,60,ANSWERED,1001,02079460123,")
     )
@@ -201,7 +203,7 @@ def test_columns_may_be_named_where_nobody_could_tell_them(ingest_site: IngestSi
     ]
 
 
-def test_one_switchs_files_may_be_shared_by_two_accounts_each_with_calls_of_its_own(ingest_site: IngestSite) -> None:
+def test_one_switchs_files_may_be_ingested_for_two_accounts_each_with_its_own_rows(ingest_site: IngestSite) -> None:
     add = ("account", "add", "--app", AK, "--account", "other", "--vdn", "18", "--zone", "Europe/London")
     assert run_ccfs(*add, settings=ingest_site.environment).code == 0
     cdr = ingest_site.write_file("Master.csv", "".join(LINES))

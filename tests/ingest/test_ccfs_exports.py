@@ -1,4 +1,4 @@
-"""What CC-FS itself wrote, loose or zipped, and the tree of files that it names, goes in as it came."""
+"""Exports of CC-FS, loose or zipped, and the tree of files that they name are ingested unchanged."""
 
 import csv
 import io
@@ -31,27 +31,27 @@ def build_zip(members: dict[str, str]) -> bytes:
     return file.getvalue()
 
 
-def read_other_rows(place: IngestSite) -> dict[str, list[dict[str, object]]]:
-    """The rows without what only says when and under which number they were kept."""
+def read_other_rows(site: IngestSite) -> dict[str, list[dict[str, object]]]:
+    """Return the rows without their ids and the time when they were stored."""
     passing = ("id", "created_at", "seen_at", "key", "path")
     return {
         name: [{column: value for column, value in row.items() if column not in passing} for row in rows]
-        for name, rows in place.read_tables().items()
+        for name, rows in site.read_tables().items()
         if name in ("cdrs", "recordings", "agent_operations", "agent_skill_changes", "voice_files")
     }
 
 
-def test_every_kind_of_index_goes_in_loose_or_zipped_with_the_files_that_it_names(
+def test_every_kind_of_index_is_ingested_loose_or_zipped_with_the_files_that_it_names(
     create_site: CreateSite, database_url: str
 ) -> None:
     loose, packed = create_site(), create_site(database_url)
-    for place in (loose, packed):
-        place.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1))
+    for site in (loose, packed):
+        site.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1))
     for name, text in MEMBERS.items():
         loose.write_file(f"index/{name}", text)
     packed.write_file("20180904_0123456789abcdef0123456789abcdef.zip", build_zip(MEMBERS))
-    for place, source in ((loose, loose.switch_folder / "index"), (packed, next(packed.switch_folder.glob("*.zip")))):
-        added = place.ingest_export(source, "--recordings", place.recordings_folder)
+    for site, source in ((loose, loose.switch_folder / "index"), (packed, next(packed.switch_folder.glob("*.zip")))):
+        added = site.ingest_export(source, "--recordings", site.recordings_folder)
         assert {name: added[name] for name in COUNTS} == dict.fromkeys(COUNTS, 1)
         assert added["refused"] == []
     assert read_other_rows(loose) == read_other_rows(packed)
@@ -74,7 +74,7 @@ def test_every_kind_of_index_goes_in_loose_or_zipped_with_the_files_that_it_name
         "2043295.V3",
     ],
 )
-def test_the_file_of_a_row_is_found_wherever_people_put_it(where: str, ingest_site: IngestSite) -> None:
+def test_the_file_of_an_index_row_is_found_in_every_usual_place(where: str, ingest_site: IngestSite) -> None:
     ingest_site.write_recording(where, make_wav(1))
     assert (
         ingest_site.ingest_export(
@@ -84,7 +84,9 @@ def test_the_file_of_a_row_is_found_wherever_people_put_it(where: str, ingest_si
     )
 
 
-def test_rows_of_a_foreign_account_or_vdn_are_refused_and_the_rest_goes_in(each_ingest_site: IngestSite) -> None:
+def test_rows_of_a_foreign_account_or_vdn_are_rejected_and_the_others_are_ingested(
+    each_ingest_site: IngestSite,
+) -> None:
     other = ("account", "add", "--app", AK, "--account", "other", "--vdn", "18")
     assert run_ccfs(*other, settings=each_ingest_site.environment).code == 0
     foreign = [
@@ -94,8 +96,8 @@ def test_rows_of_a_foreign_account_or_vdn_are_refused_and_the_rest_goes_in(each_
     ]
     added = each_ingest_site.ingest_export(each_ingest_site.write_file("call.csv", "\n".join([*foreign, CALL_ROW])))
     assert added["cdrs"] == 1
-    assert [one["line"] for one in added["refused"]] == [1, 2, 3]
-    reasons = [one["reason"] for one in added["refused"]]
+    assert [rejection["line"] for rejection in added["refused"]] == [1, 2, 3]
+    reasons = [rejection["reason"] for rejection in added["refused"]]
     assert reasons == [
         "account elsewhere is unknown",
         "VDN 99 is not of account acme",
@@ -103,13 +105,13 @@ def test_rows_of_a_foreign_account_or_vdn_are_refused_and_the_rest_goes_in(each_
     ]
 
 
-def test_rows_of_another_developer_go_into_the_app_that_takes_them_in(ingest_site: IngestSite) -> None:
+def test_rows_of_another_developer_belong_to_the_app_that_ingests_them(ingest_site: IngestSite) -> None:
     assert "DEMOAK0001" in CALL_ROW
     assert ingest_site.ingest_export(ingest_site.write_file("call.csv", CALL_ROW))["cdrs"] == 1
     assert ingest_site.read_rows(schema.cdrs, "app") == [1]
 
 
-def test_a_recording_that_is_not_in_the_tree_is_missing_until_it_comes(ingest_site: IngestSite) -> None:
+def test_a_recording_that_is_not_in_the_tree_is_missing_until_it_arrives(ingest_site: IngestSite) -> None:
     index = ingest_site.write_file("record.csv", RECORD_ROW)
     first = ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)
     assert first["missing"] == [{"callId": "1535955869-67110003", "file": "/10/1/record/100/13533/0903379.wav"}]
@@ -120,7 +122,7 @@ def test_a_recording_that_is_not_in_the_tree_is_missing_until_it_comes(ingest_si
     assert listed.json["missing"] == []
 
 
-def test_rows_that_have_an_original_name_only_get_index_names_of_their_own(ingest_site: IngestSite) -> None:
+def test_rows_that_have_only_an_original_name_get_unique_index_names(ingest_site: IngestSite) -> None:
     rows = []
     for number in range(3):
         ingest_site.write_recording(f"X/17/0/20180903/15470/204329{number}.V3", make_wav(number))
@@ -134,8 +136,8 @@ def test_rows_that_have_an_original_name_only_get_index_names_of_their_own(inges
     assert sorted(ingest_site.read_rows(schema.recordings, "file_name")) == [
         f"/0/1/record/{AK}/acme/20180903/15470/204329{number}.wav" for number in range(3)
     ]
-    [refused] = added["refused"]
-    assert (refused["line"], "there is another recording" in refused["reason"]) == (4, True)
+    [rejection] = added["refused"]
+    assert (rejection["line"], "there is another recording" in rejection["reason"]) == (4, True)
 
 
 VOICE_NAMES = {
@@ -151,30 +153,30 @@ VOICE_NAMES = {
 def test_files_under_the_paths_of_ivr_flows_become_voice_files(each_ingest_site: IngestSite) -> None:
     for number, path in enumerate(VOICE_NAMES):
         each_ingest_site.write_recording(path, make_wav(number))
-    each_ingest_site.write_recording("Y/99/record/20201015/x.wav", make_wav(8))  # of nobody's VDN
+    each_ingest_site.write_recording("Y/99/record/20201015/x.wav", make_wav(8))  # a VDN that does not exist
     each_ingest_site.write_recording("Y/17/0/20180903/15470/2043295.V3", make_wav(9))  # a recording that no index names
     each_ingest_site.write_recording("Y/17/record/20201015/broken.wav", b"no audio")
     index = each_ingest_site.write_file("call.csv", CALL_ROW)
     added = each_ingest_site.ingest_export(index, "--recordings", each_ingest_site.recordings_folder)
     assert added["voice_files"] == len(VOICE_NAMES)
-    assert [Path(one["file"]).name for one in added["refused"]] == ["broken.wav"]
+    assert [Path(rejection["file"]).name for rejection in added["refused"]] == ["broken.wav"]
     kept = dict(each_ingest_site.read_rows(schema.voice_files, "file_name", "key"))
     assert {name: each_ingest_site.read_files()[key] for name, key in kept.items()} == {
         name: make_wav(number) for number, name in enumerate(VOICE_NAMES.values())
     }
 
 
-def test_another_voice_file_under_a_name_that_is_taken_is_refused_and_leaves_no_bytes(ingest_site: IngestSite) -> None:
+def test_another_voice_file_under_a_used_name_is_rejected_and_leaves_no_bytes(ingest_site: IngestSite) -> None:
     index = ingest_site.write_file("call.csv", CALL_ROW)
     ingest_site.write_recording("Y/17/record/20201015/x.wav", make_wav(1))
     ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)
     ingest_site.write_recording("Y/17/record/20201015/x.wav", make_wav(2), modified=1_705_500_000)
-    [refused] = ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)["refused"]
-    assert refused["reason"] == "there is another voice file Y:/17/record/20201015/x.wav"
+    [rejection] = ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)["refused"]
+    assert rejection["reason"] == "there is another voice file Y:/17/record/20201015/x.wav"
     assert list(ingest_site.read_files().values()) == [make_wav(1)]
 
 
-def test_a_file_with_a_header_in_any_order_and_bad_rows_is_refused_by_line(ingest_site: IngestSite) -> None:
+def test_bad_rows_of_a_file_with_a_header_in_any_order_are_rejected_by_line(ingest_site: IngestSite) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, [*reversed(CALL_COLUMNS)])
     writer.writeheader()
@@ -183,7 +185,7 @@ def test_a_file_with_a_header_in_any_order_and_bad_rows_is_refused_by_line(inges
         writer.writerow(good | change)
     added = ingest_site.ingest_export(ingest_site.write_file("whatever.csv", text.getvalue()))
     assert added["cdrs"] == 2
-    assert [(one["line"], one["reason"].partition(":")[0]) for one in added["refused"]] == [
+    assert [(rejection["line"], rejection["reason"].partition(":")[0]) for rejection in added["refused"]] == [
         (3, "wait_begin"),
         (4, "call_id is empty"),
     ]

@@ -1,4 +1,4 @@
-"""What was ingested comes out of a real server as it went in: by callId, by either name, and played by token."""
+"""A real server serves ingested recordings unchanged: by callId, by either name, and by play token."""
 
 import hashlib
 import json
@@ -19,15 +19,15 @@ SAMPLES = bytes(range(256)) * 40
 
 
 @contextmanager
-def serve_site(place: IngestSite) -> Iterator[CcfsServer]:
-    given: dict[str, Any] = {"database_url": place.url} if place.url else {}
-    with run_server(place.folder / "data", lock_failures=0, **given) as server:
+def serve_site(site: IngestSite) -> Iterator[CcfsServer]:
+    given: dict[str, Any] = {"database_url": site.url} if site.url else {}
+    with run_server(site.folder / "data", lock_failures=0, **given) as server:
         yield server
 
 
-def download(server: CcfsServer, place: IngestSite, operation: str, ask: dict[str, Any] | None = None) -> bytes:
-    """The file that an operation gives."""
-    target = place.folder / "fetched"
+def download(server: CcfsServer, site: IngestSite, operation: str, ask: dict[str, Any] | None = None) -> bytes:
+    """Return the file that an operation responds with."""
+    target = site.folder / "fetched"
     where = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK, "-o", target)
     done = run_ccfs("call", operation, json.dumps(ask or {}), *where)
     assert done.code == 0, done
@@ -36,10 +36,10 @@ def download(server: CcfsServer, place: IngestSite, operation: str, ask: dict[st
     return data
 
 
-def play_recording(server: CcfsServer, place: IngestSite, name: str) -> bytes:
+def play_recording(server: CcfsServer, site: IngestSite, name: str) -> bytes:
     where = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK)
     token = run_ccfs("call", "requestPlayVoice", json.dumps({"fileName": name}), *where).json["resultData"]["token"]
-    return download(server, place, f"playVoice?t=1&version=2.0&st={token}")
+    return download(server, site, f"playVoice?t=1&version=2.0&st={token}")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def filled_site(each_ingest_site: IngestSite) -> IngestSite:
     return each_ingest_site
 
 
-def test_what_went_in_comes_out(filled_site: IngestSite) -> None:
+def test_an_ingested_recording_is_downloaded_and_played_unchanged(filled_site: IngestSite) -> None:
     wrapped = wav.build_header(tag=wav.MU_LAW, rate=8000, channels=1, bits=8, data_size=len(SAMPLES)) + SAMPLES
     with serve_site(filled_site) as server:
         for call, data in (

@@ -1,4 +1,4 @@
-"""What FreeSWITCH leaves, in each of its formats, becomes the same calls."""
+"""CDRs of FreeSWITCH become equal calls in each format."""
 
 import itertools
 from datetime import datetime
@@ -14,21 +14,21 @@ TRANSFER_LINES = (FREESWITCH_SAMPLES / "transfer.jsonl").read_text().splitlines(
 QUEUE_FILES = ("queue-answered.member.json", "queue-answered.agent.json")
 
 
-def copy_samples(place: IngestSite, *names: str) -> Path:
-    """A folder with these samples."""
+def copy_samples(site: IngestSite, *names: str) -> Path:
+    """Return a folder with these samples."""
     for name in names:
-        place.write_file(f"cdr/{name}", (FREESWITCH_SAMPLES / name).read_bytes())
-    return place.switch_folder / "cdr"
+        site.write_file(f"cdr/{name}", (FREESWITCH_SAMPLES / name).read_bytes())
+    return site.switch_folder / "cdr"
 
 
-def format_time(moment: datetime | None) -> str:
-    return f"{moment:%H:%M:%S}" if moment else ""
+def format_time(instant: datetime | None) -> str:
+    return f"{instant:%H:%M:%S}" if instant else ""
 
 
-def read_call_rows(place: IngestSite) -> list[tuple[object, ...]]:
-    """Rows of calls as far as they do not depend on when they came."""
+def read_call_rows(site: IngestSite) -> list[tuple[object, ...]]:
+    """Return rows of calls without what depends on the time of ingest."""
     columns = ("call_id", "call_id_num", "switch_leg_id", "device_type", "agent_id", "begin", "call_begin", "call_end")
-    return sorted(place.read_rows(schema.cdrs, *columns), key=str)
+    return sorted(site.read_rows(schema.cdrs, *columns), key=str)
 
 
 def test_both_legs_of_a_queued_call_are_rows_of_one_call(each_ingest_site: IngestSite) -> None:
@@ -58,7 +58,7 @@ def test_one_channel_is_the_same_row_in_every_format(format: str, ingest_site: I
         assert ingest_site.ingest_freeswitch(copy_samples(ingest_site, f"same-call.{other}"))["cdrs"] == 0
 
 
-def test_a_whole_folder_of_all_formats_goes_in_at_once(each_ingest_site: IngestSite) -> None:
+def test_a_whole_folder_of_all_formats_is_ingested_in_one_run(each_ingest_site: IngestSite) -> None:
     names = [sample.name for sample in FREESWITCH_SAMPLES.iterdir() if sample.suffix != ".md"]
     added = each_ingest_site.ingest_freeswitch(copy_samples(each_ingest_site, *names))
     assert added["refused"] == []
@@ -69,34 +69,32 @@ def test_a_whole_folder_of_all_formats_goes_in_at_once(each_ingest_site: IngestS
         assert found == [LAST_LEG, *range(1, len(found))]
 
 
-def test_the_three_channels_of_a_transfer_end_the_same_in_whatever_order_they_come(create_site: CreateSite) -> None:
+def test_the_three_channels_of_a_transfer_give_equal_rows_in_any_order(create_site: CreateSite) -> None:
     whole = create_site()
     whole.ingest_freeswitch(whole.write_file("all.jsonl", "".join(TRANSFER_LINES)))
     assert len({row[0] for row in read_call_rows(whole)}) == 1
     for order in (TRANSFER_LINES[::-1], TRANSFER_LINES[1:] + TRANSFER_LINES[:1]):
-        place = create_site()
+        site = create_site()
         for text in order:
-            cdr = place.write_file("all.jsonl", "")
+            cdr = site.write_file("all.jsonl", "")
             cdr.write_text(text)
-            place.ingest_freeswitch(cdr, CCFS_SETTLE_SECONDS="0")
-        assert read_call_rows(place) == read_call_rows(whole)
+            site.ingest_freeswitch(cdr, CCFS_SETTLE_SECONDS="0")
+        assert read_call_rows(site) == read_call_rows(whole)
 
 
 @pytest.mark.parametrize(
     "names",
     [QUEUE_FILES, QUEUE_FILES[::-1], ("outbound.xml", "outbound.far.xml"), ("outbound.far.xml", "outbound.xml")],
 )
-def test_documents_of_one_call_that_come_in_two_runs_end_the_same(
-    names: tuple[str, str], create_site: CreateSite
-) -> None:
-    whole, place = create_site(), create_site()
+def test_documents_of_one_call_in_two_runs_give_equal_rows(names: tuple[str, str], create_site: CreateSite) -> None:
+    whole, site = create_site(), create_site()
     whole.ingest_freeswitch(copy_samples(whole, *names))
     for name in names:
-        assert place.ingest_freeswitch(copy_samples(place, name))["cdrs"] == 1
-    assert read_call_rows(place) == read_call_rows(whole)
+        assert site.ingest_freeswitch(copy_samples(site, name))["cdrs"] == 1
+    assert read_call_rows(site) == read_call_rows(whole)
 
 
-def test_a_damaged_document_is_refused_and_the_rest_goes_in(ingest_site: IngestSite) -> None:
+def test_a_damaged_document_is_rejected_and_the_others_are_ingested(ingest_site: IngestSite) -> None:
     folder = copy_samples(ingest_site, "outbound.xml", "queue-abandoned.json")
     damaged = ingest_site.write_file("cdr/cut.xml", (FREESWITCH_SAMPLES / "outbound.xml").read_bytes()[:900])
     ingest_site.write_file("cdr/large.json", b" " * (16 << 20) + b"{}")
@@ -104,19 +102,19 @@ def test_a_damaged_document_is_refused_and_the_rest_goes_in(ingest_site: IngestS
     (folder / "pipe.json").symlink_to(folder / "outbound.xml")
     added = ingest_site.ingest_freeswitch(folder)
     assert added["cdrs"] == 2
-    assert {Path(one["file"]).name for one in added["refused"]} >= {damaged.name, "large.json", "pipe.json"}
-    assert all(one["reason"] for one in added["refused"])
+    assert {Path(rejection["file"]).name for rejection in added["refused"]} >= {damaged.name, "large.json", "pipe.json"}
+    assert all(rejection["reason"] for rejection in added["refused"])
 
 
-def test_bad_lines_of_csv_are_refused_by_number_and_kept(ingest_site: IngestSite) -> None:
+def test_bad_lines_of_csv_are_rejected_by_number_and_stored(ingest_site: IngestSite) -> None:
     good = (FREESWITCH_SAMPLES / "same-call.csv").read_text()
     added = ingest_site.ingest_freeswitch(ingest_site.write_file("Master.csv", f"nonsense\n\n{good}more,nonsense\n"))
     assert added["cdrs"] == 1
-    assert [one["line"] for one in added["refused"]] == [1, 4]
+    assert [rejection["line"] for rejection in added["refused"]] == [1, 4]
     assert ingest_site.read_rows(schema.ingest_errors, "raw") == [b"nonsense\n", b"more,nonsense\n"]
 
 
-def test_stamps_are_in_the_zone_given(ingest_site: IngestSite) -> None:
+def test_csv_stamps_are_in_the_given_zone(ingest_site: IngestSite) -> None:
     cdr = copy_samples(ingest_site, "master.csv") / "master.csv"
     assert ingest_site.ingest_freeswitch(cdr, "--zone", "Asia/Tokyo")["cdrs"] == 6
     assert min(ingest_site.read_rows(schema.cdrs, "begin")).isoformat() == "2023-10-10T14:43:58+00:00"

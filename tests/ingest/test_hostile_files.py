@@ -1,4 +1,4 @@
-"""Files that are not what they seem, that lead elsewhere or cannot be read: refused with a reason, and nothing is lost."""
+"""Links, pipes, damaged and malicious files are rejected with a reason, and nothing else is lost."""
 
 import io
 import os
@@ -19,18 +19,18 @@ CALL = build_cdr_line()
 ROWS = "\n".join(CALL_ROW.replace("-67110003", f"-{number}") for number in range(3))
 
 
-def get_reason(place: IngestSite) -> str:
-    """Why the one file that is refused is."""
-    [refused] = place.ingest_asterisk(place.write_file("Master.csv", CALL))["refused"]
-    assert place.read_rows(schema.recordings) == []
-    assert place.read_files() == {}
-    return str(refused["reason"])
+def get_reason(site: IngestSite) -> str:
+    """Return the reason of the only rejection."""
+    [rejection] = site.ingest_asterisk(site.write_file("Master.csv", CALL))["refused"]
+    assert site.read_rows(schema.recordings) == []
+    assert site.read_files() == {}
+    return str(rejection["reason"])
 
 
-def test_a_link_out_of_the_folder_is_refused_and_no_byte_of_it_is_taken(each_ingest_site: IngestSite) -> None:
+def test_a_link_out_of_the_folder_is_rejected_and_no_byte_of_it_is_stored(each_ingest_site: IngestSite) -> None:
     secret = each_ingest_site.write_file("secret.wav", make_wav(1))
     (each_ingest_site.recordings_folder / NAME).symlink_to(secret)
-    assert get_reason(each_ingest_site) == "a link; the file itself must lie in the folder"
+    assert get_reason(each_ingest_site) == "a link; the file itself must be in the folder"
 
 
 def test_a_folder_behind_a_link_is_not_entered(ingest_site: IngestSite) -> None:
@@ -39,23 +39,23 @@ def test_a_folder_behind_a_link_is_not_entered(ingest_site: IngestSite) -> None:
     assert "a link" in get_reason(ingest_site)
 
 
-def test_a_broken_link_is_refused(ingest_site: IngestSite) -> None:
+def test_a_broken_link_is_rejected(ingest_site: IngestSite) -> None:
     (ingest_site.recordings_folder / NAME).symlink_to(ingest_site.switch_folder / "nowhere")
     assert "a link" in get_reason(ingest_site)
 
 
-def test_a_pipe_is_refused_without_waiting_for_its_writer(ingest_site: IngestSite) -> None:
+def test_a_pipe_is_rejected_without_waiting_for_its_writer(ingest_site: IngestSite) -> None:
     os.mkfifo(ingest_site.recordings_folder / NAME)
     assert get_reason(ingest_site) == "not a plain file"
 
 
-def test_a_folder_named_like_a_recording_is_a_folder(ingest_site: IngestSite) -> None:
+def test_a_folder_named_like_a_recording_is_scanned(ingest_site: IngestSite) -> None:
     ingest_site.write_recording(f"{NAME}/{NAME}", make_wav(1))
     assert ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", CALL))["recordings"] == 1
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("data", "reason"),
     [
         (b"", "empty"),
         (b"RIFF", "header"),
@@ -65,15 +65,15 @@ def test_a_folder_named_like_a_recording_is_a_folder(ingest_site: IngestSite) ->
     ],
     ids=["empty", "magic only", "text", "cut header", "no chunks"],
 )
-def test_a_file_that_is_no_audio_is_refused(data: bytes, why: str, ingest_site: IngestSite) -> None:
+def test_a_file_that_is_no_audio_is_rejected(data: bytes, reason: str, ingest_site: IngestSite) -> None:
     ingest_site.write_recording(NAME, data)
-    assert why in get_reason(ingest_site)
+    assert reason in get_reason(ingest_site)
 
 
 @pytest.mark.parametrize(
     "name", [b"1705311042.118\xff\xfe.wav", b"1705311042.118\n-\x1b[31m.wav", b"1705311042.118 \xe5\xbd\x95.wav"]
 )
-def test_a_name_may_hold_any_bytes(name: bytes, each_ingest_site: IngestSite) -> None:
+def test_the_name_of_a_recording_may_have_any_bytes(name: bytes, each_ingest_site: IngestSite) -> None:
     path = os.path.join(os.fsencode(each_ingest_site.recordings_folder), name)
     with open(path, "wb") as file:
         file.write(make_wav(1))
@@ -107,33 +107,33 @@ def test_a_cdr_file_may_have_any_name_and_be_rotated(name: bytes, each_ingest_si
     assert each_ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == 2
 
 
-def test_a_pipe_among_freeswitchs_files_is_refused_without_waiting_for_its_writer(ingest_site: IngestSite) -> None:
+def test_a_pipe_among_freeswitchs_files_is_rejected_without_waiting_for_its_writer(ingest_site: IngestSite) -> None:
     (ingest_site.switch_folder / "cdr").mkdir()
     for name in ("a.csv", "b.json"):
         os.mkfifo(ingest_site.switch_folder / "cdr" / name)
     added = ingest_site.ingest_freeswitch(ingest_site.switch_folder / "cdr")
-    assert [(Path(one["file"]).name, one["reason"]) for one in added["refused"]] == [
+    assert [(Path(rejection["file"]).name, rejection["reason"]) for rejection in added["refused"]] == [
         ("a.csv", "not a plain file"),
         ("b.json", "not a plain file"),
     ]
 
 
-def test_links_and_pipes_among_index_files_are_refused(ingest_site: IngestSite) -> None:
+def test_links_and_pipes_among_index_files_are_rejected(ingest_site: IngestSite) -> None:
     good = ingest_site.write_file("call.csv", CALL_ROW)
     (ingest_site.switch_folder / "index").mkdir()
     (ingest_site.switch_folder / "index" / "link.csv").symlink_to(good)
     os.mkfifo(ingest_site.switch_folder / "index" / "pipe.zip")
     added = ingest_site.ingest_export(ingest_site.switch_folder / "index")
-    assert [one["reason"].partition(";")[0] for one in added["refused"]] == ["a link", "not a plain file"]
+    assert [rejection["reason"].partition(";")[0] for rejection in added["refused"]] == ["a link", "not a plain file"]
 
 
-def test_an_indexed_recording_that_is_a_link_out_of_the_tree_is_refused(ingest_site: IngestSite) -> None:
+def test_an_indexed_recording_that_is_a_link_out_of_the_tree_is_rejected(ingest_site: IngestSite) -> None:
     secret = ingest_site.write_file("secret.V3", make_wav(1))
     (ingest_site.recordings_folder / "2043295.V3").symlink_to(secret)
-    [refused] = ingest_site.ingest_export(
+    [rejection] = ingest_site.ingest_export(
         ingest_site.write_file("record.csv", RECORD_ROW), "--recordings", ingest_site.recordings_folder
     )["refused"]
-    assert "a link that leads out" in refused["reason"]
+    assert "a link that leads out" in rejection["reason"]
     assert ingest_site.read_files() == {}
 
 
@@ -160,23 +160,23 @@ def clear_checksum(data: bytes) -> bytes:
 
 
 def set_encrypted_flag(data: bytes) -> bytes:
-    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = data.index(magic) + at
-        data = data[:place] + struct.pack("<H", 1) + data[place + 2 :]
+    for magic, field in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        offset = data.index(magic) + field
+        data = data[:offset] + struct.pack("<H", 1) + data[offset + 2 :]
     return data
 
 
 def set_odd_method(data: bytes) -> bytes:
-    for magic, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-        place = data.index(magic) + at
-        data = data[:place] + struct.pack("<H", 77) + data[place + 2 :]
+    for magic, field in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        offset = data.index(magic) + field
+        data = data[:offset] + struct.pack("<H", 77) + data[offset + 2 :]
     return data
 
 
 def set_bad_name(data: bytes) -> bytes:
-    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = data.index(magic) + at
-        data = data[:place] + struct.pack("<H", 0x800) + data[place + 2 :]
+    for magic, field in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        offset = data.index(magic) + field
+        data = data[:offset] + struct.pack("<H", 0x800) + data[offset + 2 :]
     return data.replace(b"call.csv", b"c\xff\xfel.csv")
 
 
@@ -198,41 +198,41 @@ def misplace_directory(data: bytes) -> bytes:
     ],
     ids=["cut", "checksum", "encrypted", "method", "name", "directory", "empty", "magic"],
 )
-def test_a_damaged_zip_is_refused_and_the_next_source_goes_in(
+def test_a_damaged_zip_is_rejected_and_the_next_source_is_ingested(
     damage: Callable[[bytes], bytes], ingest_site: IngestSite
 ) -> None:
     archive = ingest_site.write_file("a.zip", damage(build_zip({"call.csv": ROWS})))
     other = ingest_site.write_file("call.csv", CALL_ROW)
     added = ingest_site.ingest_export(archive, other)
-    assert added["cdrs"] in (1, 4)  # a wrong checksum is seen at the end only
-    [refused] = added["refused"]
-    assert refused["file"].startswith(str(archive))
-    assert "is damaged" in refused["reason"]
+    assert added["cdrs"] in (1, 4)  # a wrong checksum is detected at the end only
+    [rejection] = added["refused"]
+    assert rejection["file"].startswith(str(archive))
+    assert "is damaged" in rejection["reason"]
     before = ingest_site.read_everything()
     assert ingest_site.ingest_export(archive, other)["refused"] == []
     assert ingest_site.read_everything() == before
 
 
-def test_a_damaged_member_does_not_cost_the_others(ingest_site: IngestSite) -> None:
+def test_a_damaged_zip_member_is_rejected_and_the_others_are_ingested(ingest_site: IngestSite) -> None:
     data = build_zip({"a_call.csv": ROWS, "b_call.csv": CALL_ROW})
     added = ingest_site.ingest_export(ingest_site.write_file("a.zip", set_encrypted_flag(data)))
     assert added["cdrs"] == 1
-    assert [one["file"].rpartition(":")[2] for one in added["refused"]] == ["a_call.csv"]
+    assert [rejection["file"].rpartition(":")[2] for rejection in added["refused"]] == ["a_call.csv"]
 
 
 @pytest.mark.parametrize(
     "name", ["/tmp/ccfs-was-here/call.csv", "../../../../../../tmp/ccfs-was-here/call.csv", "C:\\x\\call.csv"]
 )
-def test_members_of_a_zip_become_no_files_whatever_their_names(name: str, ingest_site: IngestSite) -> None:
+def test_members_of_a_zip_are_not_extracted_whatever_their_names(name: str, ingest_site: IngestSite) -> None:
     before = sorted(ingest_site.folder.rglob("*"))
     archive = ingest_site.write_file("a.zip", build_zip({name: CALL_ROW}))
     assert ingest_site.ingest_export(archive)["cdrs"] == 1
-    made = {path.name for path in ingest_site.folder.rglob("*")} - {path.name for path in before}
-    assert made <= {"a.zip", "ccfs.db", "ccfs.db-wal", "ccfs.db-shm", "files", ".tmp"}
+    created = {path.name for path in ingest_site.folder.rglob("*")} - {path.name for path in before}
+    assert created <= {"a.zip", "ccfs.db", "ccfs.db-wal", "ccfs.db-shm", "files", ".tmp"}
     assert not Path("/tmp/ccfs-was-here").exists()
 
 
-def test_a_zip_that_holds_far_more_than_it_seems_is_read_line_by_line(ingest_site: IngestSite) -> None:
+def test_a_zip_bomb_is_read_line_by_line(ingest_site: IngestSite) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("call.csv", "w") as member:
         for _ in range(64):
@@ -240,17 +240,17 @@ def test_a_zip_that_holds_far_more_than_it_seems_is_read_line_by_line(ingest_sit
         member.write(f"\n{CALL_ROW}\n".encode())
     added = ingest_site.ingest_export(ingest_site.write_file("a.zip", file.getvalue()))
     assert added["cdrs"] == 1
-    assert [one["line"] for one in added["refused"]] == [1]
+    assert [rejection["line"] for rejection in added["refused"]] == [1]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n \n", b"\xef\xbb\xbf"], ids=["nothing", "blank", "mark"])
-def test_empty_files_are_nothing_to_take_in(data: bytes, ingest_site: IngestSite) -> None:
+def test_empty_files_add_nothing(data: bytes, ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", data)
     assert ingest_site.ingest_asterisk(cdr, "--queue-log", ingest_site.write_file("queue_log", data))["cdrs"] == 0
     assert ingest_site.ingest_freeswitch(cdr)["cdrs"] == 0
 
 
-def test_a_line_without_end_costs_itself_only(ingest_site: IngestSite) -> None:
+def test_an_endless_line_is_rejected_and_the_next_one_is_ingested(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", CALL + '"' + "x" * (1 << 20) + "\n" + build_cdr_line("1705311042.1"))
     added = ingest_site.ingest_asterisk(cdr)
-    assert (added["cdrs"], [one["line"] for one in added["refused"]]) == (2, [2])
+    assert (added["cdrs"], [rejection["line"] for rejection in added["refused"]]) == (2, [2])

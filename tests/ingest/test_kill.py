@@ -1,4 +1,4 @@
-"""Processes that are killed at random moments leave nothing half done. The long runs are scripts/soak's."""
+"""Processes that are killed at random moments leave no partial result. scripts/soak has the long runs."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from tests.cli.command import ROOT
 
 
 def run_soak(module: str, folder: Path, *arguments: object) -> Any:
-    """What a program of tests/soak found."""
+    """Return the result of a program of tests/soak."""
     command = [sys.executable, "-m", f"tests.soak.{module}", str(folder), *map(str, arguments)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -19,20 +19,22 @@ def run_soak(module: str, folder: Path, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def test_an_ingest_that_is_killed_again_and_again_ends_like_one_that_is_not(tmp_path: Path) -> None:
-    found = run_soak("ingest_kill", tmp_path, 6, 7)
-    assert found["kills"] == 6
-    assert found["recordings"] > 80
+def test_an_ingest_that_is_killed_repeatedly_ends_like_one_that_is_not(tmp_path: Path) -> None:
+    result = run_soak("ingest_kill", tmp_path, 6, 7)
+    assert result["kills"] == 6
+    assert result["recordings"] > 80
 
 
-def test_so_does_one_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+def test_an_ingest_on_postgresql_that_is_killed_repeatedly_ends_like_one_that_is_not(
+    tmp_path: Path, postgres_url: str
+) -> None:
     with servers.create_database(postgres_url) as url:
         assert run_soak("ingest_kill", tmp_path, 3, 7, url)["kills"] == 3
 
 
-def test_uploads_that_were_answered_survive_a_server_that_is_killed(tmp_path: Path) -> None:
+def test_acknowledged_uploads_survive_a_server_that_is_killed(tmp_path: Path) -> None:
     assert run_soak("upload_kill", tmp_path, 1, 7)["answered"] > 0
 
 
-def test_an_ingest_takes_no_more_memory_for_more_lines(tmp_path: Path) -> None:
+def test_memory_of_an_ingest_does_not_grow_with_its_lines(tmp_path: Path) -> None:
     assert run_soak("million_lines", tmp_path, 16_000, 80)["peak_mb"] < 300

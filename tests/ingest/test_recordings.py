@@ -1,4 +1,4 @@
-"""Recordings of every kind are found, tied to their calls, named as the interface names them, and kept byte by byte."""
+"""Recordings of every kind are matched to their calls, named as the interface does, and stored without loss."""
 
 import hashlib
 import struct
@@ -29,10 +29,10 @@ WAV49 += bytes(650)
 LINEAR = wav.build_header(tag=wav.PCM, rate=8000, channels=1, bits=16, data_size=len(SAMPLES)) + SAMPLES
 
 
-def list_recordings(place: IngestSite) -> list[tuple[str, bytes]]:
-    """Extension and bytes of every recording, in order of their begin."""
-    files = place.read_files()
-    rows = place.read_rows(schema.recordings, "file_name", "key", order="call_begin")
+def list_recordings(site: IngestSite) -> list[tuple[str, bytes]]:
+    """Return extension and bytes of every recording, in order of their begin."""
+    files = site.read_files()
+    rows = site.read_rows(schema.recordings, "file_name", "key", order="call_begin")
     return [(name.rpartition(".")[2], files[key]) for name, key in rows]
 
 
@@ -60,7 +60,7 @@ def compute_sha256(data: bytes) -> str:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_each_kind_of_file_is_kept_without_loss_beside_the_hash_of_its_source(
+def test_each_kind_of_recording_is_stored_without_loss_with_the_hash_of_its_source(
     extension: str, source: bytes, stored: bytes | None, ingest_site: IngestSite
 ) -> None:
     ingest_site.write_recording(f"2024/01/15/q-600-02079460123-20240115-093042-1705311042.118.{extension}", source)
@@ -79,7 +79,7 @@ def test_each_kind_of_file_is_kept_without_loss_beside_the_hash_of_its_source(
     assert row["source_name"].endswith(f"1705311042.118.{extension}")
 
 
-def test_a_recording_is_found_by_the_uniqueid_of_its_call_or_leg_or_by_the_name_in_its_cdr(
+def test_a_recording_is_matched_by_the_uniqueid_of_its_call_or_leg_or_by_the_name_in_its_cdr(
     ingest_site: IngestSite,
 ) -> None:
     lines = [
@@ -101,12 +101,12 @@ def test_a_recording_is_found_by_the_uniqueid_of_its_call_or_leg_or_by_the_name_
     added = ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", "".join(lines)))
     assert (added["recordings"], added["refused"], added["missing"]) == (4, [], [])
     assert [data for _, data in list_recordings(ingest_site)] == [make_wav(number) for number in (1, 2, 3, 4)]
-    told = ingest_site.read_rows(schema.recordings, "call_id", "agent_id", "call_type", order="call_begin")
+    rows = ingest_site.read_rows(schema.recordings, "call_id", "agent_id", "call_type", order="call_begin")
     calls = ["1705311042-118", "1705311100-120", "1705311200-130", "1705311300-140"]
-    assert told == [(call, agent, 0) for call, agent in zip(calls, ["1001", "1001", "1001", "1009"], strict=True)]
+    assert rows == [(call, agent, 0) for call, agent in zip(calls, ["1001", "1001", "1001", "1009"], strict=True)]
 
 
-def test_names_follow_the_interface_and_are_unique_even_in_the_same_tenth_of_a_second(
+def test_names_of_recordings_follow_the_interface_and_are_unique_even_in_one_tenth_of_a_second(
     each_ingest_site: IngestSite,
 ) -> None:
     lines = [
@@ -131,38 +131,38 @@ def test_names_follow_the_interface_and_are_unique_even_in_the_same_tenth_of_a_s
     ]
 
 
-def test_more_recordings_than_a_digit_tells_apart_get_longer_names(ingest_site: IngestSite) -> None:
+def test_more_recordings_than_one_digit_can_number_get_longer_names(ingest_site: IngestSite) -> None:
     lines = [build_cdr_line(f"1705311042.{number}", sequence=number) for number in range(21)]
     for number in range(21):
         ingest_site.write_recording(f"1705311042.{number}.wav", make_wav(number))
     assert ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", "".join(lines)))["recordings"] == 21
     names = ingest_site.read_rows(schema.recordings, "original_file_name")
     assert len(set(names)) == 21
-    assert {f"Y:/17/0/20240115/1001/{main}.V3" for main in ("0930500", "0930509", "093050001", "093050002")} <= set(
+    assert {f"Y:/17/0/20240115/1001/{stem}.V3" for stem in ("0930500", "0930509", "093050001", "093050002")} <= set(
         names
     )
 
 
-def test_the_same_recording_under_two_names_is_kept_once(ingest_site: IngestSite) -> None:
+def test_one_recording_under_two_names_is_stored_once(ingest_site: IngestSite) -> None:
     for name in ("1705311042.118.wav", "copy/q-1705311042.118.wav"):
         ingest_site.write_recording(name, make_wav(1))
     assert ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", build_cdr_line()))["recordings"] == 1
     assert len(ingest_site.read_files()) == 1
 
 
-def test_the_time_of_day_in_a_name_is_the_accounts(create_site: CreateSite) -> None:
-    place = create_site(zone="Asia/Shanghai")
-    place.write_recording("1705311042.118.wav", make_wav(1))
-    place.ingest_asterisk(place.write_file("Master.csv", build_cdr_line()))
-    assert place.read_rows(schema.recordings, "original_file_name") == ["Y:/17/0/20240115/1001/1730500.V3"]
+def test_the_time_in_a_recordings_name_is_in_the_accounts_zone(create_site: CreateSite) -> None:
+    site = create_site(zone="Asia/Shanghai")
+    site.write_recording("1705311042.118.wav", make_wav(1))
+    site.ingest_asterisk(site.write_file("Master.csv", build_cdr_line()))
+    assert site.read_rows(schema.recordings, "original_file_name") == ["Y:/17/0/20240115/1001/1730500.V3"]
 
 
-def test_a_recording_whose_cdr_comes_later_is_refused_for_now_and_taken_in_then(each_ingest_site: IngestSite) -> None:
+def test_a_recording_whose_cdr_arrives_later_is_rejected_first_and_ingested_then(each_ingest_site: IngestSite) -> None:
     each_ingest_site.write_recording("1705311042.118.wav", make_wav(1))
     cdr = each_ingest_site.write_file("Master.csv", build_cdr_line("1705311999.1"))
-    [refused] = each_ingest_site.ingest_asterisk(cdr)["refused"]
-    assert refused["file"].endswith("1705311042.118.wav")
-    assert "no CDR" in refused["reason"]
+    [rejection] = each_ingest_site.ingest_asterisk(cdr)["refused"]
+    assert rejection["file"].endswith("1705311042.118.wav")
+    assert "no CDR" in rejection["reason"]
     before = each_ingest_site.read_everything()
     assert each_ingest_site.ingest_asterisk(cdr)["refused"] == []
     assert each_ingest_site.read_everything() == before
@@ -170,7 +170,7 @@ def test_a_recording_whose_cdr_comes_later_is_refused_for_now_and_taken_in_then(
     assert each_ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["recordings"] == 1
 
 
-def test_a_recording_that_a_cdr_names_and_that_does_not_come_is_listed_as_missing_once(
+def test_a_recording_that_a_cdr_names_and_that_does_not_arrive_is_reported_as_missing_once(
     each_ingest_site: IngestSite,
 ) -> None:
     cdr = each_ingest_site.write_file("Master.csv", build_cdr_line(userfield="audio:late.wav"))
@@ -181,7 +181,9 @@ def test_a_recording_that_a_cdr_names_and_that_does_not_come_is_listed_as_missin
     assert each_ingest_site.read_rows(schema.expected_recordings, order="name") == []
 
 
-def test_a_recording_that_came_with_one_leg_is_not_missing_when_a_later_leg_names_it(ingest_site: IngestSite) -> None:
+def test_a_recording_that_arrived_with_one_leg_is_not_missing_when_a_later_leg_names_it(
+    ingest_site: IngestSite,
+) -> None:
     ingest_site.write_recording("q-1705311042.118.wav", make_wav(1))
     assert ingest_site.ingest_asterisk(ingest_site.write_file("a.csv", build_cdr_line(sequence=1)))["recordings"] == 1
     later = build_cdr_line(sequence=2, agent="1002", userfield="audio:q-1705311042.118.wav")
@@ -189,7 +191,7 @@ def test_a_recording_that_came_with_one_leg_is_not_missing_when_a_later_leg_name
     assert (added["cdrs"], added["missing"]) == (1, [])
 
 
-def test_freeswitchs_recordings_are_found_by_uuid(ingest_site: IngestSite) -> None:
+def test_freeswitchs_recordings_are_matched_by_uuid(ingest_site: IngestSite) -> None:
     ingest_site.write_recording("2025/b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", make_wav(1), OLD_TIMESTAMP + 1)
     ingest_site.write_recording("c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02_1001.wav", make_wav(2))
     for name in ("queue-answered.member.json", "queue-answered.agent.json"):
@@ -199,7 +201,7 @@ def test_freeswitchs_recordings_are_found_by_uuid(ingest_site: IngestSite) -> No
     assert {data for _, data in list_recordings(ingest_site)} == {make_wav(1), make_wav(2)}
 
 
-def test_a_recording_is_told_by_the_line_that_names_it(ingest_site: IngestSite) -> None:
+def test_a_recording_belongs_to_the_agent_of_the_line_that_names_it(ingest_site: IngestSite) -> None:
     """After a transfer both legs talk, and each has its own file under the call's one uniqueid."""
     ingest_site.write_recording("first.wav", make_wav(1))
     ingest_site.write_recording("second.wav", make_wav(2))

@@ -1,4 +1,4 @@
-"""Running ingest again changes nothing: not a row, not a byte; whatever became of the switch's files meanwhile."""
+"""A repeated ingest changes no row and no byte, even if files were rotated, emptied or copied meanwhile."""
 
 import csv
 import io
@@ -13,8 +13,7 @@ from ccfs.db import schema
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_state
 from ccfs.demo.simulator.day import write_day
-from ccfs.ingest.ccfs import CcfsSource
-from ccfs.ingest.ccfs import ingest as take_in
+from ccfs.ingest.ccfs import CcfsSource, ingest
 from ccfs.ingest.context import IngestRun
 from ccfs.server.node import utc_now
 from tests.cli.command import run_in_parallel
@@ -27,66 +26,66 @@ MORE = [build_cdr_line(f"1705311042.{number}", sequence=number) for number in ra
 
 
 def is_empty_run(added: dict[str, Any]) -> bool:
-    """Whether a run says that it added nothing."""
+    """Return whether a run reports that it added nothing."""
     return not any(added[name] for name in ADDED) and added["refused"] == added["missing"] == []
 
 
-def prepare_asterisk(place: IngestSite) -> Callable[[], Any]:
-    """A day of calls with a damaged line, a recording without a call, one that is no audio, and one that never came."""
-    day = write_day(place.switch_folder, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=12, seed=3)
+def prepare_asterisk(site: IngestSite) -> Callable[[], Any]:
+    """Write a day of calls with a damaged line, an unmatched recording, one that is no audio, and a missing one."""
+    day = write_day(site.switch_folder, day=date(2024, 1, 15), zone="Europe/London", language="en", calls=12, seed=3)
     with open(day.cdr, "a") as file:
         file.write(
             "nonsense\n"
             + build_cdr_line(userfield="never.wav")
             + build_cdr_line("1705311043.1", userfield="text.wav").rstrip("\n")
         )
-    place.write_recording("1700000000.1.wav", make_wav(1))
-    place.write_recording("text.wav", b"no audio")
-    return lambda: place.ingest_asterisk(day.cdr, "--queue-log", day.queue_log)
+    site.write_recording("1700000000.1.wav", make_wav(1))
+    site.write_recording("text.wav", b"no audio")
+    return lambda: site.ingest_asterisk(day.cdr, "--queue-log", day.queue_log)
 
 
-def prepare_freeswitch(place: IngestSite) -> Callable[[], Any]:
-    """Every sample, and a damaged document."""
+def prepare_freeswitch(site: IngestSite) -> Callable[[], Any]:
+    """Write every sample and a damaged document."""
     for sample in FREESWITCH_SAMPLES.glob("*.*"):
         if sample.suffix != ".md":
-            place.write_file(f"cdr/{sample.name}", sample.read_bytes())
-    place.write_file("cdr/damaged.json", "{")
-    place.write_recording("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", make_wav(1))
-    return lambda: place.ingest_freeswitch(place.switch_folder / "cdr")
+            site.write_file(f"cdr/{sample.name}", sample.read_bytes())
+    site.write_file("cdr/damaged.json", "{")
+    site.write_recording("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", make_wav(1))
+    return lambda: site.ingest_freeswitch(site.switch_folder / "cdr")
 
 
-def prepare_export(place: IngestSite) -> Callable[[], Any]:
-    """Index files of each kind, with a damaged and a foreign row; one recording is there, and a voice message."""
-    place.write_file("call.csv", f"{CALL_ROW}\n{CALL_ROW.replace('acme', 'elsewhere')}\n")
-    place.write_file(
+def prepare_export(site: IngestSite) -> Callable[[], Any]:
+    """Write index files of each kind, with a damaged and a foreign row, one recording and a voice message."""
+    site.write_file("call.csv", f"{CALL_ROW}\n{CALL_ROW.replace('acme', 'elsewhere')}\n")
+    site.write_file(
         "record.csv", f"{RECORD_ROW}\n{RECORD_ROW.replace('0903379', '0903380').replace('2043295', '2043296')}\n"
     )
-    place.write_file("opr.csv", f"{OPR_ROW}\n{OPR_ROW.replace('2018-09-03 09:00:00', 'noon')}\n")
-    place.write_file("skill.csv", SKILL_ROW)
-    place.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1))
-    place.write_recording("Y/17/record/20201015/x.wav", make_wav(2))
-    return lambda: place.ingest_export(place.switch_folder, "--recordings", place.recordings_folder)
+    site.write_file("opr.csv", f"{OPR_ROW}\n{OPR_ROW.replace('2018-09-03 09:00:00', 'noon')}\n")
+    site.write_file("skill.csv", SKILL_ROW)
+    site.write_recording("X/17/0/20180903/15470/2043295.V3", make_wav(1))
+    site.write_recording("Y/17/record/20201015/x.wav", make_wav(2))
+    return lambda: site.ingest_export(site.switch_folder, "--recordings", site.recordings_folder)
 
 
-@pytest.mark.parametrize("leave", [prepare_asterisk, prepare_freeswitch, prepare_export])
+@pytest.mark.parametrize("prepare", [prepare_asterisk, prepare_freeswitch, prepare_export])
 def test_a_second_run_changes_no_row_and_no_byte(
-    leave: Callable[[IngestSite], Callable[[], Any]], each_ingest_site: IngestSite
+    prepare: Callable[[IngestSite], Callable[[], Any]], each_ingest_site: IngestSite
 ) -> None:
-    ingest = leave(each_ingest_site)
-    first = ingest()
+    run_again = prepare(each_ingest_site)
+    first = run_again()
     assert first["cdrs"]
     assert first["recordings"]
     assert first["refused"]
     before = each_ingest_site.read_everything()
-    assert is_empty_run(ingest())
+    assert is_empty_run(run_again())
     assert each_ingest_site.read_everything() == before
     check = each_ingest_site.check_blobs()
     assert check.pop("whole") == first["recordings"] + first["voice_files"]
     assert not any(check.values())
 
 
-def list_cdrs(place: IngestSite) -> list[str]:
-    return sorted(place.read_rows(schema.cdrs, "call_id"))
+def list_cdrs(site: IngestSite) -> list[str]:
+    return sorted(site.read_rows(schema.cdrs, "call_id"))
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
@@ -96,7 +95,7 @@ def write_lines(path: Path, lines: list[str]) -> None:
 def test_a_rotated_file_is_read_to_its_end_before_the_new_one(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "".join(LINES[:3]))
     assert ingest_site.ingest_asterisk(cdr)["cdrs"] == 3
-    write_lines(cdr, LINES)  # lines that no run has seen yet
+    write_lines(cdr, LINES)  # lines that no run has read yet
     cdr.rename(ingest_site.switch_folder / "Master.csv.1")
     write_lines(cdr, MORE[:1])
     assert ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == 3
@@ -117,7 +116,7 @@ def test_a_file_that_was_rotated_twice_since_the_last_run_is_read_whole(ingest_s
     assert is_empty_run(ingest_site.ingest_asterisk(cdr))
 
 
-def test_a_rotated_file_with_no_new_one_yet_is_waited_for(ingest_site: IngestSite) -> None:
+def test_an_empty_file_after_a_rotation_adds_nothing_until_it_has_lines(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "".join(LINES))
     ingest_site.ingest_asterisk(cdr)
     cdr.rename(ingest_site.switch_folder / "Master.csv-20240115")
@@ -128,18 +127,22 @@ def test_a_rotated_file_with_no_new_one_yet_is_waited_for(ingest_site: IngestSit
 
 
 @pytest.mark.parametrize("refilled", [MORE, MORE + LINES, LINES[:2] + MORE, [], LINES], ids=len)
-def test_a_file_that_was_emptied_and_filled_anew_is_read_anew(refilled: list[str], ingest_site: IngestSite) -> None:
+def test_a_file_that_was_emptied_and_rewritten_is_read_from_its_start(
+    refilled: list[str], ingest_site: IngestSite
+) -> None:
     cdr = ingest_site.write_file("Master.csv", "".join(LINES))
     ingest_site.ingest_asterisk(cdr)
     write_lines(cdr, refilled)
     assert ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == len(
-        [one for one in refilled if one in MORE]
+        [line for line in refilled if line in MORE]
     )
     assert len(list_cdrs(ingest_site)) == len({*LINES, *refilled})
     assert is_empty_run(ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0"))
 
 
-def test_a_refilled_file_with_the_same_header_is_read_anew_even_if_it_is_longer(ingest_site: IngestSite) -> None:
+def test_a_rewritten_file_with_an_equal_header_is_read_from_its_start_even_if_it_is_longer(
+    ingest_site: IngestSite,
+) -> None:
     names = "accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,"
     header = names + "disposition,amaflags,uniqueid,userfield,peeraccount,linkedid,sequence\n"
     cdr = ingest_site.write_file("Master.csv", header + "".join(LINES[:2]))
@@ -148,7 +151,7 @@ def test_a_refilled_file_with_the_same_header_is_read_anew_even_if_it_is_longer(
     assert ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == 3
 
 
-def test_the_same_lines_under_another_name_or_in_other_columns_are_the_same(ingest_site: IngestSite) -> None:
+def test_lines_in_a_copy_or_in_other_columns_are_duplicates(ingest_site: IngestSite) -> None:
     ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", "".join(LINES)))
     assert is_empty_run(ingest_site.ingest_asterisk(ingest_site.write_file("copy/of/it.csv", "".join(LINES))))
     names = [
@@ -174,11 +177,13 @@ def test_the_same_lines_under_another_name_or_in_other_columns_are_the_same(inge
     assert is_empty_run(ingest_site.ingest_asterisk(ingest_site.write_file("other.csv", text.getvalue())))
 
 
-def test_a_last_line_without_its_end_is_taken_in_and_read_again_when_it_has_grown(ingest_site: IngestSite) -> None:
+def test_a_last_line_without_a_line_end_is_ingested_and_read_again_when_it_has_grown(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", LINES[0] + LINES[1].rstrip("\n"))
     assert ingest_site.ingest_asterisk(cdr)["cdrs"] == 2
     write_lines(cdr, [LINES[0], LINES[1].rstrip("\n")[:40]])
-    assert [one["line"] for one in ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["refused"]] == [2]
+    assert [
+        rejection["line"] for rejection in ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["refused"]
+    ] == [2]
     write_lines(cdr, [LINES[0], LINES[2]])
     assert ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == 1
 
@@ -190,7 +195,7 @@ def test_a_line_that_was_cut_where_a_run_ended_is_not_lost(ingest_site: IngestSi
     assert ingest_site.ingest_asterisk(cdr, CCFS_SETTLE_SECONDS="0")["cdrs"] == 4
 
 
-def test_what_is_added_between_two_runs_is_all_that_the_second_adds(ingest_site: IngestSite) -> None:
+def test_the_second_run_adds_only_what_was_written_since_the_first(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "".join(LINES))
     ingest_site.write_recording("1705311042.1.wav", make_wav(1))
     ingest_site.ingest_asterisk(cdr)
@@ -200,7 +205,7 @@ def test_what_is_added_between_two_runs_is_all_that_the_second_adds(ingest_site:
     assert (added["cdrs"], added["recordings"], added["known"]) == (3, 1, 0)
 
 
-def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_ingest_site: IngestSite) -> None:
+def test_two_parallel_runs_ingest_each_line_and_file_once(each_ingest_site: IngestSite) -> None:
     lines = [build_cdr_line(f"1705311042.{number}", sequence=number) for number in range(600)]
     log = "".join(f"170531{number:04d}|NONE|NONE|PJSIP/1001|PAUSE|\n" for number in range(50))
     cdr = each_ingest_site.write_file("Master.csv", "".join(lines))
@@ -209,14 +214,18 @@ def test_two_runs_at_the_same_moment_take_each_line_and_file_in_once(each_ingest
     command = each_ingest_site.build_command(
         "asterisk", "--cdr", cdr, "--queue-log", each_ingest_site.write_file("queue_log", log)
     )
-    added = [done.json for done in run_in_parallel([command] * 2, settings=each_ingest_site.environment)]
-    assert [sum(one[name] for one in added) for name in ("cdrs", "recordings", "agent_operations")] == [600, 40, 50]
+    results = [done.json for done in run_in_parallel([command] * 2, settings=each_ingest_site.environment)]
+    assert [sum(result[name] for result in results) for name in ("cdrs", "recordings", "agent_operations")] == [
+        600,
+        40,
+        50,
+    ]
     check = each_ingest_site.check_blobs()
     assert check.pop("whole") == 40
     assert not any(check.values())
 
 
-def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_ingest_site: IngestSite) -> None:
+def test_a_watch_reads_an_index_again_when_a_reread_is_requested(each_ingest_site: IngestSite) -> None:
     file = each_ingest_site.write_file("call.csv", f"{CALL_ROW}\n{CALL_ROW.replace('acme', 'elsewhere')}\n")
     node = each_ingest_site.node
     with node.database.read_transaction() as connection:
@@ -232,11 +241,11 @@ def test_a_watch_reads_an_index_again_when_somebody_wants_it(each_ingest_site: I
         is_watching=True,
     )
 
-    def passed() -> tuple[int, int, int]:
-        take_in(run, export)
+    def run_pass() -> tuple[int, int, int]:
+        ingest(run, export)
         return run.result.cdrs, run.result.duplicates, run.result.rejected_count
 
-    assert [passed(), passed()] == [(1, 0, 1), (1, 0, 1)]  # it is as it was, so the second leaves it alone
+    assert [run_pass(), run_pass()] == [(1, 0, 1), (1, 0, 1)]  # unchanged, so the second pass does not read it
     with node.database.write_transaction() as connection:
         assert ingest_state.request_reread(connection, app, str(file), utc_now()) == (True, 1)
-    assert [passed(), passed()] == [(1, 1, 2), (1, 1, 2)]
+    assert [run_pass(), run_pass()] == [(1, 1, 2), (1, 1, 2)]

@@ -1,5 +1,4 @@
-"""Ingest into a bucket: what cannot be kept now waits, is kept once, and counts then; and what got old is moved there by a
-server that is set to do so."""
+"""Ingest into a bucket that is unavailable for a while, and tiering of old recordings to a bucket."""
 
 import json
 from pathlib import Path
@@ -25,7 +24,7 @@ FREQUENT_WORK_PROGRAM = (
 )
 
 
-def test_a_watch_waits_for_a_bucket_that_is_away(ingest_site: IngestSite, s3_url: str) -> None:
+def test_a_watch_waits_for_a_bucket_that_is_unavailable(ingest_site: IngestSite, s3_url: str) -> None:
     with run_proxy(s3_url) as between:
         bucket = s3_locations.make_location_config(between.url)
         with ingest_site.node.database.write_transaction() as connection:
@@ -48,7 +47,7 @@ def test_a_watch_waits_for_a_bucket_that_is_away(ingest_site: IngestSite, s3_url
         assert len(s3_locations.list_keys(bucket)) == 1
 
 
-def test_a_server_moves_what_is_old_by_itself(tmp_path: Path, s3_url: str) -> None:
+def test_a_server_moves_old_recordings_to_the_bucket(tmp_path: Path, s3_url: str) -> None:
     data, bucket = tmp_path / "data", s3_locations.make_location_config(s3_url)
     node = Node(settings.load_settings({}, data=data))
     cast = create_two_tenants(node)  # recordings of years ago, exports of today

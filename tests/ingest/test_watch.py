@@ -1,4 +1,4 @@
-"""--watch goes on: what grows waits, what comes late is taken in, what never comes is listed; SIGTERM ends it in order."""
+"""--watch: growing files wait, late files are ingested, missing ones reported; SIGTERM ends it in order."""
 
 import json
 import signal
@@ -23,46 +23,46 @@ PROGRAM = (sys.executable, "-c", "from ccfs.cli import main; main()")
 
 
 class WatchProcess:
-    """A watching process."""
+    """A process of `ccfs ingest --watch`."""
 
-    def __init__(self, place: IngestSite, switch: str, *arguments: object) -> None:
-        command = [*PROGRAM, *place.build_command(switch, *arguments, "--watch")]
-        environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **SHORT_INTERVALS, **place.environment}
-        self._log = place.folder / "watch.log"
+    def __init__(self, site: IngestSite, switch: str, *arguments: object) -> None:
+        command = [*PROGRAM, *site.build_command(switch, *arguments, "--watch")]
+        environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **SHORT_INTERVALS, **site.environment}
+        self._log = site.folder / "watch.log"
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
 
     def stop(self, number: int = signal.SIGTERM) -> Any:
-        """What it says that it added, when it is told to end."""
+        """Stop the process and return its result."""
         self._process.send_signal(number)
         out, _ = self._process.communicate(timeout=90)
         assert self._process.returncode == 0, self.read_log()
         return json.loads(out)
 
     def read_log(self) -> str:
-        """What it wrote to stderr."""
+        """Return what it wrote to stderr."""
         return self._log.read_text()
 
     def kill(self) -> None:
-        """Make sure that it is gone."""
+        """Kill the process if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
 
 
 @contextmanager
-def run_watch(place: IngestSite, switch: str, *arguments: object) -> Iterator[WatchProcess]:
-    """A watch until the block ends."""
-    watch = WatchProcess(place, switch, *arguments)
+def run_watch(site: IngestSite, switch: str, *arguments: object) -> Iterator[WatchProcess]:
+    """Run a watch until the block ends."""
+    watch = WatchProcess(site, switch, *arguments)
     try:
         yield watch
     finally:
         watch.kill()
 
 
-def has_rows(place: IngestSite, **counts: int) -> Callable[[], bool]:
-    """Whether tables have so many rows."""
-    return lambda: all(len(place.read_tables()[name]) == count for name, count in counts.items())
+def has_rows(site: IngestSite, **counts: int) -> Callable[[], bool]:
+    """Return a condition: whether tables have these numbers of rows."""
+    return lambda: all(len(site.read_tables()[name]) == count for name, count in counts.items())
 
 
 def append_text(path: Path, text: str) -> None:
@@ -70,12 +70,12 @@ def append_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def test_what_a_switch_leaves_while_it_is_watched_goes_in(ingest_site: IngestSite) -> None:
+def test_a_watch_ingests_what_the_switch_writes(ingest_site: IngestSite) -> None:
     cdr, log = ingest_site.write_file("Master.csv", ""), ingest_site.write_file("queue_log", "")
     with run_watch(ingest_site, "asterisk", "--cdr", cdr, "--queue-log", log) as watch:
         append_text(
             cdr, build_cdr_line(sequence=1) + build_cdr_line(sequence=2, agent="1002")[:40]
-        )  # the second is still being written
+        )  # the second is incomplete
         wait_until(has_rows(ingest_site, cdrs=1))
         append_text(cdr, build_cdr_line(sequence=2, agent="1002")[40:])
         append_text(log, "1705309342|MANAGER|sales|PJSIP/1001|ADDMEMBER|\n")
@@ -85,15 +85,15 @@ def test_what_a_switch_leaves_while_it_is_watched_goes_in(ingest_site: IngestSit
         wait_until(has_rows(ingest_site, ingest_errors=1))
         added = watch.stop()
     assert (added["cdrs"], added["recordings"], added["agent_operations"]) == (2, 1, 1)
-    assert [one["line"] for one in added["refused"]] == [3]
+    assert [rejection["line"] for rejection in added["refused"]] == [3]
     assert sorted(ingest_site.read_rows(schema.cdrs, "call_id_num")) == [-1, 1]
     actions = [json.loads(text)["action"] for text in watch.read_log().splitlines() if text.startswith("{")]
     assert set(actions) == {"ingested"}
     assert "020794" not in watch.read_log()  # no phone number
 
 
-def test_a_recording_that_grows_waits_until_it_is_whole(ingest_site: IngestSite) -> None:
-    ingest_site.settings["CCFS_SETTLE_SECONDS"] = "2"  # even a busy machine goes on writing before they are over
+def test_a_recording_that_grows_waits_until_it_is_complete(ingest_site: IngestSite) -> None:
+    ingest_site.settings["CCFS_SETTLE_SECONDS"] = "2"  # even a busy machine writes the next part before they are over
     cdr = ingest_site.write_file("Master.csv", build_cdr_line())
     growing = ingest_site.recordings_folder / "1705311042.118.wav"
     whole = make_wav(1, 2)
@@ -108,7 +108,7 @@ def test_a_recording_that_grows_waits_until_it_is_whole(ingest_site: IngestSite)
     assert list(ingest_site.read_files().values()) == [whole]
 
 
-def test_a_call_waits_for_its_audio_and_is_listed_as_missing_when_that_does_not_come(ingest_site: IngestSite) -> None:
+def test_a_recording_is_expected_and_reported_as_missing_when_it_does_not_arrive(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "")
     now = "1705311042.118"
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
@@ -126,7 +126,7 @@ def test_a_call_waits_for_its_audio_and_is_listed_as_missing_when_that_does_not_
     assert "never.wav" in ingest_site.list_rejected("--app", AK)
 
 
-def test_audio_waits_for_its_call_and_is_not_refused_before_its_time(ingest_site: IngestSite) -> None:
+def test_a_recording_waits_for_its_cdr_and_is_not_rejected_too_early(ingest_site: IngestSite) -> None:
     ingest_site.settings["CCFS_RECORDING_WAIT_SECONDS"] = "300"
     cdr = ingest_site.write_file("Master.csv", build_cdr_line("1705311042.0", sequence=0))
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
@@ -138,7 +138,7 @@ def test_audio_waits_for_its_call_and_is_not_refused_before_its_time(ingest_site
         assert watch.stop()["refused"] == []
 
 
-def test_a_log_that_is_rotated_meanwhile_loses_no_line(ingest_site: IngestSite) -> None:
+def test_a_file_that_is_rotated_during_a_watch_loses_no_line(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", "")
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
         append_text(cdr, build_cdr_line("1705311042.0", sequence=0))
@@ -153,7 +153,7 @@ def test_a_log_that_is_rotated_meanwhile_loses_no_line(ingest_site: IngestSite) 
         assert watch.stop()["cdrs"] == 60
 
 
-def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(ingest_site: IngestSite) -> None:
+def test_a_watch_survives_a_file_that_is_missing_for_a_moment(ingest_site: IngestSite) -> None:
     cdr = ingest_site.write_file("Master.csv", build_cdr_line())
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
         wait_until(has_rows(ingest_site, cdrs=1))
@@ -165,7 +165,7 @@ def test_a_folder_that_is_away_for_a_moment_is_no_reason_to_end(ingest_site: Ing
         assert watch.stop()["cdrs"] == 2
 
 
-def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(ingest_site: IngestSite) -> None:
+def test_a_draining_node_ingests_nothing_until_it_is_resumed(ingest_site: IngestSite) -> None:
     cdr, node = ingest_site.write_file("Master.csv", build_cdr_line()), ingest_site.node
     build_heartbeat(node, "").register()
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
@@ -182,7 +182,7 @@ def test_a_node_that_drains_takes_nothing_in_until_it_is_resumed(ingest_site: In
         assert watch.stop()["cdrs"] == 2
 
 
-def test_an_index_is_read_again_as_long_as_it_names_what_has_not_come(ingest_site: IngestSite) -> None:
+def test_an_index_is_read_again_until_the_recordings_that_it_names_have_arrived(ingest_site: IngestSite) -> None:
     index = ingest_site.write_file("record.csv", RECORD_ROW)
     with run_watch(ingest_site, "ccfs", index, "--recordings", ingest_site.recordings_folder) as watch:
         wait_until(has_rows(ingest_site, expected_recordings=1))
@@ -193,10 +193,10 @@ def test_an_index_is_read_again_as_long_as_it_names_what_has_not_come(ingest_sit
         wait_until(has_rows(ingest_site, recordings=2))
         added = watch.stop()
     assert added["recordings"] == 2
-    assert added["known"] <= 1  # it was not read again and again
+    assert added["known"] <= 1  # it was not read in every pass
 
 
-def test_documents_of_freeswitch_that_come_while_it_is_watched_go_in(ingest_site: IngestSite) -> None:
+def test_a_watch_ingests_new_documents_of_freeswitch(ingest_site: IngestSite) -> None:
     (ingest_site.switch_folder / "cdr").mkdir()
     with run_watch(ingest_site, "freeswitch", "--cdr", ingest_site.switch_folder / "cdr") as watch:
         for name in ("outbound.xml", "outbound.far.xml"):

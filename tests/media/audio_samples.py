@@ -1,4 +1,4 @@
-"""Recordings in every coding that a switch leaves or a WAV may hold, made by FFmpeg's own encoders. No test here."""
+"""Recordings in every coding that a switch writes or a WAV may hold, encoded by FFmpeg."""
 
 import io
 import math
@@ -21,7 +21,7 @@ from tests.two_tenants import add_recording
 FOLDER = Path(__file__).parent
 SAMPLE_SECONDS = 6
 GSM_WIDTHS = (6, 6, 5, 5, 4, 4, 3, 3, *((7, 2, 2, 6, *(3,) * 13) * 4))  # bits of a frame's parameters
-HOUR_REPEATS = 1607  # times that `gsm` is to be repeated
+HOUR_REPEATS = 1607  # repetitions of the 2.24 seconds of `make_gsm_wav` that give an hour
 CALL_ID = "1700000099-1"
 LONG_CALL_ID = "1700000099-2"
 
@@ -48,7 +48,7 @@ TRANSCODED_CODINGS = {"float", "g722", "g726", "ima", "ms", "mp3-in-wav"}
 
 
 def encode_tone(coding: str, seconds: float = SAMPLE_SECONDS) -> bytes:
-    """A sound in one of the codings: it grows from silence, the right channel from loud to silence."""
+    """Return a tone in one of the codings: it rises from silence, and falls to silence in the right channel."""
     form, codec, rate, channels = CODINGS[coding]
     target = io.BytesIO()
     with av.open(target, "w", format=form) as container:
@@ -57,9 +57,9 @@ def encode_tone(coding: str, seconds: float = SAMPLE_SECONDS) -> bytes:
         assert isinstance(stream, AudioStream)
         if codec == "g726":
             stream.bit_rate = 32_000
-        stream.codec_context.open()  # which tells the size of its frames
-        cut = av.AudioResampler(stream.format, layout, rate, stream.frame_size)
-        for frame in [*cut.resample(_make_tone_frame(rate, channels, seconds)), *cut.resample(None), None]:
+        stream.codec_context.open()  # sets its frame size
+        resampler = av.AudioResampler(stream.format, layout, rate, stream.frame_size)
+        for frame in [*resampler.resample(_make_tone_frame(rate, channels, seconds)), *resampler.resample(None), None]:
             container.mux([packet for packet in stream.encode(frame) if packet.size])  # FLAC's last one is empty
     return target.getvalue()
 
@@ -79,10 +79,10 @@ def _make_tone_frame(rate: int, channels: int, seconds: float) -> AudioFrame:
 
 
 def make_gsm_wav(times: int = 1) -> bytes:
-    """Speech as Asterisk's wav49 has it, so many times 2.24 seconds: GSM 06.10, two frames in a block."""
+    """Return speech like Asterisk's wav49, `times` 2.24 seconds: GSM 06.10, two frames in a block."""
     spoken = (FOLDER.parent / "media" / "audio" / "order-number.gsm").read_bytes()
     frames = [spoken[at : at + 33] for at in range(0, 112 * 33, 33)]
-    data = b"".join(_pack_gsm_block(one) for one in zip(frames[::2], frames[1::2], strict=True)) * times
+    data = b"".join(_pack_gsm_block(pair) for pair in zip(frames[::2], frames[1::2], strict=True)) * times
     fmt = struct.pack("<HHIIHHHH", wav.GSM, 1, 8000, 1625, 65, 0, 2, 320)
     fact = struct.pack("<4sII", b"fact", 4, len(data) // 65 * 320)
     body = (
@@ -92,19 +92,19 @@ def make_gsm_wav(times: int = 1) -> bytes:
 
 
 def _pack_gsm_block(frames: tuple[bytes, bytes]) -> bytes:
-    """Two frames, whose parameters stand high bit first after a signature, as Microsoft packs them: low bit first, without."""
-    found, filled = 0, 0
+    """Pack two frames as Microsoft does: their parameters low bit first and without a signature."""
+    packed, filled = 0, 0
     for frame in frames:
         bits, left = int.from_bytes(frame, "big"), 260
         for width in GSM_WIDTHS:
             left -= width
-            found |= (bits >> left & ((1 << width) - 1)) << filled
+            packed |= (bits >> left & ((1 << width) - 1)) << filled
             filled += width
-    return found.to_bytes(65, "little")
+    return packed.to_bytes(65, "little")
 
 
 def make_unfinished_wav() -> bytes:
-    """PCM in a WAV that never learnt how long it became."""
+    """Return PCM in a WAV whose header has no length."""
     data = bytearray(encode_tone("pcm"))
     at = data.index(b"data") + 4
     data[at : at + 4] = b"\xff" * 4
@@ -112,14 +112,14 @@ def make_unfinished_wav() -> bytes:
 
 
 def read_speex() -> bytes:
-    """The same speech in Speex, made with FFmpeg's libspeex: what is installed with ccfs reads it and cannot write it."""
+    """Return the speech in Speex, encoded with FFmpeg's libspeex: ccfs's own FFmpeg only decodes it."""
     return (FOLDER / "audio" / "order-number.spx").read_bytes()
 
 
 def add_audio_recording(
     node: Node, app: App, account_id: str, name: str, data: bytes, call_id: str = CALL_ID, seconds: int = SAMPLE_SECONDS
 ) -> Recording:
-    """A recording with these bytes; index name `/0/1/record/tapes/NAME`."""
+    """Add a recording with these bytes; its index name is `/0/1/record/tapes/NAME`."""
     whole = f"/0/1/record/tapes/{name}"
     more = {
         "account_id": account_id,

@@ -1,4 +1,4 @@
-"""Files that are hardly sound: whatever a header says, the answer is sound, silence or a reason. Bounded in time and memory."""
+"""Damaged audio: the result is sound, silence or a reason, in limited time and memory."""
 
 import io
 import os
@@ -26,7 +26,7 @@ from tests.media import audio_samples
 INTACT_FILES = {
     "gsm": audio_samples.make_gsm_wav(),
     "speex": audio_samples.read_speex(),
-    **{one: audio_samples.encode_tone(one, 0.5) for one in audio_samples.CODINGS},
+    **{coding: audio_samples.encode_tone(coding, 0.5) for coding in audio_samples.CODINGS},
 }
 
 
@@ -35,14 +35,14 @@ def never_late() -> bool:
 
 
 def measure_decoded_bytes(data: bytes) -> int | None:
-    """How many bytes its WAV has, which is made; None if it is no sound."""
+    """Decode the file. Return the bytes of its WAV, or None if it is no audio."""
     source = io.BytesIO(data)
     try:
-        tape = probe_audio(source, len(data))
-        size = pcm.wav_size(tape)
+        info = probe_audio(source, len(data))
+        size = pcm.wav_size(info)
         end = min(size, 200_000)
-        assert len(b"".join(pcm.iter_wav(source, tape, 0, end, never_late))) == end
-        waveform.compute_peaks(source, tape, never_late)
+        assert len(b"".join(pcm.iter_wav(source, info, 0, end, never_late))) == end
+        waveform.compute_peaks(source, info, never_late)
     except UnknownAudio:
         return None
     return size
@@ -50,7 +50,7 @@ def measure_decoded_bytes(data: bytes) -> int | None:
 
 @given(st.sampled_from(sorted(INTACT_FILES)), st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_file_with_wrong_bytes_is_sound_or_has_a_reason(name: str, data: st.DataObject) -> None:
+def test_a_damaged_file_is_decoded_or_has_a_reason(name: str, data: st.DataObject) -> None:
     broken = bytearray(INTACT_FILES[name])
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, min(len(broken) - 1, 120)))] = data.draw(st.integers(0, 255))
@@ -59,7 +59,7 @@ def test_a_file_with_wrong_bytes_is_sound_or_has_a_reason(name: str, data: st.Da
 
 @pytest.mark.parametrize("channels", [0, 1, 3, 200, 65535])
 @pytest.mark.parametrize("rate", [0, 1, 7999, 384_000, 4_294_967_295])
-def test_a_header_of_any_channels_and_rate_does_no_harm(channels: int, rate: int) -> None:
+def test_a_header_of_any_channels_and_rate_is_decoded_or_has_a_reason(channels: int, rate: int) -> None:
     fmt = struct.pack("<HHIIHH", wav.PCM, channels, rate, 1, 2 * channels % 65536, 16)
     measure_decoded_bytes(b"RIFF\xff\xff\0\0WAVEfmt \x10\0\0\0" + fmt + b"data\x10\x27\0\0" + bytes(10_000))
 
@@ -68,29 +68,29 @@ def test_a_header_of_any_channels_and_rate_does_no_harm(channels: int, rate: int
 @pytest.mark.parametrize(
     ("form", "container"), [(OutputFormat.WAV, "wav"), (OutputFormat.MP3, "mp3"), (OutputFormat.OPUS, "ogg")]
 )
-def test_every_rate_is_had_in_every_form(rate: int, form: OutputFormat, container: str) -> None:
+def test_every_sample_rate_is_encoded_in_every_output_format(rate: int, form: OutputFormat, container: str) -> None:
     data = wav.build_header(tag=wav.PCM, rate=rate, channels=2, bits=16, data_size=4 * rate) + bytes(4 * rate)
     source = io.BytesIO(data)
-    made = b"".join(encode.encode_audio(source, probe_audio(source, len(data)), form, never_late))
-    assert encode.output_size(probe_audio(source, len(data)), form) in (None, len(made))
-    with av.open(io.BytesIO(made), "r", format=container) as found:
-        stream = found.streams.audio[0]
+    encoded = b"".join(encode.encode_audio(source, probe_audio(source, len(data)), form, never_late))
+    assert encode.output_size(probe_audio(source, len(data)), form) in (None, len(encoded))
+    with av.open(io.BytesIO(encoded), "r", format=container) as container_file:
+        stream = container_file.streams.audio[0]
         assert stream.codec_context.channels == 2
-        lasts = sum(one.samples / one.sample_rate for one in found.decode(stream))
-        assert lasts == pytest.approx(1, abs=0.2)
+        seconds = sum(frame.samples / frame.sample_rate for frame in container_file.decode(stream))
+        assert seconds == pytest.approx(1, abs=0.2)
 
 
-def test_what_takes_too_long_is_given_up() -> None:
+def test_decoding_that_takes_too_long_raises() -> None:
     source = io.BytesIO(INTACT_FILES["gsm"])
-    tape = probe_audio(source, len(INTACT_FILES["gsm"]))
+    info = probe_audio(source, len(INTACT_FILES["gsm"]))
     with pytest.raises(DeadlineExceeded):
-        waveform.compute_peaks(source, tape, lambda: True)
+        waveform.compute_peaks(source, info, lambda: True)
     with pytest.raises(DeadlineExceeded):
-        list(encode.encode_audio(source, tape, OutputFormat.MP3, lambda: True))
+        list(encode.encode_audio(source, info, OutputFormat.MP3, lambda: True))
 
 
 class PathlessDisk(DiskLocation):
-    """A location that hands bytes over, but no file."""
+    """A location that serves bytes, but no path."""
 
     def get_path(self, key: str) -> None:  # type: ignore[override]
         return None
@@ -103,7 +103,7 @@ def pathless_blob(tmp_path: Path) -> tuple[PathlessDisk, BlobRef, bytes]:
     return location, location.write("a/b", [data]), data
 
 
-def test_bytes_that_are_no_file_are_read_and_searched_like_one(
+def test_a_remote_blob_is_read_and_seeked_like_a_file(
     pathless_blob: tuple[PathlessDisk, BlobRef, bytes],
 ) -> None:
     location, kept, data = pathless_blob
@@ -116,7 +116,7 @@ def test_bytes_that_are_no_file_are_read_and_searched_like_one(
     assert file.read() == data[-5:]
 
 
-def test_bytes_that_are_gone_are_unavailable(pathless_blob: tuple[PathlessDisk, BlobRef, bytes]) -> None:
+def test_a_deleted_blob_is_unavailable(pathless_blob: tuple[PathlessDisk, BlobRef, bytes]) -> None:
     location, kept, _ = pathless_blob
     file = io.BufferedReader(RangeReader(location, kept), 4096)
     location.delete("a/b")
@@ -124,7 +124,7 @@ def test_bytes_that_are_gone_are_unavailable(pathless_blob: tuple[PathlessDisk, 
         file.read(10)
 
 
-def test_a_wav_of_a_codec_that_nobody_knows_has_a_reason() -> None:
+def test_a_wav_of_an_unknown_codec_has_a_reason() -> None:
     fmt = struct.pack("<HHIIHH", 0x4242, 1, 8000, 8000, 1, 8)
     assert (
         measure_decoded_bytes(b"RIFF\xff\xff\0\0WAVEfmt \x10\0\0\0" + fmt + b"data\x10\x27\0\0" + bytes(10_000)) is None

@@ -1,4 +1,4 @@
-"""Call ids: each switch id has one callId of its own, and the reversible ones come back."""
+"""Call ids: each switch call id has its own callId, and the reversible forms are converted back."""
 
 import re
 from uuid import UUID
@@ -22,9 +22,9 @@ switch_ids = st.one_of(
 )
 
 
-def is_same_id(one: str, other: str) -> bool:
-    """Whether two ids are the same to a switch: UUIDs are, in whatever case."""
-    return one == other or (len(one) == len(other) == 36 and one.lower() == other.lower())
+def is_same_id(first: str, second: str) -> bool:
+    """Whether a switch treats two ids as equal: UUIDs are, in any case."""
+    return first == second or (len(first) == len(second) == 36 and first.lower() == second.lower())
 
 
 def to_switch_id(call_id: str) -> str | None:
@@ -39,7 +39,7 @@ def to_switch_id(call_id: str) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("of_switch", "expected"),
+    ("switch_id", "expected"),
     [
         ("1700000000.123", "1700000000-123"),
         ("1776135340.404299", "1776135340-404299"),
@@ -50,17 +50,17 @@ def to_switch_id(call_id: str) -> str | None:
         ("call~7", "call~7"),
     ],
 )
-def test_each_form_has_its_call_id(of_switch: str, expected: str) -> None:
-    assert to_call_id(of_switch) == expected
+def test_each_form_of_a_switch_id_has_its_call_id(switch_id: str, expected: str) -> None:
+    assert to_call_id(switch_id) == expected
 
 
-@pytest.mark.parametrize("of_switch", ["1700000000.123", "pbx1-1700000000.123", "a03307a6-3658-4dde-a25b-bb6aecb96945"])
-def test_a_reversible_call_id_comes_back(of_switch: str) -> None:
-    assert to_switch_id(to_call_id(of_switch)) == of_switch
+@pytest.mark.parametrize("switch_id", ["1700000000.123", "pbx1-1700000000.123", "a03307a6-3658-4dde-a25b-bb6aecb96945"])
+def test_a_reversible_call_id_is_converted_back(switch_id: str) -> None:
+    assert to_switch_id(to_call_id(switch_id)) == switch_id
 
 
 @pytest.mark.parametrize(
-    "of_switch",
+    "switch_id",
     [
         "longsystemname-1700000000.123",
         "ünïcode-1.1",
@@ -76,39 +76,39 @@ def test_a_reversible_call_id_comes_back(of_switch: str) -> None:
         "12345678901234.12345678901",  # counted, but 26 characters
     ],
 )
-def test_what_cannot_be_its_own_call_id_is_hashed(of_switch: str) -> None:
-    assert re.fullmatch(r"x[0-9a-z]{24}", to_call_id(of_switch))
-    assert to_switch_id(to_call_id(of_switch)) is None
+def test_a_switch_id_that_cannot_be_its_own_call_id_is_hashed(switch_id: str) -> None:
+    assert re.fullmatch(r"x[0-9a-z]{24}", to_call_id(switch_id))
+    assert to_switch_id(to_call_id(switch_id)) is None
 
 
 @given(switch_ids)
 @example("f5lxx1zz5pnorynqglhzmsp34")  # one more than the greatest UUID: plain
-def test_a_call_id_is_short_plain_and_stays(of_switch: str) -> None:
-    found = to_call_id(of_switch)
-    assert re.fullmatch(r"[!-~]{1,25}", found)
-    assert len(found) <= MAX_CALL_ID_LENGTH
-    assert not set(found) & set("/\\'\"`,")
-    assert to_call_id(of_switch) == found
+def test_a_call_id_is_short_plain_and_stable(switch_id: str) -> None:
+    call_id = to_call_id(switch_id)
+    assert re.fullmatch(r"[!-~]{1,25}", call_id)
+    assert len(call_id) <= MAX_CALL_ID_LENGTH
+    assert not set(call_id) & set("/\\'\"`,")
+    assert to_call_id(switch_id) == call_id
 
 
 @given(switch_ids)
-def test_what_comes_back_is_what_went_in(of_switch: str) -> None:
-    back = to_switch_id(to_call_id(of_switch))
-    assert back is None or is_same_id(back, of_switch)
+def test_a_call_id_is_converted_back_to_its_switch_id(switch_id: str) -> None:
+    result = to_switch_id(to_call_id(switch_id))
+    assert result is None or is_same_id(result, switch_id)
 
 
 @given(switch_ids, switch_ids)
-def test_two_ids_never_share_a_call_id(one: str, other: str) -> None:
-    assert is_same_id(one, other) or to_call_id(one) != to_call_id(other)
+def test_two_switch_ids_never_share_a_call_id(first: str, second: str) -> None:
+    assert is_same_id(first, second) or to_call_id(first) != to_call_id(second)
 
 
 @given(switch_ids)
-def test_no_id_takes_the_call_id_of_another(of_switch: str) -> None:
-    """The images of the forms do not meet: a call id, taken for a switch's id, is its own call id or gets another."""
-    image = to_call_id(of_switch)
-    assert is_same_id(image, of_switch) or to_call_id(image) != image
+def test_no_switch_id_has_the_call_id_of_another(switch_id: str) -> None:
+    """The images of the forms are disjoint: a callId used as a switch id is its own callId or has another."""
+    image = to_call_id(switch_id)
+    assert is_same_id(image, switch_id) or to_call_id(image) != image
 
 
 @given(st.uuids())
-def test_every_uuid_comes_back(uuid: UUID) -> None:
+def test_every_uuid_is_converted_back(uuid: UUID) -> None:
     assert to_switch_id(to_call_id(str(uuid))) == str(uuid)

@@ -1,4 +1,4 @@
-"""Byte ranges as RFC 9110, section 14, has them; what is not one plain range is as if it were not there."""
+"""Byte ranges and conditions of RFC 9110; a header that is not one byte range is ignored."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ ETAG = '"b233b70f105fc9dc"'
         ("  Bytes = 5 - 6 ", (5, 7)),
     ],
 )
-def test_one_range_is_understood(header: str, span: tuple[int, int]) -> None:
+def test_a_byte_range_is_parsed(header: str, span: tuple[int, int]) -> None:
     assert parse_range(header, 10000) == span
 
 
@@ -50,7 +50,7 @@ def test_one_range_is_understood(header: str, span: tuple[int, int]) -> None:
         "bytes=0-" + "9" * 5000,
     ],
 )
-def test_what_is_not_one_plain_range_asks_for_everything(header: str | None) -> None:
+def test_a_header_that_is_not_one_byte_range_is_ignored(header: str | None) -> None:
     assert parse_range(header, 10000) is None
 
 
@@ -63,7 +63,7 @@ def test_a_range_outside_the_bytes_cannot_be_satisfied(header: str, size: int) -
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40) | st.none(), st.integers(1, 2**40))
-def test_a_satisfied_range_lies_within_the_bytes(start: int, last: int | None, size: int) -> None:
+def test_a_satisfied_range_is_within_the_bytes(start: int, last: int | None, size: int) -> None:
     header = f"bytes={start}-{'' if last is None else last}"
     try:
         span = parse_range(header, size)
@@ -79,7 +79,7 @@ def test_a_satisfied_range_lies_within_the_bytes(start: int, last: int | None, s
 
 
 @given(st.text(max_size=40), st.integers(0, 2**40))
-def test_no_header_does_any_harm(header: str, size: int) -> None:
+def test_a_random_header_gives_a_range_within_the_bytes_or_none(header: str, size: int) -> None:
     try:
         span = parse_range(header, size)
     except RangeNotSatisfiable:
@@ -98,7 +98,7 @@ def test_no_header_does_any_harm(header: str, size: int) -> None:
         ("Wed, 21 Oct 2015 07:28:00 GMT", False),
     ],
 )
-def test_a_range_holds_for_the_very_same_bytes_only(if_range: str | None, is_valid: bool) -> None:
+def test_a_range_applies_to_the_same_entity_tag_only(if_range: str | None, is_valid: bool) -> None:
     assert if_range_matches(if_range, ETAG) is is_valid
 
 
@@ -114,5 +114,5 @@ def test_a_range_holds_for_the_very_same_bytes_only(if_range: str | None, is_val
         ("", False),
     ],
 )
-def test_who_has_the_bytes_is_not_sent_them_again(if_none_match: str | None, is_unchanged: bool) -> None:
+def test_a_known_entity_tag_is_not_modified(if_none_match: str | None, is_unchanged: bool) -> None:
     assert is_not_modified(if_none_match, ETAG) is is_unchanged

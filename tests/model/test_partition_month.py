@@ -1,4 +1,4 @@
-"""Months as numbers."""
+"""Months as numbers, and the months in names and ids."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,21 +8,21 @@ from ccfs.model.calls import partition_month
 from ccfs.model.calls.call_id import started_at
 
 
-def test_an_instant_is_of_the_month_that_it_is_in_utc() -> None:
+def test_the_month_of_an_instant_is_that_in_utc() -> None:
     assert partition_month.month_key(datetime(2024, 1, 1, 5, tzinfo=timezone(timedelta(hours=8)))) == 202312
     assert partition_month.month_start(202312) == datetime(2023, 12, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("number", "count", "found"),
+    ("month", "count", "expected"),
     [(202312, 1, 202401), (202401, -1, 202312), (202405, 24, 202605), (202405, -5, 202312)],
 )
-def test_months_are_counted(number: int, count: int, found: int) -> None:
-    assert partition_month.add_months(number, count) == found
+def test_months_are_added(month: int, count: int, expected: int) -> None:
+    assert partition_month.add_months(month, count) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "month"),
     [
         ("/0/1/record/AK/20240101/20260504/512/1.wav", 202605),
         ("Y:/8/0/20260504/512/1.V3", 202605),
@@ -33,11 +33,11 @@ def test_months_are_counted(number: int, count: int, found: int) -> None:
         ("", partition_month.UNDATED),
     ],
 )
-def test_a_name_tells_its_month(name: str, found: int) -> None:
-    assert partition_month.parse_month_key(name) == found
+def test_the_month_of_a_name_is_parsed(name: str, month: int) -> None:
+    assert partition_month.parse_month_key(name) == month
 
 
-def test_the_calendar_has_ends() -> None:
+def test_a_shift_stays_within_the_calendar() -> None:
     assert partition_month.shift_clamped(datetime(1, 1, 2, tzinfo=UTC), timedelta(days=-5)) == datetime.min.replace(
         tzinfo=UTC
     )
@@ -50,6 +50,6 @@ def test_the_calendar_has_ends() -> None:
 
 
 @pytest.mark.parametrize("call_id", ["5-1", "99999999999999-1", "x123", "", "1-" + "9" * 30, "9" * 5000 + "-1"])
-def test_an_id_of_no_usual_time_tells_none(call_id: str) -> None:
+def test_a_call_id_without_a_usual_time_has_no_begin(call_id: str) -> None:
     assert started_at(call_id) is None
     assert started_at("1705311042-118") == datetime(2024, 1, 15, 9, 30, 42, tzinfo=UTC)

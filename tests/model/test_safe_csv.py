@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: Python's reader finds every cell again, and none is a formula."""
+"""CSV for spreadsheets: Python's csv reads every cell back, and none is a formula."""
 
 import csv
 import io
@@ -15,22 +15,22 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 @pytest.mark.parametrize(
     "text", ["=1+1", "+44", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "\u3000=1", "\0=1"]
 )
-def test_what_a_spreadsheet_would_calculate_is_a_text(text: str) -> None:
+def test_a_cell_that_a_spreadsheet_would_evaluate_is_escaped(text: str) -> None:
     assert escape_cell(text) == "'" + text.replace("\0", "")
 
 
 @pytest.mark.parametrize("text", ["", "a", "0207", "a=1", "1-2", "王", "'=1", " a"])
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_a_harmless_cell_is_unchanged(text: str) -> None:
     assert escape_cell(text) == text
 
 
 @given(st.lists(st.lists(texts, min_size=1), min_size=1))
-def test_every_cell_is_found_again(rows: list[list[str]]) -> None:
+def test_every_cell_is_read_back(rows: list[list[str]]) -> None:
     rows = [["head", *row] for row in rows]
-    found = list(csv.reader(io.StringIO(encode_rows(rows).decode(), newline="")))
-    assert found == [[escape_cell(one) for one in row] for row in rows]
+    cells = list(csv.reader(io.StringIO(encode_rows(rows).decode(), newline="")))
+    assert cells == [[escape_cell(cell) for cell in row] for row in rows]
     assert encode_rows(rows).endswith(b"\r\n")
 
 
-def test_what_utf_8_cannot_say_stops_nothing() -> None:
+def test_a_character_that_utf_8_cannot_encode_becomes_a_question_mark() -> None:
     assert encode_rows([["a\ud800b"]]) == b"a?b\r\n"

@@ -1,4 +1,4 @@
-"""The zip that is laid out before it is read: Python's own zipfile judges it, however large it claims to be."""
+"""Zips of uncompressed members, of any size, as Python's zipfile reads them."""
 
 import io
 import zipfile
@@ -25,7 +25,7 @@ def make_member(name: str, data: bytes) -> ZipMember:
 
 
 def read_range(segments: Sequence[ZipSegment], files: Sequence[bytes], start: int, end: int) -> bytes:
-    """The bytes of a range of the zip, as the server would send them."""
+    """Return the bytes of a range of the zip as the server sends them."""
     return b"".join(
         (segment.data if segment.member is None else files[segment.member])[low:high]
         for segment, low, high in iter_slices(segments, start, end)
@@ -33,10 +33,10 @@ def read_range(segments: Sequence[ZipSegment], files: Sequence[bytes], start: in
 
 
 class SparseZip(io.RawIOBase):
-    """A zip as a file in which the members' bytes are all zero: so it may be larger than any disk."""
+    """A zip as a file whose members consist of zeros, so that it can be larger than any disk."""
 
     def __init__(self, segments: Sequence[ZipSegment]) -> None:
-        self._segments, self._at = segments, 0
+        self._segments, self._offset = segments, 0
 
     def seekable(self) -> bool:
         return True
@@ -45,28 +45,28 @@ class SparseZip(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, total_size(self._segments))[whence]
-        return self._at
+        self._offset = offset + (0, self._offset, total_size(self._segments))[whence]
+        return self._offset
 
     def tell(self) -> int:
-        return self._at
+        return self._offset
 
     def read(self, size: int = -1) -> bytes:
-        end = total_size(self._segments) if size < 0 else min(self._at + size, total_size(self._segments))
-        found = b"".join(
+        end = total_size(self._segments) if size < 0 else min(self._offset + size, total_size(self._segments))
+        data = b"".join(
             segment.data[low:high] if segment.member is None else bytes(high - low)
-            for segment, low, high in iter_slices(self._segments, self._at, end)
+            for segment, low, high in iter_slices(self._segments, self._offset, end)
         )
-        self._at += len(found)
-        return found
+        self._offset += len(data)
+        return data
 
 
 @given(contents)
-def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]]) -> None:
+def test_a_zip_reader_reads_every_member(files: list[tuple[str, bytes]]) -> None:
     segments = build_segments([make_member(f"{number}_{name}", data) for number, (name, data) in enumerate(files)])
-    whole = read_range(segments, [data for _, data in files], 0, total_size(segments))
-    assert len(whole) == total_size(segments)
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+    content = read_range(segments, [data for _, data in files], 0, total_size(segments))
+    assert len(content) == total_size(segments)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         assert [info.orig_filename for info in archive.infolist()] == [
             f"{n}_{name}" for n, (name, _) in enumerate(files)
@@ -76,7 +76,7 @@ def test_a_zip_reader_finds_every_member_as_it_was(files: list[tuple[str, bytes]
 
 
 @given(contents, st.data())
-def test_every_range_is_that_part_of_the_whole(files: list[tuple[str, bytes]], data: st.DataObject) -> None:
+def test_every_range_is_a_part_of_the_zip(files: list[tuple[str, bytes]], data: st.DataObject) -> None:
     segments, bodies = build_segments([make_member(name, body) for name, body in files]), [body for _, body in files]
     size = total_size(segments)
     start = data.draw(st.integers(0, size))
@@ -96,8 +96,8 @@ def test_every_range_is_that_part_of_the_whole(files: list[tuple[str, bytes]], d
     ],
     ids=str,
 )
-def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
-    crc = zlib.crc32(bytes(7))  # of the one that is read to its end
+def test_a_zip_beyond_four_gigabytes_is_readable(sizes: list[int]) -> None:
+    crc = zlib.crc32(bytes(7))  # of the member that is read to its end
     segments = build_segments(
         [ZipMember(name=f"{n}.wav", size=size, crc32=crc, modified=NOON) for n, size in enumerate(sizes)]
     )
@@ -111,7 +111,7 @@ def test_a_zip_beyond_four_gigabytes_is_read_as_well(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 65534, 65535])
-def test_a_zip_may_have_any_number_of_members(count: int) -> None:
+def test_a_zip_can_have_any_number_of_members(count: int) -> None:
     segments = build_segments([make_member(f"{number}", b"") for number in range(count)])
     with zipfile.ZipFile(io.BytesIO(read_range(segments, [b""] * count, 0, total_size(segments)))) as archive:
         assert len(archive.infolist()) == count
@@ -119,18 +119,18 @@ def test_a_zip_may_have_any_number_of_members(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "kept"),
+    ("modified", "stored"),
     [
         (NOON, (2020, 10, 15, 12, 30, 58)),
-        (datetime(2020, 1, 2, 3, 4, 5), (2020, 1, 2, 3, 4, 4)),  # two seconds are the finest
+        (datetime(2020, 1, 2, 3, 4, 5), (2020, 1, 2, 3, 4, 4)),  # a resolution of two seconds
         (datetime(1970, 1, 1), (1980, 1, 1, 0, 0, 0)),
         (datetime(2200, 12, 31, 23, 59, 58), (2107, 12, 31, 23, 59, 58)),
     ],
 )
-def test_a_member_has_its_time(moment: datetime, kept: tuple[int, ...]) -> None:
-    segments = build_segments([ZipMember(name="a.wav", size=0, crc32=0, modified=moment)])
+def test_a_member_has_its_modification_time(modified: datetime, stored: tuple[int, ...]) -> None:
+    segments = build_segments([ZipMember(name="a.wav", size=0, crc32=0, modified=modified)])
     with zipfile.ZipFile(io.BytesIO(read_range(segments, [b""], 0, total_size(segments)))) as archive:
-        assert archive.infolist()[0].date_time == kept
+        assert archive.infolist()[0].date_time == stored
 
 
 def test_a_name_beyond_ascii_is_marked_as_utf_8() -> None:

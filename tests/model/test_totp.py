@@ -1,4 +1,4 @@
-"""One-time codes: the numbers of RFC 6238, appendix B, and when a code is good."""
+"""One-time codes: the test vectors of RFC 6238, appendix B, and the time for which a code is valid."""
 
 import base64
 from datetime import UTC, datetime
@@ -18,25 +18,25 @@ def test_codes_are_those_of_the_rfc(seconds: int, expected: str) -> None:
     assert compute_code(SECRET, seconds // 30) == expected
 
 
-@pytest.mark.parametrize(("late", "is_good"), [(-61, False), (-30, True), (0, True), (30, True), (61, False)])
-def test_a_code_is_good_half_a_minute_around_its_time(late: int, is_good: bool) -> None:
-    now = datetime.fromtimestamp(1111111110 + late, UTC)
-    assert (match_step(SECRET, "050471", now, 0) is not None) is is_good
+@pytest.mark.parametrize(("seconds", "is_valid"), [(-61, False), (-30, True), (0, True), (30, True), (61, False)])
+def test_a_code_is_valid_half_a_minute_around_its_time(seconds: int, is_valid: bool) -> None:
+    now = datetime.fromtimestamp(1111111110 + seconds, UTC)
+    assert (match_step(SECRET, "050471", now, 0) is not None) is is_valid
 
 
-def test_a_code_is_good_once() -> None:
+def test_a_code_is_valid_once() -> None:
     now = datetime.fromtimestamp(1111111111, UTC)
     step = match_step(SECRET, "050 471", now, 0)
     assert step == 37037037
     assert match_step(SECRET, "050471", now, step) is None
 
 
-@pytest.mark.parametrize("given", ["", "0", "x" * 6, "0504711", "٠٥٠٤٧١", "050471\n"])
-def test_what_is_no_code_is_refused(given: str) -> None:
-    assert match_step(SECRET, given, datetime.fromtimestamp(1111111111, UTC), 0) is None
+@pytest.mark.parametrize("code", ["", "0", "x" * 6, "0504711", "٠٥٠٤٧١", "050471\n"])
+def test_another_text_is_no_valid_code(code: str) -> None:
+    assert match_step(SECRET, code, datetime.fromtimestamp(1111111111, UTC), 0) is None
 
 
-def test_an_authenticator_is_told_the_secret_by_an_address() -> None:
+def test_the_uri_for_authenticators_contains_the_secret() -> None:
     assert (
         build_uri(encode_secret(b"12345678901234567890"), "a@b")
         == f"otpauth://totp/ccfs:a%40b?secret={SECRET}&issuer=ccfs"

@@ -1,4 +1,4 @@
-"""WAV headers: as real recorders write them, as ccfs writes them, and as an attacker might."""
+"""WAV headers of real recorders, of ccfs, and of an attacker."""
 
 import struct
 from contextlib import suppress
@@ -42,7 +42,7 @@ FFMPEG_PIPED = bytes.fromhex(
     "52494646ffffffff57415645666d74201000000001000100401f0000803e0000020010004c4953541a000000494e464f495346540e000000"
     "4c61766635392e32372e3130300064617461ffffffff5003801e0039004e005a005a"
 )
-# What Asterisk's format_wav writes before the first sample, and leaves when it is killed.
+# Asterisk's format_wav writes this before the first sample, and leaves it when it is killed.
 ASTERISK_LIVE_HEAD = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16) + b"data\0\0\0\0"
 
 UPLOAD = build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=4) + b"\xd5" * 4
@@ -59,21 +59,32 @@ def build_riff(*chunks: bytes) -> bytes:
 
 
 def test_an_a_law_file_is_described() -> None:
-    found = read_format(SOX_A_LAW, len(SOX_A_LAW))
-    assert (found.tag, found.channels, found.rate, found.bits, found.block_align) == (A_LAW, 1, 8000, 8, 1)
-    assert SOX_A_LAW[found.data_offset :] == bytes.fromhex("ff8bb9a6a3a3a6bb")
-    assert (found.data_size, found.duration, found.is_open_ended, found.is_truncated) == (8, 0.001, False, False)
+    wav_format = read_format(SOX_A_LAW, len(SOX_A_LAW))
+    assert (wav_format.tag, wav_format.channels, wav_format.rate, wav_format.bits, wav_format.block_align) == (
+        A_LAW,
+        1,
+        8000,
+        8,
+        1,
+    )
+    assert SOX_A_LAW[wav_format.data_offset :] == bytes.fromhex("ff8bb9a6a3a3a6bb")
+    assert (wav_format.data_size, wav_format.duration, wav_format.is_open_ended, wav_format.is_truncated) == (
+        8,
+        0.001,
+        False,
+        False,
+    )
 
 
-def test_gsm_takes_its_length_from_the_byte_rate() -> None:
-    found = read_format(SOX_GSM_HEAD, len(SOX_GSM_HEAD) + 66)
-    assert (found.tag, found.bits, found.block_align, found.data_size) == (GSM, 0, 65, 66)
-    assert found.duration == pytest.approx(0.04, abs=0.001)
+def test_the_duration_of_gsm_follows_from_the_byte_rate() -> None:
+    wav_format = read_format(SOX_GSM_HEAD, len(SOX_GSM_HEAD) + 66)
+    assert (wav_format.tag, wav_format.bits, wav_format.block_align, wav_format.data_size) == (GSM, 0, 65, 66)
+    assert wav_format.duration == pytest.approx(0.04, abs=0.001)
 
 
 def test_an_extensible_format_is_its_sub_format() -> None:
-    found = read_format(SOX_EXTENSIBLE_HEAD, len(SOX_EXTENSIBLE_HEAD) + 24)
-    assert (found.tag, found.bits, found.data_size, found.duration) == (PCM, 24, 24, 0.001)
+    wav_format = read_format(SOX_EXTENSIBLE_HEAD, len(SOX_EXTENSIBLE_HEAD) + 24)
+    assert (wav_format.tag, wav_format.bits, wav_format.data_size, wav_format.duration) == (PCM, 24, 24, 0.001)
 
 
 def test_an_extensible_format_of_a_foreign_guid_stays_extensible() -> None:
@@ -84,34 +95,34 @@ def test_an_extensible_format_of_a_foreign_guid_stays_extensible() -> None:
 @pytest.mark.parametrize(
     ("head", "offset"), [(FFMPEG_PIPED[:78], 78), (ASTERISK_LIVE_HEAD, 44)], ids=["0xFFFFFFFF", "zero"]
 )
-def test_sizes_left_open_mean_to_the_end_of_the_file(head: bytes, offset: int) -> None:
-    found = read_format(head, offset + 16000)
-    assert (found.data_offset, found.data_size, found.duration) == (offset, 16000, 1.0)
-    assert (found.is_open_ended, found.is_truncated) == (True, False)
+def test_audio_of_unset_size_extends_to_the_end_of_the_file(head: bytes, offset: int) -> None:
+    wav_format = read_format(head, offset + 16000)
+    assert (wav_format.data_offset, wav_format.data_size, wav_format.duration) == (offset, 16000, 1.0)
+    assert (wav_format.is_open_ended, wav_format.is_truncated) == (True, False)
 
 
-def test_a_riff_that_ends_at_its_empty_data_is_open_too() -> None:
+def test_a_riff_that_ends_at_its_empty_data_chunk_is_open_ended() -> None:
     assert read_format(build_riff(build_fmt_chunk(), b"data\0\0\0\0"), 44 + 800).data_size == 800
 
 
-def test_an_empty_recording_with_something_after_it_stays_empty() -> None:
+def test_an_empty_recording_with_a_chunk_after_it_is_empty() -> None:
     wav = build_riff(build_fmt_chunk(), b"data\0\0\0\0", b"LIST\4\0\0\0INFO")
-    found = read_format(wav, len(wav))
-    assert (found.data_size, found.duration, found.is_open_ended) == (0, 0.0, False)
+    wav_format = read_format(wav, len(wav))
+    assert (wav_format.data_size, wav_format.duration, wav_format.is_open_ended) == (0, 0.0, False)
 
 
-def test_more_audio_promised_than_there_is_is_clamped() -> None:
-    found = read_format(SOX_PIPED_HEAD, len(SOX_PIPED_HEAD) + 160)
-    assert (found.data_size, found.is_truncated, found.is_open_ended) == (160, True, False)
+def test_a_data_size_beyond_the_end_of_the_file_is_clamped() -> None:
+    wav_format = read_format(SOX_PIPED_HEAD, len(SOX_PIPED_HEAD) + 160)
+    assert (wav_format.data_size, wav_format.is_truncated, wav_format.is_open_ended) == (160, True, False)
 
 
 def test_an_odd_chunk_before_the_audio_is_followed_by_padding() -> None:
     wav = build_riff(b"note" + b"\3\0\0\0abc\0", build_fmt_chunk(), b"data\2\0\0\0hi")
-    found = read_format(wav, len(wav))
-    assert wav[found.data_offset : found.data_offset + found.data_size] == b"hi"
+    wav_format = read_format(wav, len(wav))
+    assert wav[wav_format.data_offset : wav_format.data_offset + wav_format.data_size] == b"hi"
 
 
-def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
+def test_the_duration_is_unknown_without_a_byte_rate() -> None:
     nameless = b"fmt " + struct.pack("<IHHIIHH", 16, 0x1234, 1, 8000, 0, 0, 0)
     wav = build_riff(nameless, b"data\2\0\0\0hi")
     assert read_format(wav, len(wav)).duration is None
@@ -135,7 +146,7 @@ def test_duration_is_unknown_where_no_rate_of_bytes_is_given() -> None:
         (build_riff(*[b"junk\0\0\0\0"] * 1001), "first 1000 chunks"),
     ],
 )
-def test_what_is_no_wav_is_refused_with_a_reason(head: bytes, reason: str) -> None:
+def test_another_file_is_rejected_with_a_reason(head: bytes, reason: str) -> None:
     with pytest.raises(InvalidWav, match=reason):
         read_format(head, len(head))
 
@@ -143,9 +154,15 @@ def test_what_is_no_wav_is_refused_with_a_reason(head: bytes, reason: str) -> No
 @pytest.mark.parametrize(("tag", "bits", "size"), [(PCM, 8, 44), (PCM, 16, 44), (A_LAW, 8, 58), (MU_LAW, 8, 58)])
 def test_a_written_header_is_read_back(tag: int, bits: int, size: int) -> None:
     wav = build_header(tag=tag, rate=16000, channels=2, bits=bits, data_size=3200)
-    found = read_format(wav, size + 3200)
-    assert len(wav) == found.data_offset == size
-    assert (found.tag, found.channels, found.rate, found.bits, found.data_size) == (tag, 2, 16000, bits, 3200)
+    wav_format = read_format(wav, size + 3200)
+    assert len(wav) == wav_format.data_offset == size
+    assert (wav_format.tag, wav_format.channels, wav_format.rate, wav_format.bits, wav_format.data_size) == (
+        tag,
+        2,
+        16000,
+        bits,
+        3200,
+    )
     assert int.from_bytes(wav[4:8], "little") == size + 3200 - 8
 
 
@@ -153,7 +170,7 @@ def test_the_written_a_law_header_is_the_one_that_sox_writes() -> None:
     assert build_header(tag=A_LAW, rate=8000, channels=1, bits=8, data_size=8) == SOX_A_LAW[:58]
 
 
-def test_the_padding_of_odd_audio_counts_for_the_whole_and_not_for_the_data() -> None:
+def test_the_padding_of_odd_audio_counts_in_the_riff_size_only() -> None:
     wav = build_header(tag=MU_LAW, rate=8000, channels=1, bits=8, data_size=3) + b"abc\0"
     assert int.from_bytes(wav[4:8], "little") == len(wav) - 8
     assert read_format(wav, len(wav)).data_size == 3
@@ -162,13 +179,13 @@ def test_the_padding_of_odd_audio_counts_for_the_whole_and_not_for_the_data() ->
 @pytest.mark.parametrize(
     ("tag", "channels", "size"), [(GSM, 1, 65), (PCM, 0, 2), (PCM, 1, MAX_DATA_BYTES + 1), (PCM, 1, -1)]
 )
-def test_no_header_is_written_that_would_lie(tag: int, channels: int, size: int) -> None:
+def test_a_header_that_would_be_wrong_is_not_written(tag: int, channels: int, size: int) -> None:
     with pytest.raises(ValueError, match=r"cannot write a header|do not fit"):
         build_header(tag=tag, rate=8000, channels=channels, bits=8, data_size=size)
 
 
 @pytest.mark.parametrize("tag", [PCM, A_LAW, MU_LAW])
-def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
+def test_8_bit_8_khz_mono_can_be_uploaded(tag: int) -> None:
     wav = build_header(tag=tag, rate=8000, channels=1, bits=8, data_size=4000) + bytes(4000)
     assert check_upload(wav).duration == 0.5
 
@@ -184,23 +201,23 @@ def test_8_bit_8_khz_mono_may_be_uploaded(tag: int) -> None:
         (b"\xff\xfb\x90\x44" + bytes(400), "no RIFF/WAVE header"),
     ],
 )
-def test_anything_else_may_not_be_uploaded(wav: bytes, reason: str) -> None:
+def test_another_format_cannot_be_uploaded(wav: bytes, reason: str) -> None:
     with pytest.raises(InvalidWav, match=reason):
         check_upload(wav)
 
 
 def check_parsed(data: bytes, total_size: int) -> None:
-    """Reads hostile bytes: what comes back must make sense, and only NotWav may be raised."""
+    """Read hostile bytes; check that the result is consistent and that only InvalidWav is raised."""
     with suppress(InvalidWav):
-        found = read_format(data, total_size)
-        assert 0 <= found.data_size <= max(total_size, len(data)) - found.data_offset
-        assert found.duration is None or found.duration >= 0
+        wav_format = read_format(data, total_size)
+        assert 0 <= wav_format.data_size <= max(total_size, len(data)) - wav_format.data_offset
+        assert wav_format.duration is None or wav_format.duration >= 0
     with suppress(InvalidWav):
         assert check_upload(data).data_size > 0
 
 
 @given(st.binary(max_size=200), st.integers(0, 2**40))
-def test_arbitrary_bytes_do_no_harm(data: bytes, total_size: int) -> None:
+def test_random_bytes_are_read_or_rejected(data: bytes, total_size: int) -> None:
     check_parsed(data, total_size)
     check_parsed(b"RIFF\0\0\0\0WAVE" + data, total_size)
 
@@ -210,9 +227,9 @@ def test_arbitrary_bytes_do_no_harm(data: bytes, total_size: int) -> None:
     st.lists(st.tuples(st.integers(0, 100), st.integers(0, 255)), max_size=6),
     st.integers(0, 120),
 )
-def test_real_headers_with_bytes_changed_do_no_harm(wav: bytes, changes: list[tuple[int, int]], length: int) -> None:
+def test_changed_headers_are_read_or_rejected(wav: bytes, changes: list[tuple[int, int]], length: int) -> None:
     mutant = bytearray(wav)
-    for at, value in changes:
-        mutant[at % len(mutant)] = value
+    for index, value in changes:
+        mutant[index % len(mutant)] = value
     check_parsed(bytes(mutant[:length]), len(wav))
     check_parsed(bytes(mutant), len(wav))

@@ -32,7 +32,7 @@ VARYING_COLUMNS = (
     "created_at",
     "read_at",
     "seen_at",
-    "refused_at",
+    "rejected_at",
     "missing_at",
 )  # what may differ between two runs
 COMPARED_TABLES = (
@@ -40,7 +40,7 @@ COMPARED_TABLES = (
     "recordings",
     "agent_operations",
     "queue_visits",
-    "devices",
+    "device_numbers",
     "expected_recordings",
     "ingest_errors",
     "source_files",

@@ -20,8 +20,8 @@ from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.model.identity.tenancy import App
 from tests import servers
-from tests.db.large_table_queries import QUERIES, create_filled_app, reads_too_much
-from tests.db.query_plans import QueryAction, explain_queries
+from tests.db.large_table_queries import QUERIES, QueryAction, explain_queries, reads_too_much
+from tests.db.large_tables import create_filled_app
 
 ROUNDS = 200
 

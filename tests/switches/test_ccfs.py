@@ -1,4 +1,4 @@
-"""Index files of CC-FS: kinds, headers, encodings, damaged lines, and the way there and back through an export."""
+"""Index files of CC-FS: kinds, headers, encodings, damaged lines."""
 
 import csv
 import io
@@ -82,7 +82,7 @@ def test_a_cdr_begins_where_its_first_time_is() -> None:
     assert (row.device_type, row.device_no, row.pre_device_no, row.leave_reason) == (2, 15470, 3, 15)
 
 
-def test_agent_operations_and_skill_changes_are_told_apart_and_read() -> None:
+def test_agent_operations_and_skill_changes_are_distinguished_and_parsed() -> None:
     [operation], [change] = parse_rows(OPR_ROW), parse_rows(SKILL_ROW)
     assert isinstance(operation, AgentOperation)
     assert isinstance(change, AgentSkillChange)
@@ -104,13 +104,13 @@ def test_older_shorter_files_are_read(row: str, width: int, kind: type[IndexReco
     assert isinstance(found, kind)
 
 
-def test_a_short_recording_index_tells_vdn_and_direction_by_the_path() -> None:
+def test_a_short_recording_index_has_vdn_and_direction_in_the_path() -> None:
     [found] = parse_rows(",".join(RECORD_ROW.split(",")[:13]).replace(r"\17\0", r"\17\1"))
     assert isinstance(found, IndexedRecording)
     assert (found.vdn_id, found.call_type) == ("17", 1)
 
 
-def test_columns_of_call_csv_that_nobody_can_name_are_left_out() -> None:
+def test_unknown_columns_of_call_csv_are_left_out() -> None:
     [found] = parse_rows(",".join([*CALL_ROW.split(",")[:21], "7", "8", "9"]))
     assert isinstance(found, Cdr)
     assert (found.pre_device_no, found.leave_reason, found.sub_media_type) == (3, 0, 0)
@@ -125,7 +125,7 @@ def test_columns_of_call_csv_that_nobody_can_name_are_left_out() -> None:
         (AGENT_SKILL_COLUMNS, SKILL_ROW),
     ],
 )
-def test_columns_go_by_their_header_in_any_order_and_case(names: Sequence[str], row: str) -> None:
+def test_columns_follow_their_header_in_any_order_and_case(names: Sequence[str], row: str) -> None:
     cells = row.split(",")
     header = ",".join(["tenant", *(name.upper() for name in reversed(names))])
     shuffled = ",".join(["whatever", *reversed(cells)])
@@ -146,7 +146,7 @@ def test_a_zip_is_read_member_by_member() -> None:
     assert [type(row) for row in found] == [Cdr, IndexedRecording]
 
 
-def test_a_name_tells_the_kind_where_the_cells_cannot() -> None:
+def test_the_file_name_decides_the_kind_where_the_cells_cannot() -> None:
     dateless = ",".join([*CALL_ROW.split(",")[:7], *[""] * 6, *CALL_ROW.split(",")[13:]])
     assert parse_rejected(dateless) == [(1, "the file is none of CC-FS's index files")]
     assert parse_rejected(dateless, "20180904010203004567_call_12.csv") == [
@@ -170,7 +170,7 @@ def test_a_quoted_cell_may_span_lines() -> None:
     assert [line for line, _ in parse_lines(data, "record.csv")] == [1, 3]
 
 
-def test_a_stray_quote_costs_its_own_line_only() -> None:
+def test_a_stray_quote_rejects_its_own_line_only() -> None:
     damaged = CALL_ROW.replace(",8000,", ',"8000,')
     closing = CALL_ROW.replace(",8000,", ',8000",')
     data = f"{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{damaged}\n{CALL_ROW}\n{closing}"
@@ -192,33 +192,33 @@ def test_a_stray_quote_costs_its_own_line_only() -> None:
         ((",8000,", ",80\x0000,"), "control characters"),
     ],
 )
-def test_a_line_that_cannot_be_read_says_why(change: tuple[str, str], reason: str) -> None:
+def test_an_unreadable_line_has_a_reason(change: tuple[str, str], reason: str) -> None:
     [(line, why)] = parse_rejected(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")
     assert line == 2
     assert reason in why
     assert len(parse_rows(f"{CALL_ROW}\n{CALL_ROW.replace(*change)}\n{CALL_ROW}")) == 2
 
 
-def test_a_line_without_end_is_refused_and_the_next_one_read() -> None:
+def test_an_endless_line_is_rejected_and_the_next_one_read() -> None:
     data = f"{CALL_ROW}\n{'x' * 300_000}\n{CALL_ROW}"
     assert (len(parse_rows(data)), [line for line, _ in parse_rejected(data)]) == (2, [2])
 
 
-def test_an_end_in_the_hour_that_comes_twice_is_not_before_its_begin() -> None:
+def test_an_end_in_the_repeated_hour_is_not_before_its_begin() -> None:
     row = CALL_ROW.replace("acme", "fjord").replace("2018-09-03 20:43:29,2018-09-03 20:45:00", "{},{}")
     [found] = parse_rows(row.format("2018-10-28 02:50:00", "2018-10-28 02:10:00"))
     assert isinstance(found, Cdr)
     assert found.call_end == datetime(2018, 10, 28, 1, 10, tzinfo=UTC)
 
 
-def test_the_same_row_has_the_same_key_and_another_another() -> None:
+def test_equal_rows_have_equal_keys_and_different_rows_different_ones() -> None:
     keys = [row.source_key for row in parse_rows(f"{CALL_ROW}\n{CALL_ROW}\n{CALL_ROW.replace('8000', '8001')}\n") if
             isinstance(row, Cdr)]  # fmt: skip
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) == 32
 
 
-def test_bytes_are_looked_for_where_the_index_says() -> None:
+def test_candidate_paths_follow_the_names_of_the_index() -> None:
     [row] = parse_rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
     places = list_candidate_paths(row)
@@ -229,7 +229,7 @@ def test_bytes_are_looked_for_where_the_index_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["X:/17/../../etc/shadow", "/etc//x", "..", "", "X:", "a\0b", "X:/./y", "a\\..\\b"])
-def test_no_place_is_outside_the_recordings(name: str) -> None:
+def test_no_candidate_path_is_outside_the_recordings(name: str) -> None:
     [row] = parse_rows(RECORD_ROW)
     assert isinstance(row, IndexedRecording)
     for place in list_candidate_paths(replace(row, original_file_name=name, file_name=name)):
@@ -239,12 +239,12 @@ def test_no_place_is_outside_the_recordings(name: str) -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from(["x.csv", "a_call_1.csv", "record.csv", "b_agentSkillInfo_2.csv"]))
-def test_no_bytes_are_too_odd_to_be_refused(data: bytes, name: str) -> None:
+def test_no_bytes_raise_from_an_index_file(data: bytes, name: str) -> None:
     assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines(data, name))
 
 
 @given(st.lists(st.sampled_from([CALL_ROW, '"', ",", "\n", "\r", "a", '""', "\u2028", "developer,account_id,cc_id"])))
-def test_no_mixture_of_quotes_and_rows_is_too_odd(parts: list[str]) -> None:
+def test_no_mixture_of_quotes_and_rows_raises(parts: list[str]) -> None:
     assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines("".join(parts), "call.csv"))
 
 

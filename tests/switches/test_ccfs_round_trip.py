@@ -1,4 +1,4 @@
-"""What one server exports another reads as the same rows: nouns to cells, to CSV, to nouns.
+"""Rows that one server exports are parsed unchanged by another: from records to cells, to CSV, to records.
 
 Times are whole seconds outside the hour that comes twice: an index file does not say which of the two is meant.
 """
@@ -40,8 +40,8 @@ def build_texts(most: int, fewest: int = 0) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def moments(draw: st.DrawFn, zone: ZoneInfo) -> datetime:
-    """Whole seconds that their wall clock names without doubt."""
+def instants(draw: st.DrawFn, zone: ZoneInfo) -> datetime:
+    """Whole seconds whose local time is unambiguous."""
     moment = draw(st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1))).replace(microsecond=0, tzinfo=UTC)
     return to_utc(to_local(moment, zone), zone)
 
@@ -57,8 +57,8 @@ def round_trip(cells: Sequence[str], name: str, zone: ZoneInfo) -> IndexRecord:
 
 
 @given(st.data(), zones)
-def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
-    times = sorted(data.draw(st.lists(moments(zone), min_size=6, max_size=6)))
+def test_an_exported_cdr_is_parsed_unchanged(data: st.DataObject, zone: ZoneInfo) -> None:
+    times = sorted(data.draw(st.lists(instants(zone), min_size=6, max_size=6)))
     some = [data.draw(st.sampled_from([time, None])) for time in times[1:]]
     ints = [data.draw(numbers) for _ in range(10)]
     cdr = Cdr(
@@ -96,8 +96,8 @@ def test_a_cdr_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
 
 
 @given(st.data(), zones)
-def test_a_recording_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
-    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+def test_an_exported_recording_is_parsed_unchanged(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(instants(zone), min_size=2, max_size=2)))
     recording = Recording(
         account_id=data.draw(build_texts(64, 1)),
         cc_id=data.draw(build_texts(64)),
@@ -122,13 +122,13 @@ def test_a_recording_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
 
 
 def get_values(indexed: IndexedRecording) -> dict[str, Any]:
-    """What an index row tells of a recording: all but the key of its line."""
+    """Return all fields of an index row except its source_key."""
     return {field.name: getattr(indexed, field.name) for field in fields(indexed) if field.name != "source_key"}
 
 
 @given(st.data(), zones)
-def test_an_agent_operation_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
-    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+def test_an_exported_agent_operation_is_parsed_unchanged(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(instants(zone), min_size=2, max_size=2)))
     operation = AgentOperation(
         id=data.draw(build_texts(32, 1)),
         account_id=data.draw(build_texts(64, 1)),
@@ -153,8 +153,8 @@ def test_an_agent_operation_comes_back(data: st.DataObject, zone: ZoneInfo) -> N
 
 
 @given(st.data(), zones)
-def test_a_skill_change_comes_back(data: st.DataObject, zone: ZoneInfo) -> None:
-    begin, end = sorted(data.draw(st.lists(moments(zone), min_size=2, max_size=2)))
+def test_an_exported_skill_change_is_parsed_unchanged(data: st.DataObject, zone: ZoneInfo) -> None:
+    begin, end = sorted(data.draw(st.lists(instants(zone), min_size=2, max_size=2)))
     change = AgentSkillChange(
         id=data.draw(build_texts(32, 1)),
         account_id=data.draw(build_texts(64, 1)),

@@ -1,4 +1,4 @@
-"""How a leg and what the queue log tells of it come together: times of waiting, ringing and talking, and why it ended."""
+"""Merging a leg with its queue visit: times of waiting, ringing and talking, and why it ended."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -75,7 +75,7 @@ def test_the_leg_of_the_agent_who_answered_has_the_queue_logs_times() -> None:
     )
 
 
-def test_an_attempt_on_another_agent_rang_and_nobody_talked() -> None:
+def test_an_unanswered_attempt_on_another_agent_has_ring_times_and_no_talk() -> None:
     attempt = make_leg("1001", 3, 18)
     assert queue_merge.compute_cdr_times(attempt, parse_visit(*CALL_LINES)) == CdrTimes(
         wait_begin=ENTERED, wait_end=add_seconds(3), ack_begin=add_seconds(3), ack_end=add_seconds(18)
@@ -84,7 +84,7 @@ def test_an_attempt_on_another_agent_rang_and_nobody_talked() -> None:
 
 
 @pytest.mark.parametrize("agent", ["", "1001"])
-def test_a_caller_who_gave_up_waited_and_that_is_all(agent: str) -> None:
+def test_a_caller_who_gave_up_has_only_wait_times(agent: str) -> None:
     visit = parse_visit(CALL_LINES[0], "1705311078|1705311042.118|sales|NONE|ABANDON|1|1|26")
     assert queue_merge.compute_cdr_times(make_leg(agent, -10, 26), visit) == CdrTimes(
         wait_begin=ENTERED, wait_end=add_seconds(26)
@@ -100,7 +100,7 @@ def test_a_caller_who_gave_up_waited_and_that_is_all(agent: str) -> None:
         ("EXITWITHKEY|9|1|1|26", LeaveReason.QUEUE_CANCELLED),
     ],
 )
-def test_a_queue_says_why_its_caller_left(event: str, reason: LeaveReason) -> None:
+def test_the_last_event_of_a_queue_decides_why_its_caller_left(event: str, reason: LeaveReason) -> None:
     visit = parse_visit(CALL_LINES[0], f"1705311078|1705311042.118|sales|NONE|{event}")
     assert queue_merge.apply_visit(make_leg("", -10, 26, -9), visit).leave_reason == reason
 
@@ -114,18 +114,18 @@ def test_a_queue_says_why_its_caller_left(event: str, reason: LeaveReason) -> No
         ("ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1", LeaveReason.TRANSFERRED_OUT),
     ],
 )
-def test_a_talk_says_who_ended_it(event: str, reason: LeaveReason) -> None:
+def test_the_completion_event_decides_who_ended_the_talk(event: str, reason: LeaveReason) -> None:
     visit = parse_visit(*CALL_LINES[:2], f"1705311245|1705311042.118|sales|PJSIP/1002|{event}")
     assert queue_merge.apply_visit(make_leg("1002", 18, 193, 18), visit).leave_reason == reason
 
 
-def test_an_agent_whom_the_log_knows_by_name_is_told_by_the_time() -> None:
+def test_an_agent_whom_the_log_has_by_name_is_matched_by_the_time() -> None:
     visit = parse_visit(CALL_LINES[0], *(text.replace("PJSIP/1002", "Anna Schmidt") for text in CALL_LINES[1:]))
     assert queue_merge.is_answering_leg(make_leg("1002", 18, 193, 18), visit)
     assert not queue_merge.is_answering_leg(make_leg("1001", 3, 18), visit)
 
 
-def test_without_a_queue_log_the_line_tells_its_own_times() -> None:
+def test_without_a_queue_log_the_times_are_those_of_the_line() -> None:
     assert queue_merge.compute_cdr_times(make_leg("1002", 0, 60, 5)) == CdrTimes(
         wait_begin=ENTERED,
         wait_end=add_seconds(5),
@@ -138,7 +138,9 @@ def test_without_a_queue_log_the_line_tells_its_own_times() -> None:
 
 
 @given(halves, st.integers(0, 9), st.integers(0, 9), st.none() | st.integers(0, 9), st.sampled_from(["", "1001"]))
-def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, rings: int | None, agent: str) -> None:
+def test_times_of_a_leg_are_never_out_of_order(
+    visit: QueueVisit, begin: int, lasts: int, rings: int | None, agent: str
+) -> None:
     answer = None if rings is None else begin + min(rings, lasts)
     found = queue_merge.compute_cdr_times(make_leg(agent, begin, begin + lasts, answer), visit)
     given_times = [when for when in (found.wait_begin, found.wait_end, found.ack_begin) if when]
@@ -148,8 +150,8 @@ def test_times_never_run_backwards(visit: QueueVisit, begin: int, lasts: int, ri
         assert first is None or last is None or first <= last
 
 
-def test_an_agent_who_took_a_transferred_call_talked_though_the_queue_knows_another() -> None:
-    """After an attended transfer Asterisk's next line still names the queue, and the queue's log the first agent."""
+def test_an_agent_who_answered_a_transferred_call_talked_though_the_queue_log_names_another() -> None:
+    """After an attended transfer Asterisk's next line still names the queue, and the queue log the first agent."""
     visit = parse_visit(
         *CALL_LINES[:2], "1705311245|1705311042.118|sales|PJSIP/1002|ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1"
     )

@@ -1,4 +1,4 @@
-"""A pass over what Asterisk left: queue log first, for it tells more of the calls; then CDRs; then recordings."""
+"""One pass over the files of Asterisk: the queue log first, because it tells more of the calls; then CDRs; then recordings."""
 
 import re
 from collections.abc import Sequence
@@ -10,12 +10,15 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import device_numbers
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest import agent_events, folder, tail_reader
-from ccfs.ingest.calls import rebuild_for_visits, save_legs
+from ccfs.ingest.calls.agent_events import save_events
+from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
+from ccfs.ingest.calls.queue_visits import merge_visits
+from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.leg_source import ASTERISK_MERGER
-from ccfs.ingest.recordings import ingest_folder
-from ccfs.ingest.tail_reader import LineBatch
+from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, queue_log, zone
 from ccfs.switches.asterisk.calls import AsteriskCdrFormat
@@ -24,54 +27,50 @@ from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
 from ccfs.switches.records import Leg, UnreadableLine
 
-_BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # a byte order mark, too
+_BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskSource:
-    """Where the switch left what, and what its operator knows better than the files tell."""
+    """Paths of the switch's files, and what the operator overrules."""
 
     cdr: Path
     recordings: Path | None
     queue_log: Path | None = None
     columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's
-    zone: str | None = None  # IANA name; None: found by the uniqueids
-    agent_pattern: re.Pattern[str] = field(
-        default=re.compile(AGENT_NUMBER_PATTERN, re.ASCII)
-    )  # what an agent's number looks like
+    zone: str | None = None  # IANA name; None: detected by the uniqueids
+    agent_pattern: re.Pattern[str] = field(default=re.compile(AGENT_NUMBER_PATTERN, re.ASCII))  # of agents' numbers
 
 
-def ingest(run: IngestRun, owner: CallOwner, switch: AsteriskSource) -> None:
-    """One pass. Raises OSError if a file named cannot be opened; UnreadableLine if its columns cannot be told."""
-    if switch.queue_log is not None:
-        tail_reader.ingest_file(
-            run, owner, switch.queue_log, _parse_queue_lines, partial(_save_queue_lines, run, owner)
-        )
-    tail_reader.ingest_file(run, owner, switch.cdr, _LegParser(run, owner, switch), partial(_save_legs, run, owner))
-    if switch.recordings is not None:
-        ingest_folder(run, owner, switch.recordings, find_call_ids)
+def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+    """Run one pass. Raise OSError if a file cannot be opened, UnreadableLine if its columns cannot be detected."""
+    if source.queue_log is not None:
+        save_queue_lines = partial(_save_queue_lines, run, owner)
+        tail_reader.ingest_file(run, owner, source.queue_log, _parse_queue_lines, save_queue_lines)
+    tail_reader.ingest_file(run, owner, source.cdr, _LegParser(run, owner, source), partial(_save_legs, run, owner))
+    if source.recordings is not None:
+        ingest_folder(run, owner, source.recordings, find_call_ids)
 
 
 class _LegParser:
-    """Parses batches of CDR lines. How to read them is found when the first batch comes: seldom, in a watch."""
+    """Parse batches of CDR lines. The first batch detects the format, so that an idle watch never does."""
 
-    def __init__(self, run: IngestRun, owner: CallOwner, switch: AsteriskSource) -> None:
-        self._parts = run, owner, switch
+    def __init__(self, run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+        self._arguments = run, owner, source
         self._format: AsteriskCdrFormat | None = None
 
     def __call__(self, batch: LineBatch) -> tuple[list[Leg], list[IngestRejection]]:
         if not any(line.strip(_BLANK_BYTES) for _, line in batch.lines):
             return [], []
-        reading = self._format = self._format or _detect_format(*self._parts, batch)
-        return tail_reader.parse_lines(batch, lambda line: calls.parse_leg(line, reading))
+        cdr_format = self._format = self._format or _detect_format(*self._arguments, batch)
+        return tail_reader.parse_lines(batch, lambda line: calls.parse_leg(line, cdr_format))
 
 
-def _detect_format(run: IngestRun, owner: CallOwner, switch: AsteriskSource, batch: LineBatch) -> AsteriskCdrFormat:
-    """How to read the CDR file. Reports what the operator should know of its zone."""
-    sample = tail_reader.sample_lines(switch.cdr) + [
-        line for _, line in batch.lines[:50]
-    ]  # a new file may be empty after a rotation
-    layout = cdr.detect_layout(sample, switch.columns)
+def _detect_format(run: IngestRun, owner: CallOwner, source: AsteriskSource, batch: LineBatch) -> AsteriskCdrFormat:
+    """Detect the format of the CDR file. Warn the operator of its zone."""
+    # The lines of the batch, too: after a rotation, the new file may be empty.
+    sample = tail_reader.sample_lines(source.cdr) + [line for _, line in batch.lines[:50]]
+    layout = cdr.detect_layout(sample, source.columns)
     rows = []
     for line in sample:
         try:
@@ -80,21 +79,20 @@ def _detect_format(run: IngestRun, owner: CallOwner, switch: AsteriskSource, bat
             continue
         if row is not None:
             rows.append(row)
-    found = zone.detect_zone(zone.collect_samples(rows), owner.account.zone, switch.zone)
-    run.warn(f"{folder.to_db_path(switch.cdr)}: {found.report}" if found.report else "")
+    guess = zone.detect_zone(zone.collect_samples(rows), owner.account.zone, source.zone)
+    run.warn(f"{to_db_path(source.cdr)}: {guess.report}" if guess.report else "")
     with run.database.read_transaction() as connection:
-        known = device_numbers.list_names(connection, owner.app, owner.account.account_id, DeviceType.AGENT)
-    return AsteriskCdrFormat(
-        layout=layout, zone=found.zone, agent_matcher=AgentMatcher(pattern=switch.agent_pattern, known_agents=known)
-    )
+        known_agents = device_numbers.list_names(connection, owner.app, owner.account.account_id, DeviceType.AGENT)
+    matcher = AgentMatcher(pattern=source.agent_pattern, known_agents=known_agents)
+    return AsteriskCdrFormat(layout=layout, zone=guess.zone, agent_matcher=matcher)
 
 
 def _save_legs(
     run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[list[Leg], list[IngestRejection]]
 ) -> None:
-    legs, refusals = parsed
+    legs, rejections = parsed
     save_legs(connection, run, owner, legs, ASTERISK_MERGER)
-    run.reject(connection, owner.app, refusals)
+    run.reject(connection, owner.app, rejections)
 
 
 def _parse_queue_lines(batch: LineBatch) -> tuple[list[QueueLine], list[IngestRejection]]:
@@ -104,13 +102,12 @@ def _parse_queue_lines(batch: LineBatch) -> tuple[list[QueueLine], list[IngestRe
 def _save_queue_lines(
     run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[Sequence[QueueLine], list[IngestRejection]]
 ) -> None:
-    found, refusals = parsed
-    events = [event for line in found if (event := queue_log.extract_agent_event(line))]
-    visits = [visit for line in found if (visit := queue_log.extract_queue_visit(line))]
-    names = {(int(DeviceType.AGENT), event.agent) for event in events}
-    device_numbers.assign_numbers(
-        connection, owner.app, owner.account.account_id, names
-    )  # who is an agent, for CDRs to come
-    agent_events.save_events(connection, run, owner, events)
-    rebuild_for_visits(connection, owner, agent_events.merge_visits(connection, owner, visits))
-    run.reject(connection, owner.app, refusals)
+    lines, rejections = parsed
+    events = [event for line in lines if (event := queue_log.extract_agent_event(line))]
+    visits = [visit for line in lines if (visit := queue_log.extract_queue_visit(line))]
+    # Agents get numbers now, so that the parser of CDRs knows them.
+    agents = {(int(DeviceType.AGENT), event.agent) for event in events}
+    device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, agents)
+    save_events(connection, run, owner, events)
+    rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
+    run.reject(connection, owner.app, rejections)

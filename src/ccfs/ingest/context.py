@@ -1,4 +1,4 @@
-"""What every step of an ingest run shares: whose it is, where things go, what was done so far. No step lives here."""
+"""What all steps of an ingest run share: owner, database, location, settings, and the result so far."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +15,7 @@ from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import Settings
 
-MAX_REPORTED = (
-    10_000  # refusals, or missing recordings, that a run lists: a watch may last for months. All are kept as rows
-)
+MAX_REPORTED = 10_000  # rejections, or missing recordings, in a result: a watch may last for months. All are rows
 
 
 @dataclass(slots=True)
@@ -29,14 +27,14 @@ class IngestResult:
     agent_operations: int = 0
     skill_changes: int = 0
     voice_files: int = 0
-    duplicates: int = 0  # lines that were in already
+    duplicates: int = 0  # lines that were ingested before
     rejected_count: int = 0
-    rejected: list[IngestRejection] = field(default_factory=list)  # the first MOST_LISTED
-    missing: list[ExpectedRecording] = field(default_factory=list)  # the first MOST_LISTED
+    rejected: list[IngestRejection] = field(default_factory=list)  # the first MAX_REPORTED
+    missing: list[ExpectedRecording] = field(default_factory=list)  # the first MAX_REPORTED
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `ccfs ingest --json` prints."""
+        """Return the object that `ccfs ingest --json` prints."""
         return {
             "cdrs": self.cdrs,
             "recordings": self.recordings,
@@ -44,16 +42,19 @@ class IngestResult:
             "skill_changes": self.skill_changes,
             "voice_files": self.voice_files,
             "known": self.duplicates,
-            "refused": [{"file": one.file, "line": one.line, "reason": one.reason} for one in self.rejected],
+            "refused": [
+                {"file": rejection.file, "line": rejection.line, "reason": rejection.reason}
+                for rejection in self.rejected
+            ],
             "refused_count": self.rejected_count,
-            "missing": [{"callId": one.call_id, "file": one.name} for one in self.missing],
+            "missing": [{"callId": expected.call_id, "file": expected.name} for expected in self.missing],
             "warnings": self.warnings,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOwner:
-    """Whose calls they are."""
+    """App, account and VDN that the calls of a switch belong to."""
 
     app: App
     account: Account
@@ -68,31 +69,30 @@ class IngestRun:
     primary_location: Location
     settings: Settings
     now: Callable[[], datetime]
-    is_watching: bool = False  # files may still grow and calls be under way
+    is_watching: bool = False  # files may still grow, and calls be under way
     result: IngestResult = field(default_factory=IngestResult)
-    report_progress: Callable[[str, int, int], None] = lambda _what, _done, _whole: (
-        None
-    )  # what, bytes or files done, of
-    is_stopped: Callable[[], bool] = lambda: False  # whether to end after the batch at hand
+    # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
+    report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
+    is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
 
     @contextmanager
     def app_transaction(self, app: App) -> Iterator[Connection]:
-        """A transaction in which nobody else takes in calls of the app: what is new stays new till its end."""
+        """Open a transaction in which no other run ingests calls of the app: what is new stays new until its end."""
         with self.database.write_transaction() as connection:
             ingest_state.lock_app(connection, app)
             yield connection
 
-    def reject(self, connection: Connection, app: App, refusals: list[IngestRejection]) -> None:
-        """Keep refusals, and list those that are new."""
-        fresh = ingest_state.add_rejections(connection, app, refusals, self.now())
+    def reject(self, connection: Connection, app: App, rejections: list[IngestRejection]) -> None:
+        """Store rejections, and report those that are new."""
+        fresh = ingest_state.add_rejections(connection, app, rejections, self.now())
         self.result.rejected_count += len(fresh)
         self.result.rejected += fresh[: MAX_REPORTED - len(self.result.rejected)]
 
     def report_missing(self, missing: list[ExpectedRecording]) -> None:
-        """List recordings that did not come."""
+        """Report recordings that are missing."""
         self.result.missing += missing[: MAX_REPORTED - len(self.result.missing)]
 
     def warn(self, text: str) -> None:
-        """Tell the operator something, once."""
+        """Report a warning to the operator, once."""
         if text and text not in self.result.warnings:
             self.result.warnings.append(text)

@@ -1,4 +1,4 @@
-"""A pass over what FreeSWITCH left: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
+"""One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
 
 import re
 from collections.abc import Sequence
@@ -11,115 +11,119 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest import folder, tail_reader
-from ccfs.ingest.agent_events import merge_visits
-from ccfs.ingest.calls import save_legs
+from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
+from ccfs.ingest.calls.queue_visits import merge_visits
+from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.folder import INGESTED, REJECTED, ScannedFile
-from ccfs.ingest.leg_source import FREESWITCH_MERGER
-from ccfs.ingest.recordings import ingest_folder
-from ccfs.ingest.tail_reader import LineBatch
+from ccfs.ingest.files import scan, tail_reader
+from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.scan import ScannedFile, to_db_path
+from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
 DOCUMENT_SUFFIXES = (".json", ".xml")
-BATCH_DOCUMENTS = 500  # documents that meet, and whose rows are in one transaction
+BATCH_DOCUMENTS = 500  # documents whose channels are joined, and whose rows are written in one transaction
 
 
 class _SourceLine(NamedTuple):
-    """Where something stands."""
+    """Where a record was read."""
 
     file: str
     number: int
     raw: bytes = b""
 
 
-ParsedRows = Sequence[tuple[_SourceLine, FreeSwitchRecord]]
+_ParsedRecords = Sequence[tuple[_SourceLine, FreeSwitchRecord]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeSwitchSource:
-    """Where the switch left what, and what its operator knows better than the files tell."""
+    """Paths of the switch's files, and what the operator overrules."""
 
     cdr: Path  # a CSV, JSON or XML file, or a folder of them
     recordings: Path | None
-    columns: tuple[str, ...] = ()  # of a CSV template that is none of the usual ones
+    columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
 
 
-def ingest(run: IngestRun, owner: CallOwner, switch: FreeSwitchSource) -> None:
-    """One pass. Raises OSError if what is named cannot be opened."""
-    files = folder.scan_folder(switch.cdr, run.warn) if switch.cdr.is_dir() else iter([folder.stat_file(switch.cdr)])
-    growing = []
-    for batch in folder.iter_batches(files, BATCH_DOCUMENTS):
+def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
+    """Run one pass. Raise OSError if a path of the source cannot be opened."""
+    files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+    csv_files: list[Path] = []
+    for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
         if run.is_stopped():
             return
-        odd = [one for one in batch if one.unusable_reason or one.path.suffix.lower() in DOCUMENT_SUFFIXES]
-        growing += [one.path for one in batch if one not in odd]
-        _ingest_documents(run, owner, switch, odd)
-    for path in growing:
-        tail_reader.ingest_file(run, owner, path, partial(_parse_batch, owner, switch), partial(_save_rows, run, owner))
-    if switch.recordings is not None:
-        ingest_folder(run, owner, switch.recordings, freeswitch.find_channel_ids)
+        documents = [file for file in batch if file.unusable_reason or file.path.suffix.lower() in DOCUMENT_SUFFIXES]
+        csv_files += [file.path for file in batch if file not in documents]
+        _ingest_documents(run, owner, source, documents)
+    for path in csv_files:
+        parse = partial(_parse_batch, owner, source)
+        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner))
+    if source.recordings is not None:
+        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
 
 
-def _ingest_documents(run: IngestRun, owner: CallOwner, switch: FreeSwitchSource, batch: list[ScannedFile]) -> None:
-    """Each document once; those of one batch meet, so that both legs of a call find each other."""
+def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
+    """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
-        due = [one for one, _ in folder.select_new_files(connection, owner.app, batch)]
-    whole = [seen for one in due if (seen := one if one.unusable_reason else folder.wait_until_stable(run, one))]
-    found = [(one, rows) for one in whole if (rows := _read_document(run, one, owner, switch)) is not None]
-    if not found:
+        due = [file for file, _ in select_due_files(connection, owner.app, batch)]
+    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+    parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
+    if not parsed:
         return
     with run.app_transaction(owner.app) as connection:
-        for one, rows in found:
-            is_refused = any(isinstance(what, UnreadableLine) for _, what in rows)
-            folder.record_state(connection, run, owner.app, one, REJECTED if is_refused else INGESTED)
-        rows_of_all = [
-            (_SourceLine(folder.to_db_path(one.path), line), what) for one, rows in found for line, what in rows
+        for file, records in parsed:
+            is_rejected = any(isinstance(record, UnreadableLine) for _, record in records)
+            record_state(connection, run, owner.app, file, REJECTED if is_rejected else INGESTED)
+        numbered = [
+            (_SourceLine(to_db_path(file.path), line), record) for file, records in parsed for line, record in records
         ]
-        _save_rows(run, owner, connection, rows_of_all)
+        _save_records(run, owner, connection, numbered)
 
 
 def _read_document(
-    run: IngestRun, one: ScannedFile, owner: CallOwner, switch: FreeSwitchSource
+    run: IngestRun, file: ScannedFile, owner: CallOwner, source: FreeSwitchSource
 ) -> list[tuple[int, FreeSwitchRecord]] | None:
-    """What is in it, or why nothing can be; None if that must wait for another run."""
-    if one.unusable_reason:
-        return [(0, UnreadableLine(one.unusable_reason))]
-    if one.size > MAX_DOCUMENT_BYTES:
+    """Return the records of a document, or None if another run must read it."""
+    if file.unusable_reason:
+        return [(0, UnreadableLine(file.unusable_reason))]
+    if file.size > MAX_DOCUMENT_BYTES:
         return [(0, UnreadableLine(f"larger than {MAX_DOCUMENT_BYTES >> 20} MB"))]
     try:
-        data = one.path.read_bytes()
+        data = file.path.read_bytes()
     except OSError as error:
-        run.warn(f"{folder.to_db_path(one.path)} cannot be read: {error.strerror}")
+        run.warn(f"{to_db_path(file.path)} cannot be read: {error.strerror}")
         return None
-    return _parse_data(data, owner, switch)
+    return _parse_data(data, owner, source)
 
 
-def _parse_batch(owner: CallOwner, switch: FreeSwitchSource, batch: LineBatch) -> ParsedRows:
+def _parse_batch(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -> _ParsedRecords:
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
     return [
-        (_SourceLine(batch.path, first + line - 1, batch.lines[line - 1][1]), what)
-        for line, what in _parse_data(data, owner, switch)
+        (_SourceLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record)
+        for line, record in _parse_data(data, owner, source)
     ]
 
 
-def _parse_data(data: bytes, owner: CallOwner, switch: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:
-    zone = ZoneInfo(switch.zone or owner.account.zone)
-    return freeswitch.parse_cdr_data(data, zone=zone, agents=switch.agent_pattern, columns=switch.columns)
+def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:
+    zone = ZoneInfo(source.zone or owner.account.zone)
+    return freeswitch.parse_cdr_data(data, zone=zone, agents=source.agent_pattern, columns=source.columns)
 
 
-def _save_rows(run: IngestRun, owner: CallOwner, connection: Connection, rows: ParsedRows) -> None:
-    merge_visits(connection, owner, [what for _, what in rows if isinstance(what, QueueVisit)])
-    save_legs(connection, run, owner, [what for _, what in rows if isinstance(what, ChannelLeg)], FREESWITCH_MERGER)
-    refusals = [
-        IngestRejection(file=line.file, line=line.number, reason=str(what), raw=line.raw)
-        for line, what in rows
-        if isinstance(what, UnreadableLine)
+def _save_records(run: IngestRun, owner: CallOwner, connection: Connection, records: _ParsedRecords) -> None:
+    merge_visits(connection, owner, [record for _, record in records if isinstance(record, QueueVisit)])
+    legs = [record for _, record in records if isinstance(record, ChannelLeg)]
+    save_legs(connection, run, owner, legs, FREESWITCH_MERGER)
+    rejections = [
+        IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
+        for line, record in records
+        if isinstance(record, UnreadableLine)
     ]
-    run.reject(connection, owner.app, refusals)
+    run.reject(connection, owner.app, rejections)

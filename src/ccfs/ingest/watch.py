@@ -1,4 +1,4 @@
-"""Watching: a pass every few seconds until somebody stops it; what a pass cannot do now, the next one tries."""
+"""Repeat passes every few seconds until stopped. The next pass retries what a pass could not do."""
 
 import threading
 from collections.abc import Callable
@@ -10,39 +10,38 @@ from ccfs.switches.records import UnreadableLine
 
 def run_passes(
     one_pass: Callable[[], None],
-    tally: IngestResult,
+    result: IngestResult,
     seconds: float,
     stopped: threading.Event,
     is_draining: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run passes until `stopped`, but none while the node drains. A file or a database that is away for a moment is no
-    reason to end."""
-    before, rests = _get_counts(tally), False
+    """Run passes until `stopped`, except while the node drains. A failed pass is logged and does not end the watch."""
+    counts, is_paused = _get_counts(result), False
     while not stopped.is_set():
         try:
-            if rests != is_draining():
-                rests = not rests
-                get_logger().info("drains" if rests else "works", action="node_state")
-            if not rests:
+            if is_paused != is_draining():
+                is_paused = not is_paused
+                get_logger().info("node draining" if is_paused else "node resumed", action="node_state")
+            if not is_paused:
                 one_pass()
         except (OSError, UnreadableLine) as error:
             get_logger().warning("pass failed", action="ingest_failed", reason=str(error))
-        except Exception:  # noqa: BLE001  of whatever kind: the next pass may be luckier
+        except Exception:  # noqa: BLE001  whatever the error, the next pass may succeed
             get_logger().exception("pass failed", action="ingest_failed")
-        if (after := _get_counts(tally)) != before:
-            get_logger().info("taken in", action="ingested", **after)
-            before = after
+        if (new_counts := _get_counts(result)) != counts:
+            get_logger().info("ingest progress", action="ingested", **new_counts)
+            counts = new_counts
         stopped.wait(seconds)
 
 
-def _get_counts(tally: IngestResult) -> dict[str, int]:
-    """What was done so far; lines that were in already are nothing new."""
+def _get_counts(result: IngestResult) -> dict[str, int]:
+    """Return the counts of what is new. Duplicates are not."""
     return {
-        "cdrs": tally.cdrs,
-        "recordings": tally.recordings,
-        "agent_operations": tally.agent_operations,
-        "skill_changes": tally.skill_changes,
-        "voice_files": tally.voice_files,
-        "refused": tally.rejected_count,
-        "missing": len(tally.missing),
+        "cdrs": result.cdrs,
+        "recordings": result.recordings,
+        "agent_operations": result.agent_operations,
+        "skill_changes": result.skill_changes,
+        "voice_files": result.voice_files,
+        "rejected": result.rejected_count,
+        "missing": len(result.missing),
     }

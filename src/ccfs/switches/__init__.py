@@ -1,1 +1,1 @@
-"""What switches leave: pure parsing of their files, given as bytes. No I/O, no clock, no database."""
+"""Parse the files of switches: bytes in, values out. No I/O, no clock, no database."""

@@ -1,4 +1,4 @@
-"""A leg and what the queue log tells of it: times of waiting, ringing and talking, and why the leg ended. Pure rules."""
+"""Merge a leg with its queue visit: times of waiting, ringing and talking, and why the leg ended."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ _LEAVE_REASON_BY_OUTCOME = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdrTimes:
-    """The six times of a CDR row, in UTC; None where there was no such thing."""
+    """The six times of a CDR row, in UTC; None where the leg did not wait, ring or talk."""
 
     wait_begin: datetime | None = None
     wait_end: datetime | None = None
@@ -37,24 +37,26 @@ class CdrTimes:
 
 
 def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
-    """When a leg waited, rang and talked. `visit`: the one of the same channel and queue, if the queue log has one."""
+    """Return when a leg waited, rang and talked. `visit` is of the same channel and queue, if the queue log has one."""
     if visit is None or not leg.queue:
         return _compute_times_without_visit(leg)
     if is_answering_leg(leg, visit):
         return _compute_answered_times(leg, visit)
-    if leg.device_type == DeviceType.AGENT and leg.answer is not None:  # after a transfer: the queue is behind the call
+    if leg.device_type == DeviceType.AGENT and leg.answer is not None:  # after a transfer: the call has left the queue
         return replace(_compute_times_without_visit(leg), wait_end=leg.begin)
     entered = _clamp_to_leg(leg, visit.entered_at) or leg.begin
     if leg.device_type == DeviceType.AGENT and not _is_abandoned_while_ringing(leg, visit):
-        waiting = min(visit.entered_at or leg.begin, entered)
-        return CdrTimes(wait_begin=waiting, wait_end=entered, ack_begin=entered, ack_end=leg.end)
-    until = visit.left_at if visit.left_at and not visit.connected_at else leg.end
-    return CdrTimes(wait_begin=min(visit.entered_at or leg.begin, until), wait_end=until)
+        wait_begin = min(visit.entered_at or leg.begin, entered)
+        return CdrTimes(wait_begin=wait_begin, wait_end=entered, ack_begin=entered, ack_end=leg.end)
+    wait_end = visit.left_at if visit.left_at and not visit.connected_at else leg.end
+    return CdrTimes(wait_begin=min(visit.entered_at or leg.begin, wait_end), wait_end=wait_end)
 
 
 def apply_visit(leg: Leg, visit: QueueVisit | None) -> Leg:
-    """The leg with what the queue log adds: why the call left its device, and the agent whom the CDR does not show,
-    because the queue rang a number outside."""
+    """Return the leg with the visit's leave reason, and with the agent if the CDR names none.
+
+    That is so where the queue rang an outside number.
+    """
     if visit is None or not leg.queue:
         return leg
     reason = _find_leave_reason(leg, visit)
@@ -66,26 +68,28 @@ def apply_visit(leg: Leg, visit: QueueVisit | None) -> Leg:
 
 
 def is_answering_leg(leg: Leg, visit: QueueVisit) -> bool:
-    """Whether this leg is the one on which the visit's agent answered. An agent whom the log calls by a name and the
-    CDR by a number is told by the time alone: attempts that nobody took are not answered."""
+    """Return whether the visit's agent answered on this leg.
+
+    Where the log has the agent's name and the CDR a number, the time alone decides: unanswered attempts have no answer.
+    """
     if leg.answer is None or visit.connected_at is None:
         return False
     if leg.device_type == DeviceType.QUEUE:
         return leg.begin <= visit.connected_at < leg.end
-    named_otherwise = not visit.agent.isdecimal() or not leg.agent.isdecimal()
-    here = leg.begin - _CLOCK_TOLERANCE <= visit.connected_at <= leg.end + _CLOCK_TOLERANCE
-    return here and (visit.agent == leg.agent or named_otherwise)
+    is_named = not visit.agent.isdecimal() or not leg.agent.isdecimal()
+    in_time = leg.begin - _CLOCK_TOLERANCE <= visit.connected_at <= leg.end + _CLOCK_TOLERANCE
+    return in_time and (visit.agent == leg.agent or is_named)
 
 
 def _compute_times_without_visit(leg: Leg) -> CdrTimes:
-    until = leg.answer or leg.end
+    ring_end = leg.answer or leg.end
     if leg.device_type == DeviceType.QUEUE:
         return CdrTimes(wait_begin=leg.begin, wait_end=leg.end)
     return CdrTimes(
         wait_begin=leg.begin,
-        wait_end=until,
+        wait_end=ring_end,
         ack_begin=leg.begin,
-        ack_end=until,
+        ack_end=ring_end,
         call_begin=leg.answer,
         call_end=leg.end if leg.answer else None,
     )
@@ -121,7 +125,7 @@ def _find_leave_reason(leg: Leg, visit: QueueVisit) -> int:
 
 
 def _is_abandoned_while_ringing(leg: Leg, visit: QueueVisit) -> bool:
-    """Whether the caller gave up while this leg's phone rang: it was the caller who ended that, not the agent."""
+    """Return whether the caller gave up while this leg's phone rang: the caller ended the ringing, not the agent."""
     if leg.answer is not None or visit.connected_at is not None or visit.left_at is None:
         return False
     return (

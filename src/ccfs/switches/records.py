@@ -1,4 +1,4 @@
-"""What a parser found, in words that no switch owns. Frozen values only; no parsing here."""
+"""Results of the parsers, the same for all switches."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,16 +7,16 @@ from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 
 
 class UnreadableLine(ValueError):
-    """A line or a file that cannot be read; the text is the reason that an operator sees."""
+    """A line or a file that cannot be parsed. The text is the reason that an operator sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One CDR line of a switch: one device that a call passed. Instants in UTC."""
+    """One CDR line of a switch: one device's part in a call. Instants in UTC."""
 
     switch_call_id: str  # the same for all legs of a call
     switch_leg_id: str  # the channel's own id; recordings and queue events may name it
-    source_key: str  # 32 hex digits: digest of the fields that make the line what it is
+    source_key: str  # 32 hex digits: digest of the fields that identify the line
     caller_no: str = ""
     caller_name: str = ""
     callee_no: str = ""
@@ -36,38 +36,38 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueVisit:
-    """What a queue log tells of one call's way through one queue, as far as it is known by now. Instants in UTC."""
+    """One call's visit to one queue, as far as the lines read so far report it. Instants in UTC."""
 
     switch_leg_id: str  # id of the caller's channel
     queue: str
     entered_at: datetime | None = None
-    rang_at: datetime | None = None  # the agent who answered began to ring
+    rang_at: datetime | None = None  # when the phone of the agent who answered began to ring
     connected_at: datetime | None = None
     left_at: datetime | None = None
-    agent: str = ""  # who answered
-    outcome: str = ""  # the queue log's last word: COMPLETEAGENT, ABANDON, EXITWITHTIMEOUT, …
+    agent: str = ""  # the agent who answered
+    outcome: str = ""  # the queue log's last event: COMPLETEAGENT, ABANDON, EXITWITHTIMEOUT, …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEvent:
-    """One agent operation that a queue log tells of. Instant in UTC."""
+    """One agent operation of a queue log. Instant in UTC."""
 
-    source_key: str  # as Leg.line_key
+    source_key: str  # as Leg.source_key
     agent: str
     occurred_at: datetime
     op_type: int
     op_object: str = "-1"
     op_cause: str = "-1"
     queue: str = ""
-    switch_leg_id: str = ""  # call concerned, else empty
-    is_state: bool = True  # a state that goes on until the agent's next one; False: of the moment
+    switch_leg_id: str = ""  # channel of the call, else empty
+    is_state: bool = True  # a state that lasts until the agent's next one; False: a moment
     phone_no: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneGuess:
-    """The time zone that a CDR file's local times were found to be in."""
+    """The time zone of a CDR file's local times, as detected."""
 
     zone: str  # IANA name
-    report: str = ""  # what an operator must know: a mismatch, or that it was assumed; empty if all is well
+    report: str = ""  # warning for the operator: a mismatch, or that the zone was assumed; else empty
     basis: str = field(default="epoch")  # "epoch", "given" or "assumed"

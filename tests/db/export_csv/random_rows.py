@@ -1,4 +1,4 @@
-"""Rows of any content for tests of extracts: strategies, zones and windows, and keeping them. No test here."""
+"""Rows of random content for tests of the CSV export: strategies, zones, windows, and the insertion of rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -16,7 +16,7 @@ from ccfs.model.exports.export import ExportTable
 from ccfs.model.exports.time_window import TimeWindow
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
-from tests.db import sample_rows as begin_with
+from tests.db import sample_rows
 from tests.protocol.index_cells import (
     format_agent_opr_cells,
     format_agent_skill_cells,
@@ -25,7 +25,7 @@ from tests.protocol.index_cells import (
 )
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
-CLOCK_CHANGES = [  # New York and Berlin, Lord Howe, Tehran's last; and a plain day
+CLOCK_CHANGES = [  # of New York, Berlin and Lord Howe, the last of Tehran, and a day without one
     datetime(2026, 3, 8, 7, tzinfo=UTC),
     datetime(2026, 11, 1, 6, tzinfo=UTC),
     datetime(2026, 3, 29, 1, tzinfo=UTC),
@@ -84,8 +84,8 @@ microseconds = st.sampled_from([0, 0, 1, 499_999, 500_000, 999_999])
 
 
 @st.composite
-def moments(draw: st.DrawFn, far: bool = False) -> datetime:
-    """Instants around turns of clocks; far ones may be years away."""
+def instants(draw: st.DrawFn, far: bool = False) -> datetime:
+    """Return instants around clock changes; with `far`, up to 80 years away."""
     spread = 80 * 365 * DAY if far and draw(st.booleans()) else 2 * HOUR
     seconds = draw(st.integers(-(spread // SECOND), spread // SECOND) | st.integers(-2, 2))
     return draw(st.sampled_from(CLOCK_CHANGES)) + seconds * SECOND + timedelta(microseconds=draw(microseconds))
@@ -93,16 +93,14 @@ def moments(draw: st.DrawFn, far: bool = False) -> datetime:
 
 YEAR_WINDOW = TimeWindow(begin=datetime(2026, 1, 1, tzinfo=UTC) - DAY, end=datetime(2027, 1, 1, tzinfo=UTC))
 FOUR_YEAR_WINDOW = TimeWindow(begin=datetime(2022, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
-times = st.none() | moments() | moments(far=True)
+times = st.none() | instants() | instants(far=True)
 
 
-def build_rows(noun: type, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Nouns with any values in fields that `more` does not name."""
-    any_of: dict[Any, st.SearchStrategy[Any]] = {str: texts, int: numbers, datetime: moments()}
-    plain = {field.name: any_of.get(field.type, times) for field in fields(noun) if field.name not in more}
-    return st.builds(
-        noun, account_id=st.sampled_from(list(ZONES)), **{k: v for k, v in (plain | more).items() if k != "account_id"}
-    )
+def build_rows(row_type: type, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return rows with random values in the fields that `fixed` does not name."""
+    by_type: dict[Any, st.SearchStrategy[Any]] = {str: texts, int: numbers, datetime: instants()}
+    values = {field.name: by_type.get(field.type, times) for field in fields(row_type) if field.name not in fixed}
+    return st.builds(row_type, **(values | fixed | {"account_id": st.sampled_from(list(ZONES))}))
 
 
 UNIQUE = st.uuids().map(str)
@@ -110,7 +108,7 @@ NUMBERED = st.integers(1, 5) | st.just(LAST_LEG)
 ROWS: dict[ExportTable, st.SearchStrategy[Any]] = {
     "call": build_rows(Cdr, source_key=UNIQUE, call_id=st.sampled_from(["é", "a", "B", "z-1"]), call_id_num=NUMBERED),
     "record": build_rows(
-        Recording, blob=st.just(begin_with.make_blob_ref("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")
+        Recording, blob=st.just(sample_rows.make_blob_ref("1/a")), file_name=UNIQUE, call_id=st.sampled_from("aBé")
     ),
     "agentOprInfo": build_rows(AgentOperation, id=UNIQUE),
     "agentSkillInfo": build_rows(AgentSkillChange, id=UNIQUE, agent_id=numbers.map(str)),
@@ -118,13 +116,13 @@ ROWS: dict[ExportTable, st.SearchStrategy[Any]] = {
 
 
 def insert_rows(connection: Connection, app: App, rows: Sequence[Any]) -> None:
-    """Keep rows of any kind."""
+    """Add rows of any type."""
     for row in rows:
         match row:
             case Cdr():
                 cdrs.add(connection, app, [row])
             case Recording():
-                recordings.add(connection, app, row, begin_with.NOW)
+                recordings.add(connection, app, row, sample_rows.NOW)
             case AgentOperation():
                 agent_operations.add(connection, app, [row])
             case AgentSkillChange():

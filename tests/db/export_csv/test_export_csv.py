@@ -1,4 +1,4 @@
-"""Extracts: the same bytes from both engines, and exactly what Python's csv writes of wire's cells."""
+"""The CSV export: equal bytes from both engines, and exactly those that Python's csv writes of the protocol's cells."""
 
 import csv
 import io
@@ -41,12 +41,12 @@ from tests.db.export_csv.random_rows import (
     ZONE_INFOS,
     ZONES,
     insert_rows,
-    moments,
+    instants,
 )
 
 
 def get_sort_key(row: Any) -> tuple[Any, ...]:
-    """What rows are sorted by."""
+    """Return the key by which an export sorts its rows."""
     match row:
         case Cdr():
             number = row.call_id_num
@@ -60,7 +60,7 @@ def get_sort_key(row: Any) -> tuple[Any, ...]:
 
 
 def format_expected(app: App, table: ExportTable, rows: Sequence[Any], *, tail: bool = True) -> bytes:
-    """The lines as Python writes them of wire's cells, in order."""
+    """Return the lines that Python's csv writes of the protocol's cells, in order."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     width = len(get_header(table, with_tail=tail))
@@ -70,28 +70,33 @@ def format_expected(app: App, table: ExportTable, rows: Sequence[Any], *, tail: 
 
 
 def export_rows(connection: Connection, app: App, table: ExportTable, **other: Any) -> bytes:
-    """The lines of a year's rows of all accounts, unless told otherwise; their number is right."""
-    usual: dict[str, Any] = {"window": YEAR_WINDOW, "filter": ExportFilter(), "zones": ACCOUNT_ZONES, "with_tail": True}
-    found = list(iter_csv_chunks(connection, app, table, **(usual | other)))
-    for chunk in found:
+    """Return the lines of a year's rows of all accounts, unless `other` differs; check the number of rows."""
+    arguments: dict[str, Any] = {
+        "window": YEAR_WINDOW,
+        "filter": ExportFilter(),
+        "zones": ACCOUNT_ZONES,
+        "with_tail": True,
+    }
+    chunks = list(iter_csv_chunks(connection, app, table, **(arguments | other)))
+    for chunk in chunks:
         assert len(list(csv.reader(io.StringIO(chunk.csv.decode(), newline="")))) == chunk.row_count
         assert len(list(iter_lines(chunk.csv))) == chunk.row_count
-    return b"".join(chunk.csv for chunk in found)
+    return b"".join(chunk.csv for chunk in chunks)
 
 
 @pytest.mark.parametrize("table", ROWS)
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), begin=moments(), hours=st.integers(0, 72), tail=st.booleans())
-def test_any_rows_are_written_as_python_writes_them(
+@given(data=st.data(), begin=instants(), hours=st.integers(0, 72), tail=st.booleans())
+def test_random_rows_are_exported_as_python_writes_them(
     database: Database, app: App, table: ExportTable, data: st.DataObject, begin: datetime, hours: int, tail: bool
 ) -> None:
     rows = data.draw(st.lists(ROWS[table], max_size=12))
     window = TimeWindow(begin=begin, end=begin + hours * HOUR)
     with database.engine.connect() as connection:  # never committed
         insert_rows(connection, app, rows)
-        inside = [row for row in rows if get_sort_key(row)[0] in window]
+        in_window = [row for row in rows if get_sort_key(row)[0] in window]
         assert export_rows(connection, app, table, window=window, with_tail=tail) == format_expected(
-            app, table, inside, tail=tail
+            app, table, in_window, tail=tail
         )
         assert export_rows(connection, app, table, window=FOUR_YEAR_WINDOW) == format_expected(app, table, rows)
 
@@ -100,7 +105,7 @@ CALL = Cdr(account_id="100", cc_id="1", vdn_id="8", call_id="1772953200-1", begi
 
 
 def make_calls(**columns: Sequence[Any]) -> list[Cdr]:
-    """As many calls as each column has values."""
+    """Return as many calls as each column has values."""
     rows = zip(*columns.values(), strict=True)
     return [
         replace(CALL, source_key=f"{number:02}", **dict(zip(columns, row, strict=True)))
@@ -110,30 +115,30 @@ def make_calls(**columns: Sequence[Any]) -> list[Cdr]:
 
 @pytest.fixture
 def insert_and_read(database: Database, app: App) -> Iterator[Callable[[Sequence[Any]], Connection]]:
-    """A connection that sees the rows it is called with."""
+    """Add rows and return a connection that reads them."""
     with database.engine.connect() as connection:
 
-        def keeping(rows: Sequence[Any]) -> Connection:
+        def insert(rows: Sequence[Any]) -> Connection:
             insert_rows(connection, app, rows)
             return connection
 
-        yield keeping
+        yield insert
 
 
 InsertRows = Callable[[Sequence[Any]], Connection]
 
 
-def read_column(csv_: bytes, name: str, table: ExportTable = "call") -> list[str]:
-    """The values of a column."""
-    at = get_header(table, with_tail=True).index(name)
-    return [line[at] for line in csv.reader(io.StringIO(csv_.decode(), newline=""))]
+def read_column(lines: bytes, name: str, table: ExportTable = "call") -> list[str]:
+    """Return the values of a column."""
+    index = get_header(table, with_tail=True).index(name)
+    return [cells[index] for cells in csv.reader(io.StringIO(lines.decode(), newline=""))]
 
 
-def test_each_accounts_times_are_on_its_own_clock(insert_and_read: InsertRows, app: App) -> None:
+def test_times_are_in_the_zone_of_the_rows_account(insert_and_read: InsertRows, app: App) -> None:
     accounts = list(ZONES)
     rows = make_calls(account_id=accounts, call_end=[datetime(2026, 7, 1, 12, tzinfo=UTC)] * len(accounts))
-    clock = read_column(export_rows(insert_and_read(rows), app, "call"), "call_end")
-    assert dict(zip(accounts, clock, strict=True)) == {
+    times = read_column(export_rows(insert_and_read(rows), app, "call"), "call_end")
+    assert dict(zip(accounts, times, strict=True)) == {
         "100": "2026-07-01 20:00:00",
         "200": "2026-07-01 08:00:00",
         "300": "2026-07-01 22:30:00",
@@ -144,20 +149,20 @@ def test_each_accounts_times_are_on_its_own_clock(insert_and_read: InsertRows, a
     }
 
 
-def test_the_clock_that_goes_back_shows_its_hour_twice_in_order(insert_and_read: InsertRows, app: App) -> None:
+def test_the_repeated_hour_of_a_clock_change_is_exported_in_order(insert_and_read: InsertRows, app: App) -> None:
     half_hours = [CLOCK_CHANGES[1] + number * HOUR / 2 for number in (-2, -1, 0, 1)]
-    found = export_rows(
+    lines = export_rows(
         insert_and_read(make_calls(account_id=["200"] * 4, begin=half_hours, call_begin=half_hours)), app, "call"
     )
-    assert [text[11:] for text in read_column(found, "call_begin")] == ["01:00:00", "01:30:00", "01:00:00", "01:30:00"]
+    assert [text[11:] for text in read_column(lines, "call_begin")] == ["01:00:00", "01:30:00", "01:00:00", "01:30:00"]
 
 
-def test_the_end_of_the_window_is_not_in_it_its_begin_is(insert_and_read: InsertRows, app: App) -> None:
+def test_the_window_includes_its_begin_and_excludes_its_end(insert_and_read: InsertRows, app: App) -> None:
     window = TimeWindow(begin=CLOCK_CHANGES[6], end=CLOCK_CHANGES[6] + DAY)
     tick = timedelta(microseconds=1)
     begins = [window.begin - tick, window.begin, window.end - tick, window.end]
-    found = export_rows(insert_and_read(make_calls(begin=begins, caller_no="abcd")), app, "call", window=window)
-    assert read_column(found, "caller_no") == ["b", "c"]
+    lines = export_rows(insert_and_read(make_calls(begin=begins, caller_no="abcd")), app, "call", window=window)
+    assert read_column(lines, "caller_no") == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -172,9 +177,7 @@ def test_the_end_of_the_window_is_not_in_it_its_begin_is(insert_and_read: Insert
         (ExportFilter(caller_no="1' OR '1'='1"), ""),
     ],
 )
-def test_all_that_is_given_must_hold(
-    insert_and_read: InsertRows, app: App, filter_: ExportFilter, expected: str
-) -> None:
+def test_all_filters_must_match(insert_and_read: InsertRows, app: App, filter_: ExportFilter, expected: str) -> None:
     rows = make_calls(
         account_id=["100", "200", "100", "200"],
         agent_id=["512", "512", "513", "513"],
@@ -188,18 +191,18 @@ def test_all_that_is_given_must_hold(
     ) == list(expected)
 
 
-def test_an_agents_skill_changes_are_found_by_its_exact_number(insert_and_read: InsertRows, app: App) -> None:
+def test_skill_changes_are_filtered_by_the_exact_agent_id(insert_and_read: InsertRows, app: App) -> None:
     change = AgentSkillChange(
         id="1", account_id="100", sub_cc_no=1, vdn=8, agent_id="512", operate_time=CLOCK_CHANGES[0], operate_id=1,
         operate_type=1, skill_list="7;9",
     )  # fmt: skip
     connection = insert_and_read([change])
-    asked = partial(export_rows, connection, app, "agentSkillInfo")
-    assert asked(filter=ExportFilter(agent_id="512", call_id="no such column")) == asked()
-    assert asked(filter=ExportFilter(agent_id="0512")) == asked(filter=ExportFilter(agent_id="five")) == b""
+    export = partial(export_rows, connection, app, "agentSkillInfo")
+    assert export(filter=ExportFilter(agent_id="512", call_id="no such column")) == export()
+    assert export(filter=ExportFilter(agent_id="0512")) == export(filter=ExportFilter(agent_id="five")) == b""
 
 
-def test_another_apps_rows_and_accounts_without_a_zone_are_left_out(
+def test_rows_of_another_app_and_of_accounts_without_a_zone_are_not_exported(
     insert_and_read: InsertRows, app: App, other_app: App
 ) -> None:
     connection = insert_and_read(make_calls(account_id=["100", "gone"]))
@@ -208,16 +211,16 @@ def test_another_apps_rows_and_accounts_without_a_zone_are_left_out(
     assert export_rows(connection, app, "call", zones={}) == b""
 
 
-def test_many_rows_come_in_bounded_chunks(insert_and_read: InsertRows, app: App) -> None:
+def test_many_rows_are_exported_in_bounded_chunks(insert_and_read: InsertRows, app: App) -> None:
     connection = insert_and_read(
         make_calls(caller_no=["a\nb" if number == 1700 else str(number) for number in range(2500)])
     )
-    found = list(iter_csv_chunks(connection, app, "call", YEAR_WINDOW, ExportFilter(), ACCOUNT_ZONES, with_tail=False))
-    assert sum(chunk.row_count for chunk in found) == 2500
-    assert max(chunk.row_count for chunk in found) < 1000
+    chunks = list(iter_csv_chunks(connection, app, "call", YEAR_WINDOW, ExportFilter(), ACCOUNT_ZONES, with_tail=False))
+    assert sum(chunk.row_count for chunk in chunks) == 2500
+    assert max(chunk.row_count for chunk in chunks) < 1000
 
 
-def test_an_extract_that_is_left_early_leaves_its_connection_usable(insert_and_read: InsertRows, app: App) -> None:
+def test_the_connection_is_usable_after_an_export_that_is_closed_early(insert_and_read: InsertRows, app: App) -> None:
     connection = insert_and_read(make_calls(caller_no=[str(number) for number in range(2500)]))
     started = iter_csv_chunks(connection, app, "call", YEAR_WINDOW, ExportFilter(), ACCOUNT_ZONES, with_tail=False)
     assert next(started).row_count < 1000
@@ -226,12 +229,12 @@ def test_an_extract_that_is_left_early_leaves_its_connection_usable(insert_and_r
     assert export_rows(connection, app, "call") == b""
 
 
-def test_an_error_midway_is_an_error_not_an_end(insert_and_read: InsertRows, app: App) -> None:
+def test_an_error_during_an_export_is_raised(insert_and_read: InsertRows, app: App) -> None:
     with files("tzdata.zoneinfo.Asia").joinpath("Shanghai").open("rb") as file:
-        unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # as a server with other zone data sees a zone
+        unknown = ZoneInfo.from_file(file, key="Nowhere/Unknown")  # like a zone that the server does not know
     ends = [*[None] * 1500, datetime(1999, 1, 1, tzinfo=UTC)]  # the last is far from the window
     begins = [CLOCK_CHANGES[6] + number * SECOND for number in range(len(ends))]
-    found = iter_csv_chunks(
+    chunks = iter_csv_chunks(
         insert_and_read(make_calls(begin=begins, call_end=ends)),
         app,
         "call",
@@ -240,12 +243,12 @@ def test_an_error_midway_is_an_error_not_an_end(insert_and_read: InsertRows, app
         {"100": unknown},
         with_tail=False,
     )
-    assert next(found).row_count < 1000
+    assert next(chunks).row_count < 1000
     with pytest.raises(DBAPIError):
-        list(found)
+        list(chunks)
 
 
-def test_a_chunk_is_cut_between_rows_only() -> None:
+def test_a_chunk_is_split_between_rows_only() -> None:
     chunk = CsvChunk(3, b'a,"x\r\ny"\r\nb,"""\r\n"\r\nc,\r\n')
     assert [piece.row_count for piece in chunk.split(2, 999)] == [2, 1]
     assert chunk.split(2, 999)[1].csv == b"c,\r\n"
@@ -255,10 +258,10 @@ def test_a_chunk_is_cut_between_rows_only() -> None:
 
 
 @pytest.mark.parametrize("zone", [*ZONE_INFOS, "Africa/Casablanca", "Antarctica/Troll", "Asia/Gaza"])
-def test_a_clocks_steps_are_the_zones_own(zone: str) -> None:
-    (clock,) = compute_zone_offsets({"1": ZoneInfo(zone)}, YEAR_WINDOW)
-    steps = sorted(clock.periods, key=attrgetter("begin"))
-    assert all(one.end == after.begin for one, after in pairwise(steps))
-    for step in steps:
-        for moment in (step.begin, step.begin + (step.end - step.begin) / 2, step.end - SECOND):
-            assert moment.astimezone(ZoneInfo(zone)).utcoffset() == step.utc_offset
+def test_the_periods_of_a_zone_have_its_offsets(zone: str) -> None:
+    (offsets,) = compute_zone_offsets({"1": ZoneInfo(zone)}, YEAR_WINDOW)
+    periods = sorted(offsets.periods, key=attrgetter("begin"))
+    assert all(period.end == following.begin for period, following in pairwise(periods))
+    for period in periods:
+        for instant in (period.begin, period.begin + (period.end - period.begin) / 2, period.end - SECOND):
+            assert instant.astimezone(ZoneInfo(zone)).utcoffset() == period.utc_offset

@@ -1,4 +1,4 @@
-"""Searching calls on both engines: what is found is what fits, page by page, once each; and no question reads a whole table."""
+"""The call search on both engines returns each matching call once, page by page, and scans no table."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ FILTERS: dict[str, dict[str, Any]] = {
 
 
 def make_legs(seed: int, count: int, account: str = "100") -> list[Cdr]:
-    """Legs of half as many calls, of two days; many begin together, and talk as long."""
+    """Return legs of half as many calls within two days; many have equal begins and talk times."""
     random = Random(seed)
 
     def leg(number: int) -> Cdr:
@@ -60,7 +60,7 @@ def make_legs(seed: int, count: int, account: str = "100") -> list[Cdr]:
 
 
 def is_match(leg: Cdr, search: CallSearch, recorded: set[str]) -> bool:
-    """Whether a leg is what is looked for, said the plain way."""
+    """Whether a leg matches a search, computed without SQL."""
     talk = leg_talk_seconds(leg)
     return (
         leg.account_id == search.account_id
@@ -78,21 +78,21 @@ def is_match(leg: Cdr, search: CallSearch, recorded: set[str]) -> bool:
 
 @pytest.fixture
 def stored_legs(database: Database, app: App, other_app: App) -> tuple[list[Cdr], set[str]]:
-    """Legs of an account beside those of another account and of another app; and the calls that are recorded."""
-    mine = make_legs(1, 120)
+    """Add legs of an account, of another account and of another app; return the first with the ids of recorded calls."""
+    legs = make_legs(1, 120)
     with database.write_transaction() as connection:
-        cdrs.add(connection, app, mine)
+        cdrs.add(connection, app, legs)
         cdrs.add(connection, app, make_legs(2, 40, "200"))
         cdrs.add(connection, other_app, make_legs(3, 40))
         for number in range(0, 60, 2):
             recordings.add(
                 connection, app, sample_rows.make_recording(number, call_id=f"call-{number}"), sample_rows.NOW
             )
-    return mine, {f"call-{number}" for number in range(0, 60, 2)}
+    return legs, {f"call-{number}" for number in range(0, 60, 2)}
 
 
 def find_all_calls(database: Database, app: App, search: CallSearch, timeout: float = 60) -> list[str]:
-    """All that a search finds, page by page."""
+    """Return the callIds of all pages of a search."""
     ids: list[str] = []
     with database.read_transaction() as connection:
         while True:
@@ -104,51 +104,52 @@ def find_all_calls(database: Database, app: App, search: CallSearch, timeout: fl
 
 
 @pytest.mark.parametrize("order", SearchOrder)
-def test_each_combination_of_filters_finds_what_fits_once(
+def test_a_search_by_each_combination_of_filters_finds_matching_calls_once(
     database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]], order: SearchOrder
 ) -> None:
-    mine, recorded = stored_legs
+    legs, recorded = stored_legs
     for chosen in product([False, True], repeat=len(FILTERS)):
-        given_to = {
-            key: value for use, one in zip(chosen, FILTERS.values(), strict=True) if use for key, value in one.items()
-        }
-        search = CallSearch(account_id="100", window=WINDOW, order=order, limit=25, **given_to)
-        wanted = {leg.call_id for leg in mine if is_match(leg, search, recorded)}
+        parts = (part for is_used, part in zip(chosen, FILTERS.values(), strict=True) if is_used)
+        filters = {key: value for part in parts for key, value in part.items()}
+        search = CallSearch(account_id="100", window=WINDOW, order=order, limit=25, **filters)
+        matching = {leg.call_id for leg in legs if is_match(leg, search, recorded)}
         ids = find_all_calls(database, app, search)
-        assert (sorted(ids), set(ids)) == (sorted(set(ids)), wanted), given_to
+        assert (sorted(ids), set(ids)) == (sorted(set(ids)), matching), filters
         with database.read_transaction() as connection:
             assert call_search.count_calls(connection, app, search, 1000, 60) == SearchCount(
-                number=len(wanted), is_complete=True
+                number=len(matching), is_complete=True
             )
 
 
-def test_results_come_in_their_order(database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]]) -> None:
-    mine, _ = stored_legs
+def test_results_are_in_the_order_of_the_search(
+    database: Database, app: App, stored_legs: tuple[list[Cdr], set[str]]
+) -> None:
+    legs, _ = stored_legs
     first: dict[str, datetime] = {}
     longest: dict[str, int] = {}
-    for leg in (one for one in mine if one.begin in WINDOW):
+    for leg in (leg for leg in legs if leg.begin in WINDOW):
         first[leg.call_id] = min(leg.begin, first.get(leg.call_id, leg.begin))
         longest[leg.call_id] = max(leg_talk_seconds(leg), longest.get(leg.call_id, 0))
     search = CallSearch(account_id="100", window=WINDOW, limit=7)
-    oldest = [first[one] for one in find_all_calls(database, app, replace(search, order=SearchOrder.OLDEST))]
-    newest = [first[one] for one in find_all_calls(database, app, search)]
-    length = [longest[one] for one in find_all_calls(database, app, replace(search, order=SearchOrder.LONGEST))]
+    oldest = [first[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.OLDEST))]
+    newest = [first[call] for call in find_all_calls(database, app, search)]
+    talk = [longest[call] for call in find_all_calls(database, app, replace(search, order=SearchOrder.LONGEST))]
     assert oldest == sorted(first.values())
     assert newest == sorted(first.values(), reverse=True)
-    assert length == sorted(longest.values(), reverse=True)
+    assert talk == sorted(longest.values(), reverse=True)
 
 
 @pytest.mark.parametrize("order", SearchOrder)
-@pytest.mark.parametrize("few", [0, call_search.MAX_SORTED_LEGS])
-def test_a_search_that_is_cut_short_again_and_again_finds_the_same(
+@pytest.mark.parametrize("max_sorted", [0, call_search.MAX_SORTED_LEGS])
+def test_a_search_in_many_short_parts_finds_the_same_calls(
     database: Database,
     app: App,
     stored_legs: tuple[list[Cdr], set[str]],
     order: SearchOrder,
-    few: int,
+    max_sorted: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(call_search, "MAX_SORTED_LEGS", few)  # so that the longest are looked for along all calls, too
+    monkeypatch.setattr(call_search, "MAX_SORTED_LEGS", max_sorted)  # 0: the longest are read from the index
     monkeypatch.setattr(call_search, "FIRST_BATCH_LEGS", 5)
     month = TimeWindow(begin=sample_rows.NOW - 15 * DAY, end=sample_rows.NOW + 15 * DAY)
     for part in ({}, *FILTERS.values(), {"caller_no": "c1", "is_recorded": False}, {"min_talk_seconds": 5000}):
@@ -156,43 +157,45 @@ def test_a_search_that_is_cut_short_again_and_again_finds_the_same(
         assert find_all_calls(database, app, search, timeout=0) == find_all_calls(database, app, search), part
 
 
-def test_a_search_without_patience_says_how_far_it_came(database: Database, app: App, stored_legs: object) -> None:
+def test_a_search_that_times_out_returns_the_cursor_it_reached(
+    database: Database, app: App, stored_legs: object
+) -> None:
     search = CallSearch(
         account_id="100", window=TimeWindow(begin=sample_rows.NOW - 90 * DAY, end=sample_rows.NOW + 90 * DAY)
     )
-    nothing = replace(search, caller_no="c4")
+    without_result = replace(search, caller_no="c4")
     with database.read_transaction() as connection:
-        newest = call_search.find_calls(connection, app, nothing, timeout=0)
-        oldest = call_search.find_calls(connection, app, replace(nothing, order=SearchOrder.OLDEST), timeout=0)
-        counted = call_search.count_calls(connection, app, search, 1000, timeout=0)
-        whole = call_search.find_calls(connection, app, nothing, timeout=60)
+        newest = call_search.find_calls(connection, app, without_result, timeout=0)
+        oldest = call_search.find_calls(connection, app, replace(without_result, order=SearchOrder.OLDEST), timeout=0)
+        count = call_search.count_calls(connection, app, search, 1000, timeout=0)
+        whole = call_search.find_calls(connection, app, without_result, timeout=60)
     assert newest == SearchPage(
         hits=[], next_cursor=SearchCursor(begin=search.window.end - DAY, source_key=""), is_truncated=True
     )
     assert oldest == SearchPage(
         hits=[], next_cursor=SearchCursor(begin=search.window.begin + DAY, source_key=""), is_truncated=True
     )
-    assert counted == SearchCount(number=0, is_complete=False)
+    assert count == SearchCount(number=0, is_complete=False)
     assert whole == SearchPage(hits=[])
 
 
-def test_a_count_goes_no_further_than_asked(database: Database, app: App, stored_legs: object) -> None:
+def test_a_count_stops_at_its_limit(database: Database, app: App, stored_legs: object) -> None:
     with database.read_transaction() as connection:
         search = CallSearch(account_id="100", window=WINDOW)
         assert call_search.count_calls(connection, app, search, 5, 60) == SearchCount(number=5, is_complete=False)
 
 
-def test_no_search_reads_a_whole_table(database: Database, app: App, stored_legs: object) -> None:
-    if not database.is_sqlite:  # on a small table PostgreSQL rightly reads it all: it is asked to avoid that
+def test_no_search_scans_a_table(database: Database, app: App, stored_legs: object) -> None:
+    if not database.is_sqlite:  # PostgreSQL would rightly scan a small table
         with database.write_transaction() as connection:
             connection.exec_driver_sql(f"ALTER DATABASE {database.engine.url.database} SET enable_seqscan = off")
         database.engine.dispose()
-    for order, (_, one) in product(SearchOrder, FILTERS.items()):
-        search = CallSearch(account_id="100", window=WINDOW, order=order, **one)
+    for order, filters in product(SearchOrder, FILTERS.values()):
+        search = CallSearch(account_id="100", window=WINDOW, order=order, **filters)
         for plan in explain_action(
             database,
             lambda connection, search=search: call_search.find_calls(connection, app, search, 60),  # type: ignore[misc]
         ):
-            assert "SCAN cdrs" not in plan, (order, one, plan)
+            assert "SCAN cdrs" not in plan, (order, filters, plan)
             assert "SEARCH cdrs" not in plan or "account_id=?" in plan or "ix_cdrs_app_call_id" in plan, (order, plan)
-            assert "Seq Scan" not in plan, (order, one, plan)
+            assert "Seq Scan" not in plan, (order, filters, plan)

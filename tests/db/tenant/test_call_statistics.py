@@ -1,6 +1,6 @@
-"""How calls went, by quarters of an hour: the same as the calls themselves tell, whatever comes in which order."""
+"""Statistics by quarter hour equal those computed from the calls, in whatever order the legs arrive."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from random import Random
 
@@ -22,43 +22,43 @@ DAY = TimeWindow(begin=sample_rows.NOW - timedelta(days=1), end=sample_rows.NOW 
 
 
 def make_leg(
-    call: str, begin: datetime, place: int = LAST_LEG, account_id: str = "100", talk: int = 0, **more: object
+    call: str, begin: datetime, number: int = LAST_LEG, account_id: str = "100", talk: int = 0, **more: object
 ) -> Cdr:
-    told = {"call_begin": begin, "call_end": begin + talk * SECOND} if talk else {}
-    usual = {"cc_id": "1", "vdn_id": "8", "source_key": f"{account_id} {call} {place} {begin}", **told}
-    return Cdr(account_id=account_id, call_id=call, call_id_num=place, begin=begin, **usual | more)  # type: ignore[arg-type]
+    times = {"call_begin": begin, "call_end": begin + talk * SECOND} if talk else {}
+    values = {"cc_id": "1", "vdn_id": "8", "source_key": f"{account_id} {call} {number} {begin}", **times}
+    return Cdr(account_id=account_id, call_id=call, call_id_num=number, begin=begin, **values | more)  # type: ignore[arg-type]
 
 
 def make_random_call(random: Random, name: str) -> list[Cdr]:
-    """One to three legs, some minutes or hours apart, with waits that overlap and agents who may answer."""
+    """Return one to three legs, minutes or hours apart, with overlapping waits and agents who may answer."""
     begin = sample_rows.NOW + random.randrange(24 * 60) * MINUTE
     legs = []
-    for place in range(random.randint(1, 3)):
-        at = begin + place * random.choice((5 * SECOND, 20 * MINUTE, 90 * MINUTE))
+    for number in range(random.randint(1, 3)):
+        at = begin + number * random.choice((5 * SECOND, 20 * MINUTE, 90 * MINUTE))
         until = at + random.randrange(400) * SECOND if random.random() < 0.8 else None
         device = random.choice((DeviceType.NONE, DeviceType.QUEUE, DeviceType.AGENT))
         talk, kind = random.choice((0, 0, 30)), random.choice((0, 6, 7))
         legs.append(
             make_leg(
-                name, at, place + 1, talk=talk, call_type=kind, device_type=device, wait_begin=begin, wait_end=until
+                name, at, number + 1, talk=talk, call_type=kind, device_type=device, wait_begin=begin, wait_end=until
             )
         )
     return legs
 
 
-def count_all_calls(database: Database) -> None:
+def compute_all_statistics(database: Database) -> None:
     for _ in range(1000):
         if not update_call_statistics(database):
             return
-    raise AssertionError("it never ends")
+    raise AssertionError("statistics stay dirty")
 
 
 def read_statistics(
     database: Database, app: App, account_id: str = "100"
 ) -> tuple[dict[datetime, CallStatistics], int]:
     with database.read_transaction() as connection:
-        found, old = call_statistics.load_statistics(connection, app, account_id, DAY)
-    return {begin: merge_statistics(ways.values()) for begin, ways in found.items() if ways}, old
+        quarters, dirty = call_statistics.load_statistics(connection, app, account_id, DAY)
+    return {begin: merge_statistics(parts.values()) for begin, parts in quarters.items() if parts}, dirty
 
 
 def compute_expected(calls: list[Call]) -> dict[datetime, tuple[int, int, int, dict[int, int]]]:
@@ -67,106 +67,98 @@ def compute_expected(calls: list[Call]) -> dict[datetime, tuple[int, int, int, d
         by_quarter[quarter_start(call.begin)].append(call)
     return {
         begin: (
-            len(some),
-            sum(call.is_answered for call in some),
-            int(sum((call.talk for call in some), timedelta()).total_seconds()),
-            {
-                step: sum(bucket_wait(call.wait) == step for call in some)
-                for step in {bucket_wait(one.wait) for one in some}
-            },
+            len(some_calls),
+            sum(call.is_answered for call in some_calls),
+            int(sum((call.talk for call in some_calls), timedelta()).total_seconds()),
+            dict(Counter(bucket_wait(call.wait) for call in some_calls)),
         )
-        for begin, some in by_quarter.items()
+        for begin, some_calls in by_quarter.items()
     }
 
 
-def test_counts_are_those_of_the_calls_whatever_comes_when(database: Database, app: App) -> None:
+def test_statistics_are_those_of_the_calls_in_whatever_order_legs_arrive(database: Database, app: App) -> None:
     random = Random(5)
     calls = [make_random_call(random, f"call-{number}") for number in range(300)]
-    legs = [(one, name) for name, some in enumerate(calls) for one in some]
+    legs = [leg for call in calls for leg in call]
     random.shuffle(legs)
     for start in range(0, len(legs), 60):
         batch = legs[start:][:60]
         with database.write_transaction() as connection:
-            cdrs.add(connection, app, [one for one, _ in batch])
-            touched = {one.call_id for one, _ in batch}
-            kept = cdrs.find_by_call_ids(connection, app, touched)
-            call_statistics.mark_dirty(connection, app, [one for some in kept.values() for one in some])
+            cdrs.add(connection, app, batch)
+            stored = cdrs.find_by_call_ids(connection, app, {leg.call_id for leg in batch})
+            call_statistics.mark_dirty(connection, app, [leg for call in stored.values() for leg in call])
         if random.random() < 0.7:
-            count_all_calls(database)
-    count_all_calls(database)
-    found, old = read_statistics(database, app)
-    told = {
+            compute_all_statistics(database)
+    compute_all_statistics(database)
+    quarters, dirty = read_statistics(database, app)
+    statistics = {
         begin: (
-            one.calls,
-            one.answered,
-            one.talk_seconds,
-            dict(
-                merge_statistics(
-                    [
-                        CallStatistics(abandoned_by_wait=one.answered_by_wait),
-                        CallStatistics(abandoned_by_wait=one.abandoned_by_wait),
-                    ]
-                ).abandoned_by_wait
-            ),
+            quarter.calls,
+            quarter.answered,
+            quarter.talk_seconds,
+            dict(Counter(quarter.answered_by_wait) + Counter(quarter.abandoned_by_wait)),
         )
-        for begin, one in found.items()
+        for begin, quarter in quarters.items()
     }
-    assert (told, old) == (compute_expected([build_call(some) for some in calls]), 0)
+    assert (statistics, dirty) == (compute_expected([build_call(call) for call in calls]), 0)
 
 
-def test_what_is_changed_is_counted_again(database: Database, app: App) -> None:
+def test_statistics_of_a_changed_call_are_computed_again(database: Database, app: App) -> None:
     row = make_leg("one", sample_rows.NOW)
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [row])
-    count_all_calls(database)
-    assert [one.answered for one in read_statistics(database, app)[0].values()] == [0]
+    compute_all_statistics(database)
+    assert [quarter.answered for quarter in read_statistics(database, app)[0].values()] == [0]
     with database.write_transaction() as connection:
         cdrs.update(connection, app, [make_leg("one", sample_rows.NOW, talk=40)])
     assert read_statistics(database, app)[1] == 1
-    count_all_calls(database)
-    found, old = read_statistics(database, app)
-    assert [(one.answered, one.talk_seconds) for one in found.values()] == [(1, 40)]
-    assert old == 0
+    compute_all_statistics(database)
+    quarters, dirty = read_statistics(database, app)
+    assert [(quarter.answered, quarter.talk_seconds) for quarter in quarters.values()] == [(1, 40)]
+    assert dirty == 0
 
 
-def test_what_is_told_while_it_is_counted_stays_to_be_counted(database: Database, app: App) -> None:
+def test_a_quarter_hour_that_changes_while_it_is_computed_stays_dirty(database: Database, app: App) -> None:
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [make_leg("one", sample_rows.NOW)])
     with database.read_transaction() as connection:
-        old = maintenance.find_dirty_statistics(connection)
-        assert old is not None
-        counts = call_statistics.compute_statistics(connection, app, "100", old.versions)
+        dirty = maintenance.find_dirty_statistics(connection)
+        assert dirty is not None
+        statistics = call_statistics.compute_statistics(connection, app, "100", dirty.versions)
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [make_leg("two", sample_rows.NOW)])
     with database.write_transaction() as connection:
-        call_statistics.save_statistics(connection, app, old, counts)
+        call_statistics.save_statistics(connection, app, dirty, statistics)
     assert read_statistics(database, app) == ({}, 1)
-    count_all_calls(database)
-    assert [one.calls for one in read_statistics(database, app)[0].values()] == [2]
+    compute_all_statistics(database)
+    assert [quarter.calls for quarter in read_statistics(database, app)[0].values()] == [2]
 
 
-def test_a_call_counts_where_it_began_and_in_its_account(database: Database, app: App, other_app: App) -> None:
+def test_a_call_counts_in_its_first_quarter_hour_and_its_account(database: Database, app: App, other_app: App) -> None:
     later = sample_rows.NOW + timedelta(hours=3)
     with database.write_transaction() as connection:
         cdrs.add(connection, app, [make_leg("long", sample_rows.NOW, 1), make_leg("long", later, talk=60)])
         cdrs.add(connection, app, [make_leg("long", sample_rows.NOW, account_id="200")])
         cdrs.add(connection, other_app, [make_leg("long", sample_rows.NOW - QUARTER_HOUR)])
-    count_all_calls(database)
-    assert {begin: (one.calls, one.talk_seconds) for begin, one in read_statistics(database, app)[0].items()} == {
+    compute_all_statistics(database)
+    quarters, _ = read_statistics(database, app)
+    assert {begin: (quarter.calls, quarter.talk_seconds) for begin, quarter in quarters.items()} == {
         quarter_start(sample_rows.NOW): (1, 60)
     }
-    assert [one.talk_seconds for one in read_statistics(database, app, "200")[0].values()] == [0]
+    assert [quarter.talk_seconds for quarter in read_statistics(database, app, "200")[0].values()] == [0]
     assert list(read_statistics(database, other_app)[0]) == [quarter_start(sample_rows.NOW - QUARTER_HOUR)]
 
 
 @pytest.mark.parametrize(("share", "seconds"), [(0.5, 2), (0.9, 40), (1.0, 100), (0.01, 0)])
-def test_a_share_of_the_calls_waited_at_most(share: float, seconds: int) -> None:
-    counts = CallStatistics(answered_by_wait={0: 2, 2: 4, 40: 3}, abandoned_by_wait={100: 1})
-    assert counts.wait_percentile(share) == seconds
-    assert (counts.calls, counts.answered, counts.count_answered_within(20)) == (10, 9, 6)
+def test_a_wait_percentile_includes_abandoned_calls(share: float, seconds: int) -> None:
+    statistics = CallStatistics(answered_by_wait={0: 2, 2: 4, 40: 3}, abandoned_by_wait={100: 1})
+    assert statistics.wait_percentile(share) == seconds
+    assert (statistics.calls, statistics.answered, statistics.count_answered_within(20)) == (10, 9, 6)
     assert CallStatistics().wait_percentile(share) is None
 
 
-@pytest.mark.parametrize(("wait", "step"), [(0, 0), (59, 59), (60, 60), (64, 60), (299, 295), (331, 330), (4000, 3600)])
-def test_a_long_wait_is_told_less_exactly(wait: int, step: int) -> None:
-    assert bucket_wait(timedelta(seconds=wait, milliseconds=900)) == step
+@pytest.mark.parametrize(
+    ("wait", "bucket"), [(0, 0), (59, 59), (60, 60), (64, 60), (299, 295), (331, 330), (4000, 3600)]
+)
+def test_buckets_of_longer_waits_are_wider(wait: int, bucket: int) -> None:
+    assert bucket_wait(timedelta(seconds=wait, milliseconds=900)) == bucket

@@ -1,4 +1,4 @@
-"""Rows of ingest on both engines: cursors, refusals, files, awaited recordings; each app has its own."""
+"""Rows of ingest on both engines: cursors, files, rejections, expected recordings; each app has its own."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 CDR_FILE = "/var/log/asterisk/cdr-csv/Master.csv"
-FAR_OFFSET = 5 << 30  # further than 32 bits reach
+FAR_OFFSET = 5 << 30  # exceeds 32 bits
 
 
 def make_cursor(offset: int, first_line: str = "d1") -> SourceCursor:
@@ -22,7 +22,7 @@ def make_expected_recording(name: str, minutes: int = 0) -> ExpectedRecording:
     return ExpectedRecording(account_id="100", name=name, call_id=f"c-{name}", since=NOW + minutes * MINUTE)
 
 
-def test_a_cursor_is_what_was_last_set(database: Database, app: App, other_app: App) -> None:
+def test_a_cursor_has_the_values_that_were_set_last(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         assert ingest_state.find_cursor(connection, app, CDR_FILE) is None
         ingest_state.set_cursor(connection, app, make_cursor(100), NOW)
@@ -33,19 +33,19 @@ def test_a_cursor_is_what_was_last_set(database: Database, app: App, other_app: 
         assert ingest_state.find_cursor(connection, other_app, CDR_FILE) == make_cursor(7, "d2")
 
 
-def test_a_cursor_goes_with_what_was_read(database: Database, app: App) -> None:
-    def fails_late() -> None:
+def test_a_cursor_is_rolled_back_with_its_rows(database: Database, app: App) -> None:
+    def fail_after_cursor() -> None:
         with database.write_transaction() as connection:
             ingest_state.set_cursor(connection, app, make_cursor(100), NOW)
-            raise RuntimeError("the rows could not be kept")
+            raise RuntimeError("the rows could not be added")
 
     with pytest.raises(RuntimeError):
-        fails_late()
+        fail_after_cursor()
     with database.read_transaction() as connection:
         assert ingest_state.find_cursor(connection, app, CDR_FILE) is None
 
 
-def test_a_refusal_is_kept_once_with_its_first_kilobyte(database: Database, app: App, other_app: App) -> None:
+def test_a_rejection_is_stored_once_with_its_first_kilobyte(database: Database, app: App, other_app: App) -> None:
     line = IngestRejection(file=CDR_FILE, line=7, reason="17 columns, not 18", raw=b"\xff\x00" * 1000)
     whole = IngestRejection(file=CDR_FILE, line=0, reason="not a text")
     with database.write_transaction() as connection:
@@ -53,15 +53,15 @@ def test_a_refusal_is_kept_once_with_its_first_kilobyte(database: Database, app:
         assert ingest_state.add_rejections(connection, app, [line], NOW + SECOND) == []
         assert ingest_state.add_rejections(connection, other_app, [line], NOW) == [line]
     with database.read_transaction() as connection:
-        found = [(refusal, when) for _, refusal, when in ingest_state.list_rejections(connection, app)]
-        assert found == [
+        rejections = [row[1:] for row in ingest_state.list_rejections(connection, app)]
+        assert rejections == [
             (whole, NOW),
             (IngestRejection(file=CDR_FILE, line=7, reason="17 columns, not 18", raw=b"\xff\x00" * 512), NOW),
         ]
-        assert [refusal for _, refusal, _ in ingest_state.list_rejections(connection, app, limit=1)] == [whole]
+        assert [rejection for _, rejection, _ in ingest_state.list_rejections(connection, app, limit=1)] == [whole]
 
 
-def test_a_file_is_known_as_it_was_last_seen(database: Database, app: App, other_app: App) -> None:
+def test_a_file_has_the_state_that_was_saved_last(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         ingest_state.save_file_state(
             connection, app, "a.wav", FAR_OFFSET, 1_700_000_000_123_456_789, "waiting", "", NOW
@@ -78,7 +78,7 @@ def test_a_file_is_known_as_it_was_last_seen(database: Database, app: App, other
         }
 
 
-def test_a_folder_may_hold_more_files_than_a_question_has_parameters(database: Database, app: App) -> None:
+def test_a_folder_may_have_more_files_than_a_query_has_parameters(database: Database, app: App) -> None:
     names = [f"{number}.wav" for number in range(70_000)]  # PostgreSQL's limit is 65,535, SQLite's may be 32,766
     with database.write_transaction() as connection:
         ingest_state.save_file_state(connection, app, names[-1], 1, 1, "ingested", "", NOW)
@@ -86,7 +86,7 @@ def test_a_folder_may_hold_more_files_than_a_question_has_parameters(database: D
         assert ingest_state.find_known_files(connection, app, []) == {}
 
 
-def test_what_stays_away_is_listed_as_missing_once(database: Database, app: App, other_app: App) -> None:
+def test_an_expected_recording_becomes_missing_once(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         ingest_state.add_expected_recordings(
             connection,
@@ -114,7 +114,7 @@ def test_what_stays_away_is_listed_as_missing_once(database: Database, app: App,
         assert ingest_state.list_missing_recordings(connection, other_app) == []
 
 
-def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app: App, other_app: App) -> None:
+def test_a_recording_that_arrives_is_neither_expected_nor_missing(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         ingest_state.add_expected_recordings(
             connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
@@ -131,13 +131,13 @@ def test_what_comes_is_awaited_no_longer_missing_or_not(database: Database, app:
         ingest_state.mark_arrived(connection, other_app, "100", "a.wav")
         ingest_state.mark_arrived(connection, app, "200", "a.wav")
         assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("a.wav")]
-        for name in ("a.wav", "b.wav", "never-awaited.wav"):
+        for name in ("a.wav", "b.wav", "never-expected.wav"):
             ingest_state.mark_arrived(connection, app, "100", name)
         assert ingest_state.list_missing_recordings(connection, app) == []
         assert ingest_state.find_expected_calls(connection, app, "100", names) == {}
 
 
-def test_the_state_counts_over_all_apps(database: Database, app: App, other_app: App) -> None:
+def test_totals_count_all_apps(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         assert ingest_totals.count_totals(connection) == IngestTotals(
             rejected=0, expected=0, missing=0, last_read_at=None

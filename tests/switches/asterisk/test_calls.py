@@ -1,4 +1,4 @@
-"""Who called whom through which device, and how it ended, as one CDR line tells it."""
+"""Legs from single CDR lines: who called whom through which device, and how it ended."""
 
 from dataclasses import replace
 
@@ -50,12 +50,12 @@ def parse_leg(**columns: str) -> Leg:
         ("", ""),
     ],
 )
-def test_a_channels_peer_is_in_its_name(channel: str, name: str) -> None:
+def test_the_peer_of_a_channel_is_parsed_from_its_name(channel: str, name: str) -> None:
     assert parse_endpoint(channel) == name
 
 
 @pytest.mark.parametrize("name", ["PJSIP/1001", "SIP/1001", "Agent/1001", "Local/1001@from-queue/n", "1001"])
-def test_a_queue_member_is_known_by_its_number(name: str) -> None:
+def test_a_queue_member_is_identified_by_its_number(name: str) -> None:
     assert parse_member(name) == "1001"
 
 
@@ -71,7 +71,7 @@ def test_a_queue_member_is_known_by_its_number(name: str) -> None:
         ("", ""),
     ],
 )
-def test_a_callers_name_stands_before_the_number(clid: str, name: str) -> None:
+def test_a_callers_name_precedes_the_number(clid: str, name: str) -> None:
     assert parse_caller_name(clid) == name
 
 
@@ -89,7 +89,7 @@ def test_a_callers_name_stands_before_the_number(clid: str, name: str) -> None:
         ({"channel": "DAHDI/12-1"}, CallType.INBOUND),
     ],
 )
-def test_the_direction_is_told_by_who_is_an_extension(columns: dict[str, str], call_type: CallType) -> None:
+def test_the_direction_follows_from_which_side_is_an_extension(columns: dict[str, str], call_type: CallType) -> None:
     assert parse_leg(**columns).call_type == call_type
 
 
@@ -112,7 +112,7 @@ def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_fl
     assert found.agent == (name if device == DeviceType.AGENT else "")
 
 
-def test_a_name_is_an_agent_if_the_queue_log_knows_it() -> None:
+def test_a_name_is_an_agent_if_the_queue_log_has_it() -> None:
     line = USUAL_ROW._replace(dstchannel="PJSIP/anna-0000001b")
     assert calls.build_leg(line, "UTC", AgentMatcher()).device_type == DeviceType.QUEUE
     assert calls.build_leg(line, "UTC", AgentMatcher(known_agents=frozenset({"anna"}))).agent == "anna"
@@ -155,8 +155,8 @@ def test_an_extension_that_nobody_dials_is_no_callee_if_there_is_a_better_one(
     assert parse_leg(**columns).callee_no == callee
 
 
-def test_only_the_word_answered_makes_an_answer() -> None:
-    """Asterisk writes an answer time on attempts that nobody took, if the dial plan had answered before."""
+def test_only_the_disposition_answered_makes_an_answer() -> None:
+    """Asterisk writes an answer time on unanswered attempts, if the dial plan had answered before."""
     assert parse_leg(answer="2024-01-15 09:30:43").answer is None
     assert parse_leg(answer="2024-01-15 09:30:43", disposition="ANSWERED").answer is not None
     assert parse_leg(disposition="ANSWERED", billsec="20").answer == parse_leg().end.replace(second=50, minute=30)
@@ -170,7 +170,7 @@ def test_legs_of_a_call_share_its_linkedid_else_the_uniqueid_else_an_id_of_their
     assert len(bare.switch_call_id) == 16
 
 
-def test_a_line_has_the_same_key_whenever_it_is_read_and_no_other_line_has_it() -> None:
+def test_the_key_of_a_line_is_stable_and_unique() -> None:
     assert parse_leg().source_key == replace(parse_leg()).source_key
     assert (
         len(

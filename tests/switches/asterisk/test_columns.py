@@ -1,4 +1,4 @@
-"""Which columns a CDR file has is seen in its lines; a line that cannot be cut is refused with a reason."""
+"""Columns of a CDR file are detected from its lines; a line that cannot be split is rejected with a reason."""
 
 import csv
 import io
@@ -76,7 +76,7 @@ def parse_row(line: bytes, columns: str | None = None) -> cdr.AsteriskCdrRow:
     ],
 )
 @pytest.mark.parametrize("disposition", ["ANSWERED", "NO ANSWER"])
-def test_a_known_order_is_seen_in_the_lines_themselves(names: str, disposition: str) -> None:
+def test_a_known_column_order_is_detected_from_the_lines(names: str, disposition: str) -> None:
     answer = CALL["answer"] if disposition == "ANSWERED" else ""
     row = parse_row(build_line(names, disposition=disposition, answer=answer))
     expected = {**CALL, "answer": answer, "disposition": disposition}
@@ -99,7 +99,7 @@ def test_a_header_names_the_columns_and_is_no_record() -> None:
     assert (row.uniqueid, row.start, row.duration, row.amaflags) == ("1705311042.118", "2024-01-15 09:30:42", "28", "")
 
 
-def test_columns_given_overrule_the_lines() -> None:
+def test_given_columns_overrule_the_lines() -> None:
     names = "end start disposition uniqueid src colour dst"
     row = parse_row(build_line(names), names.replace(" ", ", "))
     assert (row.src, row.dst, row.end) == ("02079460123", "1001", "2024-01-15 09:31:10")
@@ -114,17 +114,17 @@ def test_columns_given_overrule_the_lines() -> None:
         ("start,end,disposition,src,src", "the columns have src twice"),
     ],
 )
-def test_columns_that_cannot_work_are_refused(columns: str, reason: str) -> None:
+def test_columns_without_a_required_one_are_rejected(columns: str, reason: str) -> None:
     with pytest.raises(UnreadableLine, match=reason):
         cdr.detect_layout([], columns)
 
 
-def test_lines_in_no_known_order_ask_for_columns() -> None:
+def test_lines_in_no_known_order_require_columns() -> None:
     with pytest.raises(UnreadableLine, match="--columns"):
         cdr.detect_layout([b"a,b,c\n", b"\n", b'"open\n'])
 
 
-def test_a_file_may_gain_columns_on_the_way() -> None:
+def test_a_file_may_gain_columns() -> None:
     early, late = (
         build_line(f"{CSV} uniqueid userfield"),
         build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence"),
@@ -134,7 +134,7 @@ def test_a_file_may_gain_columns_on_the_way() -> None:
     assert row.linkedid == "1705311042.118"
 
 
-def test_a_line_that_lost_its_uniqueid_is_refused() -> None:
+def test_a_line_that_lost_its_uniqueid_is_rejected() -> None:
     layout = cdr.detect_layout([build_line(f"{CSV} uniqueid userfield")])
     with pytest.raises(UnreadableLine, match="16 fields instead of 18"):
         cdr.parse_row(build_line(CSV), layout)
@@ -170,7 +170,7 @@ def test_bytes_that_are_not_utf_8_stay_readable() -> None:
         (b"one,two\n", "2 fields instead of 16"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line: bytes, reason: str) -> None:
+def test_an_unreadable_line_is_rejected_with_a_reason_without_phone_numbers(line: bytes, reason: str) -> None:
     reading = AsteriskCdrFormat(layout=cdr.detect_layout([build_line(CSV)]), zone="Europe/London")
     with pytest.raises(UnreadableLine, match=reason) as refusal:
         calls.parse_leg(line, reading)
@@ -178,12 +178,12 @@ def test_what_cannot_be_read_is_refused_with_a_reason_that_names_no_number(line:
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"\r\n", b"  \n"])
-def test_an_empty_line_is_nothing(line: bytes) -> None:
+def test_an_empty_line_gives_no_record(line: bytes) -> None:
     assert cdr.parse_row(line, cdr.detect_layout([build_line(CSV)])) is None
 
 
 @given(st.permutations(list(CALL)))
-def test_a_line_says_the_same_in_any_order_of_columns(names: list[str]) -> None:
+def test_a_line_gives_an_equal_row_in_any_column_order(names: list[str]) -> None:
     plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
     one = calls.parse_leg(
         build_line(" ".join(plain)),
@@ -197,7 +197,7 @@ def test_a_line_says_the_same_in_any_order_of_columns(names: list[str]) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
-def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: int) -> None:
+def test_no_bytes_raise_anything_but_unreadable_line(noise: bytes, at: int, until: int) -> None:
     whole = build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
     reading = AsteriskCdrFormat(layout=cdr.detect_layout([whole]), zone="Europe/Berlin")
     for line in (noise, whole[:at] + noise + whole[until:]):
@@ -209,6 +209,6 @@ def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes, at: int, until: 
 
 
 @given(st.lists(st.binary(max_size=80), max_size=5), st.none() | st.text(max_size=40))
-def test_no_sample_does_more_harm_than_to_be_refused(sample: list[bytes], columns: str | None) -> None:
+def test_no_sample_raises_anything_but_unreadable_line(sample: list[bytes], columns: str | None) -> None:
     with suppress(UnreadableLine):
         cdr.detect_layout(sample, columns)

@@ -1,4 +1,4 @@
-"""Local times become the right instants, also where the clocks change; the zone is found from the uniqueids."""
+"""Local times become the right instants, also near changes of the clocks; the zone is detected from the uniqueids."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,8 +25,8 @@ CHANGES = (  # an hour or a half before and after clocks change somewhere in ZON
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def make_row(begin: datetime, place: str, rings: int = 5, talks: int = 60, counter: int = 7) -> AsteriskCdrRow:
-    local = ZoneInfo(place)
+def make_row(begin: datetime, zone_name: str, rings: int = 5, talks: int = 60, counter: int = 7) -> AsteriskCdrRow:
+    local = ZoneInfo(zone_name)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
     return AsteriskCdrRow(
         start=begin.astimezone(local).strftime(FORMAT),
@@ -47,17 +47,17 @@ def make_row(begin: datetime, place: str, rings: int = 5, talks: int = 60, count
     st.integers(0, 10_000),
 )
 def test_a_call_about_a_change_of_the_clocks_keeps_its_instants(
-    place: str, change: datetime, seconds: int, rings: int, talks: int
+    zone_name: str, change: datetime, seconds: int, rings: int, talks: int
 ) -> None:
     begin = change + timedelta(seconds=seconds)
     answer, end = begin + timedelta(seconds=rings), begin + timedelta(seconds=rings + talks)
-    assert clock.parse_leg_times(make_row(begin, place, rings, talks), place) == (begin, answer, end)
+    assert clock.parse_leg_times(make_row(begin, zone_name, rings, talks), zone_name) == (begin, answer, end)
 
 
 @given(st.sampled_from(ZONES), st.datetimes(datetime(1990, 1, 1), datetime(2037, 1, 1)))
-def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> None:
+def test_a_call_at_any_time_keeps_its_instants(zone_name: str, when: datetime) -> None:
     begin = when.replace(microsecond=0, tzinfo=UTC)
-    assert clock.parse_leg_times(make_row(begin, place), place)[0] == begin
+    assert clock.parse_leg_times(make_row(begin, zone_name), zone_name)[0] == begin
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_a_call_at_any_time_keeps_its_instants(place: str, when: datetime) -> No
         ("2024-01-15 17:30:42.250", 1705311042.25),
     ],
 )
-def test_times_that_cdr_custom_can_be_told_to_write_are_read(text: str, second: float) -> None:
+def test_time_formats_of_cdr_custom_are_parsed(text: str, second: float) -> None:
     assert [instant.timestamp() for instant in clock.list_possible_instants(text, "Asia/Shanghai", "start")] == [second]
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.+-]{0,14}", fullmatch=True))
-def test_no_text_does_more_harm_than_to_be_refused(text: str) -> None:
+def test_no_text_raises_anything_but_unreadable_line(text: str) -> None:
     with suppress(UnreadableLine):
         assert all(instant.tzinfo is UTC for instant in clock.list_possible_instants(text, "Europe/Berlin", "start"))
 
@@ -91,53 +91,53 @@ def test_no_text_does_more_harm_than_to_be_refused(text: str) -> None:
         ("pbx1", None),
     ],
 )
-def test_the_second_of_a_channel_is_in_its_uniqueid(unique_id: str, seconds: int | None) -> None:
+def test_the_creation_second_of_a_channel_is_parsed_from_its_uniqueid(unique_id: str, seconds: int | None) -> None:
     assert clock.parse_channel_epoch(unique_id) == seconds
 
 
-def make_year(place: str) -> list[AsteriskCdrRow]:
+def make_year(zone_name: str) -> list[AsteriskCdrRow]:
     begin = datetime(2024, 1, 2, 8, tzinfo=UTC)
-    return [make_row(begin + timedelta(hours=61 * number), place, counter=number) for number in range(140)]
+    return [make_row(begin + timedelta(hours=61 * number), zone_name, counter=number) for number in range(140)]
 
 
-@pytest.mark.parametrize("place", ZONES)
-def test_a_year_of_calls_tells_its_zone(place: str) -> None:
-    samples = zone.collect_samples(make_year(place))
-    assert zone.detect_zone(samples, place) == ZoneGuess(zone=place)
+@pytest.mark.parametrize("zone_name", ZONES)
+def test_the_zone_of_a_year_of_calls_is_detected(zone_name: str) -> None:
+    samples = zone.collect_samples(make_year(zone_name))
+    assert zone.detect_zone(samples, zone_name) == ZoneGuess(zone=zone_name)
     other = "Asia/Tokyo"
     found = zone.detect_zone(samples, other)
     assert found.basis == "epoch"
-    assert found.report == f"the times are {found.zone}'s by the uniqueids, not Asia/Tokyo's"
-    for call in make_year(place):
-        assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, place)
+    assert found.report == f"by the uniqueids, the times are {found.zone}'s, not Asia/Tokyo's"
+    for call in make_year(zone_name):
+        assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, zone_name)
 
 
-def test_a_zone_given_is_used_and_a_mismatch_is_told() -> None:
+def test_a_given_zone_is_used_and_a_mismatch_is_reported() -> None:
     samples = zone.collect_samples(make_year("Europe/Berlin"))
     assert zone.detect_zone(samples, "Asia/Shanghai", "Europe/Berlin") == ZoneGuess(zone="Europe/Berlin", basis="given")
     assert zone.detect_zone(samples, "Europe/Berlin", "Asia/Tokyo") == ZoneGuess(
         zone="Asia/Tokyo",
         basis="given",
-        report="the times are Europe/Berlin's by the uniqueids, not Asia/Tokyo's as given",
+        report="by the uniqueids, the times are Europe/Berlin's, not Asia/Tokyo's as given",
     )
 
 
-def test_without_uniqueids_the_accounts_zone_is_assumed_and_that_is_told() -> None:
+def test_without_uniqueids_the_accounts_zone_is_assumed_and_this_is_reported() -> None:
     rows = [call._replace(uniqueid="") for call in make_year("Europe/Berlin")]
     assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai") == ZoneGuess(
         zone="Asia/Shanghai",
         basis="assumed",
-        report="no line has a uniqueid with a time: the times are taken to be Asia/Shanghai's",
+        report="no line has a uniqueid with a time: the times are assumed to be Asia/Shanghai's",
     )
 
 
-def test_uniqueids_that_fit_no_zone_do_not_make_one_up() -> None:
+def test_uniqueids_that_fit_no_zone_detect_none() -> None:
     rows = [call._replace(start="1999-01-01 00:00:00") for call in make_year("Europe/Berlin")]
     assert zone.detect_zone(zone.collect_samples(rows), "Asia/Shanghai").basis == "assumed"
 
 
-def test_later_legs_of_a_channel_do_not_lead_astray() -> None:
-    """A channel that lives for an hour has lines that start an hour after its uniqueid."""
+def test_later_legs_of_a_channel_do_not_change_the_detected_zone() -> None:
+    """A channel that exists for an hour has lines that start an hour after its uniqueid."""
     rows = make_year("Asia/Shanghai")
     for first in rows[:40]:
         late = datetime.fromisoformat(first.start) + timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""What lines of queue_log tell of callers and of agents."""
+"""Lines of queue_log: visits of callers and events of agents."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def parse_agent_event(text: str) -> AgentEvent | None:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(CALL_LINES)))
-def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ...]) -> None:
+def test_a_visit_is_combined_from_its_lines_in_any_order(order: tuple[str, ...]) -> None:
     assert parse_visit(*order) == QueueVisit(
         switch_leg_id="1705311042.118",
         queue="sales",
@@ -57,12 +57,12 @@ def test_a_visit_comes_together_from_its_lines_in_any_order(order: tuple[str, ..
     )
 
 
-def test_old_logs_do_not_say_how_long_the_phone_rang() -> None:
+def test_a_visit_of_an_old_log_has_no_ring_time() -> None:
     visit = parse_visit(CALL_LINES[0], "1705311076|1705311042.118|sales|Agent/1002|CONNECT|24")
     assert (visit.agent, visit.rang_at, visit.connected_at) == ("1002", add_seconds(24), add_seconds(24))
 
 
-def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_entered() -> None:
+def test_a_call_that_returns_to_a_queue_has_waited_since_it_first_entered() -> None:
     visit = parse_visit(
         CALL_LINES[0],
         "1705311062|1705311042.118|sales|NONE|EXITWITHTIMEOUT|1|1|10",
@@ -97,7 +97,7 @@ def test_a_call_that_comes_round_to_the_same_queue_has_waited_since_it_first_ent
         ("1|1705311042.1|sales|PJSIP/1001|ATTENDEDTRANSFER|LINK|SIP/1001-0a|SIP/1003-0b|5|60|1", 46, "-1", "1003"),
     ],
 )
-def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, cause: str, target: str) -> None:
+def test_agent_events_have_the_interfaces_op_types(text: str, op_type: int, cause: str, target: str) -> None:
     event = parse_agent_event(text.replace("1|", f"{SECOND}|", 1))
     assert event is not None
     assert (event.agent, event.occurred_at, event.op_type, event.op_cause, event.op_object) == (
@@ -121,7 +121,7 @@ def test_an_agents_doings_have_the_interfaces_numbers(text: str, op_type: int, c
         "NONE|600|NONE|ADDMEMBER|",
     ],
 )
-def test_other_lines_are_no_agents_doings(rest: str) -> None:
+def test_other_lines_give_no_agent_event(rest: str) -> None:
     assert parse_agent_event(f"{SECOND}|{rest}") is None
 
 
@@ -146,7 +146,7 @@ def test_two_unanswered_calls_in_one_second_are_two() -> None:
     assert not one.is_state
 
 
-def test_a_member_may_be_known_by_a_name_of_their_own() -> None:
+def test_a_queue_member_may_have_a_name_instead_of_a_number() -> None:
     event = queue_log.extract_agent_event(
         parse_line("1705311052|NONE|600|Anna Schmidt|PAUSE|"), {"Anna Schmidt": "1001"}
     )
@@ -157,7 +157,7 @@ def test_a_member_may_be_known_by_a_name_of_their_own() -> None:
     assert named.agent == "Anna Schmidt"
 
 
-def test_a_login_tells_the_phone() -> None:
+def test_a_login_event_has_the_phone_number() -> None:
     event = parse_agent_event("1705311052|NONE|NONE|Agent/1001|AGENTCALLBACKLOGIN|2001@phones")
     assert event is not None
     assert event.phone_no == "2001"
@@ -172,7 +172,7 @@ def test_a_login_tells_the_phone() -> None:
         ("2024-01-15T10:30:52.250000+01:00", add_seconds(0.25)),
     ],
 )
-def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
+def test_the_time_of_a_line_is_parsed_in_each_format(time: str, at: datetime) -> None:
     assert parse_line(f"{time}|NONE|NONE|NONE|QUEUESTART|").occurred_at == at
 
 
@@ -186,17 +186,17 @@ def test_the_time_is_read_in_each_of_its_forms(time: str, at: datetime) -> None:
         (b"1705311052|" + b"x" * 70_000, "longer than 65536 bytes"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_refused_with_a_reason(text: bytes, reason: str) -> None:
+def test_an_unreadable_line_is_rejected_with_a_reason(text: bytes, reason: str) -> None:
     with pytest.raises(UnreadableLine, match=reason):
         queue_log.parse_line(text)
 
 
-def test_an_empty_line_is_nothing() -> None:
+def test_an_empty_line_gives_no_record() -> None:
     assert queue_log.parse_line(b"\n") is None
 
 
 @given(st.binary(max_size=120) | st.from_regex(rb"[0-9.]{0,25}\|[A-Z0-9|/@.-]{0,60}", fullmatch=True))
-def test_no_bytes_do_more_harm_than_to_be_refused(noise: bytes) -> None:
+def test_no_bytes_raise_anything_but_unreadable_line(noise: bytes) -> None:
     for text in (noise, b"1705311052|1705311042.1|q|a|" + noise):
         try:
             read = queue_log.parse_line(text)
@@ -221,6 +221,6 @@ halves = st.builds(
 
 
 @given(halves, halves)
-def test_it_does_not_matter_which_half_of_a_visit_comes_first(one: QueueVisit, other: QueueVisit) -> None:
+def test_the_order_of_the_halves_of_a_visit_does_not_matter(one: QueueVisit, other: QueueVisit) -> None:
     assert queue_log.combine_visits(one, other) == queue_log.combine_visits(other, one)
     assert queue_log.combine_visits(one, one) == one

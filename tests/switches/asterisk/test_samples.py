@@ -1,4 +1,4 @@
-"""Two whole sets as switches write them, against what a person read out of them (see samples/README.md)."""
+"""Two complete sets of files as switches write them, compared with what a person derived (see samples/README.md)."""
 
 import csv
 from dataclasses import astuple
@@ -22,7 +22,7 @@ def _read_lines(sample: str, name: str) -> list[bytes]:
 
 
 def _read_legs(sample: str) -> list[Leg | str]:
-    """The legs of a sample, with the reason in place of a line that is refused."""
+    """Return the legs of a sample, with the reason in place of a rejected line."""
     lines = _read_lines(sample, "Master.csv")
     layout = cdr.detect_layout(lines)
     rows = []
@@ -85,7 +85,7 @@ def _format_columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str
 
 
 @pytest.mark.parametrize("sample", ["plain", "freepbx"])
-def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str) -> None:
+def test_every_line_of_a_sample_gives_the_columns_that_a_person_derived_from_it(sample: str) -> None:
     known = _read_visits(sample)
     found = [
         _format_columns(number, leg, known.get((leg.switch_leg_id, leg.queue)))
@@ -96,13 +96,13 @@ def test_every_line_becomes_the_columns_that_a_person_read_out_of_it(sample: str
         assert found == list(csv.DictReader(file))
 
 
-def test_a_line_that_was_cut_is_refused_with_a_reason_and_the_others_are_not() -> None:
+def test_a_truncated_line_is_rejected_with_a_reason_and_the_others_are_not() -> None:
     assert [leg for leg in _read_legs("freepbx") if isinstance(leg, str)] == [
-        "a quote is not closed, or stands inside a field"
+        "a quote is not closed, or is inside a field"
     ]
 
 
-def test_the_legs_of_a_call_sort_into_the_order_in_which_they_were() -> None:
+def test_the_legs_of_a_call_sort_by_time() -> None:
     legs = [leg for leg in _read_legs("plain") if isinstance(leg, Leg)]
     rang = sorted((leg for leg in legs if leg.switch_call_id.endswith(".200")), key=lambda leg: leg.order)
     assert [leg.agent for leg in rang] == ["1001", "1002", "1003"]
@@ -117,7 +117,7 @@ def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix
     assert freepbx.recordings == ("out-15550142-1001-20240709-160000-1720533600.90.wav",)
 
 
-def test_the_queue_log_tells_what_the_agents_did() -> None:
+def test_the_queue_log_of_a_sample_gives_the_agents_operations() -> None:
     told = [
         (event.occurred_at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
         for event in _read_operations("plain")
@@ -135,7 +135,7 @@ def test_the_queue_log_tells_what_the_agents_did() -> None:
     ]
 
 
-def test_a_visit_says_when_its_agent_began_to_ring_and_how_it_ended() -> None:
+def test_a_visit_has_the_time_when_its_agents_phone_rang_and_its_outcome() -> None:
     visit = _read_visits("plain")["pbx-1.lon-1705311042.118", "sales"]
     assert (visit.agent, visit.outcome) == ("1002", "COMPLETEAGENT")
     assert visit.rang_at == datetime.fromisoformat("2024-01-15T09:31:10+00:00")

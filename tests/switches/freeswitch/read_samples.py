@@ -1,4 +1,4 @@
-"""Reading the samples: their bytes, and what the parser finds in them."""
+"""Read and parse the samples."""
 
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,16 +19,16 @@ def parse_sample(data: bytes, zone: ZoneInfo = LONDON) -> list[FreeSwitchRecord]
 
 
 def parse_channels(*data: bytes, zone: ZoneInfo = LONDON) -> list[ChannelLeg]:
-    """The channels in some files; none of them may be unreadable."""
-    everything = [one for piece in data for one in parse_sample(piece, zone)]
-    assert not [one for one in everything if isinstance(one, UnreadableLine)]
-    return [one for one in everything if isinstance(one, ChannelLeg)]
+    """Return the channels of some files. No line may be unreadable."""
+    records = [record for file in data for record in parse_sample(file, zone)]
+    assert not [record for record in records if isinstance(record, UnreadableLine)]
+    return [record for record in records if isinstance(record, ChannelLeg)]
 
 
 def parse_visits(data: bytes) -> list[QueueVisit]:
-    return [one for one in parse_sample(data) if isinstance(one, QueueVisit)]
+    return [record for record in parse_sample(data) if isinstance(record, QueueVisit)]
 
 
 def parse_reasons(data: bytes) -> list[tuple[int, str]]:
-    """Lines that cannot be parse_cdr_data, and why."""
+    """Return numbers and reasons of unreadable lines."""
     return [(line, str(one)) for line, one in parse_cdr_data(data, zone=LONDON) if isinstance(one, UnreadableLine)]

@@ -1,4 +1,4 @@
-"""mod_cdr_csv: FreeSWITCH's templates and the operator's own, quotes as FreeSWITCH leaves them, local times."""
+"""mod_cdr_csv: FreeSWITCH's templates and the operator's own, quotes as FreeSWITCH writes them, local times."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ def build_line(template: str) -> bytes:
     return ",".join(f'"{VALUES.get(column, "")}"' for column in TEMPLATES[template]).encode()
 
 
-def test_both_channels_of_an_inbound_call_meet_and_the_agents_is_the_agent() -> None:
+def test_both_channels_of_an_inbound_call_are_joined_and_the_agents_has_the_agent() -> None:
     agent, caller = parse_channels(read_sample("master.csv"), zone=SEOUL)[:2]
     assert agent.switch_call_id == caller.switch_call_id == "99205d8f-5ec4-402e-b174-7a8bb8c23a61"
     assert (caller.device_type, caller.device_name, caller.agent) == (DeviceType.FLOW, "public", "")
@@ -51,7 +51,7 @@ def test_a_call_between_extensions_is_internal() -> None:
     assert (far.device_type, far.agent) == (DeviceType.AGENT, "1002")
 
 
-def test_a_call_that_no_agent_answers_says_so_and_keeps_its_quotes() -> None:
+def test_an_unanswered_call_has_its_reason_and_keeps_its_quotes() -> None:
     leg = parse_channels(read_sample("master.csv"), zone=SEOUL)[4]
     assert leg.caller_name == 'Bob "The" Builder'
     assert (leg.answer, leg.release_cause, leg.leave_reason) == (None, 19, LeaveReason.AGENT_NO_ANSWER)
@@ -64,7 +64,7 @@ def test_an_extension_that_calls_outside_is_outbound() -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_template_is_known_by_its_lines(template: str) -> None:
+def test_a_template_is_detected_from_its_lines(template: str) -> None:
     [leg] = parse_channels(build_line(template))
     assert (leg.switch_leg_id, leg.caller_no, leg.agent) == (VALUES["uuid"], "02079460123", "1001")
     assert leg.end == datetime(2025, 7, 3, 13, 1, tzinfo=UTC)
@@ -73,12 +73,12 @@ def test_a_template_is_known_by_its_lines(template: str) -> None:
     assert leg.recordings == (("/rec/a.wav",) if template == "snom" else ())
 
 
-def test_lines_of_sql_are_read_too() -> None:
+def test_lines_of_sql_are_parsed() -> None:
     wrapped = b"INSERT INTO cdr VALUES (" + build_line("sql").replace(b',""', b', ""') + b");"
     assert parse_channels(wrapped) == parse_channels(build_line("example"))
 
 
-def test_an_operators_columns_are_taken_from_a_list_or_a_template() -> None:
+def test_an_operators_columns_are_parsed_from_a_list_or_a_template() -> None:
     template = '"${uuid}";"${start_epoch}","${end_epoch}","${caller_id_number}"'
     assert parse_columns(template) == parse_columns("uuid, start_epoch,end_epoch,caller_id_number")
     data = b"abc-1,1751547900,1751547960,02079460123"
@@ -88,12 +88,12 @@ def test_an_operators_columns_are_taken_from_a_list_or_a_template() -> None:
 
 
 @pytest.mark.parametrize("columns", ["start_stamp,end_stamp", "uuid,duration", ""])
-def test_columns_that_place_no_call_are_refused(columns: str) -> None:
+def test_columns_without_uuid_or_time_are_rejected(columns: str) -> None:
     with pytest.raises(ValueError, match="lack"):
         parse_columns(columns)
 
 
-def test_an_end_in_the_hour_that_comes_twice_is_put_right_by_the_duration() -> None:
+def test_an_end_in_the_repeated_hour_is_corrected_by_the_duration() -> None:
     data = build_line("example").replace(b"2025-07-03 14:00:00", b"2025-10-26 01:50:00")
     data = data.replace(b"2025-07-03 14:00:05", b"2025-10-26 01:59:30").replace(b'"60","55"', b'"1500","930"')
     [leg] = parse_channels(data.replace(b"2025-07-03 14:01:00", b"2025-10-26 01:15:00"))
@@ -113,7 +113,7 @@ def test_an_end_in_the_hour_that_comes_twice_is_put_right_by_the_duration() -> N
         ((b'"Ann"', b'"' + b"A" * 70_000 + b'"'), "is longer than"),
     ],
 )
-def test_a_damaged_line_costs_itself_only(change: tuple[bytes, bytes], reason: str) -> None:
+def test_a_damaged_line_is_rejected_alone(change: tuple[bytes, bytes], reason: str) -> None:
     good = build_line("example")
     found = parse_reasons(b"\n".join([good, good.replace(*change), good, b"", good]))
     assert not found if not reason else [number for number, why in found if reason in why] == [2]

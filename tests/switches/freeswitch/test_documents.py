@@ -1,4 +1,4 @@
-"""JSON and XML CDRs: one channel each, whether encoded or not, with the queue where there was one."""
+"""JSON and XML CDRs: one channel each, encoded or not, with its queue visit."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ def parse_utc(clock: str) -> datetime:
     return datetime.fromisoformat(f"2025-07-03T{clock}").replace(tzinfo=UTC)
 
 
-def test_a_queued_callers_channel_is_the_queue() -> None:
+def test_a_queued_callers_channel_is_the_queues_leg() -> None:
     [leg] = parse_channels(read_sample("queue-answered.member.json"))
     assert leg.switch_call_id == leg.switch_leg_id == "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("02079460123", "Ann O'Neil", "8000")
@@ -26,7 +26,7 @@ def test_a_queued_callers_channel_is_the_queue() -> None:
     )
 
 
-def test_an_answered_queue_visit_is_told_in_full() -> None:
+def test_an_answered_queue_visit_has_all_its_times() -> None:
     [visit] = parse_visits(read_sample("queue-answered.member.json"))
     assert (visit.switch_leg_id, visit.queue) == ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01", "support")
     assert (visit.entered_at, visit.connected_at, visit.left_at) == (
@@ -47,7 +47,7 @@ def test_the_agents_channel_belongs_to_the_queued_callers_call() -> None:
     assert parse_visits(read_sample("queue-answered.agent.json")) == []
 
 
-def test_who_gives_up_in_a_queue_has_cancelled() -> None:
+def test_a_caller_who_gives_up_in_a_queue_has_cancelled() -> None:
     data = read_sample("queue-abandoned.json")
     [leg], [visit] = parse_channels(data), parse_visits(data)
     assert (leg.device_type, leg.agent, leg.leave_reason) == (DeviceType.QUEUE, "", LeaveReason.QUEUE_CANCELLED)
@@ -70,7 +70,7 @@ def test_a_queue_can_be_left_in_other_ways(reason: str, leave: LeaveReason, outc
     assert [visit.outcome for visit in parse_visits(data)] == [outcome]
 
 
-def test_a_call_to_the_outside_is_the_calling_agents() -> None:
+def test_an_outbound_call_is_the_calling_agents() -> None:
     [leg] = parse_channels(read_sample("outbound.xml"))
     assert (leg.caller_no, leg.caller_name, leg.callee_no) == ("1002", "Bo & Co", "902079460999")
     assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.AGENT, "1002", CallType.OUTBOUND)
@@ -79,14 +79,14 @@ def test_a_call_to_the_outside_is_the_calling_agents() -> None:
     assert leg.recordings == ("/var/lib/freeswitch/recordings/e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05.wav",)
 
 
-def test_the_far_side_of_it_is_found_by_its_originator_and_timed_by_its_profile() -> None:
+def test_the_far_side_of_an_outbound_call_is_joined_by_its_originator_and_timed_by_its_profile() -> None:
     [leg] = parse_channels(read_sample("outbound.far.xml"))
     assert leg.switch_call_id == "e1c8a6d3-6f0b-4d63-8d54-1f2a3b4c5d05"
     assert (leg.begin, leg.answer, leg.end) == (parse_utc("14:00:01"), None, parse_utc("14:00:04"))
     assert (leg.device_type, leg.agent, leg.call_type) == (DeviceType.FLOW, "", CallType.OUTBOUND)
 
 
-def test_json_lines_are_channels_each_on_its_line() -> None:
+def test_json_lines_are_parsed_with_their_line_numbers() -> None:
     first, second, third = parse_channels(read_sample("transfer.jsonl"))
     assert {leg.switch_call_id for leg in (first, second, third)} == {"12c0b6a3-fb3b-4b51-890a-5e6f7a8b9c08"}
     assert [leg.agent for leg in (first, second)] == ["1003", "1001"]
@@ -112,7 +112,7 @@ def test_of_a_repeated_callflow_the_first_counts() -> None:
     assert leg.callee_no == "1003"
 
 
-def test_a_percent_sign_that_encodes_nothing_stays() -> None:
+def test_a_percent_sign_that_encodes_nothing_is_kept() -> None:
     data = b'{"variables":{"uuid":"u1","start_epoch":"1751554800","end_epoch":"1751554801","record_name":"%s"}}'
     assert parse_channels(data % b"a%20b.wav")[0].recordings == ("a b.wav",)
     assert parse_channels(data % b"50% a%20b.wav")[0].recordings == ("50% a%20b.wav",)
@@ -128,7 +128,7 @@ def test_a_percent_sign_that_encodes_nothing_stays() -> None:
         ((b"\n}", b"\n"), "is not JSON"),
     ],
 )
-def test_a_document_that_cannot_be_read_says_why(change: tuple[bytes, bytes], reason: str) -> None:
+def test_an_unreadable_document_has_a_reason(change: tuple[bytes, bytes], reason: str) -> None:
     found = parse_reasons(read_sample("queue-abandoned.json").replace(*change))
     assert not found if not reason else [line for line, why in found if reason in why] == [1]
 
@@ -147,7 +147,7 @@ def test_a_document_that_cannot_be_read_says_why(change: tuple[bytes, bytes], re
         (b'{"variables": [1]}', "no uuid"),
     ],
 )
-def test_what_is_no_cdr_is_refused(data: bytes, reason: str) -> None:
+def test_data_that_is_no_cdr_is_rejected(data: bytes, reason: str) -> None:
     found = parse_reasons(data)
     assert found
     assert all(reason in why for _, why in found)

@@ -1,4 +1,4 @@
-"""Damage and malice: whatever the bytes, there are channels, queue visits and reasons, and nothing is raised."""
+"""Damaged and malicious CDRs: any bytes give channels, queue visits or reasons, and raise nothing."""
 
 import json
 from zoneinfo import ZoneInfo
@@ -41,7 +41,7 @@ def parse_all(data: bytes) -> None:
         assert isinstance(found, (ChannelLeg, QueueVisit, UnreadableLine))
         if isinstance(found, ChannelLeg):
             assert found.begin <= (found.answer or found.begin) <= found.end
-            repr(found).encode()  # no half of a surrogate pair goes on into a database
+            repr(found).encode()  # no half of a surrogate pair may reach a database
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"{", b"[", b"<cdr>", b'"', b"\xef\xbb\xbf{"]))
@@ -62,7 +62,7 @@ def test_no_structure_raises(value: object) -> None:
 
 
 @given(st.sampled_from(["same-call.xml", "same-call.csv", "outbound.far.xml"]), st.data())
-def test_no_damage_to_a_file_raises(name: str, data: st.DataObject) -> None:
+def test_no_damage_to_a_sample_raises(name: str, data: st.DataObject) -> None:
     whole = read_sample(name)
     place = data.draw(st.integers(0, len(whole)))
     parse_all(whole[:place] + data.draw(st.binary(max_size=4)) + whole[place + data.draw(st.integers(0, 30)) :])
@@ -81,11 +81,11 @@ def test_no_damage_to_a_file_raises(name: str, data: st.DataObject) -> None:
     ],
     ids=["array", "object", "within", "xml", "digits", "infinite", "large"],
 )
-def test_depth_and_size_are_refused(data: bytes) -> None:
+def test_too_deep_and_too_large_documents_are_rejected(data: bytes) -> None:
     assert [line for line, _ in parse_reasons(data)] == [1]
 
 
-def test_control_characters_do_not_get_through() -> None:
+def test_control_characters_are_removed() -> None:
     data = {"uuid": "u", "start_epoch": "1751554800", "end_epoch": "1751554801", "caller_id_name": "A\0n\nn\ud800%00"}
     [leg] = parse_channels(json.dumps({"variables": data}).encode())
     assert leg.caller_name == "Ann%00"

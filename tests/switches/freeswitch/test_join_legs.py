@@ -1,4 +1,4 @@
-"""Channels of one call: found together over files and formats, the same line whatever format told it."""
+"""Channels of one call are joined across files and formats."""
 
 from dataclasses import replace
 
@@ -11,39 +11,39 @@ from ccfs.switches.freeswitch import find_channel_ids, join_call_legs
 from tests.switches.freeswitch.read_samples import parse_channels, read_sample
 
 
-def test_a_channel_is_the_same_line_in_all_three_formats() -> None:
+def test_a_channel_has_one_source_key_in_all_three_formats() -> None:
     of_csv, of_json, of_xml = parse_channels(*(read_sample(f"same-call.{kind}") for kind in ("csv", "json", "xml")))
     assert of_csv.source_key == of_json.source_key == of_xml.source_key
     assert of_json == of_xml
     assert replace(of_csv, order=of_json.order) == of_json
 
 
-def test_other_channels_are_other_lines() -> None:
+def test_different_channels_have_different_source_keys() -> None:
     keys = [leg.source_key for leg in parse_channels(read_sample("master.csv"), read_sample("transfer.jsonl"))]
     assert len(set(keys)) == len(keys)
 
 
-def test_an_operators_own_id_may_come_again_another_day() -> None:
+def test_an_operators_own_id_may_be_used_again_on_another_day() -> None:
     data = b'{"variables":{"uuid":"job-1","start_epoch":"%d","end_epoch":"1751554900"}}'
     [one, other] = parse_channels(data % 1751554800, data % 1751554801)
     assert one.source_key != other.source_key
 
 
-def test_channels_of_different_files_meet() -> None:
+def test_channels_of_different_files_are_joined() -> None:
     far, near = parse_channels(read_sample("outbound.far.xml"), read_sample("outbound.xml"))
     met_far, met_near = join_call_legs([far, near])
     assert met_far.switch_call_id == met_near.switch_call_id == near.switch_leg_id
     assert (met_near.agent, met_near.call_type, met_far.call_type) == ("1002", CallType.OUTBOUND, CallType.OUTBOUND)
 
 
-def test_the_queue_stays_the_queue_when_the_agents_channel_is_there() -> None:
+def test_a_queues_leg_stays_the_queues_when_the_agent_has_a_channel() -> None:
     legs = join_call_legs(
         parse_channels(read_sample("queue-answered.agent.json"), read_sample("queue-answered.member.json"))
     )
     assert [leg.device_type for leg in legs] == [DeviceType.AGENT, DeviceType.QUEUE]
 
 
-def test_the_caller_stops_standing_for_the_agent_who_has_a_channel() -> None:
+def test_the_callers_leg_does_not_count_for_an_agent_who_has_a_channel() -> None:
     to_1003, to_1001, caller = parse_channels(read_sample("transfer.jsonl"))
     assert (caller.device_type, caller.agent) == (DeviceType.FLOW, "")
     assert (to_1003.device_type, to_1001.device_type) == (DeviceType.AGENT, DeviceType.AGENT)
@@ -57,7 +57,7 @@ def test_a_chain_of_channels_is_followed_to_its_first() -> None:
     assert {found.switch_call_id for found in join_call_legs(chain)} == {"a"}
 
 
-def test_an_inbound_call_that_goes_on_to_a_mobile_stays_inbound() -> None:
+def test_an_inbound_call_that_is_forwarded_to_a_mobile_stays_inbound() -> None:
     [far] = parse_channels(read_sample("outbound.far.xml"))
     [near] = parse_channels(read_sample("same-call.json"))
     near = replace(near, switch_leg_id=far.switch_call_id, switch_call_id=far.switch_call_id)
@@ -65,7 +65,7 @@ def test_an_inbound_call_that_goes_on_to_a_mobile_stays_inbound() -> None:
 
 
 def test_both_sides_of_an_outbound_call_in_csv_have_one_agent() -> None:
-    """In CSV only the a-leg names the other, which looks like a call of the same agent's own."""
+    """In CSV only the a-leg names the other, which looks like another call of that agent."""
     near = parse_channels(read_sample("master.csv"))[5]
     far = replace(near, switch_leg_id="far", switch_call_id="far", source_key="far")
     met_far, met_near = join_call_legs([far, replace(near, bridged_to="far")])
@@ -74,23 +74,23 @@ def test_both_sides_of_an_outbound_call_in_csv_have_one_agent() -> None:
 
 
 @pytest.mark.parametrize("name", ["master.csv", "transfer.jsonl", "queue-answered.agent.json", "outbound.far.xml"])
-def test_channels_that_have_met_stay_as_they_are(name: str) -> None:
+def test_joined_channels_stay_unchanged_when_joined_again(name: str) -> None:
     met = parse_channels(read_sample(name), read_sample("queue-answered.member.json"))
     assert join_call_legs(join_call_legs(met)) == join_call_legs(met)
 
 
 @given(st.data())
-def test_no_knot_of_channels_is_too_odd(data: st.DataObject) -> None:
-    """Whatever names whatever, channels come out in their order, and those of one call under one uuid."""
+def test_no_graph_of_channels_raises(data: st.DataObject) -> None:
+    """Channels with any links keep their order, and those of one call get one uuid."""
     [leg] = parse_channels(read_sample("same-call.json"))
     names = st.sampled_from("abcde")
     drawn = data.draw(st.lists(st.tuples(names, names, names), unique_by=lambda ids: ids[0]))
-    given_ones = [replace(leg, switch_leg_id=a, switch_call_id=b, bridged_to=c) for a, b, c in drawn]
-    met = join_call_legs(given_ones)
-    assert [found.switch_leg_id for found in met] == [one.switch_leg_id for one in given_ones]
-    together: dict[str, str] = {found.switch_leg_id: found.switch_call_id for found in met}
-    for one in given_ones:
-        assert together.get(one.switch_call_id, together[one.switch_leg_id]) == together[one.switch_leg_id]
+    legs = [replace(leg, switch_leg_id=a, switch_call_id=b, bridged_to=c) for a, b, c in drawn]
+    joined = join_call_legs(legs)
+    assert [joined_leg.switch_leg_id for joined_leg in joined] == [leg.switch_leg_id for leg in legs]
+    call_by_leg: dict[str, str] = {joined_leg.switch_leg_id: joined_leg.switch_call_id for joined_leg in joined}
+    for leg in legs:
+        assert call_by_leg.get(leg.switch_call_id, call_by_leg[leg.switch_leg_id]) == call_by_leg[leg.switch_leg_id]
 
 
 @pytest.mark.parametrize(
@@ -106,5 +106,5 @@ def test_no_knot_of_channels_is_too_odd(data: st.DataObject) -> None:
         ("1001.wav", ()),
     ],
 )
-def test_a_recordings_name_mentions_its_channels(name: str, expected: tuple[str, ...]) -> None:
+def test_the_channels_in_a_recordings_name_are_found(name: str, expected: tuple[str, ...]) -> None:
     assert find_channel_ids(name) == expected

@@ -1,6 +1,6 @@
 """Export of rows as the CSV lines of an index file, formatted by the database, in constant memory.
 
-query.py has the SELECT of both engines. A test compares every line with `protocol.columns`.
+query.py has the SELECT of both engines. A test compares every line with the one that Python's csv writes of the protocol's cells.
 """
 
 from collections.abc import Iterator, Mapping

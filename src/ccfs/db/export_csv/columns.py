@@ -1,6 +1,6 @@
 """Source of each column of an index file: table, column, format of the values, and the order of the rows.
 
-`protocol.columns` defines the cells; a test compares every line of both engines with it.
+The interface defines the cells; a test compares every line of both engines with them.
 """
 
 from dataclasses import dataclass

@@ -89,8 +89,8 @@ class SqlDialect(ABC):
             f" THEN {self.format_with_offset(name, period.utc_offset)}"
             for period in offsets.periods
         ]
-        other = self.format_in_zone(name, self.placeholder(f"zone{number}"))
-        return f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE {other} END"
+        outside = self.format_in_zone(name, self.placeholder(f"zone{number}"))
+        return f"CASE WHEN {name} IS NULL THEN NULL {' '.join(cases)} ELSE {outside} END"
 
     def _as_text(self, column: ColumnSpec) -> str:
         name = quote_name(column.name)

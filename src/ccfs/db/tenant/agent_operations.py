@@ -70,9 +70,8 @@ def list_open_operations(
         _TABLE.c.agent_id.in_(list(agents)),
         is_open if since is None else is_open | (_TABLE.c.end > since),
     )
-    spans = [
-        OperationSpan(*row) for row in connection.execute(query)
-    ]  # with ORDER BY, SQLite would read all operations
+    # Sorted here, because SQLite would read all operations of the app for an ORDER BY.
+    spans = [OperationSpan(*row) for row in connection.execute(query)]
     return sorted(spans, key=lambda span: (span.begin, span.end is None, span.end or span.begin))
 
 

@@ -27,9 +27,8 @@ _OLDEST_FIRST = _TABLE.c.created_at, _TABLE.c.file_name
 _SELECT_FILE = sa.select(_TABLE.c.file_name, *(_TABLE.c[name] for name in _BLOB_COLUMNS)).where(
     _TABLE.c.app == sa.bindparam("app")
 )
-_SELECT_BY_CALL = _SELECT.where(
-    _TABLE.c.call_id == sa.bindparam("call_id")
-)  # ORDER BY: SQLite would read all recordings
+# Without ORDER BY, for which SQLite would read all recordings of the app.
+_SELECT_BY_CALL = _SELECT.where(_TABLE.c.call_id == sa.bindparam("call_id"))
 _QUERY_BY_CALL = PreparedQuery(_SELECT_BY_CALL)
 _QUERY_BY_CALL_IN_MONTHS = PreparedQuery(
     _SELECT_BY_CALL.where(_TABLE.c.month.between(sa.bindparam("first"), sa.bindparam("last")))

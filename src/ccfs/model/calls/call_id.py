@@ -1,4 +1,4 @@
-"""Conversion of switch call ids to callIds (at most 25 characters), and back.
+"""Call ids: the callId (at most 25 characters) of each switch call id.
 
 Four forms have disjoint images, so that two ids share a callId only by a collision of the hash:
 

@@ -14,9 +14,7 @@ class VoiceFile:
     file_name: str  # {drive}:/…, as the interface names it
     blob: BlobRef
     created_at: datetime
-    first_location_id: str = field(
-        default="", compare=False
-    )  # as the upload response reported it; set when the row is added
+    first_location_id: str = field(default="", compare=False)  # in the upload response; set when the row is added
 
     def matches_location(self, location_id: int | None) -> bool:
         """Whether a request for that location refers to this file; None refers to any location."""

@@ -1,5 +1,5 @@
-"""What Asterisk leaves: CDR files, queue_log and names of recordings. Pure parsing: bytes and strings in, values out.
+"""Parse the files of Asterisk: CDR files, queue_log, names of recordings.
 
-`cdr` finds the columns of a CDR line, `clock` and `zone` its instants, `calls` makes it a Leg; `queue_log` reads agents
-and queues, `recordings` ties files to calls; `switches.visits` brings legs and queues together. No file is opened here, no clock is read.
+`cdr` splits CDR lines into columns, `clock` and `zone` convert their times, `calls` builds legs; `queue_log` parses events of
+agents and queues; `recordings` finds the files and calls that names refer to; `switches.queue_merge` merges legs and visits.
 """

@@ -1,4 +1,4 @@
-"""A CDR line as a Leg: who called whom through which device, and how it ended. Rules over one line; nothing is kept."""
+"""Build a leg from a CDR line: who called whom through which device, and how it ended."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -11,9 +11,9 @@ from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, par
 from ccfs.switches.records import Leg, UnreadableLine
 
 Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
-_Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that say more than the disposition
-_SPECIAL_EXTENSIONS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions of the dial plan that nobody dials
-_get_identity = attrgetter(  # what makes a line the line it is
+_Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that are more precise than the disposition
+_SPECIAL_EXTENSIONS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions that only the dial plan uses
+_get_identity = attrgetter(  # the fields that identify a line
     *("uniqueid", "linkedid", "sequence", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
     *("start", "answer", "end", "duration", "billsec", "disposition"),
 )
@@ -21,24 +21,25 @@ _get_identity = attrgetter(  # what makes a line the line it is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskCdrFormat:
-    """How to read the lines of one file."""
+    """Columns, zone and agents of one file."""
 
     layout: CdrLayout
     zone: str  # IANA name
     agent_matcher: AgentMatcher = field(default_factory=AgentMatcher)
 
 
-def parse_leg(line: bytes, reading: AsteriskCdrFormat) -> Leg | None:
-    """The leg that one physical line tells of; None for an empty line or a header. UnreadableLine with the reason."""
-    row = cdr.parse_row(line, reading.layout)
-    return None if row is None else build_leg(row, reading.zone, reading.agent_matcher)
+def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> Leg | None:
+    """Return the leg of one physical line, or None for an empty line or a header. Raise UnreadableLine."""
+    row = cdr.parse_row(line, cdr_format.layout)
+    return None if row is None else build_leg(row, cdr_format.zone, cdr_format.agent_matcher)
 
 
-def build_leg(row: AsteriskCdrRow, zone: str, people: AgentMatcher) -> Leg:
+def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> Leg:
+    """Return the leg of a row. Raise UnreadableLine."""
     begin, answer, end = clock.parse_leg_times(row, zone)
-    rung, calling = people.find_agent(row.dstchannel), _find_calling_agent(row, people)
+    ringing_agent, calling_agent = agents.find_agent(row.dstchannel), _find_calling_agent(row, agents)
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
-    device, name = _find_device(row, rung, calling, queue)
+    device, name = _find_device(row, ringing_agent, calling_agent, queue)
     cause = _find_release_cause(row)
     return Leg(
         switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
@@ -46,7 +47,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, people: AgentMatcher) -> Leg:
         source_key=compute_source_key(row),
         caller_no=row.src or row.cnum or parse_caller_number(row.clid),
         caller_name=parse_caller_name(row.clid) or row.cnam,
-        callee_no=row.dst if row.dst not in _SPECIAL_EXTENSIONS else row.did or rung or row.dst,
+        callee_no=row.dst if row.dst not in _SPECIAL_EXTENSIONS else row.did or ringing_agent or row.dst,
         begin=begin,
         answer=answer,
         end=end,
@@ -54,16 +55,18 @@ def build_leg(row: AsteriskCdrRow, zone: str, people: AgentMatcher) -> Leg:
         device_name=name,
         agent=name if device == DeviceType.AGENT else "",
         queue=queue,
-        call_type=_find_call_type(row, people, rung, calling),
+        call_type=_find_call_type(row, agents, ringing_agent, calling_agent),
         release_cause=cause,
-        leave_reason=_find_leave_reason(row.disposition, device, cause, outbound=bool(calling and not rung)),
+        leave_reason=_find_leave_reason(
+            row.disposition, device, cause, outbound=bool(calling_agent and not ringing_agent)
+        ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
         recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
     )
 
 
 def compute_source_key(row: AsteriskCdrRow) -> str:
-    """32 hex digits of what makes a line the line it is, whatever order its columns have and whatever zone they are in."""
+    """Return 32 hex digits of the fields that identify a line, whatever its column order and zone."""
     return blake2b("\x1f".join(_get_identity(row)).encode(), digest_size=16).hexdigest()
 
 
@@ -71,28 +74,28 @@ def _make_call_id(row: AsteriskCdrRow) -> str:
     return blake2b(f"{row.channel}\x1f{row.start}".encode(), digest_size=8).hexdigest()
 
 
-def _find_calling_agent(row: AsteriskCdrRow, people: AgentMatcher) -> str:
-    """The extension that calls, else "". A Local channel is the dial plan calling on: its caller's number tells."""
+def _find_calling_agent(row: AsteriskCdrRow, agents: AgentMatcher) -> str:
+    """Return the extension that calls, else "". A Local channel is the dial plan's own: the caller's number decides."""
     if row.channel.startswith("Local/"):
-        return row.src if people.is_agent(row.src) else ""
-    return people.find_agent(row.channel)
+        return row.src if agents.is_agent(row.src) else ""
+    return agents.find_agent(row.channel)
 
 
-def _find_device(row: AsteriskCdrRow, rung: str, calling: str, queue: str) -> tuple[DeviceType, str]:
-    if rung:
-        return DeviceType.AGENT, rung
+def _find_device(row: AsteriskCdrRow, ringing_agent: str, calling_agent: str, queue: str) -> tuple[DeviceType, str]:
+    if ringing_agent:
+        return DeviceType.AGENT, ringing_agent
     if queue:
         return DeviceType.QUEUE, queue
-    return (DeviceType.AGENT, calling) if calling else (DeviceType.FLOW, row.dcontext)
+    return (DeviceType.AGENT, calling_agent) if calling_agent else (DeviceType.FLOW, row.dcontext)
 
 
-def _find_call_type(row: AsteriskCdrRow, people: AgentMatcher, rung: str, calling: str) -> CallType:
-    if not calling:
+def _find_call_type(row: AsteriskCdrRow, agents: AgentMatcher, ringing_agent: str, calling_agent: str) -> CallType:
+    if not calling_agent:
         return CallType.INBOUND
-    stays = rung or (
-        not row.dstchannel and (row.dst in _SPECIAL_EXTENSIONS or row.dst[:1] == "*" or people.is_agent(row.dst))
+    is_internal = ringing_agent or (
+        not row.dstchannel and (row.dst in _SPECIAL_EXTENSIONS or row.dst[:1] == "*" or agents.is_agent(row.dst))
     )
-    return CallType.INTERNAL if stays else CallType.OUTBOUND
+    return CallType.INTERNAL if is_internal else CallType.OUTBOUND
 
 
 def _find_release_cause(row: AsteriskCdrRow) -> int:
@@ -103,7 +106,7 @@ def _find_release_cause(row: AsteriskCdrRow) -> int:
 
 
 def _find_leave_reason(disposition: str, device: DeviceType, cause: int, *, outbound: bool) -> LeaveReason:
-    """Why the device was left as far as the line alone tells; a queue log tells more (`visits.told`)."""
+    """Return why the call left the device, by the line alone; a queue log is more precise (`queue_merge.apply_visit`)."""
     if disposition in ("ANSWERED", "UNKNOWN"):
         return LeaveReason.NORMAL
     if disposition == "NO ANSWER" and device == DeviceType.AGENT:

@@ -1,10 +1,8 @@
-"""CDR lines of cdr_csv and cdr_custom: which columns a file has, and one line cut into them.
-
-Only text here: what a column means is said in `calls`, what an instant is in `clock`.
+"""CDR lines of cdr_csv and cdr_custom: detect the columns of a file, split lines into them. Values stay text.
 
 Column orders: cdr_csv's is fixed in Asterisk's source, its tail is switched on in cdr.conf ([csv] loguniqueid,
-loguserfield, newcdrcolumns); cdr_custom's is the one of the sample cdr_custom.conf; the third is the `cdr` table that
-FreePBX keeps, as people export it.
+loguserfield, newcdrcolumns); cdr_custom's is the one of the sample cdr_custom.conf; the third is FreePBX's
+`cdr` table, as people export it.
 """
 
 import csv
@@ -19,7 +17,7 @@ from typing import NamedTuple
 from ccfs.switches.records import UnreadableLine
 
 MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
-DISPOSITIONS = {  # words of a line, and the numbers that cdr_custom's `disposition(int64)` writes
+DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)` writes
     **{word: word for word in ("ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION", "UNKNOWN")},
     **dict.fromkeys(("0", "1"), "NO ANSWER"),
     **dict(zip(("2", "4", "8", "16"), ("FAILED", "BUSY", "ANSWERED", "CONGESTION"), strict=True)),
@@ -31,7 +29,7 @@ _UNDOUBLED_QUOTES = re.compile(r'(^|,)""([^"]*)" <([^"<>]*)>"(?=,|$)')
 
 
 class AsteriskCdrRow(NamedTuple):
-    """The columns of one line that ccfs knows, as they were written; "" where the file has no such column."""
+    """The columns of one line that ccfs knows, as written; "" where the file has no such column."""
 
     accountcode: str = ""
     src: str = ""
@@ -62,7 +60,7 @@ class AsteriskCdrRow(NamedTuple):
 
 
 class _ColumnOrder(NamedTuple):
-    """A column order: what always comes first, and what may follow it."""
+    """A column order: the columns of every line, and those that may follow."""
 
     head: tuple[str, ...]
     tails: tuple[tuple[str, ...], ...]
@@ -117,11 +115,11 @@ _REQUIRED_COLUMNS = ("start", "disposition")
 
 @dataclass(frozen=True, slots=True)
 class CdrLayout:
-    """The columns of a CDR file, in order, and how to read lines that have some more or fewer of them."""
+    """The columns of a CDR file, in order; also of lines that have more or fewer of them."""
 
     names: tuple[str, ...]
-    header: str = ""  # the line that named the columns, so that it is not taken for a record
-    order: _ColumnOrder | None = None  # the known order that it is, if it is one
+    header: str = ""  # the line that names the columns: it is no record
+    order: _ColumnOrder | None = None  # the known order, if it is one
     cut: "Callable[[list[str]], AsteriskCdrRow]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -129,9 +127,9 @@ class CdrLayout:
 
 
 def detect_layout(sample: Sequence[bytes], columns: str | None = None) -> CdrLayout:
-    """The layout of the file that `sample` (its first lines) is from; `columns` ("clid,src,…") overrules the lines.
+    """Return the layout of the file that `sample` (its first lines) is from; `columns` ("clid,src,…") overrules the lines.
 
-    UnreadableLine if the columns given lack a needed one, or if the sample fits no order known.
+    Raise UnreadableLine if the columns lack a required one, or if the sample fits no known order.
     """
     if columns is not None:
         return CdrLayout(_require_columns(_normalize_names(columns.split(","))))
@@ -147,17 +145,17 @@ def detect_layout(sample: Sequence[bytes], columns: str | None = None) -> CdrLay
 
 
 def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
-    """One physical line cut into columns; None for an empty line or the header. UnreadableLine with the reason."""
+    """Return one physical line as a row, or None for an empty line or the header. Raise UnreadableLine."""
     text = _clean_line(line)
     if not text or text == layout.header:
         return None
     fields = _split_fields(text)
     cut = layout.cut if len(fields) == len(layout.names) else _build_cutter(_fit_columns(fields, layout))
-    found = cut(fields)
-    word = DISPOSITIONS.get(found.disposition) or DISPOSITIONS.get(found.disposition.strip().upper())
+    row = cut(fields)
+    word = DISPOSITIONS.get(row.disposition) or DISPOSITIONS.get(row.disposition.strip().upper())
     if word is None:
         raise UnreadableLine("the disposition is none that Asterisk writes")
-    return found if word == found.disposition else found._replace(disposition=word)
+    return row if word == row.disposition else row._replace(disposition=word)
 
 
 def _clean_line(line: bytes) -> str:
@@ -169,7 +167,7 @@ def _clean_line(line: bytes) -> str:
 
 
 def decode_text(line: bytes) -> str:
-    """UTF-8 text; bytes that are not UTF-8 stay readable as \\xNN, so nothing is lost and any database takes it."""
+    """Return UTF-8 text. Bytes that are not UTF-8 stay readable as \\xNN, so nothing is lost and any database accepts it."""
     try:
         return line.decode()
     except UnicodeDecodeError:
@@ -184,7 +182,7 @@ def _split_fields(text: str) -> list[str]:
     try:
         return next(csv.reader((_UNDOUBLED_QUOTES.sub(r'\1"""\2"" <\3>"', text),), strict=True))
     except csv.Error:
-        raise UnreadableLine("a quote is not closed, or stands inside a field") from None
+        raise UnreadableLine("a quote is not closed, or is inside a field") from None
 
 
 def _try_split(line: bytes) -> tuple[str, list[str]]:
@@ -206,8 +204,8 @@ def _require_columns(names: tuple[str, ...]) -> tuple[str, ...]:
             raise UnreadableLine(f"the columns lack {name}")
     if "end" not in names and "duration" not in names:
         raise UnreadableLine("the columns lack both end and duration")
-    for name, times in Counter(names).items():
-        if times > 1 and name in AsteriskCdrRow._fields:
+    for name, count in Counter(names).items():
+        if count > 1 and name in AsteriskCdrRow._fields:
             raise UnreadableLine(f"the columns have {name} twice")
     return names
 
@@ -217,7 +215,7 @@ def _is_header(fields: list[str]) -> bool:
 
 
 def _match_orders(fields: list[str]) -> list[tuple[_ColumnOrder, tuple[str, ...]]]:
-    """The known order that a line has the shape of, with its tail: at most one, as the times stand elsewhere in each."""
+    """Return the known order that a line fits, with its tail: at most one, because the times have other places in each."""
     return [
         (order, order.head + _choose_tail(fields, order)) for order in COLUMN_ORDERS if _has_shape(fields, order.head)
     ]
@@ -236,10 +234,10 @@ def _has_shape(fields: list[str], head: tuple[str, ...]) -> bool:
 
 
 def _choose_tail(fields: list[str], order: _ColumnOrder) -> tuple[str, ...]:
-    """The longest tail whose columns hold what they should; a tail of just the right length goes first."""
+    """Return the longest tail whose columns hold valid values; one of exactly the right length is preferred."""
     rest = fields[len(order.head) :]
-    fit = [tail for tail in order.tails if len(tail) <= len(rest) and all(map(_can_hold, tail, rest))]
-    return max(fit, key=lambda tail: (len(tail) == len(rest), len(tail)))
+    fitting = [tail for tail in order.tails if len(tail) <= len(rest) and all(map(_can_hold, tail, rest))]
+    return max(fitting, key=lambda tail: (len(tail) == len(rest), len(tail)))
 
 
 def _can_hold(name: str, value: str) -> bool:
@@ -249,7 +247,7 @@ def _can_hold(name: str, value: str) -> bool:
 
 
 def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
-    """The columns of a line that has more or fewer fields than its file usually has."""
+    """Return the columns of a line that has more or fewer fields than its file usually has."""
     if layout.order is None:
         names = layout.names[: len(fields)]
     else:
@@ -262,7 +260,7 @@ def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _build_cutter(names: tuple[str, ...]) -> Callable[[list[str]], AsteriskCdrRow]:
-    """A fast way from the fields of a line to a Row; a column that the file lacks is read from a "" put at the end."""
+    """Return a fast function from the fields of a line to a row; a missing column is read from a "" added at the end."""
     pick = itemgetter(*(names.index(name) if name in names else -1 for name in AsteriskCdrRow._fields))
     make = AsteriskCdrRow._make
 

@@ -1,51 +1,54 @@
-"""Names of Asterisk's channels and of its queue members, and which of them are a person's phone. Text only."""
+"""Names of channels and queue members, and which of them are an agent's phone."""
 
 import re
 from dataclasses import dataclass
 
 AGENT_NUMBER_PATTERN = r"\d{2,6}"
-_TRUNK_TECHNOLOGIES = frozenset({"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"})  # named by wires, not by people
+_TRUNK_TECHNOLOGIES = frozenset(
+    {"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"}
+)  # their names are of lines, not of agents
 _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
 _CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentMatcher:
-    """Who counts as an agent: names that match the pattern as a whole, and names known from the queue log."""
+    """Decides who is an agent: names that match the pattern as a whole, and names known from the queue log."""
 
     pattern: re.Pattern[str] = re.compile(AGENT_NUMBER_PATTERN, re.ASCII)
     known_agents: frozenset[str] = frozenset()
 
     def is_agent(self, name: str) -> bool:
+        """Return whether a name is an agent's."""
         return self.pattern.fullmatch(name) is not None or name in self.known_agents
 
     def find_agent(self, channel: str) -> str:
-        """The agent or extension whose phone a channel goes to, else ""."""
+        """Return the agent or extension whose phone a channel goes to, else ""."""
         if not channel:
             return ""
         name = parse_endpoint(channel)
-        by_number = self.pattern.fullmatch(name) is not None and channel.partition("/")[0] not in _TRUNK_TECHNOLOGIES
-        return name if by_number or name in self.known_agents else ""
+        has_number = self.pattern.fullmatch(name) is not None and channel.partition("/")[0] not in _TRUNK_TECHNOLOGIES
+        return name if has_number or name in self.known_agents else ""
 
 
 def parse_endpoint(channel: str) -> str:
-    """The peer of a channel's name: 1001 of PJSIP/1001-0000001a, of Local/1001@queue-00000001;2 and of Agent/1001."""
-    found = _CHANNEL_NAME.fullmatch(channel)
-    return found[found.lastindex or 0] if found else channel
+    """Return the peer of a channel's name: 1001 of PJSIP/1001-0000001a, of Local/1001@queue-00000001;2 and of Agent/1001."""
+    match = _CHANNEL_NAME.fullmatch(channel)
+    return match[match.lastindex or 0] if match else channel
 
 
 def parse_member(name: str) -> str:
-    """The agent that a queue log names: the number of PJSIP/1001, Agent/1001 or Local/1001@…, else the text itself."""
+    """Return the agent that a queue log names: the number of PJSIP/1001, Agent/1001 or Local/1001@…, else the text itself."""
     return parse_endpoint(name.partition("@")[0]) if "/" in name else name
 
 
 def parse_caller_name(clid: str) -> str:
-    """The name in `"Name" <number>`, else ""."""
-    found = _CALLER_ID.fullmatch(clid)
-    return found[1].strip() if found else ""
+    """Return the name in `"Name" <number>`, else ""."""
+    match = _CALLER_ID.fullmatch(clid)
+    return match[1].strip() if match else ""
 
 
 def parse_caller_number(clid: str) -> str:
-    """The number in `"Name" <number>`, or all of a caller id that is nothing else."""
-    found = _CALLER_ID.fullmatch(clid)
-    return found[2] if found else clid
+    """Return the number in `"Name" <number>`, or the whole of any other caller id."""
+    match = _CALLER_ID.fullmatch(clid)
+    return match[2] if match else clid

@@ -1,4 +1,4 @@
-"""From the local times of a CDR line to instants in UTC. Pure: no clock is read; zones come from the zone database."""
+"""Convert the local times of a CDR line to instants in UTC."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -7,43 +7,45 @@ from zoneinfo import ZoneInfo
 from ccfs.switches.asterisk.cdr import UNIQUE_ID, AsteriskCdrRow
 from ccfs.switches.records import UnreadableLine
 
-_CLOCK_TOLERANCE = timedelta(seconds=2)  # two clocks that are the same one may round differently
+_CLOCK_TOLERANCE = timedelta(seconds=2)  # readings of one clock may be rounded differently
 _UNSET_TIMES = ("", "0000-00-00 00:00:00")
 _MAX_DURATION_SECONDS = 10**8  # some three years
 _OFFSETS_IN_HOUR = {f"{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in range(60) for s in range(60)}
 
 
 def parse_channel_epoch(unique_id: str) -> int | None:
-    """Seconds since 1970 at which a channel was made, as its id `[systemname-]seconds.counter` tells; None if none."""
+    """Return the second since 1970 in a channel's id `[systemname-]seconds.counter`, when it was created; None if none."""
     if not UNIQUE_ID.fullmatch(unique_id):
         return None
     return int(unique_id.rpartition("-")[2].partition(".")[0])
 
 
 def parse_leg_times(row: AsteriskCdrRow, zone: str) -> tuple[datetime, datetime | None, datetime]:
-    """Begin, answer (None: not answered) and end of a line in UTC, in this order of time. UnreadableLine if they
-    cannot be. An hour that a change of the clocks makes ambiguous is settled by the uniqueid and the durations."""
-    lasted, talked = _parse_seconds(row.duration, "duration"), _parse_seconds(row.billsec, "billsec")
+    """Return begin, answer (None: not answered) and end of a line in UTC, in this order of time.
+
+    The uniqueid and the durations decide an hour that a change of the clocks makes ambiguous. Raise UnreadableLine.
+    """
+    duration, billsec = _parse_seconds(row.duration, "duration"), _parse_seconds(row.billsec, "billsec")
     if row.start in _UNSET_TIMES:
         raise UnreadableLine("the line has no start time")
     begins = list_possible_instants(row.start, zone, "start")
     begin = begins[0] if len(begins) == 1 else _choose_instant(begins, _get_channel_creation(row))
-    end = _find_end(row, zone, begin, lasted)
+    end = _find_end(row, zone, begin, duration)
     if end < begin:
         raise UnreadableLine("the call ends before it starts")
     if row.disposition != "ANSWERED":
         return begin, None, end
-    # Answer is set even on attempts that nobody took, when the dial plan itself had answered: only the word counts.
+    # Answer is set even on unanswered attempts, if the dial plan itself had answered: only the disposition counts.
     if row.answer in _UNSET_TIMES:
-        answer = begin if talked is None else end - timedelta(seconds=talked)
+        answer = begin if billsec is None else end - timedelta(seconds=billsec)
     else:
         answers = list_possible_instants(row.answer, zone, "answer")
-        answer = answers[0] if len(answers) == 1 else _choose_instant(answers, end - timedelta(seconds=talked or 0))
+        answer = answers[0] if len(answers) == 1 else _choose_instant(answers, end - timedelta(seconds=billsec or 0))
     return begin, min(max(answer, begin), end), end
 
 
 def list_possible_instants(text: str, zone: str, what: str) -> tuple[datetime, ...]:
-    """The instants that a time of a line may mean, earliest first: one, or two about a change of the clocks."""
+    """Return the instants that a time may mean, earliest first: one, or two near a change of the clocks."""
     hour, rest = _find_hour_start(zone, text[:14]), _OFFSETS_IN_HOUR.get(text[14:])
     if hour is not None and rest is not None:
         return (hour + rest,)
@@ -58,20 +60,20 @@ def _get_channel_creation(row: AsteriskCdrRow) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _find_end(row: AsteriskCdrRow, zone: str, begin: datetime, lasted: float | None) -> datetime:
+def _find_end(row: AsteriskCdrRow, zone: str, begin: datetime, duration: float | None) -> datetime:
     if row.end not in _UNSET_TIMES:
         ends = list_possible_instants(row.end, zone, "end")
-        return ends[0] if len(ends) == 1 else _choose_instant(ends, begin + timedelta(seconds=lasted or 0))
-    if lasted is None:
+        return ends[0] if len(ends) == 1 else _choose_instant(ends, begin + timedelta(seconds=duration or 0))
+    if duration is None:
         raise UnreadableLine("the line has neither an end time nor a duration")
     try:
-        return begin + timedelta(seconds=lasted)
+        return begin + timedelta(seconds=duration)
     except OverflowError:
         raise UnreadableLine("the end time is not a time") from None
 
 
 def _choose_instant(candidates: tuple[datetime, ...], near: datetime | None) -> datetime:
-    """The first candidate that is not before `near`: a channel's line starts after the channel was made."""
+    """Return the first candidate that is not before `near`: a channel's line starts after the channel was created."""
     if len(candidates) == 1 or near is None:
         return candidates[0]
     return next((instant for instant in candidates if instant >= near - _CLOCK_TOLERANCE), candidates[-1])
@@ -93,13 +95,13 @@ def _parse_seconds(text: str, what: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _find_hour_start(zone: str, text: str) -> datetime | None:
-    """The instant at which the local hour "YYYY-MM-DD HH:" begins; None if the clocks change in it, or it is none."""
+    """Return the begin of the local hour "YYYY-MM-DD HH:"; None if the clocks change in it, or the text is no hour."""
     if len(text) != 14 or text[4] != "-" or text[7] != "-" or text[10] not in " T" or text[13] != ":":
         return None
-    place = ZoneInfo(zone)
+    zone_info = ZoneInfo(zone)
     try:
         times = [datetime.fromisoformat(text + rest) for rest in ("00:00", "15:00", "30:00", "45:00", "59:59")]
-        offsets = {place.utcoffset(time.replace(fold=fold)) for time in times for fold in (0, 1)}
+        offsets = {zone_info.utcoffset(time.replace(fold=fold)) for time in times for fold in (0, 1)}
         offset = offsets.pop() if len(offsets) == 1 else None
         return None if offset is None else times[0].replace(tzinfo=UTC) - offset
     except (ValueError, OverflowError):
@@ -107,7 +109,7 @@ def _find_hour_start(zone: str, text: str) -> datetime | None:
 
 
 def _parse_unusual_time(text: str, zone: str) -> tuple[datetime, ...]:
-    """Times that cdr_custom can be told to write (seconds since 1970, with an offset), and ambiguous local ones."""
+    """Parse times that cdr_custom can write (seconds since 1970, with an offset), and ambiguous local ones."""
     if text.replace(".", "", 1).isdecimal() and text.partition(".")[0].isdecimal() and len(text.partition(".")[0]) < 12:
         return (datetime.fromtimestamp(float(text), UTC),)
     if len(text) < 19 or text[4] != "-":
@@ -115,5 +117,5 @@ def _parse_unusual_time(text: str, zone: str) -> tuple[datetime, ...]:
     local = datetime.fromisoformat(text)
     if local.tzinfo is not None:
         return (local.astimezone(UTC),)
-    place = ZoneInfo(zone)
-    return tuple(sorted({local.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1)}))
+    zone_info = ZoneInfo(zone)
+    return tuple(sorted({local.replace(tzinfo=zone_info, fold=fold).astimezone(UTC) for fold in (0, 1)}))

@@ -1,11 +1,11 @@
-"""Lines of queue_log: what they tell of callers in queues (QueueVisit) and of agents (AgentEvent). One line at a time.
+"""Lines of queue_log: visits of callers to queues (QueueVisit) and events of agents (AgentEvent).
 
     seconds|uniqueid of the caller's channel|queue|member|EVENT|argument|…
 
 Arguments as app_queue writes them: CONNECT(hold|bridged channel's id|ring, seconds), COMPLETEAGENT and COMPLETECALLER
 (hold|talk|position), RINGNOANSWER(milliseconds), TRANSFER and BLINDTRANSFER(extension|context|…), ATTENDEDTRANSFER(how|
 what|hold|talk|position), PAUSE(reason), AGENTLOGIN(channel), AGENTCALLBACKLOGIN(extension@context). Older versions
-leave out what stands last.
+omit the last ones.
 """
 
 import re
@@ -27,9 +27,12 @@ _ABANDON_EVENTS = frozenset({"ABANDON", "EXITEMPTY", "EXITWITHKEY", "EXITWITHTIM
 _COMPLETION_EVENTS = frozenset({"COMPLETEAGENT", "COMPLETECALLER"})
 _TRANSFER_EVENTS = frozenset({"TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER"})
 _ANSWERED_EVENTS = _COMPLETION_EVENTS | _TRANSFER_EVENTS | {"AGENTDUMP", "SYSCOMPAT"}
-END_EVENTS = _ABANDON_EVENTS | _ANSWERED_EVENTS  # events after which a caller is in the queue no more
+END_EVENTS = _ABANDON_EVENTS | _ANSWERED_EVENTS  # events after which a caller is no longer in the queue
 _EMPTY_VALUES = frozenset({"", "NONE", "REALTIME", "MANAGER"})
 _CAUSE_NO_ANSWER, _CAUSE_BY_AGENT, _CAUSE_AFTER_CALL = "2", "1", "0"  # causes of the interface's op_type list
+_SHIFT_STATES = frozenset(
+    {AgentOperationType.SIGN_OUT, AgentOperationType.SIGN_IN, AgentOperationType.IDLE, AgentOperationType.BUSY}
+)
 _DIALLED = re.compile(r"[+*#0-9]{1,20}")
 
 
@@ -38,18 +41,18 @@ class QueueLine:
     """One line of a queue log."""
 
     occurred_at: datetime  # UTC
-    leg_id: str  # the caller's channel, "" where no call is concerned
-    queue: str  # "" where none is concerned
+    leg_id: str  # the caller's channel, "" without a call
+    queue: str  # "" without a queue
     member: str  # as written; "" for NONE
     event: str  # upper case
     arguments: tuple[str, ...]
 
-    def get_argument(self, at: int) -> str:
-        return self.arguments[at] if at < len(self.arguments) else ""
+    def get_argument(self, index: int) -> str:
+        return self.arguments[index] if index < len(self.arguments) else ""
 
 
 def parse_line(line: bytes) -> QueueLine | None:
-    """One line of the file; None if it is empty. UnreadableLine with the reason."""
+    """Return one line of the file, or None if it is empty. Raise UnreadableLine."""
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
@@ -60,20 +63,20 @@ def parse_line(line: bytes) -> QueueLine | None:
     fields = [part.strip() for part in text.split("|")]
     if len(fields) < 5 or not fields[4]:
         raise UnreadableLine(f"{len(fields)} fields instead of at least 5")
-    at, leg_id, queue, who, event, *arguments = fields
-    leg_id, queue, who = ("" if name in _EMPTY_VALUES else name for name in (leg_id, queue, who))
+    time, leg_id, queue, member, event, *arguments = fields
+    leg_id, queue, member = ("" if value in _EMPTY_VALUES else value for value in (leg_id, queue, member))
     return QueueLine(
-        occurred_at=_parse_instant(at),
+        occurred_at=_parse_instant(time),
         leg_id=leg_id,
         queue=queue,
-        member=who,
+        member=member,
         event=event.upper(),
         arguments=tuple(arguments),
     )
 
 
 def extract_queue_visit(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> QueueVisit | None:
-    """What the line tells of its call's way through the queue, to be joined by `merge`; None if nothing."""
+    """Return what the line reports of its call's visit, to be merged by `combine_visits`; None if nothing."""
     if not line.leg_id or not line.queue:
         return None
     if line.event == "ENTERQUEUE":
@@ -98,11 +101,11 @@ def extract_queue_visit(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
 
 
 def combine_visits(known: QueueVisit, new: QueueVisit) -> QueueVisit:
-    """Both halves of one call's visits to one queue, in whatever order they come.
+    """Combine two halves of one call's visits to one queue, in whatever order they arrive.
 
-    A call that comes round to the same queue again has been in it since it first entered; what happened last counts.
+    A call that returns to a queue has been in it since it first entered; the last event counts.
     """
-    late = max(known, new, key=_recency_key)
+    latest = max(known, new, key=_recency_key)
     answered = max(known, new, key=lambda half: (half.agent != "", _recency_key(half)))
     return QueueVisit(
         switch_leg_id=new.switch_leg_id,
@@ -112,45 +115,43 @@ def combine_visits(known: QueueVisit, new: QueueVisit) -> QueueVisit:
         connected_at=_later_of(known.connected_at, new.connected_at),
         left_at=_later_of(known.left_at, new.left_at),
         agent=answered.agent,
-        outcome=late.outcome,
+        outcome=latest.outcome,
     )
 
 
 def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> AgentEvent | None:
-    """What an agent did, in the interface's op_type numbers; None if the line tells of no agent's doing.
+    """Return an agent's operation with the interface's op_type, or None if the line reports none.
 
-    Asterisk writes PAUSEALL and a PAUSE for each queue, and ADDMEMBER for each queue: lines that say the same of an
-    agent in the same second have the same `line_key`, so that they count once, even if they are read in two runs.
+    Asterisk writes PAUSEALL and a PAUSE for each queue, and ADDMEMBER for each queue. Lines that report one operation of
+    an agent in one second have one `source_key`, so that they count once, even if they are read in two runs.
     """
-    agent, told = find_agent(line, names), _find_operation(line)
-    if not agent or told is None:
+    agent, operation = find_agent(line, names), _find_operation(line)
+    if not agent or operation is None:
         return None
-    op_type, cause, lasts = told
-    moving = (
-        op_type
-        in (AgentOperationType.SIGN_OUT, AgentOperationType.SIGN_IN, AgentOperationType.IDLE, AgentOperationType.BUSY)
-        and lasts
-    )
+    op_type, cause, is_state = operation
+    is_shift_state = is_state and op_type in _SHIFT_STATES  # of the agent's shift, not of a call
     return AgentEvent(
-        source_key=_compute_source_key(line, agent, op_type, cause, None if moving else line),
+        source_key=_compute_source_key(line, agent, op_type, cause, per_line=not is_shift_state),
         agent=agent,
         occurred_at=line.occurred_at,
         op_type=op_type,
         op_object=_find_transfer_target(line) if op_type == AgentOperationType.TRANSFER_OUT else NOT_APPLICABLE,
         op_cause=cause,
         queue=line.queue,
-        switch_leg_id="" if moving else line.leg_id,
-        is_state=lasts,
+        switch_leg_id="" if is_shift_state else line.leg_id,
+        is_state=is_state,
         phone_no=_find_phone(line),
     )
 
 
 def find_agent(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> str:
-    """The agent whom a line is about, as a number where that can be told, else "" or the member's name."""
+    """Return the agent of a line: a number where it is known, else the member's name, or ""."""
     return names.get(line.member) or parse_member(line.member)
 
 
-_OPERATION_BY_EVENT: dict[str, tuple[AgentOperationType, str, bool]] = {  # event → op_type, cause, whether it lasts
+_OPERATION_BY_EVENT: dict[
+    str, tuple[AgentOperationType, str, bool]
+] = {  # event → op_type, cause, whether it is a state
     **dict.fromkeys(
         ("AGENTLOGIN", "AGENTCALLBACKLOGIN", "ADDMEMBER"), (AgentOperationType.SIGN_IN, NOT_APPLICABLE, True)
     ),
@@ -162,7 +163,7 @@ _OPERATION_BY_EVENT: dict[str, tuple[AgentOperationType, str, bool]] = {  # even
     "CONNECT": (AgentOperationType.TALKING, NOT_APPLICABLE, True),
     **dict.fromkeys(_COMPLETION_EVENTS, (AgentOperationType.AFTER_CALL, _CAUSE_AFTER_CALL, True)),
     "RINGNOANSWER": (AgentOperationType.BUSY, _CAUSE_NO_ANSWER, False),
-    # A transfer ends the talk, and no COMPLETE… follows it: it must last, or the agent would talk on for ever.
+    # A transfer ends the talk, and no COMPLETE… follows: were it no state, the talk would never end.
     **dict.fromkeys(_TRANSFER_EVENTS, (AgentOperationType.TRANSFER_OUT, NOT_APPLICABLE, True)),
 }
 
@@ -174,7 +175,7 @@ def _find_operation(line: QueueLine) -> tuple[AgentOperationType, str, bool] | N
 
 
 def _find_transfer_target(line: QueueLine) -> str:
-    """Whom a call was transferred to: the extension dialled, or the far end of an attended transfer's second channel."""
+    """Return the target of a transfer: the extension dialled, or the far end of an attended transfer's second channel."""
     extension = line.get_argument(0)
     if line.event == "ATTENDEDTRANSFER":
         extension = parse_endpoint(line.get_argument(2)) if extension == "LINK" else ""
@@ -187,10 +188,10 @@ def _find_phone(line: QueueLine) -> str:
     return parse_endpoint(line.get_argument(0)) if line.event in ("AGENTLOGIN", "AGENTLOGOFF") else ""
 
 
-def _compute_source_key(line: QueueLine, agent: str, op_type: int, cause: str, whole: QueueLine | None) -> str:
+def _compute_source_key(line: QueueLine, agent: str, op_type: int, cause: str, *, per_line: bool) -> str:
     texts = [agent, str(op_type), cause, str(int(line.occurred_at.timestamp()))]
-    if whole is not None:
-        texts += [whole.occurred_at.isoformat(), whole.leg_id, whole.queue, whole.event, *whole.arguments]
+    if per_line:
+        texts += [line.occurred_at.isoformat(), line.leg_id, line.queue, line.event, *line.arguments]
     return blake2b("\x1f".join(texts).encode(), digest_size=16).hexdigest()
 
 
@@ -199,9 +200,9 @@ def _parse_instant(text: str) -> datetime:
         if re.fullmatch(r"[0-9]{9,11}(\.[0-9]{1,9})?", text):
             whole, _, part = text.partition(".")
             return datetime.fromtimestamp(int(whole), UTC) + timedelta(microseconds=int(part[:6].ljust(6, "0")))
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnreadableLine("the time is not a time") from None
     raise UnreadableLine("the time names no zone")
@@ -215,13 +216,13 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _recency_key(half: QueueVisit) -> tuple[datetime, str, str]:
-    """Sorts what is known by when its last word was said; words of the same instant in some fixed order."""
+    """Return a key that sorts visits by their last event; those of one instant have a fixed order."""
     return max(half.left_at or _NEVER, half.connected_at or _NEVER), half.outcome, half.agent
 
 
-def _earlier_of(one: datetime | None, other: datetime | None) -> datetime | None:
-    return min(one, other) if one and other else one or other
+def _earlier_of(known: datetime | None, new: datetime | None) -> datetime | None:
+    return min(known, new) if known and new else known or new
 
 
-def _later_of(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max(one, other) if one and other else one or other
+def _later_of(known: datetime | None, new: datetime | None) -> datetime | None:
+    return max(known, new) if known and new else known or new

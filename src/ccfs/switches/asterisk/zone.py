@@ -1,5 +1,8 @@
-"""The zone of a CDR file. Its times are local and name no zone, but a uniqueid carries the second in which its channel
-was made: the zone is the one that puts the lines where their uniqueids say. Pure rules over the zone database."""
+"""Detect the zone of a CDR file.
+
+Its times are local and name no zone, but a uniqueid holds the second in which its channel was created. The zone is the one
+in which the times of the lines agree with their uniqueids.
+"""
 
 import zoneinfo
 from collections.abc import Iterable, Sequence
@@ -12,12 +15,9 @@ from ccfs.switches.records import ZoneGuess
 
 ZoneSample = tuple[int, int]  # local start of a channel's first line, counted as if it were UTC; second of its uniqueid
 
-_MIN_START_DELAY_SECONDS, _MAX_START_DELAY_SECONDS = (
-    -2,
-    120,
-)  # seconds after its channel was made in which a first line starts
-_MISFIT_TOLERANCE = 0.02  # part of the samples that may be astray before another zone is believed
-_MAX_SAMPLES = 500  # samples looked at
+_MIN_START_DELAY_SECONDS, _MAX_START_DELAY_SECONDS = -2, 120  # seconds from a channel's creation to its first line
+_MISFIT_TOLERANCE = 0.02  # share of samples that may disagree before another zone is preferred
+_MAX_SAMPLES = 500  # samples that are compared
 _AREAS = (
     "Asia",
     "Europe",
@@ -32,9 +32,9 @@ _AREAS = (
 
 
 def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
-    """What the lines tell of their zone: of each channel that began a call its earliest local start. In order of time.
+    """Return the earliest local start of each channel that began a call, in order of time.
 
-    Lines without a uniqueid, or whose times carry their zone themselves, tell nothing.
+    Lines without a uniqueid, or whose times have an offset, are no samples.
     """
     earliest: dict[str, ZoneSample] = {}
     for row in rows:
@@ -48,27 +48,27 @@ def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
 
 
 def detect_zone(samples: Sequence[ZoneSample], account_zone: str, given: str | None = None) -> ZoneGuess:
-    """The zone to read a file's times in: the one given, else the one found, else the account's.
+    """Return the zone of a file's times: the one given, else the one detected, else the account's.
 
-    `report` is what the operator should know: a mismatch, another zone than the account's, or that it was assumed.
-    Look again when lines have come: half a year of calls cannot tell zones apart that differ in the other half.
+    Its `report` warns of a mismatch, of another zone than the account's, or that the zone was assumed. Detect again when
+    lines have arrived: half a year of calls cannot distinguish zones that differ in the other half.
     """
     few = samples[:: max(1, len(samples) // _MAX_SAMPLES)]
-    found = _choose_best(few, [given or account_zone, account_zone, "UTC", *list_zones()]) if few else None
+    detected = _choose_best(few, [given or account_zone, account_zone, "UTC", *list_zones()]) if few else None
     if given is not None:
-        return ZoneGuess(zone=given, basis="given", report=_describe_mismatch(given, found))
-    if found is None:
+        return ZoneGuess(zone=given, basis="given", report=_describe_mismatch(given, detected))
+    if detected is None:
         why = "no zone fits the calls" if few else "no line has a uniqueid with a time"
         return ZoneGuess(
-            zone=account_zone, basis="assumed", report=f"{why}: the times are taken to be {account_zone}'s"
+            zone=account_zone, basis="assumed", report=f"{why}: the times are assumed to be {account_zone}'s"
         )
-    other = "" if found == account_zone else f"the times are {found}'s by the uniqueids, not {account_zone}'s"
-    return ZoneGuess(zone=found, basis="epoch", report=other)
+    report = "" if detected == account_zone else f"by the uniqueids, the times are {detected}'s, not {account_zone}'s"
+    return ZoneGuess(zone=detected, basis="epoch", report=report)
 
 
 @lru_cache(maxsize=1)
 def list_zones() -> tuple[str, ...]:
-    """Every zone of the database: places (Area/City) by area, then the rest; each part sorted."""
+    """Return every zone of the database: cities (Area/City) by area, then the rest; each part sorted."""
 
     def rank(name: str) -> tuple[int, str]:
         area = name.partition("/")[0]
@@ -77,10 +77,10 @@ def list_zones() -> tuple[str, ...]:
     return tuple(sorted(zoneinfo.available_timezones(), key=rank))
 
 
-def _describe_mismatch(given: str, found: str | None) -> str:
-    if found is None or found == given:
+def _describe_mismatch(given: str, detected: str | None) -> str:
+    if detected is None or detected == given:
         return ""
-    return f"the times are {found}'s by the uniqueids, not {given}'s as given"
+    return f"by the uniqueids, the times are {detected}'s, not {given}'s as given"
 
 
 def _parse_as_utc(text: str) -> int | None:
@@ -92,7 +92,7 @@ def _parse_as_utc(text: str) -> int | None:
 
 
 def _choose_best(few: Sequence[ZoneSample], candidates: Sequence[str]) -> str | None:
-    """The first candidate that fits as well as any does, if that is most of the samples."""
+    """Return the first candidate that fits as well as any, if it fits most of the samples."""
     scores: dict[str, float] = {}
     for name in dict.fromkeys(candidates):
         scores[name] = _score_zone(few, name)
@@ -103,11 +103,11 @@ def _choose_best(few: Sequence[ZoneSample], candidates: Sequence[str]) -> str | 
 
 
 def _score_zone(few: Sequence[ZoneSample], name: str) -> float:
-    """The part of the samples that a zone puts where their uniqueids say."""
-    place = zoneinfo.ZoneInfo(name)
+    """Return the share of samples whose times agree with their uniqueids in a zone."""
+    zone = zoneinfo.ZoneInfo(name)
     hits = 0
     for local, seconds in few:
-        offset = datetime.fromtimestamp(seconds, place).utcoffset()
+        offset = datetime.fromtimestamp(seconds, zone).utcoffset()
         hits += (
             offset is not None
             and _MIN_START_DELAY_SECONDS <= local - offset.total_seconds() - seconds <= _MAX_START_DELAY_SECONDS

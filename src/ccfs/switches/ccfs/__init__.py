@@ -1,7 +1,5 @@
-"""What CC-FS leaves: its own index files, and where the bytes that they name may lie. Pure parsing.
-
-`read` reads one index file; `candidates` says where a recording's file may be.
-"""
+"""Parse CC-FS's own files: index files (`parse_index`), and where the recordings they name may be
+(`list_candidate_paths`)."""
 
 from ccfs.switches.ccfs.candidate_paths import list_candidate_paths
 from ccfs.switches.ccfs.index import IndexRow, ZoneLookup, parse_index

@@ -1,4 +1,4 @@
-"""Where the bytes of an indexed recording may lie, as paths only: nothing here looks at a disk."""
+"""Candidate paths of the file of an index row."""
 
 import re
 
@@ -9,21 +9,21 @@ _EXTENSIONS = (".wav", ".WAV", ".v3", ".V3")  # a .V3 is a WAV file by content; 
 
 
 def list_candidate_paths(indexed: IndexedRecording) -> tuple[str, ...]:
-    """Relative POSIX paths under the recordings' folder where the file may be, best first.
+    """Return relative POSIX paths below the recordings' folder where the file may be, best first.
 
-    The drive letter may be a folder, in either case, or left out; then come the index's own file name and, last, the
-    bare names. No path is absolute or has an empty part, ``.``, ``..`` or NUL.
+    The drive letter may be a folder, in either case, or missing; next are the index's own file name and, last, the bare
+    names. No path is absolute or has an empty part, ``.``, ``..`` or NUL.
     """
-    whole = [*_list_drive_variants(indexed.original_file_name), indexed.file_name.lstrip("/")]
-    bare = [path.rpartition("/")[2] for path in (indexed.original_file_name, indexed.file_name)]
-    spelled = (variant for path in [*whole, *bare] for variant in _list_extension_variants(path))
-    return tuple(dict.fromkeys(path for path in spelled if _is_safe(path)))
+    full_paths = [*_list_drive_variants(indexed.original_file_name), indexed.file_name.lstrip("/")]
+    bare_names = [path.rpartition("/")[2] for path in (indexed.original_file_name, indexed.file_name)]
+    variants = (variant for path in [*full_paths, *bare_names] for variant in _list_extension_variants(path))
+    return tuple(dict.fromkeys(path for path in variants if _is_safe(path)))
 
 
 def _list_drive_variants(name: str) -> list[str]:
-    if not (split := _DRIVE.fullmatch(name)):
+    if not (match := _DRIVE.fullmatch(name)):
         return [name.lstrip("/")]
-    drive, rest = split.groups()
+    drive, rest = match.groups()
     return [f"{drive}/{rest}", f"{drive.swapcase()}/{rest}", rest]
 
 

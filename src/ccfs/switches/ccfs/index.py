@@ -1,7 +1,7 @@
-"""Index files of CC-FS: which kind a file is, which column is where, and its rows one by one.
+"""Parse index files of CC-FS: detect the kind of a file and its columns, yield its rows.
 
-Header rows may be there or not (public clients skip the first row, the manual shows none). What tells the kind: the
-header, else the file's name, else the number of cells and what is in them.
+A file may have a header row (public clients skip the first row, the manual shows none). The header decides the kind, else
+the file's name, else the number of cells and their values.
 """
 
 import re
@@ -44,7 +44,7 @@ _MIN_HEADER_NAMES = 3  # of known columns that make a row a header
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
-    """One row that was read, and whose it is."""
+    """One parsed row, and its app."""
 
     developer: str  # the app's AK as the row has it
     row: IndexRecord
@@ -61,10 +61,10 @@ class _IndexKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _IndexLayout:
-    """How the rows of one file are laid out."""
+    """The columns of one file."""
 
     kind: _IndexKind
-    columns: tuple[str, ...]  # names by position; "" for a column that nobody knows
+    columns: tuple[str, ...]  # names by position; "" for an unknown column
     has_header: bool
 
 
@@ -89,52 +89,52 @@ _SKILL = _IndexKind(
     name="agentskillinfo", widths=AGENT_SKILL_WIDTHS, cell_counts=frozenset({16}), parse_row=parse_agent_skill_change
 )
 _KINDS = (_CALL, _RECORD, _OPR, _SKILL)
-_CALL_DOCUMENTED_COLUMNS = 21  # columns of call.csv that the manual names; what follows is ours in files of exactly 26
+_CALL_DOCUMENTED_COLUMNS = 21  # columns of call.csv that the manual names; the rest are ours in files of exactly 26
 
 
 def parse_index(
     file: SupportsReadline, *, name: str, zone_of: ZoneLookup
 ) -> Iterator[tuple[int, IndexRow | UnreadableLine]]:
-    """Every row of an index file with the number of its line, or why it cannot be read; nothing is raised.
+    """Yield every row of an index file with its line number, or an UnreadableLine in its place. Raise nothing.
 
-    `file` is open for reading bytes; `name` is its name, or its name in the zip. Blank lines are passed over. A file of
-    no known kind is one UnreadableLine at line 1; an empty file is nothing at all.
+    `file` is open for reading bytes; `name` is its name, or its name in the zip. Blank lines are skipped. A file of no
+    known kind yields one UnreadableLine at line 1; an empty file yields nothing.
     """
     lines = LineReader(file)
     if lines.peek(0) is None:
         return
-    shape = _detect_layout(lines, name)
-    if shape is None:
+    layout = _detect_layout(lines, name)
+    if layout is None:
         yield 1, UnreadableLine("the file is none of CC-FS's index files")
         return
-    if shape.has_header:
+    if layout.has_header:
         lines.skip()
-    for number, found in iter_records(lines, len(shape.columns)):
-        yield number, found if isinstance(found, UnreadableLine) else _parse_row(found, shape, zone_of)
+    for number, cells in iter_records(lines, len(layout.columns)):
+        yield number, cells if isinstance(cells, UnreadableLine) else _parse_row(cells, layout, zone_of)
 
 
-def _parse_row(found: list[str], shape: _IndexLayout, zone_of: ZoneLookup) -> IndexRow | UnreadableLine:
-    values = {column: value for column, value in zip(shape.columns, found, strict=True) if column}
-    fields = RowFields(shape.kind.name, values, shape.kind.widths)
+def _parse_row(cells: list[str], layout: _IndexLayout, zone_of: ZoneLookup) -> IndexRow | UnreadableLine:
+    values = {column: value for column, value in zip(layout.columns, cells, strict=True) if column}
+    fields = RowFields(layout.kind.name, values, layout.kind.widths)
     try:
         account = fields.require_text("account_id")
         if (zone := zone_of(account)) is None:
             return UnreadableLine(f"account {account} is unknown")
         fields.zone = zone
-        return IndexRow(developer=fields.get_text(shape.kind.developer_column), row=shape.kind.parse_row(fields))
-    except UnreadableLine as why:
-        return why
+        return IndexRow(developer=fields.get_text(layout.kind.developer_column), row=layout.kind.parse_row(fields))
+    except UnreadableLine as error:
+        return error
 
 
 def _detect_layout(lines: LineReader, name: str) -> _IndexLayout | None:
-    """The shape that the header tells, else the first of some lines that fits a kind."""
+    """Return the layout of the header, else of the first of some lines that fits a kind."""
     named = _find_kind_by_name(name)
     for ahead in range(MAX_RECORD_LINES):
         row = _cells_or_none(lines.peek(ahead))
         if row is None:
             continue
-        if ahead == 0 and (shape := _detect_by_header(row, named)):
-            return shape
+        if ahead == 0 and (layout := _detect_by_header(row, named)):
+            return layout
         if kind := _detect_by_cells(row, named):
             return _IndexLayout(kind=kind, columns=_columns_by_position(kind, len(row)), has_header=False)
     return None
@@ -148,12 +148,12 @@ def _cells_or_none(line: DecodedLine | None) -> list[str] | None:
 
 
 def _find_kind_by_name(name: str) -> _IndexKind | None:
-    found = _FILE_NAME.search(name)
-    return next((kind for kind in _KINDS if found and kind.name == found[1].lower()), None)
+    match = _FILE_NAME.search(name)
+    return next((kind for kind in _KINDS if match and kind.name == match[1].lower()), None)
 
 
 def _detect_by_header(row: list[str], named: _IndexKind | None) -> _IndexLayout | None:
-    """The kind that shares most names with a header row; the file's name where two share as many."""
+    """Return the layout of the kind that shares most names with a header row; the file's name decides between equals."""
     folded = [_fold_name(cell) for cell in row]
     shared = {kind.name: sum(_fold_name(column) in folded for column in kind.widths) for kind in _KINDS}
     kind = max(_KINDS, key=lambda kind: (shared[kind.name], kind is named))
@@ -164,12 +164,12 @@ def _detect_by_header(row: list[str], named: _IndexKind | None) -> _IndexLayout 
 
 
 def _fold_name(name: str) -> str:
-    """account_id, ACCOUNT_ID and accountId are one name."""
+    """Fold account_id, ACCOUNT_ID and accountId into one name."""
     return name.strip().lower().replace("_", "").replace(" ", "")
 
 
 def _detect_by_cells(row: list[str], named: _IndexKind | None) -> _IndexKind | None:
-    """The kind that a row without a header can be: by the file's name, else by where its dates are."""
+    """Return the kind of a row without a header: by the file's name, else by the places of its dates."""
     if named:
         return named if len(row) in named.cell_counts else None
     fitting = [kind for kind in _KINDS if len(row) in kind.cell_counts and _has_fitting_dates(row, kind)]
@@ -177,12 +177,12 @@ def _detect_by_cells(row: list[str], named: _IndexKind | None) -> _IndexKind | N
 
 
 def _has_fitting_dates(row: list[str], kind: _IndexKind) -> bool:
-    """Whether cells that should be dates are dates or empty, at least one a date, and no other cell is a date."""
+    """Return whether cells that should be dates are dates or empty, at least one is a date, and no other cell is."""
     is_date = [_DATE.fullmatch(cell.strip()) is not None for cell in row]
-    should = [kind.widths[column] == DATE_WIDTH for column in _columns_by_position(kind, len(row)) if column]
+    expected_dates = [kind.widths[column] == DATE_WIDTH for column in _columns_by_position(kind, len(row)) if column]
     return any(is_date) and all(
         date == expected or (expected and not cell.strip())
-        for date, expected, cell in zip(is_date, should, row, strict=False)
+        for date, expected, cell in zip(is_date, expected_dates, row, strict=False)
     )
 
 

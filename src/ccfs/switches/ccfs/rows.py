@@ -1,4 +1,4 @@
-"""Rows of an index file: named values to nouns, with times made instants. Nothing here knows files or lines."""
+"""Parse the rows of index files: from values by column name to records. Times become instants."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _ORIGINAL_NAME = re.compile(r"[A-Za-z]:/(?P<vdn>[0-9]{1,9})/(?P<direction>[01])/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedRecording:
-    """One row of record.csv, without the bytes, which only ingest can find. Instants in UTC."""
+    """One row of record.csv. Ingest finds its bytes. Instants in UTC."""
 
     account_id: str
     cc_id: str
@@ -40,23 +40,23 @@ class IndexedRecording:
     task_result: str
     user_wanted_skill_id: str
     current_skill_id: str
-    source_key: str  # as Leg.line_key
+    source_key: str  # as Leg.source_key
 
 
 IndexRecord: TypeAlias = Cdr | IndexedRecording | AgentOperation | AgentSkillChange
 
 
 class RowFields:
-    """The values of one row by column name, each checked as it is asked for."""
+    """The values of one row by column name, each checked when it is read."""
 
     def __init__(self, table: str, values: Mapping[str, str], widths: Mapping[str, int]) -> None:
         self._table = table
         self._values = values
         self._widths = widths
-        self.zone = ZoneInfo("UTC")  # of the row's account, once it is known
+        self.zone = ZoneInfo("UTC")  # the account's, once the row's account is known
 
     def get_text(self, name: str, default: str = "") -> str:
-        """The value without blanks around it, `default` where it is empty or the file has no such column."""
+        """Return the stripped value, or `default` if it is empty or the file has no such column. Raise UnreadableLine."""
         value = self._values.get(name, "").strip()
         if len(value) > self._widths[name]:
             raise UnreadableLine(f"{name} is longer than {self._widths[name]} characters")
@@ -65,36 +65,36 @@ class RowFields:
         return value or default
 
     def require_text(self, name: str) -> str:
-        """As `text`, but never empty."""
+        """Return the stripped value. Raise UnreadableLine if it is empty."""
         if value := self.get_text(name):
             return value
         raise UnreadableLine(f"{name} is empty")
 
     def get_int(self, name: str, default: int = 0) -> int:
-        """A whole number of 32 bits."""
+        """Return a whole number of 32 bits. Raise UnreadableLine."""
         value = self.get_text(name, str(default))
         if not _INT.fullmatch(value) or not -_INT_LIMIT <= int(value) < _INT_LIMIT:
             raise UnreadableLine(f"{name} is not a number: {value[:40]!r}")
         return int(value)
 
     def get_time(self, name: str, zone: ZoneInfo | None = None, *, fold: int = 0) -> datetime | None:
-        """An instant, None where the value is empty. Of a time that comes twice, the first coming."""
+        """Return an instant, or None if the value is empty. Of an ambiguous time, `fold` chooses the earlier or the later."""
         if not (value := self.get_text(name)):
             return None
         try:
             return to_utc(parse_local(value), zone or self.zone, fold=fold)
-        except InvalidTime as why:
-            raise UnreadableLine(f"{name}: {why}") from None
+        except InvalidTime as error:
+            raise UnreadableLine(f"{name}: {error}") from None
 
     def get_interval(self, begin: str, end: str) -> tuple[datetime | None, datetime | None]:
-        """Begin and end; the end is taken as the second coming of its time if it would lie before the begin else."""
-        first, last = self.get_time(begin), self.get_time(end)
-        if first and last and last < first:
-            last = self.get_time(end, fold=1)
-        return first, last
+        """Return begin and end. An ambiguous end is the later instant if the earlier one is before the begin."""
+        begin_at, end_at = self.get_time(begin), self.get_time(end)
+        if begin_at and end_at and end_at < begin_at:
+            end_at = self.get_time(end, fold=1)
+        return begin_at, end_at
 
     def compute_source_key(self) -> str:
-        """32 hex digits over all known cells in the interface's order, whatever order or columns the file has."""
+        """Return 32 hex digits of all known cells in the interface's order, whatever the order and columns of the file."""
         cells = [self._values.get(name, "").strip() for name in self._widths]
         while cells and not cells[-1]:
             cells.pop()
@@ -102,7 +102,7 @@ class RowFields:
 
 
 def parse_cdr(fields: RowFields) -> Cdr:
-    """A row of call.csv."""
+    """Parse a row of call.csv. Raise UnreadableLine."""
     wait_begin, wait_end = fields.get_interval("wait_begin", "wait_end")
     ack_begin, ack_end = fields.get_interval("ack_begin", "ack_end")
     call_begin, call_end = fields.get_interval("call_begin", "call_end")
@@ -141,7 +141,7 @@ def parse_cdr(fields: RowFields) -> Cdr:
 
 
 def parse_indexed_recording(fields: RowFields) -> IndexedRecording:
-    """A row of record.csv. Files of 13 columns say VDN and direction in original_file_name only."""
+    """Parse a row of record.csv. In files of 13 columns, only original_file_name has VDN and direction."""
     begin, end = fields.get_interval("call_begin", "call_end")
     if begin is None or end is None:
         raise UnreadableLine("call_begin or call_end is empty")
@@ -149,11 +149,11 @@ def parse_indexed_recording(fields: RowFields) -> IndexedRecording:
     original = fields.get_text("original_file_name").replace("\\", "/")
     if not file_name and not original:
         raise UnreadableLine("file_name and original_file_name are empty")
-    told = _ORIGINAL_NAME.match(original)
+    name_parts = _ORIGINAL_NAME.match(original)
     return IndexedRecording(
         account_id=fields.require_text("account_id"),
         cc_id=fields.get_text("cc_id"),
-        vdn_id=fields.get_text("vdn_id", told["vdn"] if told else ""),
+        vdn_id=fields.get_text("vdn_id", name_parts["vdn"] if name_parts else ""),
         agent_id=fields.get_text("agent_id"),
         call_id=fields.require_text("call_id"),
         caller_no=fields.get_text("caller_no"),
@@ -162,7 +162,7 @@ def parse_indexed_recording(fields: RowFields) -> IndexedRecording:
         call_end=end,
         file_name=file_name,
         original_file_name=original,
-        call_type=fields.get_int("call_type", int(told["direction"]) if told else 0),
+        call_type=fields.get_int("call_type", int(name_parts["direction"]) if name_parts else 0),
         media_type=fields.get_int("media_type", VOICE_MEDIA_TYPE),
         task_status=fields.get_int("task_status"),
         task_result=fields.get_text("task_result"),
@@ -173,7 +173,7 @@ def parse_indexed_recording(fields: RowFields) -> IndexedRecording:
 
 
 def parse_agent_operation(fields: RowFields) -> AgentOperation:
-    """A row of agentOprInfo.csv."""
+    """Parse a row of agentOprInfo.csv. Raise UnreadableLine."""
     begin, end = fields.get_interval("begin_time", "end_time")
     if begin is None:
         raise UnreadableLine("begin_time is empty")
@@ -203,7 +203,7 @@ def parse_agent_operation(fields: RowFields) -> AgentOperation:
 
 
 def parse_agent_skill_change(fields: RowFields) -> AgentSkillChange:
-    """A row of agentSkillInfo.csv; its update_time is UTC, unlike all other times."""
+    """Parse a row of agentSkillInfo.csv. Its update_time is UTC, unlike all other times."""
     begin, end = fields.get_interval("operate_time", "operate_end_time")
     if begin is None:
         raise UnreadableLine("operate_time is empty")

@@ -1,7 +1,7 @@
-"""What FreeSWITCH leaves: mod_cdr_csv, mod_json_cdr and mod_xml_cdr, with what mod_callcenter adds. Pure parsing.
+"""Parse the files of FreeSWITCH: mod_cdr_csv, mod_json_cdr and mod_xml_cdr, with the variables of mod_callcenter.
 
-`read` reads a CDR file; `meet` brings the channels of one call together; `call_of` tells which channels a recording's
-file name mentions; `columns_of` reads an operator's CSV template.
+`parse_cdr_data` parses a CDR file; `join_call_legs` joins the channels of a call; `find_channel_ids` returns the channels
+that a recording's file name contains; `parse_columns` reads an operator's CSV template.
 """
 
 from ccfs.switches.freeswitch.csv_lines import TEMPLATES, parse_columns

@@ -1,4 +1,4 @@
-"""Why a FreeSWITCH channel ended: hangup causes to Q.850 numbers and to leave reasons. A table and two lookups.
+"""Map hangup causes of FreeSWITCH to Q.850 numbers and to leave reasons.
 
 FreeSWITCH's cause numbers are Q.850's up to 127; above are its own, which its variable hangup_cause_q850 gives as 16.
 """
@@ -94,17 +94,17 @@ _REASON_BY_CANCEL_REASON: Final[dict[str, LeaveReason]] = {  # mod_callcenter's 
 
 
 def find_release_cause(cause: str, q850: str) -> int:
-    """The Q.850 number: hangup_cause_q850 where it is given, else by the name; 16 for causes of FreeSWITCH's own."""
+    """Return hangup_cause_q850 if it is given, else the Q.850 number of the name; 16 for FreeSWITCH's own causes."""
     if q850.isascii() and q850.isdigit() and 0 < int(q850[:4]) <= _MAX_Q850:
         return int(q850[:4])
     return _Q850_BY_CAUSE.get(cause.upper(), NORMAL_CLEARING if cause else 0)
 
 
 def find_leave_reason(*, cause: str, cancel_reason: str, answered: bool, to_agent: bool, hung_up: str) -> LeaveReason:
-    """Why the call left the device.
+    """Return why the call left the device.
 
-    `cancel_reason` is mod_callcenter's, empty if the call was not cancelled in a queue; `to_agent` says whether an agent
-    was called; `hung_up` is "user", "agent" or "" if nobody knows who ended an answered call.
+    `cancel_reason` is mod_callcenter's, empty if the call was not cancelled in a queue; `to_agent` is whether an agent
+    was called; `hung_up` is "user" or "agent", or "" if it is unknown who ended an answered call.
     """
     name = cause.upper()
     if cancel_reason:

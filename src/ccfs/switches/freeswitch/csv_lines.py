@@ -1,7 +1,7 @@
-"""Lines of mod_cdr_csv: which template wrote them, and their cells as facts.
+"""Parse lines of mod_cdr_csv: detect the template, return the cells as channel variables.
 
-FreeSWITCH puts values between quotes as they are: a quote within a value is not doubled. So cells end at `","`, and
-RFC 4180 is followed only where a line is not quoted throughout. Templates: FreeSWITCH's own conf/cdr_csv.conf.xml.
+FreeSWITCH quotes values without doubling the quotes in them. So cells end at `","`, and RFC 4180 applies only to lines
+that are not quoted throughout. Templates: FreeSWITCH's own conf/cdr_csv.conf.xml.
 """
 
 import csv
@@ -21,7 +21,7 @@ _COMMON_COLUMNS = (
 _EXAMPLE_COLUMNS = f"{_COMMON_COLUMNS},read_codec,write_codec"
 _TEMPLATE_COLUMNS: Final[dict[str, str]] = {
     "example": _EXAMPLE_COLUMNS,
-    "sql": _COMMON_COLUMNS,  # also what "example" was before it had codecs
+    "sql": _COMMON_COLUMNS,  # also "example" before it had codecs
     "linksys": f"{_EXAMPLE_COLUMNS},sip_user_agent,sip_p_rtp_stat",
     "snom": f"{_EXAMPLE_COLUMNS},sip_user_agent,call_clientcode,sip_rtp_rxstat,sip_rtp_txstat,sofia_record_file",
     "asterisk": "accountcode,caller_id_number,destination_number,context,caller_id,channel_name,bridge_channel,"
@@ -42,9 +42,9 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\}")
 
 
 def parse_columns(template: str) -> tuple[str, ...]:
-    """The columns of an operator's own template: names with commas, or the template itself with its ${names}.
+    """Return the columns of an operator's own template: names with commas, or the template itself with its ${names}.
 
-    Raises ValueError where it lacks uuid, or any time to place the call by.
+    Raise ValueError if it lacks uuid or any time.
     """
     named = _VARIABLE.findall(template) if "${" in template else template.split(",")
     columns = tuple(name.strip().strip('"') for name in named)
@@ -56,15 +56,15 @@ def parse_columns(template: str) -> tuple[str, ...]:
 
 
 def parse_csv_variables(line: bytes, *, columns: Sequence[str] = ()) -> ChannelVariables:
-    """The facts of one line, by the operator's columns, else by the first template that it fits.
+    """Return the variables of one line, by the operator's columns, else by the first template that it fits.
 
-    Raises UnreadableLine.
+    Raise UnreadableLine.
     """
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableLine(f"is longer than {MAX_LINE_BYTES} bytes")
     text = line.decode("utf-8", "replace").strip()
-    if inner := _SQL_INSERT.fullmatch(text):
-        text = inner[1]
+    if insert := _SQL_INSERT.fullmatch(text):
+        text = insert[1]
     row = _split_cells(text)
     names = columns or _detect_template(row)
     if len(row) != len(names):
@@ -77,8 +77,8 @@ def _split_cells(text: str) -> list[str]:
         return _CELL_SEPARATOR.split(text[1:-1])
     try:
         return next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error as why:
-        raise UnreadableLine(f"is not CSV: {why}") from None
+    except csv.Error as error:
+        raise UnreadableLine(f"is not CSV: {error}") from None
 
 
 def _detect_template(row: Sequence[str]) -> tuple[str, ...]:

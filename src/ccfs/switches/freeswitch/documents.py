@@ -1,6 +1,6 @@
-"""Documents of mod_json_cdr and mod_xml_cdr: one channel each, as facts. Both say the same things in two notations.
+"""Parse documents of mod_json_cdr and mod_xml_cdr, each of one channel, into channel variables.
 
-A document is bounded in size; an XML document with a DOCTYPE is refused, so no entity is ever expanded.
+The size of a document is limited. An XML document with a DOCTYPE is rejected, so no entity is ever expanded.
 """
 
 import json
@@ -26,19 +26,19 @@ _RECORDING_APPLICATIONS = ("record", "record_session")
 
 
 def parse_json(document: bytes) -> Any:
-    """The value of a JSON text. Of a name that comes twice, the first counts: old versions of FreeSWITCH repeat
+    """Return the value of a JSON text. Of a repeated name, the first counts: old versions of FreeSWITCH repeat
     "callflow" for each profile of a channel, the latest profile first.
 
-    Raises UnreadableLine.
+    Raise UnreadableLine.
     """
     try:
         return json.loads(_decode_bounded(document), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-    except (ValueError, RecursionError) as why:
-        raise UnreadableLine(f"is not JSON: {why}") from None
+    except (ValueError, RecursionError) as error:
+        raise UnreadableLine(f"is not JSON: {error}") from None
 
 
 def extract_json_variables(cdr: object) -> ChannelVariables:
-    """The facts of one parsed object of mod_json_cdr; UnreadableLine if it is none."""
+    """Return the variables of one parsed object of mod_json_cdr. Raise UnreadableLine if it is none."""
     if not isinstance(cdr, Mapping) or not ("variables" in cdr or "callflow" in cdr):
         raise UnreadableLine("is not a JSON CDR of FreeSWITCH")
     callflow = cdr.get("callflow")
@@ -57,24 +57,24 @@ def extract_json_variables(cdr: object) -> ChannelVariables:
 
 
 def parse_xml_variables(document: bytes) -> ChannelVariables:
-    """The facts of one document of mod_xml_cdr; UnreadableLine if it is none."""
+    """Return the variables of one document of mod_xml_cdr. Raise UnreadableLine if it is none."""
     text = _decode_bounded(document)
     if "<!DOCTYPE" in text:
         raise UnreadableLine("has a DOCTYPE, which no CDR of FreeSWITCH has")
     try:
         cdr = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as why:
-        raise UnreadableLine(f"is not XML: {why}") from None
+    except (ElementTree.ParseError, ValueError) as error:
+        raise UnreadableLine(f"is not XML: {error}") from None
     if cdr.tag != "cdr":
         raise UnreadableLine(f"is not an XML CDR of FreeSWITCH: it begins with <{cdr.tag[:40]}>")
     profile = cdr.find("callflow/caller_profile")
     originator = profile.find("originator") if profile is not None else None
-    named = next(originator.iter("uuid"), None) if originator is not None else None
+    originator_uuid = next(originator.iter("uuid"), None) if originator is not None else None
     return _combine_variables(
         variables=_get_child_texts(cdr.find("variables")),
         profile=decode_variables(_get_child_texts(profile)),
         times=_get_child_texts(cdr.find("callflow/times")),
-        originator={} if named is None else {"uuid": named.text or ""},
+        originator={} if originator_uuid is None else {"uuid": originator_uuid.text or ""},
         direction=cdr.findtext("channel_data/direction", ""),
         applications=[decode_variables(dict(app.attrib)) for app in cdr.iterfind("app_log/application")],
     )
@@ -89,11 +89,11 @@ def _combine_variables(
     direction: str,
     applications: Iterable[Mapping[str, str]],
 ) -> ChannelVariables:
-    """The variables, under what the latest caller profile says of numbers and above what its times say.
+    """Return the variables. The latest caller profile overrules their numbers; its times fill missing ones.
 
-    The profile is where mod_cdr_csv takes caller and destination from: so all formats tell the same.
+    mod_cdr_csv takes caller and destination from that profile, so all formats agree.
     """
-    told, known = clean_values(decode_variables(variables)), clean_values(profile)
+    own, known = clean_values(decode_variables(variables)), clean_values(profile)
     numbers = {name: known[name] for name in _PROFILE_FIELDS if known.get(name)}
     recorded = (
         clean_text(app.get("app_data", "")) for app in applications if app.get("app_name") in _RECORDING_APPLICATIONS
@@ -104,9 +104,9 @@ def _combine_variables(
         "direction": clean_text(direction),
         "originator": clean_text(originator.get("uuid", "")),
     }
-    if not _has_times(told):
+    if not _has_times(own):
         fallback |= {name: clean_text(times.get(time, "")) for name, time in _TIME_FIELDS.items()}
-    return {**fallback, **told, **numbers, APP_LOG_RECORD: PATH_SEPARATOR.join(recorded)}
+    return {**fallback, **own, **numbers, APP_LOG_RECORD: PATH_SEPARATOR.join(recorded)}
 
 
 def _has_times(variables: Mapping[str, str]) -> bool:
@@ -120,12 +120,12 @@ def _decode_bounded(document: bytes) -> str:
 
 
 def _get_nested(value: object, *names: str) -> object:
-    """A value some tables down, None where one of them is missing."""
+    """Return a nested value, or None if a table on the way is missing."""
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 
 def _get_child_texts(element: ElementTree.Element | None) -> dict[str, str]:
-    """Tag to text of an element's children; the first of a name counts."""
+    """Return the texts of an element's children by tag; the first of a name counts."""
     return {child.tag: child.text or "" for child in reversed(element if element is not None else [])}

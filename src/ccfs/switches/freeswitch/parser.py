@@ -1,7 +1,8 @@
-"""A CDR file of FreeSWITCH, or a piece of one: which format it is, and what is in it. Total: nothing is raised."""
+"""Parse a CDR file of FreeSWITCH, or a part of one, in any of its formats. Raise nothing."""
 
 import re
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -23,34 +24,34 @@ def parse_cdr_data(
     agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
     columns: Sequence[str] = (),
 ) -> list[tuple[int, FreeSwitchRecord]]:
-    """All channels and queue visits in a CSV, JSON or XML CDR file, each with the number of its line (1 is the first).
+    """Return all channels and queue visits in a CSV, JSON or XML CDR file, each with its line number, from 1.
 
     `data` is a whole document, or whole lines of CSV or JSON lines; `zone` is that of the switch's local stamps;
-    `agents` matches whole numbers that are agents' extensions; `columns` are those of the operator's own CSV template
-    (see `columns_of`). What cannot be read comes out as an UnreadableLine that says why. Channels of one call meet
-    (see `meet`) as far as they are in `data`; give `meet` the channels of several files to have those meet, too.
+    `agents` matches agents' extensions as a whole; `columns` are those of the operator's own CSV template (see
+    `parse_columns`). What cannot be parsed is returned as an UnreadableLine with the reason. The channels of a call that
+    are in `data` are joined; `join_call_legs` joins those of several files.
     """
     channels: list[tuple[int, ChannelLeg]] = []
-    others: list[tuple[int, FreeSwitchRecord]] = []
-    for number, facts in _iter_variables(data, columns):
+    visits_and_errors: list[tuple[int, FreeSwitchRecord]] = []
+    for number, variables in _iter_variables(data, columns):
         try:
-            if isinstance(facts, UnreadableLine):
-                raise facts
-            channels.append((number, build_leg(facts, zone=zone, agents=agents)))
-            if visit := build_queue_visit(facts, zone=zone):
-                others.append((number, visit))
-        except UnreadableLine as why:
-            others.append((number, why))
-    met = join_call_legs(leg for _, leg in channels)
-    numbered = [(number, leg) for (number, _), leg in zip(channels, met, strict=True)]
-    return sorted([*numbered, *others], key=lambda found: found[0])
+            if isinstance(variables, UnreadableLine):
+                raise variables
+            channels.append((number, build_leg(variables, zone=zone, agents=agents)))
+            if visit := build_queue_visit(variables, zone=zone):
+                visits_and_errors.append((number, visit))
+        except UnreadableLine as error:
+            visits_and_errors.append((number, error))
+    joined = join_call_legs(leg for _, leg in channels)
+    numbered = [(number, leg) for (number, _), leg in zip(channels, joined, strict=True)]
+    return sorted([*numbered, *visits_and_errors], key=itemgetter(0))
 
 
 def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
-    begin = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if begin == b"<":
+    first_byte = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first_byte == b"<":
         yield 1, _parse_xml(data)
-    elif begin in (b"{", b"["):
+    elif first_byte in (b"{", b"["):
         yield from _iter_json(data)
     else:
         yield from _iter_csv(data, columns)
@@ -59,46 +60,46 @@ def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVa
 def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
     try:
         return parse_xml_variables(data.strip())
-    except UnreadableLine as why:
-        return why
+    except UnreadableLine as error:
+        return error
 
 
 def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
-    """One object, an array of objects, or one object a line."""
+    """Parse one object, an array of objects, or one object a line."""
     try:
         whole = parse_json(data)
-    except UnreadableLine as why:
+    except UnreadableLine as error:
         if b"\n" not in data.strip():
-            yield 1, why
+            yield 1, error
             return
         lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-        yield from _iter_json_lines(lines, why)
+        yield from _iter_json_lines(lines, error)
         return
     for cdr in whole if isinstance(whole, list) else [whole]:
         yield 1, _parse_json_object(cdr)
 
 
-def _iter_json_lines(lines: Sequence[tuple[int, bytes]], why: UnreadableLine) -> Iterator[_NumberedVariables]:
-    """Lines that are objects each; if not even one is, the data was one damaged document."""
-    found = [(number, _parse_json_line(line)) for number, line in lines]
-    if all(isinstance(facts, UnreadableLine) for _, facts in found):
-        yield 1, why
+def _iter_json_lines(lines: Sequence[tuple[int, bytes]], error: UnreadableLine) -> Iterator[_NumberedVariables]:
+    """Parse lines that are an object each. If none is, the data is one damaged document."""
+    parsed = [(number, _parse_json_line(line)) for number, line in lines]
+    if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
+        yield 1, error
     else:
-        yield from found
+        yield from parsed
 
 
 def _parse_json_line(line: bytes) -> ChannelVariables | UnreadableLine:
     try:
         return extract_json_variables(parse_json(line))
-    except UnreadableLine as why:
-        return why
+    except UnreadableLine as error:
+        return error
 
 
 def _parse_json_object(cdr: object) -> ChannelVariables | UnreadableLine:
     try:
         return extract_json_variables(cdr)
-    except UnreadableLine as why:
-        return why
+    except UnreadableLine as error:
+        return error
 
 
 def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
@@ -107,5 +108,5 @@ def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariable
             continue
         try:
             yield number, parse_csv_variables(line, columns=columns)
-        except UnreadableLine as why:
-            yield number, why
+        except UnreadableLine as error:
+            yield number, error

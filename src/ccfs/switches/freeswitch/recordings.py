@@ -1,10 +1,10 @@
-"""Recordings of FreeSWITCH: which files a channel's facts name, and which channels a file's name mentions. Names only."""
+"""Names of recordings: files that a channel's variables name, and channels that a file's name contains."""
 
 import re
 
 from ccfs.switches.freeswitch.variables import ChannelVariables
 
-APP_LOG_RECORD = "app_log_record"  # our own name: what record and record_session were told, BETWEEN one and the next
+APP_LOG_RECORD = "app_log_record"  # our own name: arguments of record and record_session, joined by PATH_SEPARATOR
 PATH_SEPARATOR = "\x1e"
 
 _UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
@@ -24,20 +24,20 @@ _OPTIONS = re.compile(r"^\{[^}]*\}")  # "{append=true}/path"
 
 
 def find_channel_ids(file_name: str) -> tuple[str, ...]:
-    """UUIDs of channels that a recording's file name (not its folders) mentions, in lower case, each once."""
+    """Return the UUIDs of channels in a recording's file name (not its folders), in lower case, each once."""
     base = re.split(r"[/\\]", file_name)[-1]
     return tuple(dict.fromkeys(_UUID.findall(base.lower())))
 
 
-def list_named_files(facts: ChannelVariables) -> tuple[str, ...]:
-    """Files that the channel was recorded to, as FreeSWITCH names them: paths on the switch, each once."""
-    named = [facts[name] for name in _PATH_VARIABLES if facts.get(name)]
-    folder, name = facts.get("record_path", ""), facts.get("record_name", "")
+def list_named_files(variables: ChannelVariables) -> tuple[str, ...]:
+    """Return the files that the channel was recorded to: paths on the switch, each once."""
+    named = [variables[name] for name in _PATH_VARIABLES if variables.get(name)]
+    folder, name = variables.get("record_path", ""), variables.get("record_name", "")
     if name:
         named.append(f"{folder.rstrip('/')}/{name}" if folder else name)
     elif "." in folder.rpartition("/")[2]:
         named.append(folder)
-    return tuple(dict.fromkeys(path for line in named for path in _split_paths(line)))
+    return tuple(dict.fromkeys(path for value in named for path in _split_paths(value)))
 
 
 def _split_paths(value: str) -> list[str]:

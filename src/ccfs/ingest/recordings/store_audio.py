@@ -1,4 +1,4 @@
-"""One recorded file into a location: checked, converted where the interface's clients could not play it, hashed."""
+"""Store one audio file: check it, convert it where clients of the interface could not play it, hash it."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAudio:
-    """A file that is in its location now."""
+    """A file after it was written to its location."""
 
     blob: BlobRef
     source_sha256: str
@@ -33,14 +33,14 @@ class StillGrowing(Exception):
 
 
 class UnreadableAudio(UnknownAudio):
-    """The file cannot be read at the moment; another run may be luckier."""
+    """The file cannot be read at present; another run may succeed."""
 
 
 def store_audio_file(location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio:
-    """Keep the file's bytes under a key made of the prefix, the day it was written, and the identity of the file and of
-    the `name` it is kept for: taken twice, it is kept once, and no two names share bytes.
+    """Write the file's bytes under a key of the prefix, the day the file was written, and a digest of file and `name`.
 
-    Raises UnknownAudio with the reason, Unreadable, StillGrowing, or FileNotFoundError; OSError is the location's.
+    So a file that is ingested twice is stored once, and no two names share bytes. Raise UnknownAudio with the reason,
+    UnreadableAudio, StillGrowing or FileNotFoundError. OSError is the location's.
     """
     with _open_file(path) as file:
         before = os.fstat(file.fileno())
@@ -49,21 +49,21 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
         key = f"{prefix}/{_build_key(path, before, name)}{kind.extension}"
         if kind.is_copied:
             convert.check_copy(file, kind)
-            kept = location.write(key, _iter_chunks(file))
-            source_sha256 = kept.sha256
+            blob = location.write(key, _iter_chunks(file))
+            source_sha256 = blob.sha256
         else:
             source_sha256 = _hash(file)
-            kept = _convert(location, key, file, kind)
+            blob = _convert(location, key, file, kind)
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             location.delete(key)
             raise StillGrowing
         seconds = _measure_seconds(file, kind)
-    return StoredAudio(blob=kept, source_sha256=source_sha256, extension=kind.extension, seconds=seconds)
+    return StoredAudio(blob=blob, source_sha256=source_sha256, extension=kind.extension, seconds=seconds)
 
 
 def _open_file(path: Path) -> BinaryIO:
-    """The file, if it is one: no link, pipe or device."""
+    """Open a plain file. Raise UnknownAudio for a pipe or device, UnreadableAudio for a link."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def _build_key(path: Path, status: os.stat_result, name: str) -> str:
 
 
 def _measure_seconds(file: BinaryIO, kind: AudioKind) -> float:
-    """The sound's length; 0 where the file does not tell: that is no reason to lose it."""
+    """Return the duration; 0 where it is unknown, which is no reason to reject the recording."""
     try:
         return measure_duration(file, kind)
     except UnknownAudio:
@@ -95,7 +95,7 @@ def _measure_seconds(file: BinaryIO, kind: AudioKind) -> float:
 def _read_bytes(file: BinaryIO, size: int) -> bytes:
     try:
         return file.read(size)
-    except OSError as error:  # the file's disk is broken; the location's would be another matter
+    except OSError as error:  # an error of the source; one of the location must not be caught
         raise UnreadableAudio(f"cannot be read: {error.strerror}") from None
 
 
@@ -112,7 +112,7 @@ def _hash(file: BinaryIO) -> str:
 
 
 def _convert(location: Location, key: str, file: BinaryIO, kind: AudioKind) -> BlobRef:
-    """The WAV goes through a file without a name: its length must be known before its first byte is."""
-    with tempfile.TemporaryFile() as wav:
-        convert.convert_audio(file, kind, wav)
-        return location.write(key, _iter_chunks(wav))
+    """Convert through a temporary file, because a WAV's header holds its length."""
+    with tempfile.TemporaryFile() as converted:
+        convert.convert_audio(file, kind, converted)
+        return location.write(key, _iter_chunks(converted))

@@ -1,4 +1,4 @@
-"""Names of recordings as the interface has them (spec, section 6), made from what is known of the call. Unique in the app."""
+"""Names of recordings as the interface has them (spec, section 6), from what is known of the call. Unique in the app."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import recordings
 from ccfs.ingest.context import CallOwner
-from ccfs.model.calls.call import INBOUND_CALL_TYPES
+from ccfs.model.calls.call import Direction, classify_direction
 from ccfs.model.calls.cdr import Cdr
 
 NODE_ID = "0"  # nodeId of the index name; a node of a CTI pool in CC-FS
@@ -25,29 +25,28 @@ class RecordingNames:
 
 
 def get_direction(call_type: int) -> int:
-    """The recording index's call type: 0 inbound, 1 outbound. An internal call goes out from its agent."""
-    return 0 if call_type in INBOUND_CALL_TYPES else 1
+    """Return the recording index's call type: 0 inbound, 1 outbound. An internal call is outbound for its agent."""
+    return 0 if classify_direction(call_type) is Direction.INBOUND else 1
 
 
 def assign_names(connection: Connection, owner: CallOwner, row: Cdr, begin: datetime, extension: str) -> RecordingNames:
-    """Names that no recording of the app has: HHmmss and a digit, more digits where ten are not enough."""
+    """Return names that no recording of the app has: HHmmss and a digit, more digits where ten are not enough."""
     local = begin.astimezone(owner.account.zoneinfo)
     tenth = local.microsecond // 100_000
     for number in range(10_000):
-        main = f"{local:%H%M%S}{(tenth + number) % 10}" + (f"{number // 10:02d}" if number >= 10 else "")
-        names = _build_names(owner, row, f"{local:%Y%m%d}", main, extension)
+        stem = f"{local:%H%M%S}{(tenth + number) % 10}" + (f"{number // 10:02d}" if number >= 10 else "")
+        names = _build_names(owner, row, f"{local:%Y%m%d}", stem, extension)
         if _is_free(connection, owner, names):
             return names
     raise OverflowError("ten thousand recordings of one agent in one second")
 
 
-def _build_names(owner: CallOwner, row: Cdr, date: str, main: str, extension: str) -> RecordingNames:
+def _build_names(owner: CallOwner, row: Cdr, date: str, stem: str, extension: str) -> RecordingNames:
     agent = _UNSAFE_CHARACTERS.sub("_", row.agent_id).strip(".") or "0"
-    index = f"/{NODE_ID}/{row.cc_id}/record/{owner.app.ak}/{row.account_id}/{date}/{agent}/{main}{extension}"
+    index_name = f"/{NODE_ID}/{row.cc_id}/record/{owner.app.ak}/{row.account_id}/{date}/{agent}/{stem}{extension}"
     original = ".V3" if extension == ".wav" else extension
-    return RecordingNames(
-        index, f"{DRIVE_LETTER}:/{row.vdn_id}/{get_direction(row.call_type)}/{date}/{agent}/{main}{original}"
-    )
+    direction = get_direction(row.call_type)
+    return RecordingNames(index_name, f"{DRIVE_LETTER}:/{row.vdn_id}/{direction}/{date}/{agent}/{stem}{original}")
 
 
 def _is_free(connection: Connection, owner: CallOwner, names: RecordingNames) -> bool:

@@ -1,0 +1,1 @@
+"""Calls: from legs, queue visits and agent events of a switch to rows."""

@@ -1,0 +1,96 @@
+"""Agent events of a queue log become agent operations with begin and end."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import blake2b
+from itertools import pairwise
+from operator import attrgetter
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.tenant import agent_operations
+from ccfs.db.tenant.agent_operations import OperationSpan
+from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.model.calls.agent_operation import AgentOperation
+from ccfs.model.calls.call_id import to_call_id
+from ccfs.switches.records import AgentEvent
+
+
+def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events: Sequence[AgentEvent]) -> None:
+    """Store the operations that are new.
+
+    A state ends where the agent's next one begins, in whatever order the two arrive.
+    """
+    by_id = {_compute_id(owner, event): event for event in events}
+    known = agent_operations.find_existing_ids(
+        connection, owner.app, {row_id: event.occurred_at for row_id, event in by_id.items()}
+    )
+    run.result.duplicates += len(events) - len(by_id) + len(known)
+    rows = [_build_row(owner, row_id, event) for row_id, event in by_id.items() if row_id not in known]
+    before = _find_affected_operations(connection, owner, [row for row in rows if row.end is None])
+    ends = _compute_ends(before, rows)
+    agent_operations.add(connection, owner.app, [replace(row, end=ends.get(row.id, row.end)) for row in rows])
+    agent_operations.close_operations(
+        connection, owner.app, [(span, ends[span.id]) for span in before if span.id in ends]
+    )
+    run.result.agent_operations += len(rows)
+
+
+def _find_affected_operations(
+    connection: Connection, owner: CallOwner, rows: Sequence[AgentOperation]
+) -> list[OperationSpan]:
+    """Return the stored operations whose end a new state may change.
+
+    These are the open ones. Of agents who did something since, they are all that were open then or began later.
+    """
+    firsts: dict[str, datetime] = {}
+    for row in rows:
+        firsts[row.agent_id] = min(row.begin, firsts.get(row.agent_id, row.begin))
+    app, account_id = owner.app, owner.account.account_id
+    spans = agent_operations.list_open_operations(connection, app, account_id, firsts)
+    late_agents = {span.agent_id for span in spans if span.begin > firsts[span.agent_id]}
+    if late_agents:
+        since = min(firsts[agent] for agent in late_agents)
+        spans = [span for span in spans if span.agent_id not in late_agents]
+        spans += agent_operations.list_open_operations(connection, app, account_id, late_agents, since)
+    return spans
+
+
+def _compute_ends(before: Sequence[OperationSpan], rows: Sequence[AgentOperation]) -> dict[str, datetime]:
+    """Return, by id, the ends of operations that were open or ended later: the begin of the agent's next state."""
+    chains: dict[str, list[OperationSpan]] = defaultdict(list)
+    for span in [*before, *(OperationSpan(row.id, row.agent_id, row.begin, None) for row in rows if row.end is None)]:
+        chains[span.agent_id].append(span)
+    ends = {}
+    for chain in chains.values():
+        chain.sort(key=attrgetter("begin"))  # states of one second stay in the order in which they were written
+        for span, following in pairwise(chain):
+            if span.end is None or span.end > following.begin:
+                ends[span.id] = following.begin
+    return ends
+
+
+def _compute_id(owner: CallOwner, event: AgentEvent) -> str:
+    """Return 32 hex digits, unique in the app: one queue log may be ingested for two of its accounts."""
+    return blake2b(f"{owner.account.account_id}\t{event.source_key}".encode(), digest_size=16).hexdigest()
+
+
+def _build_row(owner: CallOwner, row_id: str, event: AgentEvent) -> AgentOperation:
+    return AgentOperation(
+        id=row_id,
+        account_id=owner.account.account_id,
+        agent_id=event.agent[:32],
+        skill_id=event.queue[:25],
+        call_id=to_call_id(event.switch_leg_id) if event.switch_leg_id else "",
+        begin=event.occurred_at,
+        end=None if event.is_state else event.occurred_at,
+        op_type=event.op_type,
+        op_object=event.op_object[:20],
+        op_cause=event.op_cause[:20],
+        vdn_id=str(owner.vdn.vdn_id),
+        cc_id=str(owner.vdn.cc_id),
+        phone_no=event.phone_no[:32],
+        call_direction="0" if event.switch_leg_id else "",
+    )

@@ -1,0 +1,83 @@
+"""The facts of a switch's line, stored with the row built from it, so that the row can be rebuilt when more is known.
+
+They are the end of a row's `leg_order`, after what sorts the rows of a call, and only where something may overrule them: a
+queue visit, or the other channels of the call.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.freeswitch import ChannelLeg, join_call_legs
+from ccfs.switches.records import Leg
+
+L = TypeVar("L", bound=Leg)
+
+# Fields of a leg that a queue visit may overrule, that the other channels may overrule, and that the row holds for good.
+_VISIT_FIELDS = ("answer", "end", "device_type", "device_name", "agent", "queue", "leave_reason")
+_JOIN_FIELDS = ("order", "call_type", "switch_call_id", "context", "bridged_to")
+_ROW_FIELDS = (
+    *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
+    *("begin", "call_type", "release_cause"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMerger(Generic[L]):
+    """How the legs of a switch are joined to calls."""
+
+    leg_class: type[L]
+    stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good
+    is_always_stored: bool = False  # whether any leg may be overruled; False: only those of queues
+    # Ids of other legs that may be of a leg's call; what legs of one call change in each other.
+    related_ids: Callable[[L], Iterable[str]] = field(default=lambda _leg: ())
+    join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
+
+
+def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
+    return filter(None, (channel.switch_leg_id, channel.switch_call_id, channel.bridged_to))
+
+
+ASTERISK_MERGER = LegMerger(leg_class=Leg)
+FREESWITCH_MERGER = LegMerger(
+    leg_class=ChannelLeg,
+    stored_fields=(*_VISIT_FIELDS, *_JOIN_FIELDS),
+    is_always_stored=True,
+    related_ids=_get_related_ids,
+    join_legs=join_call_legs,
+)
+
+
+def serialize_leg(leg: L, merger: LegMerger[L]) -> str:
+    """Return the facts of the leg's line as JSON, which has no tab; "" if nothing may overrule them."""
+    if not (merger.is_always_stored or leg.queue):
+        return ""
+    return json.dumps([_to_json_value(getattr(leg, name)) for name in merger.stored_fields])
+
+
+def get_stored_facts(row: Cdr) -> str:
+    """Return what `serialize_leg` returned for the row's line."""
+    return row.leg_order.rpartition("\t")[2]
+
+
+def format_leg_order(leg: Leg, facts: str) -> str:
+    """Return a text that sorts the leg among those of its call and ends with the facts of its line."""
+    return "\t".join([*(part if isinstance(part, str) else f"{part:020.3f}" for part in leg.order), facts])
+
+
+def restore_leg(row: Cdr, merger: LegMerger[L]) -> L | None:
+    """Return the leg of a row as its line had it, or None if nothing may overrule it."""
+    *order, facts = row.leg_order.split("\t")
+    if not facts:
+        return None
+    fields: dict[str, Any] = {name: getattr(row, name) for name in _ROW_FIELDS} | {"order": order}
+    fields |= zip(merger.stored_fields, json.loads(facts), strict=True)
+    fields |= {name: datetime.fromisoformat(fields[name]) for name in ("answer", "end") if fields[name]}
+    return merger.leg_class(**fields | {"order": tuple(fields["order"])})
+
+
+def _to_json_value(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,1 @@
+"""Reading files at constant memory: folders, text files that grow and rotate, files that are damaged."""

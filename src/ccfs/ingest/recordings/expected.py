@@ -1,0 +1,47 @@
+"""Recordings that CDRs name: expected until they arrive, and missing after too long."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.model.calls.call_id import to_call_id
+from ccfs.model.identity.tenancy import App
+from ccfs.switches.records import Leg
+
+
+def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[Leg]) -> None:
+    """Expect the recordings that these legs name, unless they arrived with another leg of their call."""
+    app, account_id = owner.app, owner.account.account_id
+    expected = [
+        ExpectedRecording(
+            account_id=account_id,
+            name=get_base_name(path),
+            call_id=to_call_id(leg.switch_call_id),
+            since=leg.end,
+            source_key=leg.source_key,
+        )
+        for leg in legs
+        for path in leg.recordings
+    ]
+    if not expected:
+        return
+    call_ids, times = {recording.call_id for recording in expected}, [recording.since for recording in expected]
+    arrived = recordings.list_source_names(connection, app, account_id, call_ids, times)
+    pending = [recording for recording in expected if (recording.call_id, recording.name) not in arrived]
+    ingest_state.add_expected_recordings(connection, app, pending)
+
+
+def report_missing_recordings(run: IngestRun, app: App) -> None:
+    """Report expected recordings that have not arrived within CCFS_RECORDING_WAIT_SECONDS."""
+    before = run.now() - timedelta(seconds=run.settings.recording_wait_seconds)
+    with run.database.write_transaction() as connection:
+        run.report_missing(ingest_state.mark_missing_recordings(connection, app, before, run.now()))
+
+
+def get_base_name(path: str) -> str:
+    """Return the last part of a path on a switch of any system."""
+    return path.replace("\\", "/").rpartition("/")[2]
