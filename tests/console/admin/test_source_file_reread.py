@@ -71,7 +71,7 @@ def switch_files(
 ) -> Iterator[SwitchFiles]:
     yield SwitchFiles(console_server, call_centre, signed_in("olga"), tmp_path)
     with console_server.node.database.write_transaction() as connection:
-        for table in ("source_cursors", "source_files", "refusals"):
+        for table in ("source_cursors", "source_files", "ingest_errors"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
         connection.exec_driver_sql(
             f"DELETE FROM cdrs WHERE app = {call_centre.bolt.id} AND caller_no IN ('0123', '600')"
