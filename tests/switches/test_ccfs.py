@@ -148,7 +148,7 @@ def test_a_zip_is_read_member_by_member() -> None:
 
 def test_the_file_name_decides_the_kind_where_the_cells_cannot() -> None:
     dateless = ",".join([*CALL_ROW.split(",")[:7], *[""] * 6, *CALL_ROW.split(",")[13:]])
-    assert parse_rejected(dateless) == [(1, "the file is none of CC-FS's index files")]
+    assert parse_rejected(dateless) == [(1, "the file is not an index file of CC-FS")]
     assert parse_rejected(dateless, "20180904010203004567_call_12.csv") == [
         (1, "wait_begin, ack_begin and call_begin are empty")
     ]

@@ -179,7 +179,7 @@ def test_the_time_of_a_line_is_parsed_in_each_format(time: str, at: datetime) ->
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"2024-01-15 09:30:52.348244|NONE|q2|Agent/3001|UNPAUSE|", "the time names no zone"),
+        (b"2024-01-15 09:30:52.348244|NONE|q2|Agent/3001|UNPAUSE|", "the time has no zone"),
         (b"soon|NONE|q2|Agent/3001|UNPAUSE|", "the time is not a time"),
         (b"1705311052|NONE|q2", "3 fields instead of at least 5"),
         (b"1705311052|NONE|q2|a|\0|", "NUL"),
