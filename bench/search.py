@@ -85,7 +85,14 @@ FILTER_FACTORIES: list[Callable[[], dict[str, Any]]] = [
     lambda: {"agent_id": str(random.randrange(500))},
     lambda: {"queue": f"q{random.randrange(20)}"},
     lambda: {"direction": random.choice(list(Direction))},
-    lambda: random.choice([{"min_talk_seconds": 590}, {"max_talk_seconds": 10}, {"min_talk_seconds": 30, "max_talk_seconds": 90}, {"min_talk_seconds": 5000}]),
+    lambda: random.choice(
+        [
+            {"min_talk_seconds": 590},
+            {"max_talk_seconds": 10},
+            {"min_talk_seconds": 30, "max_talk_seconds": 90},
+            {"min_talk_seconds": 5000},
+        ]
+    ),
     lambda: {"is_recorded": random.random() < 0.5},
 ]
 WINDOW_DAYS = (1, 30, DAYS)
