@@ -1,6 +1,6 @@
 """Every question that is asked of the tables that grow with calls: each goes to an index, on both engines.
 
-A plan may not read a month from end to end, nor all of an app's rows. tests/soak/many_questions.py asks the same of a million.
+A plan may not read a month from end to end, nor all of an app's rows. tests/soak/many_queries.py does the same with a million rows.
 """
 
 from collections.abc import Iterator

@@ -7,8 +7,8 @@ from tests.soak.export_kill import is_good, parse_options, run
 
 def test_no_kill_loses_or_damages_an_export(database_url: str, tmp_path: Path) -> None:
     url = "" if database_url.startswith("sqlite") else database_url
-    found = run(tmp_path, parse_options(["--url", url]))
-    print(found)
-    assert is_good(found), found
-    assert found["answered"] >= 10_000
-    assert found["kills"] >= 60
+    results = run(tmp_path, parse_options(["--url", url]))
+    print(results)
+    assert is_good(results), results
+    assert results["answered"] >= 10_000
+    assert results["kills"] >= 60

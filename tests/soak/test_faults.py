@@ -10,6 +10,6 @@ from tests.soak.faults import find_violations, parse_options, run
 
 def test_no_fault_loses_or_corrupts_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        found = run(tmp_path, parse_options([str(tmp_path)]))
-        print(json.dumps(found))
-    assert find_violations(found) == []
+        results = run(tmp_path, parse_options([str(tmp_path)]))
+        print(json.dumps(results))
+    assert find_violations(results) == []

@@ -8,9 +8,9 @@ import pytest
 from tests.ingest.test_kill import run_soak
 
 
-def print_result(found: object, capsys: pytest.CaptureFixture[str]) -> None:
+def print_result(results: object, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print("\n" + json.dumps(found))
+        print("\n" + json.dumps(results))
 
 
 def test_an_ingest_killed_a_hundred_times_is_complete(

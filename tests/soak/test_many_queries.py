@@ -4,6 +4,6 @@ from tests.soak.many_queries import run_both_engines
 
 
 def test_no_query_scans_a_million_rows(postgres_url: str) -> None:
-    for found in run_both_engines(1_000_000, postgres_url):
-        print(found)
-        assert not found["scans"]
+    for results in run_both_engines(1_000_000, postgres_url):
+        print(results)
+        assert not results["scans"]

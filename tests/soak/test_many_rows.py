@@ -4,6 +4,6 @@ from tests.soak.many_rows import run
 
 
 def test_an_export_of_a_day_takes_the_same_time_from_ten_million_rows(postgres_url: str) -> None:
-    found = run(10_000_000, postgres_url)
-    print(found)
-    assert found["is_good"], found
+    results = run(10_000_000, postgres_url)
+    print(results)
+    assert results["is_good"], results

@@ -88,7 +88,7 @@ ACCEPTED = [
     ),
     VectorCase(
         name="empty-query-line",
-        note="no query, and an empty line stands for it (V-B); time with milliseconds",
+        note="no query and an empty query line (V-B); time with milliseconds",
         timestamp="2021-09-17T08:12:54.029Z",
         signed_headers=THREE_HEADERS,
         signed_lines=("POST", BILL, "", THREE_HEADERS, "content-length:182", TYPE_LINE, HOST_LINE),
@@ -155,7 +155,7 @@ ACCEPTED = [
     ),
     VectorCase(
         name="header-names-in-capitals",
-        note="the names stand in the prefix as the client wrote them, in the header lines in lower case",
+        note="the prefix has the names as the client wrote them, the header lines have them in lower case",
         signed_headers="Content-Type;Host",
         signed_lines=("POST", BILL, "Content-Type;Host", TYPE_LINE, HOST_LINE),
         signer="",
