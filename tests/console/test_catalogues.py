@@ -1,4 +1,4 @@
-"""The catalogues: no text of the console is untranslated, and none that nobody says any more is kept."""
+"""The catalogues: they have every text of the console, and no other."""
 
 import re
 from pathlib import Path
@@ -35,24 +35,24 @@ UNTRANSLATED_NAMES = {
 
 
 def collect_texts() -> set[str]:
-    """Every English text that the console may say."""
+    """Return every English text of the console."""
     found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
     found |= {field.description or "" for field in Settings.model_fields.values()}
     for file in (*TEMPLATES, *CONSOLE_FOLDER.rglob("*.py")):
         source = file.read_text(encoding="utf-8")
-        found |= {one or other for one, other in TRANSLATED_TEXT.findall(source)}
+        found |= {double or single for double, single in TRANSLATED_TEXT.findall(source)}
         found |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
     return found
 
 
-@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
-def test_every_text_is_translated_and_no_other(language: str) -> None:
+@pytest.mark.parametrize("language", [language for language in render.LANGUAGES if language != "en"])
+def test_the_catalogue_has_every_text_and_no_other(language: str) -> None:
     assert collect_texts() - set(render.load_catalogue(language)) == set()
     assert set(render.load_catalogue(language)) - collect_texts() == set()
 
 
-@pytest.mark.parametrize("language", [one for one in render.LANGUAGES if one != "en"])
-def test_a_translation_names_the_same_values(language: str) -> None:
+@pytest.mark.parametrize("language", [language for language in render.LANGUAGES if language != "en"])
+def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
     def values(text: str) -> set[str | None]:
         return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
@@ -61,7 +61,7 @@ def test_a_translation_names_the_same_values(language: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_a_template_says_nothing_by_itself(template: Path) -> None:
+def test_a_template_has_no_untranslated_text(template: Path) -> None:
     source = template.read_text(encoding="utf-8").replace("%}", "%}\n")
     left = MARKUP.sub(" ", source)
     assert set(re.findall(r"[A-Za-z][\w-]*", left)) - UNTRANSLATED_NAMES == set()
