@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.api_client import ApiClient, create_client
+from tests.api.recording_urls import DAY_PERIOD, IN_CHINA, get_urls
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import TwoTenants, create_two_tenants
 
@@ -32,3 +33,10 @@ def acme_client(server: CcfsServer, tenant_pair: TwoTenants) -> ApiClient:
 def bolt_client(server: CcfsServer, tenant_pair: TwoTenants) -> ApiClient:
     """A client of the second app."""
     return create_client(server, tenant_pair.bolt)
+
+
+@pytest.fixture(scope="module")
+def recording_url(acme_client: ApiClient, tenant_pair: TwoTenants) -> str:
+    """A URL of acme's large recording."""
+    [url] = get_urls(acme_client, tenant_pair.acme.large_recording.call_id, *DAY_PERIOD.values(), **IN_CHINA)
+    return url

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from socket import socket as Socket
 from typing import Any
@@ -34,25 +35,24 @@ from tests.receivers import OK, Behaviour, CallbackReceiver, run_receiver
 from tests.two_tenants import CALLBACK_URL
 from tests.workers.callbacks.callback_node import wait_until
 
+LAST_DAY = {"endTime": "9999-12-31 23:59:59", "accountId": NEW_YORK}
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def callback_client(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CallbackClient]:
     """A server on each database, and a client with a receiver."""
-    data = tmp_path_factory.mktemp("office")
-    if request.param == "sqlite":
-        with run_callback_client(data) as callback_client:
-            yield callback_client
-    else:
-        with (
-            servers.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_callback_client(data, database_url=url) as callback_client,
-        ):
-            yield callback_client
+    with ExitStack() as stack:
+        options: dict[str, object] = {}
+        if request.param == "postgresql":
+            options["database_url"] = stack.enter_context(
+                servers.create_database(request.getfixturevalue("postgres_url"))
+            )
+        yield stack.enter_context(run_callback_client(tmp_path_factory.mktemp("exports"), **options))
 
 
-class TestTheAnswer:
+class TestResponse:
     """Responses to export requests, in both envelopes."""
 
     @pytest.mark.parametrize("operation", DOWNLOAD_OPERATIONS)
@@ -80,16 +80,8 @@ class TestTheAnswer:
             ({"endTime": ""}, "0300002", "The value of endTime cannot be an empty string."),
             ({"beginTime": "2020-10-15"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "2020-02-30 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
-            (
-                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 00:00:00", "accountId": NEW_YORK},
-                "0300004",
-                "The format of endTime is incorrect.",
-            ),
-            (
-                {"endTime": "9999-12-31 23:59:59", "beginTime": "9999-12-31 23:00:00", "accountId": NEW_YORK},
-                "0300004",
-                "The format of beginTime is incorrect.",
-            ),
+            ({**LAST_DAY, "beginTime": "9999-12-31 00:00:00"}, "0300004", "The format of endTime is incorrect."),
+            ({**LAST_DAY, "beginTime": "9999-12-31 23:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "0000-12-31 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"beginTime": "0001-01-01 00:00:00"}, "0300004", "The format of beginTime is incorrect."),
             ({"endTime": "9999-12-31 24:00:00"}, "0300004", "The format of endTime is incorrect."),
@@ -222,7 +214,7 @@ class TestTheFile:
         assert extract_names(callback_client.export_lines(**late)["record"]) == [NEW_YORK_FILE]
 
     @pytest.mark.parametrize(
-        ("begin", "end", "found"),
+        ("begin", "end", "expected"),
         [
             ("2020-11-01 01:30:00", "2020-11-01 01:30:00", ["first", "between", "second"]),  # an hour comes twice
             ("2020-11-01 01:30:01", "2020-11-01 01:59:59", ["between", "second"]),

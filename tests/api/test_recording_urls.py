@@ -1,61 +1,27 @@
-"""getRecordFileUrlFromObs: which recordings of a call a period names, and in which zone; what its URLs give, and to whom."""
+"""getRecordFileUrlFromObs: the recordings of a call in a period and a zone, and the responses to their URLs."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 
 from ccfs.db.system import tenants
 from ccfs.model.identity.tenancy import Account, Vdn
 from ccfs.model.recordings.recording import Recording
-from ccfs.protocol import signed_url
 from ccfs.protocol.operations import BASE_PATH
-from tests.api.api_client import ApiClient, Reply, send_request
+from tests.api.api_client import ApiClient
+from tests.api.recording_urls import DAY_PERIOD, IN_CHINA, OPERATION, fetch_url, get_urls
 from tests.server.ccfs_server import CcfsServer
-from tests.two_tenants import BEGIN, Tenant, TwoTenants, add_recording, get_blob_path, make_a_law_wav
+from tests.two_tenants import BEGIN, TwoTenants, add_recording, make_a_law_wav
 
-OPERATION = "getRecordFileUrlFromObs"
-DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
-IN_CHINA = {"version": "2.0"}
-NO_DATA = b'{"resultData":"","resultCode":"0300012","resultDesc":"No data found."}'
 TOKYO = "acme-tokyo"
-
-
-def get_urls(caller: ApiClient, call_id: str, begin: str, end: str, **more: Any) -> list[str]:
-    """The URLs of a call's recordings in a period; none where there is no data."""
-    reply = caller.request(OPERATION, {"callId": call_id, "beginTime": begin, "endTime": end, **more})
-    if reply.body == NO_DATA:
-        return []
-    url = reply.json["resultData"]["url"]
-    return [url] if isinstance(url, str) else list(url)
-
-
-def get_target(url: str, server: CcfsServer) -> str:
-    """Path and query of a URL of that server."""
-    base = f"http://{server.host}"
-    assert url.startswith(base + BASE_PATH)
-    return url.removeprefix(base)
-
-
-def fetch_url(server: CcfsServer, url: str, method: str = "GET", **headers: str) -> Reply:
-    """What the URL gives to somebody without any key."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return send_request(server, method, get_target(url, server), named)
-
-
-@pytest.fixture(scope="module")
-def recording_url(acme_client: ApiClient, tenant_pair: TwoTenants) -> str:
-    """A URL of acme's large recording."""
-    [one] = get_urls(acme_client, tenant_pair.acme.large_recording.call_id, *DAY_PERIOD.values(), **IN_CHINA)
-    return one
 
 
 @pytest.fixture(scope="module")
 def two_agent_recordings(server: CcfsServer, tenant_pair: TwoTenants) -> tuple[Recording, Recording]:
-    """A call of two agents: the second is recorded from the second in which the first's recording ends."""
+    """A call of two agents: the second recording begins in the second in which the first one ends."""
     begin = datetime(2021, 3, 1, 2, 0, 0, 500_000, tzinfo=UTC)
     return tuple(  # type: ignore[return-value]
         add_recording(
@@ -72,8 +38,8 @@ def two_agent_recordings(server: CcfsServer, tenant_pair: TwoTenants) -> tuple[R
     )
 
 
-class TestAnswer:
-    """The answer's shape."""
+class TestResponse:
+    """The shape of the response."""
 
     def test_the_url_of_one_recording_is_one_text(self, acme_client: ApiClient, tenant_pair: TwoTenants) -> None:
         reply = acme_client.request(
@@ -95,7 +61,7 @@ class TestAnswer:
         )
         urls = reply.json["resultData"]["url"]
         assert [fetch_url(acme_client.server, url).body for url in urls] == [
-            tenant_pair.acme.audio_by_name[one.file_name] for one in tenant_pair.acme.call_recordings
+            tenant_pair.acme.audio_by_name[recording.file_name] for recording in tenant_pair.acme.call_recordings
         ]
 
     def test_the_url_is_the_same_for_a_body_in_an_envelope(
@@ -142,7 +108,7 @@ class TestAnswer:
 
 
 class TestPeriod:
-    """Times: in the account's zone with a version, in UTC without. acme's recordings begin at 02:23:39 UTC, 10:23:39 there."""
+    """Times are in the account's zone with a version, else in UTC. acme's recordings begin at 02:23:39 UTC, 10:23:39 there."""
 
     def test_a_period_with_a_version_is_in_the_accounts_zone(
         self, acme_client: ApiClient, tenant_pair: TwoTenants
@@ -199,7 +165,7 @@ class TestPeriod:
 
 
 class TestUrl:
-    """What a URL gives."""
+    """Responses to a URL."""
 
     def test_a_recording_url_gives_the_same_as_a_signed_download(
         self, acme_client: ApiClient, tenant_pair: TwoTenants, recording_url: str
@@ -230,117 +196,3 @@ class TestUrl:
     def test_a_recording_url_is_for_reading(self, acme_client: ApiClient, recording_url: str, method: str) -> None:
         reply = fetch_url(acme_client.server, recording_url, method)
         assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
-
-
-def assert_denied(reply: Reply) -> None:
-    """What S3 says to a URL that is not good: the same for every reason."""
-    assert (reply.status, reply.body) == (403, signed_url.ACCESS_DENIED_BODY)
-    assert reply.headers["content-type"] == "application/xml"
-    assert reply.headers["cache-control"] == "no-store"
-    assert {"etag", "content-disposition", "accept-ranges"}.isdisjoint(reply.headers)
-
-
-def iter_tampered_urls(target: str, member: Tenant, other: Tenant) -> Iterator[str]:
-    """Ways to make more of a URL than it is."""
-    path, _, query = target.partition("?")
-    expires, _, signature = query.partition("&Signature=")
-    named = f"{member.app.id}{quote(member.large_recording.file_name)}"
-    yield path
-    yield f"{path}?"
-    yield f"{path}?{expires}"
-    yield f"{path}?{expires}&Signature="
-    yield f"{path}?Expires=99999999999&Signature={signature}"
-    yield f"{path}?{expires}0&Signature={signature}"
-    yield f"{path}?{expires}&Signature={signature.upper()}"
-    yield f"{path}?{expires}&Signature={signature[:-1]}{'0' if signature[-1] != '0' else '1'}"
-    yield f"{path}?{expires}&Signature={'0' * 64}"
-    yield f"{path}?Signature={signature}&{expires}"
-    yield f"{target}&x=1"
-    yield f"{target}&{expires}"
-    yield target.replace(named, f"{member.app.id}{quote(member.only_recording.file_name)}")
-    yield target.replace(named, f"{other.app.id}{quote(member.large_recording.file_name)}")
-    yield target.replace(named, f"{other.app.id}{quote(other.large_recording.file_name)}")
-    yield target.replace(named, f"0{named}")
-    yield target.replace(named, f"{member.app.id}/..{quote(member.large_recording.file_name)}")
-    yield target.replace(named, f"{named}/")
-    yield target.replace(named, f"{named}%00")
-    yield target.replace(named, f"{named}%0A{expires}")
-    yield target.replace("obs/", "obs//")
-    yield f"{signed_url.PATH_PREFIX}?{query}"
-    yield f"{signed_url.PATH_PREFIX}{'9' * 30}/x?{query}"
-
-
-class TestStrangers:
-    """A URL is good for what it was made for, until it ends, and for nothing else."""
-
-    def test_a_changed_recording_url_gives_nothing(
-        self, server: CcfsServer, tenant_pair: TwoTenants, recording_url: str
-    ) -> None:
-        for target in iter_tampered_urls(get_target(recording_url, server), tenant_pair.acme, tenant_pair.bolt):
-            assert_denied(send_request(server, "GET", target))
-            assert send_request(server, "HEAD", target).status == 403
-
-    def test_an_expired_recording_url_gives_nothing(self, server: CcfsServer, tenant_pair: TwoTenants) -> None:
-        recording, key = tenant_pair.acme.large_recording, server.node.secret_box.derive_keys("signed URLs")[0]
-        now = int(datetime.now(UTC).timestamp())
-        for life, status in ((30, 200), (0, 403), (-1, 403), (-86400, 403)):
-            target = signed_url.build_signed_url(tenant_pair.acme.app.id, recording.file_name, now + life, key)
-            reply = send_request(server, "GET", target)
-            assert reply.status == status
-            if status == 403:
-                assert_denied(reply)
-
-    def test_an_expired_recording_url_is_answered_like_one_of_nothing(
-        self, server: CcfsServer, tenant_pair: TwoTenants
-    ) -> None:
-        key = server.node.secret_box.derive_keys("signed URLs")[0]
-        now = int(datetime.now(UTC).timestamp())
-        for name, life in (
-            (tenant_pair.acme.large_recording.file_name, -60),
-            ("/0/1/nothing.wav", 60),
-            ("/0/1/nothing.wav", -60),
-        ):
-            assert_denied(
-                send_request(server, "GET", signed_url.build_signed_url(tenant_pair.acme.app.id, name, now + life, key))
-            )
-
-    def test_a_recording_url_cannot_be_used_for_an_operation(
-        self, server: CcfsServer, tenant_pair: TwoTenants, recording_url: str
-    ) -> None:
-        query = recording_url.partition("?")[2]
-        reply = send_request(server, "POST", f"{BASE_PATH}downloadRecordFile?{query}", {}, b"{}")
-        assert reply.status == 401
-        assert (
-            send_request(server, "GET", f"{BASE_PATH}playVoice?st={query.rpartition('=')[2]}").result_code == "010107"
-        )
-
-    def test_a_recording_url_leaves_no_name_and_no_signature_in_log_and_metrics(
-        self, server: CcfsServer, tenant_pair: TwoTenants, recording_url: str
-    ) -> None:
-        reply = fetch_url(server, recording_url)
-        line = server.wait_for_log_line("request_answered", request=reply.headers["x-request-id"])
-        assert (line["operation"], line["status"], line["bytes"]) == (
-            "obs",
-            200,
-            tenant_pair.acme.large_recording.blob.size,
-        )
-        for text in (server.read_log(), send_request(server, "GET", "/metrics").body.decode()):
-            assert recording_url.rpartition("=")[2] not in text
-            assert tenant_pair.acme.large_recording.file_name not in text
-
-    def test_a_recording_url_of_a_broken_file_discloses_nothing(
-        self, acme_client: ApiClient, tenant_pair: TwoTenants
-    ) -> None:
-        recording = add_recording(
-            acme_client.server.node,
-            tenant_pair.acme.app,
-            make_a_law_wav(58),
-            "/0/1/record/broken.wav",
-            "Y:/4/0/b.V3",
-            call_id="broken-1",
-        )
-        [url] = get_urls(acme_client, "broken-1", *DAY_PERIOD.values(), **IN_CHINA)
-        get_blob_path(acme_client.server.node, recording.blob).unlink()
-        reply = fetch_url(acme_client.server, url)
-        assert reply.status == 500
-        assert b"broken" not in reply.body.replace(b"/0/1/record/broken.wav", b"")  # the path is the asker's own
