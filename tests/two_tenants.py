@@ -148,7 +148,7 @@ def add_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id:
     )
     with node.database.write_transaction() as connection:
         exports.add(connection, app, export)
-        claimed = exports.claim(connection, now, "cast", timedelta(minutes=1))
+        claimed = exports.claim(connection, now, "two-tenants", timedelta(minutes=1))
         assert claimed is not None
         assert exports.finish(connection, claimed, _store_blob(node, app, response_id, data), now)
     return export.file_name
