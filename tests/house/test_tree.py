@@ -16,6 +16,7 @@ FORBIDDEN_TEXT = {
     "a path of somebody's machine": re.compile(r"(?<![\w.\-/}*)\]])/(?:work|opt|root)(?![\w.\-])"),
     "a package index": re.compile(r"pypi\.(?:org)"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
+    "a merge conflict": re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE),
     "a note to oneself": re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b"),
 }
 SKIP_CALLS = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
@@ -73,6 +74,7 @@ def test_every_large_file_on_the_list_is_there() -> None:
         "-----BEGIN RSA " + "PRIVATE KEY-----",
         "-----BEGIN " + "PRIVATE KEY-----",
         "# TO" + "DO: later",
+        "<<<<" + "<<< HEAD",
     ],
 )
 def test_a_forbidden_text_is_found(text: str) -> None:

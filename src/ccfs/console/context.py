@@ -1,4 +1,4 @@
-"""What the console's handlers need beside the web process's own parts."""
+"""The context of console handlers: that of the web process, and the OpenID Connect client."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

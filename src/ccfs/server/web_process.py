@@ -62,7 +62,7 @@ def _build_oidc_client(oidc: OidcConfig) -> "OidcClient":
 
 
 def _exit_with_parent() -> None:
-    """Exit when the node's main process is killed: nothing else would make this process drain or end."""
+    """Exit when the node's main process is killed: no signal would reach this process then."""
     parent = multiprocessing.parent_process()
 
     def exit_with_parent() -> None:

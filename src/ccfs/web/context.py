@@ -1,4 +1,4 @@
-"""What every handler needs: this process's database, locations, settings, clock and metrics."""
+"""The context of every handler: this process's database, locations, settings, clock and metrics."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -21,7 +21,7 @@ _TABLE = schema.locations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationUsage:
-    """What a location stores according to the rows."""
+    """Usage of a location by the rows: files and bytes."""
 
     files: int
     size: int  # bytes

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class LocationKind(StrEnum):
-    """What stores the bytes."""
+    """Kinds of locations."""
 
     DISK = "disk"
     S3 = "s3"

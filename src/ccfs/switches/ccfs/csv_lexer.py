@@ -120,7 +120,7 @@ def _skip_to_line_end(file: SupportsReadline) -> None:
 
 
 def _decode_line(raw: bytes) -> DecodedLine:
-    """Decode UTF-8, else GB18030, line by line: in both, bytes of line ends, commas and quotes are nothing else."""
+    """Decode UTF-8, else GB18030, line by line: in both, the bytes of line ends, commas and quotes have no other meaning."""
     for encoding in ("utf-8", "gb18030"):
         try:
             return raw.decode(encoding).rstrip("\r\n")
