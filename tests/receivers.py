@@ -76,11 +76,11 @@ def respond_with(status: int = 200, body: bytes = SUCCESS, *headers: str, keep: 
     return behave
 
 
-def send_raw(answer: bytes) -> Behaviour:
+def send_raw(response: bytes) -> Behaviour:
     """Send these bytes, HTTP or not, and close the connection."""
 
     def behave(connection: socket.socket, receiver: CallbackReceiver) -> bool:
-        connection.sendall(answer)
+        connection.sendall(response)
         return False
 
     return behave

@@ -148,7 +148,7 @@ def add_export(node: Node, app: App, data: bytes, kind: ExportKind, response_id:
     )
     with node.database.write_transaction() as connection:
         exports.add(connection, app, export)
-        claimed = export_jobs.claim(connection, now, "cast", timedelta(minutes=1))
+        claimed = export_jobs.claim(connection, now, "two-tenants", timedelta(minutes=1))
         assert claimed is not None
         assert export_jobs.finish(connection, claimed, _store_blob(node, app, response_id, data), now)
     return export.file_name

@@ -1,3 +1,3 @@
-"""ccfs: an open, self-hosted contact-centre file service, wire-compatible with CC-FS."""
+"""ccfs: an open, self-hosted contact-centre file service, compatible with CC-FS."""
 
 __version__ = "0.1.0"

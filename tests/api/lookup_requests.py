@@ -110,7 +110,7 @@ def list_labels() -> list[str]:
     ]
 
 
-def assert_refused(reply: Reply, operation: str) -> None:
+def assert_rejected(reply: Reply, operation: str) -> None:
     """Assert a documented failure as JSON, with nothing but its code and text."""
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json;charset=UTF-8"

@@ -44,17 +44,17 @@ def good_client(locking_server: CcfsServer) -> ApiClient:
     return ApiClient(server=locking_server, ak="AUTHAK0001", sk=SK)
 
 
-def request_call(caller: ApiClient) -> Reply:
-    return caller.request("downloadRecord", {"callId": "none"})
+def request_call(client: ApiClient) -> Reply:
+    return client.request("downloadRecord", {"callId": "none"})
 
 
-def make_bad_client(caller: ApiClient) -> ApiClient:
-    return replace(caller, sk="wrong")
+def make_bad_client(client: ApiClient) -> ApiClient:
+    return replace(client, sk="wrong")
 
 
-def lock_address(caller: ApiClient) -> None:
+def lock_address(client: ApiClient) -> None:
     """Lock the client's address."""
-    assert [request_call(make_bad_client(caller)).status for _ in range(FAILURES)] == [401] * FAILURES
+    assert [request_call(make_bad_client(client)).status for _ in range(FAILURES)] == [401] * FAILURES
 
 
 def assert_locked(reply: Reply) -> None:

@@ -214,7 +214,7 @@ class TestTheFile:
         assert extract_names(callback_client.export_lines(**late)["record"]) == [NEW_YORK_FILE]
 
     @pytest.mark.parametrize(
-        ("begin", "end", "found"),
+        ("begin", "end", "expected"),
         [
             ("2020-11-01 01:30:00", "2020-11-01 01:30:00", ["first", "between", "second"]),  # an hour comes twice
             ("2020-11-01 01:30:01", "2020-11-01 01:59:59", ["between", "second"]),

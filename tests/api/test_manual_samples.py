@@ -1,6 +1,6 @@
 """Every operation by the manual's own samples: the request as printed, and the response to the byte.
 
-Where the manual masks or invents (tokens, random names), the answer is compared with a pattern.
+Where the manual masks or invents (tokens, random names), the response is compared with a pattern.
 """
 
 import base64

@@ -7,7 +7,7 @@ import pytest
 
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, send_request
-from tests.api.lookup_requests import LookupRequest, assert_refused, build_lookup_requests
+from tests.api.lookup_requests import LookupRequest, assert_rejected, build_lookup_requests
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants
 
@@ -53,27 +53,27 @@ DETOURS = [
 ]
 
 
-def respell(trick: str, ask: LookupRequest) -> dict[str, Any]:
+def respell(trick: str, request: LookupRequest) -> dict[str, Any]:
     """Return the request with the trick in place of its name, or its name changed by the trick."""
-    field, name = next(iter(ask[1].items()))
+    field, name = next(iter(request[1].items()))
     folder, _, last = name.rpartition("/")
     spelled = (
         trick
         if trick in OUTSIDE_NAMES
         else trick.format(name, folder, last, quote(name, safe="").replace("-", "%2D").replace("_", "%5F"))
     )
-    return {**ask[1], field: spelled}
+    return {**request[1], field: spelled}
 
 
 @pytest.mark.parametrize("trick", [*OUTSIDE_NAMES, *DETOURS])
 def test_no_spelling_leads_to_a_file(
     acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants, trick: str
 ) -> None:
-    for label, ask in build_lookup_requests(tenant_pair.acme, there=True).items():
+    for label, request in build_lookup_requests(tenant_pair.acme, there=True).items():
         if "upload" in label or (label, trick) == ("folder", "{0}/"):  # a folder may have a slash at its end
             continue
-        for caller in (acme_client, bolt_client):
-            assert_refused(caller.request(ask[0], respell(trick, ask)), ask[0])
+        for client in (acme_client, bolt_client):
+            assert_rejected(client.request(request[0], respell(trick, request)), request[0])
 
 
 @pytest.mark.parametrize("trick", ["..", "%2e%2e", "%2e%2e%2f", "\\..\\", "/etc/passwd", "%00", "a" * 5000])

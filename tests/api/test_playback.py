@@ -18,9 +18,9 @@ def play_recording(server: CcfsServer, query: str) -> Reply:
     return send_request(server, "GET", f"{BASE_PATH}playVoice{query}")
 
 
-def request_token(caller: ApiClient, name: str) -> str:
+def request_token(client: ApiClient, name: str) -> str:
     """Return a new token."""
-    return str(caller.request("requestPlayVoice", {"fileName": name}).json["resultData"]["token"])
+    return str(client.request("requestPlayVoice", {"fileName": name}).json["resultData"]["token"])
 
 
 def test_a_token_plays_again_and_again_whatever_the_cache_buster(
@@ -109,16 +109,16 @@ def test_concurrent_players_get_their_own_recordings(
 ) -> None:
     results: list[bool] = []
 
-    def listen(caller: ApiClient, name: str, sound: bytes) -> None:
+    def listen(client: ApiClient, name: str, sound: bytes) -> None:
         for _ in range(5):
-            results.append(play_recording(acme_client.server, f"?st={request_token(caller, name)}").body == sound)
+            results.append(play_recording(acme_client.server, f"?st={request_token(client, name)}").body == sound)
 
-    asks = [(acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)] * 3
+    pairs = [(acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)] * 3
     names = [
-        (caller, tenant.only_recording.original_file_name, tenant.audio_by_name[tenant.only_recording.file_name])
-        for caller, tenant in asks
+        (client, tenant.only_recording.original_file_name, tenant.audio_by_name[tenant.only_recording.file_name])
+        for client, tenant in pairs
     ]
-    threads = [threading.Thread(target=listen, args=ask) for ask in names]
+    threads = [threading.Thread(target=listen, args=arguments) for arguments in names]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -125,7 +125,7 @@ class TestPeriod:
         assert len(get_urls(acme_client, call, "2020-10-15 02:23:39", "2020-10-15 02:24:39", **version)) == 1
         assert get_urls(acme_client, call, "2020-10-15 10:23:39", "2020-10-15 10:24:39", **version) == []
 
-    def test_a_period_of_an_account_elsewhere_is_in_its_own_zone(
+    def test_a_period_of_an_account_in_another_zone_is_in_that_zone(
         self, acme_client: ApiClient, tenant_pair: TwoTenants
     ) -> None:
         node, app = acme_client.server.node, tenant_pair.acme.app
@@ -159,9 +159,9 @@ class TestPeriod:
     def test_a_period_of_a_call_of_two_apps_names_only_recordings_of_the_requesting_app(
         self, acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
     ) -> None:
-        for caller, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
-            [url] = get_urls(caller, member.only_recording.call_id, *DAY_PERIOD.values(), **IN_CHINA)
-            assert fetch_url(caller.server, url).body == member.audio_by_name[member.only_recording.file_name]
+        for client, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
+            [url] = get_urls(client, member.only_recording.call_id, *DAY_PERIOD.values(), **IN_CHINA)
+            assert fetch_url(client.server, url).body == member.audio_by_name[member.only_recording.file_name]
 
 
 class TestUrl:

@@ -13,7 +13,7 @@ import pytest
 from ccfs.protocol import signature
 from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.api.api_client import ApiClient, LegacyApiClient, Reply, send_request, wrap_in_envelope
-from tests.api.lookup_requests import AUDIO_BASE64, assert_refused, build_lookup_requests, list_labels
+from tests.api.lookup_requests import AUDIO_BASE64, assert_rejected, build_lookup_requests, list_labels
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants
 
@@ -42,7 +42,7 @@ def test_a_file_of_another_app_looks_like_a_missing_one(
     foreign = bolt_client.request(*build_lookup_requests(tenant_pair.acme, there=True)[label])
     nowhere = bolt_client.request(*build_lookup_requests(tenant_pair.acme, there=False)[label])
     absent = bolt_client.request(*build_lookup_requests(tenant_pair.bolt, there=False)[label])
-    assert_refused(foreign, build_lookup_requests(tenant_pair.acme, there=True)[label][0])
+    assert_rejected(foreign, build_lookup_requests(tenant_pair.acme, there=True)[label][0])
     assert foreign.without_headers("x-request-id", "date") == nowhere.without_headers("x-request-id", "date")
     assert foreign.without_headers("x-request-id", "date") == absent.without_headers("x-request-id", "date")
 
@@ -60,10 +60,10 @@ def test_a_file_survives_the_delete_request_of_another_app(
 def test_apps_with_files_of_one_name_each_get_their_own(
     acme_client: ApiClient, bolt_client: ApiClient, tenant_pair: TwoTenants
 ) -> None:
-    for caller, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
-        message = caller.request("downloadIVRRecordFile", {"fileName": "Y:/39/record/20201015/10233946082696733.wav"})
+    for client, member in ((acme_client, tenant_pair.acme), (bolt_client, tenant_pair.bolt)):
+        message = client.request("downloadIVRRecordFile", {"fileName": "Y:/39/record/20201015/10233946082696733.wav"})
         assert message.body == member.audio_by_name[member.common_voice_message]
-        call = caller.request("downloadRecord", {"callId": member.only_recording.call_id})
+        call = client.request("downloadRecord", {"callId": member.only_recording.call_id})
         assert call.body == member.audio_by_name[member.only_recording.file_name]
     assert tenant_pair.acme.only_recording.call_id == tenant_pair.bolt.only_recording.call_id
 
@@ -126,8 +126,8 @@ def test_a_request_without_a_fresh_signature_is_rejected(
 def test_a_client_clock_may_differ_by_15_minutes(
     server: CcfsServer, tenant_pair: TwoTenants, kind: type[ApiClient], age: int
 ) -> None:
-    caller = kind(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.sk, age=timedelta(seconds=age))
-    assert caller.request(
+    client = kind(server=server, ak=tenant_pair.acme.ak, sk=tenant_pair.acme.sk, age=timedelta(seconds=age))
+    assert client.request(
         "downloadRecordFile", {"fileName": tenant_pair.acme.only_recording.file_name}
     ).body.startswith(b"RIFF")
 

@@ -17,15 +17,15 @@ def make_wav(tag: int = wav.A_LAW, rate: int = 8000, channels: int = 1, bits: in
     return wav.build_header(tag=tag, rate=rate, channels=channels, bits=bits, data_size=size) + bytes(size + size % 2)
 
 
-def upload_file(caller: ApiClient, vdn: object, data: bytes | str, **more: Any) -> Reply:
+def upload_file(client: ApiClient, vdn: object, data: bytes | str, **more: Any) -> Reply:
     """Upload bytes, or a text that should be base64."""
     text = data if isinstance(data, str) else base64.b64encode(data).decode()
-    return caller.request(f"ivr/uploadFile?vdnId={vdn}", {"data": text, **more})
+    return client.request(f"ivr/uploadFile?vdnId={vdn}", {"data": text, **more})
 
 
-def count_uploads(member: Tenant, caller: ApiClient) -> int:
+def count_uploads(member: Tenant, client: ApiClient) -> int:
     """Return the number of files in the app's upload folder, at most two."""
-    with caller.server.node.database.read_transaction() as connection:
+    with client.server.node.database.read_transaction() as connection:
         return len(voice_files.find_in_folder(connection, member.app, f"Y:/3rdfile/{COMMON_VDN}/thirdvoicebotfile"))
 
 

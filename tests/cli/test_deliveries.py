@@ -57,8 +57,8 @@ def test_dead_callbacks_are_listed_shown_and_retried(
     assert [row["id"] for row in list_deliveries(callback_node, "--state", "dead")] == [second, first]
     assert [row["id"] for row in list_deliveries(callback_node)] == [delivered, second, first]
     assert [row["id"] for row in list_deliveries(callback_node, "--limit", 1)] == [delivered]
-    (found,) = [row for row in list_deliveries(callback_node, "--state", "dead") if row["id"] == first]
-    assert {name: found[name] for name in ("responseId", "state", "attempts", "url", "due")} == {
+    (delivery,) = [row for row in list_deliveries(callback_node, "--state", "dead") if row["id"] == first]
+    assert {name: delivery[name] for name in ("responseId", "state", "attempts", "url", "due")} == {
         "responseId": first,
         "state": "dead",
         "attempts": 2,
@@ -112,8 +112,8 @@ def test_failed_exports_are_listed_and_retried(callback_node: CallbackNode) -> N
         claimed = export_jobs.claim(connection, make_export(7, "").requested_at, "x", LEASE)
         assert claimed
         assert EXPORTS.mark_failed(connection, claimed, "OSError: no space left")
-    found = run_deliveries(callback_node, "list", "--app", AK, "--json").json
-    assert found == {
+    listed = run_deliveries(callback_node, "list", "--app", AK, "--json").json
+    assert listed == {
         "deliveries": [],
         "failed_exports": [{"responseId": f"{7:032x}", "error": "OSError: no space left"}],
     }

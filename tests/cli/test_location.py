@@ -77,8 +77,8 @@ def test_all_files_are_moved_to_a_bucket_and_back(location_setup: LocationSetup,
     time.sleep(1)  # lifetime of URLs to the bucket
     assert location_setup.run_location(*back).json["moved"] == 0
     assert list_keys(location_setup.bucket) == set()
-    found = {row["location"]: row["files"] for row in location_setup.run_location("list", "--json").json["locations"]}
-    assert found == {"0": 0, "1": 0, "2": location_setup.count}
+    files = {row["location"]: row["files"] for row in location_setup.run_location("list", "--json").json["locations"]}
+    assert files == {"0": 0, "1": 0, "2": location_setup.count}
 
 
 def test_only_files_older_than_the_option_are_moved(location_setup: LocationSetup) -> None:

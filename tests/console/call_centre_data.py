@@ -1,4 +1,4 @@
-"""A call centre for the console's tests: the cast's two apps with calls of yesterday, and people of every role. No test here."""
+"""A call centre for the console's tests: two apps with calls of yesterday, and users of every role."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ HOSTILE_FILE_NAME = '/0/1/record/x/acme-account/undated/512/a"b\r\nset-cookie: x
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCentreData:
-    """What there is."""
+    """The call centre's apps and recordings."""
 
     acme: App
     bolt: App
@@ -33,12 +33,12 @@ class CallCentreData:
 
     @property
     def account_param(self) -> str:
-        """Acme's first account as addresses say it."""
+        """The parameter `account` of acme's first account."""
         return f"{self.acme.ak}/acme-account"
 
 
 def make_leg(account_id: str, call_id: str, minutes: int = 0, **more: object) -> Cdr:
-    """A leg of a call that began some minutes after BEGIN, answered by an agent."""
+    """Return a leg of a call that began some minutes after BEGIN, answered by an agent."""
     begin = BEGIN + timedelta(minutes=minutes)
     usual = Cdr(
         account_id=account_id,
@@ -66,7 +66,7 @@ def make_leg(account_id: str, call_id: str, minutes: int = 0, **more: object) ->
 
 
 def create_call_centre(node: Node) -> CallCentreData:
-    """Two apps, one with two accounts; calls, recordings, people."""
+    """Add two apps, one with two accounts; calls, recordings, users."""
     acme, bolt = add_app(node, "acme", "x" * 32, 4), add_app(node, "bolt", "y" * 32, 8)
     with node.database.write_transaction() as connection:
         vdn = Vdn(vdn_id=5, cc_id=1, account_id="acme-other")
@@ -133,9 +133,9 @@ def _add_users(node: Node, acme: App, bolt: App) -> None:
         "basil": Grant(role=Role.LISTENER, app=bolt.id),
         "nick": None,
     }
-    kept = passwords.hash_password(PASSWORD)
+    password_hash = passwords.hash_password(PASSWORD)
     with node.database.write_transaction() as connection:
         for name, grant in roles.items():
-            user = users.add(connection, name, kept, BEGIN)
+            user = users.add(connection, name, password_hash, BEGIN)
             if grant:
                 users.grant_role(connection, user, grant)

@@ -1,4 +1,4 @@
-"""Debian's Chromium, without a window, for tests of what people see and hear. No expectation lives here."""
+"""Debian's Chromium, headless."""
 
 import json
 import shutil
@@ -17,12 +17,12 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 
 class BrowserMissing(RuntimeError):
-    """No Chromium is on this machine; the text says how to get one."""
+    """Chromium is not installed; the message says how to install it."""
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A browser; raises BrowserMissing."""
+    """Yield a browser. Raise BrowserMissing."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         raise BrowserMissing("Chromium is missing: run scripts/test as root, or install the package chromium")
@@ -38,7 +38,7 @@ def open_browser() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(browser: Browser, *, refusal: str = "nothing", **options: Any) -> Iterator[Page]:
-    """A page of a browser that nobody used yet; at the end, nothing may have gone wrong in it but that refusal."""
+    """Yield a page of a new browser context. At the end, assert that it had no errors but the expected one."""
     usual: Mapping[str, Any] = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"}
     context = browser.new_context(**{**usual, **options})
     context.set_default_timeout(TIMEOUT_MS)
@@ -49,10 +49,12 @@ def open_page(browser: Browser, *, refusal: str = "nothing", **options: Any) -> 
         yield opened
     finally:
         context.close()
-    assert [one for one in wrong if refusal not in one] == []
+    assert [error for error in wrong if refusal not in error] == []
 
 
 def find_violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it stands: rule and place."""
+    """Return axe-core's violations on the page: rule and element."""
     found = page.evaluate(f"(() => {{ {AXE}; return window.axe.run(document, {json.dumps(RULES)}) }})()")
-    return [f"{one['id']}: {node['html'][:200]}" for one in found["violations"] for node in one["nodes"]]
+    return [
+        f"{violation['id']}: {node['html'][:200]}" for violation in found["violations"] for node in violation["nodes"]
+    ]

@@ -1,5 +1,7 @@
-"""Real servers for the console's tests: one with a floor of calls and people, one with single sign-on and its provider; and
-visitors. On SQLite; for files of BOTH, whose pages ask the large tables or keep sessions, the first on PostgreSQL as well."""
+"""Servers for the console's tests: one with a call centre, one with bulk downloads, one with single sign-on; and clients.
+
+They run on SQLite. For the files of ON_BOTH_ENGINES, whose pages query large tables or store sessions, also on PostgreSQL.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -38,11 +40,11 @@ ON_OWN_SERVER = {
     "test_annotations",
     "test_player_browser",
     "test_access_matrix",
-}  # who must not meet others' rows
+}  # which must not see rows of other tests
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The engines on which a test of the console runs."""
+    """Parametrize a test with its engines."""
     if "console_server" in metafunc.fixturenames:
         name = metafunc.module.__name__.rpartition(".")[2]
         usual = [f"sqlite of {name}"] if name in ON_OWN_SERVER else ["sqlite"]
@@ -53,55 +55,55 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server where failures lock nobody out: all tests share one address."""
+    """A server without lock-out, since all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
     if request.param.startswith("sqlite"):
-        with run_server(folder, lock_failures=0) as one:
-            yield one
+        with run_server(folder, lock_failures=0) as server:
+            yield server
     else:
         with (
             servers.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_server(folder, lock_failures=0, database_url=url) as one,
+            run_server(folder, lock_failures=0, database_url=url) as server,
         ):
-            yield one
+            yield server
 
 
 @pytest.fixture(scope="session")
 def call_centre(console_server: CcfsServer) -> CallCentreData:
-    """What there is on it."""
+    """The call centre of the server."""
     return create_call_centre(console_server.node)
 
 
 @pytest.fixture(scope="session")
 def signed_in(console_server: CcfsServer, call_centre: CallCentreData) -> SignIn:
-    """Somebody of that name who is signed in; the same browser at every ask."""
+    """Return the signed-in client of a user, one per name."""
     known: dict[str, ConsoleClient] = {}
 
-    def entered(name: str) -> ConsoleClient:
+    def sign_in(name: str) -> ConsoleClient:
         if name not in known:
             known[name] = ConsoleClient(server=console_server)
             assert known[name].sign_in(name).status == 303
         return known[name]
 
-    return entered
+    return sign_in
 
 
 @pytest.fixture(scope="session")
 def bulk_download_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkDownloadServer]:
-    """Another server, with many recordings; a CSV may have 30 rows there."""
-    with run_bulk_download_server(tmp_path_factory.mktemp("hall"), search_csv_rows=30) as one:
-        yield one
+    """A server with many recordings, whose CSVs have at most 30 rows."""
+    with run_bulk_download_server(tmp_path_factory.mktemp("bulk"), search_csv_rows=30) as server:
+        yield server
 
 
 @pytest.fixture
 def anonymous(console_server: CcfsServer, call_centre: CallCentreData) -> ConsoleClient:
-    """Somebody who is not signed in."""
+    """A client without a session."""
     return ConsoleClient(server=console_server)
 
 
 @pytest.fixture(scope="session")
 def audio_recordings(console_server: CcfsServer, call_centre: CallCentreData) -> dict[str, Recording]:
-    """Recordings of one call in every coding, an hour of GSM, and one that is broken; by name."""
+    """Recordings of one call in every codec, an hour of GSM, and a broken one, by name."""
     files = {coding: audio_samples.encode_tone(coding) for coding in audio_samples.CODINGS}
     files |= {
         "gsm": audio_samples.make_gsm_wav(2),
@@ -109,11 +111,11 @@ def audio_recordings(console_server: CcfsServer, call_centre: CallCentreData) ->
         "unended": audio_samples.make_unfinished_wav(),
     }
     files |= {"broken": b"RIFF\0\0\0\0WAVEnonsense" * 20}
-    kept = {
+    recordings = {
         name: audio_samples.add_audio_recording(console_server.node, call_centre.acme, "acme-account", name, data)
         for name, data in files.items()
     }
-    kept["hour"] = audio_samples.add_audio_recording(
+    recordings["hour"] = audio_samples.add_audio_recording(
         console_server.node,
         call_centre.acme,
         "acme-account",
@@ -122,27 +124,27 @@ def audio_recordings(console_server: CcfsServer, call_centre: CallCentreData) ->
         audio_samples.LONG_CALL_ID,
         3600,
     )
-    return kept
+    return recordings
 
 
 @pytest.fixture(scope="session")
 def sso_ports() -> tuple[int, int]:
-    """Of the server with single sign-on, and of its provider: each must know the other's."""
+    """Ports of the server with single sign-on and of its provider, which have each other's URL."""
     return get_free_port(), get_free_port()
 
 
 @pytest.fixture(scope="session")
 def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
-    """The provider."""
-    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as one:
-        yield one
+    """The identity provider."""
+    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as provider:
+        yield provider
 
 
 @pytest.fixture(scope="session")
 def sso_server(
     tmp_path_factory: pytest.TempPathFactory, sso_ports: tuple[int, int], oidc_provider: OidcProvider
 ) -> Iterator[CcfsServer]:
-    """A server with people, some of whom have no password, and single sign-on."""
+    """A server with single sign-on, and users of whom some have no password."""
     sso: dict[str, Any] = {
         "oidc_issuer": oidc_provider.issuer,
         "oidc_client_id": CLIENT_ID,
@@ -153,16 +155,16 @@ def sso_server(
         "oidc_name": "Example-ID",
         "lock_failures": 0,
     }
-    with run_server(tmp_path_factory.mktemp("house"), port=sso_ports[0], **sso, **more) as one:
-        create_call_centre(one.node)
+    with run_server(tmp_path_factory.mktemp("sso"), port=sso_ports[0], **sso, **more) as server:
+        create_call_centre(server.node)
         for name in ("sue", "sam", "dan", "tom"):
-            _add_auditor(one, name)
-        yield one
+            _add_auditor(server, name)
+        yield server
 
 
 @pytest.fixture
 def client(sso_server: CcfsServer, oidc_provider: OidcProvider) -> ConsoleClient:
-    """A browser at that server; the provider tells the truth."""
+    """A client of that server, whose provider has no overrides."""
     oidc_provider.set_overrides()
     return ConsoleClient(server=sso_server)
 

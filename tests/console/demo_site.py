@@ -1,5 +1,4 @@
-"""A whole site for the flows of the console: the real server with the demo's day of calls, its operator, people of other roles,
-an hour's recording, a receiver of callbacks, and a provider for single sign-on. No test here."""
+"""A site for the flows of the console: a server with the demo's calls, users, an hour's recording, a receiver, and a provider."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ LONDON, SHANGHAI = "demo-london", "demo-shanghai"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSite:
-    """What there is."""
+    """The server, its users and its receiver."""
 
     server: CcfsServer
     app: App  # the demo's
@@ -36,39 +35,39 @@ class DemoSite:
     receiver: CallbackReceiver  # which the app's callbacks may go to; the first one it refuses
 
     def build_url(self, path: str) -> str:
-        """Of a page. By a name, for the provider is to be another site."""
+        """Return the URL of a page; by host name, since the provider is to be another site."""
         return f"http://localhost:{self.server.port}/console/{path}"
 
     def build_account_param(self, account: str) -> str:
-        """An account as addresses say it."""
+        """Return the parameter `account` of an account."""
         return f"{self.app.ak}/{account}"
 
     def query(self, question: str) -> list[tuple[Any, ...]]:
-        """What the database answers."""
+        """Return the rows of a query."""
         with self.server.node.database.read_transaction() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(question)]
 
 
 @contextmanager
 def run_demo_site(data: Path, **more: Any) -> Iterator[DemoSite]:
-    """One over the folder, with these further settings, until the block ends."""
-    here, there = get_free_port(), get_free_port()
-    back = f"http://localhost:{here}"
-    sso: dict[str, Any] = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT_ID}
+    """Run a server over the folder, with further settings, until the block ends."""
+    port, provider_port = get_free_port(), get_free_port()
+    back = f"http://localhost:{port}"
+    sso: dict[str, Any] = {"oidc_issuer": f"http://127.0.0.1:{provider_port}", "oidc_client_id": CLIENT_ID}
     sso |= {"oidc_client_secret": CLIENT_SECRET, "oidc_name": "Example-ID", "console_url": back}
     with (
-        run_receiver(FAIL, OK) as hears,
-        run_oidc_provider(there, f"{back}/console/oidc/callback"),
-        run_server(data, port=here, lock_failures=0, callback_max_attempts=1, **sso, **more) as server,
+        run_receiver(FAIL, OK) as receiver,
+        run_oidc_provider(provider_port, f"{back}/console/oidc/callback"),
+        run_server(data, port=port, lock_failures=0, callback_max_attempts=1, **sso, **more) as server,
     ):
-        yield _set_up_demo(server, hears)
+        yield _set_up_demo(server, receiver)
 
 
-def _set_up_demo(server: CcfsServer, hears: CallbackReceiver) -> DemoSite:
+def _set_up_demo(server: CcfsServer, receiver: CallbackReceiver) -> DemoSite:
     said = prepare_demo(server.node, f"http://{server.host}")
     with server.node.database.write_transaction() as connection:
         (app,) = tenants.list_apps(connection)
-        tenants.bind_callback(connection, app, hears.prefix, may_be_private=True)
+        tenants.bind_callback(connection, app, receiver.prefix, may_be_private=True)
     _add_users(server.node, app)
     audio_samples.add_audio_recording(
         server.node,
@@ -81,7 +80,7 @@ def _set_up_demo(server: CcfsServer, hears: CallbackReceiver) -> DemoSite:
     )
     client = ApiClient(server=server, ak=app.ak, sk=_find_match(r"SK (\S{20,})", said))
     return DemoSite(
-        server=server, app=app, client=client, password=_find_match(r"/console  demo  (\S+)", said), receiver=hears
+        server=server, app=app, client=client, password=_find_match(r"/console  demo  (\S+)", said), receiver=receiver
     )
 
 
@@ -92,10 +91,12 @@ def _find_match(what: str, text: str) -> str:
 
 
 def _add_users(node: Node, app: App) -> None:
-    """An exporter, a listener of one account, and somebody whom only the provider knows."""
-    kept, now = passwords.hash_password(PASSWORD), datetime.now(UTC)
+    """Add an exporter, a listener of one account, and a user of the provider."""
+    password_hash, now = passwords.hash_password(PASSWORD), datetime.now(UTC)
     london = Grant(role=Role.LISTENER, app=app.id, account_id=LONDON)
     with node.database.write_transaction() as connection:
-        users.grant_role(connection, users.add(connection, "emil", kept, now), Grant(role=Role.EXPORTER, app=app.id))
-        users.grant_role(connection, users.add(connection, "lucy", kept, now), london)
+        users.grant_role(
+            connection, users.add(connection, "emil", password_hash, now), Grant(role=Role.EXPORTER, app=app.id)
+        )
+        users.grant_role(connection, users.add(connection, "lucy", password_hash, now), london)
         users.grant_role(connection, users.add(connection, "sue", "", now), london)

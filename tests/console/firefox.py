@@ -1,5 +1,4 @@
-"""Debian's Firefox, without a window, for tests of what people see and hear: driven by Marionette, its own protocol of one JSON
-message after the other, for Playwright drives only a Firefox that it has patched itself. No expectation lives here."""
+"""Debian's Firefox, headless, driven by its Marionette protocol of JSON messages: Playwright drives only its own patched Firefox."""
 
 import json
 import os
@@ -16,7 +15,7 @@ from typing import Any, BinaryIO
 START_SECONDS = 90  # where the machine is busy
 PROGRAMS = ("firefox-esr", "firefox")
 PREFERENCES = {
-    "marionette.port": 0,  # any that is free; it is told in a file of the profile
+    "marionette.port": 0,  # any free port, which Firefox writes to a file of the profile
     "media.autoplay.default": 0,  # sound without a click
     "media.cubeb.backend": "alsa",  # whose sound goes where SOUND says
     "intl.accept_languages": "en-GB",
@@ -38,11 +37,11 @@ ALSA_CONFIG = "pcm.!default { type null }\nctl.!default { type null }\n"
 
 
 class FirefoxMissing(RuntimeError):
-    """No Firefox is on this machine; the text says how to get one."""
+    """Firefox is not installed; the message says how to install it."""
 
 
 class FirefoxCommandFailed(RuntimeError):
-    """Firefox did not do what it was told; the text says why."""
+    """Firefox reported an error; the message is its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +52,15 @@ class Firefox:
     reader: BinaryIO
 
     def open(self, url: str) -> None:
-        """To a page, until it is loaded."""
+        """Open a page and wait until it is loaded."""
         self.send_command("WebDriver:Navigate", url=url)
 
     def run_script(self, script: str, *arguments: object) -> Any:
-        """What a function's body returns within the page; of a promise, what it leads to."""
+        """Return what a function's body returns in the page; of a promise, its result."""
         return self.send_command("WebDriver:ExecuteScript", script=script, args=arguments)["value"]
 
     def wait_until(self, script: str, *arguments: object, seconds: float = 30) -> Any:
-        """The same, as soon as it is true."""
+        """Return what the body returns as soon as it is true."""
         give_up = time.monotonic() + seconds
         while not (found := self.run_script(script, *arguments)):
             if time.monotonic() > give_up:
@@ -70,7 +69,7 @@ class Firefox:
         return found
 
     def send_command(self, command: str, **parameters: object) -> Any:
-        """One command and its answer."""
+        """Send a command. Return its result."""
         body = json.dumps([0, 1, command, parameters]).encode()
         self.connection.sendall(b"%d:%s" % (len(body), body))
         _, _, wrong, answer = self.read_message()
@@ -79,7 +78,7 @@ class Firefox:
         return answer
 
     def read_message(self) -> Any:
-        """The next message."""
+        """Return the next message."""
         size = bytearray()
         while (byte := self.reader.read(1)) != b":":
             if not byte:
@@ -90,7 +89,7 @@ class Firefox:
 
 @contextmanager
 def start_firefox(home: Path) -> Iterator[Firefox]:
-    """A browser that nobody used yet, over an empty folder; raises FirefoxMissing."""
+    """Yield a browser with a new profile. Raise FirefoxMissing."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         raise FirefoxMissing("Firefox is missing: run scripts/test as root, or install the package firefox-esr")
@@ -106,10 +105,10 @@ def start_firefox(home: Path) -> Iterator[Firefox]:
             socket.create_connection(("127.0.0.1", _wait_for_port(process, home)), 60) as wire,
             wire.makefile("rb") as heard,
         ):
-            one = Firefox(connection=wire, reader=heard)
-            one.read_message()  # it greets
-            one.send_command("WebDriver:NewSession")
-            yield one
+            firefox = Firefox(connection=wire, reader=heard)
+            firefox.read_message()  # it greets
+            firefox.send_command("WebDriver:NewSession")
+            yield firefox
     finally:
         process.terminate()
         try:
@@ -120,7 +119,7 @@ def start_firefox(home: Path) -> Iterator[Firefox]:
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], home: Path) -> int:
-    """Where it listens; waits for that."""
+    """Return the port once Firefox listens."""
     give_up = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < give_up:
         with suppress(OSError, ValueError):

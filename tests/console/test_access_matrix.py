@@ -3,18 +3,19 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from ccfs.console.access import Route
+from ccfs.console.access import AccessScope, Route
 from ccfs.console.routes import ROUTES
 from ccfs.db.system import nodes, trusted_certificates, users
 from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import Delivery
 from ccfs.model.exports.export import ExportKind
-from ccfs.model.identity.user import Role
+from ccfs.model.identity.user import Permission, Role
 from tests.api.api_client import Reply
 from tests.console.access_matrix import PAGE, is_allowed, replace_matrix
 from tests.console.bulk.bulk_download_server import request_bulk_download, wait_until_ready
@@ -127,6 +128,19 @@ def format_route(value: object) -> str | None:
 def test_the_security_page_has_the_access_matrix_of_the_route_table() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert replace_matrix(page) == page
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"permission": Permission.AUDIT},
+        {"scope": AccessScope.GLOBAL},
+        {"permission": Permission.AUDIT, "scope": AccessScope.GLOBAL, "is_public": True},
+    ],
+)
+def test_a_route_with_half_an_access_rule_is_rejected(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="inconsistent access rule"):
+        Route("GET", "/console/half", ROUTES[0].handler, **rule)
 
 
 @pytest.mark.parametrize("name", ROLES)

@@ -1,4 +1,4 @@
-"""The pages in a real browser: whom they shut out, by keyboard and without scripts, too. What people do there is in test_flows."""
+"""Accessibility of the pages in Chromium: axe-core, keyboard, no scripts."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,13 +21,13 @@ PAGES = ("calls", "statistics", "exports", "ingest", "apps", "users", "audit", "
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
 def export_with_callback(console_server: CcfsServer, call_centre: CallCentreData) -> None:
-    """An export whose callback nobody hears: nothing listens there."""
+    """Add an export with a callback to a port where nothing listens."""
     add_export(console_server.node, call_centre.acme, b"zip", ExportKind.BILL, RESPONSE_ID)
     now = datetime.now(UTC)
     sent = Delivery(
@@ -51,7 +51,7 @@ def sign_in(server: CcfsServer, page: Page, name: str) -> None:
 
 
 def _mark_deliveries_dead(console: CcfsServer) -> None:
-    """The announcer has tried it by now, or is about to: it is dead, whatever came of that."""
+    """Give all callbacks up, whatever the worker has done with them."""
     later = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1e6)
     with console.node.database.write_transaction() as connection:
         connection.exec_driver_sql(
@@ -60,7 +60,7 @@ def _mark_deliveries_dead(console: CcfsServer) -> None:
 
 
 @pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])
-def test_no_page_shuts_anybody_out(
+def test_every_page_is_accessible(
     chromium: Browser,
     console_server: CcfsServer,
     call_centre: CallCentreData,
@@ -106,7 +106,9 @@ def test_the_keyboard_reaches_the_search_and_a_call(
         view.wait_for_url("**/call?*")
 
 
-def test_it_works_without_scripts(chromium: Browser, console_server: CcfsServer, call_centre: CallCentreData) -> None:
+def test_the_search_works_without_scripts(
+    chromium: Browser, console_server: CcfsServer, call_centre: CallCentreData
+) -> None:
     with open_page(chromium, java_script_enabled=False) as view:
         sign_in(console_server, view, "lucy")
         view.get_by_label("Caller").fill("0123")

@@ -1,4 +1,4 @@
-"""The catalogues hold every text of the console, and no other text."""
+"""The catalogues: they have every text of the console, and no other."""
 
 import re
 from pathlib import Path
@@ -36,18 +36,18 @@ TRANSLATIONS = [language for language in render.LANGUAGES if language != "en"]
 
 
 def collect_texts() -> set[str]:
-    """Return every English text that the console can show."""
-    texts = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
-    texts |= {field.description or "" for field in Settings.model_fields.values()}
+    """Return every English text of the console."""
+    found = {text for table in labels.TABLES for text in table.values()} | set(search_form.PERIOD_LABELS.values())
+    found |= {field.description or "" for field in Settings.model_fields.values()}
     for file in (*TEMPLATES, *CONSOLE_FOLDER.rglob("*.py")):
         source = file.read_text(encoding="utf-8")
-        texts |= {double or single for double, single in TRANSLATED_TEXT.findall(source)}
-        texts |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
-    return texts
+        found |= {double or single for double, single in TRANSLATED_TEXT.findall(source)}
+        found |= set(ERROR_TEXT.findall(source)) if file.suffix == ".py" else set()
+    return found
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_a_catalogue_holds_every_text_and_no_other(language: str) -> None:
+def test_the_catalogue_has_every_text_and_no_other(language: str) -> None:
     assert collect_texts() - set(render.load_catalogue(language)) == set()
     assert set(render.load_catalogue(language)) - collect_texts() == set()
 
@@ -64,7 +64,7 @@ def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_a_template_holds_no_untranslated_text(template: Path) -> None:
+def test_a_template_has_no_untranslated_text(template: Path) -> None:
     source = template.read_text(encoding="utf-8").replace("%}", "%}\n")
     text_outside_markup = MARKUP.sub(" ", source)
     assert set(re.findall(r"[A-Za-z][\w-]*", text_outside_markup)) - UNTRANSLATED_NAMES == set()

@@ -1,5 +1,4 @@
-"""Everything that people come for, in Chromium, with the demo's day of calls, on both engines: signing in, finding, hearing, saving,
-exports and their callbacks, keys; and that a listener of one account comes to nothing of the other."""
+"""The main flows in Chromium on both engines, with the demo's calls: search, playback, downloads, exports, callbacks, keys, login."""
 
 import time
 import zipfile
@@ -28,22 +27,22 @@ FetchResult = list[object]  # status, text
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def demo_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     data: Path = tmp_path_factory.mktemp("site")
     if request.param == "sqlite":
-        with run_demo_site(data) as one:
-            yield one
+        with run_demo_site(data) as site:
+            yield site
     else:
         with (
             servers.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_demo_site(data, database_url=url) as one,
+            run_demo_site(data, database_url=url) as site,
         ):
-            yield one
+            yield site
 
 
 def sign_in(site: DemoSite, view: Page, name: str, password: str = PASSWORD) -> None:
@@ -52,18 +51,18 @@ def sign_in(site: DemoSite, view: Page, name: str, password: str = PASSWORD) -> 
     view.get_by_label("Password").fill(password)
     view.keyboard.press("Enter")
     expect(view.get_by_role("link", name=name)).to_be_visible()
-    view.wait_for_load_state("load")  # a choice made before its script is there searches nothing yet
+    view.wait_for_load_state("load")  # a choice made before its script is routes searches nothing yet
 
 
 def wait_until(view: Page, question: str, seconds: float = 60) -> None:
-    """Wait until a question about the page's player is answered with yes."""
+    """Wait until an expression about the page's player is true."""
     give_up = time.monotonic() + seconds
     while not view.locator("audio").first.evaluate(question):
         assert time.monotonic() < give_up, question
         time.sleep(0.03)
 
 
-def test_a_call_is_searched_played_and_saved(chromium: Browser, demo_site: DemoSite) -> None:
+def test_a_call_is_searched_played_and_downloaded(chromium: Browser, demo_site: DemoSite) -> None:
     ((recorded,),) = demo_site.query(
         "SELECT count(DISTINCT c.call_id) FROM cdrs c JOIN recordings r ON r.call_id = c.call_id"
         f" WHERE c.account_id = '{SHANGHAI}' AND c.agent_id = '{AGENT_ID}'"
@@ -87,7 +86,7 @@ def test_a_call_is_searched_played_and_saved(chromium: Browser, demo_site: DemoS
         assert saved.value.path().stat().st_size in sizes
 
 
-def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, demo_site: DemoSite) -> None:
+def test_the_middle_of_an_hour_is_requested_by_range(chromium: Browser, demo_site: DemoSite) -> None:
     answers: list[Response] = []
     with open_page(chromium) as view:
         sign_in(demo_site, view, "lucy")
@@ -112,7 +111,7 @@ def test_the_middle_of_an_hour_is_asked_for_by_range(chromium: Browser, demo_sit
     assert max(begins) == pytest.approx(1800 * 16_000, rel=0.05)
 
 
-def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, demo_site: DemoSite) -> None:
+def test_a_search_is_downloaded_as_csv_and_as_zip(chromium: Browser, demo_site: DemoSite) -> None:
     with open_page(chromium) as view:
         sign_in(demo_site, view, "emil")
         view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(SHANGHAI)}"))
@@ -124,11 +123,11 @@ def test_a_search_is_taken_along_as_csv_and_as_zip(chromium: Browser, demo_site:
             view.get_by_role("link", name="Download", exact=True).click()
         with zipfile.ZipFile(saved.value.path()) as archive:
             assert archive.testzip() is None
-            ((kept,),) = demo_site.query(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
-            assert len(archive.namelist()) == kept + 2  # index.csv and missing.csv
+            ((count,),) = demo_site.query(f"SELECT count(*) FROM recordings WHERE account_id = '{SHANGHAI}'")
+            assert len(archive.namelist()) == count + 2  # index.csv and missing.csv
 
 
-def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, demo_site: DemoSite) -> None:
+def test_an_export_is_generated_and_its_callback_resent(chromium: Browser, demo_site: DemoSite) -> None:
     today = datetime.now(ZoneInfo("Europe/London"))
     days = {"beginTime": f"{today - timedelta(days=2):%Y-%m-%d 00:00:00}", "endTime": f"{today:%Y-%m-%d 00:00:00}"}
     reply = demo_site.client.request(
@@ -157,7 +156,7 @@ def test_an_export_is_made_and_its_callback_sent_again(chromium: Browser, demo_s
     assert demo_site.query("SELECT actor FROM audit_log WHERE action = 'delivery_retried'") == [("emil",)]
 
 
-def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, demo_site: DemoSite) -> None:
+def test_a_key_is_rotated_and_the_older_one_revoked(chromium: Browser, demo_site: DemoSite) -> None:
     def works(sk: str) -> bool:
         return (
             ApiClient(server=demo_site.server, ak=ak, sk=sk).request("requestPlayVoice", {"fileName": "/x.wav"}).status
@@ -181,7 +180,7 @@ def test_a_key_is_rotated_and_the_older_one_ends(chromium: Browser, demo_site: D
         assert (works(old), works(new)) == (False, True)
 
 
-def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, demo_site: DemoSite) -> None:
+def test_a_user_signs_in_by_the_provider_and_out_of_both(chromium: Browser, demo_site: DemoSite) -> None:
     with open_page(chromium) as view:
         view.goto(demo_site.build_url(f"calls?account={demo_site.build_account_param(LONDON)}"))
         view.get_by_role("link", name="Sign in with Example-ID").click()
@@ -196,7 +195,7 @@ def test_somebody_signs_in_by_the_provider_and_out_of_both(chromium: Browser, de
         expect(view.get_by_role("link", name="Sign in with Example-ID")).to_be_visible()
 
 
-def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Browser, demo_site: DemoSite) -> None:
+def test_a_listener_of_one_account_gets_nothing_of_the_other(chromium: Browser, demo_site: DemoSite) -> None:
     ((name, call),) = demo_site.query(
         f"SELECT file_name, call_id FROM recordings WHERE account_id = '{SHANGHAI}' LIMIT 1"
     )
@@ -209,27 +208,27 @@ def test_a_listener_of_one_account_comes_to_nothing_of_the_other(chromium: Brows
         "text": "x",
     }
     rooms = [
-        step for step, _ in FOREIGN_CASES if step != CALLS_ROUTE
+        route for route, _ in FOREIGN_CASES if route != CALLS_ROUTE
     ]  # where an id is looked for in all that one may see
     with open_page(chromium, refusal="status of 404") as view:
         sign_in(demo_site, view, "lucy")
         nothing, *found = fetch_from_page(view, [("GET", "/console/nothing"), *rooms], what)
         assert nothing[0] == 404
-        assert {step for step, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
+        assert {route for route, answer in zip(rooms, found, strict=True) if answer != nothing} == set()
         assert fetch_from_page(view, [CALLS_ROUTE], {"account": what["account"]}) == [nothing]
         view.goto(demo_site.build_url(f"calls?id={call}"))
         expect(view.get_by_text("No call has this ID")).to_be_visible()
         assert SHANGHAI not in view.content()
-    with open_page(chromium) as view:  # it is all there, for others
+    with open_page(chromium) as view:  # it is all routes, for others
         sign_in(demo_site, view, "emil")
-        there = [
+        routes = [
             ("GET", f"/console/{path}") for path in ("calls", "call", "audio", "waveform", "download", "statistics")
         ]
-        assert {status for status, _ in fetch_from_page(view, there, what)} == {200}
+        assert {status for status, _ in fetch_from_page(view, routes, what)} == {200}
 
 
 def fetch_from_page(view: Page, rooms: list[tuple[str, str]], what: dict[str, object]) -> list[FetchResult]:
-    """What the browser gets there, by links or by its own page's forms."""
+    """Return what the browser receives from routes, by links or by forms of its own page."""
     found: list[FetchResult] = view.evaluate(
         """async ([rooms, what]) => {
             const own = document.querySelector("[name=csrf]").value, found = [];

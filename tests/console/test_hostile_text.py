@@ -1,4 +1,4 @@
-"""Text that callers, switches and receivers choose: on no page is it markup, in no header a line, in no address a way out."""
+"""Hostile text of callers, switches, receivers and users: it is no markup, no header, and no redirect."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +43,7 @@ FORBIDDEN_TAGS = {"script", "iframe", "object", "embed", "base", "style"}  # unl
 
 
 class ActiveContentParser(HTMLParser):
-    """What of a page could run or load something."""
+    """Collects what of a page could run or load something."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class ActiveContentParser(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Note it."""
+        """Collect scripts, event handlers and foreign URLs."""
         given = {name: value or "" for name, value in attributes}
         source = given.get("src", given.get("href", ""))
         own = source.startswith(("/console", "#", "?")) or not source
@@ -67,7 +67,7 @@ class ActiveContentParser(HTMLParser):
 
 @pytest.fixture(scope="module")
 def hostile_data(console_server: CcfsServer, call_centre: CallCentreData) -> None:
-    """Everything that comes from outside says something evil."""
+    """Add rows whose texts are all hostile."""
     text, now, app = HOSTILE_TEXT, datetime.now(UTC), call_centre.acme
     fields = ("agent_id", "caller_no", "callee_no", "user_wanted_skill_id", "current_skill_id", "caller_name")
     evil = dict.fromkeys((*fields, "switch_call_id", "switch_leg_id"), text)
@@ -100,35 +100,37 @@ def hostile_data(console_server: CcfsServer, call_centre: CallCentreData) -> Non
     _add_callback_response(console_server, call_centre, text)
 
 
-def _add_callback_response(console: CcfsServer, floor: CallCentreData, text: str) -> None:
-    """A callback whose receiver answers so."""
+def _add_callback_response(console: CcfsServer, call_centre: CallCentreData, text: str) -> None:
+    """Add a callback whose receiver responds with the text."""
     now = datetime.now(UTC)
     url = f"{CALLBACK_URL}?{text}"
-    sent = Delivery(id="6b" * 16, app=floor.acme.id, ak=floor.acme.ak, url=url, body=text.encode(), created_at=now)
+    sent = Delivery(
+        id="6b" * 16, app=call_centre.acme.id, ak=call_centre.acme.ak, url=url, body=text.encode(), created_at=now
+    )
     outcome = AttemptOutcome(
         attempted_at=now, address=text, status=500, response=text.encode() + b"\xff\0", failure=text
     )
     claimed = ClaimedDelivery(delivery=sent, receiver=f"http://{text}", claims=1, lease="mine")
     with console.node.database.write_transaction() as connection:
-        deliveries.add(connection, floor.acme, sent, RESPONSE_ID, f"http://{text}", now + timedelta(days=1))
+        deliveries.add(connection, call_centre.acme, sent, RESPONSE_ID, f"http://{text}", now + timedelta(days=1))
         connection.exec_driver_sql("UPDATE deliveries SET lease = 'mine' WHERE id = '" + sent.id + "'")
         callback_jobs.save_results(
             connection, [(claimed, outcome, RetryDecision(state=DeliveryState.DEAD, due_at=None))]
         )
 
 
-def iter_pages(floor: CallCentreData) -> Iterator[str]:
-    """Where any of it is shown."""
-    app = {"app": floor.acme.ak}
+def iter_pages(call_centre: CallCentreData) -> Iterator[str]:
+    """Yield the pages that show hostile text."""
+    app = {"app": call_centre.acme.ak}
     yield from ("calls", "exports", "ingest", "apps", "users", "audit", "settings", "cluster", "account")
-    yield "calls?" + urlencode({"account": floor.account_param})
-    yield "call?" + urlencode({"account": floor.account_param, "id": CALL_ID})
+    yield "calls?" + urlencode({"account": call_centre.account_param})
+    yield "call?" + urlencode({"account": call_centre.account_param, "id": CALL_ID})
     yield "export?" + urlencode(app | {"id": RESPONSE_ID})
     yield "callbacks?" + urlencode(app)
     yield "callbacks/retry?" + urlencode(app | {"receiver": f"http://{HOSTILE_TEXT}", "prefix": HOSTILE_TEXT})
 
 
-def test_no_page_takes_what_comes_from_outside_for_markup(
+def test_hostile_text_is_shown_as_text_on_every_page(
     signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
 ) -> None:
     olga = signed_in("olga")
@@ -141,26 +143,26 @@ def test_no_page_takes_what_comes_from_outside_for_markup(
     assert shown >= 7
 
 
-def test_nothing_of_it_runs_in_a_browser(
+def test_hostile_text_runs_no_script_in_a_browser(
     console_server: CcfsServer, signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
 ) -> None:
     ran: list[str] = []
 
-    def told(dialog: Dialog) -> None:
+    def record_dialog(dialog: Dialog) -> None:
         ran.append(dialog.message)
         dialog.dismiss()
 
     with open_browser() as chromium, open_page(chromium) as view:
         token = signed_in("olga").cookies["ccfs_session"]
         view.context.add_cookies([{"name": "ccfs_session", "value": token, "domain": "127.0.0.1", "path": "/console"}])
-        view.on("dialog", told)
+        view.on("dialog", record_dialog)
         for path in iter_pages(call_centre):
             view.goto(f"http://{console_server.host}/console/{path}")
             assert view.locator("main").count() == 1
     assert ran == []
 
 
-def test_what_a_visitor_sends_comes_back_as_text(
+def test_parameters_and_fields_are_shown_as_text(
     signed_in: SignIn, call_centre: CallCentreData, hostile_data: None
 ) -> None:
     olga = signed_in("olga")
@@ -203,7 +205,7 @@ def test_what_a_visitor_sends_comes_back_as_text(
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-def test_a_name_of_a_download_stays_within_its_header(name: str) -> None:
+def test_a_download_s_name_stays_within_its_header(name: str) -> None:
     header = format_content_disposition(name)
     assert header.isascii()
     assert header.isprintable()
@@ -214,7 +216,7 @@ def test_a_name_of_a_download_stays_within_its_header(name: str) -> None:
 
 
 @given(st.one_of(st.text(max_size=60), st.sampled_from(FOREIGN_URLS), st.text("/\\consle?.:@#%\t\r\n", max_size=30)))
-def test_an_address_of_ours_stays_ours_whatever_a_browser_makes_of_it(text: str) -> None:
+def test_a_redirect_stays_within_the_console_for_any_text(text: str) -> None:
     for path in (sanitize_redirect(text), sanitize_redirect(f"/console{text}")):
         assert path.startswith("/console")
         assert urlsplit(urljoin("https://here.example/x", path)).netloc == "here.example"
@@ -223,7 +225,7 @@ def test_an_address_of_ours_stays_ours_whatever_a_browser_makes_of_it(text: str)
 
 
 @pytest.mark.parametrize("elsewhere", FOREIGN_URLS)
-def test_no_page_leads_elsewhere(signed_in: SignIn, elsewhere: str) -> None:
+def test_no_redirect_leaves_the_console(signed_in: SignIn, elsewhere: str) -> None:
     stranger = ConsoleClient(server=signed_in("olga").server)
     page = stranger.get(f"/console/login?next={quote(elsewhere)}")
     assert 'name="next" value="/console/calls"' in page.body.decode()
@@ -237,7 +239,7 @@ def test_no_page_leads_elsewhere(signed_in: SignIn, elsewhere: str) -> None:
         assert reply.headers.get("location", "/console").startswith("/console")
 
 
-def test_a_session_comes_by_its_cookie_only(signed_in: SignIn) -> None:
+def test_a_session_token_is_accepted_in_its_cookie_only(signed_in: SignIn) -> None:
     token = signed_in("lucy").cookies["ccfs_session"]
     stranger = ConsoleClient(server=signed_in("lucy").server)
     for path in (f"/console/account?ccfs_session={token}", f"/console/account?session={token}"):
@@ -246,7 +248,7 @@ def test_a_session_comes_by_its_cookie_only(signed_in: SignIn) -> None:
     assert "ccfs_session" not in stranger.get("/console/login").headers.get("set-cookie", "")  # none before signing in
 
 
-def test_no_secret_of_a_session_is_in_any_table(signed_in: SignIn, console_server: CcfsServer) -> None:
+def test_no_session_token_is_in_any_table(signed_in: SignIn, console_server: CcfsServer) -> None:
     token = signed_in("lucy").cookies["ccfs_session"]
     with console_server.node.database.read_transaction() as connection:
         for table in METADATA.tables:

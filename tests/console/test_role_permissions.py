@@ -1,4 +1,4 @@
-"""What each role may see and do. What somebody may not see is answered as what is not there."""
+"""Pages, calls and forms by role. What a user may not see is answered as what does not exist."""
 
 from urllib.parse import quote, urlencode
 
@@ -19,29 +19,29 @@ ALLOWED_PAGES = {
 }
 
 
-def build_call_path(place: str, call_id: str) -> str:
-    return "/console/call?" + urlencode({"account": place, "id": call_id})
+def build_call_path(account: str, call_id: str) -> str:
+    return "/console/call?" + urlencode({"account": account, "id": call_id})
 
 
-def build_file_path(what: str, place: str, name: str) -> str:
-    return f"/console/{what}?" + urlencode({"account": place, "name": name})
+def build_file_path(what: str, account: str, name: str) -> str:
+    return f"/console/{what}?" + urlencode({"account": account, "name": name})
 
 
 @pytest.mark.parametrize("name", ALLOWED_PAGES)
-def test_a_role_opens_its_own_pages_and_its_menu_shows_no_other(signed_in: SignIn, name: str) -> None:
-    visitor = signed_in(name)
-    opened = {page for page in ALL_PAGES if visitor.get(f"/console/{page}").status == 200}
-    me = visitor.get("/console/account").body.decode()
+def test_a_role_opens_the_pages_of_its_menu_and_no_other(signed_in: SignIn, name: str) -> None:
+    client = signed_in(name)
+    opened = {page for page in ALL_PAGES if client.get(f"/console/{page}").status == 200}
+    me = client.get("/console/account").body.decode()
     shown = {page for page in ALL_PAGES if f'href="/console/{page}"' in me}
     assert (opened, shown) == (ALLOWED_PAGES[name], ALLOWED_PAGES[name])
 
 
-def test_a_page_that_is_not_one_s_own_looks_like_one_that_is_not_there(signed_in: SignIn) -> None:
+def test_a_forbidden_page_looks_like_one_that_does_not_exist(signed_in: SignIn) -> None:
     lucy = signed_in("lucy")
     for page in ALL_PAGES - {"calls", "statistics"}:
-        there, nowhere = lucy.get(f"/console/{page}"), lucy.get("/console/nothing")
-        assert (there.status, extract_text(there)) == (nowhere.status, extract_text(nowhere))
-        assert there.status == 404
+        forbidden, absent = lucy.get(f"/console/{page}"), lucy.get("/console/nothing")
+        assert (forbidden.status, extract_text(forbidden)) == (absent.status, extract_text(absent))
+        assert forbidden.status == 404
 
 
 def test_a_listener_of_one_account_finds_nothing_of_another(signed_in: SignIn, call_centre: CallCentreData) -> None:
@@ -51,7 +51,7 @@ def test_a_listener_of_one_account_finds_nothing_of_another(signed_in: SignIn, c
     assert "02079460001" in ours
     assert "0777" not in ours
     assert "acme-other" not in ours
-    for place in (
+    for account in (
         *theirs,
         f"{call_centre.acme.ak}/",
         call_centre.acme.ak,
@@ -62,11 +62,11 @@ def test_a_listener_of_one_account_finds_nothing_of_another(signed_in: SignIn, c
         "' or 1=1",
     ):
         absent = lucy.get("/console/calls?account=no%2Fwhere")
-        found = lucy.get(f"/console/calls?account={quote(place, safe='')}")
-        assert (found.status, extract_text(found)) == (404, extract_text(absent)), place
+        found = lucy.get(f"/console/calls?account={quote(account, safe='')}")
+        assert (found.status, extract_text(found)) == (404, extract_text(absent)), account
 
 
-def test_a_listener_of_one_account_opens_no_call_and_no_file_of_another(
+def test_a_listener_of_one_account_opens_no_call_and_no_recording_of_another(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
     lucy, mine = signed_in("lucy"), call_centre.account_param
@@ -77,26 +77,29 @@ def test_a_listener_of_one_account_opens_no_call_and_no_file_of_another(
         lucy.get(build_call_path(mine, "1700000000-99")),
         lucy.get(build_file_path("audio", mine, "/0/1/record/x/no.wav")),
     ]
-    doors = [
+    paths = [
         *(
-            build_call_path(place, call_id)
-            for place in (other, bolt, mine)
+            build_call_path(account, call_id)
+            for account in (other, bolt, mine)
             for call_id in ("1700000000-7", "1700000000-99")
         ),
         build_call_path(bolt, "1700000000-1"),
-        *(build_file_path("audio", place, call_centre.other_account_recording.file_name) for place in (other, mine)),
-        *(build_file_path("audio", place, call_centre.other_app_recording.file_name) for place in (bolt, mine)),
+        *(
+            build_file_path("audio", account, call_centre.other_account_recording.file_name)
+            for account in (other, mine)
+        ),
+        *(build_file_path("audio", account, call_centre.other_app_recording.file_name) for account in (bolt, mine)),
         build_file_path("audio", mine, call_centre.other_account_recording.original_file_name),
         build_file_path("download", mine, call_centre.first_recording.file_name),  # a listener only listens
         build_file_path("download", other, call_centre.other_account_recording.file_name),
     ]
-    for door in doors:
-        reply = lucy.get(door)
-        assert (reply.status, extract_text(reply)) == (404, extract_text(absent[0])), door
+    for path in paths:
+        reply = lucy.get(path)
+        assert (reply.status, extract_text(reply)) == (404, extract_text(absent[0])), path
     assert extract_text(absent[0]) == extract_text(absent[1])
 
 
-def test_an_id_leads_to_calls_of_one_s_own_accounts_only(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_call_id_finds_calls_of_permitted_accounts_only(signed_in: SignIn, call_centre: CallCentreData) -> None:
     assert "acme-account" in signed_in("lucy").get("/console/calls?id=1700000000-1").headers["location"]
     assert "bolt-account" in signed_in("basil").get("/console/calls?id=1700000000.1").headers["location"]
     assert signed_in("lucy").get("/console/calls?id=1700000000-7").status == 404
@@ -106,7 +109,7 @@ def test_an_id_leads_to_calls_of_one_s_own_accounts_only(signed_in: SignIn, call
     assert "bolt-account" in both
 
 
-def test_an_exporter_of_the_app_takes_recordings_of_all_its_accounts_away(
+def test_an_exporter_of_an_app_downloads_recordings_of_all_its_accounts(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
     emil = signed_in("emil")
@@ -125,14 +128,14 @@ def test_an_exporter_of_the_app_takes_recordings_of_all_its_accounts_away(
     )
 
 
-def test_an_auditor_hears_and_sees_no_call(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_an_auditor_finds_and_plays_no_call(signed_in: SignIn, call_centre: CallCentreData) -> None:
     audrey = signed_in("audrey")
-    for door in (
+    for path in (
         "/console/calls",
         build_call_path(call_centre.account_param, "1700000000-1"),
         build_file_path("audio", call_centre.account_param, call_centre.first_recording.file_name),
     ):
-        assert audrey.get(door).status == 404
+        assert audrey.get(path).status == 404
 
 
 @pytest.mark.parametrize(
@@ -150,7 +153,9 @@ def test_an_auditor_hears_and_sees_no_call(signed_in: SignIn, call_centre: CallC
         ("/console/export", {"app": "ACMEAK0001", "id": "x"}),
     ],
 )
-def test_nobody_changes_what_the_role_does_not_allow(signed_in: SignIn, path: str, form: dict[str, str]) -> None:
+def test_a_form_changes_nothing_without_the_role_s_permission(
+    signed_in: SignIn, path: str, form: dict[str, str]
+) -> None:
     for name in ("lucy", "audrey", "basil", "nick"):
         assert signed_in(name).post(path, **form).status == 404, name
     if "users" in path or path.endswith("add"):

@@ -1,5 +1,4 @@
-"""Every page, form and file of the console, taken from the door's own table, so that none can be forgotten: what it gives to
-somebody who has no business there, to nobody, to another site's form, and within another site's frame."""
+"""Every route of the route table: its answer to users without permission, without a session, to another site's form and frame."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -18,105 +17,116 @@ from tests.two_tenants import add_export
 
 RouteKey = tuple[str, str]
 FormFields = dict[str, str]
-OWN_DATA_ONLY = "one's own, whoever one is: it names nothing of anybody else"
+OWN_DATA_ONLY = "the user's own: it names nothing of others"
 RESPONSE_ID = "b" * 32  # of bolt's export
 UNCOMPARED_TABLES = (
     "audit_log",
     "console_sessions",
     "call_statistics",
     "storage_statistics",
-)  # what looking leaves, and what the worker counts
+)  # changed by viewing, and by the worker
 
 
-def build_account_fields(floor: CallCentreData) -> FormFields:
-    """An account of somebody else, as `in` names it."""
-    return {"account": f"{floor.bolt.ak}/bolt-account"}
+def build_account_fields(call_centre: CallCentreData) -> FormFields:
+    """Return the parameter of an account of another app."""
+    return {"account": f"{call_centre.bolt.ak}/bolt-account"}
 
 
-def build_app_fields(floor: CallCentreData, **more: str) -> FormFields:
-    return {"app": floor.bolt.ak, **more}
+def build_app_fields(call_centre: CallCentreData, **more: str) -> FormFields:
+    return {"app": call_centre.bolt.ak, **more}
 
 
-# What to ask each room for, that is another's. A room that is missing here fails a test: say what it may leak, or why nothing.
+# A request of each route for something foreign; a text says why a route has none. A test fails for a route without an entry.
 FOREIGN_REQUESTS: dict[RouteKey, str | Callable[[CallCentreData], FormFields]] = {
     ("GET", "/console"): OWN_DATA_ONLY,
     ("GET", "/console/"): OWN_DATA_ONLY,
     ("GET", "/console/calls"): build_account_fields,
-    ("GET", "/console/call"): lambda floor: build_account_fields(floor) | {"id": "1700000000-1"},
-    ("GET", "/console/audio"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name}
+    ("GET", "/console/call"): lambda call_centre: build_account_fields(call_centre) | {"id": "1700000000-1"},
+    ("GET", "/console/audio"): lambda call_centre: (
+        build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name}
     ),
-    ("GET", "/console/download"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name}
+    ("GET", "/console/download"): lambda call_centre: (
+        build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name}
     ),
     ("GET", "/console/statistics"): build_account_fields,
-    ("GET", "/console/waveform"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name}
+    ("GET", "/console/waveform"): lambda call_centre: (
+        build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name}
     ),
-    ("POST", "/console/annotation"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "offset": "1", "text": "x"}
+    ("POST", "/console/annotation"): lambda call_centre: (
+        build_account_fields(call_centre)
+        | {"name": call_centre.other_app_recording.file_name, "offset": "1", "text": "x"}
     ),
-    ("POST", "/console/annotation/delete"): lambda floor: (
-        build_account_fields(floor) | {"name": floor.other_app_recording.file_name, "annotation": "1"}
+    ("POST", "/console/annotation/delete"): lambda call_centre: (
+        build_account_fields(call_centre) | {"name": call_centre.other_app_recording.file_name, "annotation": "1"}
     ),
     ("GET", "/console/calls/csv"): build_account_fields,
-    ("GET", "/console/bulk-downloads"): "lists one's own; who may not download anywhere is tried by test_take",
-    ("POST", "/console/bulk-downloads"): lambda floor: build_account_fields(floor) | {"call.1700000000-1": "on"},
-    ("GET", "/console/bulk-download"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
-    ("POST", "/console/bulk-download"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
-    ("GET", "/console/bulk-download/zip"): lambda floor: build_account_fields(floor) | {"id": "c" * 32},
+    ("GET", "/console/bulk-downloads"): "lists the user's own; test_access_matrix tries the permission",
+    ("POST", "/console/bulk-downloads"): lambda call_centre: (
+        build_account_fields(call_centre) | {"call.1700000000-1": "on"}
+    ),
+    ("GET", "/console/bulk-download"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
+    ("POST", "/console/bulk-download"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
+    ("GET", "/console/bulk-download/zip"): lambda call_centre: build_account_fields(call_centre) | {"id": "c" * 32},
     ("POST", "/console/logout"): OWN_DATA_ONLY,
     ("GET", "/console/exports"): build_app_fields,
-    ("GET", "/console/export"): lambda floor: build_app_fields(floor, id=RESPONSE_ID),
-    ("POST", "/console/export"): lambda floor: build_app_fields(floor, id=RESPONSE_ID),
+    ("GET", "/console/export"): lambda call_centre: build_app_fields(call_centre, id=RESPONSE_ID),
+    ("POST", "/console/export"): lambda call_centre: build_app_fields(call_centre, id=RESPONSE_ID),
     ("GET", "/console/callbacks"): build_app_fields,
-    ("GET", "/console/callbacks/retry"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
-    ("POST", "/console/callbacks/retry"): lambda floor: build_app_fields(floor, receiver="http://127.0.0.1:9"),
-    ("GET", "/console/ingest"): lambda floor: {},
-    ("POST", "/console/ingest/reread"): lambda floor: build_app_fields(floor, file="/x"),
-    ("GET", "/console/apps"): "lists what one administers; the listener is tried by test_roles",
-    ("POST", "/console/apps/add"): lambda floor: {"name": "mine"},
-    ("POST", "/console/apps/account"): lambda floor: build_app_fields(
-        floor, account="new", vdn="99", zone="Asia/Shanghai"
+    ("GET", "/console/callbacks/retry"): lambda call_centre: build_app_fields(
+        call_centre, receiver="http://127.0.0.1:9"
+    ),
+    ("POST", "/console/callbacks/retry"): lambda call_centre: build_app_fields(
+        call_centre, receiver="http://127.0.0.1:9"
+    ),
+    ("GET", "/console/ingest"): lambda call_centre: {},
+    ("POST", "/console/ingest/reread"): lambda call_centre: build_app_fields(call_centre, file="/x"),
+    ("GET", "/console/apps"): "lists what the user administers; test_access_matrix tries the permission",
+    ("POST", "/console/apps/add"): lambda call_centre: {"name": "mine"},
+    ("POST", "/console/apps/account"): lambda call_centre: build_app_fields(
+        call_centre, account="new", vdn="99", zone="Asia/Shanghai"
     ),
     ("POST", "/console/apps/key"): build_app_fields,
-    ("POST", "/console/apps/revoke"): lambda floor: build_app_fields(floor, key="2"),
-    ("POST", "/console/apps/revoke-older"): lambda floor: build_app_fields(floor, than="2", confirmed="yes"),
-    ("GET", "/console/users"): lambda floor: {},
-    ("POST", "/console/users/add"): lambda floor: {"name": "eve", "role": "operator", "scope": ""},
-    ("POST", "/console/users/grant"): lambda floor: {"user": "lucy", "role": "operator", "scope": ""},
-    ("POST", "/console/users/revoke"): lambda floor: {"user": "basil", "grant": "0"},
-    ("POST", "/console/users/disable"): lambda floor: {"user": "basil"},
-    ("POST", "/console/users/reset"): lambda floor: {"user": "olga"},
-    ("GET", "/console/audit"): lambda floor: {"actor": "basil"},
-    ("GET", "/console/audit/csv"): lambda floor: {"actor": "basil"},
-    ("GET", "/console/settings"): lambda floor: {},
-    ("POST", "/console/settings/certificates/add"): lambda floor: {"name": "evil"},
-    ("POST", "/console/settings/certificates/remove"): lambda floor: {"name": "x"},
-    ("GET", "/console/cluster"): lambda floor: {},
-    ("POST", "/console/cluster/node"): lambda floor: {"node": "0", "state": "draining"},
-    ("POST", "/console/cluster/location"): lambda floor: {"location": "0", "state": "draining"},
+    ("POST", "/console/apps/revoke"): lambda call_centre: build_app_fields(call_centre, key="2"),
+    ("POST", "/console/apps/revoke-older"): lambda call_centre: build_app_fields(
+        call_centre, than="2", confirmed="yes"
+    ),
+    ("GET", "/console/users"): lambda call_centre: {},
+    ("POST", "/console/users/add"): lambda call_centre: {"name": "eve", "role": "operator", "scope": ""},
+    ("POST", "/console/users/grant"): lambda call_centre: {"user": "lucy", "role": "operator", "scope": ""},
+    ("POST", "/console/users/revoke"): lambda call_centre: {"user": "basil", "grant": "0"},
+    ("POST", "/console/users/disable"): lambda call_centre: {"user": "basil"},
+    ("POST", "/console/users/reset"): lambda call_centre: {"user": "olga"},
+    ("GET", "/console/audit"): lambda call_centre: {"actor": "basil"},
+    ("GET", "/console/audit/csv"): lambda call_centre: {"actor": "basil"},
+    ("GET", "/console/settings"): lambda call_centre: {},
+    ("POST", "/console/settings/certificates/add"): lambda call_centre: {"name": "evil"},
+    ("POST", "/console/settings/certificates/remove"): lambda call_centre: {"name": "x"},
+    ("GET", "/console/cluster"): lambda call_centre: {},
+    ("POST", "/console/cluster/node"): lambda call_centre: {"node": "0", "state": "draining"},
+    ("POST", "/console/cluster/location"): lambda call_centre: {"location": "0", "state": "draining"},
     ("GET", "/console/account"): OWN_DATA_ONLY,
     ("POST", "/console/account/password"): OWN_DATA_ONLY,
     ("POST", "/console/account/totp"): OWN_DATA_ONLY,
     ("POST", "/console/account/totp/enable"): OWN_DATA_ONLY,
     ("POST", "/console/account/totp/disable"): OWN_DATA_ONLY,
 }
-FOREIGN_CASES = [(step, ask) for step, ask in FOREIGN_REQUESTS.items() if not isinstance(ask, str)]
+FOREIGN_CASES = [
+    (route, request_fields) for route, request_fields in FOREIGN_REQUESTS.items() if not isinstance(request_fields, str)
+]
 FORMS = [route.key for route in ROUTES if route.method == "POST"]
 PAGES = [route.key for route in ROUTES if route.method == "GET"]
 PRIVATE_ROUTES = [route.key for route in ROUTES if not route.is_public]
 
 
-def format_route(step: object) -> str:
-    return " ".join(step) if isinstance(step, tuple) else ""
+def format_route(route: object) -> str:
+    return " ".join(route) if isinstance(route, tuple) else ""
 
 
-def send_request(visitor: ConsoleClient, step: RouteKey, what: FormFields) -> Reply:
-    """The room's answer."""
-    method, path = step
-    there = f"{path}?{urlencode(what)}"
-    return visitor.post(there, **what) if method == "POST" else visitor.get(there)
+def send_request(client: ConsoleClient, route: RouteKey, fields: FormFields) -> Reply:
+    """Return the route's response."""
+    method, path = route
+    url = f"{path}?{urlencode(fields)}"
+    return client.post(url, **fields) if method == "POST" else client.get(url)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +135,7 @@ def foreign_export(console_server: CcfsServer, call_centre: CallCentreData) -> N
 
 
 def count_rows(console: CcfsServer) -> dict[str, int]:
-    """How many rows each table has, and in what state those are that forms change; looking leaves its row in the log."""
+    """Return the number of rows of each table, and of those in states that forms change. Viewing adds audit entries only."""
     with console.node.database.read_transaction() as connection:
         count = {
             name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
@@ -138,25 +148,25 @@ def count_rows(console: CcfsServer) -> dict[str, int]:
         return count
 
 
-def test_no_room_of_the_door_is_forgotten() -> None:
+def test_every_route_has_a_foreign_request() -> None:
     assert set(FOREIGN_REQUESTS) == set(PRIVATE_ROUTES)
 
 
-@pytest.mark.parametrize(("step", "ask"), FOREIGN_CASES, ids=format_route)
+@pytest.mark.parametrize(("route", "request_fields"), FOREIGN_CASES, ids=format_route)
 @pytest.mark.parametrize("who", ["lucy", "nick"])
-def test_who_has_no_business_there_gets_what_is_absent(
+def test_a_route_answers_a_user_without_permission_as_if_it_did_not_exist(
     signed_in: SignIn,
     console_server: CcfsServer,
     call_centre: CallCentreData,
     foreign_export: None,
     who: str,
-    step: RouteKey,
-    ask: Callable[[CallCentreData], FormFields],
+    route: RouteKey,
+    request_fields: Callable[[CallCentreData], FormFields],
 ) -> None:
-    visitor = signed_in(who)
-    absent, before = visitor.get("/console/nothing"), count_rows(console_server)
-    for what in (ask(call_centre), _for_other_account(ask(call_centre), call_centre)):
-        reply = send_request(visitor, step, what)
+    client = signed_in(who)
+    absent, before = client.get("/console/nothing"), count_rows(console_server)
+    for fields in (request_fields(call_centre), _for_other_account(request_fields(call_centre), call_centre)):
+        reply = send_request(client, route, fields)
         assert (reply.status, extract_text(reply)) == (404, extract_text(absent))
         assert reply.without_headers("date", "x-request-id")[1] == absent.without_headers("date", "x-request-id")[1] | {
             "content-length": reply.headers["content-length"]
@@ -164,40 +174,44 @@ def test_who_has_no_business_there_gets_what_is_absent(
     assert count_rows(console_server) == before
 
 
-def _for_other_account(what: FormFields, floor: CallCentreData) -> FormFields:
-    """The same of the other account of the listener's own app."""
+def _for_other_account(fields: FormFields, call_centre: CallCentreData) -> FormFields:
+    """Return the fields for the other account of the listener's own app."""
     swapped = {
-        "account": f"{floor.acme.ak}/acme-other",
-        "app": floor.acme.ak,
-        "name": floor.other_account_recording.file_name,
+        "account": f"{call_centre.acme.ak}/acme-other",
+        "app": call_centre.acme.ak,
+        "name": call_centre.other_account_recording.file_name,
         "id": "1700000000-7",
     }
     return {
-        field: swapped.get(field, value) if field != "name" or "account" in what else value
-        for field, value in what.items()
+        field: swapped.get(field, value) if field != "name" or "account" in fields else value
+        for field, value in fields.items()
     }
 
 
-def test_who_runs_one_app_gets_nothing_of_another_s(
+def test_a_route_answers_nothing_of_another_app(
     signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, foreign_export: None
 ) -> None:
     before = count_rows(console_server)
     absent = {who: extract_text(signed_in(who).get("/console/nothing")) for who in ("anna", "emil")}
-    of_bolt = [(step, ask(call_centre)) for step, ask in FOREIGN_CASES if call_centre.bolt.ak in str(ask(call_centre))]
+    of_bolt = [
+        (route, request_fields(call_centre))
+        for route, request_fields in FOREIGN_CASES
+        if call_centre.bolt.ak in str(request_fields(call_centre))
+    ]
     assert len(of_bolt) > 10
     for who, nothing in absent.items():
-        for step, what in of_bolt:
-            reply = send_request(signed_in(who), step, what)
-            assert (reply.status, extract_text(reply)) == (404, nothing), step
+        for route, fields in of_bolt:
+            reply = send_request(signed_in(who), route, fields)
+            assert (reply.status, extract_text(reply)) == (404, nothing), route
     assert count_rows(console_server) == before
 
 
-@pytest.mark.parametrize("step", PRIVATE_ROUTES, ids=format_route)
-def test_nobody_gets_anything(
-    anonymous: ConsoleClient, console_server: CcfsServer, call_centre: CallCentreData, step: RouteKey
+@pytest.mark.parametrize("route", PRIVATE_ROUTES, ids=format_route)
+def test_a_route_answers_nothing_without_a_session(
+    anonymous: ConsoleClient, console_server: CcfsServer, call_centre: CallCentreData, route: RouteKey
 ) -> None:
-    before, ask = count_rows(console_server), FOREIGN_REQUESTS[step]
-    reply = send_request(anonymous, step, ask(call_centre) if callable(ask) else {})
+    before, request_fields = count_rows(console_server), FOREIGN_REQUESTS[route]
+    reply = send_request(anonymous, route, request_fields(call_centre) if callable(request_fields) else {})
     assert (reply.status, reply.headers.get("location", "/console/login").split("?")[0]) in (
         (303, "/console/login"),
         (403, "/console/login"),
@@ -206,27 +220,27 @@ def test_nobody_gets_anything(
     assert count_rows(console_server) == before
 
 
-@pytest.mark.parametrize("step", FORMS, ids=format_route)
-def test_no_form_is_taken_from_another_site(
-    signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, step: RouteKey
+@pytest.mark.parametrize("route", FORMS, ids=format_route)
+def test_a_form_of_another_origin_is_rejected(
+    signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, route: RouteKey
 ) -> None:
-    olga, ask = signed_in("olga"), FOREIGN_REQUESTS.get(step, "")
-    what, before = ask(call_centre) if callable(ask) else {}, count_rows(console_server)
+    olga, request_fields = signed_in("olga"), FOREIGN_REQUESTS.get(route, "")
+    fields, before = request_fields(call_centre) if callable(request_fields) else {}, count_rows(console_server)
     for origin in ("https://evil.example", "null", None):
-        assert olga.post(step[1], origin=origin, csrf=olga.csrf, **what).status == 403
-    if step in PRIVATE_ROUTES:
-        assert olga.post(step[1], csrf=signed_in("lucy").csrf, **what).status == 403
-        assert olga.post(step[1], csrf="", **what).status == 403
+        assert olga.post(route[1], origin=origin, csrf=olga.csrf, **fields).status == 403
+    if route in PRIVATE_ROUTES:
+        assert olga.post(route[1], csrf=signed_in("lucy").csrf, **fields).status == 403
+        assert olga.post(route[1], csrf="", **fields).status == 403
     assert count_rows(console_server) == before
 
 
-@pytest.mark.parametrize("step", PAGES, ids=format_route)
-def test_nothing_is_shown_in_another_site_s_frame(
-    signed_in: SignIn, call_centre: CallCentreData, step: RouteKey
+@pytest.mark.parametrize("route", PAGES, ids=format_route)
+def test_no_page_is_shown_in_a_frame_of_another_site(
+    signed_in: SignIn, call_centre: CallCentreData, route: RouteKey
 ) -> None:
-    ask = FOREIGN_REQUESTS.get(step, "")
-    for visitor in (signed_in("olga"), signed_in("lucy")):
-        reply = send_request(visitor, step, ask(call_centre) if callable(ask) else {})
+    request_fields = FOREIGN_REQUESTS.get(route, "")
+    for client in (signed_in("olga"), signed_in("lucy")):
+        reply = send_request(client, route, request_fields(call_centre) if callable(request_fields) else {})
         if reply.headers.get("content-type", "").startswith("text/html") or reply.status == 303:
             assert reply.headers["x-frame-options"] == "DENY"
             assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]

@@ -143,8 +143,8 @@ def test_no_header_is_repeated_and_none_discloses_files(nginx_sites: dict[str, N
     for more in ("", "range: bytes=0-9\r\n"):
         lines = [f"{name}: {value}\r\n" for name, value in site.acme_client.sign_headers(target, body).items()]
         head = f"POST {target} HTTP/1.1\r\n{''.join(lines)}{more}connection: close\r\n\r\n"
-        answer = send_raw(site.nginx, head.encode() + body).partition(b"\r\n\r\n")[0].decode().lower()
-        names = [line.partition(":")[0] for line in answer.splitlines()[1:]]
+        head_lines = send_raw(site.nginx, head.encode() + body).partition(b"\r\n\r\n")[0].decode().lower()
+        names = [line.partition(":")[0] for line in head_lines.splitlines()[1:]]
         assert len(set(names)) == len(names)
         assert "x-accel-redirect" not in names
         assert "last-modified" not in names

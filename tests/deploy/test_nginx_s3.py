@@ -109,11 +109,11 @@ def test_no_header_is_repeated_and_none_discloses_the_service(s3_site: S3Site) -
     for more in ("", "range: bytes=0-9\r\n"):
         lines = [f"{name}: {value}\r\n" for name, value in s3_site.acme_client.sign_headers(target, body).items()]
         head = f"POST {target} HTTP/1.1\r\n{''.join(lines)}{more}connection: close\r\n\r\n"
-        answer = send_raw(s3_site.nginx, head.encode() + body).partition(b"\r\n\r\n")[0].decode().lower()
-        names = [line.partition(":")[0] for line in answer.splitlines()[1:]]
+        head_lines = send_raw(s3_site.nginx, head.encode() + body).partition(b"\r\n\r\n")[0].decode().lower()
+        names = [line.partition(":")[0] for line in head_lines.splitlines()[1:]]
         assert len(set(names)) == len(names)
         assert not [name for name in names if name.startswith(("x-a", "x-ccfs", "last-mod"))]
-        assert not [word for word in ("x-amz", "signature", "credential", "seaweed") if word in answer]
+        assert not [word for word in ("x-amz", "signature", "credential", "seaweed") if word in head_lines]
 
 
 def test_recording_urls_lead_to_the_service_itself(s3_site: S3Site) -> None:

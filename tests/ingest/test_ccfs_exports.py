@@ -65,7 +65,7 @@ def test_every_kind_of_index_is_ingested_loose_or_zipped_with_the_files_that_it_
 
 
 @pytest.mark.parametrize(
-    "where",
+    "path",
     [
         "X/17/0/20180903/15470/2043295.V3",
         "x/17/0/20180903/15470/2043295.wav",
@@ -74,8 +74,8 @@ def test_every_kind_of_index_is_ingested_loose_or_zipped_with_the_files_that_it_
         "2043295.V3",
     ],
 )
-def test_the_file_of_an_index_row_is_found_in_every_usual_place(where: str, ingest_site: IngestSite) -> None:
-    ingest_site.write_recording(where, make_wav(1))
+def test_the_file_of_an_index_row_is_found_in_every_usual_place(path: str, ingest_site: IngestSite) -> None:
+    ingest_site.write_recording(path, make_wav(1))
     assert (
         ingest_site.ingest_export(
             ingest_site.write_file("record.csv", RECORD_ROW), "--recordings", ingest_site.recordings_folder
@@ -87,8 +87,8 @@ def test_the_file_of_an_index_row_is_found_in_every_usual_place(where: str, inge
 def test_rows_of_a_foreign_account_or_vdn_are_rejected_and_the_others_are_ingested(
     each_ingest_site: IngestSite,
 ) -> None:
-    other = ("account", "add", "--app", AK, "--account", "other", "--vdn", "18")
-    assert run_ccfs(*other, settings=each_ingest_site.environment).code == 0
+    add_account = ("account", "add", "--app", AK, "--account", "other", "--vdn", "18")
+    assert run_ccfs(*add_account, settings=each_ingest_site.environment).code == 0
     foreign = [
         CALL_ROW.replace("acme", "elsewhere"),
         CALL_ROW.replace(",17,1,3", ",99,1,3"),
@@ -137,7 +137,7 @@ def test_rows_that_have_only_an_original_name_get_unique_index_names(ingest_site
         f"/0/1/record/{AK}/acme/20180903/15470/204329{number}.wav" for number in range(3)
     ]
     [rejection] = added["refused"]
-    assert (rejection["line"], "there is another recording" in rejection["reason"]) == (4, True)
+    assert (rejection["line"], "another recording has the name" in rejection["reason"]) == (4, True)
 
 
 VOICE_NAMES = {
@@ -160,8 +160,8 @@ def test_files_under_the_paths_of_ivr_flows_become_voice_files(each_ingest_site:
     added = each_ingest_site.ingest_export(index, "--recordings", each_ingest_site.recordings_folder)
     assert added["voice_files"] == len(VOICE_NAMES)
     assert [Path(rejection["file"]).name for rejection in added["refused"]] == ["broken.wav"]
-    kept = dict(each_ingest_site.read_rows(schema.voice_files, "file_name", "key"))
-    assert {name: each_ingest_site.read_files()[key] for name, key in kept.items()} == {
+    key_by_name = dict(each_ingest_site.read_rows(schema.voice_files, "file_name", "key"))
+    assert {name: each_ingest_site.read_files()[key] for name, key in key_by_name.items()} == {
         name: make_wav(number) for number, name in enumerate(VOICE_NAMES.values())
     }
 
@@ -172,7 +172,7 @@ def test_another_voice_file_under_a_used_name_is_rejected_and_leaves_no_bytes(in
     ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)
     ingest_site.write_recording("Y/17/record/20201015/x.wav", make_wav(2), modified=1_705_500_000)
     [rejection] = ingest_site.ingest_export(index, "--recordings", ingest_site.recordings_folder)["refused"]
-    assert rejection["reason"] == "there is another voice file Y:/17/record/20201015/x.wav"
+    assert rejection["reason"] == "another voice file has the name Y:/17/record/20201015/x.wav"
     assert list(ingest_site.read_files().values()) == [make_wav(1)]
 
 

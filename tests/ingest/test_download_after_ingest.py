@@ -25,11 +25,11 @@ def serve_site(site: IngestSite) -> Iterator[CcfsServer]:
         yield server
 
 
-def download(server: CcfsServer, site: IngestSite, operation: str, ask: dict[str, Any] | None = None) -> bytes:
+def download(server: CcfsServer, site: IngestSite, operation: str, body: dict[str, Any] | None = None) -> bytes:
     """Return the file that an operation responds with."""
     target = site.folder / "fetched"
-    where = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK, "-o", target)
-    done = run_ccfs("call", operation, json.dumps(ask or {}), *where)
+    options = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK, "-o", target)
+    done = run_ccfs("call", operation, json.dumps(body or {}), *options)
     assert done.code == 0, done
     data = target.read_bytes()
     target.unlink()
@@ -37,8 +37,8 @@ def download(server: CcfsServer, site: IngestSite, operation: str, ask: dict[str
 
 
 def play_recording(server: CcfsServer, site: IngestSite, name: str) -> bytes:
-    where = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK)
-    token = run_ccfs("call", "requestPlayVoice", json.dumps({"fileName": name}), *where).json["resultData"]["token"]
+    options = ("--url", f"http://{server.host}", "--ak", AK, "--sk", SK)
+    token = run_ccfs("call", "requestPlayVoice", json.dumps({"fileName": name}), *options).json["resultData"]["token"]
     return download(server, site, f"playVoice?t=1&version=2.0&st={token}")
 
 

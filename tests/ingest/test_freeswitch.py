@@ -54,8 +54,8 @@ def test_one_channel_is_the_same_row_in_every_format(format: str, ingest_site: I
         ingest_site.ingest_freeswitch(copy_samples(ingest_site, f"same-call.{format}") / f"same-call.{format}")["cdrs"]
         == 1
     )
-    for other in ("csv", "json", "xml"):
-        assert ingest_site.ingest_freeswitch(copy_samples(ingest_site, f"same-call.{other}"))["cdrs"] == 0
+    for extension in ("csv", "json", "xml"):
+        assert ingest_site.ingest_freeswitch(copy_samples(ingest_site, f"same-call.{extension}"))["cdrs"] == 0
 
 
 def test_a_whole_folder_of_all_formats_is_ingested_in_one_run(each_ingest_site: IngestSite) -> None:
@@ -65,8 +65,8 @@ def test_a_whole_folder_of_all_formats_is_ingested_in_one_run(each_ingest_site: 
     assert added["cdrs"] == 2 + 1 + 2 + 3 + 6 + 1
     numbers = each_ingest_site.read_rows(schema.cdrs, "call_id", "call_id_num")
     for _, some in itertools.groupby(sorted(numbers), key=lambda row: row[0]):
-        found = sorted(number for _, number in some)
-        assert found == [LAST_LEG, *range(1, len(found))]
+        numbers = sorted(number for _, number in some)
+        assert numbers == [LAST_LEG, *range(1, len(numbers))]
 
 
 def test_the_three_channels_of_a_transfer_give_equal_rows_in_any_order(create_site: CreateSite) -> None:

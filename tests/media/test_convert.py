@@ -66,8 +66,8 @@ def encode_tone(encoder: Encoder, seconds: float) -> bytes:
         frame = av.AudioFrame.from_ndarray(make_tone(encoder.rate, seconds)[None, :], format="s16", layout="mono")
         frame.sample_rate, frame.pts = encoder.rate, 0
         resampler = av.AudioResampler(encoder.samples, encoder.layout, encoder.rate, stream.frame_size)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            container.mux(stream.encode(piece))
+        for resampled in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(resampled))
     return file.getvalue()
 
 
@@ -104,8 +104,8 @@ def test_samples_behind_a_wav_header_are_unchanged(extension: str, samples: byte
     [("q.alaw", wav.A_LAW, 8, 8000), ("q.pcm", wav.MU_LAW, 8, 8000), ("q.sln16", wav.PCM, 16, 16000)],
 )
 def test_the_header_of_a_wrapped_file_has_its_format(name: str, tag: int, bits: int, rate: int) -> None:
-    found = read_format(convert_recording(name, b"\xd5" * 320)[1], 1000)
-    assert (found.tag, found.bits, found.rate, found.channels) == (tag, bits, rate, 1)
+    fmt = read_format(convert_recording(name, b"\xd5" * 320)[1], 1000)
+    assert (fmt.tag, fmt.bits, fmt.rate, fmt.channels) == (tag, bits, rate, 1)
 
 
 def test_files_of_more_than_one_chunk_are_copied_completely() -> None:
@@ -141,10 +141,10 @@ def test_an_mp3_with_a_tag_in_another_encoding_is_accepted() -> None:
 
 def test_gsm_is_decoded_to_the_samples_of_other_decoders() -> None:
     extension, converted = convert_recording("q.gsm", SPEECH_GSM)
-    found = read_format(converted, len(converted))
-    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", wav.PCM, 8000, 16, 1)
+    fmt = read_format(converted, len(converted))
+    assert (extension, fmt.tag, fmt.rate, fmt.bits, fmt.channels) == (".wav", wav.PCM, 8000, 16, 1)
     assert hashlib.sha256(read_payload(converted)).hexdigest() == SPEECH_PCM_SHA256
-    assert found.duration == measure_seconds("q.gsm", SPEECH_GSM) == 2.26
+    assert fmt.duration == measure_seconds("q.gsm", SPEECH_GSM) == 2.26
 
 
 @pytest.mark.parametrize("tail", [1, 32])
@@ -157,9 +157,9 @@ def test_gsm_truncated_within_a_frame_keeps_all_whole_frames(tail: int) -> None:
 def test_g722_is_decoded_to_the_tone_that_was_recorded() -> None:
     recording = encode_tone(G722_ENCODER, 2)
     extension, converted = convert_recording("q.g722", recording)
-    found = read_format(converted, len(converted))
-    assert (extension, found.tag, found.rate, found.bits, found.channels) == (".wav", wav.PCM, 16000, 16, 1)
-    assert found.duration == measure_seconds("q.g722", recording) == 2.0
+    fmt = read_format(converted, len(converted))
+    assert (extension, fmt.tag, fmt.rate, fmt.bits, fmt.channels) == (".wav", wav.PCM, 16000, 16, 1)
+    assert fmt.duration == measure_seconds("q.g722", recording) == 2.0
     spectrum = np.abs(np.fft.rfft(np.frombuffer(read_payload(converted), dtype="<i2")))
     assert np.argmax(spectrum) / 2.0 == 440
 
@@ -244,10 +244,10 @@ def test_damaged_audio_files_are_converted_or_rejected(name: str, damage: list[t
         at %= len(recording) + 1
         recording = recording[:at] + instead + recording[at + lost :]
     try:
-        extension, kept = convert_recording(name, recording)
+        extension, stored = convert_recording(name, recording)
         seconds = measure_seconds(name, recording)
     except UnknownAudio:
         return
     assert extension in (".wav", ".mp3", ".ogg")
-    assert len(kept) >= 44
+    assert len(stored) >= 44
     assert 0 <= seconds < 60

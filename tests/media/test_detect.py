@@ -75,8 +75,8 @@ def test_quiet_mu_law_is_not_detected_as_mpeg() -> None:
         ("q.opus", bytes(100), "named .opus, but has no Ogg header"),
         ("q.wav", b"RIFF\0\0\0\0AVI ", "no RIFF/WAVE header"),
         ("q.txt", b"hello", "extension 'txt', first bytes 68656c6c"),
-        ("alaw", b"\xd5\xd5", "no known audio"),
-        ("q.bin", b"\xff\xfb\xf0\x44", "no known audio"),  # MPEG's sync with a bit rate that does not exist
+        ("alaw", b"\xd5\xd5", "unknown audio format"),
+        ("q.bin", b"\xff\xfb\xf0\x44", "unknown audio format"),  # MPEG's sync with a bit rate that does not exist
     ],
 )
 def test_unknown_audio_has_a_reason(name: str, head: bytes, reason: str) -> None:

@@ -106,8 +106,8 @@ def pathless_blob(tmp_path: Path) -> tuple[PathlessDisk, BlobRef, bytes]:
 def test_a_remote_blob_is_read_and_seeked_like_a_file(
     pathless_blob: tuple[PathlessDisk, BlobRef, bytes],
 ) -> None:
-    location, kept, data = pathless_blob
-    file, chance = io.BufferedReader(RangeReader(location, kept), 4096), random.Random(2)
+    location, blob, data = pathless_blob
+    file, chance = io.BufferedReader(RangeReader(location, blob), 4096), random.Random(2)
     for _ in range(200):
         at, size = chance.randrange(len(data) + 10), chance.choice((1, 100, 50_000))
         file.seek(at)
@@ -117,8 +117,8 @@ def test_a_remote_blob_is_read_and_seeked_like_a_file(
 
 
 def test_a_deleted_blob_is_unavailable(pathless_blob: tuple[PathlessDisk, BlobRef, bytes]) -> None:
-    location, kept, _ = pathless_blob
-    file = io.BufferedReader(RangeReader(location, kept), 4096)
+    location, blob, _ = pathless_blob
+    file = io.BufferedReader(RangeReader(location, blob), 4096)
     location.delete("a/b")
     with pytest.raises(FileUnavailable):
         file.read(10)

@@ -63,7 +63,7 @@ def test_nodes_that_start_at_once_create_the_tables_once(database_url: str, tmp_
     try:
         wait_until(begun, 180)
         with database.read_transaction() as connection:
-            assert _count_rows(connection, "alembic_version") == _count_rows(connection, "oldest_code") == 1
+            assert _count_rows(connection, "alembic_version") == _count_rows(connection, "compatible_revision") == 1
     finally:
         for node in processes:
             with suppress(ProcessLookupError):

@@ -72,12 +72,12 @@ class TestTheBody:
 
 
 class TestTheHeaders:
-    """What goes with it."""
+    """The headers of a callback."""
 
     def test_callback_headers_are_those_of_the_sample_and_an_id(self) -> None:
-        found = build_headers(body=b'{"a":1}')
-        authorization = found.pop("Authorization")
-        assert found == {
+        headers = build_headers(body=b'{"a":1}')
+        authorization = headers.pop("Authorization")
+        assert headers == {
             "Accept": "*/*",
             "Content-Type": "application/json;charset=UTF-8",
             "Host": "cb.example.com:8000",

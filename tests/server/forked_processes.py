@@ -126,10 +126,10 @@ def _fork_for_each_line() -> str:
         command = json.loads(line)
         if "ended" in command:
             number, status = os.waitpid(command["ended"], os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if number else None
-        elif (answer := os.fork()) == 0:
+            result = os.waitstatus_to_exitcode(status) if number else None
+        elif (result := os.fork()) == 0:
             return _set_up_child(command)
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(result), flush=True)
     os._exit(0)
 
 

@@ -1,17 +1,16 @@
-"""Kills one of two nodes, all of its processes at once, again and again while exports are asked for, made and announced.
+"""Kills one of two nodes with all its processes, repeatedly, while clients request exports.
 
     python -m tests.soak.export_kill FOLDER [--exports N] [--kills N] [--seed N] [--url URL]
 
-tests/work/test_export_kill.py runs a short one. Both nodes have one database and one data folder. Every request that was
-answered must be announced at least once and always with the same webhook-id; what is announced must download, whole, from
-either node; no zip may lie about that no row names. One callback in ten is refused by the receiver, and so comes again.
-Prints one JSON object; ends with 1 where anything is not as it must be.
+Both nodes share a database and a data folder. Every accepted query must be announced at least once and always with the same
+webhook-id. Every announced file must download completely from either node. No zip may exist that no row references. The receiver
+rejects one callback in ten, so that it is retried. Prints one JSON object. Exits with 1 if a condition is violated.
+tests/workers/exports/test_export_kill.py runs a short version.
 """
 
 import argparse
 import io
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -21,11 +20,9 @@ import threading
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +37,14 @@ from tests.cli.command import ROOT
 from tests.db.sample_rows import make_recording
 from tests.ingest.ingest_site import ACCOUNT_ID, AK, SK, IngestSite
 from tests.ports import get_free_port
+from tests.soak.callback_journal import run_callback_receiver
 
-ROWS = 500  # recordings that each export is of
+ROWS = 500  # recordings in each export
 REQUESTER_THREADS = 4
 DOWNLOAD_THREADS = 8
 BEGIN = datetime(2026, 5, 4, tzinfo=UTC)
 REQUEST_FIELDS = {"beginTime": "2026-05-04 00:00:00", "endTime": "2026-05-06 23:59:59", "dataType": "call_record"}
-NODE_PROGRAM = (  # leases of seconds, so that what a dead node held is due again while the run lasts
+NODE_PROGRAM = (  # short leases, so that jobs of a killed node are due again during the run
     "from datetime import timedelta; from ccfs.workers.callbacks import worker as callbacks;"
     "from ccfs.workers.exports import worker as exports;"
     "exports.LEASE, exports.LEASE_RENEWAL_SECONDS, callbacks.LEASE = timedelta(seconds=2), 0.4, timedelta(seconds=3);"
@@ -54,70 +52,44 @@ NODE_PROGRAM = (  # leases of seconds, so that what a dead node held is due agai
 )
 
 
-class CallbackHandler(BaseHTTPRequestHandler):
-    """The receiver: writes down each callback before it answers; refuses one in ten."""
-
-    protocol_version = "HTTP/1.1"
-    journal: Path
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        line = json.dumps([self.headers["webhook-id"], body["msgBody"]["responseId"], body["msgBody"]["billFileName"]])
-        with open(self.journal, "a") as book:
-            book.write(line + "\n")
-        refused = random.random() < 0.1
-        answer = b'{"resultCode":"1"}' if refused else b'{"resultCode":"0"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing to say."""
-
-
-def serve_callbacks(book: Path, port: int) -> None:
-    """Hear callbacks for ever: a process of its own."""
-    CallbackHandler.journal = book
-    CallbackHandler.timeout = 30
-    server = ThreadingHTTPServer(("127.0.0.1", port), CallbackHandler)
-    server.daemon_threads = True
-    server.serve_forever()
-
-
 class NodeProcesses:
-    """Two nodes on one database and one folder, each on a port of its own."""
+    """Two nodes on one database and one folder, each on its own port."""
 
-    def __init__(self, place: IngestSite) -> None:
-        self._site = place
+    def __init__(self, site: IngestSite) -> None:
+        self._site = site
         self.ports = [get_free_port(), get_free_port()]
         self._processes = [self._start(port) for port in self.ports]
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", NODE_PROGRAM, "serve", "--listen", f"127.0.0.1:{port}"]
-        given = {"CCFS_LOG_REQUESTS": "false", "CCFS_LOCK_FAILURES": "0", "CCFS_CALLBACK_RETRY_SECONDS": "1"}
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **self._site.environment, **given}
+        settings = {"CCFS_LOG_REQUESTS": "false", "CCFS_LOCK_FAILURES": "0", "CCFS_CALLBACK_RETRY_SECONDS": "1"}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "src"),
+            **self._site.environment,
+            **settings,
+        }
         with open(self._site.folder / "server.log", "ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def kill(self, number: int) -> None:
-        """All processes of a node at once; then it is started anew."""
+        """Kill all processes of a node at once, then start it again."""
         os.killpg(self._processes[number].pid, signal.SIGKILL)
         self._processes[number].wait()
         self._processes[number] = self._start(self.ports[number])
 
     def wait_for_both(self) -> None:
-        """Both answer."""
-        give_up = time.monotonic() + 180
+        """Wait until both nodes respond."""
+        deadline = time.monotonic() + 180
         for port in self.ports:
-            while time.monotonic() < give_up:
+            while time.monotonic() < deadline:
                 with suppress(httpx2.HTTPError):
                     if httpx2.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200:
                         break
                 time.sleep(0.05)
 
     def close(self) -> None:
-        """As an operator does it."""
+        """Stop the nodes by SIGTERM."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -127,16 +99,16 @@ class NodeProcesses:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def request_exports(nodes: NodeProcesses, url: str, wanted: int, answered: list[str], pause: float) -> None:
-    """Ask, of whichever node answers, until so many were answered."""
-    chance = random.Random(pause)
-    while len(answered) < wanted:
-        with suppress(httpx2.HTTPError), closing(open_session(nodes, chance.randrange(2))) as one:
-            while len(answered) < wanted:
-                with one.call("queryBillData", {**REQUEST_FIELDS, "callBackURL": url}) as answer:
-                    if answer.data and answer.is_success:
-                        answered.append(answer.data["resultData"]["responseId"])
-                time.sleep(chance.uniform(0, 2 * pause))
+def request_exports(nodes: NodeProcesses, url: str, target_count: int, answered: list[str], pause: float) -> None:
+    """Send queries to either node until so many were accepted."""
+    generator = random.Random(pause)
+    while len(answered) < target_count:
+        with suppress(httpx2.HTTPError), closing(open_session(nodes, generator.randrange(2))) as client:
+            while len(answered) < target_count:
+                with client.call("queryBillData", {**REQUEST_FIELDS, "callBackURL": url}) as response:
+                    if response.data and response.is_success:
+                        answered.append(response.data["resultData"]["responseId"])
+                time.sleep(generator.uniform(0, 2 * pause))
         time.sleep(0.05)
 
 
@@ -144,82 +116,66 @@ def open_session(nodes: NodeProcesses, number: int) -> CcfsClient:
     return CcfsClient(f"http://127.0.0.1:{nodes.ports[number]}", AK, SK, timeout=20)
 
 
-def prepare_exports(place: IngestSite, port: int) -> str:
-    """Recordings to export, and a prefix to announce to: the callBackURL."""
+def prepare_exports(site: IngestSite, port: int) -> str:
+    """Add recordings and a callback prefix. Return the callBackURL."""
     prefix = f"http://127.0.0.1:{port}/"
-    with place.node.database.write_transaction() as connection:
+    with site.node.database.write_transaction() as connection:
         app = tenants.get_app_by_ak(connection, AK)
         tenants.bind_callback(connection, app, prefix)
         for number in range(ROWS):
-            one = make_recording(number, account_id=ACCOUNT_ID, call_begin=BEGIN + timedelta(minutes=number))
-            recordings.add(connection, app, one, BEGIN)
+            recording = make_recording(number, account_id=ACCOUNT_ID, call_begin=BEGIN + timedelta(minutes=number))
+            recordings.add(connection, app, recording, BEGIN)
     return prefix + "cb"
 
 
-def count_states(place: IngestSite) -> dict[str, int]:
-    """How many exports and deliveries are due, and how many came to a bad end."""
-    with place.node.database.read_transaction() as connection:
-        found: dict[str, int] = defaultdict(int)
+def count_states(site: IngestSite) -> dict[str, int]:
+    """Count exports and deliveries by state."""
+    with site.node.database.read_transaction() as connection:
+        counts: dict[str, int] = defaultdict(int)
         for table in (schema.exports, schema.deliveries):
             for state, count in connection.execute(sa.select(table.c.state, sa.func.count()).group_by(table.c.state)):
-                found[state] += count
-    return found
+                counts[state] += count
+    return counts
 
 
 def request_and_kill(
-    nodes: NodeProcesses, place: IngestSite, url: str, options: argparse.Namespace
+    nodes: NodeProcesses, site: IngestSite, url: str, options: argparse.Namespace
 ) -> tuple[list[str], int]:
-    """Ask and kill until all is asked, killed and announced: what was answered, and the kills."""
-    chance, answered, kills = random.Random(options.seed), list[str](), 0
-    pause = (
-        options.kills * (options.longest / 2 + 2) / options.exports * REQUESTER_THREADS
-    )  # so that they ask to the last kill
+    """Send queries and kill nodes until all exports are announced. Return the accepted responseIds and the kills."""
+    generator, answered, kills = random.Random(options.seed), list[str](), 0
+    between_kills = options.longest / 2 + 2
+    pause = options.kills * between_kills / options.exports * REQUESTER_THREADS  # queries continue until the last kill
     arguments = (nodes, url, options.exports, answered, pause)
-    askers = [threading.Thread(target=request_exports, args=arguments, daemon=True) for _ in range(REQUESTER_THREADS)]
-    for one in askers:
-        one.start()
-    give_up = time.monotonic() + 300 + options.exports
-    while any(one.is_alive() for one in askers) or count_states(place)["due"] or kills < options.kills:
-        if time.monotonic() > give_up:
+    threads = [threading.Thread(target=request_exports, args=arguments, daemon=True) for _ in range(REQUESTER_THREADS)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 300 + options.exports
+    while any(thread.is_alive() for thread in threads) or count_states(site)["due"] or kills < options.kills:
+        if time.monotonic() > deadline:
             break
         nodes.wait_for_both()
-        time.sleep(chance.uniform(0.1, options.longest))
+        time.sleep(generator.uniform(0.1, options.longest))
         if kills < options.kills:
-            nodes.kill(chance.randrange(2))
+            nodes.kill(generator.randrange(2))
             kills += 1
     return answered, kills
 
 
-@contextmanager
-def run_callback_receiver(book: Path) -> Iterator[int]:
-    """A receiver in a process of its own: its port."""
-    book.touch()
-    port = get_free_port()
-    process = multiprocessing.get_context("spawn").Process(target=serve_callbacks, args=(book, port), daemon=True)
-    process.start()
-    try:
-        yield port
-    finally:
-        process.kill()
-        process.join()
-
-
 def count_broken_zips(nodes: NodeProcesses, names: set[str]) -> int:
-    """How many of the announced files do not come whole, each from one of the nodes; over several connections at once."""
+    """Count announced files that do not download completely, each from one of the nodes, over several connections."""
 
-    def broken(part: int) -> int:
-        with closing(open_session(nodes, part % 2)) as one:
-            return sum(
-                not is_complete_zip(download_export(one, name)) for name in sorted(names)[part::DOWNLOAD_THREADS]
-            )
+    def count_broken(part: int) -> int:
+        own_names = sorted(names)[part::DOWNLOAD_THREADS]
+        with closing(open_session(nodes, part % 2)) as client:
+            return sum(not is_complete_zip(download_export(client, name)) for name in own_names)
 
     with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
-        return sum(pool.map(broken, range(DOWNLOAD_THREADS)))
+        return sum(pool.map(count_broken, range(DOWNLOAD_THREADS)))
 
 
-def download_export(one: CcfsClient, name: str) -> bytes:
-    with one.call("downloadBillFile", {"billFileName": name}) as answer:
-        return b"" if answer.data else b"".join(answer.iter_chunks())
+def download_export(client: CcfsClient, name: str) -> bytes:
+    with client.call("downloadBillFile", {"billFileName": name}) as response:
+        return b"" if response.data else b"".join(response.iter_chunks())
 
 
 def is_complete_zip(data: bytes) -> bool:
@@ -229,72 +185,73 @@ def is_complete_zip(data: bytes) -> bool:
     return False
 
 
-def count_orphans(place: IngestSite) -> int:
-    """Zips that no row names."""
-    with place.node.database.read_transaction() as connection:
+def count_orphans(site: IngestSite) -> int:
+    """Count zips that no row references."""
+    with site.node.database.read_transaction() as connection:
         keys = set(connection.execute(sa.select(schema.exports.c.key)).scalars())
-    files = place.folder / "data" / "files"
+    files = site.folder / "data" / "files"
     return sum(str(path.relative_to(files)) not in keys for path in files.glob("*/exports/*/*.zip"))
 
 
 def run(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Figures over a whole run."""
-    place, began = IngestSite(folder, options.url).prepare(), time.monotonic()
-    with run_callback_receiver(folder / "book") as port:
-        url = prepare_exports(place, port)
-        nodes = NodeProcesses(place)
+    """Return the results of a run."""
+    site, began = IngestSite(folder, options.url).prepare(), time.monotonic()
+    with run_callback_receiver(folder / "journal") as port:
+        url = prepare_exports(site, port)
+        nodes = NodeProcesses(site)
         try:
-            answered, kills = request_and_kill(nodes, place, url, options)
+            answered, kills = request_and_kill(nodes, site, url, options)
             nodes.wait_for_both()
-            heard = [json.loads(line) for line in (folder / "book").read_text().splitlines()]
+            callbacks = [json.loads(line) for line in (folder / "journal").read_text().splitlines()]
             ids: dict[str, set[str]] = defaultdict(set)
-            for webhook, response, _ in heard:
-                ids[response].add(webhook)
+            for webhook_id, response_id, _ in callbacks:
+                ids[response_id].add(webhook_id)
             seconds = time.monotonic() - began
-            broken = count_broken_zips(nodes, {name for _, _, name in heard})
+            broken = count_broken_zips(nodes, {name for _, _, name in callbacks})
         finally:
             nodes.close()
-    ends = count_states(place)
-    found = {
+    states = count_states(site)
+    results = {
         "database": "postgresql" if options.url else "sqlite",
         "kills": kills,
         "seconds": round(seconds),
         "answered": len(answered),
-        "callbacks": len(heard),
-        "repeated": len(heard) - len(ids),
+        "callbacks": len(callbacks),
+        "repeated": len(callbacks) - len(ids),
         "lost": len(set(answered) - ids.keys()),
-        "with several ids": sum(len(several) > 1 for several in ids.values()),
-        "broken": broken,
-        "strays": count_orphans(place),
-        "undone": ends["due"] + ends["failed"] + ends["dead"],
+        "with_several_ids": sum(len(webhook_ids) > 1 for webhook_ids in ids.values()),
+        "incomplete_zips": broken,
+        "orphaned_zips": count_orphans(site),
+        "unfinished": states["due"] + states["failed"] + states["dead"],
         "temporary": len(list((folder / "data" / "files" / ".tmp").iterdir())),
     }
-    place.node.database.close()
-    return found
+    site.node.database.close()
+    return results
 
 
-def is_good(found: dict[str, Any]) -> bool:
-    """Whether nothing is lost, torn, doubled under another id, or left about."""
-    return not any(found[name] for name in ("lost", "with several ids", "broken", "strays", "undone"))
+def is_good(results: dict[str, Any]) -> bool:
+    """Whether no export was lost, incomplete, announced under two ids, orphaned or unfinished."""
+    violations = ("lost", "with_several_ids", "incomplete_zips", "orphaned_zips", "unfinished")
+    return not any(results[name] for name in violations)
 
 
 def parse_options(arguments: list[str]) -> argparse.Namespace:
-    """The options of a run."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exports", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=60)
-    parser.add_argument("--longest", type=float, default=6.0, metavar="SECONDS", help="between two kills")
+    parser.add_argument("--longest", type=float, default=6.0, metavar="SECONDS", help="maximum time between two kills")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--url", default="", help="of a PostgreSQL database; else SQLite in the folder")
+    parser.add_argument("--url", default="", help="URL of a PostgreSQL database; default: SQLite in the folder")
     parser.add_argument("folder", type=Path, nargs="?")
     return parser.parse_args(arguments)
 
 
 def main() -> None:
     options = parse_options(sys.argv[1:])
-    found = run(options.folder, options)
-    print(json.dumps(found))
-    sys.exit(not is_good(found))
+    results = run(options.folder, options)
+    print(json.dumps(results))
+    sys.exit(not is_good(results))
 
 
 if __name__ == "__main__":

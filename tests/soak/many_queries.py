@@ -1,9 +1,9 @@
-"""Every question of tests/store/questions.py, of a million rows in one month: its plan, and how long it takes, on both engines.
+"""All queries of tests/db/large_table_queries.py on a million rows in one month: query plans and times on both databases.
 
-    python -m tests.soak.many_questions [ROWS [URL]]
+    python -m tests.soak.many_queries [ROWS [URL]]
 
-Prints a JSON object for each engine: the microseconds of each question, half of the time and 95 of 100 times at most, warm
-and with its rollback, and the plans that read a table from end to end. Ends with 1 if there are any.
+Prints one JSON object per database: the microseconds of each query including its rollback, median and 95th percentile, warm, and the
+plans that scan a whole table. Exits with 1 if there are any.
 """
 
 import json
@@ -27,31 +27,31 @@ ROUNDS = 200
 
 
 def measure_times(database: Database, app: App, action: QueryAction) -> list[int]:
-    """Median and 95th percentile in microseconds; the first tenth of the rounds does not count."""
-    found = []
+    """Return median and 95th percentile in microseconds, without the first tenth of the rounds."""
+    times = []
     for _ in range(ROUNDS):
         with database.engine.connect() as connection:
             begin = time.perf_counter()
             action(connection, app)
             connection.rollback()
-            found.append((time.perf_counter() - begin) * 1e6)
-    cuts = quantiles(found[ROUNDS // 10 :], n=20)
+            times.append((time.perf_counter() - begin) * 1e6)
+    cuts = quantiles(times[ROUNDS // 10 :], n=20)
     return [round(cuts[9]), round(cuts[18])]
 
 
 def run(url: str, rows: int) -> dict[str, Any]:
-    """The figures of one engine, in an empty database."""
+    """Return the results of one database, which must be empty."""
     database = open_database(url)
     upgrade(database)
-    begun = time.monotonic()
+    began = time.monotonic()
     app = create_filled_app(database, rows)
-    filled = round(time.monotonic() - begun)
-    plans = {what: explain_queries(database, app, action) for what, action in QUERIES.items()}
-    scans = {what: [plan for plan in found if reads_too_much(what, plan)] for what, found in plans.items()}
-    figures = {what: measure_times(database, app, action) for what, action in QUERIES.items()}
+    seconds = round(time.monotonic() - began)
+    plans = {name: explain_queries(database, app, action) for name, action in QUERIES.items()}
+    scans = {name: [step for step in plan if reads_too_much(name, step)] for name, plan in plans.items()}
+    times = {name: measure_times(database, app, action) for name, action in QUERIES.items()}
     database.close()
-    scans = {what: found for what, found in scans.items() if found}
-    return {"rows": rows, "filled_in_seconds": filled, "p50_p95_us": figures, "scans": scans}
+    scans = {name: steps for name, steps in scans.items() if steps}
+    return {"rows": rows, "filled_in_seconds": seconds, "p50_p95_us": times, "scans": scans}
 
 
 @contextmanager
@@ -61,20 +61,20 @@ def _create_databases(server: str) -> Iterator[dict[str, str]]:
 
 
 def run_both_engines(rows: int, server: str) -> Iterator[dict[str, Any]]:
-    """The figures of each engine as soon as there are any, on that PostgreSQL."""
+    """Yield the results of SQLite, then of PostgreSQL on that server."""
     with _create_databases(server) as urls:
-        for name, url in urls.items():
-            yield {"engine": name, **run(url, rows)}
+        for engine, url in urls.items():
+            yield {"engine": engine, **run(url, rows)}
 
 
 def main() -> None:
-    rows, is_bad = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, False
+    rows, has_scans = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, False
     with ExitStack() as stack:
         server = sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(servers.run_postgres())
-        for found in run_both_engines(rows, server):
-            print(json.dumps(found), flush=True)
-            is_bad |= bool(found["scans"])
-    sys.exit(is_bad)
+        for results in run_both_engines(rows, server):
+            print(json.dumps(results), flush=True)
+            has_scans |= bool(results["scans"])
+    sys.exit(has_scans)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Ten million CDR rows on PostgreSQL: a day's export out of them against one out of a tenth, look-ups by name, bytes a row.
+"""Ten million CDR rows on PostgreSQL, compared with a tenth of them: export of a day, look-ups by name, bytes per row.
 
     python -m tests.soak.many_rows [ROWS [URL]]
 
-A day has DAILY rows in both databases; every fifth row has a recording. Prints one JSON object; ends with 1 if the day costs
-a fifth more or less.
+A day has ROWS_PER_DAY rows in both databases; every fifth row has a recording. Prints one JSON object. Exits with 1 if the export of
+a day takes over a fifth more or less time from the large database.
 """
 
 import json
@@ -34,7 +34,7 @@ FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS_PER_DAY = 20_000
 DAY = timedelta(days=1)
 ROUNDS, LOOK_UPS = 15, 400
-MIN_RATIO, MAX_RATIO = 0.8, 1.2  # of the ratio of a day's exports
+MIN_RATIO, MAX_RATIO = 0.8, 1.2  # of the times of a day's export
 
 _CALL_TIME_SQL = f"TIMESTAMPTZ '2024-01-01 00:00+00' + n * INTERVAL '1 day' / {ROWS_PER_DAY}"
 _CALL_ID_SQL = f"({int(FIRST_DAY.timestamp())} + n * 86400 / {ROWS_PER_DAY}) || '-' || n"
@@ -62,15 +62,15 @@ _RECORDING_COLUMNS = {
 
 
 def create_filled_database(url: str, rows: int) -> Database:
-    """A database with that many CDRs, made by itself, and analysed."""
+    """Create a database that generates so many CDRs, and analyse it."""
     database = open_database(url)
     upgrade(database)
     days = -(-rows // ROWS_PER_DAY)
-    used = {partition_month.month_key(FIRST_DAY + day * DAY) for day in range(days)}
+    months = {partition_month.month_key(FIRST_DAY + day * DAY) for day in range(days)}
     with database.write_transaction() as connection:
         connection.exec_driver_sql(f"INSERT INTO apps (id, ak, name, created_at) VALUES (1, '{APP.ak}', 'soak', now())")
         for table in (schema.cdrs, schema.recordings):
-            partitions.ensure(connection, table, used)
+            partitions.ensure(connection, table, months)
     for table, cells, step in ((schema.cdrs, _CDR_COLUMNS, 1), (schema.recordings, _RECORDING_COLUMNS, 5)):
         names = ", ".join(f'"{name}"' for name in cells)
         for start in range(0, rows, 500_000):
@@ -83,8 +83,8 @@ def create_filled_database(url: str, rows: int) -> Database:
     return database
 
 
-def measure_day_extract(database: Database, day: int) -> float:
-    """Seconds to extract that day."""
+def measure_day_export(database: Database, day: int) -> float:
+    """Return the seconds of exporting a day."""
     window = TimeWindow(begin=FIRST_DAY + day * DAY, end=FIRST_DAY + (day + 1) * DAY)
     zones = {"100": ZoneInfo("Asia/Shanghai")}
     begin = time.perf_counter()
@@ -95,88 +95,88 @@ def measure_day_extract(database: Database, day: int) -> float:
 
 
 def build_name(number: int, form: str) -> str:
-    """A recording's index name or original name."""
+    """Return a recording's index name or original name."""
     day = FIRST_DAY + number // ROWS_PER_DAY * DAY
     dated = f"{day:%Y%m%d}/{1000 + number % 400}/{number}"
     return f"/0/1/record/SOAKAK0001/100/{dated}.wav" if form == "index" else f"Y:/8/0/{dated}.V3"
 
 
 def measure_look_ups(database: Database, rows: int) -> dict[str, float]:
-    """Median microseconds of look-ups, warm: by both names, by a name that is not there, by callId, of rows by callId."""
-    chance = random.Random(7)
+    """Return the median microseconds of warm look-ups by both names, by an absent name, by callId, of rows by callId."""
+    generator = random.Random(7)
 
     def call(number: int) -> str:
         return f"{int(FIRST_DAY.timestamp()) + number * 86400 // ROWS_PER_DAY}-{number}"
 
-    def asked(connection: Connection, what: str, number: int) -> object:
-        if what in ("index", "original"):
-            return recordings.find_file_by_name(connection, APP, build_name(number, what))
-        if what == "absent":
+    def look_up(connection: Connection, kind: str, number: int) -> object:
+        if kind in ("index", "original"):
+            return recordings.find_file_by_name(connection, APP, build_name(number, kind))
+        if kind == "absent":
             return recordings.find_file_by_name(connection, APP, build_name(number, "original") + "x") is None
-        if what == "call":
+        if kind == "call":
             return recordings.list_by_call(connection, APP, call(number))
         return cdrs.find_by_call_ids(connection, APP, [call(number)])
 
-    found: dict[str, float] = {}
-    for what in ("index", "original", "absent", "call", "rows of a call, no date"):
+    medians: dict[str, float] = {}
+    for kind in ("index", "original", "absent", "call", "rows of a call, no date"):
         times = []
         with database.read_transaction() as connection:
             for _ in range(LOOK_UPS):
-                number = chance.randrange(rows // 5) * 5
+                number = generator.randrange(rows // 5) * 5
                 begin = time.perf_counter()
-                assert asked(connection, what, number), (what, number)
+                assert look_up(connection, kind, number), (kind, number)
                 times.append(time.perf_counter() - begin)
-        found[what] = round(median(times[LOOK_UPS // 4 :]) * 1e6)
-    return found
+        medians[kind] = round(median(times[LOOK_UPS // 4 :]) * 1e6)
+    return medians
 
 
 def measure_row_sizes(database: Database) -> dict[str, dict[str, int]]:
-    """Bytes a row of the table and of each of its indexes."""
-    question = (
+    """Return the bytes per row of each table and of its indexes."""
+    statement = (
         "SELECT r.relname, sum(pg_table_size(p.oid)) / {0}, sum(pg_indexes_size(p.oid)) / {0} FROM pg_class r"
         " JOIN pg_inherits i ON i.inhparent = r.oid JOIN pg_class p ON p.oid = i.inhrelid WHERE r.relname = '{1}' GROUP BY 1"
     )
-    found = {}
+    sizes = {}
     with database.read_transaction() as connection:
         for name in ("cdrs", "recordings"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
-            _, table, indexes = connection.exec_driver_sql(question.format(count, name)).one()
-            found[name] = {"rows": count, "table": round(table), "indexes": round(indexes)}
-    return found
+            _, table, indexes = connection.exec_driver_sql(statement.format(count, name)).one()
+            sizes[name] = {"rows": count, "table": round(table), "indexes": round(indexes)}
+    return sizes
 
 
 def run(rows: int, server: str) -> dict[str, Any]:
-    """All figures. The two databases are asked in turn."""
+    """Return all results. The two databases are queried in turn."""
     with ExitStack() as stack:
         urls = [stack.enter_context(servers.create_database(server)) for _ in range(2)]
-        filling = time.monotonic()
+        began = time.monotonic()
         small, large = create_filled_database(urls[0], rows // 10), create_filled_database(urls[1], rows)
-        seconds = time.monotonic() - filling
+        seconds = time.monotonic() - began
         day = rows // 10 // ROWS_PER_DAY // 2
-        pairs = [(measure_day_extract(small, day), measure_day_extract(large, day)) for _ in range(ROUNDS)][3:]
+        pairs = [(measure_day_export(small, day), measure_day_export(large, day)) for _ in range(ROUNDS)][3:]
         ratio = median(b / a for a, b in pairs)
-        looks = [measure_look_ups(small, rows // 10), measure_look_ups(large, rows)]
-        found = {
+        look_ups = [measure_look_ups(small, rows // 10), measure_look_ups(large, rows)]
+        results = {
             "rows": rows,
             "filled_in_seconds": round(seconds),
-            "day_ms": [round(median(one) * 1e3) for one in zip(*pairs, strict=True)],
-            "day_of_all_to_day_of_a_tenth": round(ratio, 3),
-            "look_ups_us": {what: [one[what] for one in looks] for what in looks[0]},
-            "bytes_a_row": measure_row_sizes(large),
+            "day_ms": [round(median(times) * 1e3) for times in zip(*pairs, strict=True)],
+            "large_to_small_ratio": round(ratio, 3),
+            "look_ups_us": {kind: [medians[kind] for medians in look_ups] for kind in look_ups[0]},
+            "bytes_per_row": measure_row_sizes(large),
             "is_good": MIN_RATIO <= ratio <= MAX_RATIO,
         }
         for database in (small, large):
             database.close()
-    return found
+    return results
 
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     with ExitStack() as stack:
         server = sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(servers.run_postgres())
-        found = run(rows, server)
-    print(json.dumps(found))
-    sys.exit(not found["is_good"])
+        results = run(rows, server)
+    print(json.dumps(results))
+    sys.exit(not results["is_good"])
 
 
 if __name__ == "__main__":

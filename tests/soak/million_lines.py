@@ -1,10 +1,10 @@
-"""A million CDR lines and ten thousand recordings in one ingest: how fast, and whether its memory stays what it was.
+"""Ingests a million CDR lines and ten thousand recordings: speed, and whether the memory stays constant.
 
     python -m tests.soak.million_lines FOLDER [LINES [FILES [URL]]]
 
-tests/work/ingest/test_kill.py runs a short one. First a twentieth of it is ingested, then all, each by a process of its
-own; the peak of what each had in memory is read while it runs. Prints one JSON object; ends with 1 if the peak grew by
-more than GROWTH, or anything is not in. Recordings have a second of audio, and three lines are of two calls.
+First a twentieth is ingested, then all, each by a new process whose peak memory is read while it runs. Prints one JSON object. Exits
+with 1 if the peak grew by more than MAX_GROWTH_BYTES, or a row or blob is missing. Recordings have a second of audio; three lines
+belong to two calls. tests/ingest/test_kill.py runs a short version.
 """
 
 import json
@@ -19,29 +19,29 @@ from ccfs.db import schema
 from tests.cli.command import ROOT
 from tests.ingest.ingest_site import IngestSite, iter_cdr_lines, make_wav
 
-SMALL_RUN_DIVISOR, MIN_LINES = 20, 8_000  # the smaller run is this part of the larger, and at least so many lines
-MAX_GROWTH_BYTES = 24 << 20  # bytes of memory that the larger may take more: caches of the database fill
+SMALL_RUN_DIVISOR, MIN_LINES = 20, 8_000  # of the small run
+MAX_GROWTH_BYTES = 24 << 20  # between the two runs, because caches of the database fill
 
 
-def write_switch_files(place: IngestSite, lines: int, files: int) -> list[str]:
-    """A CDR file and recordings of its first calls, and the arguments that name them."""
-    cdr = place.write_file("Master.csv", "")
+def write_switch_files(site: IngestSite, lines: int, files: int) -> list[str]:
+    """Write a CDR file and recordings of its first calls. Return the arguments that name them."""
+    cdr = site.write_file("Master.csv", "")
     with open(cdr, "w") as file:
         file.writelines(iter_cdr_lines(lines))
     for number, text in enumerate(iter_cdr_lines(3 * files)):
         if number % 3 == 0:
             call = text.split('","')[16]
-            place.write_recording(f"{number // 1000}/{call}.wav", make_wav(number))
-    return place.build_command("asterisk", "--cdr", cdr)
+            site.write_recording(f"{number // 1000}/{call}.wav", make_wav(number))
+    return site.build_command("asterisk", "--cdr", cdr)
 
 
-def measure_ingest(place: IngestSite, arguments: list[str]) -> dict[str, Any]:
-    """What an ingest added, in how many seconds, and the peak of its memory in bytes."""
+def measure_ingest(site: IngestSite, arguments: list[str]) -> dict[str, Any]:
+    """Return the added rows, the seconds, and the peak memory in bytes of an ingest."""
     command = [sys.executable, "-c", "from ccfs.cli import main; main()", *arguments]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "src"),
-        **place.environment,
+        **site.environment,
         "CCFS_SETTLE_SECONDS": "0",
     }
     began, peak = time.monotonic(), 0
@@ -56,7 +56,7 @@ def measure_ingest(place: IngestSite, arguments: list[str]) -> dict[str, Any]:
 
 
 def _read_peak_bytes(pid: int) -> int:
-    """VmHWM: unlike what a parent is told of its child, it does not count what the child was before exec."""
+    """Return VmHWM, which unlike getrusage does not include the process before exec."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -65,32 +65,32 @@ def _read_peak_bytes(pid: int) -> int:
 
 
 def run(folder: Path, lines: int, files: int, url: str = "") -> dict[str, Any]:
-    """Both runs' figures. With a URL the larger goes into that database."""
+    """Return the results of both runs. With a URL the large run uses that database."""
     small, large = IngestSite(folder / "small").prepare(), IngestSite(folder / "large", url).prepare()
-    least = max(MIN_LINES, lines // SMALL_RUN_DIVISOR)
-    part = measure_ingest(small, write_switch_files(small, least, files * least // lines))
-    whole = measure_ingest(large, write_switch_files(large, lines, files))
-    found = large.check_blobs() if lines <= 100_000 else None
-    in_now = len(large.read_rows(schema.recordings, "key")), whole["added"]["cdrs"]
-    for place in (small, large):
-        place.node.database.close()
+    small_lines = max(MIN_LINES, lines // SMALL_RUN_DIVISOR)
+    part = measure_ingest(small, write_switch_files(small, small_lines, files * small_lines // lines))
+    full = measure_ingest(large, write_switch_files(large, lines, files))
+    blobs = large.check_blobs() if lines <= 100_000 else None
+    ingested = len(large.read_rows(schema.recordings, "key")), full["added"]["cdrs"]
+    for site in (small, large):
+        site.node.database.close()
     return {
         "lines": lines,
         "files": files,
-        "seconds": whole["seconds"],
-        "lines_per_second": round((lines - least) / max(0.1, whole["seconds"] - part["seconds"])),
-        "peak_mb_of_part": part["peak"] >> 20,
-        "peak_mb": whole["peak"] >> 20,
-        "missing": (files, lines) != in_now or (found is not None and found["whole"] != files),
-        "grew": whole["peak"] - part["peak"] > MAX_GROWTH_BYTES,
+        "seconds": full["seconds"],
+        "lines_per_second": round((lines - small_lines) / max(0.1, full["seconds"] - part["seconds"])),
+        "peak_mb_of_small_run": part["peak"] >> 20,
+        "peak_mb": full["peak"] >> 20,
+        "missing": (files, lines) != ingested or (blobs is not None and blobs["whole"] != files),
+        "grew": full["peak"] - part["peak"] > MAX_GROWTH_BYTES,
     }
 
 
 def main() -> None:
     folder, lines, files = Path(sys.argv[1]), *map(int, [*sys.argv[2:4], "1000000", "10000"][:2])
-    found = run(folder, lines, files, sys.argv[4] if len(sys.argv) > 4 else "")
-    print(json.dumps(found))
-    sys.exit(found["missing"] or found["grew"])
+    results = run(folder, lines, files, sys.argv[4] if len(sys.argv) > 4 else "")
+    print(json.dumps(results))
+    sys.exit(results["missing"] or results["grew"])
 
 
 if __name__ == "__main__":

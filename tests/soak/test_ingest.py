@@ -1,4 +1,4 @@
-"""The long runs of ingest and uploads; scripts/soak runs them, scripts/test does not. Their figures go to stdout (-s)."""
+"""The long runs of ingest and uploads, with their results on stdout; tests/ingest/test_kill.py has short ones."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from tests.ingest.test_kill import run_soak
 
 
-def print_result(found: object, capsys: pytest.CaptureFixture[str]) -> None:
+def print_result(results: object, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print("\n" + json.dumps(found))
+        print("\n" + json.dumps(results))
 
 
-def test_an_ingest_that_is_killed_a_hundred_times(
+def test_an_ingest_killed_a_hundred_times_is_complete(
     tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_result(
@@ -21,9 +21,9 @@ def test_an_ingest_that_is_killed_a_hundred_times(
     )
 
 
-def test_a_server_that_is_killed_thirty_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_killed_thirty_times_keeps_all_uploads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     print_result(run_soak("upload_kill", tmp_path, 30, 1), capsys)
 
 
-def test_a_million_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ingest_of_a_million_lines_needs_little_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     print_result(run_soak("million_lines", tmp_path, 1_000_000, 10_000), capsys)

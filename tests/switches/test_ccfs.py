@@ -47,11 +47,11 @@ def parse_lines(data: str | bytes, name: str = "x.csv") -> list[tuple[int, Index
 
 
 def parse_rows(data: str | bytes, name: str = "x.csv") -> list[IndexRecord]:
-    return [found.row for _, found in parse_lines(data, name) if isinstance(found, IndexRow)]
+    return [parsed.row for _, parsed in parse_lines(data, name) if isinstance(parsed, IndexRow)]
 
 
 def parse_rejected(data: str | bytes, name: str = "x.csv") -> list[tuple[int, str]]:
-    return [(line, str(found)) for line, found in parse_lines(data, name) if isinstance(found, UnreadableLine)]
+    return [(line, str(parsed)) for line, parsed in parse_lines(data, name) if isinstance(parsed, UnreadableLine)]
 
 
 def parse_utc(clock: str) -> datetime:
@@ -59,13 +59,13 @@ def parse_utc(clock: str) -> datetime:
 
 
 def test_a_recording_is_read_with_its_instants_in_utc() -> None:
-    [(line, found)] = parse_lines(RECORD_ROW)
-    assert isinstance(found, IndexRow)
-    assert isinstance(found.row, IndexedRecording)
-    assert (line, found.developer) == (1, "DEMOAK0001")
-    assert (found.row.call_begin, found.row.call_end) == (parse_utc("12:43:29"), parse_utc("12:45:00"))
-    assert found.row.original_file_name == "X:/17/0/20180903/15470/2043295.V3"
-    assert (found.row.vdn_id, found.row.call_type, found.row.current_skill_id) == ("17", 0, "3")
+    [(line, parsed)] = parse_lines(RECORD_ROW)
+    assert isinstance(parsed, IndexRow)
+    assert isinstance(parsed.row, IndexedRecording)
+    assert (line, parsed.developer) == (1, "DEMOAK0001")
+    assert (parsed.row.call_begin, parsed.row.call_end) == (parse_utc("12:43:29"), parse_utc("12:45:00"))
+    assert parsed.row.original_file_name == "X:/17/0/20180903/15470/2043295.V3"
+    assert (parsed.row.vdn_id, parsed.row.call_type, parsed.row.current_skill_id) == ("17", 0, "3")
 
 
 def test_a_cdr_begins_where_its_first_time_is() -> None:
@@ -100,20 +100,20 @@ def test_agent_operations_and_skill_changes_are_distinguished_and_parsed() -> No
     [(RECORD_ROW, 13, IndexedRecording), (CALL_ROW, 19, Cdr), (CALL_ROW, 21, Cdr), (CALL_ROW, 26, Cdr)],
 )
 def test_older_shorter_files_are_read(row: str, width: int, kind: type[IndexRecord]) -> None:
-    [found] = parse_rows(",".join(row.split(",")[:width]))
-    assert isinstance(found, kind)
+    [record] = parse_rows(",".join(row.split(",")[:width]))
+    assert isinstance(record, kind)
 
 
 def test_a_short_recording_index_has_vdn_and_direction_in_the_path() -> None:
-    [found] = parse_rows(",".join(RECORD_ROW.split(",")[:13]).replace(r"\17\0", r"\17\1"))
-    assert isinstance(found, IndexedRecording)
-    assert (found.vdn_id, found.call_type) == ("17", 1)
+    [recording] = parse_rows(",".join(RECORD_ROW.split(",")[:13]).replace(r"\17\0", r"\17\1"))
+    assert isinstance(recording, IndexedRecording)
+    assert (recording.vdn_id, recording.call_type) == ("17", 1)
 
 
 def test_unknown_columns_of_call_csv_are_left_out() -> None:
-    [found] = parse_rows(",".join([*CALL_ROW.split(",")[:21], "7", "8", "9"]))
-    assert isinstance(found, Cdr)
-    assert (found.pre_device_no, found.leave_reason, found.sub_media_type) == (3, 0, 0)
+    [cdr] = parse_rows(",".join([*CALL_ROW.split(",")[:21], "7", "8", "9"]))
+    assert isinstance(cdr, Cdr)
+    assert (cdr.pre_device_no, cdr.leave_reason, cdr.sub_media_type) == (3, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -137,18 +137,18 @@ def test_a_zip_is_read_member_by_member() -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("20180904010203004567_call_1.csv", CALL_ROW)
         archive.writestr("20180904010203004567_record.csv", RECORD_ROW)
-    found: list[IndexRecord] = []
+    records: list[IndexRecord] = []
     with zipfile.ZipFile(packed) as archive:
         for member in archive.namelist():
             with archive.open(member) as file:
-                taken_from = parse_index(file, name=member, zone_of=get_zone)
-                found += [one.row for _, one in taken_from if isinstance(one, IndexRow)]
-    assert [type(row) for row in found] == [Cdr, IndexedRecording]
+                rows = parse_index(file, name=member, zone_of=get_zone)
+                records += [parsed.row for _, parsed in rows if isinstance(parsed, IndexRow)]
+    assert [type(row) for row in records] == [Cdr, IndexedRecording]
 
 
 def test_the_file_name_decides_the_kind_where_the_cells_cannot() -> None:
     dateless = ",".join([*CALL_ROW.split(",")[:7], *[""] * 6, *CALL_ROW.split(",")[13:]])
-    assert parse_rejected(dateless) == [(1, "the file is none of CC-FS's index files")]
+    assert parse_rejected(dateless) == [(1, "the file is not an index file of CC-FS")]
     assert parse_rejected(dateless, "20180904010203004567_call_12.csv") == [
         (1, "wait_begin, ack_begin and call_begin are empty")
     ]
@@ -206,9 +206,9 @@ def test_an_endless_line_is_rejected_and_the_next_one_read() -> None:
 
 def test_an_end_in_the_repeated_hour_is_not_before_its_begin() -> None:
     row = CALL_ROW.replace("acme", "fjord").replace("2018-09-03 20:43:29,2018-09-03 20:45:00", "{},{}")
-    [found] = parse_rows(row.format("2018-10-28 02:50:00", "2018-10-28 02:10:00"))
-    assert isinstance(found, Cdr)
-    assert found.call_end == datetime(2018, 10, 28, 1, 10, tzinfo=UTC)
+    [cdr] = parse_rows(row.format("2018-10-28 02:50:00", "2018-10-28 02:10:00"))
+    assert isinstance(cdr, Cdr)
+    assert cdr.call_end == datetime(2018, 10, 28, 1, 10, tzinfo=UTC)
 
 
 def test_equal_rows_have_equal_keys_and_different_rows_different_ones() -> None:
@@ -240,12 +240,12 @@ def test_no_candidate_path_is_outside_the_recordings(name: str) -> None:
 
 @given(st.binary(max_size=400), st.sampled_from(["x.csv", "a_call_1.csv", "record.csv", "b_agentSkillInfo_2.csv"]))
 def test_no_bytes_raise_from_an_index_file(data: bytes, name: str) -> None:
-    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines(data, name))
+    assert all(isinstance(parsed, (IndexRow, UnreadableLine)) for _, parsed in parse_lines(data, name))
 
 
 @given(st.lists(st.sampled_from([CALL_ROW, '"', ",", "\n", "\r", "a", '""', "\u2028", "developer,account_id,cc_id"])))
 def test_no_mixture_of_quotes_and_rows_raises(parts: list[str]) -> None:
-    assert all(isinstance(found, (IndexRow, UnreadableLine)) for _, found in parse_lines("".join(parts), "call.csv"))
+    assert all(isinstance(parsed, (IndexRow, UnreadableLine)) for _, parsed in parse_lines("".join(parts), "call.csv"))
 
 
 def test_a_csv_writer_and_this_reader_agree_on_quotes() -> None:

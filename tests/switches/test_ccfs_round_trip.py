@@ -50,10 +50,10 @@ def round_trip(cells: Sequence[str], name: str, zone: ZoneInfo) -> IndexRecord:
     file = io.StringIO()
     csv.writer(file).writerow(cells)
     source = io.BytesIO(file.getvalue().encode())
-    [(_, found)] = parse_index(source, name=name, zone_of=lambda account: zone)
-    assert isinstance(found, IndexRow), found
-    assert found.developer == AK
-    return found.row
+    [(_, parsed)] = parse_index(source, name=name, zone_of=lambda account: zone)
+    assert isinstance(parsed, IndexRow), parsed
+    assert parsed.developer == AK
+    return parsed.row
 
 
 @given(st.data(), zones)

@@ -142,10 +142,10 @@ def test_times_of_a_leg_are_never_out_of_order(
     visit: QueueVisit, begin: int, lasts: int, rings: int | None, agent: str
 ) -> None:
     answer = None if rings is None else begin + min(rings, lasts)
-    found = queue_merge.compute_cdr_times(make_leg(agent, begin, begin + lasts, answer), visit)
-    given_times = [when for when in (found.wait_begin, found.wait_end, found.ack_begin) if when]
+    times = queue_merge.compute_cdr_times(make_leg(agent, begin, begin + lasts, answer), visit)
+    given_times = [when for when in (times.wait_begin, times.wait_end, times.ack_begin) if when]
     assert given_times == sorted(given_times)
-    for first, last in ((found.ack_begin, found.ack_end), (found.call_begin, found.call_end)):
+    for first, last in ((times.ack_begin, times.ack_end), (times.call_begin, times.call_end)):
         assert (first is None) == (last is None)
         assert first is None or last is None or first <= last
 
@@ -155,6 +155,6 @@ def test_an_agent_who_answered_a_transferred_call_talked_though_the_queue_log_na
     visit = parse_visit(
         *CALL_LINES[:2], "1705311245|1705311042.118|sales|PJSIP/1002|ATTENDEDTRANSFER|BRIDGE|6b1c|24|169|1"
     )
-    found = queue_merge.compute_cdr_times(make_leg("1003", 193, 240, 196), visit)
-    assert (found.wait_begin, found.wait_end) == (add_seconds(193), add_seconds(193))
-    assert (found.call_begin, found.call_end) == (add_seconds(196), add_seconds(240))
+    times = queue_merge.compute_cdr_times(make_leg("1003", 193, 240, 196), visit)
+    assert (times.wait_begin, times.wait_end) == (add_seconds(193), add_seconds(193))
+    assert (times.call_begin, times.call_end) == (add_seconds(196), add_seconds(240))

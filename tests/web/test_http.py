@@ -110,8 +110,8 @@ def test_head_has_the_headers_of_get_and_ignores_ranges(server: CcfsServer, tena
     got, head = play_recording(server, tenant_pair), play_recording(server, tenant_pair, "HEAD", range="bytes=0-1")
     assert (head.status, head.body) == (200, b"")
     assert head.without_headers("x-request-id", "date")[1] == got.without_headers("x-request-id", "date")[1]
-    refused = send_request(server, "HEAD", f"{BASE_PATH}playVoice?st=none")
-    assert (refused.status, refused.body) == (200, b"")
+    failure = send_request(server, "HEAD", f"{BASE_PATH}playVoice?st=none")
+    assert (failure.status, failure.body) == (200, b"")
 
 
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])

@@ -1,1 +1,1 @@
-"""The console at /console: pages that the server makes, for people. One file per visitor; rows and rules live below web/."""
+"""The console at /console: server-rendered pages for users. Handlers by subject; routes.py maps URLs to them."""

@@ -33,6 +33,11 @@ class Route:
     scope: AccessScope | None = None  # None where the permission is
     is_public: bool = False  # without signing in
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a permission without a scope, a scope without a permission, or a public route with one."""
+        if (self.permission is None) != (self.scope is None) or (self.is_public and self.permission is not None):
+            raise ValueError(f"inconsistent access rule of {self.method} {self.path}")
+
     @property
     def key(self) -> tuple[str, str]:
         """Method and path."""
@@ -42,18 +47,17 @@ class Route:
 async def authorize(request: ConsoleRequest, route: Route) -> ConsoleRequest:
     """Return the request with the account or app that it names.
 
-    Raise NotFound if the user has not the route's permission there: a page that the user may not see answers as one that
-    does not exist.
+    Raise NotFound if the user lacks the route's permission: a forbidden page answers as one that does not exist.
     """
-    permission, user = route.permission, request.current_user if not route.is_public else None
-    if permission is None or user is None:
+    permission = route.permission
+    if permission is None:
         return request
     if route.scope is AccessScope.ACCOUNT:
         name = request.form.get("account") or request.query_params.get("account", "")
         return replace(request, scope=get_scope(await request.list_scopes(permission), name))
     if route.scope in (AccessScope.APP, AccessScope.WHOLE_APP):
         return await _authorize_app(request, permission, is_whole_app=route.scope is AccessScope.WHOLE_APP)
-    is_global = route.scope is AccessScope.GLOBAL
+    user, is_global = request.current_user, route.scope is AccessScope.GLOBAL
     if not (user.has_permission(permission, None) if is_global else user.has_permission_anywhere(permission)):
         raise NotFound
     return request

@@ -1,4 +1,4 @@
-"""One pass over the files of Asterisk: the queue log first, because it tells more of the calls; then CDRs; then recordings."""
+"""One pass over the files of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
 
 import re
 from collections.abc import Sequence

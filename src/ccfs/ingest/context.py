@@ -1,4 +1,4 @@
-"""What all steps of an ingest run share: owner, database, location, settings, and the result so far."""
+"""State shared by all steps of an ingest run: owner, database, location, settings, and the result so far."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ MAX_REPORTED = 10_000  # rejections, or missing recordings, in a result: a watch
 
 @dataclass(slots=True)
 class IngestResult:
-    """What a run added."""
+    """Counts and reports of a run."""
 
     cdrs: int = 0
     recordings: int = 0

@@ -31,7 +31,7 @@ BATCH_DOCUMENTS = 500  # documents whose channels are joined, and whose rows are
 
 
 class _SourceLine(NamedTuple):
-    """Where a record was read."""
+    """File and line of a record."""
 
     file: str
     number: int

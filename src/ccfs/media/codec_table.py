@@ -20,7 +20,7 @@ class UnknownAudio(ValueError):
 
 
 class Storage(Enum):
-    """How ingest stores a file."""
+    """Ways of storing a file."""
 
     COPY = auto()
     WRAP = auto()

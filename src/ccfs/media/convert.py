@@ -29,7 +29,7 @@ def check_copy(source: BinaryIO, kind: AudioKind) -> None:
 def convert_audio(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
     """Write what is stored of `source` to `target`. Return the extension to store it under (see `AudioKind`).
 
-    `target` is written to from its present position. When UnknownAudio is raised, what has been written is worthless.
+    `target` is written to from its present position. If UnknownAudio is raised, the bytes written are useless.
     """
     size = streams.get_size(source)
     match kind.codec.storage:
@@ -93,7 +93,7 @@ def _decode(source: BinaryIO, kind: AudioKind, size: int, target: BinaryIO) -> N
 
 def _decode_chunks(decoder: AudioCodecContext, codec: Codec, chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
-        # A decoder of frames without a checksum makes noise of anything.
+        # Frames have no checksum: the decoder would turn any bytes into noise.
         if codec.frame_tag is not None and any(byte >> 4 != codec.frame_tag for byte in chunk[:: codec.frame_bytes]):
             raise UnknownAudio(f"broken {codec.name}: a frame without its signature")
         try:

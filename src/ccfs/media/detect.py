@@ -27,4 +27,4 @@ def detect_kind(name: str, head: bytes) -> AudioKind:
             return AudioKind(codec=codec)
     if named is not None:
         raise UnknownAudio(f"named .{extension}, but has no {named.magic_name} header")
-    raise UnknownAudio(f"no known audio: extension {extension!r}, first bytes {head[:4].hex()}")
+    raise UnknownAudio(f"unknown audio format: extension {extension!r}, first bytes {head[:4].hex()}")

@@ -60,7 +60,7 @@ _ENCODERS = {
 
 
 def output_size(info: AudioInfo, output: OutputFormat) -> int | None:
-    """Return the bytes of the recording in that format, or None where only encoding can tell."""
+    """Return the bytes of the recording in that format, or None if only encoding can determine it."""
     return pcm.wav_size(info) if output is OutputFormat.WAV else None
 
 
@@ -74,7 +74,7 @@ def encode_audio(
 
 
 class _MuxBuffer(RawIOBase):
-    """What a muxer has written and nobody has read yet."""
+    """Bytes that a muxer has written, until they are read."""
 
     def __init__(self) -> None:
         self._written = bytearray()

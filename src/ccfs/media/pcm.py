@@ -102,7 +102,7 @@ def _iter_decoded(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callab
 
 
 def _decode_blocks(source: BinaryIO, info: AudioInfo, blocks: BlockLayout, frame: int) -> Iterator[PositionedSamples]:
-    """Seek by computation. The demuxer only tells the codec, because the byte rate of many a header is wrong."""
+    """Seek by computation. The demuxer only provides the codec, because many headers have a wrong byte rate."""
     first = frame // blocks.frames_per_block
     position: int | None = first * blocks.frames_per_block
     read_size = max(_READ_SIZE // blocks.block_size, 1) * blocks.block_size

@@ -97,7 +97,7 @@ def _probe_wav_blocks(source: BinaryIO, size: int) -> AudioInfo | None:
 
 
 def _get_block_size(wav: WavFormat) -> tuple[int, int]:
-    """Return bytes and frames of a block; 0, 0 where unknown. The header's block size is believed where nothing else tells."""
+    """Return bytes and frames of a block; 0, 0 where unknown. The header's block size counts where the codec has none."""
     channels, align = wav.channels, wav.block_align
     match wav.tag:
         case tag if tag in (PCM, IEEE_FLOAT, A_LAW, MU_LAW):

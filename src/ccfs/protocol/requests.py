@@ -169,7 +169,7 @@ class DownloadAgentOprInfoFile(RequestBody):
 
 
 class DownloadAgentSkillInfoFile(RequestBody):
-    """The file of queryAgentSkillInfoData."""
+    """The zip of queryAgentSkillInfoData."""
 
     agentSkillInfoFileName: ZipFileName = Field(description="yyyyMMdd_{responseId}.zip, as the callback names it")
 

@@ -1,4 +1,4 @@
-"""Changes: only our own forms make them; keys, accounts and people by those who may; each is in the log."""
+"""Changes by forms: CSRF protection, keys, accounts, users, and their audit log."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ FOREIGN_ORIGIN = "http://evil.example"
 @pytest.mark.parametrize(
     "origin", [None, FOREIGN_ORIGIN, "null", "http://127.0.0.1:1", "https://evil.example/127.0.0.1"]
 )
-def test_another_page_s_form_changes_nothing(signed_in: SignIn, origin: str | None) -> None:
+def test_a_form_of_another_origin_changes_nothing(signed_in: SignIn, origin: str | None) -> None:
     olga = signed_in("olga")
     reply = olga.post("/console/users/add", origin=origin, name="mallory", role="operator", csrf=olga.csrf)
     assert reply.status == 403
@@ -25,11 +25,11 @@ def test_another_page_s_form_changes_nothing(signed_in: SignIn, origin: str | No
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "0" * 64, "é"])
-def test_a_form_without_the_session_s_token_changes_nothing(signed_in: SignIn, csrf: str) -> None:
+def test_a_form_without_the_csrf_token_changes_nothing(signed_in: SignIn, csrf: str) -> None:
     assert signed_in("olga").post("/console/users/add", name="mallory", role="operator", csrf=csrf).status == 403
 
 
-def test_the_token_of_somebody_else_s_session_is_none(signed_in: SignIn) -> None:
+def test_a_csrf_token_of_another_session_is_rejected(signed_in: SignIn) -> None:
     assert (
         signed_in("olga")
         .post("/console/users/add", name="mallory", role="operator", csrf=signed_in("lucy").csrf)
@@ -38,24 +38,24 @@ def test_the_token_of_somebody_else_s_session_is_none(signed_in: SignIn) -> None
     )
 
 
-def test_signing_in_from_another_page_does_not_work_either(anonymous: ConsoleClient) -> None:
+def test_a_login_form_of_another_origin_is_rejected(anonymous: ConsoleClient) -> None:
     for origin in (FOREIGN_ORIGIN, None):
         reply = anonymous.post("/console/login", origin=origin, name="lucy", password=PASSWORD)
         assert (reply.status, "set-cookie" in reply.headers) == (403, False)
 
 
-def test_changes_are_not_made_by_links(signed_in: SignIn) -> None:
+def test_a_get_request_changes_nothing(signed_in: SignIn) -> None:
     assert signed_in("olga").get("/console/users/add?name=eve&role=operator").status == 404
     assert signed_in("olga").get("/console/logout").status == 404
     assert signed_in("olga").get("/console/account").status == 200
 
 
-def test_a_form_that_is_too_large_is_refused(signed_in: SignIn) -> None:
+def test_a_form_that_is_too_large_is_rejected(signed_in: SignIn) -> None:
     assert signed_in("olga").post("/console/users/add", name="x" * 70_000).status == 400
     assert signed_in("olga").post("/console/users/add", **{f"f{number}": "x" for number in range(200)}).status == 400
 
 
-def test_a_key_is_made_shown_once_used_and_revoked(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_key_is_added_shown_once_used_and_revoked(signed_in: SignIn, call_centre: CallCentreData) -> None:
     anna = signed_in("anna")
     page = anna.post("/console/apps/key", app=call_centre.acme.ak).body.decode()
     sk = re.search(r'id="sk">([\w-]{43})<', page)
@@ -70,7 +70,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(signed_in: SignIn, call_centr
     assert run_ccfs(*call).code == 1
 
 
-def test_an_account_is_added_or_it_is_said_why_not(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_an_account_is_added_or_the_page_shows_why_not(signed_in: SignIn, call_centre: CallCentreData) -> None:
     anna, path = signed_in("anna"), "/console/apps/account"
     good = {"app": call_centre.acme.ak, "account": "acme-third", "vdn": "78", "zone": "America/New_York"}
     for wrong in ({"account": "a b"}, {"zone": "Mars/Olympus"}, {"zone": "../etc"}, {"vdn": "x"}, {"vdn": "4"}):
@@ -79,7 +79,7 @@ def test_an_account_is_added_or_it_is_said_why_not(signed_in: SignIn, call_centr
     assert "acme-third 78 America/New_York" in anna.get_text("/console/apps")
 
 
-def test_a_person_is_added_given_roles_and_disabled(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_user_is_added_granted_roles_and_disabled(signed_in: SignIn, call_centre: CallCentreData) -> None:
     olga = signed_in("olga")
     where = f"{call_centre.acme.ak}/acme-account"
     assert olga.post("/console/users/add", name="Paula", role="listener", scope="").status == 400
@@ -97,14 +97,14 @@ def test_a_person_is_added_given_roles_and_disabled(signed_in: SignIn, call_cent
     assert paula.get("/console/audit").status == 303
 
 
-def test_somebody_stays_operator(signed_in: SignIn) -> None:
+def test_the_last_operator_is_neither_revoked_nor_disabled(signed_in: SignIn) -> None:
     olga = signed_in("olga")
     assert olga.post("/console/users/revoke", user="olga", grant="0").status == 400
     assert olga.post("/console/users/disable", user="olga").status == 400
     assert olga.get("/console/users").status == 200
 
 
-def test_what_was_done_is_in_the_log_with_who_and_from_where(
+def test_the_audit_log_has_action_actor_and_address(
     signed_in: SignIn, call_centre: CallCentreData, anonymous: ConsoleClient
 ) -> None:
     lucy, audrey = signed_in("lucy"), signed_in("audrey")
@@ -129,7 +129,9 @@ def test_what_was_done_is_in_the_log_with_who_and_from_where(
     assert PASSWORD not in reply.body.decode()
 
 
-def test_an_auditor_of_one_app_reads_of_that_app_only(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_an_auditor_of_one_app_reads_the_audit_log_of_that_app_only(
+    signed_in: SignIn, call_centre: CallCentreData
+) -> None:
     olga, basil = signed_in("olga"), signed_in("basil")
     basil.get("/console/calls")
     signed_in("lucy").get("/console/calls")
@@ -140,7 +142,7 @@ def test_an_auditor_of_one_app_reads_of_that_app_only(signed_in: SignIn, call_ce
     assert "acme" not in text
 
 
-def test_the_language_is_the_browser_s_until_one_is_chosen(anonymous: ConsoleClient) -> None:
+def test_the_language_is_the_browser_s_until_the_user_chooses_one(anonymous: ConsoleClient) -> None:
     assert "登录" in extract_text(
         ConsoleClient(server=anonymous.server, language="zh-CN,zh;q=0.9,en;q=0.8").get("/console/login")
     )

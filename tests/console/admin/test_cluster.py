@@ -1,4 +1,4 @@
-"""Nodes and locations on a page: what there is, draining and resuming, and what must go on."""
+"""The cluster page: nodes and locations, draining and resuming them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.server.ccfs_server import CcfsServer
 
 @pytest.fixture(scope="module")
 def other_nodes(console_server: CcfsServer) -> None:
-    """Another node that was heard of long ago, one that lives, and two more locations."""
+    """Add a dead node, a live one, and two locations."""
     live = "strftime('%s', 'now') * 1000000"
     with console_server.node.database.write_transaction() as connection:
         for name, beat in (("dead-node", "0"), ("live-node", live)):
@@ -22,7 +22,7 @@ def other_nodes(console_server: CcfsServer) -> None:
         connection.exec_driver_sql("UPDATE change_counters SET value = value + 1 WHERE name = 'locations'")
 
 
-def test_an_operator_sees_nodes_and_locations(signed_in: SignIn, other_nodes: None) -> None:
+def test_the_cluster_page_shows_nodes_and_locations(signed_in: SignIn, other_nodes: None) -> None:
     text = signed_in("olga").get_text("/console/cluster")
     assert "dead-node not responding" in text
     assert "live-node active 0:0" in text
@@ -30,9 +30,7 @@ def test_an_operator_sees_nodes_and_locations(signed_in: SignIn, other_nodes: No
     assert "0 accepting new files disk" in text
 
 
-def test_a_location_is_drained_and_resumed_but_not_the_one_that_takes_new_bytes(
-    signed_in: SignIn, other_nodes: None
-) -> None:
+def test_a_location_is_drained_and_resumed_but_not_the_primary_one(signed_in: SignIn, other_nodes: None) -> None:
     olga, path = signed_in("olga"), "/console/cluster/location"
     assert olga.post(path, location="77", state="draining").status == 303
     assert "77 draining disk" in olga.get_text("/console/cluster")
@@ -44,7 +42,7 @@ def test_a_location_is_drained_and_resumed_but_not_the_one_that_takes_new_bytes(
     assert "Drained a location 77" in olga.get_text("/console/audit")
 
 
-def test_a_node_is_drained_and_resumed_but_not_the_last_that_works(
+def test_a_node_is_drained_and_resumed_but_not_the_last_active_one(
     signed_in: SignIn, console_server: CcfsServer, other_nodes: None
 ) -> None:
     olga, path = signed_in("olga"), "/console/cluster/node"

@@ -1,4 +1,4 @@
-"""Running a node by pages: callbacks of a receiver sent again, keys rotated, certificates trusted, files read again."""
+"""Operation by pages: resending a receiver's callbacks, rotating keys, trusting certificates."""
 
 import re
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from tests.two_tenants import add_export
 DEAD_RECEIVER = "http://dead.example:80"
 
 
-def build_path(path: str, **asked: str) -> str:
-    return f"/console/{path}?{urlencode(asked)}"
+def build_path(path: str, **parameters: str) -> str:
+    return f"/console/{path}?{urlencode(parameters)}"
 
 
 @pytest.fixture
 def dead_callbacks(console_server: CcfsServer, call_centre: CallCentreData) -> Iterator[None]:
-    """Five callbacks that were given up: four to one receiver, of which one has lost its file, one to another."""
+    """Add five callbacks that were given up: four to one receiver, one of them without a file, and one to another."""
     paths = ["a/1", "a/2", "b/1", "gone", "A/1"]
     now = datetime.now(UTC)
     for number, path in enumerate(paths):
@@ -66,7 +66,7 @@ def _read_states(console: CcfsServer) -> dict[str, str]:
     return {url.removeprefix(f"{DEAD_RECEIVER}/"): state for url, state in found}
 
 
-def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
+def test_all_callbacks_of_a_receiver_are_resent_after_a_confirmation_with_their_count(
     signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, dead_callbacks: None
 ) -> None:
     emil, app = signed_in("emil"), call_centre.acme.ak
@@ -88,7 +88,7 @@ def test_all_that_a_receiver_missed_is_sent_again_after_saying_how_many(
     )
 
 
-def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
+def test_callbacks_are_resent_only_for_exports_that_the_user_may_see(
     signed_in: SignIn, console_server: CcfsServer, call_centre: CallCentreData, dead_callbacks: None
 ) -> None:
     for name, app in (("lucy", call_centre.acme.ak), ("basil", call_centre.acme.ak), ("emil", call_centre.bolt.ak)):
@@ -102,7 +102,7 @@ def test_callbacks_are_sent_again_for_the_exports_that_somebody_may_see_only(
     assert set(_read_states(console_server).values()) == {"dead"}
 
 
-def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(
+def test_a_key_is_rotated_and_the_older_keys_are_revoked_on_confirmation(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
     olga = signed_in("olga")
@@ -127,23 +127,23 @@ def test_a_key_is_rotated_and_the_older_ones_end_when_one_says_so(
     assert f"Revoked a key {ak}" in olga.get_text("/console/audit")
 
 
-def upload_certificate(visitor: ConsoleClient, name: str, data: bytes, csrf: str | None = None) -> Reply:
-    """The form with a file, as browsers send it."""
-    fields = {"csrf": visitor.csrf if csrf is None else csrf, "name": name}
+def upload_certificate(client: ConsoleClient, name: str, data: bytes, csrf: str | None = None) -> Reply:
+    """Post the form with a file as multipart/form-data."""
+    fields = {"csrf": client.csrf if csrf is None else csrf, "name": name}
     parts = [
         f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}'.encode() for field, value in fields.items()
     ]
     file = b'Content-Disposition: form-data; name="file"; filename="a.pem"\r\nContent-Type: x\r\n\r\n'
     body = b"".join(b"--x0x\r\n" + part + b"\r\n" for part in [*parts, file + data]) + b"--x0x--\r\n"
-    headers = {"content-type": "multipart/form-data; boundary=x0x", "origin": f"http://{visitor.server.host}"}
-    return visitor._send("POST", "/console/settings/certificates/add", headers, body)
+    headers = {"content-type": "multipart/form-data; boundary=x0x", "origin": f"http://{client.server.host}"}
+    return client._send("POST", "/console/settings/certificates/add", headers, body)
 
 
-def test_certificates_come_and_go(signed_in: SignIn) -> None:
+def test_a_certificate_is_added_and_removed(signed_in: SignIn) -> None:
     olga = signed_in("olga")
-    one, other = create_identity("one.example"), create_identity("other.example", ends=timedelta(days=9))
-    assert upload_certificate(olga, "pem", one.pem).status == 303
-    assert upload_certificate(olga, "der", other.der).status == 303
+    first, second = create_identity("one.example"), create_identity("other.example", ends=timedelta(days=9))
+    assert upload_certificate(olga, "pem", first.pem).status == 303
+    assert upload_certificate(olga, "der", second.der).status == 303
     text = olga.get_text("/console/settings")
     assert "CN=one.example" in text
     assert re.search(r"der CN=other.example [\d-]+ [\d:]+ in 8 days", text)
@@ -158,7 +158,7 @@ def test_certificates_come_and_go(signed_in: SignIn) -> None:
 @pytest.mark.parametrize(
     "what", ["nothing", "no certificate", "expired", "too large", "far too large", "taken", "nameless"]
 )
-def test_what_is_no_certificate_is_refused_with_the_reason(signed_in: SignIn, what: str) -> None:
+def test_an_invalid_certificate_is_rejected_with_the_reason(signed_in: SignIn, what: str) -> None:
     olga, good = signed_in("olga"), create_identity("good.example").pem
     upload_certificate(olga, "taken", good)
     data = {
@@ -174,7 +174,7 @@ def test_what_is_no_certificate_is_refused_with_the_reason(signed_in: SignIn, wh
     assert f">{what}<" not in olga.get("/console/settings").body.decode() or what == "taken"
 
 
-def test_certificates_are_the_operator_s_and_come_by_our_own_form_only(signed_in: SignIn) -> None:
+def test_a_certificate_is_added_by_operators_and_our_own_form_only(signed_in: SignIn) -> None:
     pem = create_identity("evil.example").pem
     for name in ("lucy", "anna", "audrey"):
         assert upload_certificate(signed_in(name), "evil", pem).status == 404

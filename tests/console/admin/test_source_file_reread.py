@@ -1,4 +1,4 @@
-"""Having ingest read a file again, by the page: the file itself, what was rotated from it, CC-FS's own files; and what cannot be."""
+"""Rereading source files by the ingest page: files, files rotated from them, index files, and files that cannot be reread."""
 
 import gzip
 import os
@@ -26,23 +26,23 @@ INGEST_PAGE = "/console/ingest"
 
 
 class SwitchFiles:
-    """A switch of bolt's, and what the operator does about it."""
+    """Files of a switch of bolt, and the operator's requests."""
 
-    def __init__(self, console: CcfsServer, floor: CallCentreData, olga: ConsoleClient, folder: Path) -> None:
-        self.cdr, self.olga, self.app, self.folder = folder / "Master.csv", olga, floor.bolt.ak, folder
+    def __init__(self, console: CcfsServer, call_centre: CallCentreData, olga: ConsoleClient, folder: Path) -> None:
+        self.cdr, self.olga, self.app, self.folder = folder / "Master.csv", olga, call_centre.bolt.ak, folder
         self.is_local, chosen = console.node.database.is_sqlite, console.node.settings
         self._options = {"CCFS_DATA": str(chosen.data), "CCFS_SETTLE_SECONDS": "0"}
         self._options |= {} if self.is_local else {"CCFS_DATABASE_URL": str(chosen.database_url)}
 
     def ingest(self, *command: str | Path) -> dict[str, Any]:
-        """A pass."""
+        """Run a pass of ingest."""
         usual = ("asterisk", "--account", "bolt-account", "--vdn", "8", "--cdr", self.cdr)
         words = ("ingest", *(command or usual), "--app", self.app, "--json")
         found: dict[str, Any] = run_ccfs(*words, settings=self._options).json
         return found
 
     def rotate(self, *, packs: bool = False) -> None:
-        """As logrotate does, which keeps the time of a file that it compresses."""
+        """Rotate a file as logrotate does, which keeps the time of a file that it compresses."""
         old = self.cdr.with_name("Master.csv.1")
         if old.exists() and packs:
             status, packed = old.stat(), self.cdr.with_name("Master.csv.2.gz")
@@ -52,7 +52,7 @@ class SwitchFiles:
         self.cdr.touch()
 
     def request_reread(self, file: Path | str) -> int:
-        """Ask for a file by the form; the status."""
+        """Request a reread by the form. Return the status."""
         return self.olga.post(f"{INGEST_PAGE}/reread", app=self.app, file=str(file)).status
 
     @property
@@ -61,8 +61,10 @@ class SwitchFiles:
 
     @property
     def offered_files(self) -> set[str]:
-        """The files of its folder that the page offers to read again."""
-        return {one for one in re.findall(r'name="file" value="([^"]*)"', self.ingest_page) if str(self.folder) in one}
+        """The files of the folder that the page has a reread button for."""
+        return {
+            file for file in re.findall(r'name="file" value="([^"]*)"', self.ingest_page) if str(self.folder) in file
+        }
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def switch_files(
         )
 
 
-def test_a_file_is_read_again_and_nothing_comes_twice(switch_files: SwitchFiles) -> None:
+def test_a_reread_file_adds_no_line_twice(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1) + "half a li<script>ne\n" + GOOD_LINE.format(2))
     first = switch_files.ingest()
     assert (first["cdrs"], first["refused_count"]) == (2, 1)
@@ -100,7 +102,7 @@ def test_a_file_is_read_again_and_nothing_comes_twice(switch_files: SwitchFiles)
     assert f"Requested re-ingest of a file {switch_files.cdr}" in switch_files.olga.get_text("/console/audit")
 
 
-def test_what_was_rotated_since_is_read_again_with_its_file(switch_files: SwitchFiles) -> None:
+def test_files_rotated_since_are_reread_with_their_source_file(switch_files: SwitchFiles) -> None:
     ancient = switch_files.folder / "Master.csv.7"
     ancient.write_text(GOOD_LINE.format(9))
     os.utime(ancient, (1e9, 1e9))  # rotated before ingest began: nobody took it in, so nobody wants it again
@@ -117,7 +119,7 @@ def test_what_was_rotated_since_is_read_again_with_its_file(switch_files: Switch
     assert "no line" not in switch_files.ingest_page
 
 
-def test_a_line_that_was_refused_in_a_rotated_file_is_its_source_s(switch_files: SwitchFiles) -> None:
+def test_a_rejected_line_of_a_rotated_file_belongs_to_its_source_file(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1))
     switch_files.ingest()
     with switch_files.cdr.open("a") as file:
@@ -134,7 +136,7 @@ def test_a_line_that_was_refused_in_a_rotated_file_is_its_source_s(switch_files:
     assert "written late" in switch_files.ingest_page
 
 
-def test_what_was_compressed_is_named_and_read_once_it_is_unpacked(switch_files: SwitchFiles) -> None:
+def test_a_compressed_rotated_file_is_named_and_reread_once_it_is_unpacked(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
     switch_files.ingest()
     for number in (2, 3):
@@ -153,7 +155,7 @@ def test_what_was_compressed_is_named_and_read_once_it_is_unpacked(switch_files:
     assert switch_files.ingest()["cdrs"] == 1
 
 
-def test_a_file_that_is_gone_is_called_so_and_no_button_is_offered(switch_files: SwitchFiles) -> None:
+def test_a_missing_file_is_reported_and_has_no_reread_button(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
     switch_files.ingest()
     switch_files.cdr.unlink()
@@ -170,7 +172,7 @@ def test_a_file_that_is_gone_is_called_so_and_no_button_is_offered(switch_files:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_an_index_of_ccfs_is_read_again_in_its_zip_too(switch_files: SwitchFiles, is_packed: bool) -> None:
+def test_an_index_file_is_reread_in_its_zip_too(switch_files: SwitchFiles, is_packed: bool) -> None:
     row = CALL_ROW.replace("acme", "bolt-account").replace(",17,", ",8,").replace("02079460111", "0123")
     file = switch_files.folder / ("call.zip" if is_packed else "call.csv")
 
@@ -195,7 +197,7 @@ def test_an_index_of_ccfs_is_read_again_in_its_zip_too(switch_files: SwitchFiles
     assert "To be re-ingested" not in switch_files.ingest_page
 
 
-def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchFiles) -> None:
+def test_a_recording_without_a_call_is_retried_by_every_pass(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1))
     (switch_files.folder / "audio").mkdir()
     orphan = switch_files.folder / "audio" / "1600000000.1.wav"
@@ -215,7 +217,7 @@ def test_a_recording_without_a_call_is_tried_by_every_pass(switch_files: SwitchF
     assert str(broken) in switch_files.offered_files
 
 
-def test_only_what_was_read_can_be_read_again(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_only_an_ingested_file_can_be_reread(signed_in: SignIn, call_centre: CallCentreData) -> None:
     assert signed_in("olga").post(f"{INGEST_PAGE}/reread", app=call_centre.bolt.ak, file="/etc/passwd").status == 400
     for name in ("anna", "lucy"):
         assert signed_in(name).post(f"{INGEST_PAGE}/reread", app=call_centre.acme.ak, file="x").status == 404

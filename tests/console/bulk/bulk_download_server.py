@@ -1,4 +1,4 @@
-"""A server with many recordings, some of them broken, for tests of taking along; and what a person does there. No test here."""
+"""A server with many recordings, some of them broken, for tests of bulk downloads; and requests to it."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ MISSING_NUMBER, TRUNCATED_NUMBER, CHANGED_NUMBER = 3, 7, 11  # numbers of record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDownloadServer:
-    """What there is."""
+    """The server, its call centre and its recordings."""
 
     server: CcfsServer
     call_centre: CallCentreData
@@ -34,30 +34,30 @@ class BulkDownloadServer:
 
     @property
     def intact_recordings(self) -> list[Recording]:
-        """Those that can be taken."""
+        """The intact recordings."""
         return [
-            tape
-            for number, tape in enumerate(self.recordings)
+            recording
+            for number, recording in enumerate(self.recordings)
             if number not in (MISSING_NUMBER, TRUNCATED_NUMBER, CHANGED_NUMBER)
         ]
 
 
 def create_recordings(server: CcfsServer) -> BulkDownloadServer:
-    """Calls with a recording of up to 2 MB each, and three whose files are gone, cut short, changed."""
+    """Add calls with a recording of up to 2 MB each; of three, the file is missing, truncated or changed."""
     node = server.node
-    floor = create_call_centre(node)
-    tapes = [_add_recorded_call(node, floor, number) for number in range(CALL_COUNT)]
-    get_blob_path(node, tapes[MISSING_NUMBER].blob).unlink()
-    with get_blob_path(node, tapes[TRUNCATED_NUMBER].blob).open("r+b") as file:
+    call_centre = create_call_centre(node)
+    recordings = [_add_recorded_call(node, call_centre, number) for number in range(CALL_COUNT)]
+    get_blob_path(node, recordings[MISSING_NUMBER].blob).unlink()
+    with get_blob_path(node, recordings[TRUNCATED_NUMBER].blob).open("r+b") as file:
         file.truncate(1000)
-    with get_blob_path(node, tapes[CHANGED_NUMBER].blob).open("r+b") as file:
+    with get_blob_path(node, recordings[CHANGED_NUMBER].blob).open("r+b") as file:
         file.seek(100)
         file.write(b"other")
-    return BulkDownloadServer(server=server, call_centre=floor, recordings=tapes)
+    return BulkDownloadServer(server=server, call_centre=call_centre, recordings=recordings)
 
 
-def _add_recorded_call(node: Node, floor: CallCentreData, number: int) -> Recording:
-    call_id, app = f"1700001000-{number}", floor.acme
+def _add_recorded_call(node: Node, call_centre: CallCentreData, number: int) -> Recording:
+    call_id, app = f"1700001000-{number}", call_centre.acme
     begin = BEGIN + timedelta(minutes=number)
     more = {"caller_no": CALLER_NO, "caller_name": '=HYPERLINK("http://x")', "switch_call_id": f"hall-{number}"}
     with node.database.write_transaction() as connection:
@@ -80,42 +80,42 @@ def _add_recorded_call(node: Node, floor: CallCentreData, number: int) -> Record
 
 @contextmanager
 def run_bulk_download_server(data: Path, search_csv_rows: int = 100_000) -> Iterator[BulkDownloadServer]:
-    """A server of its own over a filled folder."""
+    """Run a server with these recordings until the block ends."""
     with run_server(data, lock_failures=0, search_csv_rows=search_csv_rows) as server:
         yield create_recordings(server)
 
 
-def request_bulk_download(visitor: ConsoleClient, place: str, **form: str) -> str:
-    """Ask for a selection; the query of its page."""
-    reply = visitor.post("/console/bulk-downloads", **{"account": place, **form})
+def request_bulk_download(client: ConsoleClient, account: str, **form: str) -> str:
+    """Request a bulk download. Return the query of its page."""
+    reply = client.post("/console/bulk-downloads", **{"account": account, **form})
     assert reply.status == 303, reply.body
     return reply.headers["location"].partition("?")[2]
 
 
-def wait_until_ready(visitor: ConsoleClient, query: str) -> str:
-    """The page of a selection once it is ready."""
+def wait_until_ready(client: ConsoleClient, query: str) -> str:
+    """Return the page of a bulk download once it is ready."""
     give_up = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < give_up:
-        page = visitor.get(f"/console/bulk-download?{query}").body.decode()
+        page = client.get(f"/console/bulk-download?{query}").body.decode()
         if "/console/bulk-download/zip?" in page:
             return page
         assert "Preparing" in page, page
         time.sleep(0.1)
-    raise AssertionError("it did not become ready")
+    raise AssertionError("the bulk download did not become ready")
 
 
-def download_zip(visitor: ConsoleClient, query: str, **headers: str) -> Reply:
-    """The zip, or a part of it."""
-    return visitor.get(f"/console/bulk-download/zip?{query}", **headers)
+def download_zip(client: ConsoleClient, query: str, **headers: str) -> Reply:
+    """Return the response with the zip, or a range of it."""
+    return client.get(f"/console/bulk-download/zip?{query}", **headers)
 
 
-def build_search_form(place: str, **more: str) -> dict[str, str]:
-    """What the form of a search for these calls sends."""
-    return {"account": place, "all": "yes", "caller": CALLER_NO, "period": "30", "sort": "oldest", **more}
+def build_search_form(account: str, **more: str) -> dict[str, str]:
+    """Return the fields of a bulk download of the search for these calls."""
+    return {"account": account, "all": "yes", "caller": CALLER_NO, "period": "30", "sort": "oldest", **more}
 
 
 def kill_processes(server: CcfsServer) -> None:
-    """All of its processes, as a power cut does."""
+    """Kill all processes of the server, as a power cut does."""
     listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     for pid in (server.process.pid, *map(int, listed)):
         with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Taking recordings along in a real browser: search, tick, wait, save; with scripts, without, and for everybody."""
+"""Bulk downloads in Chromium, with and without scripts, and their accessibility."""
 
 import zipfile
 from collections.abc import Iterator
@@ -15,23 +15,24 @@ TIMEOUT_MS = 20_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
+    with open_browser() as browser:
+        yield browser
 
 
-def search_calls(view: Page, hall: BulkDownloadServer) -> None:
-    """The hall's calls in the first account, oldest first."""
-    sign_in(hall.server, view, "emil")
+def search_calls(view: Page, bulk_server: BulkDownloadServer) -> None:
+    """Open the search for the server's calls in the first account, oldest first."""
+    sign_in(bulk_server.server, view, "emil")
     view.goto(
         build_url(
-            hall.server, f"calls?account={hall.call_centre.account_param}&caller={CALLER_NO}&sort=oldest&period=7"
+            bulk_server.server,
+            f"calls?account={bulk_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest&period=7",
         )
     )
     expect(view.get_by_text("40 calls")).to_be_visible()
 
 
 def download_member_names(view: Page) -> list[str]:
-    """The names in the zip that the page's button gives."""
+    """Download the zip by the page's button. Return its member names."""
     with view.expect_download() as download:
         view.get_by_role("link", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("recordings-")
@@ -40,7 +41,7 @@ def download_member_names(view: Page) -> list[str]:
         return archive.namelist()
 
 
-def test_from_a_search_over_ticks_to_a_zip(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
+def test_ticked_calls_are_downloaded_as_a_zip(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
     with open_page(chromium) as view:
         search_calls(view, bulk_download_server)
         for box in view.get_by_role("checkbox").all()[:2]:
@@ -52,7 +53,7 @@ def test_from_a_search_over_ticks_to_a_zip(chromium: Browser, bulk_download_serv
         expect(view.get_by_role("row").nth(1).get_by_text("Completed")).to_be_visible()
 
 
-def test_all_that_was_found_comes_along_and_what_is_missing_is_told(
+def test_all_found_calls_are_downloaded_and_the_page_reports_missing_recordings(
     chromium: Browser, bulk_download_server: BulkDownloadServer
 ) -> None:
     with open_page(chromium) as view:
@@ -63,7 +64,7 @@ def test_all_that_was_found_comes_along_and_what_is_missing_is_told(
         assert len(download_member_names(view)) == 39
 
 
-def test_it_works_without_scripts(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
+def test_a_bulk_download_works_without_scripts(chromium: Browser, bulk_download_server: BulkDownloadServer) -> None:
     with open_page(chromium, java_script_enabled=False) as view:
         search_calls(view, bulk_download_server)
         view.get_by_role("checkbox").first.check()
@@ -77,11 +78,11 @@ def test_it_works_without_scripts(chromium: Browser, bulk_download_server: BulkD
 
 
 @pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])
-def test_no_page_shuts_anybody_out(
+def test_bulk_download_pages_are_accessible(
     chromium: Browser, bulk_download_server: BulkDownloadServer, look: tuple[str, int, str]
 ) -> None:
     scheme, width, language = look
-    wanted = f"calls?account={bulk_download_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest"
+    search_path = f"calls?account={bulk_download_server.call_centre.account_param}&caller={CALLER_NO}&sort=oldest"
     with open_page(chromium, color_scheme=scheme, viewport={"width": width, "height": 844}, locale=language) as view:
         view.goto(build_url(bulk_download_server.server, "login"))
         view.locator("input[name=name]").fill("emil")
@@ -89,10 +90,10 @@ def test_no_page_shuts_anybody_out(
         view.keyboard.press("Enter")
         view.wait_for_url("**/calls")
         found: dict[str, list[str]] = {}
-        for path in (wanted, "bulk-downloads"):
+        for path in (search_path, "bulk-downloads"):
             view.goto(build_url(bulk_download_server.server, path))
             check_page(view, path, found)
-        view.goto(build_url(bulk_download_server.server, wanted))
+        view.goto(build_url(bulk_download_server.server, search_path))
         view.get_by_role("checkbox").first.check()
         view.locator("#bulk-download button").first.click()
         view.wait_for_url("**/bulk-download?**")

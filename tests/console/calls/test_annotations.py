@@ -1,4 +1,4 @@
-"""Marks at moments of a recording: who adds them, who takes them away, what they may say."""
+"""Annotations of recordings: adding, deleting, valid texts and offsets."""
 
 import re
 from urllib.parse import urlencode
@@ -13,56 +13,61 @@ from tests.console.console_client import ConsoleClient
 from tests.server.ccfs_server import CcfsServer
 
 
-def get_call_page(visitor: ConsoleClient, floor: CallCentreData, recording: Recording) -> str:
-    return visitor.get(
-        "/console/call?" + urlencode({"account": floor.account_param, "id": recording.call_id})
+def get_call_page(client: ConsoleClient, call_centre: CallCentreData, recording: Recording) -> str:
+    return client.get(
+        "/console/call?" + urlencode({"account": call_centre.account_param, "id": recording.call_id})
     ).body.decode()
 
 
 def add_annotation(
-    visitor: ConsoleClient, floor: CallCentreData, recording: Recording, at: str, text: str, **more: str
+    client: ConsoleClient, call_centre: CallCentreData, recording: Recording, at: str, text: str, **more: str
 ) -> int:
-    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/annotation?{asked}", offset=at, text=text, **more).status
+    query = urlencode({"account": call_centre.account_param, "name": recording.file_name})
+    return client.post(f"/console/annotation?{query}", offset=at, text=text, **more).status
 
 
 def delete_annotation(
-    visitor: ConsoleClient, floor: CallCentreData, recording: Recording, number: str, **more: str
+    client: ConsoleClient, call_centre: CallCentreData, recording: Recording, number: str, **more: str
 ) -> int:
-    asked = urlencode({"account": floor.account_param, "name": recording.file_name})
-    return visitor.post(f"/console/annotation/delete?{asked}", annotation=number, **more).status
+    query = urlencode({"account": call_centre.account_param, "name": recording.file_name})
+    return client.post(f"/console/annotation/delete?{query}", annotation=number, **more).status
 
 
 def find_annotation_ids(page: str) -> list[str]:
     return re.findall(r'name="annotation" value="(\d+)"', page)
 
 
-def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
+def test_a_listener_adds_annotations_and_deletes_only_her_own(
     signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
 ) -> None:
-    lucy, emil, tape = signed_in("lucy"), signed_in("emil"), call_centre.first_recording
-    assert add_annotation(lucy, call_centre, tape, "0:01.5", "Greets the caller") == 303
-    assert add_annotation(emil, call_centre, tape, "1", "  says\tthe price ") == 303
-    page = get_call_page(lucy, call_centre, tape)
+    lucy, emil, recording = signed_in("lucy"), signed_in("emil"), call_centre.first_recording
+    assert add_annotation(lucy, call_centre, recording, "0:01.5", "Greets the caller") == 303
+    assert add_annotation(emil, call_centre, recording, "1", "  says\tthe price ") == 303
+    page = get_call_page(lucy, call_centre, recording)
     assert re.findall(r'data-seek="(\d+)">([^<]*)<', page) == [("1000", "0:01"), ("1500", "0:01.5")]
     assert "Greets the caller" in page
     assert "says the price" in page
-    [hers], [his] = find_annotation_ids(page), find_annotation_ids(get_call_page(emil, call_centre, tape))
+    [own_id], [other_id] = find_annotation_ids(page), find_annotation_ids(get_call_page(emil, call_centre, recording))
     assert (
-        delete_annotation(lucy, call_centre, tape, his),
-        delete_annotation(lucy, call_centre, call_centre.hostile_recording, hers),
+        delete_annotation(lucy, call_centre, recording, other_id),
+        delete_annotation(lucy, call_centre, call_centre.hostile_recording, own_id),
     ) == (404, 404)
-    assert (delete_annotation(lucy, call_centre, tape, hers), delete_annotation(lucy, call_centre, tape, hers)) == (
+    assert (
+        delete_annotation(lucy, call_centre, recording, own_id),
+        delete_annotation(lucy, call_centre, recording, own_id),
+    ) == (
         303,
         404,
     )
-    assert delete_annotation(signed_in("anna"), call_centre, tape, his) == 303  # an administrator takes any away
+    assert (
+        delete_annotation(signed_in("anna"), call_centre, recording, other_id) == 303
+    )  # an administrator takes any away
     with console_server.node.database.read_transaction() as connection:
-        told = connection.exec_driver_sql(
+        entries = connection.exec_driver_sql(
             "SELECT actor, action, target FROM audit_log WHERE action LIKE 'annotation_%' ORDER BY id"
         )
-        name = tape.file_name
-        assert [tuple(row) for row in told] == [
+        name = recording.file_name
+        assert [tuple(row) for row in entries] == [
             ("lucy", "annotation_added", f"{name} 0:01.5"),
             ("emil", "annotation_added", f"{name} 0:01"),
             ("lucy", "annotation_deleted", f"{name} 0:01.5 of lucy"),
@@ -70,7 +75,7 @@ def test_a_listener_marks_a_moment_and_takes_only_her_own_marks_away(
         ]
 
 
-def test_what_a_mark_says_is_text_and_never_markup(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_an_annotation_is_shown_as_text(signed_in: SignIn, call_centre: CallCentreData) -> None:
     assert add_annotation(signed_in("lucy"), call_centre, call_centre.hostile_recording, "0:02", HOSTILE_TEXT) == 303
     page = get_call_page(signed_in("lucy"), call_centre, call_centre.hostile_recording)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -80,13 +85,13 @@ def test_what_a_mark_says_is_text_and_never_markup(signed_in: SignIn, call_centr
 @pytest.mark.parametrize(
     ("at", "text"), [("x", "a"), ("", "a"), ("-1", "a"), ("25:00:00", "a"), ("1", " "), ("1", "a" * 501)]
 )
-def test_a_mark_that_says_nothing_too_much_or_no_time_is_refused(
+def test_an_annotation_without_text_or_offset_or_with_too_much_text_is_rejected(
     signed_in: SignIn, call_centre: CallCentreData, at: str, text: str
 ) -> None:
     assert add_annotation(signed_in("lucy"), call_centre, call_centre.first_recording, at, text) == 400
 
 
-def test_marks_come_from_our_own_forms_only(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_an_annotation_of_another_origin_is_rejected(signed_in: SignIn, call_centre: CallCentreData) -> None:
     lucy = signed_in("lucy")
     assert add_annotation(lucy, call_centre, call_centre.first_recording, "0:01", "x", csrf="0" * 64) == 403
     assert (
@@ -96,11 +101,11 @@ def test_marks_come_from_our_own_forms_only(signed_in: SignIn, call_centre: Call
         assert delete_annotation(lucy, call_centre, call_centre.first_recording, number) == 404
 
 
-def test_a_recording_has_so_many_marks_and_no_more(
+def test_a_recording_has_a_maximum_of_annotations(
     signed_in: SignIn, call_centre: CallCentreData, console_server: CcfsServer
 ) -> None:
-    emil, tape = signed_in("emil"), call_centre.hostile_recording
-    asked = urlencode({"account": call_centre.account_param, "name": tape.file_name})
+    emil, recording = signed_in("emil"), call_centre.hostile_recording
+    query = urlencode({"account": call_centre.account_param, "name": recording.file_name})
     with console_server.node.database.write_transaction() as connection:
         for _ in range(MAX_PER_RECORDING):
             connection.exec_driver_sql(
@@ -108,7 +113,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
                 f"SELECT {call_centre.acme.id}, 'acme-account', file_name, month, 1, 'x', 'nick', 0 FROM recordings "
                 "WHERE call_id = '1700000000-4'"
             )
-    reply = emil.post(f"/console/annotation?{asked}", offset="1", text="one more")
+    reply = emil.post(f"/console/annotation?{query}", offset="1", text="one more")
     assert (reply.status, b"maximum number of annotations" in reply.body) == (400, True)
 
 
@@ -116,7 +121,7 @@ def test_a_recording_has_so_many_marks_and_no_more(
     ("text", "milliseconds"),
     [("75", 75_000), ("1:15", 75_000), ("1:01:15.5", 3_675_500), ("0,25", 250), ("24:00:00", 86_400_000), ("1:", None)],
 )
-def test_times_are_read_as_people_write_them(text: str, milliseconds: int | None) -> None:
+def test_an_offset_is_parsed_from_minutes_and_seconds(text: str, milliseconds: int | None) -> None:
     assert parse_offset(text) == milliseconds
     if milliseconds is not None and milliseconds % 100 == 0:
         assert parse_offset(format_offset(milliseconds)) == milliseconds

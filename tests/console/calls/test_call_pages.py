@@ -55,7 +55,7 @@ def test_a_search_finds_each_call_once(signed_in: SignIn, query: str, count: int
         "from=2001-01-01&to=2003-01-01",
     ],
 )
-def test_what_cannot_be_understood_is_said_so(signed_in: SignIn, query: str) -> None:
+def test_an_invalid_search_is_rejected_with_the_reason(signed_in: SignIn, query: str) -> None:
     reply = signed_in("lucy").get(f"/console/calls?{query}")
     assert reply.status == 400
     assert b'class="problem"' in reply.body
@@ -64,11 +64,11 @@ def test_what_cannot_be_understood_is_said_so(signed_in: SignIn, query: str) -> 
 @pytest.mark.parametrize(
     "after", ["x", "1.", "1.1", "9" * 50, "9999999999999999999.9999999999999999999.9999999999999999999", "-1.-1.0"]
 )
-def test_a_broken_place_in_the_list_does_no_harm(signed_in: SignIn, after: str) -> None:
+def test_an_invalid_cursor_is_ignored(signed_in: SignIn, after: str) -> None:
     assert signed_in("lucy").get(f"/console/calls?after={quote(after)}").status == 200
 
 
-def test_what_callers_are_called_is_text_and_never_markup(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_caller_name_is_shown_as_text(signed_in: SignIn, call_centre: CallCentreData) -> None:
     lucy = signed_in("lucy")
     for path in (
         "/console/calls",
@@ -80,14 +80,14 @@ def test_what_callers_are_called_is_text_and_never_markup(signed_in: SignIn, cal
         assert "<img" not in page
 
 
-def test_what_was_asked_for_comes_back_as_text(signed_in: SignIn) -> None:
+def test_search_parameters_are_shown_as_text(signed_in: SignIn) -> None:
     for field in ("caller", "agent", "queue", "least", "from", "id", "sort", "when", "in"):
         page = signed_in("lucy").get(f"/console/calls?{urlencode({field: HOSTILE_TEXT})}").body.decode()
         assert HOSTILE_TEXT not in page
         assert "<img" not in page
 
 
-def test_a_file_name_breaks_no_header(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_hostile_file_name_breaks_no_header(signed_in: SignIn, call_centre: CallCentreData) -> None:
     reply = signed_in("emil").get(
         "/console/download?" + urlencode({"account": call_centre.account_param, "name": HOSTILE_FILE_NAME})
     )
@@ -96,7 +96,9 @@ def test_a_file_name_breaks_no_header(signed_in: SignIn, call_centre: CallCentre
     assert reply.headers["content-disposition"].startswith('attachment; filename="')
 
 
-def test_a_call_s_page_tells_of_its_legs_recordings_and_agents(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_call_s_page_shows_legs_recordings_and_agent_operations(
+    signed_in: SignIn, call_centre: CallCentreData
+) -> None:
     text = signed_in("lucy").get_text(
         "/console/call?" + urlencode({"account": call_centre.account_param, "id": "1700000000-1"})
     )
@@ -112,7 +114,7 @@ def test_a_call_s_page_tells_of_its_legs_recordings_and_agents(signed_in: SignIn
         assert said in text
 
 
-def test_the_player_gets_ranges_of_the_file_as_sound(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_the_player_gets_ranges_of_the_recording(signed_in: SignIn, call_centre: CallCentreData) -> None:
     lucy, path = (
         signed_in("lucy"),
         "/console/audio?"
@@ -130,7 +132,7 @@ def test_the_player_gets_ranges_of_the_file_as_sound(signed_in: SignIn, call_cen
     assert whole.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_page_forbids_scripts_that_are_not_its_own(signed_in: SignIn, console_server: CcfsServer) -> None:
+def test_every_page_forbids_foreign_scripts(signed_in: SignIn, console_server: CcfsServer) -> None:
     for path in ("/console/calls", "/console/nothing", "/console/login", "/console/static/console.css"):
         reply = signed_in("lucy").get(path)
         policy = reply.headers["content-security-policy"]
@@ -142,12 +144,12 @@ def test_every_page_forbids_scripts_that_are_not_its_own(signed_in: SignIn, cons
         assert b" onclick=" not in reply.body
 
 
-def test_files_beside_the_pages_are_the_ones_on_the_list(anonymous: object, signed_in: SignIn) -> None:
+def test_a_static_file_is_served_only_if_its_type_is_listed(anonymous: object, signed_in: SignIn) -> None:
     lucy = signed_in("lucy")
     assert lucy.get("/console/static/htmx.min.js").headers["cache-control"] == "public, max-age=31536000, immutable"
-    for name in ("../door.py", "..%2fdoor.py", "%2e%2e/zh.json", "", "/etc/passwd", "nothing.js"):
+    for name in ("../router.py", "..%2frouter.py", "%2e%2e/zh.json", "", "/etc/passwd", "nothing.js"):
         assert lucy.get(f"/console/static/{name}").status == 404
 
 
-def test_pages_are_kept_by_no_cache(signed_in: SignIn) -> None:
+def test_no_page_is_cached(signed_in: SignIn) -> None:
     assert signed_in("lucy").get("/console/calls").headers["cache-control"] == "no-store"

@@ -1,4 +1,4 @@
-"""A search as CSV: every call that it finds, no cell that calculates, no more rows than are allowed, nobody kept waiting."""
+"""The CSV of a search: its calls, formula-safe cells, maximum of rows, permission, streaming."""
 
 import csv
 import http.client
@@ -12,9 +12,9 @@ from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient
 
 
-def download_rows(visitor: ConsoleClient, place: str, **asked: str) -> list[list[str]]:
-    """The rows of a search's CSV, its head first."""
-    reply = visitor.get("/console/calls/csv?" + urlencode({"account": place, **asked}))
+def download_rows(client: ConsoleClient, account: str, **parameters: str) -> list[list[str]]:
+    """Return the rows of a search's CSV, the header first."""
+    reply = client.get("/console/calls/csv?" + urlencode({"account": account, **parameters}))
     assert reply.status == 200, reply.body
     assert reply.headers["content-type"] == "text/csv;charset=UTF-8"
     assert reply.headers["content-disposition"].startswith('attachment; filename="calls-')
@@ -23,19 +23,24 @@ def download_rows(visitor: ConsoleClient, place: str, **asked: str) -> list[list
     return list(csv.reader(io.StringIO(reply.body.decode("utf-8-sig"), newline="")))
 
 
-def test_it_has_every_call_of_the_search_once(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_the_csv_has_every_call_of_the_search_once(signed_in: SignIn, call_centre: CallCentreData) -> None:
     emil = signed_in("emil")
     head, *rows = download_rows(emil, call_centre.account_param, sort="oldest")
     assert [row[0] for row in rows] == [f"1700000000-{number}" for number in (1, 2, 3, 4)]
-    told = dict(zip(head, rows[0], strict=True))
-    assert (told["caller"], told["callee"], told["agents"], told["queues"]) == ("02079460001", "600", "512", "sales")
-    assert (told["answered"], told["talk_seconds"], told["recordings"]) == ("yes", "120", "1")
-    assert (told["utc_offset"], told["direction"]) == ("UTC+08:00", "inbound")
+    first = dict(zip(head, rows[0], strict=True))
+    assert (first["caller"], first["callee"], first["agents"], first["queues"]) == (
+        "02079460001",
+        "600",
+        "512",
+        "sales",
+    )
+    assert (first["answered"], first["talk_seconds"], first["recordings"]) == ("yes", "120", "1")
+    assert (first["utc_offset"], first["direction"]) == ("UTC+08:00", "inbound")
     assert dict(zip(head, rows[3], strict=True))["caller_name"] == HOSTILE_TEXT
     assert [row[0] for row in download_rows(emil, call_centre.account_param, agent="513")[1:]] == ["1700000000-2"]
 
 
-def test_no_name_of_a_caller_calculates(bulk_download_server: BulkDownloadServer) -> None:
+def test_a_caller_name_is_no_formula_in_the_csv(bulk_download_server: BulkDownloadServer) -> None:
     emil = ConsoleClient(server=bulk_download_server.server)
     emil.sign_in("emil")
     head, *rows = download_rows(emil, bulk_download_server.call_centre.account_param, caller=CALLER_NO, sort="oldest")
@@ -43,7 +48,7 @@ def test_no_name_of_a_caller_calculates(bulk_download_server: BulkDownloadServer
     assert names == {'\'=HYPERLINK("http://x")'}
 
 
-def test_it_ends_where_the_settings_say_and_says_so(bulk_download_server: BulkDownloadServer) -> None:
+def test_the_csv_ends_at_the_setting_s_rows_and_says_so(bulk_download_server: BulkDownloadServer) -> None:
     emil = ConsoleClient(server=bulk_download_server.server)
     emil.sign_in("emil")
     rows = download_rows(emil, bulk_download_server.call_centre.account_param, caller=CALLER_NO)[1:]
@@ -52,19 +57,19 @@ def test_it_ends_where_the_settings_say_and_says_so(bulk_download_server: BulkDo
     assert rows[30] == ["The search found more calls than one CSV file may contain. The list ends here."]
 
 
-def test_it_is_for_those_who_may_take_recordings_along(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_the_csv_needs_the_download_permission(signed_in: SignIn, call_centre: CallCentreData) -> None:
     other = f"{call_centre.bolt.ak}/bolt-account"
-    for name, place in (
+    for name, account in (
         ("lucy", call_centre.account_param),
         ("audrey", call_centre.account_param),
         ("emil", other),
         ("nick", call_centre.account_param),
     ):
-        assert signed_in(name).get("/console/calls/csv?" + urlencode({"account": place})).status == 404
+        assert signed_in(name).get("/console/calls/csv?" + urlencode({"account": account})).status == 404
     assert "csv" not in signed_in("lucy").get("/console/calls").body.decode()
 
 
-def test_what_cannot_be_understood_leads_to_the_page_that_says_so(
+def test_an_invalid_search_redirects_to_the_page_with_the_reason(
     signed_in: SignIn, call_centre: CallCentreData
 ) -> None:
     reply = signed_in("emil").get(
@@ -73,18 +78,18 @@ def test_what_cannot_be_understood_leads_to_the_page_that_says_so(
     assert (reply.status, reply.headers["location"].partition("?")[0]) == (303, "/console/calls")
 
 
-def test_taking_it_is_in_the_log(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_csv_download_is_audited(signed_in: SignIn, call_centre: CallCentreData) -> None:
     download_rows(signed_in("emil"), call_centre.account_param, caller="0123")
     with signed_in("emil").server.node.database.read_transaction() as connection:
-        told = connection.exec_driver_sql(
+        entry = connection.exec_driver_sql(
             "SELECT actor, target FROM audit_log WHERE action = 'calls_downloaded' ORDER BY id DESC"
         ).first()
-    assert told is not None
-    assert told[0] == "emil"
-    assert "caller=0123" in told[1]
+    assert entry is not None
+    assert entry[0] == "emil"
+    assert "caller=0123" in entry[1]
 
 
-def test_who_reads_it_slowly_keeps_nobody_waiting(signed_in: SignIn, call_centre: CallCentreData) -> None:
+def test_a_slow_reader_of_the_csv_blocks_no_other_request(signed_in: SignIn, call_centre: CallCentreData) -> None:
     emil = signed_in("emil")
     slow = http.client.HTTPConnection("127.0.0.1", emil.server.port, timeout=20)
     slow.request("GET", "/console/calls/csv", headers={"cookie": f"ccfs_session={emil.cookies['ccfs_session']}"})

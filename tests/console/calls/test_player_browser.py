@@ -1,4 +1,4 @@
-"""The player in a real browser: every coding is heard, its waveform drawn; seeking, speed, channels, keys, marks."""
+"""The player in Chromium: codecs, waveforms, seeking, speed, channels, keys, annotations."""
 
 import time
 from collections.abc import Iterator
@@ -23,25 +23,25 @@ IS_DRAWN = """wave => [...wave.firstElementChild.shadowRoot.querySelectorAll('ca
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
 def player_page(chromium: Browser, signed_in: SignIn) -> Iterator[Page]:
-    """Lucy's page; she is signed in."""
-    with open_page(chromium) as one:
-        set_session_cookies(one, signed_in("lucy"))
-        yield one
+    """A page on which Lucy is signed in."""
+    with open_page(chromium) as page:
+        set_session_cookies(page, signed_in("lucy"))
+        yield page
 
 
-def set_session_cookies(view: Page, visitor: ConsoleClient) -> None:
-    url = f"http://{visitor.server.host}/console"
-    view.context.add_cookies([{"name": name, "value": value, "url": url} for name, value in visitor.cookies.items()])
+def set_session_cookies(view: Page, client: ConsoleClient) -> None:
+    url = f"http://{client.server.host}/console"
+    view.context.add_cookies([{"name": name, "value": value, "url": url} for name, value in client.cookies.items()])
 
 
-def open_call(view: Page, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
-    view.goto(f"http://{console.host}/console/call?" + urlencode({"account": floor.account_param, "id": call_id}))
+def open_call(view: Page, console: CcfsServer, call_centre: CallCentreData, call_id: str) -> None:
+    view.goto(f"http://{console.host}/console/call?" + urlencode({"account": call_centre.account_param, "id": call_id}))
 
 
 def find_card(view: Page, name: str) -> Locator:
@@ -49,7 +49,7 @@ def find_card(view: Page, name: str) -> Locator:
 
 
 def wait_until(audio: Locator, question: str, seconds: float = 15) -> None:
-    """Wait until a question about the player is answered with yes."""
+    """Wait until an expression about the player is true."""
     give_up = time.monotonic() + seconds
     while not audio.evaluate(question):
         state = "audio => [audio.currentTime, audio.duration, audio.paused, audio.error && audio.error.message]"
@@ -57,7 +57,7 @@ def wait_until(audio: Locator, question: str, seconds: float = 15) -> None:
         time.sleep(0.03)
 
 
-def test_every_coding_is_heard_and_drawn(
+def test_every_codec_is_played_and_has_a_waveform(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
@@ -73,7 +73,7 @@ def test_every_coding_is_heard_and_drawn(
         audio.evaluate("audio => audio.pause()")
 
 
-def test_a_broken_recording_is_said_to_be_so(
+def test_a_broken_recording_is_reported(
     chromium: Browser,
     signed_in: SignIn,
     console_server: CcfsServer,
@@ -90,7 +90,7 @@ def test_a_broken_recording_is_said_to_be_so(
         assert find_violations(view) == []
 
 
-def test_any_place_of_an_hour_is_heard_at_once(
+def test_any_position_of_an_hour_is_played_at_once(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
@@ -107,7 +107,7 @@ def test_any_place_of_an_hour_is_heard_at_once(
     expect(player_page.locator(".time")).to_contain_text("/ 59:59")
 
 
-def test_keys_play_seek_hurry_and_mark_but_never_while_one_writes(
+def test_keys_play_seek_change_speed_and_annotate_but_not_in_a_text_field(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
@@ -138,7 +138,7 @@ def test_keys_play_seek_hurry_and_mark_but_never_while_one_writes(
     expect(player_page.get_by_text("Keyboard shortcuts:")).to_be_visible()
 
 
-def test_one_channel_is_heard_alone(
+def test_one_channel_is_played_alone(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.CALL_ID)
@@ -153,7 +153,7 @@ def test_one_channel_is_heard_alone(
         wait_until(audio, f"audio => audio.currentTime > {at} + 0.1")
 
 
-def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
+def test_an_annotation_is_added_seeked_to_and_deleted_while_the_recording_plays(
     player_page: Page, console_server: CcfsServer, call_centre: CallCentreData, audio_recordings: dict[str, Recording]
 ) -> None:
     open_call(player_page, console_server, call_centre, audio_samples.LONG_CALL_ID)
@@ -179,7 +179,7 @@ def test_a_mark_is_set_leads_to_its_moment_and_goes_without_stopping_the_sound(
 
 
 @pytest.mark.parametrize("look", [("light", 1280, "en-GB"), ("dark", 390, "zh-CN")], ids=["desk", "phone"])
-def test_the_player_shuts_nobody_out(
+def test_the_player_is_accessible(
     chromium: Browser,
     signed_in: SignIn,
     console_server: CcfsServer,
@@ -196,7 +196,7 @@ def test_the_player_shuts_nobody_out(
         assert view.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
-def test_without_scripts_it_plays_and_is_marked(
+def test_a_recording_is_played_and_annotated_without_scripts(
     chromium: Browser,
     signed_in: SignIn,
     console_server: CcfsServer,

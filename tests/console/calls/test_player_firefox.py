@@ -1,4 +1,4 @@
-"""The console in Debian's Firefox: a search without a new page, every coding heard and drawn, the middle of an hour."""
+"""The console in Firefox: search without a new page, codecs, waveforms, seeking in an hour."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from tests.console.firefox import Firefox, start_firefox
 from tests.media import audio_samples
 from tests.server.ccfs_server import CcfsServer
 
-CARD = """const card = [...document.querySelectorAll("article")].find((one) => one.textContent.includes(`tapes/${arguments[0]}`));
+CARD = """const card = [...document.querySelectorAll("article")].find((card) => card.textContent.includes(`tapes/${arguments[0]}`));
 const audio = card.querySelector("audio"), wave = card.querySelector(".wave");
 """
 DRAWN = """return wave.classList.contains("drawn") && [...wave.firstElementChild.shadowRoot.querySelectorAll("canvas")].some(
@@ -34,25 +34,25 @@ STATE = "return [audio.duration, audio.error && audio.error.message]"
 def firefox_window(
     console_server: CcfsServer, call_centre: CallCentreData, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Firefox]:
-    """Somebody who may export in all of an app has signed in."""
-    with start_firefox(tmp_path_factory.mktemp("firefox")) as one:
-        one.open(f"http://{console_server.host}/console/login")
-        one.run_script(
+    """Sign in as emil, an exporter of acme."""
+    with start_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        firefox.open(f"http://{console_server.host}/console/login")
+        firefox.run_script(
             """const [name, password] = document.querySelectorAll("[name=name], [name=password]");
             [name.value, password.value] = arguments;
             password.form.requestSubmit()""",
             "emil",
             PASSWORD,
         )
-        one.wait_until("return document.readyState == 'complete' && location.pathname == '/console/calls'")
-        yield one
+        firefox.wait_until("return document.readyState == 'complete' && location.pathname == '/console/calls'")
+        yield firefox
 
 
-def open_call(fox: Firefox, console: CcfsServer, floor: CallCentreData, call_id: str) -> None:
-    fox.open(f"http://{console.host}/console/call?" + urlencode({"account": floor.account_param, "id": call_id}))
+def open_call(fox: Firefox, console: CcfsServer, call_centre: CallCentreData, call_id: str) -> None:
+    fox.open(f"http://{console.host}/console/call?" + urlencode({"account": call_centre.account_param, "id": call_id}))
 
 
-def test_a_choice_searches_without_a_new_page(
+def test_a_choice_in_the_form_searches_without_a_new_page(
     firefox_window: Firefox, console_server: CcfsServer, call_centre: CallCentreData
 ) -> None:
     firefox_window.open(f"http://{console_server.host}/console/calls")
@@ -69,7 +69,7 @@ def test_a_choice_searches_without_a_new_page(
     assert firefox_window.run_script("return [window.same, location.search.includes('recorded=yes')]") == [True, True]
 
 
-def test_every_coding_is_heard_and_drawn(
+def test_every_codec_is_played_and_has_a_waveform(
     firefox_window: Firefox,
     console_server: CcfsServer,
     call_centre: CallCentreData,
@@ -86,7 +86,7 @@ def test_every_coding_is_heard_and_drawn(
 
 
 def assert_plays_from(fox: Firefox, name: str, place: float) -> None:
-    """Seek there, and hear what follows."""
+    """Seek, and play from there."""
     assert fox.run_script(CARD + SEEK, name, place) == pytest.approx(place, abs=0.2), name
     seen = fox.wait_until("return seen.some((at) => at > arguments[0] + 0.2) && seen", place)
     assert min(seen) > place - 0.2, name
@@ -94,7 +94,7 @@ def assert_plays_from(fox: Firefox, name: str, place: float) -> None:
     assert fox.run_script(CARD + STATE, name)[1] is None
 
 
-def test_any_place_of_an_hour_is_heard_at_once(
+def test_any_position_of_an_hour_is_played_at_once(
     firefox_window: Firefox,
     console_server: CcfsServer,
     call_centre: CallCentreData,
@@ -108,7 +108,7 @@ def test_any_place_of_an_hour_is_heard_at_once(
         assert_plays_from(firefox_window, "hour", place)
 
 
-def test_a_broken_recording_is_said_to_be_so(
+def test_a_broken_recording_is_reported(
     firefox_window: Firefox,
     console_server: CcfsServer,
     call_centre: CallCentreData,

@@ -1,5 +1,7 @@
-"""An OpenID Connect provider as a program of its own, which lies when it is told to: `python -m tests.console.login.oidc_provider PORT
-BACK`. Strict where it should be: registered address, PKCE, codes good once. No test here."""
+"""An OpenID Connect provider: `python -m tests.console.login.oidc_provider PORT REDIRECT_URI`.
+
+It checks redirect URI, PKCE and single use of codes. Tests override its responses to make them invalid.
+"""
 
 import base64
 import hashlib
@@ -27,7 +29,7 @@ LOGIN_FORM = """<!doctype html><html lang="en"><title>Provider</title><main><h1>
 
 @dataclass(slots=True)
 class ProviderState:
-    """What the provider knows, and which lies it tells."""
+    """The provider's keys, codes and overrides."""
 
     issuer: str
     redirect_uri: str
@@ -37,7 +39,7 @@ class ProviderState:
 
 
 def encode_invalid_token(header: dict[str, str], claims: dict[str, Any], key: bytes = b"") -> str:
-    """A token that no honest library makes: unsigned, or with a public key for a secret."""
+    """Return a token that no library builds: unsigned, or signed with a public key as secret."""
     parts = [_encode_base64url(json.dumps(one).encode()) for one in (header, claims)]
     signature = hmac.digest(key, ".".join(parts).encode(), "sha256") if key else b""
     return ".".join([*parts, _encode_base64url(signature)])
@@ -47,11 +49,11 @@ def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def issue_id_token(state: ProviderState, asked: dict[str, str]) -> str:
-    """The ID token, true but for the lies."""
+def issue_id_token(state: ProviderState, parameters: dict[str, str]) -> str:
+    """Return the ID token, with the overrides."""
     now = int(time.time())
-    true = {"iss": state.issuer, "aud": CLIENT_ID, "sub": f"id of {asked['who']}", "iat": now, "exp": now + 300}
-    true |= {"nonce": asked["nonce"], "preferred_username": asked["who"]}
+    true = {"iss": state.issuer, "aud": CLIENT_ID, "sub": f"id of {parameters['who']}", "iat": now, "exp": now + 300}
+    true |= {"nonce": parameters["nonce"], "preferred_username": parameters["who"]}
     claims = {name: value for name, value in (true | state.overrides.get("claims", {})).items() if value is not None}
     key, how = state.keys[-1], state.overrides.get("signed", "well")
     header = {"alg": "RS256", "kid": str(key.kid)}
@@ -75,15 +77,15 @@ def _sign_with_jwk(header: dict[str, Any], claims: dict[str, Any], key: RSAKey) 
 
 
 class ProviderHandler(BaseHTTPRequestHandler):
-    """One request."""
+    """Handler of one request."""
 
     state: ProviderState
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Discovery, keys, the page that asks who is there."""
+        """Respond with metadata, keys, or the login form."""
         path = urlsplit(self.path).path
         if self.state.overrides.get("down"):
             return self._send(503, b"down", "text/plain")
@@ -97,7 +99,7 @@ class ProviderHandler(BaseHTTPRequestHandler):
         return self._send(200, b"Signed out there", "text/plain")  # browsers look for an icon, too
 
     def do_POST(self) -> None:
-        """A form, a code for tokens, or the test's word."""
+        """Accept the login form, exchange a code, or store a test's overrides."""
         body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
         path = urlsplit(self.path).path
         if path == "/lies":
@@ -119,14 +121,14 @@ class ProviderHandler(BaseHTTPRequestHandler):
         true |= {"jwks_uri": f"{issuer}/keys", "end_session_endpoint": f"{issuer}/out"}
         return {**true, **self.state.overrides.get("metadata", {})}
 
-    def _handle_authorize(self, asked: dict[str, str], who: str) -> None:
-        fit = asked.get("redirect_uri") == self.state.redirect_uri and asked.get("client_id") == CLIENT_ID
-        fit &= asked.get("code_challenge_method") == "S256" and asked.get("response_type") == "code"
-        if not (fit and asked.get("nonce") and len(asked.get("code_challenge", "")) == 43):
+    def _handle_authorize(self, parameters: dict[str, str], who: str) -> None:
+        fit = parameters.get("redirect_uri") == self.state.redirect_uri and parameters.get("client_id") == CLIENT_ID
+        fit &= parameters.get("code_challenge_method") == "S256" and parameters.get("response_type") == "code"
+        if not (fit and parameters.get("nonce") and len(parameters.get("code_challenge", "")) == 43):
             return self._send(400, b"not as registered", "text/plain")
         code = secrets.token_urlsafe(16)
-        self.state.codes[code] = asked | {"who": who}
-        back = {"code": code, "state": asked["state"]} | self.state.overrides.get("back", {})
+        self.state.codes[code] = parameters | {"who": who}
+        back = {"code": code, "state": parameters["state"]} | self.state.overrides.get("back", {})
         self.send_response(303)
         self.send_header("location", f"{self.state.redirect_uri}?{urlencode(back)}")
         self.send_header("content-length", "0")
@@ -135,18 +137,18 @@ class ProviderHandler(BaseHTTPRequestHandler):
 
     def _handle_token_request(self, form: dict[str, str]) -> None:
         pair = base64.b64encode(f"{quote(CLIENT_ID, safe='')}:{quote(CLIENT_SECRET, safe='')}".encode()).decode()
-        asked = self.state.codes.pop(form.get("code", ""), None)
+        parameters = self.state.codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if (
-            asked is None
-            or asked["code_challenge"] != _encode_base64url(digest)
+            parameters is None
+            or parameters["code_challenge"] != _encode_base64url(digest)
             or form.get("redirect_uri") != self.state.redirect_uri
         ):
             return self._send_json({"error": "invalid_grant"}, 400)
         if self.headers.get("authorization") != f"Basic {pair}":
             return self._send_json({"error": "invalid_client"}, 401)
         return self._send_json(
-            {"access_token": "x", "token_type": "Bearer", "id_token": issue_id_token(self.state, asked)}
+            {"access_token": "x", "token_type": "Bearer", "id_token": issue_id_token(self.state, parameters)}
         )
 
     def _send_json(self, value: object, status: int = 200) -> None:
@@ -166,25 +168,25 @@ def _generate_key() -> RSAKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcProvider:
-    """The program while it runs, as a test speaks to it."""
+    """A client of the running provider, for tests."""
 
     port: int
 
     @property
     def issuer(self) -> str:
-        """What it calls itself."""
+        """The issuer."""
         return f"http://127.0.0.1:{self.port}"
 
     def set_overrides(self, **lies: Any) -> None:
-        """Tell these lies from now on, and no others."""
+        """Replace all overrides."""
         assert self._post("/lies", json.dumps(lies))[0] == 200
 
     def sign_in(self, departure: str, who: str) -> str:
-        """Where somebody who signs in there is sent: path and query of the console."""
+        """Sign in at the provider. Return path and query of the redirect to the console."""
         parts = urlsplit(departure)
-        status, there = self._post(f"{parts.path}?{parts.query}", urlencode({"who": who}))
+        status, url = self._post(f"{parts.path}?{parts.query}", urlencode({"who": who}))
         assert status == 303
-        back = urlsplit(there)
+        back = urlsplit(url)
         return f"{back.path}?{back.query}"
 
     def _post(self, path: str, body: str) -> tuple[int, str]:
@@ -200,7 +202,7 @@ class OidcProvider:
 
 @contextmanager
 def run_oidc_provider(port: int, back: str) -> Iterator[OidcProvider]:
-    """The program, in a process of its own, until the block ends."""
+    """Run the provider in a process until the block ends."""
     command = [sys.executable, "-m", "tests.console.login.oidc_provider", str(port), back]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:

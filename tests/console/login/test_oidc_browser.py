@@ -1,4 +1,4 @@
-"""Signing in by a provider in a real browser, from a page that was asked for to signing out, with and without scripts."""
+"""Login and logout by a provider in Chromium, with and without scripts."""
 
 from collections.abc import Iterator
 
@@ -15,22 +15,26 @@ from tests.server.ccfs_server import CcfsServer, run_server
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with open_browser() as one:
-        yield one
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
 def sso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcfsServer]:
-    """A server with single sign-on; the provider is another site, as it is for everybody else."""
-    here, there = get_free_port(), get_free_port()
-    sso = {"oidc_issuer": f"http://127.0.0.1:{there}", "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
-    more = {"console_url": f"http://localhost:{here}", "oidc_name": "Example-ID"}
+    """A server with single sign-on, whose provider is another site."""
+    port, provider_port = get_free_port(), get_free_port()
+    sso = {
+        "oidc_issuer": f"http://127.0.0.1:{provider_port}",
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+    }
+    more = {"console_url": f"http://localhost:{port}", "oidc_name": "Example-ID"}
     with (
-        run_oidc_provider(there, f"http://localhost:{here}/console/oidc/callback") as _,
-        run_server(tmp_path_factory.mktemp("browser"), port=here, **sso, **more) as one,
+        run_oidc_provider(provider_port, f"http://localhost:{port}/console/oidc/callback") as _,
+        run_server(tmp_path_factory.mktemp("browser"), port=port, **sso, **more) as server,
     ):
-        create_call_centre(one.node)
-        yield one
+        create_call_centre(server.node)
+        yield server
 
 
 def build_url(house: CcfsServer, path: str) -> str:
@@ -45,7 +49,7 @@ def sign_in(view: Page, who: str) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-def test_from_a_page_that_was_asked_for_to_signing_out_everywhere(
+def test_a_user_signs_in_by_the_provider_and_out_of_both(
     chromium: Browser, sso_server: CcfsServer, scripts: bool
 ) -> None:
     with open_page(chromium, java_script_enabled=scripts) as view:
@@ -70,7 +74,7 @@ def test_from_a_page_that_was_asked_for_to_signing_out_everywhere(
         expect(view.get_by_text("Signed out there")).to_be_visible()
 
 
-def test_who_is_not_let_in_is_told_so_and_may_try_again(chromium: Browser, sso_server: CcfsServer) -> None:
+def test_a_denied_login_is_explained_and_can_be_repeated(chromium: Browser, sso_server: CcfsServer) -> None:
     with open_page(chromium, refusal="status of 400") as view:
         view.goto(build_url(sso_server, "login"))
         assert find_violations(view) == []

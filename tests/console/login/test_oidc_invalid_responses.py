@@ -1,4 +1,4 @@
-"""What a provider, or who stands between, may say that is not so: none of it signs anybody in."""
+"""Invalid responses of a provider, or of somebody between: none signs anybody in."""
 
 import time
 from typing import Any
@@ -44,7 +44,9 @@ INVALID_RESPONSES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lie", INVALID_RESPONSES)
-def test_a_lie_signs_nobody_in(client: ConsoleClient, oidc_provider: OidcProvider, lie: str) -> None:
+def test_an_invalid_provider_response_signs_nobody_in(
+    client: ConsoleClient, oidc_provider: OidcProvider, lie: str
+) -> None:
     oidc_provider.set_overrides(**INVALID_RESPONSES[lie])
     reply = sign_in_with_oidc(client, oidc_provider, "sue")
     assert (reply.status, "ccfs_session=" in reply.headers.get("set-cookie", "")) == (401, False)

@@ -1,4 +1,4 @@
-"""Signing in by an OpenID Connect provider, a real one that lies on demand: who gets in, and what gets nobody in."""
+"""Login by an OpenID Connect provider: users, linking, state, redirects, logout."""
 
 import re
 from html import unescape
@@ -17,7 +17,9 @@ from tests.console.login.oidc_sign_in import is_signed_in, sign_in_with_oidc, st
 RETRY_TEXT = "Please try again."
 
 
-def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_user_of_the_provider_and_of_the_console_is_signed_in(
+    client: ConsoleClient, oidc_provider: OidcProvider
+) -> None:
     assert (
         'href="/console/oidc?next=%2Fconsole%2Faudit"' in client.get("/console/login?next=/console/audit").body.decode()
     )
@@ -29,18 +31,18 @@ def test_who_is_known_there_and_here_is_let_in(client: ConsoleClient, oidc_provi
     assert client.cookies["ccfs_oidc_state"] == ""
 
 
-def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
+def test_the_authorization_request_has_all_that_the_protocol_requires(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
-    there = urlsplit(start_oidc_login(client))
-    asked = dict(parse_qsl(there.query))
-    assert f"{there.scheme}://{there.netloc}{there.path}" == f"{oidc_provider.issuer}/authorize"
-    assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (
+    link = urlsplit(start_oidc_login(client))
+    parameters = dict(parse_qsl(link.query))
+    assert f"{link.scheme}://{link.netloc}{link.path}" == f"{oidc_provider.issuer}/authorize"
+    assert (parameters["response_type"], parameters["code_challenge_method"], parameters["scope"]) == (
         "code",
         "S256",
         "openid profile email",
     )
-    assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) >= 32
+    assert min(len(parameters[name]) for name in ("state", "nonce", "code_challenge")) >= 32
     reply = client.get("/console/oidc")
     assert re.search(
         r"ccfs_oidc_state=[\w=-]+; Path=/console; HttpOnly; SameSite=Lax; Max-Age=600", reply.headers["set-cookie"]
@@ -48,7 +50,7 @@ def test_the_browser_leaves_with_all_that_the_protocol_asks_for(
     assert CLIENT_SECRET not in str(reply.headers)
 
 
-def test_it_is_the_person_that_counts_and_not_the_name(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_user_is_identified_by_subject_and_not_by_name(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     assert sign_in_with_oidc(client, oidc_provider, "sam").status == 303
     oidc_provider.set_overrides(claims={"sub": "somebody else"})
     assert sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "sam").status == 403
@@ -59,7 +61,7 @@ def test_it_is_the_person_that_counts_and_not_the_name(client: ConsoleClient, oi
 
 
 @pytest.mark.parametrize("who", ["stranger", "Robert'); --", "", " ", "x" * 70, "olga", "lucy"])
-def test_nobody_gets_in_who_is_not_known_here_or_has_a_password(
+def test_an_unknown_user_or_one_with_a_password_is_denied(
     client: ConsoleClient, oidc_provider: OidcProvider, who: str
 ) -> None:
     oidc_provider.set_overrides(claims={"preferred_username": who})
@@ -68,7 +70,7 @@ def test_nobody_gets_in_who_is_not_known_here_or_has_a_password(
     assert "You do not have access" in extract_text(reply)
 
 
-def test_a_disabled_person_stays_out(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_disabled_user_is_denied(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     data = client.server.node.settings.data
     assert sign_in_with_oidc(client, oidc_provider, "dan").status == 303
     assert run_ccfs("user", "disable", "dan", "--data", data).code == 0
@@ -78,14 +80,14 @@ def test_a_disabled_person_stays_out(client: ConsoleClient, oidc_provider: OidcP
     assert sign_in_with_oidc(client, oidc_provider, "tom").status == 403
 
 
-def test_who_has_a_password_ties_the_name_by_signing_in_with_it(
+def test_a_user_with_a_password_links_the_subject_by_signing_in_with_it(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
     assert client.sign_in("anna").status == 303
-    there = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
-    assert there
+    link = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
+    assert link
     assert (
-        sign_in_with_oidc(client, oidc_provider, "anna at home", unescape(there[1])).headers["location"]
+        sign_in_with_oidc(client, oidc_provider, "anna at home", unescape(link[1])).headers["location"]
         == "/console/account"
     )
     assert "Linked. You can sign in" in client.get_text("/console/account")
@@ -96,26 +98,26 @@ def test_who_has_a_password_ties_the_name_by_signing_in_with_it(
     assert sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "anna at home").status == 403
 
 
-def test_nobody_is_tied_by_another_page_s_link(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_no_user_is_linked_by_another_site_s_url(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     client.sign_in("emil")
     for word in ("yes", "0" * 64, client.csrf):
         assert client.get(f"/console/oidc?link_token={word}").status == 404
     assert ConsoleClient(server=client.server).get("/console/oidc?link_token=yes").status == 404
 
 
-def test_a_name_is_not_tied_to_somebody_who_is_another_name_s_already(
+def test_a_subject_that_is_linked_already_is_not_linked_again(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
     sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "sue")
     client.sign_in("basil")
-    there = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
-    assert there
-    assert sign_in_with_oidc(client, oidc_provider, "sue", unescape(there[1])).status == 403
+    link = re.search(r'href="/console/oidc(\?link_token=[^"]+)"', client.get("/console/account").body.decode())
+    assert link
+    assert sign_in_with_oidc(client, oidc_provider, "sue", unescape(link[1])).status == 403
     assert "Your user is not linked" in client.get_text("/console/account")
 
 
-@pytest.mark.parametrize("state", [None, "", "x", "é"], ids=["of another departure", "none", "wrong", "no letters"])
-def test_a_return_with_another_state_signs_nobody_in(
+@pytest.mark.parametrize("state", [None, "", "x", "é"], ids=["of another login", "none", "wrong", "no letters"])
+def test_a_callback_with_another_state_signs_nobody_in(
     client: ConsoleClient, oidc_provider: OidcProvider, state: str | None
 ) -> None:
     back = oidc_provider.sign_in(start_oidc_login(ConsoleClient(server=client.server)), "sue")
@@ -131,7 +133,7 @@ def test_a_return_with_another_state_signs_nobody_in(
 
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "gAAAAA"])
-def test_a_return_to_a_browser_that_never_left_signs_nobody_in(
+def test_a_callback_without_a_login_state_signs_nobody_in(
     client: ConsoleClient, oidc_provider: OidcProvider, cookie: str | None
 ) -> None:
     back = oidc_provider.sign_in(start_oidc_login(ConsoleClient(server=client.server)), "sue")
@@ -140,16 +142,16 @@ def test_a_return_to_a_browser_that_never_left_signs_nobody_in(
     assert (client.get(back).status, is_signed_in(client)) == (400, False)
 
 
-def test_a_return_is_good_once(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_callback_is_accepted_once(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     back = oidc_provider.sign_in(start_oidc_login(client), "sue")
-    kept = dict(client.cookies)
+    cookies = dict(client.cookies)
     assert client.get(back).status == 303
-    thief = ConsoleClient(server=client.server, cookies=kept)
+    thief = ConsoleClient(server=client.server, cookies=cookies)
     reply = thief.get(back)
     assert (reply.status, RETRY_TEXT in extract_text(reply), is_signed_in(thief)) == (401, True, False)
 
 
-def test_a_code_that_was_used_or_is_another_browser_s_signs_nobody_in(
+def test_a_used_code_or_one_of_another_browser_signs_nobody_in(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
     def with_code_of(other: str) -> Reply:
@@ -166,13 +168,13 @@ def test_a_code_that_was_used_or_is_another_browser_s_signs_nobody_in(
     assert (with_code_of(theirs).status, is_signed_in(client)) == (401, False)
 
 
-def test_a_key_that_is_new_is_looked_for(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_new_key_of_the_provider_is_loaded(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     assert sign_in_with_oidc(client, oidc_provider, "sue").status == 303
     oidc_provider.set_overrides(new_key=True)
     assert sign_in_with_oidc(ConsoleClient(server=client.server), oidc_provider, "sue").status == 303
 
 
-def test_a_session_that_somebody_planted_is_not_the_one_that_signs_in(
+def test_a_planted_session_token_does_not_become_the_session(
     client: ConsoleClient, oidc_provider: OidcProvider
 ) -> None:
     other = ConsoleClient(server=client.server)
@@ -187,16 +189,18 @@ def test_a_session_that_somebody_planted_is_not_the_one_that_signs_in(
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
-def test_it_leads_nowhere_else(client: ConsoleClient, oidc_provider: OidcProvider, elsewhere: str) -> None:
+def test_the_oidc_login_redirects_to_no_other_site(
+    client: ConsoleClient, oidc_provider: OidcProvider, elsewhere: str
+) -> None:
     reply = sign_in_with_oidc(client, oidc_provider, "sue", f"?next={quote(elsewhere)}&redirect_uri={quote(elsewhere)}")
     assert reply.headers["location"] == "/console/calls"
-    there = start_oidc_login(ConsoleClient(server=client.server), "?host=evil.example")
-    assert there.startswith(oidc_provider.issuer + "/authorize?")
+    link = start_oidc_login(ConsoleClient(server=client.server), "?host=evil.example")
+    assert link.startswith(oidc_provider.issuer + "/authorize?")
     forged = client.get("/console/oidc", host="evil.example", **{"x-forwarded-host": "evil.example"})
     assert "evil" not in forged.headers["location"]
 
 
-def test_signing_out_offers_to_sign_out_there_too(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_a_logout_offers_the_provider_s_logout(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     sign_in_with_oidc(client, oidc_provider, "sue")
     page = client.get(client.post("/console/logout").headers["location"])
     assert 'href="/console/oidc/logout"' in page.body.decode()
@@ -208,7 +212,7 @@ def test_signing_out_offers_to_sign_out_there_too(client: ConsoleClient, oidc_pr
     )
 
 
-def test_the_provider_s_secret_is_on_no_page_and_in_no_log(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
+def test_the_client_secret_is_on_no_page_and_in_no_log(client: ConsoleClient, oidc_provider: OidcProvider) -> None:
     client.sign_in("olga")
     page = client.get_text("/console/settings")
     assert "CCFS_OIDC_CLIENT_SECRET •••" in page
@@ -219,7 +223,7 @@ def test_the_provider_s_secret_is_on_no_page_and_in_no_log(client: ConsoleClient
     assert "code=" not in log
 
 
-def test_a_provider_that_says_it_is_another_is_not_believed(oidc_provider: OidcProvider) -> None:
+def test_a_provider_with_another_issuer_is_rejected(oidc_provider: OidcProvider) -> None:
     terms = OidcConfig(
         issuer=oidc_provider.issuer,
         client_id=CLIENT_ID,

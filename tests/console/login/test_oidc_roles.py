@@ -1,4 +1,4 @@
-"""Single sign-on as settings shape it: roles from a claim, no passwords, a provider that is away, wrong settings."""
+"""Single sign-on by settings: roles from a claim, no password login, an unavailable provider, invalid settings."""
 
 import re
 from collections.abc import Iterator
@@ -24,21 +24,21 @@ def sso_ports() -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def oidc_provider(sso_ports: tuple[int, int]) -> Iterator[OidcProvider]:
-    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as one:
-        yield one
+    with run_oidc_provider(sso_ports[1], f"http://127.0.0.1:{sso_ports[0]}/console/oidc/callback") as provider:
+        yield provider
 
 
 @pytest.fixture(scope="module")
 def sso_server(
     tmp_path_factory: pytest.TempPathFactory, sso_ports: tuple[int, int], oidc_provider: OidcProvider
 ) -> Iterator[CcfsServer]:
-    """A server where the provider says who is what, and nobody has a password."""
+    """A server whose roles come from a claim, without password login."""
     sso = {"oidc_issuer": oidc_provider.issuer, "oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET}
     sso |= {"oidc_roles_claim": "realm.groups", "console_url": f"http://127.0.0.1:{sso_ports[0]}/"}
     sso |= {"oidc_roles": "ops=operator, Call%20Team=listener@ACMEAK0001/acme-account, calls=exporter@BOLTAK0001"}
     sso |= {"password_login": "false", "lock_failures": "0"}
-    with run_server(tmp_path_factory.mktemp("roles"), port=sso_ports[0], **sso) as one:
-        yield one
+    with run_server(tmp_path_factory.mktemp("roles"), port=sso_ports[0], **sso) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def call_centre(sso_server: CcfsServer) -> CallCentreData:
 
 
 def sign_in_with_groups(house: CcfsServer, idp: OidcProvider, who: str, *groups: str) -> tuple[ConsoleClient, Reply]:
-    """Somebody of these groups signs in."""
+    """Sign in by the provider as a member of these groups."""
     idp.set_overrides(claims={"realm": {"groups": list(groups)}})
     visitor = ConsoleClient(server=house)
     return visitor, visitor.get(idp.sign_in(visitor.get("/console/oidc").headers["location"], who))
 
 
-def test_groups_are_roles_and_are_looked_at_each_time(
+def test_roles_follow_the_groups_claim_at_each_login(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     rita, reply = sign_in_with_groups(sso_server, oidc_provider, "rita", "Call Team", "others")
@@ -69,32 +69,32 @@ def test_groups_are_roles_and_are_looked_at_each_time(
     assert rita.get("/console/calls").status == 404  # and no session keeps what is no longer given
 
 
-def test_a_stranger_without_a_role_is_not_even_added(
+def test_an_unknown_user_without_a_role_is_not_added(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     _, reply = sign_in_with_groups(sso_server, oidc_provider, "nina", "others")
     assert reply.status == 403
     listed = run_ccfs("user", "list", "--data", sso_server.node.settings.data, "--json").json["users"]
-    assert "nina" not in {one["name"] for one in listed}
+    assert "nina" not in {user["name"] for user in listed}
 
 
-def test_a_group_gives_nobody_the_name_of_who_has_a_password(
+def test_a_claimed_name_does_not_take_over_a_user_with_a_password(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     assert sign_in_with_groups(sso_server, oidc_provider, "lucy", "ops")[1].status == 403
 
 
-def test_who_gives_and_takes_roles_is_in_the_log(
+def test_roles_granted_and_revoked_by_the_claim_are_audited(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     sign_in_with_groups(sso_server, oidc_provider, "otto", "Call Team")
     otto, _ = sign_in_with_groups(sso_server, oidc_provider, "otto", "ops")
     text = otto.get_text("/console/audit")
-    for told in ("Added a user otto", "Assigned a role otto operator", "Removed a role otto listener acme-account"):
-        assert told in text
+    for entry in ("Added a user otto", "Assigned a role otto operator", "Removed a role otto listener acme-account"):
+        assert entry in text
 
 
-def test_where_passwords_are_off_no_password_signs_in(sso_server: CcfsServer, call_centre: CallCentreData) -> None:
+def test_no_password_signs_in_where_password_login_is_off(sso_server: CcfsServer, call_centre: CallCentreData) -> None:
     visitor = ConsoleClient(server=sso_server)
     page = visitor.get("/console/login").body.decode()
     assert 'href="/console/oidc' in page
@@ -103,18 +103,18 @@ def test_where_passwords_are_off_no_password_signs_in(sso_server: CcfsServer, ca
     assert "set-cookie" not in visitor.sign_in("olga").headers
 
 
-def test_the_emergency_link_of_the_machine_signs_in_all_the_same(
+def test_a_setup_link_of_the_command_line_signs_in_where_password_login_is_off(
     sso_server: CcfsServer, call_centre: CallCentreData
 ) -> None:
-    made = run_ccfs("user", "reset", "olga", "--data", sso_server.node.settings.data, "--json").json
-    olga, token = ConsoleClient(server=sso_server), made["link"].partition("=")[2]
+    result = run_ccfs("user", "reset", "olga", "--data", sso_server.node.settings.data, "--json").json
+    olga, token = ConsoleClient(server=sso_server), result["link"].partition("=")[2]
     assert olga.post("/console/setup", link=token, password=PASSWORD, repeat=PASSWORD).status == 303
     assert "Operator" in olga.get_text("/console/account")
     assert "Two-factor authentication" not in olga.get_text("/console/account")
     assert ConsoleClient(server=sso_server).sign_in("olga").status == 404
 
 
-def test_where_passwords_are_off_people_are_added_and_reset_without_links(
+def test_users_are_added_and_reset_without_links_where_password_login_is_off(
     sso_server: CcfsServer, oidc_provider: OidcProvider, call_centre: CallCentreData
 ) -> None:
     otto, _ = sign_in_with_groups(sso_server, oidc_provider, "otto", "ops")
@@ -129,7 +129,7 @@ def test_where_passwords_are_off_people_are_added_and_reset_without_links(
     assert "emil" in emil.get_text("/console/account")
 
 
-def test_a_provider_that_is_away_is_told_of_and_passwords_work(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_unavailable_provider_is_reported_and_passwords_work(tmp_path_factory: pytest.TempPathFactory) -> None:
     port = get_free_port()
     sso = {"oidc_issuer": f"http://127.0.0.1:{get_free_port()}", "oidc_client_id": "x", "oidc_name": "Example-ID"}
     with run_server(
@@ -155,7 +155,7 @@ VALID_SETTINGS = {
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"CCFS_OIDC_ISSUER": "http://id.example.com"}, "CCFS_OIDC_ISSUER"),
         ({"CCFS_OIDC_ISSUER": "https://id.example.com?x=1"}, "CCFS_OIDC_ISSUER"),
@@ -172,13 +172,13 @@ VALID_SETTINGS = {
         ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_LOGIN": "false"}, "CCFS_PASSWORD_LOGIN"),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(wrong: dict[str, str], told: str) -> None:
+def test_inconsistent_oidc_settings_are_rejected(wrong: dict[str, str], message: str) -> None:
     load_settings(VALID_SETTINGS)
-    with pytest.raises(OperatorError, match=re.escape(told)):
+    with pytest.raises(OperatorError, match=re.escape(message)):
         load_settings(VALID_SETTINGS | wrong)
 
 
-def test_an_address_that_is_not_verified_is_nobody_s_name() -> None:
+def test_an_unverified_email_address_is_no_user_name() -> None:
     claims = {"email": "ann@example.com", "deep": {"name": "ann"}, "a.b": "c"}
     assert get_username(claims, "email") == ""
     assert get_username(claims | {"email_verified": "true"}, "email") == ""

@@ -1,7 +1,7 @@
-"""Makes the vector folders beside it. Knows auth-v2 from its description only, and must never import ccfs.
+"""Generates the vector folders beside it from the description of auth-v2. It must never import ccfs.
 
-Every canonical request is written out below by hand, so that the vectors are a check and not an echo.
-Run it as `python make.py [FOLDER]`; README.md tells the format.
+The canonical requests below are written by hand, so that the vectors are independent of the implementation.
+Run it as `python make.py [FOLDER]`; README.md describes the format.
 """
 
 import base64
@@ -33,24 +33,24 @@ TYPE_LINE = "content-type:application%2Fjson%3Bcharset%3DUTF-8"
 
 @dataclass(frozen=True, kw_only=True)
 class VectorCase:
-    """One folder. What differs from TV1 (POST queryBillData with BODY1, only host signed) is given."""
+    """One folder. The defaults are those of TV1: POST queryBillData with BODY1, only host signed."""
 
     name: str
     note: str
     method: str = "POST"
     path: str = BILL
     query: str = ""
-    headers: dict[str, str] = field(default_factory=dict)  # beside, or instead of, those of TV1
+    headers: dict[str, str] = field(default_factory=dict)  # in addition to, or instead of, those of TV1
     body: bytes = BODY1
     ak: str = "TESTAK0001"
-    sk: str = "TestSecretKey0001"  # what the server keeps
-    signed_with: str = ""  # the client's secret, where it is another
+    sk: str = "TestSecretKey0001"  # the server's secret
+    signed_with: str = ""  # the client's secret, if it differs
     timestamp: str = "2018-07-02T02:42:49Z"
     signed_headers: str = "host"
-    signed_lines: tuple[str, ...] = ("POST", BILL, "host", HOST_LINE)  # canonical request but for the body
-    signed_body: bytes | None = None  # where it is not the body as sent
+    signed_lines: tuple[str, ...] = ("POST", BILL, "host", HOST_LINE)  # canonical request without the body
+    signed_body: bytes | None = None  # if it is not the body as sent
     layout: str = "auth-v2/{ak}/{timestamp}/{signed_headers}/{signature}"
-    signer: str = "no-query-line"  # which signer makes exactly this header: see README
+    signer: str = "no-query-line"  # which signer generates exactly this header: see README
     expect: str = ""  # "refused" or "malformed"; empty: accepted
 
 
@@ -88,7 +88,7 @@ ACCEPTED = [
     ),
     VectorCase(
         name="empty-query-line",
-        note="no query, and an empty line stands for it (V-B); time with milliseconds",
+        note="no query and an empty query line (V-B); time with milliseconds",
         timestamp="2021-09-17T08:12:54.029Z",
         signed_headers=THREE_HEADERS,
         signed_lines=("POST", BILL, "", THREE_HEADERS, "content-length:182", TYPE_LINE, HOST_LINE),
@@ -155,7 +155,7 @@ ACCEPTED = [
     ),
     VectorCase(
         name="header-names-in-capitals",
-        note="the names stand in the prefix as the client wrote them, in the header lines in lower case",
+        note="the prefix has the names as the client wrote them, the header lines have them in lower case",
         signed_headers="Content-Type;Host",
         signed_lines=("POST", BILL, "Content-Type;Host", TYPE_LINE, HOST_LINE),
         signer="",
@@ -262,21 +262,21 @@ def build_files(case: VectorCase) -> dict[str, bytes]:
     canonical = "".join(line + "\n" for line in case.signed_lines) + quote(payload, safe="-._~")
     prefix = f"auth-v2/{case.ak}/{case.timestamp}/{case.signed_headers}"
     raw_key = hmac.digest((case.signed_with or case.sk).encode(), prefix.encode(), "sha256")
-    made = {
+    files = {
         "request.json": json.dumps(request, ensure_ascii=False, indent=2).encode() + b"\n",
         "body.bin": case.body,
         "canonical.txt": canonical.encode(),
         "signing_key.txt": raw_key.hex().encode(),
         "authorization.txt": build_authorization(case, raw_key, canonical.encode()).encode(),
     }
-    return made | ({"expect.txt": case.expect.encode()} if case.expect else {})
+    return files | ({"expect.txt": case.expect.encode()} if case.expect else {})
 
 
 def build_authorization(case: VectorCase, raw_key: bytes, canonical: bytes) -> str:
     signature = hmac.digest(raw_key.hex().encode(), canonical, "sha256").hex()
     published_key, published = PUBLISHED.get(case.name, (None, signature))
     if published != signature or published_key not in (None, raw_key.hex()):
-        raise SystemExit(f"{case.name}: not what ccfs-spec 1.6 says")
+        raise SystemExit(f"{case.name}: differs from ccfs-spec 1.6")
     return case.layout.format(
         ak=case.ak,
         timestamp=case.timestamp,

@@ -107,9 +107,9 @@ def test_the_direction_follows_from_which_side_is_an_extension(columns: dict[str
 def test_the_device_is_the_phone_rung_else_the_queue_else_the_caller_else_the_flow(
     columns: dict[str, str], device: DeviceType, name: str
 ) -> None:
-    found = parse_leg(**columns)
-    assert (found.device_type, found.device_name) == (device, name)
-    assert found.agent == (name if device == DeviceType.AGENT else "")
+    leg = parse_leg(**columns)
+    assert (leg.device_type, leg.device_name) == (device, name)
+    assert leg.agent == (name if device == DeviceType.AGENT else "")
 
 
 def test_a_name_is_an_agent_if_the_queue_log_has_it() -> None:
@@ -136,8 +136,8 @@ def test_a_name_is_an_agent_if_the_queue_log_has_it() -> None:
 def test_the_cause_and_the_reason_follow_the_disposition(
     columns: dict[str, str], cause: int, reason: LeaveReason
 ) -> None:
-    found = parse_leg(**columns)
-    assert (found.release_cause, found.leave_reason) == (cause, reason)
+    leg = parse_leg(**columns)
+    assert (leg.release_cause, leg.leave_reason) == (cause, reason)
 
 
 @pytest.mark.parametrize(

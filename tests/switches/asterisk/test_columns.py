@@ -43,9 +43,9 @@ CUSTOM = "clid src dst dcontext channel dstchannel lastapp lastdata start answer
 TABLE = "calldate clid src dst dcontext channel dstchannel lastapp lastdata duration billsec disposition amaflags accountcode uniqueid userfield"
 
 
-def build_line(names: str, **other: str) -> bytes:
+def build_line(names: str, **overrides: str) -> bytes:
     out = io.StringIO()
-    values = [{**CALL, **other}.get(name, "") for name in names.split()]
+    values = [{**CALL, **overrides}.get(name, "") for name in names.split()]
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
     return out.getvalue().encode()
 
@@ -185,24 +185,24 @@ def test_an_empty_line_gives_no_record(line: bytes) -> None:
 @given(st.permutations(list(CALL)))
 def test_a_line_gives_an_equal_row_in_any_column_order(names: list[str]) -> None:
     plain, mixed = [name for name in CALL if name != "calldate"], [name for name in names if name != "calldate"]
-    one = calls.parse_leg(
+    usual = calls.parse_leg(
         build_line(" ".join(plain)),
         AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(plain)), zone="Asia/Shanghai"),
     )
-    other = calls.parse_leg(
+    reordered = calls.parse_leg(
         build_line(" ".join(mixed)),
         AsteriskCdrFormat(layout=cdr.detect_layout([], ",".join(mixed)), zone="Asia/Shanghai"),
     )
-    assert one == other
+    assert usual == reordered
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 400))
 def test_no_bytes_raise_anything_but_unreadable_line(noise: bytes, at: int, until: int) -> None:
-    whole = build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
-    reading = AsteriskCdrFormat(layout=cdr.detect_layout([whole]), zone="Europe/Berlin")
-    for line in (noise, whole[:at] + noise + whole[until:]):
+    good_line = build_line(f"{CSV} uniqueid userfield peeraccount linkedid sequence")
+    cdr_format = AsteriskCdrFormat(layout=cdr.detect_layout([good_line]), zone="Europe/Berlin")
+    for line in (noise, good_line[:at] + noise + good_line[until:]):
         try:
-            leg = calls.parse_leg(line, reading)
+            leg = calls.parse_leg(line, cdr_format)
         except UnreadableLine:
             continue
         assert leg is None or "\0" not in repr(leg)

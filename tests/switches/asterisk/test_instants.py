@@ -104,12 +104,12 @@ def make_year(zone_name: str) -> list[AsteriskCdrRow]:
 def test_the_zone_of_a_year_of_calls_is_detected(zone_name: str) -> None:
     samples = zone.collect_samples(make_year(zone_name))
     assert zone.detect_zone(samples, zone_name) == ZoneGuess(zone=zone_name)
-    other = "Asia/Tokyo"
-    found = zone.detect_zone(samples, other)
-    assert found.basis == "epoch"
-    assert found.report == f"by the uniqueids, the times are {found.zone}'s, not Asia/Tokyo's"
+    account_zone = "Asia/Tokyo"
+    guess = zone.detect_zone(samples, account_zone)
+    assert guess.basis == "epoch"
+    assert guess.report == f"by the uniqueids, the times are {guess.zone}'s, not Asia/Tokyo's"
     for call in make_year(zone_name):
-        assert clock.parse_leg_times(call, found.zone) == clock.parse_leg_times(call, zone_name)
+        assert clock.parse_leg_times(call, guess.zone) == clock.parse_leg_times(call, zone_name)
 
 
 def test_a_given_zone_is_used_and_a_mismatch_is_reported() -> None:

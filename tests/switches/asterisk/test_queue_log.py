@@ -136,14 +136,14 @@ def test_pauseall_and_the_pause_of_each_queue_count_once_whatever_run_reads_them
 
 
 def test_two_unanswered_calls_in_one_second_are_two() -> None:
-    one, two = (
+    first, second = (
         parse_agent_event(f"1705311052|{call}|sales|PJSIP/1001|RINGNOANSWER|0")
         for call in ("1705311042.1", "1705311042.2")
     )
-    assert one is not None
-    assert two is not None
-    assert one.source_key != two.source_key
-    assert not one.is_state
+    assert first is not None
+    assert second is not None
+    assert first.source_key != second.source_key
+    assert not first.is_state
 
 
 def test_a_queue_member_may_have_a_name_instead_of_a_number() -> None:
@@ -179,7 +179,7 @@ def test_the_time_of_a_line_is_parsed_in_each_format(time: str, at: datetime) ->
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"2024-01-15 09:30:52.348244|NONE|q2|Agent/3001|UNPAUSE|", "the time names no zone"),
+        (b"2024-01-15 09:30:52.348244|NONE|q2|Agent/3001|UNPAUSE|", "the time has no zone"),
         (b"soon|NONE|q2|Agent/3001|UNPAUSE|", "the time is not a time"),
         (b"1705311052|NONE|q2", "3 fields instead of at least 5"),
         (b"1705311052|NONE|q2|a|\0|", "NUL"),
@@ -221,6 +221,6 @@ halves = st.builds(
 
 
 @given(halves, halves)
-def test_the_order_of_the_halves_of_a_visit_does_not_matter(one: QueueVisit, other: QueueVisit) -> None:
-    assert queue_log.combine_visits(one, other) == queue_log.combine_visits(other, one)
-    assert queue_log.combine_visits(one, one) == one
+def test_the_order_of_the_halves_of_a_visit_does_not_matter(first: QueueVisit, second: QueueVisit) -> None:
+    assert queue_log.combine_visits(first, second) == queue_log.combine_visits(second, first)
+    assert queue_log.combine_visits(first, first) == first

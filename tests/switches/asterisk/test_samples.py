@@ -31,8 +31,8 @@ def _read_legs(sample: str) -> list[Leg | str]:
             rows.append(cdr.parse_row(line, layout))
         except UnreadableLine:
             rows.append(None)
-    found = zone.detect_zone(zone.collect_samples([row for row in rows if row is not None]), "Asia/Shanghai")
-    return [_parse_leg_or_reason(line, AsteriskCdrFormat(layout=layout, zone=found.zone)) for line in lines]
+    guess = zone.detect_zone(zone.collect_samples([row for row in rows if row is not None]), "Asia/Shanghai")
+    return [_parse_leg_or_reason(line, AsteriskCdrFormat(layout=layout, zone=guess.zone)) for line in lines]
 
 
 def _parse_leg_or_reason(line: bytes, reading: AsteriskCdrFormat) -> Leg | str:
@@ -87,13 +87,13 @@ def _format_columns(number: int, leg: Leg, visit: QueueVisit | None) -> dict[str
 @pytest.mark.parametrize("sample", ["plain", "freepbx"])
 def test_every_line_of_a_sample_gives_the_columns_that_a_person_derived_from_it(sample: str) -> None:
     known = _read_visits(sample)
-    found = [
+    rows = [
         _format_columns(number, leg, known.get((leg.switch_leg_id, leg.queue)))
         for number, leg in enumerate(_read_legs(sample), 1)
         if isinstance(leg, Leg)
     ]
     with (SAMPLES / sample / "expected.csv").open(newline="") as file:
-        assert found == list(csv.DictReader(file))
+        assert rows == list(csv.DictReader(file))
 
 
 def test_a_truncated_line_is_rejected_with_a_reason_and_the_others_are_not() -> None:
@@ -118,11 +118,11 @@ def test_recordings_are_found_in_the_userfield_with_and_without_its_audio_prefix
 
 
 def test_the_queue_log_of_a_sample_gives_the_agents_operations() -> None:
-    told = [
+    operations = [
         (event.occurred_at.strftime("%H:%M:%S"), event.agent, event.op_type, event.op_cause, event.op_object)
         for event in _read_operations("plain")
     ]
-    assert told == [
+    assert operations == [
         ("09:02:22", "1001", 1, "-1", "-1"),  # signs in to two queues in the same second: once
         ("09:03:12", "1002", 1, "-1", "-1"),
         ("09:15:42", "1002", 3, "1", "-1"),  # PAUSEALL and PAUSE: once

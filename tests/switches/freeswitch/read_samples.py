@@ -15,7 +15,7 @@ def read_sample(name: str) -> bytes:
 
 
 def parse_sample(data: bytes, zone: ZoneInfo = LONDON) -> list[FreeSwitchRecord]:
-    return [one for _, one in parse_cdr_data(data, zone=zone)]
+    return [record for _, record in parse_cdr_data(data, zone=zone)]
 
 
 def parse_channels(*data: bytes, zone: ZoneInfo = LONDON) -> list[ChannelLeg]:
@@ -31,4 +31,6 @@ def parse_visits(data: bytes) -> list[QueueVisit]:
 
 def parse_reasons(data: bytes) -> list[tuple[int, str]]:
     """Return numbers and reasons of unreadable lines."""
-    return [(line, str(one)) for line, one in parse_cdr_data(data, zone=LONDON) if isinstance(one, UnreadableLine)]
+    return [
+        (line, str(record)) for line, record in parse_cdr_data(data, zone=LONDON) if isinstance(record, UnreadableLine)
+    ]

@@ -115,6 +115,6 @@ def test_an_end_in_the_repeated_hour_is_corrected_by_the_duration() -> None:
 )
 def test_a_damaged_line_is_rejected_alone(change: tuple[bytes, bytes], reason: str) -> None:
     good = build_line("example")
-    found = parse_reasons(b"\n".join([good, good.replace(*change), good, b"", good]))
-    assert not found if not reason else [number for number, why in found if reason in why] == [2]
-    assert all(number == 2 for number, _ in found)
+    reasons = parse_reasons(b"\n".join([good, good.replace(*change), good, b"", good]))
+    assert not reasons if not reason else [number for number, text in reasons if reason in text] == [2]
+    assert all(number == 2 for number, _ in reasons)

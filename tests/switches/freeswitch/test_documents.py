@@ -98,8 +98,8 @@ def test_json_lines_are_parsed_with_their_line_numbers() -> None:
 
 
 def test_a_transferred_caller_has_reached_the_latest_number() -> None:
-    whole = [json.loads(line) for line in read_sample("transfer.jsonl").splitlines() if line]
-    assert parse_channels(json.dumps(whole).encode())[2].callee_no == "1003"
+    cdrs = [json.loads(line) for line in read_sample("transfer.jsonl").splitlines() if line]
+    assert parse_channels(json.dumps(cdrs).encode())[2].callee_no == "1003"
 
 
 def test_of_a_repeated_callflow_the_first_counts() -> None:
@@ -129,8 +129,8 @@ def test_a_percent_sign_that_encodes_nothing_is_kept() -> None:
     ],
 )
 def test_an_unreadable_document_has_a_reason(change: tuple[bytes, bytes], reason: str) -> None:
-    found = parse_reasons(read_sample("queue-abandoned.json").replace(*change))
-    assert not found if not reason else [line for line, why in found if reason in why] == [1]
+    reasons = parse_reasons(read_sample("queue-abandoned.json").replace(*change))
+    assert not reasons if not reason else [line for line, text in reasons if reason in text] == [1]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,6 @@ def test_an_unreadable_document_has_a_reason(change: tuple[bytes, bytes], reason
     ],
 )
 def test_data_that_is_no_cdr_is_rejected(data: bytes, reason: str) -> None:
-    found = parse_reasons(data)
-    assert found
-    assert all(reason in why for _, why in found)
+    reasons = parse_reasons(data)
+    assert reasons
+    assert all(reason in text for _, text in reasons)

@@ -36,12 +36,12 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5
 
 
 def parse_all(data: bytes) -> None:
-    for line, found in parse_cdr_data(data, zone=ZONE):
+    for line, record in parse_cdr_data(data, zone=ZONE):
         assert line >= 1
-        assert isinstance(found, (ChannelLeg, QueueVisit, UnreadableLine))
-        if isinstance(found, ChannelLeg):
-            assert found.begin <= (found.answer or found.begin) <= found.end
-            repr(found).encode()  # no half of a surrogate pair may reach a database
+        assert isinstance(record, (ChannelLeg, QueueVisit, UnreadableLine))
+        if isinstance(record, ChannelLeg):
+            assert record.begin <= (record.answer or record.begin) <= record.end
+            repr(record).encode()  # no half of a surrogate pair may reach a database
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"{", b"[", b"<cdr>", b'"', b"\xef\xbb\xbf{"]))
@@ -63,9 +63,9 @@ def test_no_structure_raises(value: object) -> None:
 
 @given(st.sampled_from(["same-call.xml", "same-call.csv", "outbound.far.xml"]), st.data())
 def test_no_damage_to_a_sample_raises(name: str, data: st.DataObject) -> None:
-    whole = read_sample(name)
-    place = data.draw(st.integers(0, len(whole)))
-    parse_all(whole[:place] + data.draw(st.binary(max_size=4)) + whole[place + data.draw(st.integers(0, 30)) :])
+    sample = read_sample(name)
+    offset = data.draw(st.integers(0, len(sample)))
+    parse_all(sample[:offset] + data.draw(st.binary(max_size=4)) + sample[offset + data.draw(st.integers(0, 30)) :])
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def test_different_channels_have_different_source_keys() -> None:
 
 def test_an_operators_own_id_may_be_used_again_on_another_day() -> None:
     data = b'{"variables":{"uuid":"job-1","start_epoch":"%d","end_epoch":"1751554900"}}'
-    [one, other] = parse_channels(data % 1751554800, data % 1751554801)
-    assert one.source_key != other.source_key
+    [first, second] = parse_channels(data % 1751554800, data % 1751554801)
+    assert first.source_key != second.source_key
 
 
 def test_channels_of_different_files_are_joined() -> None:
@@ -54,7 +54,7 @@ def test_the_callers_leg_does_not_count_for_an_agent_who_has_a_channel() -> None
 def test_a_chain_of_channels_is_followed_to_its_first() -> None:
     [leg] = parse_channels(read_sample("same-call.json"))
     chain = [replace(leg, switch_leg_id=name, switch_call_id=by) for name, by in ("cb", "ba", "aa")]
-    assert {found.switch_call_id for found in join_call_legs(chain)} == {"a"}
+    assert {leg.switch_call_id for leg in join_call_legs(chain)} == {"a"}
 
 
 def test_an_inbound_call_that_is_forwarded_to_a_mobile_stays_inbound() -> None:
@@ -75,8 +75,8 @@ def test_both_sides_of_an_outbound_call_in_csv_have_one_agent() -> None:
 
 @pytest.mark.parametrize("name", ["master.csv", "transfer.jsonl", "queue-answered.agent.json", "outbound.far.xml"])
 def test_joined_channels_stay_unchanged_when_joined_again(name: str) -> None:
-    met = parse_channels(read_sample(name), read_sample("queue-answered.member.json"))
-    assert join_call_legs(join_call_legs(met)) == join_call_legs(met)
+    joined = parse_channels(read_sample(name), read_sample("queue-answered.member.json"))
+    assert join_call_legs(join_call_legs(joined)) == join_call_legs(joined)
 
 
 @given(st.data())

@@ -15,7 +15,7 @@ from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, bu
 from ccfs.model.formats.durations import parse_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
-CUSTOM_PERIOD: Final = "other"
+CUSTOM_PERIOD: Final = "custom"
 DEFAULT_PERIOD: Final = "30"
 MAX_SEARCH_DAYS: Final = 366
 FORM_FIELDS: Final = (

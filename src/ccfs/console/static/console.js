@@ -3,8 +3,8 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-search]");
   if (!form) return;
   const { period, from, to } = form.elements;
-  if (event.target === from || event.target === to) { period.value = "other"; return; }
-  if (event.target === period && period.value === "other") {
+  if (event.target === from || event.target === to) { period.value = "custom"; return; }
+  if (event.target === period && period.value === "custom") {
     form.querySelector("details").open = true;
     from.focus();
     return;

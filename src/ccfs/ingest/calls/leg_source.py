@@ -27,7 +27,7 @@ _ROW_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegMerger(Generic[L]):
-    """How the legs of a switch are joined to calls."""
+    """Rules that join the legs of a switch to calls."""
 
     leg_class: type[L]
     stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good

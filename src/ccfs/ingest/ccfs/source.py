@@ -1,4 +1,4 @@
-"""Which export of CC-FS to ingest."""
+"""The export of CC-FS to ingest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

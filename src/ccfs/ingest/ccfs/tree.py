@@ -108,7 +108,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
     if recordings.has_file_name(connection, app, file_name):
         run.result.duplicates += 1
         known = recordings.find_by_name(connection, app, file_name)
-        return f"there is another recording {file_name}" if known and known.call_id != row.call_id else ""
+        return f"another recording has the name {file_name}" if known and known.call_id != row.call_id else ""
     if indexed.reason:
         return indexed.reason
     if indexed.audio is None or indexed.source_path is None:

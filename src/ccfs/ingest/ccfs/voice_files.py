@@ -74,7 +74,7 @@ def _ingest_voice_file(run: IngestRun, app: App, file: ScannedFile, name: str, v
     if not known.blob.is_same_blob(blob):
         run.primary_location.delete(blob.key)
     if known.blob.sha256 != blob.sha256:
-        _reject(run, app, file, f"there is another voice file {name}", is_final=True)
+        _reject(run, app, file, f"another voice file has the name {name}", is_final=True)
 
 
 def _reject(run: IngestRun, app: App, file: ScannedFile, reason: str, *, is_final: bool) -> None:

@@ -53,28 +53,28 @@ def match_files(
 def _find_rows_by_call(connection: Connection, app: App, call_ids: set[str]) -> dict[str, list[Cdr]]:
     """Return rows by callId. Ids that hold their time are looked up near it first, and then everywhere."""
     near = {call_id: begin for call_id in call_ids if (begin := started_at(call_id))}
-    found = cdrs.find_by_call_ids(connection, app, set(near), list(near.values()))
-    return found | cdrs.find_by_call_ids(connection, app, call_ids - found.keys())
+    rows_near = cdrs.find_by_call_ids(connection, app, set(near), list(near.values()))
+    return rows_near | cdrs.find_by_call_ids(connection, app, call_ids - rows_near.keys())
 
 
 def _find_rows_by_leg(connection: Connection, app: App, leg_ids: set[str]) -> dict[str, list[Cdr]]:
     """Return rows by leg. Ids that hold their time are looked up near it only, because most have no row of their own."""
     near = {leg_id: begin for leg_id in leg_ids if (begin := started_at(to_call_id(leg_id)))}
-    found: Iterable[Cdr] = (
+    found_rows: Iterable[Cdr] = (
         *cdrs.find_by_leg_ids(connection, app, near, near.values()),
         *cdrs.find_by_leg_ids(connection, app, leg_ids - near.keys()),
     )
     rows: dict[str, list[Cdr]] = defaultdict(list)
-    for row in found:
+    for row in found_rows:
         rows[row.switch_leg_id].append(row)
     return rows
 
 
 def _find_best_match(rows: Sequence[Cdr], leg_ids: Sequence[str], line_key: str) -> Cdr | None:
-    """Return the row that best tells who is heard.
+    """Return the row of the leg that was most probably recorded, or None without rows.
 
-    It is the row of the line that names the file. Else it is an answered one, at an agent, of a leg that the file names;
-    the earliest of those.
+    The line that names the file comes first. Next are answered legs, then agents', then legs whose id is in the file's
+    name, then the earliest.
     """
 
     def rank(row: Cdr) -> tuple[bool, bool, bool, bool, str]:

@@ -154,7 +154,7 @@ def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
     row = cut(fields)
     word = DISPOSITIONS.get(row.disposition) or DISPOSITIONS.get(row.disposition.strip().upper())
     if word is None:
-        raise UnreadableLine("the disposition is none that Asterisk writes")
+        raise UnreadableLine("the disposition is unknown")
     return row if word == row.disposition else row._replace(disposition=word)
 
 

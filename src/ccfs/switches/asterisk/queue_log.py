@@ -205,7 +205,7 @@ def _parse_instant(text: str) -> datetime:
             return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnreadableLine("the time is not a time") from None
-    raise UnreadableLine("the time names no zone")
+    raise UnreadableLine("the time has no zone")
 
 
 def _parse_whole_seconds(text: str) -> int:

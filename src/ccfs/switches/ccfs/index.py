@@ -105,7 +105,7 @@ def parse_index(
         return
     layout = _detect_layout(lines, name)
     if layout is None:
-        yield 1, UnreadableLine("the file is none of CC-FS's index files")
+        yield 1, UnreadableLine("the file is not an index file of CC-FS")
         return
     if layout.has_header:
         lines.skip()

@@ -164,15 +164,15 @@ def _resolve_times(variables: ChannelVariables, zone: ZoneInfo) -> _ChannelTimes
     duration, billsec = parse_duration(variables, "duration"), parse_duration(variables, "billsec")
     begin = begin or _subtract(end, duration) or answer or _subtract(end, billsec)
     if begin is None:
-        raise UnreadableLine("neither begin nor end is given")
+        raise UnreadableLine("the call has neither begin nor end")
     if end is None or end < begin:
         end = _add(begin, duration)
     if end is None:
-        raise UnreadableLine("it ends before it begins, or not at all")
+        raise UnreadableLine("the call ends before it begins, or has no end")
     if answer and not begin <= answer <= end:
         answer = _subtract(end, billsec)
     if answer and not begin <= answer <= end:
-        raise UnreadableLine("it was answered at a time outside the call")
+        raise UnreadableLine("the call was answered before its begin or after its end")
     return _ChannelTimes(begin=begin, answer=answer, end=end)
 
 
