@@ -27,7 +27,7 @@ from ingest import build_cdr_line
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.tenant import cdrs
+from ccfs.db.tenant.calls import cdrs
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.partition_month import month_key
 from ccfs.model.identity.tenancy import App

@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ is not an installed
 from ccfs import logs, settings
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import callback_jobs, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.tenant import exports
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind
 from ccfs.model.exports.time_window import TimeWindow

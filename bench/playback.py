@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 
 import _servers as servers
 
-from ccfs.db.system import sessions, tenants, users
+from ccfs.db.system import tenants
+from ccfs.db.system.console import sessions, users
 from ccfs.db.tenant import recordings
 from ccfs.model.identity.tenancy import Account, Vdn
 from ccfs.model.identity.user import Grant, Role

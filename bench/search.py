@@ -33,7 +33,7 @@ from sqlalchemy.engine import Connection
 from ccfs.console.calls.search import CONTINUED_SEARCH_SECONDS
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.tenant import call_search as calls
+from ccfs.db.tenant.calls import call_search as calls
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchOrder
 from ccfs.model.exports.time_window import TimeWindow

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.system import export_jobs, play_tokens, tenants
+from ccfs.db.system import play_tokens, tenants
+from ccfs.db.system.jobs import export_jobs
 from ccfs.db.tenant import exports, recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ccfs.db.job_queue import EXPORTS
-from ccfs.db.system import export_jobs, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.jobs import export_jobs
 from ccfs.db.tenant import exports
 from ccfs.server.node import utc_now
 from ccfs.workers.exports.worker import LEASE

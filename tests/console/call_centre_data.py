@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from ccfs.db.system import passwords, tenants, users
-from ccfs.db.tenant import agent_operations, cdrs
+from ccfs.db.system import tenants
+from ccfs.db.system.console import passwords, users
+from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.calls.cdr import Cdr, DeviceType, LeaveReason
 from ccfs.model.identity.tenancy import Account, App, Vdn

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ccfs.db.system import users
+from ccfs.db.system.console import users
 from ccfs.model.identity.user import Grant, Role
 from ccfs.model.recordings.recording import Recording
 from tests import servers

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.cli.demo import prepare_demo
-from ccfs.db.system import passwords, tenants, users
+from ccfs.db.system import tenants
+from ccfs.db.system.console import passwords, users
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Grant, Role
 from ccfs.server.node import Node

@@ -10,7 +10,8 @@ import pytest
 
 from ccfs.console.access import AccessScope, Route
 from ccfs.console.routes import ROUTES
-from ccfs.db.system import nodes, trusted_certificates, users
+from ccfs.db.system import nodes, trusted_certificates
+from ccfs.db.system.console import users
 from ccfs.db.system.trusted_certificates import TrustedCertificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import Delivery

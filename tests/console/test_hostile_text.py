@@ -13,9 +13,10 @@ from playwright.sync_api import Dialog
 
 from ccfs.console.request import sanitize_redirect
 from ccfs.db.schema import METADATA
-from ccfs.db.system import callback_jobs
-from ccfs.db.system.callback_jobs import ClaimedDelivery
-from ccfs.db.tenant import agent_operations, cdrs, deliveries, ingest_state
+from ccfs.db.system.jobs import callback_jobs
+from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
+from ccfs.db.tenant import deliveries, ingest_state
+from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.db.tenant.ingest_state import IngestRejection

@@ -15,18 +15,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
-from ccfs.db.system import blob_moves, maintenance, storage_statistics
-from ccfs.db.tenant import (
-    agent_operations,
-    call_lookup,
-    call_search,
-    call_statistics,
-    cdrs,
-    ingest_state,
-    queue_visits,
-    recordings,
-)
-from ccfs.db.tenant.agent_operations import OperationSpan
+from ccfs.db.system import maintenance, storage_statistics
+from ccfs.db.system.jobs import blob_moves
+from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, call_statistics, cdrs, queue_visits
+from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.search import CallSearch, SearchOrder

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
-from ccfs.db.tenant import agent_operations, call_statistics, cdrs, ingest_state, queue_visits, recordings
+from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs, queue_visits
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.statistics import QUARTER_HOUR

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import agent_operations, cdrs
+from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.model.calls.agent_operation import AgentSkillChange
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.identity.tenancy import App

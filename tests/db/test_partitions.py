@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import blob_moves
-from ccfs.db.tenant import agent_operations, cdrs, recordings
+from ccfs.db.system.jobs import blob_moves
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.agent_operation import AgentOperation
 from ccfs.model.calls.cdr import Cdr

@@ -22,7 +22,8 @@ from ccfs.db import partitions, schema
 from ccfs.db.engine import Database, open_database
 from ccfs.db.export_csv import iter_csv_chunks
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.tenant import cdrs, recordings
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import cdrs
 from ccfs.model.calls import partition_month
 from ccfs.model.exports.export import ExportFilter
 from ccfs.model.exports.time_window import TimeWindow

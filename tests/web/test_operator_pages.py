@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ccfs.db import schema
-from ccfs.db.system import tenants, users
+from ccfs.db.system import tenants
+from ccfs.db.system.console import users
 from ccfs.db.tenant import bulk_downloads
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkRequest
 from ccfs.protocol.error_codes import RESULT_CODES

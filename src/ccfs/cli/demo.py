@@ -7,7 +7,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.db.system import passwords, play_tokens, tenants, users
+from ccfs.db.system import play_tokens, tenants
+from ccfs.db.system.console import passwords, users
 from ccfs.db.tenant import recordings
 from ccfs.demo.simulator.day import write_day
 from ccfs.ingest.asterisk import AsteriskSource, ingest

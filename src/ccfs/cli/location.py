@@ -15,7 +15,8 @@ import typer
 from ccfs import logs
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
-from ccfs.db.system import blob_moves, locations
+from ccfs.db.system import locations
+from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.locations import LocationUsage
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind

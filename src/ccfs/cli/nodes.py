@@ -8,8 +8,8 @@ import typer
 
 from ccfs.blobs.replicas import Replicas
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
-from ccfs.db.system import blob_moves
 from ccfs.db.system import nodes as store
+from ccfs.db.system.jobs import blob_moves
 from ccfs.model.blobs.location_config import LocationConfig
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable
 from ccfs.model.errors import OperatorError

@@ -16,7 +16,7 @@ from granian.server.mp import MPServer
 from ccfs import logs
 from ccfs.cli.common import DataFolderOption, open_node
 from ccfs.cli.users import create_setup_link
-from ccfs.db.system import users
+from ccfs.db.system.console import users
 from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process

@@ -8,7 +8,7 @@ import typer
 
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.db.system import tenants
-from ccfs.db.system import users as store
+from ccfs.db.system.console import users as store
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.user import Grant, Role, User, clean_name
 from ccfs.server.node import Node, utc_now

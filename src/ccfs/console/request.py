@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from ccfs.console import render
 from ccfs.console.context import ConsoleContext
-from ccfs.db.system import audit, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import recordings
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction, AuditEntry

@@ -12,8 +12,8 @@ from ccfs.console.access import Route, authorize
 from ccfs.console.context import ConsoleContext
 from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest
 from ccfs.console.routes import find_route
-from ccfs.db.system import sessions
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
+from ccfs.db.system.console import sessions
 from ccfs.logs import get_logger
 from ccfs.model.errors import FileUnavailable, InvalidRequest, NotFound, OperatorError, RequestTooLarge
 from ccfs.web.request import ClientDisconnected, Request, read_body

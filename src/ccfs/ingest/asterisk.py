@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import device_numbers
+from ccfs.db.tenant.calls import device_numbers
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.agent_events import save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.db.tenant import cdrs
+from ccfs.db.tenant.calls import cdrs
 from ccfs.model.recordings.recording import Recording
 from ccfs.server.node import Node
 from tests.api.api_client import Reply

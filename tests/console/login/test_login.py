@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ccfs.db import schema
-from ccfs.db.system import passwords, users
+from ccfs.db.system.console import passwords, users
 from ccfs.model.identity import totp
 from ccfs.model.identity.user import Grant, Role
 from tests.cli.command import CommandResult, run_ccfs

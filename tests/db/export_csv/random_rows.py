@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import agent_operations, cdrs, recordings
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import agent_operations, cdrs
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.calls.cdr import LAST_LEG, Cdr
 from ccfs.model.exports.export import ExportTable

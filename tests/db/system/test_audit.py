@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND

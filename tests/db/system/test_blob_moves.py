@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import blob_moves
+from ccfs.db.system.jobs import blob_moves
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from tests.db.query_plans import explain_action
 from tests.db.sample_rows import MINUTE, NOW, SECOND

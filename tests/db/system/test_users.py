@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.system import oidc_states, sessions, users
+from ccfs.db.system.console import oidc_states, sessions, users
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import App
 from ccfs.model.identity.user import Grant, Role, User

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.job_queue import BULK_DOWNLOADS
-from ccfs.db.system import bulk_jobs, users
-from ccfs.db.system.bulk_jobs import ClaimedBulkDownload
+from ccfs.db.system.console import users
+from ccfs.db.system.jobs import bulk_jobs
+from ccfs.db.system.jobs.bulk_jobs import ClaimedBulkDownload
 from ccfs.db.tenant import bulk_download_items, bulk_downloads
 from ccfs.model.bulk.bulk_download import (
     BulkDownload,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import call_lookup, cdrs, recordings
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import call_lookup, cdrs
 from ccfs.model.identity.tenancy import App
 from tests.db import sample_rows
 from tests.db.tenant.test_call_search import make_legs

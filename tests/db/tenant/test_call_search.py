@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import call_search, cdrs, recordings
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import call_search, cdrs
 from ccfs.model.calls.call import CALL_TYPES_BY_DIRECTION, Direction, leg_talk_seconds
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchOrder, SearchPage

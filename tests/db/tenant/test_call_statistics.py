@@ -8,7 +8,7 @@ import pytest
 
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance
-from ccfs.db.tenant import call_statistics, cdrs
+from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
 from ccfs.model.calls.statistics import QUARTER_HOUR, CallStatistics, bucket_wait, merge_statistics, quarter_start

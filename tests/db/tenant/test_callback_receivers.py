@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import callback_jobs
+from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.tenant import callback_receivers, deliveries, exports
 from ccfs.db.tenant.callback_receivers import ReceiverSummary
 from ccfs.model.exports.delivery import Delivery

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.job_queue import DELIVERIES
-from ccfs.db.system import callback_jobs
-from ccfs.db.system.callback_jobs import ClaimedDelivery
+from ccfs.db.system.jobs import callback_jobs
+from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
 from ccfs.db.tenant import deliveries, exports
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.identity.tenancy import App

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ccfs.db import schema
 from ccfs.db.engine import Database
-from ccfs.db.system import export_jobs
+from ccfs.db.system.jobs import export_jobs
 from ccfs.db.tenant import deliveries, exports
 from ccfs.db.tenant.exports import ExportCondition
 from ccfs.model.exports.export import ExportFilter, ExportState

@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.job_queue import EXPORTS
-from ccfs.db.system import export_jobs
-from ccfs.db.system.export_jobs import ClaimedExport
+from ccfs.db.system.jobs import export_jobs
+from ccfs.db.system.jobs.export_jobs import ClaimedExport
 from ccfs.db.tenant import exports
 from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportState
 from ccfs.model.exports.time_window import TimeWindow

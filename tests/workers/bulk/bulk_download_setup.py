@@ -7,8 +7,9 @@ from typing import Any
 from ccfs.blobs.disk import DiskLocation
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.tenant import bulk_download_items, bulk_downloads, cdrs, recordings
+from ccfs.db.tenant import bulk_download_items, bulk_downloads, recordings
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
+from ccfs.db.tenant.calls import cdrs
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkItem, BulkRequest
 from ccfs.model.calls.cdr import Cdr

@@ -19,7 +19,7 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
 from ccfs.db.engine import open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import users
+from ccfs.db.system.console import users
 from ccfs.db.tenant import bulk_downloads
 from ccfs.db.tenant.bulk_downloads import BulkDownloadView
 from ccfs.model.blobs.blob_ref import BlobRef

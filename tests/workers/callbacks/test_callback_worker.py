@@ -9,7 +9,7 @@ from socket import socket
 
 import pytest
 
-from ccfs.db.system import callback_jobs
+from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.trusted_certificates import TrustedCertificate, add_certificate
 from ccfs.db.tenant import deliveries
 from ccfs.model.exports.delivery import DeliveryState

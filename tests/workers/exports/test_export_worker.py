@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from ccfs.blobs.disk import DiskLocation
 from ccfs.db import schema
-from ccfs.db.system import blob_moves, export_jobs
+from ccfs.db.system.jobs import blob_moves, export_jobs
 from ccfs.db.tenant import exports, recordings
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.identity.tenancy import App

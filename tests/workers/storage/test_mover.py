@@ -15,7 +15,8 @@ from ccfs.blobs.registry import Locations
 from ccfs.blobs.s3 import S3Location
 from ccfs.db.engine import Database, open_database
 from ccfs.db.migrations.runner import upgrade
-from ccfs.db.system import blob_moves, locations, maintenance
+from ccfs.db.system import locations, maintenance
+from ccfs.db.system.jobs import blob_moves
 from ccfs.db.tenant import recordings, voice_files
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import LocationUnreachable

@@ -6,7 +6,8 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit, tenants
+from ccfs.db.system import tenants
+from ccfs.db.system.console import audit
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from ccfs.console import render
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.model.formats import safe_csv
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.user import Permission

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import callback_receivers
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit, locations, nodes
+from ccfs.db.system import locations, nodes
+from ccfs.db.system.console import audit
 from ccfs.db.system.locations import LocationUsage
 from ccfs.model.blobs.location_config import LocationConfig
 from ccfs.model.errors import NotFound

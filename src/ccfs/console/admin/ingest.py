@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 from ccfs.console.admin import source_files
 from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit, ingest_totals
+from ccfs.db.system import ingest_totals
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import ingest_state
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App

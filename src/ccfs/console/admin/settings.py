@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit, certificate_files, trusted_certificates
+from ccfs.db.system import certificate_files, trusted_certificates
+from ccfs.db.system.console import audit
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.names import is_valid_name

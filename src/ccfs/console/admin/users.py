@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit, users
+from ccfs.db.system.console import audit, users
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import Grant, Role, User, clean_name

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from ccfs.console.bulk.stream import build_zip_stream
 from ccfs.console.calls import search_form
 from ccfs.console.request import AccountScope, ConsoleRequest
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import bulk_downloads
 from ccfs.model.bulk.bulk_download import BulkDownload, BulkDownloadState, BulkRequest
 from ccfs.model.bulk.bulk_zip import is_reproducible

@@ -3,7 +3,7 @@
 from sqlalchemy.engine import Connection
 
 from ccfs.console.request import ConsoleRequest
-from ccfs.db.system import audit
+from ccfs.db.system.console import audit
 from ccfs.db.tenant import annotations
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.console.calls import search_form
 from ccfs.console.request import AccountScope, ConsoleRequest
-from ccfs.db.tenant import call_lookup, call_search
+from ccfs.db.tenant.calls import call_lookup, call_search
 from ccfs.logs import get_logger
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.search import CallSearch

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.login.oidc_login import build_link_token
 from ccfs.console.request import SESSION_COOKIE, ConsoleRequest
-from ccfs.db.system import audit, passwords, sessions, users
+from ccfs.db.system.console import audit, passwords, sessions, users
 from ccfs.model.identity import totp
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import is_valid_password

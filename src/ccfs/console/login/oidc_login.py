@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 from ccfs.console.login import password
 from ccfs.console.login.oidc_config import OidcUnavailable, OidcVerificationFailed
 from ccfs.console.request import ConsoleRequest, sanitize_redirect
-from ccfs.db.system import audit, oidc_states, tenants, users
+from ccfs.db.system import tenants
+from ccfs.db.system.console import audit, oidc_states, users
 from ccfs.logs import get_logger
 from ccfs.model.errors import NotFound, OperatorError
 from ccfs.model.identity.audit import AuditAction

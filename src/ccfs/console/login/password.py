@@ -16,7 +16,7 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
-from ccfs.db.system import audit, passwords, sessions, users
+from ccfs.db.system.console import audit, passwords, sessions, users
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step

@@ -16,7 +16,7 @@ from ccfs.console.statistics import charts, periods
 from ccfs.console.statistics.charts import Chart, ChartValue
 from ccfs.console.statistics.periods import StatisticsPeriod, StatisticsSlot
 from ccfs.db.system import storage_statistics
-from ccfs.db.tenant import call_statistics
+from ccfs.db.tenant.calls import call_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.statistics import CallStatistics, merge_statistics

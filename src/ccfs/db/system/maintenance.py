@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
+from ccfs.db.tenant.calls.call_statistics import IS_DIRTY, MAX_BATCH_SPAN, DirtyStatistics
 from ccfs.db.tenant.voice_files import COLUMNS, build_voice_file
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.voice_file import VoiceFile

@@ -1,6 +1,6 @@
 """Bulk downloads of an app and user: requests and their state. Their items are in bulk_download_items.py.
 
-Workers claim them through db/system/bulk_jobs.py.
+Workers claim them through db/system/jobs/bulk_jobs.py.
 """
 
 import json

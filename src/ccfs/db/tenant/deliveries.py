@@ -1,4 +1,4 @@
-"""Callback deliveries of an app, and their attempts. Workers claim them through db/system/callback_jobs.py."""
+"""Callback deliveries of an app, and their attempts. Workers claim them through db/system/jobs/callback_jobs.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Exports of an app: requests, their state and their files. Workers claim them through db/system/export_jobs.py."""
+"""Exports of an app: requests, their state and their files. Workers claim them through db/system/jobs/export_jobs.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -10,8 +10,8 @@ from operator import attrgetter
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import agent_operations
-from ccfs.db.tenant.agent_operations import OperationSpan
+from ccfs.db.tenant.calls import agent_operations
+from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.model.calls.agent_operation import AgentOperation
 from ccfs.model.calls.call_id import to_call_id

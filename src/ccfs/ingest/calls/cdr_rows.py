@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import device_numbers
+from ccfs.db.tenant.calls import device_numbers
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import merge_visits_into_legs
 from ccfs.ingest.calls.queue_visits import find_visits

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import queue_visits
-from ccfs.db.tenant.queue_visits import QueueVisitRow
+from ccfs.db.tenant.calls import queue_visits
+from ccfs.db.tenant.calls.queue_visits import QueueVisitRow
 from ccfs.ingest.context import CallOwner
 from ccfs.switches.asterisk.queue_log import combine_visits
 from ccfs.switches.records import QueueVisit

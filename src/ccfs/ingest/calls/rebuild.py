@@ -10,7 +10,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import call_statistics, cdrs, ingest_state, recordings
+from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import cdrs, ingest_state
+from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.calls import cdrs
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name
 from ccfs.model.calls.call_id import started_at, to_call_id

@@ -1,4 +1,4 @@
-"""A search of calls, and its results. db/tenant/call_search.py runs it."""
+"""A search of calls, and its results. db/tenant/calls/call_search.py runs it."""
 
 from dataclasses import dataclass
 from datetime import datetime

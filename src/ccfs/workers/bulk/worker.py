@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.job_queue import BULK_DOWNLOADS
-from ccfs.db.system import bulk_jobs
-from ccfs.db.system.bulk_jobs import ClaimedBulkDownload
-from ccfs.db.tenant import bulk_download_items, call_lookup, call_search
+from ccfs.db.system.jobs import bulk_jobs
+from ccfs.db.system.jobs.bulk_jobs import ClaimedBulkDownload
+from ccfs.db.tenant import bulk_download_items
+from ccfs.db.tenant.calls import call_lookup, call_search
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.bulk.bulk_download import BulkItem, MissingReason

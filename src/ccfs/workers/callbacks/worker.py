@@ -16,8 +16,8 @@ from typing import Protocol
 from sqlalchemy.exc import DataError, IntegrityError
 
 from ccfs.db.engine import Database
-from ccfs.db.system import callback_jobs
-from ccfs.db.system.callback_jobs import AttemptResult, ClaimedDelivery
+from ccfs.db.system.jobs import callback_jobs
+from ccfs.db.system.jobs.callback_jobs import AttemptResult, ClaimedDelivery
 from ccfs.logs import get_logger
 from ccfs.model.exports.delivery import AttemptOutcome, DeliveryState, RetryDecision, RetrySchedule, decide_next
 from ccfs.model.identity.tenancy import AccessKey

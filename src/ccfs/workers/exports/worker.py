@@ -17,8 +17,9 @@ from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.export_csv import get_header, iter_csv_chunks
 from ccfs.db.job_queue import EXPORTS
-from ccfs.db.system import blob_moves, export_jobs, tenants
-from ccfs.db.system.export_jobs import ClaimedExport
+from ccfs.db.system import tenants
+from ccfs.db.system.jobs import blob_moves, export_jobs
+from ccfs.db.system.jobs.export_jobs import ClaimedExport
 from ccfs.db.tenant import deliveries
 from ccfs.logs import get_logger
 from ccfs.model.blobs.blob_ref import BlobRef

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
-from ccfs.db.system import bulk_jobs, export_jobs, lockouts, maintenance, oidc_states, play_tokens, users
+from ccfs.db.system import lockouts, maintenance, play_tokens
+from ccfs.db.system.console import oidc_states, users
+from ccfs.db.system.jobs import bulk_jobs, export_jobs
 from ccfs.db.tenant import exports, voice_files
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import App

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance, tenants
-from ccfs.db.tenant import call_statistics
+from ccfs.db.tenant.calls import call_statistics
 from ccfs.model.calls import partition_month
 
 RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance, storage_statistics
-from ccfs.db.tenant import call_statistics
+from ccfs.db.tenant.calls import call_statistics
 
 MAX_ROUND_TIME = timedelta(seconds=2)  # of one round: an ingested history is counted in parts
 

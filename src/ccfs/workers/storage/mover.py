@@ -1,4 +1,4 @@
-"""Moves of blobs between locations, and deletion of orphans. db/system/blob_moves.py has their rows.
+"""Moves of blobs between locations, and deletion of orphans. db/system/jobs/blob_moves.py has their rows.
 
 A blob is copied and read back, then a conditional write points its row at the copy; the original is deleted later, like other
 orphans. A process that dies at any point leaves orphans whose leases end, never a row without bytes. Several may run at once.
@@ -15,7 +15,7 @@ from enum import Enum, auto
 from ccfs.blobs.interface import Location
 from ccfs.blobs.registry import Locations
 from ccfs.db.engine import Database
-from ccfs.db.system import blob_moves
+from ccfs.db.system.jobs import blob_moves
 from ccfs.logs import get_logger
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationKind

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant import call_filters
+from ccfs.db.tenant.calls import call_filters
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD
 from ccfs.model.calls.search import CallSearch, SearchCount, SearchCursor, SearchHit, SearchOrder, SearchPage

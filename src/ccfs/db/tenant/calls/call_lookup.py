@@ -7,7 +7,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant import cdrs, recordings
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.calls import cdrs
 from ccfs.model.calls.agent_operation import AgentOperation
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr

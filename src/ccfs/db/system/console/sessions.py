@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.system import users
-from ccfs.db.system.users import hash_token
+from ccfs.db.system.console import users
+from ccfs.db.system.console.users import hash_token
 from ccfs.model.identity.user import User
 
 _TABLE = schema.console_sessions

@@ -13,7 +13,7 @@ from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.no_index import NoIndex
-from ccfs.db.tenant import call_statistics
+from ccfs.db.tenant.calls import call_statistics
 from ccfs.model.calls import partition_month
 from ccfs.model.calls.call import MAX_LEG_SPREAD, direction_index, leg_talk_seconds
 from ccfs.model.calls.cdr import Cdr

@@ -1,0 +1,1 @@
+"""Rows of the console: users, sessions, OIDC login states, the audit log."""

@@ -1,0 +1,1 @@
+"""Job queues of all apps, as workers see them."""

@@ -1,0 +1,1 @@
+"""Rows of calls: CDRs, queue visits, agent operations, statistics, and queries of them."""
