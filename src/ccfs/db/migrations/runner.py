@@ -69,7 +69,7 @@ def _reject_prerelease_schema(connection: Connection) -> None:
     if not set(_PRERELEASE_TABLES).isdisjoint(sa.inspect(connection).get_table_names()):
         raise OperatorError(
             "the database has tables of ccfs before its first release, which cannot be upgraded: start with an empty data"
-            " folder (CCFS_DATA) or an empty database (CCFS_DATABASE_URL); `ccfs demo` creates a new one"
+            " folder (CCFS_DATA) or an empty database (CCFS_DATABASE_URL); `ccfs serve --demo` creates a new one"
         )
 
 
