@@ -167,7 +167,7 @@ VALID_SETTINGS = {
         ({"CCFS_OIDC_ROLES": "x=operator"}, "CCFS_OIDC_ROLES_CLAIM"),
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=king"}, "value=role"),
         ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=listener"}, "@AK"),
-        ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=operator@AK1"}, "everywhere"),
+        ({"CCFS_OIDC_ROLES_CLAIM": "groups", "CCFS_OIDC_ROLES": "x=operator@AK1"}, "an operator is global"),
         ({"CCFS_OIDC_CA_FILE": "no such file"}, "CCFS_OIDC_CA_FILE"),
         ({"CCFS_OIDC_ISSUER": "", "CCFS_PASSWORD_LOGIN": "false"}, "CCFS_PASSWORD_LOGIN"),
     ],
