@@ -1,9 +1,12 @@
 """Requests of every operation that looks something up by name: of what an app has, and of what it does not have."""
 
 import base64
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 from ccfs.model.exports.export import ExportKind
+from ccfs.protocol.operations import OPERATIONS
 from tests.api.api_client import Reply
 from tests.two_tenants import CALLBACK_URL, Tenant, make_a_law_wav
 
@@ -15,6 +18,9 @@ EXPORT_DOWNLOADS = (
     ("downloadAgentOprInfoFile", "agentOprInfoFileName", ExportKind.AGENT_OPERATION),
     ("downloadAgentSkillInfoFile", "agentSkillInfoFileName", ExportKind.AGENT_SKILL),
 )
+FILE_OPERATIONS = {
+    name for operation in OPERATIONS if operation.is_binary for name in (operation.name, *operation.aliases)
+}
 EXPORT_QUERIES = ("queryBillData", "queryAgentOprInfoData", "queryAgentSkillInfoData")
 
 
@@ -108,6 +114,22 @@ def list_labels() -> list[str]:
         *(f"asking {operation}" for operation in EXPORT_QUERIES),
         *("message by the other operation", "hash", "deletion"),
     ]
+
+
+def assert_success(reply: Reply, operation: str, tenant: Tenant) -> None:
+    """Assert a success: an audio file or a zip of the tenant's own for operations that answer files, else code 0."""
+    assert reply.status == 200
+    if operation.partition("?")[0] not in FILE_OPERATIONS:
+        assert reply.result_code == "0"
+        return
+    assert reply.headers["content-type"].startswith("Application/Octet")
+    if reply.body.startswith(b"PK"):
+        with ZipFile(BytesIO(reply.body)) as archive:
+            assert archive.testzip() is None
+            audio = {archive.read(name) for name in archive.namelist() if name.endswith((".wav", ".V3"))}
+        assert audio <= set(tenant.audio_by_name.values())
+    else:
+        assert reply.body in tenant.audio_by_name.values()
 
 
 def assert_rejected(reply: Reply, operation: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from ccfs.protocol import signature
 from ccfs.protocol.operations import BASE_PATH, OPERATIONS
 from tests.api.api_client import ApiClient, LegacyApiClient, Reply, send_request, wrap_in_envelope
-from tests.api.lookup_requests import AUDIO_BASE64, assert_rejected, build_lookup_requests, list_labels
+from tests.api.lookup_requests import AUDIO_BASE64, assert_rejected, assert_success, build_lookup_requests, list_labels
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants
 
@@ -32,7 +32,7 @@ def test_every_operation_has_a_lookup_request(tenant_pair: TwoTenants) -> None:
 def test_a_lookup_request_succeeds_for_the_owner(acme_client: ApiClient, tenant_pair: TwoTenants, label: str) -> None:
     operation, msg_body = build_lookup_requests(tenant_pair.acme, there=True)[label]
     reply = acme_client.request(operation, msg_body)
-    assert reply.headers["content-type"].startswith("Application/Octet") or reply.result_code == "0"
+    assert_success(reply, operation, tenant_pair.acme)
 
 
 @pytest.mark.parametrize("label", list_labels())

@@ -212,10 +212,11 @@ def test_a_route_answers_nothing_without_a_session(
 ) -> None:
     before, request_fields = count_rows(console_server), FOREIGN_REQUESTS[route]
     reply = send_request(anonymous, route, request_fields(call_centre) if callable(request_fields) else {})
-    assert (reply.status, reply.headers.get("location", "/console/login").split("?")[0]) in (
-        (303, "/console/login"),
-        (403, "/console/login"),
-    )
+    if reply.status == 303:  # to the login page; a form without a session's token is answered by 403
+        assert reply.headers["location"].split("?")[0] == "/console/login"
+    else:
+        assert reply.status == 403
+        assert "location" not in reply.headers
     assert "bolt" not in reply.body.decode()
     assert count_rows(console_server) == before
 

@@ -117,3 +117,4 @@ def test_web_processes_end_with_their_node(node_cluster: NodeCluster) -> None:
         return True
 
     wait_until(is_gone)
+    assert a.process.wait(timeout=10) != 0

@@ -16,14 +16,19 @@ def print_result(results: object, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_ingest_killed_a_hundred_times_is_complete(
     tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_result(
-        run_soak("ingest_kill", tmp_path, 100, 1, database_url if database_url.startswith("postgresql") else ""), capsys
-    )
+    url = database_url if database_url.startswith("postgresql") else ""
+    results = run_soak("ingest_kill", tmp_path, 100, 1, url)
+    print_result(results, capsys)
+    assert results
 
 
 def test_a_server_killed_thirty_times_keeps_all_uploads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(run_soak("upload_kill", tmp_path, 30, 1), capsys)
+    results = run_soak("upload_kill", tmp_path, 30, 1)
+    print_result(results, capsys)
+    assert results
 
 
 def test_an_ingest_of_a_million_lines_needs_little_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(run_soak("million_lines", tmp_path, 1_000_000, 10_000), capsys)
+    results = run_soak("million_lines", tmp_path, 1_000_000, 10_000)
+    print_result(results, capsys)
+    assert results

@@ -3,6 +3,7 @@
 from urllib.parse import quote, urlencode
 
 import pytest
+from markupsafe import escape
 
 from tests.console.call_centre_data import HOSTILE_FILE_NAME, HOSTILE_TEXT, CallCentreData
 from tests.console.conftest import SignIn
@@ -81,10 +82,13 @@ def test_a_caller_name_is_shown_as_text(signed_in: SignIn, call_centre: CallCent
 
 
 def test_search_parameters_are_shown_as_text(signed_in: SignIn) -> None:
-    for field in ("caller", "agent", "queue", "least", "from", "id", "sort", "when", "in"):
+    shown = {"caller": "", "callee": "", "agent": str(escape(HOSTILE_TEXT)), "queue": str(escape(HOSTILE_TEXT))}
+    for field in (*shown, "min_talk", "max_talk", "from", "to", "id", "sort", "period", "account"):
         page = signed_in("lucy").get(f"/console/calls?{urlencode({field: HOSTILE_TEXT})}").body.decode()
         assert HOSTILE_TEXT not in page
         assert "<img" not in page
+        if shown.get(field):
+            assert f'name="{field}" value="{shown[field]}"' in page
 
 
 def test_a_hostile_file_name_breaks_no_header(signed_in: SignIn, call_centre: CallCentreData) -> None:

@@ -203,8 +203,9 @@ def test_no_bytes_raise_anything_but_unreadable_line(noise: bytes) -> None:
         except UnreadableLine:
             continue
         if read is not None:
-            queue_log.extract_queue_visit(read)
-            queue_log.extract_agent_event(read)
+            visit, event = queue_log.extract_queue_visit(read), queue_log.extract_agent_event(read)
+            assert visit is None or visit.switch_leg_id
+            assert event is None or event.agent
 
 
 halves = st.builds(

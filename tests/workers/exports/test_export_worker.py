@@ -236,6 +236,8 @@ def test_an_unexpected_error_of_a_location_does_not_stop_the_worker(export_setup
     export_setup.now += MINUTE
     wait_until(lambda: export_setup.load_row().state == "ready")
     worker.stop()
+    assert export_setup.load_row().error == ""
+    assert len(export_setup.list_files()) == 1
 
 
 def test_an_export_of_the_last_days_of_the_calendar_is_generated(export_setup: ExportSetup) -> None:
