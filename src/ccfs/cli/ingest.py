@@ -129,6 +129,7 @@ def ingest_ccfs(
     _run_ingest(node, watch, as_json, lambda run: ccfs_pass.ingest(run, export))
 
 
+@ingest_commands.command("refused", hidden=True)
 @ingest_commands.command("rejected")
 def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
     """List rejected lines and files, newest first, and missing recordings."""
