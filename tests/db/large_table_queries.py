@@ -148,7 +148,7 @@ QUERIES: dict[str, QueryAction] = {
     "known skill changes": lambda c, app: agent_operations.add_skill_changes(c, app, [make_skill_change(5)]),
     "queue visits of legs": lambda c, app: queue_visits.find_by_leg_ids(c, app, "100", ["leg-9"]),
     "known source files": lambda c, app: ingest_state.find_known_files(c, app, ["/a/5.wav"]),
-    "expected recording": lambda c, app: ingest_state.find_expected_calls(c, app, "100", ["5.wav"]),
+    "expected recording": lambda c, app: ingest_state.find_expected_recordings(c, app, "100", ["5"]),
     "oldest recordings of a location": lambda c, _app: blob_moves.list_owners_before(
         c, BlobOwnerTable.RECORDINGS, "0", NOW, 3
     ),

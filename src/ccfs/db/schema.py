@@ -448,12 +448,33 @@ expected_recordings = sa.Table(
     _app(),
     _text("account_id"),
     _text("name"),
+    _text("path"),  # as the CDR names it
+    _text("stem"),  # its last part without audio extensions
     _text("call_id"),
     _text("source_key"),
     _instant("since"),
+    _flag("is_optional"),  # may never arrive: it is then not missing
     _instant("missing_at", required=False),
-    sa.PrimaryKeyConstraint("app", "account_id", "name"),
+    sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id"),
+    sa.Index(None, "app", "account_id", "stem"),
     sa.Index(None, "app", "since"),
+)
+recording_sources = sa.Table(  # every file of a switch that was stored as a recording, or as an earlier version of one
+    "recording_sources",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("path"),
+    _text("stem"),
+    _text("source_sha256"),
+    _number("milliseconds"),
+    _text("recording"),  # its file_name
+    _number("month"),  # of the recording
+    _instant("stored_at"),
+    _instant("replaced_at", required=False),  # when another file's bytes took the place of these
+    sa.PrimaryKeyConstraint("app", "path", "source_sha256"),
+    sa.Index(None, "app", "account_id", "stem"),
+    sa.Index(None, "app", "recording"),
 )
 ingest_errors = sa.Table(
     "ingest_errors",

@@ -11,19 +11,45 @@ from av.audio.codeccontext import AudioCodecContext
 
 from ccfs.media import streams
 from ccfs.media.codec_table import RIFF, AudioKind, Codec, Storage, UnknownAudio
-from ccfs.model.recordings.wav import MAX_DATA_BYTES, build_header
+from ccfs.model.recordings.wav import MAX_DATA_BYTES, InvalidWav, WavFormat, build_header, read_format, repair_header
+
+NO_AUDIO = "no audio"  # the reason of a header without samples, which a switch writes before a call is answered
 
 _CHUNK_BYTES = 105_600  # bytes read at once, less what would be part of a frame
 
 
-def check_copy(source: BinaryIO, kind: AudioKind) -> None:
-    """Raise UnknownAudio if a file that is stored as a copy is not what its first bytes promise."""
+def check_copy(source: BinaryIO, kind: AudioKind) -> bytes:
+    """Return the bytes that replace the beginning of a file that is stored as a copy: a WAV's header with wrong sizes.
+
+    Raise UnknownAudio if the file is not what its first bytes promise, or has no audio.
+    """
+    size, header = streams.get_size(source), b""
     if kind.codec is RIFF:
-        streams.read_wav_format(source, streams.get_size(source))
+        wav = streams.read_wav_format(source, size)
+        if not wav.data_size:
+            raise UnknownAudio(NO_AUDIO)
+        if wav.is_open_ended or wav.is_truncated or wav.is_rf64:
+            header = _repair_header(source, wav, size)
     else:
-        streams.get_size(source)
         streams.check_first_frame(source, kind.codec)
     source.seek(0)
+    return header
+
+
+def _repair_header(source: BinaryIO, wav: WavFormat, size: int) -> bytes:
+    """Return a right header; b"" where the file is too long for one."""
+    if size - 8 > MAX_DATA_BYTES:
+        return b""
+    return repair_header(source.read(wav.data_offset), wav, size)
+
+
+def has_unset_size(head: bytes, size: int) -> bool:
+    """Return whether a file of `size` bytes is a WAV whose header has no size yet: it is being written, or never was closed."""
+    try:
+        wav = read_format(head, size)
+    except InvalidWav:
+        return False
+    return wav.is_open_ended
 
 
 def convert_audio(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
@@ -34,12 +60,16 @@ def convert_audio(source: BinaryIO, kind: AudioKind, target: BinaryIO) -> str:
     size = streams.get_size(source)
     match kind.codec.storage:
         case Storage.COPY:
-            check_copy(source, kind)
-            _copy(source, size, target)
+            header = check_copy(source, kind)
+            target.write(header)
+            source.seek(len(header))
+            _copy(source, size - len(header), target)
         case Storage.WRAP:
             _write_with_header(source, kind, size, target)
         case Storage.DECODE:
             _decode(source, kind, size, target)
+        case Storage.REMUX:
+            _remux(source, kind.codec, target)
     return kind.extension
 
 
@@ -70,6 +100,23 @@ def _write_with_header(source: BinaryIO, kind: AudioKind, size: int, target: Bin
     target.write(_build_header(kind, size))
     _copy(source, size, target)
     target.write(b"\0" * (size % 2))
+
+
+def _remux(source: BinaryIO, codec: Codec, target: BinaryIO) -> None:
+    """Write the packets of the first audio stream into the other container."""
+    count = 0
+    with streams.open_audio_stream(source, codec) as (container, stream):
+        if stream.codec_context.codec.canonical_name not in codec.browser_codecs:
+            raise UnknownAudio(f"{stream.codec_context.codec.canonical_name} in a {codec.name} file is not supported")
+        with av.open(target, "w", format=codec.stored_format) as muxer:
+            copy = muxer.add_stream_from_template(stream)
+            for packet in container.demux(stream):
+                if packet.size and packet.dts is not None:
+                    packet.stream = copy
+                    muxer.mux(packet)
+                    count += 1
+    if not count:
+        raise UnknownAudio(NO_AUDIO)
 
 
 def _decode(source: BinaryIO, kind: AudioKind, size: int, target: BinaryIO) -> None:

@@ -53,7 +53,7 @@ def measure_duration(source: BinaryIO | str | os.PathLike[str], kind: AudioKind)
         with open(source, "rb") as file:
             return measure_duration(file, kind)
     size = streams.get_size(source)
-    if kind.codec.storage is not Storage.COPY:
+    if kind.codec.storage not in (Storage.COPY, Storage.REMUX):
         return kind.codec.count_samples(size) / kind.rate
     if kind.codec is not RIFF:
         return streams.sum_packet_durations(source, kind.codec)

@@ -32,6 +32,7 @@ class Leg:
     leave_reason: int = LeaveReason.NORMAL
     order: tuple[float | str, ...] = ()  # sorts the legs of one call
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
+    optional_recordings: tuple[str, ...] = ()  # those that may exist: they are matched, and never missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

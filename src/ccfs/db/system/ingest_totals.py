@@ -23,7 +23,7 @@ def count_totals(connection: Connection) -> IngestTotals:
     """Return the counts of all apps together."""
     expected = schema.expected_recordings
     all_expected, missing = connection.execute(
-        sa.select(sa.func.count(), sa.func.count(expected.c.missing_at)).select_from(expected)
+        sa.select(sa.func.count(), sa.func.count(expected.c.missing_at)).where(expected.c.is_optional == sa.false())
     ).one()
     rejected = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
     read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()

@@ -52,9 +52,12 @@ class ExpectedRecording:
 
     account_id: str
     name: str  # base name of the file
+    path: str  # as the CDR names it
+    stem: str  # base name without audio extensions
     call_id: str
     since: datetime  # end of the call
     source_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
+    is_optional: bool = False  # it may never arrive: it is then not missing
 
 
 _EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
@@ -218,33 +221,31 @@ def add_expected_recordings(connection: Connection, app: App, expected: list[Exp
         connection.execute(insert_or_ignore(connection, _EXPECTED), values)
 
 
-def find_expected_calls(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the callId of each expected recording of these names."""
-    return _find_expected(connection, app, account_id, names, _EXPECTED.c.call_id)
+def find_expected_recordings(
+    connection: Connection, app: App, account_id: str, stems: Iterable[str]
+) -> list[ExpectedRecording]:
+    """Return the account's expected recordings of these stems."""
+    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
+    query = sa.select(*columns).filter_by(app=app.id, account_id=account_id)
+    names, expected = sorted(set(stems)), list[ExpectedRecording]()
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        rows = connection.execute(query.where(_EXPECTED.c.stem.in_(names[start:][:_NAMES_PER_QUERY])))
+        expected += [ExpectedRecording(**row._mapping) for row in rows]
+    return expected
 
 
-def find_lines_naming(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the source_key of the CDR line that names each expected recording of these names."""
-    return _find_expected(connection, app, account_id, names, _EXPECTED.c.source_key)
-
-
-def _find_expected(
-    connection: Connection, app: App, account_id: str, names: Iterable[str], column: sa.Column[str]
-) -> dict[str, str]:
-    query = sa.select(_EXPECTED.c.name, column).filter_by(app=app.id, account_id=account_id)
-    rows = connection.execute(query.where(_EXPECTED.c.name.in_(list(names))))
-    return {row.name: row[1] for row in rows}
-
-
-def mark_arrived(connection: Connection, app: App, account_id: str, name: str) -> None:
-    """Delete the expectation of a recording that arrived."""
-    connection.execute(sa.delete(_EXPECTED).filter_by(app=app.id, account_id=account_id, name=name))
+def mark_arrived(connection: Connection, app: App, account_id: str, stems: Iterable[str], call_id: str) -> None:
+    """Delete the expectation of a call's recording that arrived under one of these stems."""
+    is_own = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.account_id == account_id) & (_EXPECTED.c.call_id == call_id)
+    connection.execute(sa.delete(_EXPECTED).where(is_own, _EXPECTED.c.stem.in_(list(stems))))
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
     """Move expected recordings from one call to another that turned out to contain it."""
-    update = sa.update(_EXPECTED).filter_by(app=app.id, account_id=account_id, call_id=old)
-    connection.execute(update.values(call_id=new))
+    own = {"app": app.id, "account_id": account_id}
+    known = sa.select(_EXPECTED.c.path).filter_by(**own, call_id=new)
+    connection.execute(sa.delete(_EXPECTED).filter_by(**own, call_id=old).where(_EXPECTED.c.path.in_(known)))
+    connection.execute(sa.update(_EXPECTED).filter_by(**own, call_id=old).values(call_id=new))
 
 
 def mark_missing_recordings(
@@ -252,6 +253,7 @@ def mark_missing_recordings(
 ) -> list[ExpectedRecording]:
     """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
     is_due = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.since <= before) & _EXPECTED.c.missing_at.is_(None)
+    is_due &= _EXPECTED.c.is_optional == sa.false()
     columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
     rows = connection.execute(sa.update(_EXPECTED).where(is_due).values(missing_at=now).returning(*columns))
     return [ExpectedRecording(**row._mapping) for row in rows]

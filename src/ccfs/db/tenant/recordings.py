@@ -78,6 +78,19 @@ def add(connection: Connection, app: App, recording: Recording, now: datetime) -
     connection.execute(sa.insert(_TABLE).values(**values, **get_column_values(blob), app=app.id, created_at=now))
 
 
+def replace(connection: Connection, app: App, old: Recording, new: Recording) -> None:
+    """Point a recording's row at other bytes, with its annotations. Its names may change; its waveform is computed again."""
+    values = get_column_values(new)
+    blob = values.pop("blob")
+    month, old_month = map(partition_month.parse_month_key, (new.file_name, old.file_name))
+    partitions.ensure(connection, _TABLE, [month])
+    row = sa.update(_TABLE).filter_by(app=app.id, file_name=old.file_name, month=old_month)
+    connection.execute(row.values(**values, **get_column_values(blob), month=month))
+    of_old = {"app": app.id, "recording": old.file_name}
+    connection.execute(sa.update(schema.annotations).filter_by(**of_old).values(recording=new.file_name, month=month))
+    connection.execute(sa.delete(schema.waveforms).filter_by(**of_old))
+
+
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str, begin: datetime) -> None:
     """Move the recordings of a call that began at `begin` to another call that turned out to contain it."""
     is_of_call = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)

@@ -112,7 +112,14 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
     if indexed.reason:
         return indexed.reason
     if indexed.audio is None or indexed.source_path is None:
-        expected = ExpectedRecording(account_id=row.account_id, name=file_name, call_id=row.call_id, since=row.call_end)
+        expected = ExpectedRecording(
+            account_id=row.account_id,
+            name=file_name,
+            path=file_name,
+            stem=file_name,
+            call_id=row.call_id,
+            since=row.call_end,
+        )
         ingest_state.add_expected_recordings(connection, app, [expected])
         return ""
     recording = Recording(
@@ -124,7 +131,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
         source_name=to_db_name(indexed.source_path),
     )
     recordings.add(connection, app, recording, run.now())
-    ingest_state.mark_arrived(connection, app, row.account_id, file_name)
+    ingest_state.mark_arrived(connection, app, row.account_id, [file_name], row.call_id)
     run.result.recordings += 1
     return ""
 

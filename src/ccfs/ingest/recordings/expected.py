@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant import ingest_state, recordings
 from ccfs.db.tenant.ingest_state import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.identity.tenancy import App
 from ccfs.switches.records import Leg
@@ -20,18 +21,22 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
         ExpectedRecording(
             account_id=account_id,
             name=get_base_name(path),
+            path=path,
+            stem=get_stem(path),
             call_id=to_call_id(leg.switch_call_id),
             since=leg.end,
             source_key=leg.source_key,
+            is_optional=path in leg.optional_recordings,
         )
         for leg in legs
-        for path in leg.recordings
+        for path in (*leg.recordings, *leg.optional_recordings)
     ]
     if not expected:
         return
     call_ids, times = {recording.call_id for recording in expected}, [recording.since for recording in expected]
     arrived = recordings.list_source_names(connection, app, account_id, call_ids, times)
-    pending = [recording for recording in expected if (recording.call_id, recording.name) not in arrived]
+    stems = {(call_id, stem) for call_id, name in arrived for stem in list_stems(name)}
+    pending = [recording for recording in expected if (recording.call_id, recording.stem) not in stems]
     ingest_state.add_expected_recordings(connection, app, pending)
 
 
@@ -40,8 +45,3 @@ def report_missing_recordings(run: IngestRun, app: App) -> None:
     before = run.now() - timedelta(seconds=run.settings.recording_wait_seconds)
     with run.database.write_transaction() as connection:
         run.report_missing(ingest_state.mark_missing_recordings(connection, app, before, run.now()))
-
-
-def get_base_name(path: str) -> str:
-    """Return the last part of a path on a switch of any system."""
-    return path.replace("\\", "/").rpartition("/")[2]

@@ -3,24 +3,25 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
 from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
-from ccfs.ingest.recordings import names, store_audio
+from ccfs.ingest.recordings import store_audio
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.file_names import list_stems
+from ccfs.ingest.recordings.finished import drop_unfinished
 from ccfs.ingest.recordings.match import CallIdFinder, RecordingMatch, match_files
+from ccfs.ingest.recordings.save_recording import save_recording
 from ccfs.ingest.recordings.store_audio import StoredAudio, UnreadableAudio
 from ccfs.media.codec_table import UnknownAudio
-from ccfs.model.calls.cdr import Cdr
-from ccfs.model.recordings.recording import Recording
+from ccfs.media.convert import NO_AUDIO
 from ccfs.model.source_files import INGESTED, REJECTED, REPORTED, UNMATCHED
 
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
@@ -33,23 +34,28 @@ def ingest_folder(run: IngestRun, owner: CallOwner, root: Path, find_ids: CallId
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
                 return
-            _ingest_batch(run, owner, batch, find_ids, pool)
+            _ingest_batch(run, owner, root, batch, find_ids, pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
     report_missing_recordings(run, owner.app)
 
 
 def _ingest_batch(
-    run: IngestRun, owner: CallOwner, batch: list[ScannedFile], find_ids: CallIdFinder, pool: ThreadPoolExecutor
+    run: IngestRun,
+    owner: CallOwner,
+    root: Path,
+    batch: list[ScannedFile],
+    find_ids: CallIdFinder,
+    pool: ThreadPoolExecutor,
 ) -> None:
     with run.database.read_transaction() as connection:
         due = select_due_files(connection, owner.app, batch)
     unusable = [file for file, _ in due if file.unusable_reason]
     stable = [(file, state) for file, state in due if not file.unusable_reason and scan.wait_until_stable(run, file)]
     with run.database.read_transaction() as connection:
-        matches = match_files(connection, owner, stable, find_ids)
-    matched = [match for match in matches if match.row is not None]
-    unmatched = [match for match in matches if match.row is None and _is_unreported(run, match)]
+        matches = match_files(connection, owner, stable, find_ids, root)
+    matched = drop_unfinished(run, [match for match in matches if match.rows])
+    unmatched = [match for match in matches if not match.rows and _is_unreported(run, match)]
     stored = list(pool.map(lambda match: _store_audio(run, owner, match.file), matched))
     if unusable or stored or unmatched:
         with run.app_transaction(owner.app) as connection:
@@ -57,7 +63,7 @@ def _ingest_batch(
                 _reject(connection, run, owner, file, file.unusable_reason, REJECTED)
             _save_matched(connection, run, owner, list(zip(matched, stored, strict=True)))
             for match in unmatched:
-                _save_unmatched(connection, run, owner, match.file)
+                _save_unmatched(connection, run, owner, match)
 
 
 def _store_audio(run: IngestRun, owner: CallOwner, file: ScannedFile) -> StoredAudio | UnknownAudio | None:
@@ -80,49 +86,22 @@ def _save_matched(
     due = {file for file, _ in select_due_files(connection, owner.app, [match.file for match, _ in stored])}
     for match, audio in stored:
         file = match.file
-        if file not in due or audio is None or match.row is None:
+        if file not in due or audio is None:
             continue
         if isinstance(audio, UnknownAudio):
+            if str(audio) == NO_AUDIO:
+                _mark_arrived(connection, owner, match)
             _reject(connection, run, owner, file, str(audio), None if isinstance(audio, UnreadableAudio) else REJECTED)
-            continue
-        record_state(connection, run, owner.app, file, INGESTED)
-        _add_recording(connection, run, owner, match.row, file, audio)
-        ingest_state.mark_arrived(connection, owner.app, owner.account.account_id, to_db_name(file.path))
+        elif reason := save_recording(connection, run, owner, match, audio):
+            _reject(connection, run, owner, file, reason, REJECTED)
+        else:
+            record_state(connection, run, owner.app, file, INGESTED)
+            _mark_arrived(connection, owner, match)
 
 
-def _add_recording(
-    connection: Connection, run: IngestRun, owner: CallOwner, row: Cdr, file: ScannedFile, audio: StoredAudio
-) -> None:
-    """Add the index row, unless the call has the same recording already under another path."""
-    of_call = recordings.list_by_call(connection, owner.app, row.call_id)
-    if any(known.source_sha256 == audio.source_sha256 and known.account_id == row.account_id for known in of_call):
-        if not any(known.blob.is_same_blob(audio.blob) for known in of_call):
-            run.primary_location.delete(audio.blob.key)
-        return
-    begin = row.call_begin or row.begin
-    assigned = names.assign_names(connection, owner, row, begin, audio.extension)
-    recording = Recording(
-        account_id=row.account_id,
-        cc_id=row.cc_id,
-        vdn_id=row.vdn_id,
-        agent_id=row.agent_id,
-        call_id=row.call_id,
-        caller_no=row.caller_no[:25],
-        callee_no=row.callee_no[:25],
-        call_begin=begin,
-        call_end=begin + timedelta(seconds=round(audio.seconds)),
-        file_name=assigned.file_name,
-        original_file_name=assigned.original_file_name,
-        call_type=names.get_direction(row.call_type),
-        media_type=row.media_type,
-        user_wanted_skill_id=row.user_wanted_skill_id,
-        current_skill_id=row.current_skill_id,
-        blob=audio.blob,
-        source_sha256=audio.source_sha256,
-        source_name=to_db_name(file.path),
-    )
-    recordings.add(connection, owner.app, recording, run.now())
-    run.result.recordings += 1
+def _mark_arrived(connection: Connection, owner: CallOwner, match: RecordingMatch) -> None:
+    stems, account_id = list_stems(to_db_name(match.file.path)), owner.account.account_id
+    ingest_state.mark_arrived(connection, owner.app, account_id, stems, match.rows[0].call_id)
 
 
 def _reject(
@@ -144,10 +123,9 @@ def _has_waited(run: IngestRun, file: ScannedFile) -> bool:
     return time.time() - file.modified_ns / 1e9 >= wait
 
 
-def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, file: ScannedFile) -> None:
-    """Record a file that no CDR matches. Every run retries it; it is rejected once it has waited long enough."""
-    if _has_waited(run, file):
-        reason = "no CDR of this account matches this recording; every run retries it"
-        _reject(connection, run, owner, file, reason, REPORTED)
+def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch) -> None:
+    """Record a file that matches no call. Every run retries it; it is rejected once it has waited long enough."""
+    if _has_waited(run, match.file):
+        _reject(connection, run, owner, match.file, match.reason, REPORTED)
     else:
-        record_state(connection, run, owner.app, file, UNMATCHED)
+        record_state(connection, run, owner.app, match.file, UNMATCHED)

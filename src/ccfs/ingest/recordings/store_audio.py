@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b, sha256
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,9 +49,9 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
         file.seek(0)
         key = f"{prefix}/{_build_key(path, before, name)}{kind.extension}"
         if kind.is_copied:
-            convert.check_copy(file, kind)
-            blob = location.write(key, _iter_chunks(file))
-            source_sha256 = blob.sha256
+            header = convert.check_copy(file, kind)
+            blob = location.write(key, _iter_with_header(file, header))
+            source_sha256 = _hash(file) if header else blob.sha256
         else:
             source_sha256 = _hash(file)
             blob = _convert(location, key, file, kind)
@@ -100,8 +101,18 @@ def _read_bytes(file: BinaryIO, size: int) -> bytes:
 
 
 def _iter_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the file's bytes from its beginning, or from where it is moved to before the first is taken."""
     file.seek(0)
     return iter(lambda: _read_bytes(file, CHUNK_BYTES), b"")
+
+
+def _iter_with_header(file: BinaryIO, header: bytes) -> Iterator[bytes]:
+    """Yield the file's bytes, with `header` in place of as many of the first."""
+    chunks = _iter_chunks(file)
+    if not header:
+        return chunks
+    file.seek(len(header))
+    return chain((header,), chunks)
 
 
 def _hash(file: BinaryIO) -> str:

@@ -2,7 +2,8 @@
 
 A WAV is "RIFF", a size, "WAVE", then chunks: four letters, a little-endian size, that many bytes and, where the size is
 odd, one byte of padding. "fmt " describes the samples, "data" contains them. Recorders that are still running, or that
-were killed, leave the sizes as 0 or 0xFFFFFFFF: then the audio extends to the end of the file.
+were killed, leave the sizes as 0, as those of the header alone, or as 0xFFFFFFFF: then the audio extends to the end of the
+file. RF64 has 0xFFFFFFFF in their place, and the sizes in its first chunk, "ds64".
 """
 
 import struct
@@ -38,6 +39,7 @@ class WavFormat:
     data_size: int  # bytes of audio in the file
     is_open_ended: bool = False  # the header has no size
     is_truncated: bool = False  # the header promises more audio than the file has
+    is_rf64: bool = False
 
     @property
     def duration(self) -> float | None:
@@ -52,19 +54,22 @@ def read_format(head: bytes, total_size: int) -> WavFormat:
 
     `head` must include the data chunk's own header; 64 KB exceed all that recorders are known to write before it.
     """
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
         raise InvalidWav("no RIFF/WAVE header")
     total_size = max(total_size, len(head))
-    fmt = None
+    fmt, long_size = None, 0
     for name, begin, size in _iter_chunks(head):
-        if name == b"fmt ":
+        if name == b"ds64" and size >= 16:
+            long_size = int.from_bytes(head[begin + 8 : begin + 16], "little")
+        elif name == b"fmt ":
             fmt = head[begin : begin + size]
             if len(fmt) < size:
                 raise InvalidWav("truncated: nothing after a part of its fmt chunk")
         elif name == b"data":
             if fmt is None:
                 raise InvalidWav("no fmt chunk before the data chunk")
-            return _build_format(fmt, begin, *_audio_extent(head, begin, size, total_size))
+            size = long_size if size == _UNSET_SIZE and long_size else size
+            return _build_format(fmt, begin, *_audio_extent(head, begin, size, total_size), is_rf64=head[:4] == b"RF64")
     raise InvalidWav("no data chunk" if fmt is not None else "no fmt chunk")
 
 
@@ -85,6 +90,22 @@ def build_header(*, tag: int, rate: int, channels: int, bits: int, data_size: in
         chunks += _build_chunk(b"fact", struct.pack("<I", data_size // block))
     chunks += struct.pack("<4sI", b"data", data_size)
     return struct.pack("<4sI", b"RIFF", len(chunks) + data_size + data_size % 2) + chunks
+
+
+def repair_header(head: bytes, wav: WavFormat, total_size: int) -> bytes:
+    """Return the bytes before the audio of a file of `total_size` bytes, with the sizes that its length determines.
+
+    RF64 becomes RIFF, so `wav.data_size` must be at most MAX_DATA_BYTES. Every byte keeps its offset.
+    """
+    fixed = bytearray(head[: wav.data_offset])
+    fixed[:8] = struct.pack("<4sI", b"RIFF", total_size - 8)
+    fixed[-4:] = struct.pack("<I", wav.data_size)
+    for name, begin, size in _iter_chunks(bytes(fixed)):
+        if name == b"ds64":
+            fixed[begin - 8 : begin - 4] = b"JUNK"
+        elif name == b"fact" and size >= 4 and wav.duration is not None:
+            fixed[begin : begin + 4] = struct.pack("<I", min(round(wav.duration * wav.rate), _UNSET_SIZE))
+    return bytes(fixed)
 
 
 def check_upload(data: bytes) -> WavFormat:
@@ -123,14 +144,17 @@ def _audio_extent(head: bytes, begin: int, declared: int, total_size: int) -> tu
     """Return the bytes of audio, whether the header leaves the size open, and whether it declares more than the file has."""
     available = total_size - begin
     riff_size = int.from_bytes(head[4:8], "little")
-    # A header written before the first sample has size 0: of the file, or of the audio while the file ends right there.
-    is_unset = declared == 0 and (riff_size in (0, _UNSET_SIZE) or riff_size + 8 == begin)
+    # A header written before the first sample has size 0: of the audio, while the file ends there or before (libsndfile
+    # leaves 8, Asterisk 0).
+    is_unset = declared == 0 and (riff_size == _UNSET_SIZE or riff_size + 8 <= begin)
     if declared == _UNSET_SIZE or is_unset:
         return available, available > 0, False
     return min(declared, available), False, declared > available
 
 
-def _build_format(fmt: bytes, data_offset: int, data_size: int, is_open_ended: bool, is_truncated: bool) -> WavFormat:
+def _build_format(
+    fmt: bytes, data_offset: int, data_size: int, is_open_ended: bool, is_truncated: bool, *, is_rf64: bool
+) -> WavFormat:
     if len(fmt) < 14:
         raise InvalidWav(f"a fmt chunk of {len(fmt)} bytes is too short")
     tag, channels, rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)
@@ -147,6 +171,7 @@ def _build_format(fmt: bytes, data_offset: int, data_size: int, is_open_ended: b
         data_size=data_size,
         is_open_ended=is_open_ended,
         is_truncated=is_truncated,
+        is_rf64=is_rf64,
     )
 
 

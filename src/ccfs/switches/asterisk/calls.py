@@ -62,6 +62,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> Leg:
         ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
         recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
+        optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
     )
 
 

@@ -434,12 +434,21 @@ def upgrade() -> None:
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("stem", sa.Text(), nullable=False),
         sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=False),
         sa.Column("since", Instant(), nullable=False),
+        sa.Column("is_optional", sa.Boolean(), nullable=False),
         sa.Column("missing_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_expected_recordings_app")),
-        sa.PrimaryKeyConstraint("app", "account_id", "name", name=op.f("pk_expected_recordings")),
+        sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id", name=op.f("pk_expected_recordings")),
+    )
+    op.create_index(
+        op.f("ix_expected_recordings_app_account_id_stem"),
+        "expected_recordings",
+        ["app", "account_id", "stem"],
+        unique=False,
     )
     op.create_index(op.f("ix_expected_recordings_app_since"), "expected_recordings", ["app", "since"], unique=False)
     op.create_table(
@@ -538,6 +547,28 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_queue_visits_app")),
         sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", "queue", name=op.f("pk_queue_visits")),
     )
+    op.create_table(
+        "recording_sources",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("stem", sa.Text(), nullable=False),
+        sa.Column("source_sha256", sa.Text(), nullable=False),
+        sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("stored_at", Instant(), nullable=False),
+        sa.Column("replaced_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_recording_sources_app")),
+        sa.PrimaryKeyConstraint("app", "path", "source_sha256", name=op.f("pk_recording_sources")),
+    )
+    op.create_index(
+        op.f("ix_recording_sources_app_account_id_stem"),
+        "recording_sources",
+        ["app", "account_id", "stem"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_recording_sources_app_recording"), "recording_sources", ["app", "recording"], unique=False)
     op.create_table(
         "recordings",
         sa.Column("app", sa.Integer(), nullable=False),

@@ -1,0 +1,79 @@
+"""Rows of recording sources: which files of a switch a recording was stored from, the replaced ones included."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ccfs.db import schema
+from ccfs.db.statements import insert_or_ignore
+from ccfs.model.calls import partition_month
+from ccfs.model.identity.tenancy import App
+
+_TABLE = schema.recording_sources
+_NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSource:
+    """One file that was stored as a recording."""
+
+    account_id: str
+    path: str  # absolute, as rows hold it
+    stem: str  # base name without audio extensions
+    source_sha256: str
+    milliseconds: int
+    recording: str  # its file_name
+    replaced_at: datetime | None = None
+
+
+_COLUMNS = tuple(_TABLE.c[field.name] for field in fields(RecordingSource))
+
+
+def add(connection: Connection, app: App, source: RecordingSource, now: datetime) -> None:
+    """Add a file, unless the same file with the same bytes is known."""
+    values = {field.name: getattr(source, field.name) for field in fields(RecordingSource)}
+    month = partition_month.parse_month_key(source.recording)
+    connection.execute(insert_or_ignore(connection, _TABLE).values(**values, app=app.id, month=month, stored_at=now))
+
+
+def find_by_stems(
+    connection: Connection, app: App, account_id: str, stems: Iterable[str]
+) -> list[tuple[RecordingSource, str]]:
+    """Return the account's files of these stems whose bytes are a recording's, each with the callId of the recording."""
+    recordings = schema.recordings.c
+    is_its_recording = (
+        (recordings.app == _TABLE.c.app)
+        & (recordings.file_name == _TABLE.c.recording)
+        & (recordings.month == _TABLE.c.month)
+    )
+    query = (
+        sa.select(*_COLUMNS, recordings.call_id)
+        .join(schema.recordings, is_its_recording)
+        .where(_TABLE.c.app == app.id, _TABLE.c.account_id == account_id, _TABLE.c.replaced_at.is_(None))
+    )
+    names, found = sorted(set(stems)), list[tuple[RecordingSource, str]]()
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        rows = connection.execute(query.where(_TABLE.c.stem.in_(names[start:][:_NAMES_PER_QUERY])))
+        found += [(_build_source(row[:-1]), row[-1]) for row in rows]
+    return found
+
+
+def list_by_recordings(connection: Connection, app: App, file_names: Iterable[str]) -> list[RecordingSource]:
+    """Return all files of these recordings, the replaced ones included, the oldest first."""
+    query = sa.select(*_COLUMNS).where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(list(file_names)))
+    return [_build_source(row) for row in connection.execute(query.order_by(_TABLE.c.stored_at, _TABLE.c.path))]
+
+
+def mark_replaced(connection: Connection, app: App, recording: str, renamed: str, now: datetime) -> None:
+    """Mark the files of a recording as replaced, and let them follow its new name."""
+    is_of_recording = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording)
+    connection.execute(sa.update(_TABLE).where(is_of_recording, _TABLE.c.replaced_at.is_(None)).values(replaced_at=now))
+    month = partition_month.parse_month_key(renamed)
+    connection.execute(sa.update(_TABLE).where(is_of_recording).values(recording=renamed, month=month))
+
+
+def _build_source(row: Iterable[object]) -> RecordingSource:
+    return RecordingSource(**dict(zip((column.name for column in _COLUMNS), row, strict=True)))  # type: ignore[arg-type]

@@ -1,0 +1,50 @@
+"""Find files that a process of this machine has open for writing, as far as the kernel shows it (Linux: /proc)."""
+
+import os
+from collections.abc import Collection, Iterator
+from itertools import islice
+from pathlib import Path
+
+_PROCESSES = Path("/proc")
+_MAX_DESCRIPTORS = 50_000  # looked at in one search, which takes 0.2 s
+
+
+def find_open_for_writing(paths: Collection[Path], processes: Path = _PROCESSES) -> set[Path]:
+    """Return the files that another process writes to. Processes of other users are not visible without root's rights."""
+    if not paths:
+        return set()
+    by_target = {os.path.realpath(path): path for path in paths}
+    found = set()
+    for descriptor in islice(_iter_descriptors(processes), _MAX_DESCRIPTORS):
+        try:
+            path = by_target.get(os.readlink(descriptor))
+            if path is not None and _is_writable(descriptor):
+                found.add(path)
+        except OSError:
+            continue  # closed meanwhile
+    return found
+
+
+def _iter_descriptors(processes: Path) -> Iterator[str]:
+    """Yield `/proc/PID/fd/NUMBER` of all other processes that this one may look into."""
+    own = str(os.getpid())
+    for process in _list_names(str(processes)):
+        if process.isdecimal() and process != own:
+            folder = f"{processes}/{process}/fd"
+            for name in _list_names(folder):
+                yield f"{folder}/{name}"
+
+
+def _list_names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _is_writable(descriptor: str) -> bool:
+    """Return whether the descriptor's flags, in octal, allow writing."""
+    folder, _, number = descriptor.rpartition("/fd/")
+    with open(f"{folder}/fdinfo/{number}", encoding="ascii") as info:
+        flags = next((line.split()[1] for line in islice(info, 20) if line.startswith("flags:")), "0")
+    return int(flags, 8) & os.O_ACCMODE != os.O_RDONLY

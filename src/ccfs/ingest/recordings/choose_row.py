@@ -1,0 +1,54 @@
+"""Choose the row of the leg that a recording is of."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from ccfs.model.calls.cdr import Cdr, DeviceType
+
+_CLOCK_TOLERANCE = timedelta(seconds=2)  # between the time of a file and those of a CDR, which are whole seconds
+_FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is written; later times are of a copy
+
+
+def choose_row(
+    rows: Sequence[Cdr], source_keys: Collection[str], leg_ids: Collection[str], begin: datetime, end: datetime
+) -> Cdr:
+    """Return the row that talks on the recording, which by its file lasted from `begin` to `end`.
+
+    Legs that talked come first, then agents', then legs whose line names the file, then those whose talk the recording
+    begins in, then those whose id is in the file's name, then the earliest.
+    """
+    has_time = _is_time_of_call(rows, begin, end)
+
+    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, bool, str]:
+        return (
+            not _has_talk(row),
+            row.device_type != DeviceType.AGENT,
+            row.source_key not in source_keys,
+            not (has_time and _is_in_talk(row, begin)),
+            row.switch_leg_id not in leg_ids,
+            row.leg_order,
+        )
+
+    return min(rows, key=rank)
+
+
+def find_last_end(rows: Sequence[Cdr]) -> datetime:
+    """Return the latest time in the rows of a call."""
+    times = (time for row in rows for time in (row.begin, row.wait_end, row.ack_end, row.call_end) if time)
+    return max(times)
+
+
+def _has_talk(row: Cdr) -> bool:
+    return row.call_begin is not None and (row.call_end is None or row.call_end > row.call_begin)
+
+
+def _is_in_talk(row: Cdr, moment: datetime) -> bool:
+    if row.call_begin is None or row.call_end is None:
+        return False
+    return row.call_begin - _CLOCK_TOLERANCE <= moment < row.call_end - _CLOCK_TOLERANCE / 2
+
+
+def _is_time_of_call(rows: Sequence[Cdr], begin: datetime, end: datetime) -> bool:
+    """Return whether the file's time is the call's: a copied file has another."""
+    first = min(row.begin for row in rows)
+    return first - _CLOCK_TOLERANCE <= begin and end <= find_last_end(rows) + _FLUSH_TOLERANCE

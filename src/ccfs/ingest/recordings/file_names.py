@@ -1,0 +1,60 @@
+"""Compare a file's path with the path that a CDR names: by stems, and by the folders that both have."""
+
+import re
+
+from ccfs.media.codec_table import strip_audio_extension
+
+_SIDES = ("in", "out", "all", "mix")  # what Asterisk's Monitor and the scripts that mix its files add to a name
+_SIDE_SUFFIX = re.compile(rf"-(?:{'|'.join(_SIDES)})$")
+_DATE_OR_NUMBER = re.compile(r"[0-9][0-9._-]*")
+_CONFERENCE = re.compile(r"(confbridge-.+-)([0-9]{9,11})$", re.DOTALL)
+_CONFERENCE_SECONDS = 3  # between the answer of the first participant and the time in the recording's name
+
+
+def get_base_name(path: str) -> str:
+    """Return the last part of a path on a switch of any system."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def get_stem(path: str) -> str:
+    """Return the base name without audio extensions: a converted file has the stem of its source."""
+    return strip_audio_extension(get_base_name(path))
+
+
+def list_stems(name: str) -> tuple[str, ...]:
+    """Return the stems under which a CDR may name this file, most likely first.
+
+    `sales-in.wav` is one side of `sales`; the time in `confbridge-900-1705311042.wav` is that of a line, or nearly.
+    """
+    stem = get_stem(name)
+    stems = [stem, _SIDE_SUFFIX.sub("", stem)]
+    if match := _CONFERENCE.fullmatch(stem):
+        seconds = sorted(range(-_CONFERENCE_SECONDS, _CONFERENCE_SECONDS + 1), key=abs)
+        stems += [f"{match[1]}{int(match[2]) + second}" for second in seconds]
+    return tuple(dict.fromkeys(filter(None, stems)))
+
+
+def list_sibling_stems(name: str) -> tuple[str, ...]:
+    """Return the stems of files that are the same recording, or another side of it."""
+    stem = get_stem(name)
+    base = _SIDE_SUFFIX.sub("", stem)
+    return tuple(dict.fromkeys((stem, base, *(f"{base}-{side}" for side in _SIDES))))
+
+
+def count_shared_folders(path: str, named: str) -> int | None:
+    """Return how many trailing folders the two paths share, or None if they contradict each other.
+
+    Folders of two different days or numbers contradict: `2024/01/15/a.wav` is not `2024/01/16/a.wav`. Other folders only
+    differ, because a tree may be copied or mounted elsewhere.
+    """
+    shared = 0
+    for ours, theirs in zip(_list_folders(path), _list_folders(named), strict=False):
+        if ours != theirs:
+            return None if _DATE_OR_NUMBER.fullmatch(ours) and _DATE_OR_NUMBER.fullmatch(theirs) else shared
+        shared += 1
+    return shared
+
+
+def _list_folders(path: str) -> list[str]:
+    """Return the folders of a path, the innermost first."""
+    return [part for part in path.replace("\\", "/").split("/")[-2::-1] if part not in ("", ".")]
