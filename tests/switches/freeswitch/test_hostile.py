@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccfs.switches.freeswitch import ChannelLeg, parse_cdr_data
+from ccfs.switches.freeswitch import ChannelLeg, RepairNote, parse_cdr_data
 from ccfs.switches.records import QueueVisit, UnreadableLine
 from tests.switches.freeswitch.read_samples import parse_channels, parse_reasons, read_sample
 
@@ -38,7 +38,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5
 def parse_all(data: bytes) -> None:
     for line, record in parse_cdr_data(data, zone=ZONE):
         assert line >= 1
-        assert isinstance(record, (ChannelLeg, QueueVisit, UnreadableLine))
+        assert isinstance(record, (ChannelLeg, QueueVisit, RepairNote, UnreadableLine))
         if isinstance(record, ChannelLeg):
             assert record.begin <= (record.answer or record.begin) <= record.end
             repr(record).encode()  # no half of a surrogate pair may reach a database
