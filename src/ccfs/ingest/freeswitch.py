@@ -20,9 +20,10 @@ from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
-from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord
+from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
@@ -117,7 +118,14 @@ def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list
     return freeswitch.parse_cdr_data(data, zone=zone, agents=source.agent_pattern, columns=source.columns)
 
 
+def _log_repairs(records: _ParsedRecords) -> None:
+    for line, record in records:
+        if isinstance(record, RepairNote):
+            get_logger().warning("cdr document repaired", action="cdr_repaired", file=line.file, repair=record.text)
+
+
 def _save_records(run: IngestRun, owner: CallOwner, connection: Connection, records: _ParsedRecords) -> None:
+    _log_repairs(records)
     merge_visits(connection, owner, [record for _, record in records if isinstance(record, QueueVisit)])
     legs = [record for _, record in records if isinstance(record, ChannelLeg)]
     save_legs(connection, run, owner, legs, FREESWITCH_MERGER)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccfs.switches.freeswitch import ChannelLeg, parse_cdr_data
+from ccfs.switches.freeswitch import ChannelLeg, RepairNote, parse_cdr_data
 from ccfs.switches.records import QueueVisit, UnreadableLine
 from tests.switches.freeswitch.read_samples import parse_channels, parse_reasons, read_sample
 
@@ -40,7 +40,7 @@ def is_consistent(line: int, record: object) -> bool:
     if isinstance(record, ChannelLeg):
         repr(record).encode()  # no half of a surrogate pair may reach a database
         return line >= 1 and record.begin <= (record.answer or record.begin) <= record.end
-    return line >= 1 and isinstance(record, (QueueVisit, UnreadableLine))
+    return line >= 1 and isinstance(record, (QueueVisit, RepairNote, UnreadableLine))
 
 
 def are_records_consistent(data: bytes) -> bool:

@@ -101,9 +101,17 @@ def test_no_graph_of_channels_raises(data: st.DataObject) -> None:
             "2025_1001_b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01-c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02.mp3",
             ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01", "c7d1b0f4-51c8-4e7e-8a39-55d0c1b7aa02"),
         ),
-        ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01/msg.wav", ()),
-        ("fb4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", ()),
-        ("1001.wav", ()),
+        ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01/msg.wav", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        (r"C:\rec\b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01\msg.wav", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        ("b4a3d6a27d0e4c0b9a550b4c6f1d2e01/out/msg.wav", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        ("fb4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01.wav", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        ("queue600b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e011705311042.wav", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        ("B4A3D6A27D0E4C0B9A550B4C6F1D2E01.mp3", ("b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01",)),
+        (
+            "a1b4a3d6a27d0e4c0b9a550b4c6f1d2e01.wav",
+            ("a1b4a3d6-a27d-0e4c-0b9a-550b4c6f1d2e", "b4a3d6a2-7d0e-4c0b-9a55-0b4c6f1d2e01"),
+        ),
+        ("2025/1001.wav", ()),
     ],
 )
 def test_the_channels_in_a_recordings_name_are_found(name: str, expected: tuple[str, ...]) -> None:

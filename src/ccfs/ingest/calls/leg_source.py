@@ -18,7 +18,10 @@ L = TypeVar("L", bound=Leg)
 
 # Fields of a leg that a queue visit may overrule, that the other channels may overrule, and that the row holds for good.
 _VISIT_FIELDS = ("answer", "end", "device_type", "device_name", "agent", "queue", "leave_reason")
-_JOIN_FIELDS = ("order", "call_type", "switch_call_id", "context", "bridged_to")
+_JOIN_FIELDS = (
+    *("order", "call_type", "switch_call_id", "context", "bridged_to", "direction", "is_b_leg", "caller_agent"),
+    *("callee_agent", "callee_side", "queue_side", "hangup_cause", "cancel_reason", "hangup_by"),
+)
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
     *("begin", "call_type", "release_cause"),

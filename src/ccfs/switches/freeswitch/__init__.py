@@ -6,15 +6,18 @@ that a recording's file name contains; `parse_columns` reads an operator's CSV t
 
 from ccfs.switches.freeswitch.csv_lines import TEMPLATES, parse_columns
 from ccfs.switches.freeswitch.join_legs import join_call_legs
-from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, ChannelLeg
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN
 from ccfs.switches.freeswitch.parser import FreeSwitchRecord, parse_cdr_data
 from ccfs.switches.freeswitch.recordings import find_channel_ids
+from ccfs.switches.freeswitch.roles import ChannelLeg
+from ccfs.switches.freeswitch.xml_repair import RepairNote
 
 __all__ = [
     "DEFAULT_AGENT_PATTERN",
     "TEMPLATES",
     "ChannelLeg",
     "FreeSwitchRecord",
+    "RepairNote",
     "find_channel_ids",
     "join_call_legs",
     "parse_cdr_data",

@@ -16,9 +16,12 @@ from ccfs.switches.freeswitch.variables import (
     collect_texts,
     decode_variables,
 )
+from ccfs.switches.freeswitch.xml_repair import describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024  # bytes of one document; a long call with many variables has some 100 KB
+
+XML_REPAIR = "xml_repair"  # our own name: what was dropped from a document that was not well-formed, else ""
 
 _TIME_FIELDS = {"start_uepoch": "created_time", "answer_uepoch": "answered_time", "end_uepoch": "hangup_time"}
 _PROFILE_FIELDS = ("caller_id_name", "caller_id_number", "destination_number", "context")
@@ -61,16 +64,13 @@ def parse_xml_variables(document: bytes) -> ChannelVariables:
     text = _decode_bounded(document)
     if "<!DOCTYPE" in text:
         raise UnreadableLine("has a DOCTYPE, which no CDR of FreeSWITCH has")
-    try:
-        cdr = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise UnreadableLine(f"is not XML: {error}") from None
+    cdr, repair = _parse_xml_text(text)
     if cdr.tag != "cdr":
         raise UnreadableLine(f"is not an XML CDR of FreeSWITCH: it begins with <{cdr.tag[:40]}>")
     profile = cdr.find("callflow/caller_profile")
     originator = profile.find("originator") if profile is not None else None
     originator_uuid = next(originator.iter("uuid"), None) if originator is not None else None
-    return _combine_variables(
+    combined = _combine_variables(
         variables=_get_child_texts(cdr.find("variables")),
         profile=decode_variables(_get_child_texts(profile)),
         times=_get_child_texts(cdr.find("callflow/times")),
@@ -78,6 +78,22 @@ def parse_xml_variables(document: bytes) -> ChannelVariables:
         direction=cdr.findtext("channel_data/direction", ""),
         applications=[decode_variables(dict(app.attrib)) for app in cdr.iterfind("app_log/application")],
     )
+    return {**combined, XML_REPAIR: repair}
+
+
+def _parse_xml_text(text: str) -> tuple[ElementTree.Element, str]:
+    """Return the document, and what had to be dropped or escaped to parse it, else "". Raise UnreadableLine."""
+    try:
+        return ElementTree.fromstring(text), ""
+    except (ElementTree.ParseError, ValueError) as error:
+        reason = f"is not XML: {error}"
+    repaired = repair_xml(text)
+    if not repaired.dropped and not repaired.escaped:
+        raise UnreadableLine(reason)
+    try:
+        return ElementTree.fromstring(repaired.text), describe_repair(repaired)
+    except (ElementTree.ParseError, ValueError):
+        raise UnreadableLine(reason) from None
 
 
 def _combine_variables(

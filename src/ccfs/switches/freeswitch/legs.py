@@ -7,9 +7,10 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.model.calls.cdr import CallType, DeviceType
-from ccfs.switches.freeswitch.causes import find_leave_reason, find_release_cause
+from ccfs.switches.freeswitch.causes import find_release_cause
+from ccfs.switches.freeswitch.parties import UUID, find_parties, strip_domain
 from ccfs.switches.freeswitch.recordings import list_named_files
+from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
     get_first_non_empty,
@@ -17,24 +18,14 @@ from ccfs.switches.freeswitch.variables import (
     parse_event_micros,
     parse_event_time,
 )
-from ccfs.switches.records import Leg, QueueVisit, UnreadableLine
+from ccfs.switches.records import QueueVisit, UnreadableLine
 
 DEFAULT_AGENT_PATTERN: Final = re.compile(r"[0-9]{2,6}")  # of agents' extensions, unless the operator overrules it
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_ID_LENGTH = 128
+_UUID_DIGITS = re.compile(r"[0-9a-f]{32}")
 # The parent channel, nearest first. mod_callcenter calls agents without an originator, but names the member.
 _PARENT_VARIABLES = ("originating_leg_uuid", "originator", "cc_member_session_uuid", "call_uuid")
-_CALLEE_VARIABLES = ("dialed_user", "destination_number", "dialed_extension", "callee_id_number")
-_CALLER_VARIABLES = ("caller_id_number", "user_name", "sip_auth_username")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelLeg(Leg):
-    """A leg, and what joins it to its call's other channels."""
-
-    context: str = ""  # dial-plan context
-    bridged_to: str = ""  # the channel that it was last bridged to, if known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +33,6 @@ class _ChannelTimes:
     begin: datetime
     answer: datetime | None
     end: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ChannelRole:
-    """The channel's part in its call."""
-
-    device: DeviceType
-    name: str
-    agent: str
-    queue: str
-    call_type: CallType
 
 
 def build_leg(
@@ -65,10 +45,10 @@ def build_leg(
     uuid = _require_uuid(variables)
     times = _resolve_times(variables, zone)
     parent = _find_parent(variables, uuid)
-    role = _find_role(variables, agents, is_b_leg=bool(parent))
-    cause = variables.get("hangup_cause", "")
+    parties = find_parties(variables, agents, is_b_leg=bool(parent))
+    queue, cause = strip_domain(variables.get("cc_queue", "")), variables.get("hangup_cause", "")
     started = parse_event_micros(variables, "start")
-    return ChannelLeg(
+    leg = ChannelLeg(
         switch_call_id=parent or uuid,
         switch_leg_id=uuid,
         source_key=_compute_source_key(uuid, times.begin),
@@ -78,44 +58,74 @@ def build_leg(
         begin=times.begin,
         answer=times.answer,
         end=times.end,
-        device_type=role.device,
-        device_name=role.name,
-        agent=role.agent,
-        queue=role.queue,
-        call_type=role.call_type,
+        queue=queue,
         release_cause=find_release_cause(cause, variables.get("hangup_cause_q850", "")),
-        leave_reason=find_leave_reason(
-            cause=cause,
-            cancel_reason=variables.get("cc_cancel_reason", "").upper().replace("NONE", ""),
-            answered=times.answer is not None,
-            to_agent=role.device == DeviceType.AGENT and role.call_type != CallType.OUTBOUND,
-            hung_up=_find_hangup_side(variables, role, is_b_leg=bool(parent)),
-        ),
         order=(started / 1e6 if started else times.begin.timestamp(), 1.0 if parent else 0.0, uuid),
         recordings=list_named_files(variables),
         context=variables.get("context", ""),
         bridged_to=get_first_non_empty(
             variables, "bleg_uuid", "cc_agent_uuid", "bridge_uuid", "last_bridge_to"
         ).lower(),
+        direction=parties.direction,
+        is_b_leg=bool(parent),
+        caller_agent=parties.caller_agent,
+        callee_agent=_find_queue_agent(variables, parties.callee_agent) if queue else parties.callee_agent,
+        callee_side=parties.callee_side,
+        hangup_cause=cause,
+        queue_side=(variables.get("cc_side") or "member") if queue else "",
+        cancel_reason=variables.get("cc_cancel_reason", "").upper().replace("NONE", ""),
+        hangup_by=variables.get("sip_hangup_disposition", ""),
     )
+    [assigned] = assign_roles(leg, [leg])
+    return assigned
 
 
-def build_queue_visit(variables: ChannelVariables, *, zone: ZoneInfo) -> QueueVisit | None:
-    """Return the queue visit of a member's channel of mod_callcenter; None for any other channel."""
-    queue = _strip_domain(variables.get("cc_queue", ""))
-    if not queue or variables.get("cc_side", "member") != "member":
+def _find_queue_agent(variables: ChannelVariables, extension: str) -> str:
+    """Return the agent of mod_callcenter, "" if none answered.
+
+    FusionPBX names agents by UUIDs: the extension that rang says more. Where it is unknown, the UUID is written without
+    hyphens, as the column of agents has 32 characters.
+    """
+    if variables.get("cc_side") != "agent" and not variables.get("cc_queue_answered_epoch", "").strip("0"):
+        return ""
+    agent = strip_domain(variables.get("cc_agent", ""))
+    if not UUID.fullmatch(agent):
+        return agent or extension
+    return extension or agent.replace("-", "").lower()
+
+
+def build_queue_visit(variables: ChannelVariables, leg: ChannelLeg, *, zone: ZoneInfo) -> QueueVisit | None:
+    """Return the queue visit of a member's channel of mod_callcenter, or what an agent's channel adds to it; else None.
+
+    Where the queue names its agents by UUIDs, the agent's channel tells which extension answered.
+    """
+    if leg.queue_side == "agent":
+        return _build_answer(variables, leg)
+    if leg.queue_side != "member":
         return None
     answered = parse_event_time(variables, "cc_queue_answered", zone)
     return QueueVisit(
-        switch_leg_id=_require_uuid(variables),
-        queue=queue,
+        switch_leg_id=leg.switch_leg_id,
+        queue=leg.queue,
         entered_at=parse_event_time(variables, "cc_queue_joined", zone),
         connected_at=answered,
         left_at=parse_event_time(variables, "cc_queue_terminated", zone)
         or parse_event_time(variables, "cc_queue_canceled", zone),
-        agent=_strip_domain(variables.get("cc_agent", "")) if answered else "",
+        agent="" if not answered or _is_uuid_without_hyphens(leg.callee_agent) else leg.callee_agent,
         outcome=_find_outcome(variables, answered=answered is not None),
     )
+
+
+def _build_answer(variables: ChannelVariables, leg: ChannelLeg) -> QueueVisit | None:
+    member = variables.get("cc_member_session_uuid", "").lower()[:_MAX_ID_LENGTH]
+    is_named = UUID.fullmatch(strip_domain(variables.get("cc_agent", ""))) is None
+    if is_named or not member or leg.answer is None or _is_uuid_without_hyphens(leg.callee_agent):
+        return None
+    return QueueVisit(switch_leg_id=member, queue=leg.queue, agent=leg.callee_agent)
+
+
+def _is_uuid_without_hyphens(agent: str) -> bool:
+    return _UUID_DIGITS.fullmatch(agent) is not None
 
 
 def _find_outcome(variables: ChannelVariables, *, answered: bool) -> str:
@@ -144,7 +154,7 @@ def _compute_source_key(uuid: str, begin: datetime) -> str:
 
     A real UUID is enough, whatever zone was given for the CSV; an operator's own origination_uuid may be used again.
     """
-    identity = uuid if _UUID.fullmatch(uuid) else f"{uuid}\x1f{int(begin.timestamp())}"
+    identity = uuid if UUID.fullmatch(uuid) else f"{uuid}\x1f{int(begin.timestamp())}"
     return blake2b(f"freeswitch\x1f{identity}".encode(), digest_size=16).hexdigest()
 
 
@@ -182,47 +192,3 @@ def _subtract(instant: datetime | None, duration: timedelta | None) -> datetime 
 
 def _add(instant: datetime, duration: timedelta | None) -> datetime | None:
     return instant + duration if duration is not None else None
-
-
-def _find_role(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_leg: bool) -> _ChannelRole:
-    """Return the role: queue member, agent called, agent calling, or dial plan only."""
-    queue = _strip_domain(variables.get("cc_queue", ""))
-    cc_agent = _strip_domain(variables.get("cc_agent", ""))
-    callee, caller = (
-        _find_agent(variables, _CALLEE_VARIABLES, agents),
-        _find_agent(variables, _CALLER_VARIABLES, agents),
-    )
-    if queue:
-        is_agent = variables.get("cc_side") == "agent"
-        device, name = (DeviceType.AGENT, cc_agent or callee) if is_agent else (DeviceType.QUEUE, queue)
-        answered = is_agent or variables.get("cc_queue_answered_epoch", "").strip("0")
-        agent = (cc_agent or callee) if answered else ""
-        return _ChannelRole(device=device, name=name, agent=agent, queue=queue, call_type=CallType.INBOUND)
-    if callee:
-        call_type = CallType.INTERNAL if caller else CallType.INBOUND
-        return _ChannelRole(device=DeviceType.AGENT, name=callee, agent=callee, queue="", call_type=call_type)
-    context = variables.get("context", "")
-    if caller and not is_b_leg:
-        return _ChannelRole(device=DeviceType.AGENT, name=caller, agent=caller, queue="", call_type=CallType.OUTBOUND)
-    is_outbound = is_b_leg or variables.get("direction") == "outbound"
-    call_type = CallType.OUTBOUND if is_outbound else CallType.INBOUND
-    return _ChannelRole(device=DeviceType.FLOW, name=context, agent="", queue="", call_type=call_type)
-
-
-def _find_agent(variables: ChannelVariables, names: tuple[str, ...], agents: re.Pattern[str]) -> str:
-    numbers = (_strip_domain(variables.get(name, "")) for name in names)
-    return next((number for number in numbers if agents.fullmatch(number)), "")
-
-
-def _strip_domain(address: str) -> str:
-    """Return 1001 of 1001@default."""
-    return address.partition("@")[0]
-
-
-def _find_hangup_side(variables: ChannelVariables, role: _ChannelRole, *, is_b_leg: bool) -> str:
-    """Return who hung up: recv_bye means this channel's phone, send_bye the other side."""
-    disposition = variables.get("sip_hangup_disposition", "")
-    if disposition not in ("recv_bye", "send_bye"):
-        return ""
-    is_agents_phone = is_b_leg if role.call_type != CallType.OUTBOUND else not is_b_leg
-    return "agent" if is_agents_phone == (disposition == "recv_bye") else "user"

@@ -7,13 +7,20 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from ccfs.switches.freeswitch.csv_lines import parse_csv_variables
-from ccfs.switches.freeswitch.documents import extract_json_variables, parse_json, parse_xml_variables
+from ccfs.switches.freeswitch.documents import (
+    XML_REPAIR,
+    extract_json_variables,
+    parse_json,
+    parse_xml_variables,
+)
 from ccfs.switches.freeswitch.join_legs import join_call_legs
-from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, ChannelLeg, build_leg, build_queue_visit
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg, build_queue_visit
+from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
+from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
-FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | UnreadableLine
+FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
 _NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
 
 
@@ -28,23 +35,27 @@ def parse_cdr_data(
 
     `data` is a whole document, or whole lines of CSV or JSON lines; `zone` is that of the switch's local stamps;
     `agents` matches agents' extensions as a whole; `columns` are those of the operator's own CSV template (see
-    `parse_columns`). What cannot be parsed is returned as an UnreadableLine with the reason. The channels of a call that
+    `parse_columns`). What cannot be parsed is returned as an UnreadableLine with the reason, what an XML document lost in
+    its repair as a RepairNote. The channels of a call that
     are in `data` are joined; `join_call_legs` joins those of several files.
     """
     channels: list[tuple[int, ChannelLeg]] = []
-    visits_and_errors: list[tuple[int, FreeSwitchRecord]] = []
+    others: list[tuple[int, FreeSwitchRecord]] = []
     for number, variables in _iter_variables(data, columns):
         try:
             if isinstance(variables, UnreadableLine):
                 raise variables
-            channels.append((number, build_leg(variables, zone=zone, agents=agents)))
-            if visit := build_queue_visit(variables, zone=zone):
-                visits_and_errors.append((number, visit))
+            leg = build_leg(variables, zone=zone, agents=agents)
+            channels.append((number, leg))
+            if repair := variables.get(XML_REPAIR):
+                others.append((number, RepairNote(repair)))
+            if visit := build_queue_visit(variables, leg, zone=zone):
+                others.append((number, visit))
         except UnreadableLine as error:
-            visits_and_errors.append((number, error))
+            others.append((number, error))
     joined = join_call_legs(leg for _, leg in channels)
     numbered = [(number, leg) for (number, _), leg in zip(channels, joined, strict=True)]
-    return sorted([*numbered, *visits_and_errors], key=itemgetter(0))
+    return sorted([*numbered, *others], key=itemgetter(0))
 
 
 def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:

@@ -7,7 +7,10 @@ from ccfs.switches.freeswitch.variables import ChannelVariables
 APP_LOG_RECORD = "app_log_record"  # our own name: arguments of record and record_session, joined by PATH_SEPARATOR
 PATH_SEPARATOR = "\x1e"
 
-_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
+# Wherever it begins: names may have letters or digits right before it and after it.
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HEX_DIGITS = re.compile(r"[0-9a-f]{32,}")
+_UUID_DIGITS = 32
 _PATH_VARIABLES = (
     "record_file_path",
     "record_filename",
@@ -20,17 +23,41 @@ _PATH_VARIABLES = (
     APP_LOG_RECORD,
 )
 _TIME_LIMITS = re.compile(r"(?:\s+\+?[0-9]+)+$")  # "… 3600 200 5": the time and silence limits after the path
-_OPTIONS = re.compile(r"^\{[^}]*\}")  # "{append=true}/path"
+_URL = re.compile(r"[a-z][a-z0-9+._-]{0,31}://", re.IGNORECASE)
+_LOCAL_SCHEMES = ("file://", "av://")  # of files on the switch's own disks
+_OPTIONS = re.compile(r"^(?:\{[^}]*\}|\[[^\]]*\])")  # "{append=true}/path"
 
 
-def find_channel_ids(file_name: str) -> tuple[str, ...]:
-    """Return the UUIDs of channels in a recording's file name (not its folders), in lower case, each once."""
-    base = re.split(r"[/\\]", file_name)[-1]
-    return tuple(dict.fromkeys(_UUID.findall(base.lower())))
+def find_channel_ids(path: str) -> tuple[str, ...]:
+    """Return the UUIDs of channels in a recording's name, in lower case with hyphens, each once.
+
+    A name without one may be in a folder named for the channel: the nearest such folder counts.
+    """
+    for part in reversed(re.split(r"[/\\]", path.lower())):
+        if ids := _find_ids_in_name(part):
+            return ids
+    return ()
+
+
+def _find_ids_in_name(name: str) -> tuple[str, ...]:
+    """Return the UUIDs with hyphens. Of more than 32 hex digits without, the first and the last 32 may be one."""
+    found = [(match.start(), match[0]) for match in _UUID.finditer(name)]
+    for match in _HEX_DIGITS.finditer(name):
+        found += [
+            (match.start(), _add_hyphens(digits)) for digits in (match[0][:_UUID_DIGITS], match[0][-_UUID_DIGITS:])
+        ]
+    return tuple(dict.fromkeys(uuid for _, uuid in sorted(found, key=lambda place: place[0])))
+
+
+def _add_hyphens(digits: str) -> str:
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def list_named_files(variables: ChannelVariables) -> tuple[str, ...]:
-    """Return the files that the channel was recorded to: paths on the switch, each once."""
+    """Return the files that the channel was recorded to: paths on the switch, each once.
+
+    Where it was recorded to a URL, no file is expected.
+    """
     named = [variables[name] for name in _PATH_VARIABLES if variables.get(name)]
     folder, name = variables.get("record_path", ""), variables.get("record_name", "")
     if name:
@@ -41,5 +68,12 @@ def list_named_files(variables: ChannelVariables) -> tuple[str, ...]:
 
 
 def _split_paths(value: str) -> list[str]:
-    parts = value.split(PATH_SEPARATOR)
-    return [path for part in parts if (path := _TIME_LIMITS.sub("", _OPTIONS.sub("", part.strip())).strip())]
+    parts = (_strip_options(part) for part in value.split(PATH_SEPARATOR))
+    return [path for part in parts if (path := _TIME_LIMITS.sub("", part).strip()) and not _URL.match(path)]
+
+
+def _strip_options(value: str) -> str:
+    path = _OPTIONS.sub("", value.strip()).strip()
+    for scheme in _LOCAL_SCHEMES:
+        path = path[len(scheme) :] if path.lower().startswith(scheme) else path
+    return path

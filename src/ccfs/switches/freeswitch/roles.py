@@ -1,0 +1,142 @@
+"""Assign each channel its role in its call: the call's type, and the device and agent that the channel counts for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ccfs.model.calls.cdr import CallType, DeviceType
+from ccfs.switches.freeswitch.causes import find_leave_reason
+from ccfs.switches.freeswitch.parties import INSIDE, OUTSIDE
+from ccfs.switches.records import Leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelLeg(Leg):
+    """A leg, and what joins it to its call's other channels.
+
+    The fields without comparison are the channel's own: the other channels of its call never change them.
+    """
+
+    context: str = ""  # dial-plan context
+    bridged_to: str = ""  # the channel that it was last bridged to, if known
+    direction: str = field(default="", compare=False)  # see ChannelParties
+    is_b_leg: bool = field(default=False, compare=False)  # whether it names its parent
+    caller_agent: str = field(default="", compare=False)  # extension that calls on the channel, else ""
+    callee_agent: str = field(default="", compare=False)  # extension that was called or answered, else ""
+    callee_side: str = field(default="", compare=False)  # INSIDE or OUTSIDE, if known
+    queue_side: str = field(default="", compare=False)  # mod_callcenter's: "member", "agent"; "" outside a queue
+    hangup_cause: str = field(default="", compare=False)
+    cancel_reason: str = field(default="", compare=False)  # mod_callcenter's; "" if not cancelled
+    hangup_by: str = field(default="", compare=False)  # "recv_bye": this channel's phone, "send_bye": the other side
+
+
+class _Role(NamedTuple):
+    device: DeviceType
+    name: str
+    agent: str
+
+
+def assign_roles(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list[ChannelLeg]:
+    """Return the channels of one call, each with its role. `root` is the call's first channel, if it is known."""
+    children = [leg for leg in members if root is None or leg.switch_leg_id != root.switch_leg_id]
+    call_type = None if root is None else _find_call_type(root, children)
+    assigned = []
+    for leg in members:
+        if root is not None and leg.switch_leg_id == root.switch_leg_id:
+            role = _find_first_role(leg, call_type or CallType.INBOUND, children)
+        else:
+            role = _find_child_role(leg, root)
+        own_type = _find_call_type(leg, []) if call_type is None else call_type
+        assigned.append(_apply_role(leg, role, own_type))
+    return assigned
+
+
+def _apply_role(leg: ChannelLeg, role: _Role, call_type: CallType) -> ChannelLeg:
+    return replace(
+        leg,
+        device_type=role.device,
+        device_name=role.name,
+        agent=role.agent,
+        call_type=call_type,
+        leave_reason=find_leave_reason(
+            cause=leg.hangup_cause,
+            cancel_reason=leg.cancel_reason,
+            answered=leg.answer is not None,
+            to_agent=role.device == DeviceType.AGENT and call_type != CallType.OUTBOUND,
+            hung_up=_find_hangup_side(leg, call_type),
+        ),
+    )
+
+
+def _find_hangup_side(leg: ChannelLeg, call_type: CallType) -> str:
+    """Return who hung up: recv_bye means this channel's phone, send_bye the other side."""
+    if leg.hangup_by not in ("recv_bye", "send_bye"):
+        return ""
+    is_agents_phone = leg.is_b_leg if call_type != CallType.OUTBOUND else not leg.is_b_leg
+    return "agent" if is_agents_phone == (leg.hangup_by == "recv_bye") else "user"
+
+
+def _find_call_type(first: ChannelLeg, children: Sequence[ChannelLeg]) -> CallType:
+    """Return the type of the call that begins with the channel."""
+    if first.queue:
+        return CallType.INBOUND
+    has_agent_child = any(_find_child_agent(child, first) for child in children)
+    goes_outside = first.callee_side == OUTSIDE
+    if not has_agent_child:
+        goes_outside = goes_outside or any(child.callee_side == OUTSIDE for child in children)
+    is_dialled = first.direction == "outbound" or first.is_b_leg
+    if not is_dialled and not first.caller_agent:
+        return CallType.INBOUND
+    has_callee = first.callee_agent or first.callee_side == INSIDE or has_agent_child
+    if goes_outside or not has_callee:
+        return CallType.OUTBOUND
+    return CallType.INTERNAL if first.caller_agent else CallType.INBOUND
+
+
+def _find_first_role(leg: ChannelLeg, call_type: CallType, children: Sequence[ChannelLeg]) -> _Role:
+    """Return the role of a call's first channel. It counts for an agent only where no other channel does so better."""
+    if leg.queue:
+        return _find_queue_role(leg, children)
+    flow = _Role(DeviceType.FLOW, leg.context, "")
+    if call_type == CallType.OUTBOUND:
+        is_dialled = leg.direction == "outbound" or leg.is_b_leg
+        agent = leg.callee_agent if is_dialled else leg.caller_agent
+        return _Role(DeviceType.AGENT, agent, agent) if agent else flow
+    if any(_find_child_agent(child, leg) or _is_answered_outside(child) for child in children):
+        return flow
+    agent = leg.callee_agent or (leg.caller_agent if leg.callee_side == INSIDE else "")
+    return _Role(DeviceType.AGENT, agent, agent) if agent else flow
+
+
+def _find_queue_role(leg: ChannelLeg, children: Sequence[ChannelLeg] = ()) -> _Role:
+    """Return the role of a channel of mod_callcenter. The caller's channel waits; its agent is the one who answered."""
+    if leg.queue_side == "agent":
+        return _Role(DeviceType.AGENT, leg.callee_agent, leg.callee_agent)
+    answered = {child.callee_agent for child in children if child.queue_side == "agent" and child.answer is not None}
+    agent = leg.callee_agent
+    if agent and len(answered) == 1:
+        [agent] = answered
+    return _Role(DeviceType.QUEUE, leg.queue, agent)
+
+
+def _find_child_role(leg: ChannelLeg, first: ChannelLeg | None) -> _Role:
+    if leg.queue:
+        return _find_queue_role(leg)
+    agent = _find_child_agent(leg, first)
+    return _Role(DeviceType.AGENT, agent, agent) if agent else _Role(DeviceType.FLOW, leg.context, "")
+
+
+def _find_child_agent(leg: ChannelLeg, first: ChannelLeg | None) -> str:
+    """Return the extension whose phone a further channel of the call leads to, else "".
+
+    A channel that a phone dialled itself (to pick up a call, to take a parked one) is that phone's. In CSV, which lacks the
+    direction, a caller of its own shows it: a channel that the switch dialled has the caller of the first channel.
+    """
+    is_dialled = leg.direction == "outbound" or leg.is_b_leg
+    if not is_dialled and not leg.direction:
+        is_dialled = first is None or leg.caller_no == first.caller_no
+    return leg.callee_agent if is_dialled else leg.caller_agent
+
+
+def _is_answered_outside(leg: ChannelLeg) -> bool:
+    return leg.callee_side == OUTSIDE and leg.answer is not None
