@@ -11,7 +11,8 @@ from ccfs.db.system import play_tokens, tenants
 from ccfs.db.system.console import passwords, users
 from ccfs.db.tenant import recordings
 from ccfs.demo.simulator.day import write_day
-from ccfs.ingest.asterisk import AsteriskSource, ingest
+from ccfs.ingest.asterisk import ingest
+from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.model.identity.user import Grant, Role

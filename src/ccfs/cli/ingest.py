@@ -20,6 +20,7 @@ from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
 from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
+from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
@@ -44,6 +45,9 @@ AgentsOption = Annotated[
 ColumnsOption = Annotated[
     str | None, typer.Option("--columns", help="Columns of the CDR file, if not standard.", metavar="A,B,…")
 ]
+EncodingOption = Annotated[
+    str, typer.Option("--encoding", help="Encoding of names that are not UTF-8: gbk, latin-1, …", metavar="NAME")
+]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Continue until SIGTERM.")]
 
 
@@ -58,6 +62,7 @@ def ingest_asterisk(
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
+    encoding: EncodingOption = "",
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
@@ -66,11 +71,12 @@ def ingest_asterisk(
     _require_paths(files=(cdr, queue_log), folder=recordings)
     node = open_node(data)
     owner = _get_owner(node, app, account, vdn)
-    switch = asterisk_pass.AsteriskSource(
+    switch = AsteriskSource(
         cdr=cdr,
         recordings=recordings,
         queue_log=queue_log,
         columns=columns,
+        encoding=_check_encoding(encoding),
         zone=_check_zone(zone),
         agent_pattern=_compile_agent_pattern(agents),
     )
@@ -174,6 +180,16 @@ def _check_zone(zone: str | None) -> str | None:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
         raise OperatorError(f"--zone: {zone} is not an IANA time zone") from None
+
+
+def _check_encoding(name: str) -> str:
+    """Return an encoding of text in which ASCII stays as it is. Raise OperatorError for any other."""
+    try:
+        if not name or b"a,1".decode(name) == "a,1":
+            return name
+    except (LookupError, ValueError):
+        pass
+    raise OperatorError(f"--encoding: {name} is not an encoding of text files")
 
 
 def _compile_agent_pattern(text: str) -> re.Pattern[str]:

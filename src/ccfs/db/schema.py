@@ -425,6 +425,7 @@ source_cursors = sa.Table(
     _text("first_line"),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("line", sa.BigInteger, nullable=False),
+    _text("format"),
     _instant("started_at"),
     _instant("read_at"),
     sa.PrimaryKeyConstraint("app", "path"),

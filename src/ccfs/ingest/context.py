@@ -71,6 +71,7 @@ class IngestRun:
     now: Callable[[], datetime]
     is_watching: bool = False  # files may still grow, and calls be under way
     result: IngestResult = field(default_factory=IngestResult)
+    finished_files: set[tuple[object, ...]] = field(default_factory=set)  # compressed files that were read to their end
     # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
@@ -94,5 +95,5 @@ class IngestRun:
 
     def warn(self, text: str) -> None:
         """Report a warning to the operator, once."""
-        if text and text not in self.result.warnings:
+        if text and text not in self.result.warnings and len(self.result.warnings) < MAX_REPORTED:
             self.result.warnings.append(text)

@@ -11,17 +11,24 @@ REPORTED: Final = "reported"  # the same, and reported to the operator as reject
 REREAD: Final = "again"  # the next pass reads the file from its beginning
 
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
-_COMPRESSION_SUFFIX: Final = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|Z)\Z")
+_READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
+_COMPRESSION_SUFFIX: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
 _ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
 
 
 def is_rotated(name: str, base: str) -> bool:
-    """Whether the name is a rotated form of `base`: Master.csv.1, Master.csv-20240115 of Master.csv."""
-    return name.startswith(base) and _ROTATION_SUFFIX.fullmatch(name[len(base) :]) is not None
+    """Whether the name is a rotated form of `base`: Master.csv.1, Master.csv-20240115.gz, Master-20240115.csv of Master.csv."""
+    stem, dot, extension = base.rpartition(".")
+    plain = _READABLE_COMPRESSION.sub("", name)
+    if plain.startswith(base) and _ROTATION_SUFFIX.fullmatch(plain[len(base) :]):
+        return True
+    if not stem or not plain.startswith(stem) or not plain.endswith(dot + extension):
+        return False
+    return _ROTATION_SUFFIX.fullmatch(plain[len(stem) : -len(dot + extension)]) is not None
 
 
 def is_compressed_rotation(name: str, base: str) -> bool:
-    """Whether the name is a rotated form of `base` that was then compressed: Master.csv.2.gz."""
+    """Whether the name is a rotated form of `base` that was compressed in a format that ingest cannot read: Master.csv.2.Z."""
     return is_rotated(_COMPRESSION_SUFFIX.sub("", name), base) and not is_rotated(name, base)
 
 

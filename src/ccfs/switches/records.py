@@ -71,4 +71,4 @@ class ZoneGuess:
 
     zone: str  # IANA name
     report: str = ""  # warning for the operator: a mismatch, or that the zone was assumed; else empty
-    basis: str = field(default="epoch")  # "epoch", "given" or "assumed"
+    basis: str = field(default="epoch")  # "epoch", "given", "known", "assumed" or "not needed"

@@ -176,7 +176,7 @@ def test_the_key_of_a_line_is_stable_and_unique() -> None:
         len(
             {
                 parse_leg().source_key,
-                parse_leg(sequence="10").source_key,
+                parse_leg(dst="1009").source_key,
                 parse_leg(dstchannel="PJSIP/1002-0000001c").source_key,
             }
         )

@@ -163,8 +163,6 @@ def test_bytes_that_are_not_utf_8_stay_readable() -> None:
         (build_line(CSV, start="yesterday"), "the start time is not a time"),
         (build_line(CSV, start=""), "no start time"),
         (build_line(CSV, end="2024-02-30 10:00:00"), "the end time is not a time"),
-        (build_line(CSV, end="2024-01-15 09:30:41"), "ends before it starts"),
-        (build_line(CSV, duration="-3"), "the duration is negative"),
         (build_line(CSV, billsec="²"), "the billsec is not a number"),
         (build_line(CSV, duration="nan"), "the duration is not a number of seconds"),
         (b"one,two\n", "2 fields instead of 16"),

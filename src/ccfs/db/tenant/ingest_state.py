@@ -29,6 +29,7 @@ class SourceCursor:
     offset: int  # bytes
     line: int  # lines before the offset
     started_at: datetime | None = field(default=None, compare=False)  # last change of the file before its first read
+    format: str = field(default="", compare=False)  # what its lines were detected to be, as its parser writes it
 
     @property
     def is_reread_requested(self) -> bool:
@@ -83,9 +84,18 @@ def list_cursors(connection: Connection, app: App, limit: int = 200) -> list[tup
     return [(_build_cursor(row), row.read_at) for row in connection.execute(query)]
 
 
+def list_formats(connection: Connection, app: App, account_id: str) -> list[tuple[str, str]]:
+    """Return (path, format) of the files that were read into an account, the latest first."""
+    prefix = f"{account_id}:"
+    query = sa.select(_CURSORS.c.path, _CURSORS.c.format).where(_CURSORS.c.app == app.id, _CURSORS.c.format != "")
+    rows = connection.execute(query.order_by(_CURSORS.c.read_at.desc()))
+    return [(row.path.removeprefix(prefix), row.format) for row in rows if row.path.startswith(prefix)]
+
+
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
     """Save how far the app's file was read, in the transaction that adds the rows of it."""
-    values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "read_at": now}
+    values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "format": cursor.format}
+    values |= {"read_at": now}
     key = {"app": app.id, "path": cursor.path}
     connection.execute(
         insert_or_ignore(connection, _CURSORS).values(**key, **values, started_at=cursor.started_at or now)

@@ -1,29 +1,47 @@
 """Read a switch's growing text file from the cursor of the last run, in batches, at constant memory.
 
-After a rotation, the rest of the rotated file is read first, if it is in the same folder.
+After a rotation, the rest of the rotated file is read first. Compressed files are decompressed.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.files.compression import is_compressed, open_source
 from ccfs.ingest.files.rotation import compute_fingerprint, find_rotated_files, is_same_file
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.records import UnreadableLine
 
 BATCH_LINES = 2000  # lines
 MAX_LINE_BYTES = 1 << 17  # bytes of a line that are held in memory; parsers reject shorter ones already
+MAX_JOINED_LINES = 20  # physical lines of one record, whose fields may have line ends
+_NULS = re.compile(rb"\0+")
 
 T = TypeVar("T")
+ReportProblem = Callable[[Path, int, str], None]  # with the file, the line or 0, and the reason
+
+
+class LineFormat(Protocol):
+    """What is known of the lines of a file."""
+
+    def is_open(self, line: bytes) -> bool:
+        """Return whether the line ends within a field, so that the record goes on in the next line."""
+
+    def is_record(self, line: bytes) -> bool:
+        """Return whether the line is a whole record."""
+
+    def describe(self) -> str:
+        """Return the format, to be stored with the cursor; "" if nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,72 +55,131 @@ class LineBatch:
 
 
 def ingest_file(
-    run: IngestRun, owner: CallOwner, path: Path, parse: Callable[[LineBatch], T], save: Callable[[Connection, T], None]
+    run: IngestRun,
+    owner: CallOwner,
+    path: Path,
+    parse: Callable[[LineBatch], T],
+    save: Callable[[Connection, T], None],
+    line_format: LineFormat | None = None,
 ) -> None:
     """Parse the new lines of a file, and save each batch's rows and the cursor after them in one transaction.
 
     One file may be ingested for several accounts, each with a cursor of its own. The cursor is written first: its row
-    makes two runs over the same file queue.
+    makes two runs over the same file queue. Damage and rotated files that are not found are rejections.
     """
     if not run.is_watching:
         _wait_until_stable(path, run.settings.settle_seconds)
-    name = f"{owner.account.account_id}:{to_db_path(path)}"
+    name = get_cursor_name(owner, path)
+    status = path.stat()
+    version = (name, status.st_size, status.st_mtime_ns, status.st_ino)
+    if version in run.finished_files:
+        return
     with run.database.read_transaction() as connection:
         cursor = ingest_state.find_cursor(connection, owner.app, name) or _create_cursor(name, path)
     is_reread_pending = cursor.is_reread_requested
-    for batch in iter_batches(path, cursor, whole_tail=not run.is_watching):
+    problems: list[IngestRejection] = []
+
+    def report(file: Path, line: int, reason: str) -> None:
+        problems.append(IngestRejection(file=to_db_path(file), line=line, reason=reason))
+
+    for batch in iter_batches(path, cursor, report, whole_tail=not run.is_watching, line_format=line_format):
         if run.is_stopped():
             return
         parsed = parse(batch)
         with run.app_transaction(owner.app) as connection:
             if batch.cursor != cursor:
-                ingest_state.set_cursor(connection, owner.app, batch.cursor, run.now())
+                known = line_format.describe() if line_format else ""
+                new = replace(batch.cursor, format=known or cursor.format)
+                ingest_state.set_cursor(connection, owner.app, new, run.now())
             save(connection, parsed)
-        cursor, is_reread_pending = batch.cursor, False
+        cursor, is_reread_pending = replace(batch.cursor, format=cursor.format), False
         run.report_progress(path.name, batch.cursor.offset, batch.size)
     if is_reread_pending:  # the file had no line
         with run.app_transaction(owner.app) as connection:
             ingest_state.set_cursor(connection, owner.app, replace(cursor, first_line=""), run.now())
+    _save_problems(run, owner, problems)
+    if run.is_watching and is_compressed(path):
+        run.finished_files.add(version)
+
+
+def get_cursor_name(owner: CallOwner, path: Path) -> str:
+    """Return the name of a file's cursor in an account."""
+    return f"{owner.account.account_id}:{to_db_path(path)}"
+
+
+def _save_problems(run: IngestRun, owner: CallOwner, problems: list[IngestRejection]) -> None:
+    for problem in problems:
+        run.warn(f"{problem.file}: {problem.reason}")
+    if problems:
+        with run.app_transaction(owner.app) as connection:
+            run.reject(connection, owner.app, problems)
 
 
 def parse_lines(batch: LineBatch, parse: Callable[[bytes], T | None]) -> tuple[list[T], list[IngestRejection]]:
-    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine."""
+    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine.
+
+    A disk that crashed leaves blocks of NUL bytes: what is before and after such a block are lines of their own.
+    """
     records: list[T] = []
     rejections: list[IngestRejection] = []
     for number, line in batch.lines:
-        try:
-            record = parse(line)
-        except UnreadableLine as error:
-            rejections.append(IngestRejection(file=batch.path, line=number, reason=str(error), raw=line))
-        else:
-            if record is not None:
-                records.append(record)
+        pieces = [line] if b"\0" not in line else [piece for piece in _NULS.split(line) if piece.strip()]
+        for piece in pieces:
+            try:
+                record = parse(piece)
+            except UnreadableLine as error:
+                reason = str(error) if piece is line else "the line has a NUL byte"
+                rejections.append(IngestRejection(file=batch.path, line=number, reason=reason, raw=line))
+            else:
+                if record is not None:
+                    records.append(record)
     return records, rejections
 
 
-def iter_batches(path: Path, cursor: SourceCursor, *, whole_tail: bool) -> Iterator[LineBatch]:
-    """Yield the lines after the cursor.
+def iter_batches(
+    path: Path,
+    cursor: SourceCursor,
+    report: ReportProblem,
+    *,
+    whole_tail: bool,
+    line_format: LineFormat | None = None,
+) -> Iterator[LineBatch]:
+    """Yield the lines after the cursor. Report damaged files, and a rotated file that is not found.
 
     A last line without its newline is included only if `whole_tail`. It may still be written, so the cursor stays before
     it.
     """
-    with open(path, "rb") as file:
-        if cursor.is_reread_requested or not is_same_file(file, cursor):
-            for rotated in find_rotated_files(path, cursor):
-                with open(rotated, "rb") as old:
-                    if not is_same_file(old, cursor):
+    with open_source(path) as source:
+        if cursor.is_reread_requested or not is_same_file(source.file, cursor):
+            rotated = find_rotated_files(path, cursor)
+            if not rotated and not cursor.is_reread_requested:
+                report(path, cursor.line, LOST_ROTATION.format(line=cursor.line))
+            for file in rotated:
+                with open_source(file) as old:
+                    if not is_same_file(old.file, cursor):
                         cursor = replace(cursor, first_line="", offset=0, line=0)
-                    for batch in _read_batches(old, cursor, rotated, whole_tail=True):
+                    for batch in _read_batches(old.file, cursor, file, whole_tail=True, line_format=line_format):
                         cursor = batch.cursor
                         yield batch
+                    if old.damage:
+                        report(file, 0, old.damage)
             cursor = replace(cursor, first_line="", offset=0, line=0)
-        yield from _read_batches(file, cursor, path, whole_tail=whole_tail)
+        yield from _read_batches(source.file, cursor, path, whole_tail=whole_tail, line_format=line_format)
+        if source.damage:
+            report(path, 0, source.damage)
+
+
+LOST_ROTATION = (
+    "the file was rotated or rewritten after line {line}, and the rotated file is not found: lines that were written to it"
+    " later are missing. Ingest it with its own path if it is elsewhere"
+)
 
 
 def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
     """Return lines from the whole length of a file, its first ones included: enough to detect columns and zone."""
     sample: list[bytes] = []
-    with open(path, "rb") as file:
+    with open_source(path) as source:
+        file = source.file
         size = os.fstat(file.fileno()).st_size
         for spot in range(spots):
             start = size * spot // spots
@@ -120,7 +197,9 @@ def _create_cursor(name: str, path: Path) -> SourceCursor:
     return SourceCursor(path=name, first_line="", offset=0, line=0, started_at=datetime.fromtimestamp(written, UTC))
 
 
-def _read_batches(file: BinaryIO, cursor: SourceCursor, path: Path, *, whole_tail: bool) -> Iterator[LineBatch]:
+def _read_batches(
+    file: BinaryIO, cursor: SourceCursor, path: Path, *, whole_tail: bool, line_format: LineFormat | None
+) -> Iterator[LineBatch]:
     size, name = os.fstat(file.fileno()).st_size, to_db_path(path)
     file.seek(cursor.offset)
     offset, number, lines = cursor.offset, cursor.line, list[tuple[int, bytes]]()
@@ -130,8 +209,12 @@ def _read_batches(file: BinaryIO, cursor: SourceCursor, path: Path, *, whole_tai
         return LineBatch(lines, end, size, name)
 
     while (line := _read_line(file))[0].endswith(b"\n"):
-        offset, number = offset + line[1], number + 1
-        lines.append((number, line[0]))
+        record, length, count = _join_lines(file, line, offset, line_format)
+        if not count and not whole_tail:
+            line = (b"", 0)  # the rest of the record is still to be written
+            break
+        lines.append((number + 1, record))
+        offset, number = offset + length, number + max(count, 1)
         if len(lines) == BATCH_LINES:
             yield build_batch()
             lines = []
@@ -148,12 +231,41 @@ def _wait_until_stable(path: Path, seconds: float) -> None:
         time.sleep(min(left, seconds))
 
 
+def _join_lines(
+    file: BinaryIO, line: tuple[bytes, int], offset: int, line_format: LineFormat | None
+) -> tuple[bytes, int, int]:
+    """Return a record, its length, and how many physical lines it has; 0 if the file ends before the record does.
+
+    A line whose quote is open for another reason is a record by itself: a line that is whole follows it.
+    """
+    record, length = line
+    if line_format is None or not line_format.is_open(record):
+        return record, length, 1
+    for count in range(2, MAX_JOINED_LINES + 1):
+        more, more_length = _read_line(file)
+        if not more:
+            file.seek(offset + line[1])
+            return *line, 0
+        record, length = record + more, length + more_length
+        if line_format.is_record(more) or len(record) > MAX_LINE_BYTES:
+            break
+        if line_format.is_record(record):
+            return record, length, count
+    file.seek(offset + line[1])
+    return *line, 1
+
+
 def _read_line(file: BinaryIO) -> tuple[bytes, int]:
-    """Return a line, cut to MAX_LINE_BYTES, and its full length in the file."""
+    """Return a line, cut to MAX_LINE_BYTES, and its full length in the file. A block of NUL bytes becomes one."""
     line = file.readline(MAX_LINE_BYTES)
     length = len(line)
-    rest = line
+    if line.endswith(b"\n") and b"\0\0" not in line:
+        return line, length
+    line, is_cut, rest = _NULS.sub(b"\0", line), False, line
     while rest and not rest.endswith(b"\n"):
         rest = file.readline(MAX_LINE_BYTES)
         length += len(rest)
-    return (line if length == len(line) else line[: MAX_LINE_BYTES - 1] + b"\n"), length
+        line = _NULS.sub(b"\0", line + rest)
+        is_cut = is_cut or len(line) > MAX_LINE_BYTES
+        line = line[:MAX_LINE_BYTES]
+    return (line[: MAX_LINE_BYTES - 1] + b"\n" if is_cut else line), length

@@ -13,10 +13,8 @@ from ccfs.switches.records import Leg, UnreadableLine
 Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
 _Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that are more precise than the disposition
 _SPECIAL_EXTENSIONS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions that only the dial plan uses
-_get_identity = attrgetter(  # the fields that identify a line
-    *("uniqueid", "linkedid", "sequence", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
-    *("start", "answer", "end", "duration", "billsec", "disposition"),
-)
+# The fields that identify a line: those that every source has, whether Master.csv, cdr_custom or a table.
+_get_identity = attrgetter("uniqueid", "channel", "dstchannel", "dst", "disposition")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +65,14 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> Leg:
 
 
 def compute_source_key(row: AsteriskCdrRow) -> str:
-    """Return 32 hex digits of the fields that identify a line, whatever its column order and zone."""
-    return blake2b("\x1f".join(_get_identity(row)).encode(), digest_size=16).hexdigest()
+    """Return 32 hex digits of the fields that identify a line, whatever its source, column order and zone."""
+    start = row.start[:19].replace("T", " ")  # cdr_custom may add a fraction and an offset
+    identity = [*_get_identity(row), start, _cut_fraction(row.duration), _cut_fraction(row.billsec)]
+    return blake2b("\x1f".join(identity).encode(), digest_size=16).hexdigest()
+
+
+def _cut_fraction(seconds: str) -> str:
+    return seconds.partition(".")[0] if seconds != "0" else ""
 
 
 def _make_call_id(row: AsteriskCdrRow) -> str:

@@ -1,31 +1,23 @@
-"""CDR lines of cdr_csv and cdr_custom: detect the columns of a file, split lines into them. Values stay text.
+"""CDR lines of cdr_csv, cdr_custom and exported tables: detect the layout of a file, split lines into rows. Values stay text."""
 
-Column orders: cdr_csv's is fixed in Asterisk's source, its tail is switched on in cdr.conf ([csv] loguniqueid,
-loguserfield, newcdrcolumns); cdr_custom's is the one of the sample cdr_custom.conf; the third is FreePBX's
-`cdr` table, as people export it.
-"""
-
-import csv
+import codecs
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
+from ccfs.switches.asterisk import columns as column_names
+from ccfs.switches.asterisk.columns import DISPOSITIONS, ColumnOrder, find_order, has_shape
+from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, is_open, split_fields
 from ccfs.switches.records import UnreadableLine
 
 MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
-DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)` writes
-    **{word: word for word in ("ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION", "UNKNOWN")},
-    **dict.fromkeys(("0", "1"), "NO ANSWER"),
-    **dict(zip(("2", "4", "8", "16"), ("FAILED", "BUSY", "ANSWERED", "CONGESTION"), strict=True)),
-}
-UNIQUE_ID = re.compile(r"(?:.*-)?[0-9]{9,11}\.[0-9]{1,10}", re.DOTALL)
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}.*|[0-9]{9,11}(\.[0-9]+)?")
-# cdr_custom.conf of Asterisk 1.4 put quotes round a caller id without doubling those inside: ""Name" <number>"
-_UNDOUBLED_QUOTES = re.compile(r'(^|,)""([^"]*)" <([^"<>]*)>"(?=,|$)')
+MAX_LAYOUT_LINES = 300  # lines of a sample that are compared with each dialect
+_MULTIBYTE = ("gb", "big5", "cp9", "shift", "euc", "johab", "hz", "iso2022")  # encodings that UTF-8 can be mistaken for
+_LINE_END = re.compile(r"\\?\r?\n")
 
 
 class AsteriskCdrRow(NamedTuple):
@@ -59,199 +51,173 @@ class AsteriskCdrRow(NamedTuple):
     hangupcause: str = ""
 
 
-class _ColumnOrder(NamedTuple):
-    """A column order: the columns of every line, and those that may follow."""
-
-    head: tuple[str, ...]
-    tails: tuple[tuple[str, ...], ...]
-
-
-def _build_order(head: str, *tails: str) -> _ColumnOrder:
-    return _ColumnOrder(tuple(head.split()), tuple(tuple(tail.split()) for tail in tails))
-
-
-_CHANNEL_COLUMNS = "channel dstchannel lastapp lastdata"
-_TIME_COLUMNS = "start answer end duration billsec disposition amaflags"
-COLUMN_ORDERS = (
-    _build_order(
-        f"accountcode src dst dcontext clid {_CHANNEL_COLUMNS} {_TIME_COLUMNS}",
-        "uniqueid userfield peeraccount linkedid sequence",
-        "uniqueid peeraccount linkedid sequence",
-        "userfield peeraccount linkedid sequence",
-        "peeraccount linkedid sequence",
-        "uniqueid userfield",
-        "uniqueid",
-        "userfield",
-        "",
-    ),
-    _build_order(
-        f"clid src dst dcontext {_CHANNEL_COLUMNS} {_TIME_COLUMNS}",
-        "accountcode uniqueid userfield peeraccount linkedid sequence",
-        "accountcode uniqueid userfield linkedid peeraccount sequence",
-        "accountcode uniqueid userfield linkedid sequence",
-        "accountcode uniqueid userfield sequence linkedid",
-        "accountcode uniqueid userfield sequence",
-        "accountcode uniqueid userfield linkedid",
-        "accountcode uniqueid userfield",
-        "accountcode uniqueid",
-        "accountcode",
-        "",
-    ),
-    _build_order(
-        f"start clid src dst dcontext {_CHANNEL_COLUMNS} duration billsec disposition amaflags accountcode uniqueid userfield",
-        "did recordingfile cnum cnam outbound_cnum outbound_cnam dst_cnam linkedid peeraccount sequence",
-        "did recordingfile",
-        "",
-    ),
-)
-_COLUMN_ALIASES = {
-    "calldate": "start",
-    "accountid": "accountcode",
-    "cdr_sequence": "sequence",
-    "recording": "recordingfile",
-}
-_REQUIRED_COLUMNS = ("start", "disposition")
-
-
 @dataclass(frozen=True, slots=True)
 class CdrLayout:
-    """The columns of a CDR file, in order; also of lines that have more or fewer of them."""
+    """The dialect and the columns of a CDR file, in order; also of lines that have more or fewer of them."""
 
     names: tuple[str, ...]
     header: str = ""  # the line that names the columns: it is no record
-    order: _ColumnOrder | None = None  # the known order, if it is one
+    order: ColumnOrder | None = None  # the known order, if it is one
+    dialect: CsvDialect = DIALECTS[0]
+    encoding: str = ""  # of text that is not UTF-8; "": bytes stay as \\xNN
+    names_by_width: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of a known order, by number of fields
     cut: "Callable[[list[str]], AsteriskCdrRow]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cut", _build_cutter(self.names))
 
+    def is_open(self, line: bytes) -> bool:
+        """Return whether the line ends within a field."""
+        try:
+            return is_open(_clean_line(line, self), self.dialect)
+        except UnreadableLine:
+            return False
 
-def detect_layout(sample: Sequence[bytes], columns: str | None = None) -> CdrLayout:
+    def is_record(self, line: bytes) -> bool:
+        """Return whether the line is a whole record by itself."""
+        try:
+            return parse_row(line, self) is not None
+        except UnreadableLine:
+            return False
+
+
+def detect_layout(sample: Sequence[bytes], columns: str | None = None, encoding: str = "") -> CdrLayout:
     """Return the layout of the file that `sample` (its first lines) is from; `columns` ("clid,src,…") overrules the lines.
 
     Raise UnreadableLine if the columns lack a required one, or if the sample fits no known order.
     """
-    if columns is not None:
-        return CdrLayout(_require_columns(_normalize_names(columns.split(","))))
-    rows = [(text, row) for text, row in map(_try_split, sample) if row]
-    for text, row in rows[:1]:
-        if _is_header(row):
-            return CdrLayout(_require_columns(_normalize_names(row)), text)
-    votes = Counter((order, names) for _, row in rows for order, names in _match_orders(row))
-    if not votes:
+    given = None if columns is None else _require_columns(columns.split(","))
+    best_score, best = 0, None
+    step = max(1, len(sample) // MAX_LAYOUT_LINES)
+    for dialect in DIALECTS:
+        draft = CdrLayout((), dialect=dialect, encoding=encoding)
+        rows = [(text, row) for text, row in (_try_split(line, draft) for line in sample[::step]) if row]
+        score, layout = _score_layout(rows, given, draft)
+        if score > best_score:
+            best_score, best = score, layout
+        if best_score and best_score == len(rows):
+            break
+    if given is not None:
+        return CdrLayout(given, dialect=best.dialect if best else DIALECTS[0], encoding=encoding)
+    if best is None:
         raise UnreadableLine("the lines fit neither cdr-csv's columns nor cdr_custom's: name them with --columns")
-    order, names = votes.most_common(1)[0][0]
-    return CdrLayout(names, order=order)
+    if best.header:
+        _require_columns(best.names)
+    return best
+
+
+def _score_layout(
+    rows: Sequence[tuple[str, list[str]]], given: tuple[str, ...] | None, draft: CdrLayout
+) -> tuple[int, CdrLayout | None]:
+    """Return how many of the lines fit a dialect, and the layout that they have in it."""
+    if not rows:
+        return 0, None
+    if given is not None:
+        return sum(1 for _, row in rows if has_shape(row, given)), draft
+    text, first = rows[0]
+    if column_names.is_header(first):
+        names = column_names.normalize_names(first)
+        fitting = sum(1 for _, row in rows if len(row) == len(names))
+        return fitting, CdrLayout(names, text, dialect=draft.dialect, encoding=draft.encoding)
+    groups: dict[tuple[ColumnOrder, int], list[list[str]]] = defaultdict(list)
+    for _, row in rows:
+        if order := find_order(row):
+            groups[order, len(row)].append(row)
+    if not groups:
+        return 0, None
+    order, width = max(groups, key=lambda key: len(groups[key]))
+    by_width = {size: column_names.name_columns(order, some) for (same, size), some in groups.items() if same == order}
+    layout = CdrLayout(
+        by_width[width], order=order, dialect=draft.dialect, encoding=draft.encoding, names_by_width=by_width
+    )
+    return sum(map(len, groups.values())), layout
 
 
 def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
-    """Return one physical line as a row, or None for an empty line or the header. Raise UnreadableLine."""
-    text = _clean_line(line)
+    """Return one line as a row, or None for an empty line or the header. Raise UnreadableLine."""
+    text = _clean_line(line, layout)
     if not text or text == layout.header:
         return None
-    fields = _split_fields(text)
-    cut = layout.cut if len(fields) == len(layout.names) else _build_cutter(_fit_columns(fields, layout))
-    row = cut(fields)
+    try:
+        row = _cut_fields(split_fields(text, layout.dialect), layout)
+    except UnreadableLine:
+        fields = _split_otherwise(text, layout)
+        if fields is None:
+            raise
+        row = layout.cut(fields)
     word = DISPOSITIONS.get(row.disposition) or DISPOSITIONS.get(row.disposition.strip().upper())
     if word is None:
         raise UnreadableLine("the disposition is unknown")
     return row if word == row.disposition else row._replace(disposition=word)
 
 
-def _clean_line(line: bytes) -> str:
+def _cut_fields(fields: list[str], layout: CdrLayout) -> AsteriskCdrRow:
+    if len(fields) == len(layout.names):
+        return layout.cut(fields)
+    return _build_cutter(_fit_columns(fields, layout))(fields)
+
+
+def _split_otherwise(text: str, layout: CdrLayout) -> list[str] | None:
+    """Return the fields of a line that another program wrote into the file, if they fit the columns exactly."""
+    if "disposition" not in layout.names:
+        return None
+    for dialect in DIALECTS:
+        try:
+            fields = split_fields(text, dialect)
+        except UnreadableLine:
+            continue
+        if len(fields) == len(layout.names) and has_shape(fields, layout.names):
+            return fields
+    return None
+
+
+def _clean_line(line: bytes, layout: CdrLayout) -> str:
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
         raise UnreadableLine("the line has a NUL byte")
-    return decode_text(line).strip("\r\n \t\ufeff")
+    text = decode_text(line, layout.encoding).strip("\r\n\ufeff")
+    if "\n" in text:  # within a field
+        text = _LINE_END.sub(" ", text)
+    stripped = text.strip()
+    return text if stripped and layout.dialect.delimiter == "\t" else stripped
 
 
-def decode_text(line: bytes) -> str:
-    """Return UTF-8 text. Bytes that are not UTF-8 stay readable as \\xNN, so nothing is lost and any database accepts it."""
+def decode_text(line: bytes, encoding: str = "") -> str:
+    """Return the text of a line in UTF-8 or in the operator's encoding.
+
+    Bytes that are neither stay readable as \\xNN, so nothing is lost and any database accepts it. Characters of the
+    Chinese, Japanese and Korean encodings may look like UTF-8, so these are tried first.
+    """
+    first = encoding if encoding.replace("-", "").lower().startswith(_MULTIBYTE) else ""
+    for name in filter(None, (first, "utf-8", encoding)):
+        try:
+            return codecs.decode(line, name)
+        except UnicodeDecodeError:
+            continue
+    return line.decode(errors="backslashreplace")
+
+
+def _try_split(line: bytes, layout: CdrLayout) -> tuple[str, list[str]]:
     try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode(errors="backslashreplace")
-
-
-def _split_fields(text: str) -> list[str]:
-    try:
-        return next(csv.reader((text,), strict=True))
-    except csv.Error:
-        pass
-    try:
-        return next(csv.reader((_UNDOUBLED_QUOTES.sub(r'\1"""\2"" <\3>"', text),), strict=True))
-    except csv.Error:
-        raise UnreadableLine("a quote is not closed, or is inside a field") from None
-
-
-def _try_split(line: bytes) -> tuple[str, list[str]]:
-    try:
-        text = _clean_line(line)
-        return text, _split_fields(text) if text else []
+        text = _clean_line(line, layout)
+        return text, split_fields(text, layout.dialect) if text else []
     except UnreadableLine:
         return "", []
 
 
-def _normalize_names(columns: Sequence[str]) -> tuple[str, ...]:
-    plain = (name.strip().lower() for name in columns)
-    return tuple(_COLUMN_ALIASES.get(name, name) for name in plain)
-
-
-def _require_columns(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in _REQUIRED_COLUMNS:
-        if name not in names:
-            raise UnreadableLine(f"the columns lack {name}")
-    if "end" not in names and "duration" not in names:
-        raise UnreadableLine("the columns lack both end and duration")
-    for name, count in Counter(names).items():
-        if count > 1 and name in AsteriskCdrRow._fields:
-            raise UnreadableLine(f"the columns have {name} twice")
-    return names
-
-
-def _is_header(fields: list[str]) -> bool:
-    return {"start", "disposition"} <= set(_normalize_names(fields))
-
-
-def _match_orders(fields: list[str]) -> list[tuple[_ColumnOrder, tuple[str, ...]]]:
-    """Return the known order that a line fits, with its tail: at most one, because the times have other places in each."""
-    return [
-        (order, order.head + _choose_tail(fields, order)) for order in COLUMN_ORDERS if _has_shape(fields, order.head)
-    ]
-
-
-def _has_shape(fields: list[str], head: tuple[str, ...]) -> bool:
-    if len(fields) < len(head):
-        return False
-    named = dict(zip(head, fields, strict=False))
-    times = [named[name] for name in ("start", "answer", "end") if name in named]
-    return (
-        bool(_TIME.fullmatch(times[0]))
-        and all(not text or _TIME.fullmatch(text) for text in times)
-        and (named["disposition"].strip().upper() in DISPOSITIONS)
-    )
-
-
-def _choose_tail(fields: list[str], order: _ColumnOrder) -> tuple[str, ...]:
-    """Return the longest tail whose columns hold valid values; one of exactly the right length is preferred."""
-    rest = fields[len(order.head) :]
-    fitting = [tail for tail in order.tails if len(tail) <= len(rest) and all(map(_can_hold, tail, rest))]
-    return max(fitting, key=lambda tail: (len(tail) == len(rest), len(tail)))
-
-
-def _can_hold(name: str, value: str) -> bool:
-    if name in ("uniqueid", "linkedid"):
-        return not value or bool(UNIQUE_ID.fullmatch(value))
-    return name != "sequence" or not value or (value.isascii() and value.isdecimal())
+def _require_columns(names: Sequence[str]) -> tuple[str, ...]:
+    return column_names.require_columns(column_names.normalize_names(names), AsteriskCdrRow._fields)
 
 
 def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
     """Return the columns of a line that has more or fewer fields than its file usually has."""
     if layout.order is None:
         names = layout.names[: len(fields)]
+    elif not has_shape(fields, layout.order.head):
+        names = ()
     else:
-        names = next((names for order, names in _match_orders(fields) if order == layout.order), ())
+        names = layout.names_by_width.get(len(fields)) or column_names.name_columns(layout.order, [fields])
     for name in ("start", "disposition", "uniqueid"):
         if name in layout.names and name not in names:
             raise UnreadableLine(f"{len(fields)} fields instead of {len(layout.names)}")

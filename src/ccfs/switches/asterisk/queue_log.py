@@ -51,27 +51,31 @@ class QueueLine:
         return self.arguments[index] if index < len(self.arguments) else ""
 
 
-def parse_line(line: bytes) -> QueueLine | None:
+def parse_line(line: bytes, encoding: str = "") -> QueueLine | None:
     """Return one line of the file, or None if it is empty. Raise UnreadableLine."""
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
         raise UnreadableLine("the line has a NUL byte")
-    text = decode_text(line).strip("\r\n \t\ufeff")
+    text = decode_text(line, encoding).strip("\r\n \t\ufeff")
     if not text:
         return None
     fields = [part.strip() for part in text.split("|")]
     if len(fields) < 5 or not fields[4]:
         raise UnreadableLine(f"{len(fields)} fields instead of at least 5")
-    time, leg_id, queue, member, event, *arguments = fields
+    return build_line(_parse_instant(fields[0]), *fields[1:])
+
+
+def build_line(occurred_at: datetime, leg_id: str, queue: str, member: str, event: str, *arguments: str) -> QueueLine:
+    """Return a line of these fields as Asterisk writes them, with NONE for what is not there."""
     leg_id, queue, member = ("" if value in _EMPTY_VALUES else value for value in (leg_id, queue, member))
     return QueueLine(
-        occurred_at=_parse_instant(time),
+        occurred_at=occurred_at,
         leg_id=leg_id,
         queue=queue,
         member=member,
         event=event.upper(),
-        arguments=tuple(arguments),
+        arguments=arguments,
     )
 
 

@@ -628,6 +628,7 @@ def upgrade() -> None:
         sa.Column("first_line", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_source_cursors_app")),

@@ -1,0 +1,201 @@
+"""Parse the lines of Asterisk's files: detect and remember their columns and zone, check each line's zone."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.calls import device_numbers
+from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.model.calls.cdr import DeviceType
+from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
+from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
+from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN, AgentMatcher
+from ccfs.switches.asterisk.csv_dialect import CsvDialect
+from ccfs.switches.asterisk.line_zones import LineZones
+from ccfs.switches.asterisk.queue_log import QueueLine
+from ccfs.switches.records import Leg, UnreadableLine
+
+_BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsteriskSource:
+    """Paths of the switch's files, and what the operator overrules."""
+
+    cdr: Path
+    recordings: Path | None
+    queue_log: Path | None = None
+    columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's
+    encoding: str = ""  # of texts that are not UTF-8
+    zone: str | None = None  # IANA name; None: detected by the uniqueids
+    agent_pattern: re.Pattern[str] = field(default=re.compile(AGENT_NUMBER_PATTERN, re.ASCII))  # of agents' numbers
+
+
+class LegParser:
+    """Parse batches of CDR lines. The first batch detects the format, so that an idle watch never does."""
+
+    def __init__(self, run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+        self._run, self._owner, self._source = run, owner, source
+        self._layout: CdrLayout | None = None
+        self._zones: LineZones | None = None
+        self._agents: AgentMatcher | None = None
+        self._name = to_db_path(source.cdr)
+
+    def __call__(self, batch: LineBatch) -> tuple[list[Leg], list[IngestRejection]]:
+        if not any(line.strip(_BLANK_BYTES) for _, line in batch.lines):
+            return [], []
+        zones = self._detect([line for _, line in batch.lines[:50]])
+        self._agents = self._agents or self._load_agents()
+        result = tail_reader.parse_lines(batch, self._parse_line)
+        if zones.deviating:
+            offsets = " and ".join(sorted(zones.deviating))
+            self._run.warn(
+                f"{self._name}: by their uniqueids, the times of some lines are {offsets}, not {zones.zone}'s"
+            )
+        return result
+
+    def is_open(self, line: bytes) -> bool:
+        """Return whether a record goes on in the next line."""
+        if line.count(b'"') % 2 == line.count(b"'") % 2 == 0 and not line.rstrip(b"\r\n").endswith(b"\\"):
+            return False
+        try:
+            return self._find_layout([]).is_open(line)
+        except UnreadableLine:
+            return False
+
+    def is_record(self, line: bytes) -> bool:
+        """Return whether the line is a whole record."""
+        return self._find_layout([]).is_record(line)
+
+    def describe(self) -> str:
+        """Return zone, columns and dialect as JSON."""
+        if self._layout is None or self._zones is None:
+            return ""
+        layout = self._layout
+        return json.dumps({"zone": self._zones.zone, "columns": layout.names, "dialect": layout.dialect})
+
+    def find_zone(self) -> str:
+        """Return the zone of the CDR file's local times; that of earlier files, or the account's, if it has no lines yet."""
+        try:
+            return self._detect([]).zone
+        except UnreadableLine:
+            return self._source.zone or self._find_known_zone() or self._owner.account.zone
+
+    def _parse_line(self, line: bytes) -> Leg | None:
+        assert self._layout is not None
+        assert self._zones is not None
+        assert self._agents is not None
+        row = cdr.parse_row(line, self._layout)
+        if row is None:
+            return None
+        leg = calls.build_leg(row, self._zones.choose(row), self._agents)
+        if clock.is_clock_set_back(row):
+            self._run.warn(
+                f"{self._name}: the clock was set back during the call of {row.start}: it ends when it begins"
+            )
+        return leg
+
+    def _detect(self, lines: Sequence[bytes]) -> LineZones:
+        """Detect columns and zone, of the lines of a batch, too: after a rotation, the new file may be empty."""
+        if self._zones is not None:
+            return self._zones
+        layout = self._find_layout(lines)
+        sample = tail_reader.sample_lines(self._source.cdr) + list(lines)
+        rows = _parse_sample(sample, layout)
+        is_local = not rows or any(clock.parse_local_seconds(row.start) is not None for row in rows)
+        samples = zone.collect_samples(rows) or zone.collect_queue_samples(rows, self._list_queue_entries())
+        guess = zone.detect_zone(
+            samples, self._owner.account.zone, self._source.zone, known=self._find_known_zone(), is_local=is_local
+        )
+        self._run.warn(f"{self._name}: {guess.report}" if guess.report else "")
+        self._zones = LineZones(guess.zone, is_given=self._source.zone is not None)
+        return self._zones
+
+    def _load_agents(self) -> AgentMatcher:
+        with self._run.database.read_transaction() as connection:
+            app, account = self._owner.app, self._owner.account
+            known_agents = device_numbers.list_names(connection, app, account.account_id, DeviceType.AGENT)
+        return AgentMatcher(pattern=self._source.agent_pattern, known_agents=known_agents)
+
+    def _find_layout(self, lines: Sequence[bytes]) -> CdrLayout:
+        """Return the layout: of the file's lines, else of those that were read from it before. Raise UnreadableLine."""
+        if self._layout is None:
+            sample = tail_reader.sample_lines(self._source.cdr) + list(lines)
+            try:
+                self._layout = cdr.detect_layout(sample, self._source.columns, self._source.encoding)
+            except UnreadableLine:
+                known = self._load_formats().get(self._name)
+                if known is None:
+                    raise
+                delimiter, quote, has_escapes = known["dialect"]
+                dialect = CsvDialect(delimiter, quote, bool(has_escapes))
+                self._layout = CdrLayout(tuple(known["columns"]), dialect=dialect, encoding=self._source.encoding)
+        return self._layout
+
+    def _find_known_zone(self) -> str:
+        """Return the zone that was detected in this file, else in another of its folder, else of the account's only one."""
+        formats = self._load_formats()
+        if self._name in formats:
+            return str(formats[self._name]["zone"])
+        folder = to_db_path(self._source.cdr.absolute().parent)
+        near = [known["zone"] for name, known in formats.items() if name.startswith(f"{folder}/")]
+        zones = {known["zone"] for known in formats.values()}
+        return str(near[0]) if near else str(zones.pop()) if len(zones) == 1 else ""
+
+    def _load_formats(self) -> dict[str, dict[str, list[str]]]:
+        with self._run.database.read_transaction() as connection:
+            rows = ingest_state.list_formats(connection, self._owner.app, self._owner.account.account_id)
+        return {path: json.loads(text) for path, text in rows}
+
+    def _list_queue_entries(self) -> list[tuple[str, int]]:
+        """Return queues and seconds of callers who entered them, by the sample of the queue log."""
+        if self._source.queue_log is None:
+            return []
+        entries = []
+        for raw in tail_reader.sample_lines(self._source.queue_log):
+            try:
+                line = queue_log.parse_line(raw)
+            except UnreadableLine:
+                continue
+            if line is not None and line.event == "ENTERQUEUE":
+                entries.append((line.queue, int(line.occurred_at.timestamp())))
+        return entries
+
+
+class QueueLineParser:
+    """Parse batches of queue-log lines: of Asterisk's file, or of its realtime table as CSV."""
+
+    def __init__(self, source: AsteriskSource, find_zone: Callable[[], str]) -> None:
+        self._source, self._find_zone = source, find_zone
+        self._layout: queue_log_table.QueueTableLayout | None = None
+        self._is_detected = False
+
+    def __call__(self, batch: LineBatch) -> tuple[list[QueueLine], list[IngestRejection]]:
+        if not self._is_detected and self._source.queue_log is not None:
+            sample = tail_reader.sample_lines(self._source.queue_log) + [line for _, line in batch.lines[:50]]
+            self._layout = queue_log_table.detect_layout(sample, self._source.encoding)
+            self._is_detected = True
+        layout, encoding = self._layout, self._source.encoding
+        if layout is None:
+            return tail_reader.parse_lines(batch, lambda line: queue_log.parse_line(line, encoding))
+        zone_name = self._find_zone() if layout.has_local_times else "UTC"
+        return tail_reader.parse_lines(batch, lambda line: queue_log_table.parse_line(line, layout, zone_name))
+
+
+def _parse_sample(sample: Sequence[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
+    rows = []
+    for line in sample:
+        try:
+            row = cdr.parse_row(line, layout)
+        except UnreadableLine:
+            continue
+        if row is not None:
+            rows.append(row)
+    return rows

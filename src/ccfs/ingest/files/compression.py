@@ -1,0 +1,112 @@
+"""Open a source file, decompressed if logrotate compressed it: gzip, bzip2, xz and zstd are recognised by their first bytes.
+
+A compressed file is decompressed into a temporary file, because reading needs positions. The work has a limit, so that a
+small file cannot fill the disk.
+"""
+
+import bz2
+import gzip
+import lzma
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from ccfs.ingest.files.damage import DamagedFile, catch_damage
+
+MIN_UNPACKED_LIMIT, MAX_UNPACKED_LIMIT = 64 << 20, 16 << 30  # bytes that any file, and that no file, may decompress to
+MAX_RATIO = 300  # decompressed to compressed size; logs reach some 40
+_CHUNK_BYTES = 1 << 20
+_ZSTD_INPUT_BYTES = 1 << 10  # a kilobyte may become 32 MB
+_ZSTD_WINDOW_BYTES = 1 << 27  # as zstd's own default limit
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """A source file, or what could be decompressed of it."""
+
+    file: BinaryIO
+    damage: str = ""  # why it ends early; "" if it is complete
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[OpenedSource]:
+    """Open a source file for reading. Raise OSError if it cannot be opened."""
+    with open(path, "rb") as file:
+        read_chunks = _find_format(file.read(6))
+        file.seek(0)
+        if read_chunks is None:
+            yield OpenedSource(file)
+            return
+        limit = min(max(MIN_UNPACKED_LIMIT, MAX_RATIO * path.stat().st_size), MAX_UNPACKED_LIMIT)
+        with tempfile.TemporaryFile() as unpacked:
+            damage = _unpack(file, read_chunks, unpacked, limit)
+            unpacked.seek(0)
+            yield OpenedSource(unpacked, damage)
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether the file is in a format that `open_source` decompresses."""
+    with open(path, "rb") as file:
+        return _find_format(file.read(6)) is not None
+
+
+_ChunkReader = Callable[[BinaryIO], Iterator[bytes]]
+
+
+def _unpack(file: BinaryIO, read_chunks: _ChunkReader, target: BinaryIO, limit: int) -> str:
+    """Write the decompressed bytes, at most `limit`. Return why they end early, else ""."""
+    size = 0
+    try:
+        with catch_damage():
+            for chunk in read_chunks(file):
+                size += len(chunk)
+                target.write(chunk[: max(0, len(chunk) - max(0, size - limit))])
+                if size > limit:
+                    return f"decompresses to more than {limit >> 20} MB; the rest is not read"
+    except DamagedFile as error:
+        return f"is damaged after {size} decompressed bytes; the rest is not read: {error}"
+    return ""
+
+
+def _find_format(first_bytes: bytes) -> _ChunkReader | None:
+    return next((reader for magic, reader in _READERS.items() if first_bytes.startswith(magic)), None)
+
+
+def _read_gzip(file: BinaryIO) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=file) as unpacked:
+        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+
+
+def _read_bzip2(file: BinaryIO) -> Iterator[bytes]:
+    with bz2.BZ2File(file) as unpacked:
+        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+
+
+def _read_xz(file: BinaryIO) -> Iterator[bytes]:
+    with lzma.LZMAFile(file) as unpacked:
+        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+
+
+def _read_zstd(file: BinaryIO) -> Iterator[bytes]:
+    frame = None
+    while data := file.read(_ZSTD_INPUT_BYTES):
+        while data:
+            frame = frame or zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("the compressed data end early")
+
+
+_READERS: dict[bytes, _ChunkReader] = {
+    b"\x1f\x8b": _read_gzip,
+    b"BZh": _read_bzip2,
+    b"\xfd7zXZ\0": _read_xz,
+    b"\x28\xb5\x2f\xfd": _read_zstd,
+}
