@@ -85,7 +85,9 @@ def hostile_data(console_server: CcfsServer, call_centre: CallCentreData) -> Non
             connection, app, SourceCursor(path=f"acme:/{text}", first_line="", offset=1, line=1), now
         )
         ingest_state.add_expected_recordings(
-            connection, app, [ExpectedRecording(account_id="acme-account", name=text, call_id=text, since=BEGIN)]
+            connection,
+            app,
+            [ExpectedRecording(account_id="acme-account", name=text, path=text, stem=text, call_id=text, since=BEGIN)],
         )
         ingest_state.mark_missing_recordings(connection, app, now, now)
     more = {

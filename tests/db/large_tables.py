@@ -97,7 +97,14 @@ def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None
     file = {"app": app.id, "size": 1, "modified_ns": 1, "state": INGESTED, "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**file, "path": f"/a/{number}.wav"} for number in numbers])
     expected = [
-        ingest_state.ExpectedRecording(account_id="100", name=f"{number}.wav", call_id="c", since=NOW + number * SECOND)
+        ingest_state.ExpectedRecording(
+            account_id="100",
+            name=f"{number}.wav",
+            path=f"{number}.wav",
+            stem=f"{number}",
+            call_id="c",
+            since=NOW + number * SECOND,
+        )
         for number in numbers
     ]
     ingest_state.add_expected_recordings(connection, app, expected)

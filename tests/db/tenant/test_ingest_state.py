@@ -1,6 +1,7 @@
 """Rows of ingest on both engines: cursors, files, rejections, expected recordings; each app has its own."""
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_totals
@@ -19,7 +20,14 @@ def make_cursor(offset: int, first_line: str = "d1") -> SourceCursor:
 
 
 def make_expected_recording(name: str, minutes: int = 0) -> ExpectedRecording:
-    return ExpectedRecording(account_id="100", name=name, call_id=f"c-{name}", since=NOW + minutes * MINUTE)
+    since, stem = NOW + minutes * MINUTE, name.removesuffix(".wav")
+    return ExpectedRecording(account_id="100", name=name, path=name, stem=stem, call_id=f"c-{name}", since=since)
+
+
+def find_calls(connection: Connection, app: App, account_id: str, stems: list[str]) -> dict[str, str]:
+    """Return the callId of each expected recording of these stems, by its name."""
+    expected = ingest_state.find_expected_recordings(connection, app, account_id, stems)
+    return {row.name: row.call_id for row in expected}
 
 
 def test_a_cursor_has_the_values_that_were_set_last(database: Database, app: App, other_app: App) -> None:
@@ -120,21 +128,22 @@ def test_a_recording_that_arrives_is_neither_expected_nor_missing(database: Data
             connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
         )
         ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
-        names = ["a.wav", "b.wav", "c.wav"]
-        assert ingest_state.find_expected_calls(connection, app, "100", names) == {
+        names = ["a", "b", "c"]
+        assert find_calls(connection, app, "100", names) == {
             "a.wav": "c-a.wav",
             "b.wav": "c-b.wav",
         }
-        assert ingest_state.find_expected_calls(connection, app, "100", []) == {}
-        assert ingest_state.find_expected_calls(connection, app, "200", names) == {}
-        assert ingest_state.find_expected_calls(connection, other_app, "100", names) == {}
-        ingest_state.mark_arrived(connection, other_app, "100", "a.wav")
-        ingest_state.mark_arrived(connection, app, "200", "a.wav")
+        assert find_calls(connection, app, "100", []) == {}
+        assert find_calls(connection, app, "200", names) == {}
+        assert find_calls(connection, other_app, "100", names) == {}
+        ingest_state.mark_arrived(connection, other_app, "100", ["a"], "c-a.wav")
+        ingest_state.mark_arrived(connection, app, "200", ["a"], "c-a.wav")
+        ingest_state.mark_arrived(connection, app, "100", ["a"], "c-b.wav")
         assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("a.wav")]
-        for name in ("a.wav", "b.wav", "never-expected.wav"):
-            ingest_state.mark_arrived(connection, app, "100", name)
+        for stem in ("a", "b", "never-expected"):
+            ingest_state.mark_arrived(connection, app, "100", [stem], f"c-{stem}.wav")
         assert ingest_state.list_missing_recordings(connection, app) == []
-        assert ingest_state.find_expected_calls(connection, app, "100", names) == {}
+        assert find_calls(connection, app, "100", names) == {}
 
 
 def test_totals_count_all_apps(database: Database, app: App, other_app: App) -> None:

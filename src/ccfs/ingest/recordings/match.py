@@ -64,8 +64,9 @@ def match_files(
     id_groups = {file: _list_id_groups(file.path, root, find_ids) for file in files}
     ids = {leg_id for groups in id_groups.values() for group in groups for leg_id in group}
     calls = {call.call_id for some in (*named.values(), *earlier.values()) for call in some}
-    rows_by_call = _keep_own(_find_rows_by_call(connection, app, calls, ids), account_id)
     rows_by_leg = _keep_own(_find_rows_by_leg(connection, app, ids), account_id)
+    calls |= {row.call_id for rows in rows_by_leg.values() for row in rows}
+    rows_by_call = _keep_own(_find_rows_by_call(connection, app, calls, ids), account_id)
     matches = []
     for file, state in due:
         found, leg_ids = _find_rows_by_ids(id_groups[file], rows_by_call, rows_by_leg)
