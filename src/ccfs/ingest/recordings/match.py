@@ -8,10 +8,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import cdrs
+from ccfs.ingest.calls.agent_choice import RecordedRowRank, rank_recorded_row
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name
 from ccfs.model.calls.call_id import started_at, to_call_id
-from ccfs.model.calls.cdr import Cdr, DeviceType
+from ccfs.model.calls.cdr import Cdr
 from ccfs.model.identity.tenancy import App
 
 CallIdFinder = Callable[[str], tuple[str, ...]]  # from a file's name to the ids of the switch in it
@@ -72,15 +73,9 @@ def _find_rows_by_leg(connection: Connection, app: App, leg_ids: set[str]) -> di
 
 
 def _find_best_match(rows: Sequence[Cdr], leg_ids: Sequence[str], line_key: str) -> Cdr | None:
-    """Return the row of the leg that was most probably recorded, or None without rows.
+    """Return the row of the leg that was most probably recorded, or None without rows."""
 
-    The line that names the file comes first. Next are answered legs, then agents', then legs whose id is in the file's
-    name, then the earliest.
-    """
-
-    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, str]:
-        has_talk, names_leg = row.call_begin is not None, row.switch_leg_id in leg_ids
-        is_agent = row.device_type == DeviceType.AGENT
-        return row.source_key != line_key, not has_talk, not is_agent, not names_leg, row.leg_order
+    def rank(row: Cdr) -> RecordedRowRank:
+        return rank_recorded_row(row, names_leg=row.switch_leg_id in leg_ids, names_file=row.source_key == line_key)
 
     return min(rows, key=rank, default=None)
