@@ -402,6 +402,15 @@ device_numbers = sa.Table(
     sa.PrimaryKeyConstraint("app", "account_id", "kind", "name"),
     sa.UniqueConstraint("app", "account_id", "kind", "number"),
 )
+member_names = sa.Table(
+    "member_names",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("name"),
+    _text("agent"),
+    sa.PrimaryKeyConstraint("app", "account_id", "name"),
+)
 queue_visits = sa.Table(
     "queue_visits",
     METADATA,

@@ -5,10 +5,10 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import device_numbers
+from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, QueueLineParser
-from ccfs.ingest.calls.agent_events import save_events
+from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
@@ -17,16 +17,17 @@ from ccfs.ingest.files import tail_reader
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.queue_log import QueueLine
+from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
+from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
-from ccfs.switches.records import Leg
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     """Run one pass. Raise OSError if a file cannot be opened, UnreadableLine if its columns cannot be detected."""
     legs = LegParser(run, owner, source)
     if source.queue_log is not None:
-        save_queue_lines = partial(_save_queue_lines, run, owner)
+        save_queue_lines = partial(_save_queue_lines, run, owner, AgentMatcher(pattern=source.agent_pattern))
         queue_lines = QueueLineParser(source, legs.find_zone)
         tail_reader.ingest_file(run, owner, source.queue_log, queue_lines, save_queue_lines)
     tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
@@ -35,7 +36,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
 
 
 def _save_legs(
-    run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[list[Leg], list[IngestRejection]]
+    run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[list[AsteriskLeg], list[IngestRejection]]
 ) -> None:
     legs, rejections = parsed
     save_legs(connection, run, owner, legs, ASTERISK_MERGER)
@@ -43,14 +44,32 @@ def _save_legs(
 
 
 def _save_queue_lines(
-    run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[Sequence[QueueLine], list[IngestRejection]]
+    run: IngestRun,
+    owner: CallOwner,
+    agents: AgentMatcher,
+    connection: Connection,
+    parsed: tuple[Sequence[QueueLine], list[IngestRejection]],
 ) -> None:
     lines, rejections = parsed
-    events = [event for line in lines if (event := queue_log.extract_agent_event(line))]
-    visits = [visit for line in lines if (visit := queue_log.extract_queue_visit(line))]
+    names = _find_member_names(connection, owner, lines, agents)
+    events = [event for line in lines if (event := queue_log.extract_agent_event(line, names))]
+    visits = [visit for line in lines if (visit := queue_log.extract_queue_visit(line, names))]
     # Agents get numbers now, so that the parser of CDRs knows them.
-    agents = {(int(DeviceType.AGENT), event.agent) for event in events}
-    device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, agents)
+    devices = {(int(DeviceType.AGENT), event.agent) for event in events}
+    device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, devices)
     save_events(connection, run, owner, events)
+    for line in filter(queue_log.is_start, lines):
+        end_calls(connection, owner, line.occurred_at)
     rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
     run.reject(connection, owner.app, rejections)
+
+
+def _find_member_names(
+    connection: Connection, owner: CallOwner, lines: Sequence[QueueLine], agents: AgentMatcher
+) -> MemberNames:
+    """Return the agents' numbers by member: what CDRs have shown, and the number in an interface's name."""
+    names = member_names.list_numbers(connection, owner.app, owner.account.account_id)
+    members = {line.member: parse_member(line.member) for line in lines if line.member}
+    numbers = {member: agents.find_number(name) for member, name in members.items() if member not in names}
+    known = {member: names[name] for member, name in members.items() if name in names}
+    return names | {member: number for member, number in numbers.items() if number} | known

@@ -38,7 +38,7 @@ class CdrTimes:
 
 def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
     """Return when a leg waited, rang and talked. `visit` is of the same channel and queue, if the queue log has one."""
-    if visit is None or not leg.queue:
+    if visit is None or not leg.queue or (leg.is_waiting and leg.device_type != DeviceType.QUEUE):
         return _compute_times_without_visit(leg)
     if is_answering_leg(leg, visit):
         return _compute_answered_times(leg, visit)
@@ -48,7 +48,7 @@ def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
     if leg.device_type == DeviceType.AGENT and not _is_abandoned_while_ringing(leg, visit):
         wait_begin = min(visit.entered_at or leg.begin, entered)
         return CdrTimes(wait_begin=wait_begin, wait_end=entered, ack_begin=entered, ack_end=leg.end)
-    wait_end = visit.left_at if visit.left_at and not visit.connected_at else leg.end
+    wait_end = visit.left_at if visit.left_at and not visit.connected_at and not leg.is_waiting else leg.end
     return CdrTimes(wait_begin=min(visit.entered_at or leg.begin, wait_end), wait_end=wait_end)
 
 
@@ -70,20 +70,21 @@ def apply_visit(leg: Leg, visit: QueueVisit | None) -> Leg:
 def is_answering_leg(leg: Leg, visit: QueueVisit) -> bool:
     """Return whether the visit's agent answered on this leg.
 
-    Where the log has the agent's name and the CDR a number, the time alone decides: unanswered attempts have no answer.
+    Where the log has the agent's name and the CDR a number, the time alone decides: unanswered attempts have no answer. So
+    it is where the queue rang a Local channel, because a colleague may have picked the call up.
     """
     if leg.answer is None or visit.connected_at is None:
         return False
     if leg.device_type == DeviceType.QUEUE:
         return leg.begin <= visit.connected_at < leg.end
-    is_named = not visit.agent.isdecimal() or not leg.agent.isdecimal()
+    is_named = not visit.agent.isdecimal() or not leg.agent.isdecimal() or bool(leg.queue_leg_id)
     in_time = leg.begin - _CLOCK_TOLERANCE <= visit.connected_at <= leg.end + _CLOCK_TOLERANCE
     return in_time and (visit.agent == leg.agent or is_named)
 
 
 def _compute_times_without_visit(leg: Leg) -> CdrTimes:
     ring_end = leg.answer or leg.end
-    if leg.device_type == DeviceType.QUEUE:
+    if leg.device_type == DeviceType.QUEUE or leg.is_waiting:
         return CdrTimes(wait_begin=leg.begin, wait_end=leg.end)
     return CdrTimes(
         wait_begin=leg.begin,
@@ -117,11 +118,20 @@ def _find_leave_reason(leg: Leg, visit: QueueVisit) -> int:
     outcome = _LEAVE_REASON_BY_OUTCOME.get(visit.outcome)
     if outcome is None or visit.left_at is None:
         return leg.leave_reason
+    if leg.leave_reason == LeaveReason.TRANSFERRED_OUT and visit.left_at > leg.end + _CLOCK_TOLERANCE:
+        return leg.leave_reason  # behind a Local channel, the queue does not see a transfer
     if is_answering_leg(leg, visit):
         return outcome if visit.connected_at is not None and visit.left_at >= visit.connected_at else leg.leave_reason
     if leg.device_type == DeviceType.QUEUE:
         return outcome if visit.connected_at is None else LeaveReason.NORMAL
     return outcome if _is_abandoned_while_ringing(leg, visit) else leg.leave_reason
+
+
+def find_exit_reason(visit: QueueVisit) -> LeaveReason | None:
+    """Return why the call left the queue, if it left it unanswered by itself."""
+    if visit.connected_at is not None or visit.outcome not in ("EXITWITHTIMEOUT", "EXITEMPTY", "EXITWITHKEY"):
+        return None
+    return _LEAVE_REASON_BY_OUTCOME[visit.outcome]
 
 
 def _is_abandoned_while_ringing(leg: Leg, visit: QueueVisit) -> bool:

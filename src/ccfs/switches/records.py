@@ -27,6 +27,8 @@ class Leg:
     device_name: str = ""  # agent number, queue name, or flow (dial-plan context)
     agent: str = ""  # agent number, else empty
     queue: str = ""  # queue that the call came through, else empty
+    queue_leg_id: str = ""  # channel that waited in the queue, where it is not this leg's
+    is_waiting: bool = False  # other legs report ringing and talk
     call_type: int = CallType.INBOUND
     release_cause: int = 0  # Q.850
     leave_reason: int = LeaveReason.NORMAL
@@ -61,6 +63,7 @@ class AgentEvent:
     op_cause: str = "-1"
     queue: str = ""
     switch_leg_id: str = ""  # channel of the call, else empty
+    written_key: str = ""  # the source_key under the member's name as written, where the agent's number was known
     is_state: bool = True  # a state that lasts until the agent's next one; False: a moment
     phone_no: str = ""
 

@@ -11,7 +11,21 @@ from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_field
 from ccfs.switches.records import UnreadableLine
 from tests.switches.asterisk.test_columns import CALL, CSV, CUSTOM, build_line
 
-TABLE = "calldate clid src dst channel dstchannel lastapp duration billsec disposition uniqueid did linkedid".split()
+TABLE = [
+    "calldate",
+    "clid",
+    "src",
+    "dst",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "duration",
+    "billsec",
+    "disposition",
+    "uniqueid",
+    "did",
+    "linkedid",
+]
 ROW = [CALL[name] for name in TABLE]
 
 

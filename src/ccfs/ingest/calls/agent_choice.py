@@ -4,28 +4,68 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 
 from ccfs.ingest.calls.queue_visits import VisitsByLeg
-from ccfs.model.calls.cdr import Cdr, DeviceType
-from ccfs.switches.queue_merge import CdrTimes, apply_visit, compute_cdr_times
+from ccfs.model.calls.cdr import DeviceType, LeaveReason
+from ccfs.switches.queue_merge import CdrTimes, apply_visit, compute_cdr_times, find_exit_reason
 from ccfs.switches.records import Leg, QueueVisit
 
 TimedLeg = tuple[Leg, CdrTimes]
 _TalksByAgent = Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]]  # by call and agent
 
 
-def merge_visits_into_legs(legs: Sequence[Leg], visits: VisitsByLeg, saved: Iterable[Cdr]) -> list[TimedLeg]:
-    """Return the legs and their times with what their queue visits add; `saved`: rows of other legs of these calls."""
-    talks = _find_talks(legs, saved)
-    return [_merge_visit(leg, visits.get((leg.switch_leg_id, leg.queue)), talks) for leg in legs]
+def get_visit_key(leg: Leg) -> tuple[str, str]:
+    """Return leg and queue of the visit that the leg belongs to."""
+    return leg.queue_leg_id or leg.switch_leg_id, leg.queue
 
 
-def _find_talks(legs: Iterable[Leg], saved: Iterable[Cdr]) -> _TalksByAgent:
+def merge_visits_into_legs(legs: Sequence[Leg], visits: VisitsByLeg) -> list[TimedLeg]:
+    """Return the legs and their times with what their queue visits add. All legs of each call are given."""
+    talks = _find_talks(legs)
+    last_legs = {get_visit_key(leg): leg.source_key for leg in sorted(legs, key=attrgetter("order")) if leg.queue}
+    merged = []
+    for leg in legs:
+        visit = visits.get(get_visit_key(leg))
+        timed_leg = _merge_visit(leg, visit, talks)
+        is_last = last_legs.get(get_visit_key(leg)) == leg.source_key
+        merged.append(_apply_exit(leg, timed_leg, visit, is_last=is_last) if visit else timed_leg)
+    return _keep_longest_answer(merged, visits)
+
+
+def _apply_exit(leg: Leg, timed_leg: TimedLeg, visit: QueueVisit, *, is_last: bool) -> TimedLeg:
+    """Give the last leg of a visit the reason for which the call left the queue; earlier attempts end as their line says."""
+    merged, times = timed_leg
+    exit_reason = find_exit_reason(visit)
+    if is_last and exit_reason is not None and times.call_begin is None:
+        return replace(merged, leave_reason=exit_reason), times
+    return (replace(merged, leave_reason=leg.leave_reason), times) if leg.is_waiting and not is_last else timed_leg
+
+
+def _keep_longest_answer(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> list[TimedLeg]:
+    """Return the legs; of those that the connection of one visit could be, only those that talked keep it.
+
+    After a pick-up, app_queue writes an answered line for the phone that rang and one for the phone that took the call.
+    """
+    talked = {get_visit_key(leg) for leg, times in timed_legs if _is_talk(times) and leg.agent}
+    kept = []
+    for leg, times in timed_legs:
+        key = get_visit_key(leg)
+        has_empty_talk = times.call_begin is not None and not _is_talk(times)
+        if leg.agent and key in visits and key in talked and has_empty_talk:
+            leg = replace(leg, leave_reason=LeaveReason.AGENT_NO_ANSWER)
+            times = replace(times, call_begin=None, call_end=None)
+        kept.append((leg, times))
+    return kept
+
+
+def _is_talk(times: CdrTimes) -> bool:
+    return times.call_begin is not None and times.call_end is not None and times.call_end > times.call_begin
+
+
+def _find_talks(legs: Iterable[Leg]) -> _TalksByAgent:
     """Return when agents talked on legs of their own."""
     talks = defaultdict(list)
-    for row in saved:
-        if row.device_type == DeviceType.AGENT and row.call_begin and row.call_end and not row.user_wanted_skill_id:
-            talks[row.switch_call_id, row.agent_id].append((row.begin, row.call_end))
     for leg in legs:
         if leg.device_type == DeviceType.AGENT and leg.answer:
             talks[leg.switch_call_id, leg.agent].append((leg.begin, leg.end))

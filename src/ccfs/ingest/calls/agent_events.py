@@ -1,7 +1,7 @@
 """Agent events of a queue log become agent operations with begin and end."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -13,9 +13,11 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant.calls import agent_operations
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.model.calls.agent_operation import AgentOperation
+from ccfs.model.calls.agent_operation import SHIFT_STATES, AgentOperation, AgentOperationType
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.switches.records import AgentEvent
+
+_CALL_STATES = (AgentOperationType.TALKING, AgentOperationType.AFTER_CALL, AgentOperationType.TRANSFER_OUT)
 
 
 def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events: Sequence[AgentEvent]) -> None:
@@ -23,10 +25,11 @@ def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events
 
     A state ends where the agent's next one begins, in whatever order the two arrive.
     """
-    by_id = {_compute_id(owner, event): event for event in events}
-    known = agent_operations.find_existing_ids(
-        connection, owner.app, {row_id: event.occurred_at for row_id, event in by_id.items()}
-    )
+    by_id = {_compute_id(owner, event.source_key): event for event in events}
+    written_ids = {row_id: _compute_id(owner, event.written_key) for row_id, event in by_id.items()}
+    times = {any_id: event.occurred_at for row_id, event in by_id.items() for any_id in (row_id, written_ids[row_id])}
+    stored = agent_operations.find_existing_ids(connection, owner.app, times)
+    known = {row_id for row_id, written_id in written_ids.items() if row_id in stored or written_id in stored}
     run.result.duplicates += len(events) - len(by_id) + len(known)
     rows = [_build_row(owner, row_id, event) for row_id, event in by_id.items() if row_id not in known]
     before = _find_affected_operations(connection, owner, [row for row in rows if row.end is None])
@@ -36,6 +39,47 @@ def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events
         connection, owner.app, [(span, ends[span.id]) for span in before if span.id in ends]
     )
     run.result.agent_operations += len(rows)
+
+
+def end_calls(connection: Connection, owner: CallOwner, started_at: datetime) -> None:
+    """End what the agents did in calls when the switch started. Sign-in and pause outlast a start."""
+    app, account_id = owner.app, owner.account.account_id
+    spans = agent_operations.list_lasting_in_calls(connection, app, account_id, _CALL_STATES, started_at)
+    agent_operations.close_operations(connection, app, [(span, started_at) for span in spans])
+
+
+def end_talks(connection: Connection, owner: CallOwner, talks: Mapping[tuple[str, datetime], datetime]) -> None:
+    """End talks where the CDR's line of the agent's phone ends; `talks`: agent and begin → end."""
+    app, account_id = owner.app, owner.account.account_id
+    agents = {agent for agent, _ in talks}
+    since = min((begin for _, begin in talks), default=None)
+    if since is None:
+        return
+    ends = []
+    for span in agent_operations.list_open_operations(connection, app, account_id, agents, since):
+        end = talks.get((span.agent_id, span.begin))
+        if end is not None and (span.end is None or span.end > end):
+            ends.append((span, end))
+    agent_operations.close_operations(connection, app, ends)
+
+
+def rename_agent(connection: Connection, owner: CallOwner, name: str, number: str) -> None:
+    """Give the operations of a member's name to the agent's number.
+
+    One that the agent has under the number, too, counts once.
+    """
+    app, account_id = owner.app, owner.account.account_id
+    stored = agent_operations.list_of_agents(connection, app, account_id, (name, number))
+    same = {(span.begin, *kind) for span, *kind in stored if span.agent_id == number and kind[0] in SHIFT_STATES}
+    renamed = [(span, kind) for span, *kind in stored if span.agent_id == name]
+    if not renamed:
+        return
+    agent_operations.delete(connection, app, [span for span, kind in renamed if (span.begin, *kind) in same])
+    agent_operations.rename_agent(connection, app, account_id, name, number)
+    since = min(span.begin for span, _ in renamed)
+    spans = agent_operations.list_open_operations(connection, app, account_id, [number], since)
+    ends = _compute_ends(spans, [])
+    agent_operations.close_operations(connection, app, [(span, ends[span.id]) for span in spans if span.id in ends])
 
 
 def _find_affected_operations(
@@ -72,9 +116,9 @@ def _compute_ends(before: Sequence[OperationSpan], rows: Sequence[AgentOperation
     return ends
 
 
-def _compute_id(owner: CallOwner, event: AgentEvent) -> str:
+def _compute_id(owner: CallOwner, source_key: str) -> str:
     """Return 32 hex digits, unique in the app: one queue log may be ingested for two of its accounts."""
-    return blake2b(f"{owner.account.account_id}\t{event.source_key}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{owner.account.account_id}\t{source_key}".encode(), digest_size=16).hexdigest()
 
 
 def _build_row(owner: CallOwner, row_id: str, event: AgentEvent) -> AgentOperation:

@@ -7,8 +7,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers
 from ccfs.ingest.calls import leg_source
-from ccfs.ingest.calls.agent_choice import merge_visits_into_legs
-from ccfs.ingest.calls.queue_visits import find_visits
+from ccfs.ingest.calls.agent_choice import TimedLeg
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import LAST_LEG, Cdr, DeviceType
@@ -20,11 +19,13 @@ DeviceNumbers = Mapping[tuple[int, str], int]  # by type and name
 
 
 def build_rows(
-    connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey, facts: Mapping[str, str]
+    connection: Connection,
+    owner: CallOwner,
+    timed_legs: Sequence[TimedLeg],
+    saved: RowsByKey,
+    facts: Mapping[str, str],
 ) -> list[Cdr]:
     """Return rows without numbers. A leg whose row is `saved` stays in its VDN; `facts` of new legs are by source_key."""
-    visits = find_visits(connection, owner, (leg.switch_leg_id for leg in legs if leg.queue))
-    timed_legs = merge_visits_into_legs(legs, visits, saved.values())
     devices = _collect_devices(leg for leg, _ in timed_legs)
     numbers = device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, devices)
     rows = []

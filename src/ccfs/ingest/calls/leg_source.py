@@ -1,7 +1,7 @@
 """The facts of a switch's line, stored with the row built from it, so that the row can be rebuilt when more is known.
 
-They are the end of a row's `leg_order`, after what sorts the rows of a call, and only where something may overrule them: a
-queue visit, or the other channels of the call.
+They are the end of a row's `leg_order`, after what sorts the rows of a call. A queue visit, or the other channels of the
+call, may overrule them.
 """
 
 import json
@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
 from ccfs.switches.freeswitch import ChannelLeg, join_call_legs
 from ccfs.switches.records import Leg
 
@@ -21,6 +23,10 @@ _VISIT_FIELDS = ("answer", "end", "device_type", "device_name", "agent", "queue"
 _JOIN_FIELDS = (
     *("order", "call_type", "switch_call_id", "context", "bridged_to", "direction", "is_b_leg", "caller_agent"),
     *("callee_agent", "callee_side", "queue_side", "hangup_cause", "cancel_reason", "hangup_by"),
+)
+_ASTERISK_FIELDS = (
+    *("order", "call_type", "channel", "dstchannel", "app", "context"),
+    *("calling_agent", "ringing_agent", "has_talk"),
 )
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
@@ -34,7 +40,6 @@ class LegMerger(Generic[L]):
 
     leg_class: type[L]
     stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good
-    is_always_stored: bool = False  # whether any leg may be overruled; False: only those of queues
     # Ids of other legs that may be of a leg's call; what legs of one call change in each other.
     related_ids: Callable[[L], Iterable[str]] = field(default=lambda _leg: ())
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
@@ -44,20 +49,21 @@ def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
     return filter(None, (channel.switch_leg_id, channel.switch_call_id, channel.bridged_to))
 
 
-ASTERISK_MERGER = LegMerger(leg_class=Leg)
+ASTERISK_MERGER = LegMerger(
+    leg_class=AsteriskLeg,
+    stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
+    join_legs=asterisk_join_legs,
+)
 FREESWITCH_MERGER = LegMerger(
     leg_class=ChannelLeg,
     stored_fields=(*_VISIT_FIELDS, *_JOIN_FIELDS),
-    is_always_stored=True,
     related_ids=_get_related_ids,
     join_legs=join_call_legs,
 )
 
 
 def serialize_leg(leg: L, merger: LegMerger[L]) -> str:
-    """Return the facts of the leg's line as JSON, which has no tab; "" if nothing may overrule them."""
-    if not (merger.is_always_stored or leg.queue):
-        return ""
+    """Return the facts of the leg's line as JSON, which has no tab."""
     return json.dumps([_to_json_value(getattr(leg, name)) for name in merger.stored_fields])
 
 
@@ -72,11 +78,11 @@ def format_leg_order(leg: Leg, facts: str) -> str:
 
 
 def restore_leg(row: Cdr, merger: LegMerger[L]) -> L | None:
-    """Return the leg of a row as its line had it, or None if nothing may overrule it."""
-    *order, facts = row.leg_order.split("\t")
+    """Return the leg of a row as its line had it, or None if its line's facts are not stored."""
+    facts = get_stored_facts(row)
     if not facts:
         return None
-    fields: dict[str, Any] = {name: getattr(row, name) for name in _ROW_FIELDS} | {"order": order}
+    fields: dict[str, Any] = {name: getattr(row, name) for name in _ROW_FIELDS}
     fields |= zip(merger.stored_fields, json.loads(facts), strict=True)
     fields |= {name: datetime.fromisoformat(fields[name]) for name in ("answer", "end") if fields[name]}
     return merger.leg_class(**fields | {"order": tuple(fields["order"])})

@@ -1,10 +1,11 @@
 """Queue visits: find those of legs, merge new halves into known ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import queue_visits
+from ccfs.db.tenant.calls import member_names, queue_visits
 from ccfs.db.tenant.calls.queue_visits import QueueVisitRow
 from ccfs.ingest.context import CallOwner
 from ccfs.switches.asterisk.queue_log import combine_visits
@@ -14,11 +15,13 @@ VisitsByLeg = Mapping[tuple[str, str], QueueVisit]  # by leg and queue
 
 
 def find_visits(connection: Connection, owner: CallOwner, leg_ids: Iterable[str]) -> VisitsByLeg:
-    """Return the known visits of these legs."""
+    """Return the known visits of these legs, with agents' numbers where they are known."""
+    names = member_names.list_numbers(connection, owner.app, owner.account.account_id)
     rows = queue_visits.find_by_leg_ids(connection, owner.app, owner.account.account_id, set(leg_ids))
+    visits = [QueueVisit(**{name: getattr(row, name) for name in QueueVisit.__slots__}) for row in rows]
     return {
-        (row.switch_leg_id, row.queue): QueueVisit(**{name: getattr(row, name) for name in QueueVisit.__slots__})
-        for row in rows
+        (visit.switch_leg_id, visit.queue): replace(visit, agent=names.get(visit.agent, visit.agent))
+        for visit in visits
     }
 
 

@@ -13,9 +13,11 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant import ingest_state, recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
+from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
-from ccfs.ingest.calls.queue_visits import VisitsByLeg
+from ccfs.ingest.calls.operation_corrections import correct_operations
+from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_recordings
 from ccfs.model.calls.call_id import to_call_id
@@ -69,7 +71,10 @@ def _rebuild(
     """Rebuild the rows, number their calls, and write what is new or changed."""
     restored = [leg for row in saved.values() if (leg := leg_source.restore_leg(row, merger))]
     facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
-    built = build_rows(connection, owner, merger.join_legs([*restored, *fresh]), saved, facts)
+    legs = merger.join_legs([*restored, *fresh])
+    visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs if leg.queue))
+    timed_legs = merge_visits_into_legs(legs, visits)
+    built = build_rows(connection, owner, timed_legs, saved, facts)
     calls: dict[str, list[Cdr]] = defaultdict(list)
     for row in (dict(saved) | {row.source_key: row for row in built}).values():
         calls[row.call_id].append(row)
@@ -83,6 +88,7 @@ def _rebuild(
     # A call counts where its first leg is, and that may have changed.
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
+    correct_operations(connection, owner, timed_legs, visits)
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

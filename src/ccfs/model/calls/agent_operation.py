@@ -18,6 +18,10 @@ class AgentOperationType(IntEnum):
     TRANSFER_OUT = 46
 
 
+# States of an agent's shift, not of a call
+SHIFT_STATES = frozenset(
+    {AgentOperationType.SIGN_OUT, AgentOperationType.SIGN_IN, AgentOperationType.IDLE, AgentOperationType.BUSY}
+)
 NOT_APPLICABLE = "-1"  # op_object and op_cause of an operation that has none
 
 

@@ -1,5 +1,7 @@
 """Build a leg from a CDR line: who called whom through which device, and how it ended."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import attrgetter
@@ -13,6 +15,7 @@ from ccfs.switches.records import Leg, UnreadableLine
 Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
 _Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that are more precise than the disposition
 _SPECIAL_EXTENSIONS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # extensions that only the dial plan uses
+_DIALLED_PHONE = re.compile(r"/(\d{1,20})(?!\d)", re.ASCII)  # in the arguments of Dial: PJSIP/1001&PJSIP/991001,30
 # The fields that identify a line: those that every source has, whether Master.csv, cdr_custom or a table.
 _get_identity = attrgetter("uniqueid", "channel", "dstchannel", "dst", "disposition")
 
@@ -26,20 +29,34 @@ class AsteriskCdrFormat:
     agent_matcher: AgentMatcher = field(default_factory=AgentMatcher)
 
 
-def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> Leg | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsteriskLeg(Leg):
+    """A leg, and what relates it to the other lines of its call."""
+
+    channel: str = ""
+    dstchannel: str = ""
+    app: str = ""  # last application, lower case
+    context: str = ""  # dial-plan context
+    calling_agent: str = ""  # agent whose phone `channel` is
+    ringing_agent: str = ""  # agent whose phone `dstchannel` is
+    has_talk: bool = False  # the line reports more than 0 seconds of talk
+
+
+def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
     """Return the leg of one physical line, or None for an empty line or a header. Raise UnreadableLine."""
     row = cdr.parse_row(line, cdr_format.layout)
     return None if row is None else build_leg(row, cdr_format.zone, cdr_format.agent_matcher)
 
 
-def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> Leg:
+def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskLeg:
     """Return the leg of a row. Raise UnreadableLine."""
     begin, answer, end = clock.parse_leg_times(row, zone)
-    ringing_agent, calling_agent = agents.find_agent(row.dstchannel), _find_calling_agent(row, agents)
+    numbers = (row.src, row.cnum, row.dst, *_DIALLED_PHONE.findall(row.lastdata))
+    ringing_agent, calling_agent = agents.find_agent(row.dstchannel, numbers), _find_calling_agent(row, agents, numbers)
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
     device, name = _find_device(row, ringing_agent, calling_agent, queue)
     cause = _find_release_cause(row)
-    return Leg(
+    return AsteriskLeg(
         switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
         switch_leg_id=row.uniqueid,
         source_key=compute_source_key(row),
@@ -61,6 +78,13 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> Leg:
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
         recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
+        channel=row.channel,
+        dstchannel=row.dstchannel,
+        app=row.lastapp.lower(),
+        context=row.dcontext,
+        calling_agent=calling_agent,
+        ringing_agent=ringing_agent,
+        has_talk=answer is not None and answer < end and (not row.billsec or row.billsec.strip("0.") != ""),
     )
 
 
@@ -79,11 +103,15 @@ def _make_call_id(row: AsteriskCdrRow) -> str:
     return blake2b(f"{row.channel}\x1f{row.start}".encode(), digest_size=8).hexdigest()
 
 
-def _find_calling_agent(row: AsteriskCdrRow, agents: AgentMatcher) -> str:
-    """Return the extension that calls, else "". A Local channel is the dial plan's own: the caller's number decides."""
-    if row.channel.startswith("Local/"):
+def _find_calling_agent(row: AsteriskCdrRow, agents: AgentMatcher, numbers: Collection[str]) -> str:
+    """Return the extension that calls, else "".
+
+    The second half of a Local channel is the dial plan's own: the caller's number decides. The first half is the phone
+    that an application connected before it dialled.
+    """
+    if row.channel.startswith("Local/") and not row.channel.endswith((";1", ",1")):
         return row.src if agents.is_agent(row.src) else ""
-    return agents.find_agent(row.channel)
+    return agents.find_agent(row.channel, numbers)
 
 
 def _find_device(row: AsteriskCdrRow, ringing_agent: str, calling_agent: str, queue: str) -> tuple[DeviceType, str]:

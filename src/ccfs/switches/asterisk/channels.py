@@ -1,34 +1,52 @@
 """Names of channels and queue members, and which of them are an agent's phone."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-AGENT_NUMBER_PATTERN = r"\d{2,6}"
+AGENT_NUMBER_PATTERN = r"(\d{2,6})(?:-WS)?"  # MikoPBX names the browser's phone of extension 201 "201-WS"
 _TRUNK_TECHNOLOGIES = frozenset(
     {"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"}
 )  # their names are of lines, not of agents
 _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
+_SECOND_PHONE = re.compile(
+    r"9[089](\d{2,})", re.ASCII
+)  # FreePBX's browser and softphones of extension 1001: 991001, 981001
 _CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentMatcher:
-    """Decides who is an agent: names that match the pattern as a whole, and names known from the queue log."""
+    """Decides who is an agent: names that match the pattern as a whole, and names known from the queue log.
+
+    The pattern's first group, if it has one, is the agent's number.
+    """
 
     pattern: re.Pattern[str] = re.compile(AGENT_NUMBER_PATTERN, re.ASCII)
     known_agents: frozenset[str] = frozenset()
 
     def is_agent(self, name: str) -> bool:
         """Return whether a name is an agent's."""
-        return self.pattern.fullmatch(name) is not None or name in self.known_agents
+        return bool(self.find_number(name)) or name in self.known_agents
 
-    def find_agent(self, channel: str) -> str:
-        """Return the agent or extension whose phone a channel goes to, else ""."""
+    def find_number(self, name: str) -> str:
+        """Return the agent's number in a name that matches the pattern, else ""."""
+        match = self.pattern.fullmatch(name)
+        return (match[1] if match.re.groups and match[1] else match[0]) if match else ""
+
+    def find_agent(self, channel: str, line_numbers: Collection[str] = ()) -> str:
+        """Return the agent or extension whose phone a channel goes to, else "".
+
+        `line_numbers`: numbers in the channel's CDR line. One of them shows that 991001 is a second phone of 1001.
+        """
         if not channel:
             return ""
         name = parse_endpoint(channel)
-        has_number = self.pattern.fullmatch(name) is not None and channel.partition("/")[0] not in _TRUNK_TECHNOLOGIES
-        return name if has_number or name in self.known_agents else ""
+        number = self.find_number(name) if channel.partition("/")[0] not in _TRUNK_TECHNOLOGIES else ""
+        second = _SECOND_PHONE.fullmatch(number)
+        if second and number not in line_numbers and second[1] in line_numbers:
+            return second[1]
+        return number or (name if name in self.known_agents else "")
 
 
 def parse_endpoint(channel: str) -> str:
@@ -39,7 +57,8 @@ def parse_endpoint(channel: str) -> str:
 
 def parse_member(name: str) -> str:
     """Return the agent that a queue log names: the number of PJSIP/1001, Agent/1001 or Local/1001@…, else the text itself."""
-    return parse_endpoint(name.partition("@")[0]) if "/" in name else name
+    _, slash, peer = name.partition("/")
+    return peer.partition("@")[0] if slash else name
 
 
 def parse_caller_name(clid: str) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import MappingProxyType
 
-from ccfs.model.calls.agent_operation import NOT_APPLICABLE, AgentOperationType
+from ccfs.model.calls.agent_operation import NOT_APPLICABLE, SHIFT_STATES, AgentOperationType
 from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, decode_text
 from ccfs.switches.asterisk.channels import parse_endpoint, parse_member
 from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
@@ -30,9 +30,6 @@ _ANSWERED_EVENTS = _COMPLETION_EVENTS | _TRANSFER_EVENTS | {"AGENTDUMP", "SYSCOM
 END_EVENTS = _ABANDON_EVENTS | _ANSWERED_EVENTS  # events after which a caller is no longer in the queue
 _EMPTY_VALUES = frozenset({"", "NONE", "REALTIME", "MANAGER"})
 _CAUSE_NO_ANSWER, _CAUSE_BY_AGENT, _CAUSE_AFTER_CALL = "2", "1", "0"  # causes of the interface's op_type list
-_SHIFT_STATES = frozenset(
-    {AgentOperationType.SIGN_OUT, AgentOperationType.SIGN_IN, AgentOperationType.IDLE, AgentOperationType.BUSY}
-)
 _DIALLED = re.compile(r"[+*#0-9]{1,20}")
 
 
@@ -133,9 +130,14 @@ def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
     if not agent or operation is None:
         return None
     op_type, cause, is_state = operation
-    is_shift_state = is_state and op_type in _SHIFT_STATES  # of the agent's shift, not of a call
+    is_shift_state = is_state and op_type in SHIFT_STATES  # of the agent's shift, not of a call
+    source_key, written_key = (
+        _compute_source_key(line, name, op_type, cause, per_line=not is_shift_state)
+        for name in (agent, find_agent(line))
+    )
     return AgentEvent(
-        source_key=_compute_source_key(line, agent, op_type, cause, per_line=not is_shift_state),
+        source_key=source_key,
+        written_key=written_key,
         agent=agent,
         occurred_at=line.occurred_at,
         op_type=op_type,
@@ -146,6 +148,11 @@ def extract_agent_event(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -
         is_state=is_state,
         phone_no=_find_phone(line),
     )
+
+
+def is_start(line: QueueLine) -> bool:
+    """Return whether the switch has started: calls of before are over."""
+    return line.event == "QUEUESTART"
 
 
 def find_agent(line: QueueLine, names: MemberNames = NO_MEMBER_NAMES) -> str:

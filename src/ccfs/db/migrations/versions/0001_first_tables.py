@@ -523,6 +523,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ingest_errors_app_id"), "ingest_errors", ["app", "id"], unique=False)
     op.create_table(
+        "member_names",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_member_names_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "name", name=op.f("pk_member_names")),
+    )
+    op.create_table(
         "play_tokens",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("app", sa.Integer(), nullable=False),

@@ -10,10 +10,11 @@ from sqlalchemy.engine import Connection
 from ccfs.db import partitions, schema
 from ccfs.db.bulk_insert import BulkInserter
 from ccfs.model.calls import partition_month
-from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
+from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType, AgentSkillChange
 from ccfs.model.identity.tenancy import App
 
 MAX_ZONE_SHIFT = timedelta(days=2)  # a line may be read again with another zone
+MAX_LASTING = timedelta(days=31)  # in which an operation that lasts is looked for
 _TABLE = schema.agent_operations
 _SKILL_TABLE = schema.agent_skill_changes
 _BULK_INSERT = BulkInserter(_TABLE, AgentOperation)
@@ -81,6 +82,65 @@ def close_operations(connection: Connection, app: App, ends: Sequence[tuple[Oper
         is_row = (_TABLE.c.id == sa.bindparam("row_id")) & (_TABLE.c.begin == sa.bindparam("row_begin"))
         update = sa.update(_TABLE).where(_TABLE.c.app == app.id, is_row).values(end=sa.bindparam("new_end"))
         connection.execute(update, [{"row_id": span.id, "row_begin": span.begin, "new_end": end} for span, end in ends])
+
+
+def delete(connection: Connection, app: App, operations: Iterable[OperationSpan]) -> None:
+    """Delete operations."""
+    for operation in operations:
+        is_row = (_TABLE.c.id == operation.id) & (_TABLE.c.begin == operation.begin)
+        connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, is_row))
+
+
+def list_of_agents(
+    connection: Connection, app: App, account_id: str, agents: Iterable[str]
+) -> list[tuple[OperationSpan, int, str]]:
+    """Return these agents' operations with their types and causes."""
+    columns = (_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end, _TABLE.c.op_type, _TABLE.c.op_cause)
+    query = sa.select(*columns).where(
+        _TABLE.c.app == app.id, _TABLE.c.account_id == account_id, _TABLE.c.agent_id.in_(list(agents))
+    )
+    return [(OperationSpan(*row[:4]), row[4], row[5]) for row in connection.execute(query)]
+
+
+def list_unanswered_attempts(
+    connection: Connection, app: App, account_id: str, call_ids: Iterable[str]
+) -> list[tuple[OperationSpan, str]]:
+    """Return the moments of these calls at which an agent's phone stopped ringing unanswered, each with its callId."""
+    query = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end, _TABLE.c.call_id).where(
+        _TABLE.c.app == app.id,
+        _TABLE.c.account_id == account_id,
+        _TABLE.c.call_id.in_(list(call_ids)),
+        _TABLE.c.call_id != sa.literal_column("''"),
+        _TABLE.c.op_type == AgentOperationType.BUSY,
+    )
+    return [(OperationSpan(*row[:4]), row[4]) for row in connection.execute(query)]
+
+
+def rename_agent(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
+    """Give the operations of one agent to another."""
+    is_old = (_TABLE.c.account_id == account_id) & (_TABLE.c.agent_id == old)
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.app == app.id, is_old).values(agent_id=new))
+
+
+def reassign_calls(connection: Connection, app: App, account_id: str, calls: Mapping[str, str]) -> None:
+    """Give operations of calls to other calls; `calls`: old callId → new one."""
+    for old, new in calls.items():
+        is_old = (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)
+        connection.execute(sa.update(_TABLE).where(_TABLE.c.app == app.id, is_old).values(call_id=new))
+
+
+def list_lasting_in_calls(
+    connection: Connection, app: App, account_id: str, types: Iterable[int], until: datetime
+) -> list[OperationSpan]:
+    """Return the account's operations of these types in a call that lasted at this instant."""
+    query = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end).where(
+        _TABLE.c.app == app.id,
+        _TABLE.c.account_id == account_id,
+        _TABLE.c.op_type.in_(list(types)),
+        _TABLE.c.begin.between(partition_month.shift_clamped(until, -MAX_LASTING), until - timedelta(microseconds=1)),
+        _TABLE.c.end.is_(None) | (_TABLE.c.end > until),
+    )
+    return [OperationSpan(*row) for row in connection.execute(query)]
 
 
 def add_skill_changes(connection: Connection, app: App, changes: Sequence[AgentSkillChange]) -> int:

@@ -1,0 +1,95 @@
+"""Correct agent operations of a queue log by the CDRs of their calls: the agent's number, the call, and where talk ended."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.tenant.calls import agent_operations, member_names
+from ccfs.db.tenant.calls.agent_operations import OperationSpan
+from ccfs.ingest.calls.agent_choice import TimedLeg, get_visit_key
+from ccfs.ingest.calls.agent_events import end_talks, rename_agent
+from ccfs.ingest.calls.queue_visits import VisitsByLeg
+from ccfs.ingest.context import CallOwner
+from ccfs.model.calls.call_id import to_call_id
+from ccfs.switches.queue_merge import is_answering_leg
+
+_CLOCK_TOLERANCE = timedelta(seconds=1)  # between the ends of a CDR's leg and of the queue log's attempt
+
+
+def correct_operations(
+    connection: Connection, owner: CallOwner, timed_legs: Sequence[TimedLeg], visits: VisitsByLeg
+) -> None:
+    """Correct the operations of these calls."""
+    if not visits:
+        return
+    app, account_id = owner.app, owner.account.account_id
+    known = member_names.list_numbers(connection, app, account_id)
+    calls = {to_call_id(leg_id) for leg_id, _ in visits} | {to_call_id(leg.switch_call_id) for leg, _ in timed_legs}
+    attempts = agent_operations.list_unanswered_attempts(connection, app, account_id, calls)
+    found = find_member_numbers(timed_legs, visits) | find_unanswered_numbers(timed_legs, visits, attempts)
+    new = {name: number for name, number in found.items() if name not in known}
+    member_names.add(connection, app, account_id, new)
+    for name, number in new.items():
+        rename_agent(connection, owner, name, number)
+    calls_by_leg = {to_call_id(leg.switch_leg_id): to_call_id(leg.switch_call_id) for leg, _ in timed_legs if leg.queue}
+    moved = {old: call_id for old, call_id in calls_by_leg.items() if old != call_id}
+    agent_operations.reassign_calls(connection, app, account_id, moved)
+    end_talks(connection, owner, find_short_talks(timed_legs, visits))
+
+
+def find_member_numbers(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> dict[str, str]:
+    """Return the numbers of members whom the queue log names by a text.
+
+    The CDR has one answered leg to a number at the second of the connection, and the phone that rang is the one that talked.
+    """
+    numbers: dict[str, str] = {}
+    for key, visit in visits.items():
+        if not visit.agent or visit.agent.isdecimal():
+            continue
+        answering = {
+            leg.agent
+            for leg, times in timed_legs
+            if get_visit_key(leg) == key and leg.agent and times.call_begin and is_answering_leg(leg, visit)
+        }
+        if len(answering) == 1 and (number := answering.pop()).isdecimal():
+            numbers.setdefault(visit.agent, number)
+    return numbers
+
+
+def find_unanswered_numbers(
+    timed_legs: Sequence[TimedLeg], visits: VisitsByLeg, attempts: Sequence[tuple[OperationSpan, str]]
+) -> dict[str, str]:
+    """Return the numbers of members who did not answer: one leg of a queue rang in vain until the attempt ended."""
+    numbers: dict[str, str] = {}
+    for attempt, call_id in attempts:
+        if attempt.agent_id.isdecimal():
+            continue
+        ringing = {
+            leg.agent
+            for leg, times in timed_legs
+            if leg.agent
+            and get_visit_key(leg) in visits
+            and call_id in (to_call_id(leg.switch_call_id), to_call_id(get_visit_key(leg)[0]))
+            and times.call_begin is None
+            and times.ack_end
+            and abs(times.ack_end - attempt.begin) <= _CLOCK_TOLERANCE
+        }
+        if len(ringing) == 1 and (number := ringing.pop()).isdecimal():
+            numbers.setdefault(attempt.agent_id, number)
+    return numbers
+
+
+def find_short_talks(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> dict[tuple[str, datetime], datetime]:
+    """Return agent, begin and end of talks that ended before the call left the agent's queue.
+
+    Behind a Local channel, app_queue does not see that an agent transfers the call.
+    """
+    talks = {}
+    for leg, times in timed_legs:
+        visit = visits.get(get_visit_key(leg))
+        if visit is None or visit.connected_at is None or times.call_end is None or not leg.agent:
+            continue
+        if leg.queue_leg_id and is_answering_leg(leg, visit):
+            talks[leg.agent, visit.connected_at] = times.call_end
+    return talks
