@@ -66,7 +66,7 @@ def ingest_parts(site: IngestSite, parts: tuple[tuple[str, str], ...]) -> None:
 
 
 def count_seconds(row: Any, first: str, last: str) -> float:
-    return (getattr(row, last) - getattr(row, first)).total_seconds()
+    return float((getattr(row, last) - getattr(row, first)).total_seconds())
 
 
 def test_a_members_name_becomes_a_number_also_for_what_was_stored_before(create_site: CreateSite) -> None:
