@@ -48,7 +48,7 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "switches": set(),
     "db": {"sqlalchemy", "alembic", "psycopg", "argon2", "cryptography"},
     "blobs": {"obstore", *CONNECTION},
-    "ingest": CONNECTION,
+    "ingest": {"zstandard", *CONNECTION},
     "workers": {"httpcore2", "isal", *CONNECTION},
     "web": {"granian", "prometheus_client", *CONNECTION},
     "api": CONNECTION,

@@ -136,21 +136,23 @@ def test_a_rejected_line_of_a_rotated_file_belongs_to_its_source_file(switch_fil
     assert "written late" in switch_files.ingest_page
 
 
-def test_a_compressed_rotated_file_is_named_and_reread_once_it_is_unpacked(switch_files: SwitchFiles) -> None:
+def test_a_rotated_file_in_an_unreadable_compression_is_named_and_a_gzip_is_reread(switch_files: SwitchFiles) -> None:
     switch_files.cdr.write_text(GOOD_LINE.format(1) + "no line\n")
     switch_files.ingest()
     for number in (2, 3):
         switch_files.rotate(packs=True)
         switch_files.cdr.write_text(GOOD_LINE.format(number))
         switch_files.ingest()
-    assert "Not re-ingested because compressed: Master.csv.2.gz." in switch_files.ingest_page
+    assert "Not re-ingested because compressed" not in switch_files.ingest_page
+    packed = switch_files.folder / "Master.csv.2.gz"
+    packed.rename(switch_files.folder / "Master.csv.2.lz4")
+    assert "Not re-ingested because compressed: Master.csv.2.lz4." in switch_files.ingest_page
     assert (
-        "已压缩，不会重新采集：Master.csv.2.gz"
+        "已压缩，不会重新采集：Master.csv.2.lz4"
         in switch_files.olga.get(INGEST_PAGE, **{"accept-language": "zh"}).body.decode()
     )
-    unpacked = switch_files.folder / "Master.csv.2"
-    unpacked.write_text(GOOD_LINE.format(1) + GOOD_LINE.format(4))
-    (switch_files.folder / "Master.csv.2.gz").unlink()
+    (switch_files.folder / "Master.csv.2.lz4").unlink()
+    packed.write_bytes(gzip.compress((GOOD_LINE.format(1) + GOOD_LINE.format(4)).encode()))
     assert switch_files.request_reread(switch_files.cdr) == 303
     assert switch_files.ingest()["cdrs"] == 1
 

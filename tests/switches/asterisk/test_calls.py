@@ -145,13 +145,11 @@ def test_the_cause_and_the_reason_follow_the_disposition(
     [
         ({}, "600"),
         ({"dst": "s", "did": "02079460100"}, "02079460100"),
-        ({"dst": "s"}, "1001"),
+        ({"dst": "s"}, "s"),
         ({"dst": "", "dstchannel": ""}, ""),
     ],
 )
-def test_an_extension_that_nobody_dials_is_no_callee_if_there_is_a_better_one(
-    columns: dict[str, str], callee: str
-) -> None:
+def test_an_extension_that_nobody_dials_is_no_callee_if_the_did_is_known(columns: dict[str, str], callee: str) -> None:
     assert parse_leg(**columns).callee_no == callee
 
 

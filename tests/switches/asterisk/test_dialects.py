@@ -7,25 +7,13 @@ import time
 import pytest
 
 from ccfs.switches.asterisk import cdr
+from ccfs.switches.asterisk.channels import parse_caller_name, parse_caller_number
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.records import UnreadableLine
 from tests.switches.asterisk.test_columns import CALL, CSV, CUSTOM, build_line
 
-TABLE = [
-    "calldate",
-    "clid",
-    "src",
-    "dst",
-    "channel",
-    "dstchannel",
-    "lastapp",
-    "duration",
-    "billsec",
-    "disposition",
-    "uniqueid",
-    "did",
-    "linkedid",
-]
+TABLE = ["calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec", "disposition"]
+TABLE += ["uniqueid", "did", "linkedid"]
 ROW = [CALL[name] for name in TABLE]
 
 
@@ -171,3 +159,11 @@ def test_splitting_takes_time_in_proportion_to_the_length(dialect: CsvDialect, t
         except UnreadableLine:
             continue
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("text", [" ", '"', "<", ' "', " <"])
+def test_a_caller_id_is_parsed_in_bounded_time(text: str) -> None:
+    started = time.perf_counter()
+    parse_caller_name(text * 30_000)
+    parse_caller_number(text * 30_000)
+    assert time.perf_counter() - started < 2

@@ -20,7 +20,7 @@ from ccfs.ingest.files.damage import DamagedFile, catch_damage
 
 MIN_UNPACKED_LIMIT, MAX_UNPACKED_LIMIT = 64 << 20, 16 << 30  # bytes that any file, and that no file, may decompress to
 MAX_RATIO = 300  # decompressed to compressed size; logs reach some 40
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # read1: what was decompressed before the damage is not lost
 _ZSTD_INPUT_BYTES = 1 << 10  # a kilobyte may become 32 MB
 _ZSTD_WINDOW_BYTES = 1 << 27  # as zstd's own default limit
 
@@ -79,17 +79,17 @@ def _find_format(first_bytes: bytes) -> _ChunkReader | None:
 
 def _read_gzip(file: BinaryIO) -> Iterator[bytes]:
     with gzip.GzipFile(fileobj=file) as unpacked:
-        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+        yield from iter(lambda: unpacked.read1(_CHUNK_BYTES), b"")
 
 
 def _read_bzip2(file: BinaryIO) -> Iterator[bytes]:
     with bz2.BZ2File(file) as unpacked:
-        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+        yield from iter(lambda: unpacked.read1(_CHUNK_BYTES), b"")
 
 
 def _read_xz(file: BinaryIO) -> Iterator[bytes]:
     with lzma.LZMAFile(file) as unpacked:
-        yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
+        yield from iter(lambda: unpacked.read1(_CHUNK_BYTES), b"")
 
 
 def _read_zstd(file: BinaryIO) -> Iterator[bytes]:

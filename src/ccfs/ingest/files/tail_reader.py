@@ -32,7 +32,7 @@ ReportProblem = Callable[[Path, int, str], None]  # with the file, the line or 0
 
 
 class LineFormat(Protocol):
-    """What is known of the lines of a file."""
+    """The format of the lines of a file, as far as it is known."""
 
     def is_open(self, line: bytes) -> bool:
         """Return whether the line ends within a field, so that the record goes on in the next line."""

@@ -62,7 +62,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         source_key=compute_source_key(row),
         caller_no=row.src or row.cnum or parse_caller_number(row.clid),
         caller_name=parse_caller_name(row.clid) or row.cnam,
-        callee_no=row.dst if row.dst not in _SPECIAL_EXTENSIONS else row.did or ringing_agent or row.dst,
+        callee_no=row.dst if row.dst not in _SPECIAL_EXTENSIONS else row.did or row.dst,
         begin=begin,
         answer=answer,
         end=end,

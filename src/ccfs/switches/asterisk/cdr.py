@@ -15,6 +15,7 @@ from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, is_open, sp
 from ccfs.switches.records import UnreadableLine
 
 MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
+MAX_SAMPLE_BYTES = 8 * 1024  # bytes of a line that is compared with each dialect
 MAX_LAYOUT_LINES = 300  # lines of a sample that are compared with each dialect
 _MULTIBYTE = ("gb", "big5", "cp9", "shift", "euc", "johab", "hz", "iso2022")  # encodings that UTF-8 can be mistaken for
 _LINE_END = re.compile(r"\\?\r?\n")
@@ -88,6 +89,7 @@ def detect_layout(sample: Sequence[bytes], columns: str | None = None, encoding:
     """
     given = None if columns is None else _require_columns(columns.split(","))
     best_score, best = 0, None
+    sample = [line for line in sample if len(line) <= MAX_SAMPLE_BYTES]
     step = max(1, len(sample) // MAX_LAYOUT_LINES)
     for dialect in DIALECTS:
         draft = CdrLayout((), dialect=dialect, encoding=encoding)

@@ -9,9 +9,9 @@ _TRUNK_TECHNOLOGIES = frozenset(
     {"DAHDI", "Zap", "mISDN", "CAPI", "Dongle", "Khomp"}
 )  # their names are of lines, not of agents
 _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
-_SECOND_PHONE = re.compile(
-    r"9[089](\d{2,})", re.ASCII
-)  # FreePBX's browser and softphones of extension 1001: 991001, 981001
+# FreePBX's browser phone and softphone of extension 1001 are the devices 991001 and 981001.
+_SECOND_PHONE = re.compile(r"9[089](\d{2,})", re.ASCII)
+_MAX_CALLER_ID = 256  # characters; Asterisk cuts a caller id at 80, and the pattern takes cubic time
 _CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
 
 
@@ -63,11 +63,11 @@ def parse_member(name: str) -> str:
 
 def parse_caller_name(clid: str) -> str:
     """Return the name in `"Name" <number>`, else ""."""
-    match = _CALLER_ID.fullmatch(clid)
+    match = _CALLER_ID.fullmatch(clid[:_MAX_CALLER_ID])
     return match[1].strip() if match else ""
 
 
 def parse_caller_number(clid: str) -> str:
     """Return the number in `"Name" <number>`, or the whole of any other caller id."""
-    match = _CALLER_ID.fullmatch(clid)
+    match = _CALLER_ID.fullmatch(clid[:_MAX_CALLER_ID])
     return match[2] if match else clid

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, decode_text
+from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.asterisk.queue_log import QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
@@ -56,7 +56,7 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayo
     """Return the layout of an exported table, or None if the sample is of Asterisk's own file or of neither."""
     for dialect in DIALECTS:
         rows = []
-        for line in sample[:50]:
+        for line in (line for line in sample[:50] if len(line) <= MAX_SAMPLE_BYTES):
             try:
                 text = _clean_line(line, encoding)
                 rows.append((text, split_fields(text, dialect)))
@@ -72,7 +72,7 @@ def _name_columns(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, en
     header, first = rows[0]
     names = tuple(_ALIASES.get(name.strip().lower(), name.strip().lower()) for name in first)
     if not set(_REQUIRED) <= set(names):
-        if dialect.delimiter == "|" and not dialect.quote:
+        if dialect.delimiter == "|":
             return None  # the file of Asterisk itself
         header = ""
         fitting = [
