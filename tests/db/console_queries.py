@@ -56,10 +56,10 @@ CONSOLE_QUERIES: dict[str, Callable[[Connection, App], object]] = {
     "retried callbacks of a receiver": lambda c, app: callback_receivers.retry_by_receiver(
         c, app, ["100"], RECEIVER, "", NOW
     ),
-    "ingest errors": lambda c, app: ingest_state.list_rejections(c, app, 100),
-    "a known ingest error": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),
-    "files with ingest errors": lambda c, app: ingest_state.request_reread(c, app, "/none.zip:call.csv", NOW),
-    "files to be re-read": lambda c, app: ingest_state.list_requested_rereads(c, app),
+    "rejections": lambda c, app: ingest_state.list_rejections(c, app, 100),
+    "known rejection": lambda c, app: ingest_state.add_rejections(c, app, [_make_rejected_line(5)], NOW),
+    "re-read request": lambda c, app: ingest_state.request_reread(c, app, "/none.zip:call.csv", NOW),
+    "re-read requests": lambda c, app: ingest_state.list_requested_rereads(c, app),
     "audit log": lambda c, _app: audit.list_entries(c, AuditQuery(begin=NOW, end=NOW + 30 * DAY)),
     "audit log of a user": lambda c, _app: audit.list_entries(
         c, AuditQuery(begin=NOW, end=NOW + 30 * DAY, actor="emil")

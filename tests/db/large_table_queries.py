@@ -97,10 +97,10 @@ QUERIES: dict[str, QueryAction] = {
     "search for recorded calls": make_search_action(is_recorded=True),
     "call by any id": lambda c, app: call_lookup.find_by_any_id(c, app, ["100"], "1777800001-1"),
     "legs of calls": lambda c, app: call_lookup.find_legs(c, app, ["100"], ["1777800001-1"]),
-    "recording counts of calls": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),
+    "number of recordings of calls": lambda c, app: call_lookup.count_recordings(c, app, ["100"], ["1777800001-1"]),
     "agent operations of a call": lambda c, app: call_lookup.list_agent_operations(c, app, ["100"], "1777800001-1"),
-    "next dirty statistics": lambda c, _app: maintenance.find_dirty_statistics(c),
-    "counting of calls": lambda c, app: call_statistics.compute_statistics(
+    "dirty statistics": lambda c, _app: maintenance.find_dirty_statistics(c),
+    "statistics to compute": lambda c, app: call_statistics.compute_statistics(
         c, app, "100", [quarter_start(NOW), quarter_start(NOW + 5 * MINUTE)]
     ),
     "statistics to save": lambda c, app: call_statistics.save_statistics(c, app, make_dirty_statistics(app), {}),

@@ -196,7 +196,7 @@ def test_a_dead_node_fails_clearly_and_soon_and_replicas_are_used(node_pair: Nod
     assert time.monotonic() - began < MAX_WAIT_SECONDS < 20 * READ_SECONDS
     assert get_readiness(b) == (200, "ready")
     wait_until(lambda: not node_pair.nodes.list_nodes()["a"]["alive"])
-    assert "alone has" in node_pair.nodes.run_command("node", "remove", "a").err
+    assert "has the only copy of" in node_pair.nodes.run_command("node", "remove", "a").err
     shutil.copytree(a.node.settings.data / "files", tmp_path / "copy")
     config = LocationConfig(id="7", kind=LocationKind.DISK, root=str(tmp_path / "copy"), created_at=utc_now())
     with b.node.database.write_transaction() as connection:

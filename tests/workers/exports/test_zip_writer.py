@@ -213,4 +213,5 @@ def test_building_a_zip_takes_the_same_memory_whatever_its_size() -> None:
         tracemalloc.stop()
         return maximum
 
-    assert peak(200_000) < peak(20_000) * 1.2 < 8_000_000
+    small, large = (min(peak(rows) for _ in range(3)) for rows in (20_000, 200_000))  # other threads allocate, too
+    assert large < small * 1.2 < 8_000_000
