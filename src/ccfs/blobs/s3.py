@@ -1,8 +1,8 @@
 """A location in a bucket of an S3-compatible service: AWS, Huawei OBS, Ceph, SeaweedFS.
 
-Few bytes are put as one object, conditionally: no object is overwritten that was not compared first. Many bytes are put by a
-multipart upload, which becomes an object atomically. A broken download resumes by its ETag, so that no response mixes two
-objects. Every wait has a timeout, and the service verifies checksums.
+A small file is stored with a single conditional PUT: an existing object is overwritten only if it has been compared
+first. A large file is stored with a multipart upload, which becomes an object atomically. An interrupted download
+resumes by ETag, so that no response mixes two objects. Every wait has a timeout, and the service verifies checksums.
 """
 
 import re
@@ -35,7 +35,7 @@ _MAX_REASON_LENGTH = 400  # characters of a reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Config:
-    """How this node reaches S3 services. Empty keys are taken from the usual AWS environment."""
+    """Configuration for S3 services. Empty keys are taken from the standard AWS environment."""
 
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
@@ -46,7 +46,7 @@ class S3Config:
 
 
 class S3Location:
-    """A bucket, or a prefix of one, which implements Location."""
+    """A bucket, or a prefix within one, as an implementation of Location."""
 
     def __init__(self, location_config: LocationConfig, config: S3Config) -> None:
         """Send nothing yet: an unreachable service or wrong keys cause errors at the first use."""
@@ -96,13 +96,14 @@ class S3Location:
             obstore.delete(self._store, key)
 
     def get_path(self, key: str) -> None:
-        """Return None: there is no file."""
+        """Return None, because there is no file."""
         check_key(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See Location. Incomplete uploads are multipart uploads of more than a day.
+        """See Location. In S3, partial uploads are multipart uploads that are more than a day old.
 
-        Without keys, as with a role, this deletes nothing; a lifecycle rule of the bucket can (docs/storage.md).
+        Without keys, for example with a role, this deletes nothing; use a lifecycle rule of the bucket instead
+        (docs/storage.md).
         """
         bucket = _get_bucket_access(self._location_config, self._config)
         if self._location_config.is_read_only or not bucket.access_key:
@@ -110,7 +111,10 @@ class S3Location:
         return s3_multipart.abort_uploads(bucket, self._location_config, timedelta(seconds=older_than_seconds))
 
     def presign(self, key: str, seconds: int) -> str:
-        """Return a URL by which anybody can read the bytes from the service for a while. Missing bytes are not noticed."""
+        """Return a URL with which anyone can read the object for a limited time.
+
+        This does not check whether the object exists.
+        """
         with _translate_errors(check_key(key)):
             return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
 

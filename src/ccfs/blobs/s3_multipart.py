@@ -1,6 +1,6 @@
-"""Multipart uploads that a killed process left in a bucket, where they are invisible and cost money: listing and aborting.
+"""Lists and aborts multipart uploads that a killed process left in a bucket, where they are invisible but cost money.
 
-obstore supports neither request, so this module signs them itself (AWS, Signature Version 4).
+obstore supports neither request, so this module signs them itself (AWS Signature Version 4).
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketAccess:
-    """A bucket, and the credentials for it."""
+    """A bucket and the credentials for it."""
 
     url: str  # of the bucket, without a "/" at its end
     region: str
@@ -43,7 +43,7 @@ class BucketAccess:
 
 
 def resolve_credentials(access_key: str, secret_key: str) -> tuple[str, str, str]:
-    """Return the keys, or those of the usual AWS environment with its token; empty where only a role has them."""
+    """Return the keys, or those of the standard AWS environment with its token; empty if only a role provides them."""
     if access_key:
         return access_key, secret_key, ""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -52,7 +52,7 @@ def resolve_credentials(access_key: str, secret_key: str) -> tuple[str, str, str
 
 
 def abort_uploads(bucket: BucketAccess, location: LocationConfig, older_than: timedelta) -> int:
-    """Abort the location's uploads that are older, by the service's clock. Return how many.
+    """Abort the location's uploads that are older than this by the service's clock, and return their number.
 
     Raises LocationUnreachable.
     """

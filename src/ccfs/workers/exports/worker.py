@@ -1,6 +1,7 @@
 """Export jobs: a worker streams the rows of an export into a zip at the primary location.
 
-Then one transaction makes the export ready and its callback due. The export of a worker that dies is due when its lease ends.
+A single transaction then makes the export ready and its callback due. If a worker dies, its export becomes due when the
+lease expires.
 """
 
 import secrets
@@ -50,7 +51,7 @@ class ExportDeps:
 
 
 class ExportWorker(JobWorker):
-    """Generates one export after the other."""
+    """Generates exports one after another."""
 
     THREAD_NAME = "export"
     IDLE_SECONDS = 0.3
@@ -61,7 +62,7 @@ class ExportWorker(JobWorker):
         self._last_app_id = 0
 
     def claim(self) -> "ExportJob | None":
-        """Claim the next due export, of another app than last time if one waits."""
+        """Claim the next due export, from a different app than last time if one is waiting."""
         deps = self._deps
         with deps.database.write_transaction() as connection:
             lease = f"{secrets.token_hex(8)}-{deps.primary_location.location_id}"
@@ -73,7 +74,7 @@ class ExportWorker(JobWorker):
 
 
 class ExportJob(Job):
-    """One claimed export."""
+    """A claimed export."""
 
     QUEUE = EXPORTS
     KIND = "export"
@@ -101,13 +102,13 @@ class ExportJob(Job):
         )
 
     def handle_interrupt(self) -> None:
-        """Delete the file and make the export due at once."""
+        """Delete the file and make the export due immediately."""
         with suppress(OSError):  # unreachable: the next worker deletes the file
             self._deps.primary_location.delete(build_key(self._claimed, self._claimed.lease))  # named by our lease
         self.release(self._deps.now(), "interrupted")
 
     def handle_failure(self, error: Exception) -> None:
-        """Retry with a growing delay, or mark the export failed after the last attempt."""
+        """Retry with an increasing delay, or mark the export as failed after the last attempt."""
         reason = f"{type(error).__name__}: {error}"
         get_logger().exception(
             "export failed", action="export_failed", export=self._export.response_id, attempts=self.attempts
@@ -226,6 +227,9 @@ class ExportJob(Job):
 
 
 def build_key(claimed: ClaimedExport, lease: str) -> str:
-    """Return the key of the file of one attempt. A worker that is wrongly thought dead writes to a key of its own."""
+    """Return the key of the file written by an attempt.
+
+    A worker that is wrongly considered dead therefore writes to a key of its own.
+    """
     export = claimed.export
     return f"{claimed.app.id}/exports/{export.requested_at:%Y%m%d}/{export.response_id}-{lease}.zip"
