@@ -1,4 +1,4 @@
-"""Names of the files that ingest reads: rotated and compressed files, members of a zip."""
+"""Names of the files that ingest reads: rotated and compressed files, and members of a zip."""
 
 import re
 from typing import Final
@@ -16,16 +16,16 @@ _ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
 
 
 def is_rotated(name: str, base: str) -> bool:
-    """Whether the name is a rotated form of `base`: Master.csv.1, Master.csv-20240115 of Master.csv."""
+    """Return whether the name is a rotated form of `base`, such as Master.csv.1 or Master.csv-20240115 for Master.csv."""
     return name.startswith(base) and _ROTATION_SUFFIX.fullmatch(name[len(base) :]) is not None
 
 
 def is_compressed_rotation(name: str, base: str) -> bool:
-    """Whether the name is a rotated form of `base` that was then compressed: Master.csv.2.gz."""
+    """Return whether the name is a rotated form of `base` that has since been compressed, such as Master.csv.2.gz."""
     return is_rotated(_COMPRESSION_SUFFIX.sub("", name), base) and not is_rotated(name, base)
 
 
 def container_of(name: str) -> str:
-    """Return the file that a name belongs to: the zip of a member (exports.zip:call.csv), else the name itself."""
+    """Return the file that a name refers to: the zip for a member (exports.zip:call.csv), otherwise the name itself."""
     member = _ZIP_MEMBER.fullmatch(name)
     return member[1] if member else name

@@ -1,8 +1,9 @@
-"""Headers of WAV files: reading, writing, and the check of uploads.
+"""WAV headers: reading and writing them, and checking uploads.
 
-A WAV is "RIFF", a size, "WAVE", then chunks: four letters, a little-endian size, that many bytes and, where the size is
-odd, one byte of padding. "fmt " describes the samples, "data" contains them. Recorders that are still running, or that
-were killed, leave the sizes as 0 or 0xFFFFFFFF: then the audio extends to the end of the file.
+A WAV file consists of "RIFF", a size, "WAVE", and chunks. A chunk has four letters, a little-endian size, that many
+bytes and, if the size is odd, a byte of padding. "fmt " describes the samples, and "data" contains them. Recorders that
+are still running, or that were killed, leave the sizes as 0 or 0xFFFFFFFF. In this case, the audio extends to the end
+of the file.
 """
 
 import struct
@@ -21,12 +22,12 @@ _UPLOAD_TAGS = (PCM, A_LAW, MU_LAW)
 
 
 class InvalidWav(ValueError):
-    """The bytes are not a WAV, or not one of the required format; the text is the reason."""
+    """The data is not a WAV file, or not in the required format; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WavFormat:
-    """Format of a WAV, and position of its audio."""
+    """The format of a WAV file, and the position of its audio."""
 
     tag: int  # format tag; that of the sub-format in place of EXTENSIBLE
     channels: int  # at least 1
@@ -41,16 +42,16 @@ class WavFormat:
 
     @property
     def duration(self) -> float | None:
-        """Seconds of audio; None if the header does not determine them."""
+        """The duration of the audio in seconds; None if it cannot be determined from the header."""
         if self.tag in _SAMPLE_SIZED_TAGS and (frame := self.channels * ((self.bits + 7) // 8)):
             return self.data_size // frame / self.rate
         return self.data_size / self.byte_rate if self.byte_rate else None
 
 
 def read_format(head: bytes, total_size: int) -> WavFormat:
-    """Return the format of a file of `total_size` bytes that begins with `head`. Raise InvalidWav and no other error.
+    """Return the format of a file of `total_size` bytes that begins with `head`. Raises only InvalidWav.
 
-    `head` must include the data chunk's own header; 64 KB exceed all that recorders are known to write before it.
+    `head` must include the header of the data chunk. No recorder is known to write more than 64 KB before it.
     """
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         raise InvalidWav("no RIFF/WAVE header")
@@ -69,10 +70,10 @@ def read_format(head: bytes, total_size: int) -> WavFormat:
 
 
 def build_header(*, tag: int, rate: int, channels: int, bits: int, data_size: int) -> bytes:
-    """Return the 44 bytes (PCM) or 58 bytes (A-law, mu-law: with a fact chunk) before `data_size` bytes of audio.
+    """Return the 44 bytes (PCM) or 58 bytes (A-law, mu-law: with a fact chunk) that precede `data_size` bytes of audio.
 
-    If `data_size` is odd, one byte of padding must follow the audio; the RIFF size counts it. Raise ValueError for
-    other tags, for 0 channels and for more audio than MAX_DATA_BYTES.
+    If `data_size` is odd, a byte of padding must follow the audio; the RIFF size includes it. Raises ValueError for
+    other tags, for 0 channels, and for more audio than MAX_DATA_BYTES.
     """
     if tag not in _UPLOAD_TAGS or channels * bits < 8:
         raise ValueError(f"cannot write a header for format tag {tag:#06x}, {channels} channels of {bits} bits")
@@ -88,7 +89,10 @@ def build_header(*, tag: int, rate: int, channels: int, bits: int, data_size: in
 
 
 def check_upload(data: bytes) -> WavFormat:
-    """Return the format of an uploaded voice file; InvalidWav unless it is 8-bit 8 kHz mono PCM, A-law or mu-law with a sample."""
+    """Return the format of an uploaded voice file.
+
+    Raises InvalidWav unless it is 8-bit 8 kHz mono PCM, A-law or mu-law with at least one sample.
+    """
     wav = read_format(data, len(data))
     if wav.tag not in _UPLOAD_TAGS:
         raise InvalidWav(f"format tag {wav.tag:#06x} is not PCM, A-law or mu-law")

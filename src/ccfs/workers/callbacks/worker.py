@@ -52,7 +52,7 @@ class HttpPoster(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackIdentity:
-    """What is needed to send callbacks on behalf of an app."""
+    """The key and the bound prefixes with which callbacks of an app are sent."""
 
     key: AccessKey | None  # its newest
     prefixes: Collection[str]  # of URLs that it may call
