@@ -1,4 +1,4 @@
-"""Rows of all apps that maintenance workers process: statistics to compute, voice files to delete, rows without a recording."""
+"""Rows of all apps for maintenance workers: statistics to compute, voice files to delete, and rows without a recording."""
 
 from collections.abc import Collection
 
@@ -15,7 +15,10 @@ _APPS, _STATISTICS, _VOICE_FILES = schema.apps, schema.call_statistics, schema.v
 
 
 def find_dirty_statistics(connection: Connection) -> DirtyStatistics | None:
-    """Return the newest quarter hour to compute, with the account's other dirty quarters of the same hours; None: nothing."""
+    """Return the newest quarter hour to compute; None if there is none.
+
+    The result includes the account's other dirty quarter hours from up to MAX_BATCH_SPAN before it.
+    """
     columns = _STATISTICS.c
     newest = (
         sa.select(columns.app, columns.account_id, columns.begin, _APPS.c.ak, _APPS.c.name)
@@ -37,9 +40,9 @@ def find_dirty_statistics(connection: Connection) -> DirtyStatistics | None:
 def list_deleted_voice_files(
     connection: Connection, limit: int, skipped_locations: Collection[str] = ()
 ) -> list[tuple[App, VoiceFile]]:
-    """Return files that are marked as deleted and still have bytes or a row, the longest waiting first.
+    """Return voice files that are marked as deleted and still have content or a row, longest waiting first.
 
-    None in `skipped_locations`, which other nodes serve.
+    Files in `skipped_locations` are omitted, because other nodes serve these locations.
     """
     statement = (
         sa.select(*(_VOICE_FILES.c[name] for name in COLUMNS), _APPS.c.id, _APPS.c.ak, _APPS.c.name)
@@ -52,7 +55,7 @@ def list_deleted_voice_files(
 
 
 def delete_rows_without_recording(connection: Connection) -> None:
-    """Delete annotations and waveforms whose recording is deleted."""
+    """Delete annotations and waveforms whose recording has been deleted."""
     recordings = schema.recordings.c
     for table in (schema.annotations, schema.waveforms):
         recording = (

@@ -1,4 +1,4 @@
-"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections, expected recordings."""
+"""Rows of ingest state: cursors in source files, file states, re-read requests, rejections, expected recordings."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -22,7 +22,7 @@ _EXPECTED = schema.expected_recordings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCursor:
-    """How far a source file was read."""
+    """How far a source file has been read."""
 
     path: str
     first_line: str  # identifies what was read: digest of its first and last bytes; differs in another file of the path
@@ -32,13 +32,13 @@ class SourceCursor:
 
     @property
     def is_reread_requested(self) -> bool:
-        """Whether a user asked for another read, of the file and of what was rotated from it since its first read."""
+        """Whether a user requested that the file, and all files rotated from it since its first read, be read again."""
         return self.first_line == REREAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRejection:
-    """A line or a file that could not be ingested."""
+    """A line or file that could not be ingested."""
 
     file: str
     line: int  # 0: the whole file
@@ -48,7 +48,7 @@ class IngestRejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRecording:
-    """A recording that a CDR names and that has not arrived."""
+    """A recording that is named in a CDR but has not arrived yet."""
 
     account_id: str
     name: str  # base name of the file
@@ -61,27 +61,27 @@ _EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
 
 
 def lock_app(connection: Connection, app: App) -> None:
-    """Wait for other transactions that ingest calls of the app; later ones wait for the end of this one."""
+    """Wait for other transactions that ingest calls for the app. Later ones wait until this transaction ends."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
 
 
 def find_cursor(connection: Connection, app: App, path: str) -> SourceCursor | None:
-    """Return how far the app's file was read."""
+    """Return how far the app's file has been read."""
     query = sa.select(_CURSORS).where(_CURSORS.c.app == app.id, _CURSORS.c.path == path)
     row = connection.execute(query).one_or_none()
     return _build_cursor(row) if row else None
 
 
 def list_cursors(connection: Connection, app: App, limit: int = 200) -> list[tuple[SourceCursor, datetime]]:
-    """Return how far each of the app's files was read, and when; the latest first."""
+    """Return how far each of the app's files has been read, and when, latest first."""
     query = sa.select(_CURSORS).where(_CURSORS.c.app == app.id).order_by(_CURSORS.c.read_at.desc()).limit(limit)
     return [(_build_cursor(row), row.read_at) for row in connection.execute(query)]
 
 
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
-    """Save how far the app's file was read, in the transaction that adds the rows of it."""
+    """Save how far the app's file has been read, in the same transaction that adds its rows."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "read_at": now}
     key = {"app": app.id, "path": cursor.path}
     connection.execute(
@@ -95,7 +95,7 @@ def _build_cursor(row: sa.Row[Any]) -> SourceCursor:
 
 
 def find_known_files(connection: Connection, app: App, paths: list[str]) -> dict[str, tuple[int, int, str]]:
-    """Return (size, modified in ns, state) of those of the paths that the app knows."""
+    """Return (size, modified in ns, state) for those of the paths that the app knows."""
     query = sa.select(_FILES.c.path, _FILES.c.size, _FILES.c.modified_ns, _FILES.c.state).where(_FILES.c.app == app.id)
     files = {}
     for start in range(0, len(paths), _NAMES_PER_QUERY):
@@ -107,7 +107,7 @@ def find_known_files(connection: Connection, app: App, paths: list[str]) -> dict
 def save_file_state(
     connection: Connection, app: App, path: str, size: int, modified_ns: int, state: str, reason: str, now: datetime
 ) -> None:
-    """Save what became of a file of the app; ingest/folder.py has the states."""
+    """Save the state of a file of the app; the states are defined in ingest/folder.py."""
     values = {"size": size, "modified_ns": modified_ns, "state": state, "reason": reason, "seen_at": now}
     key = {"app": app.id, "path": path}
     connection.execute(insert_or_ignore(connection, _FILES).values(**key, **values))
@@ -115,9 +115,12 @@ def save_file_state(
 
 
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
-    """Have the next pass read a file of the app from its begin, in every account, and before it what was rotated from it
-    since its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the
-    same line is a new row. Delete none where no pass will do so."""
+    """Request that the next pass read a file again from the beginning, in every account.
+
+    Files rotated from it since its first read are read first. Return whether a pass will do so, and the number of
+    deleted rejections, because another rejection of the same line is a new row. If no pass will do so, no rejections
+    are deleted.
+    """
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:
@@ -134,14 +137,14 @@ def request_reread(connection: Connection, app: App, file: str, now: datetime) -
 
 
 def list_requested_rereads(connection: Connection, app: App) -> list[tuple[str, datetime]]:
-    """Return the app's files without a cursor that are to be read again, and since when."""
+    """Return the app's files without a cursor for which another read was requested, and when it was requested."""
     query = sa.select(_FILES.c.path, _FILES.c.seen_at).where(_FILES.c.app == app.id, _FILES.c.state == REREAD)
     rows = connection.execute(query)  # ORDER BY path would take SQLite from the index on states to that on paths
     return sorted((row.path, row.seen_at) for row in rows)
 
 
 def clear_reread_request(connection: Connection, app: App, path: str) -> None:
-    """Delete the request for a file that was read."""
+    """Delete the request for a file that has been read."""
     connection.execute(sa.delete(_FILES).filter_by(app=app.id, path=path, state=REREAD))
 
 
@@ -161,7 +164,7 @@ def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime)
 def add_rejections(
     connection: Connection, app: App, rejections: list[IngestRejection], now: datetime
 ) -> list[IngestRejection]:
-    """Add rejections; return those that are new."""
+    """Add rejections and return those that are new."""
     unique = list({_rejection_key(rejection): rejection for rejection in rejections}.values())
     new = [
         rejection
@@ -189,7 +192,7 @@ def _select_new(connection: Connection, app: App, rejections: list[IngestRejecti
 
 
 def list_rejections(connection: Connection, app: App, limit: int = 1000) -> list[tuple[int, IngestRejection, datetime]]:
-    """Return the app's latest rejections as (row id, rejection, when), the newest first."""
+    """Return the app's latest rejections as (row id, rejection, time), newest first."""
     query = sa.select(_ERRORS).where(_ERRORS.c.app == app.id).order_by(_ERRORS.c.id.desc()).limit(limit)
     return [
         (row.id, IngestRejection(file=row.file, line=row.line, reason=row.reason, raw=row.raw), row.rejected_at)
@@ -212,19 +215,19 @@ def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[st
 
 
 def add_expected_recordings(connection: Connection, app: App, expected: list[ExpectedRecording]) -> None:
-    """Add recordings that CDRs of the app name."""
+    """Add recordings that are named in the app's CDRs."""
     if expected:
         values = [{"app": app.id, **{name: getattr(row, name) for name in _EXPECTED_COLUMNS}} for row in expected]
         connection.execute(insert_or_ignore(connection, _EXPECTED), values)
 
 
 def find_expected_calls(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the callId of each expected recording of these names."""
+    """Return the callId of each expected recording with one of these names."""
     return _find_expected(connection, app, account_id, names, _EXPECTED.c.call_id)
 
 
 def find_lines_naming(connection: Connection, app: App, account_id: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the source_key of the CDR line that names each expected recording of these names."""
+    """Return the source_key of the CDR line that names each of these expected recordings."""
     return _find_expected(connection, app, account_id, names, _EXPECTED.c.source_key)
 
 
@@ -237,12 +240,12 @@ def _find_expected(
 
 
 def mark_arrived(connection: Connection, app: App, account_id: str, name: str) -> None:
-    """Delete the expectation of a recording that arrived."""
+    """Delete an expected recording because it has arrived."""
     connection.execute(sa.delete(_EXPECTED).filter_by(app=app.id, account_id=account_id, name=name))
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
-    """Move expected recordings from one call to another that turned out to contain it."""
+    """Move the expected recordings of a call to another call that turned out to include it."""
     update = sa.update(_EXPECTED).filter_by(app=app.id, account_id=account_id, call_id=old)
     connection.execute(update.values(call_id=new))
 
@@ -250,7 +253,10 @@ def reassign_call(connection: Connection, app: App, account_id: str, old: str, n
 def mark_missing_recordings(
     connection: Connection, app: App, before: datetime, now: datetime
 ) -> list[ExpectedRecording]:
-    """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
+    """Mark expected recordings as missing if their calls ended at or before `before`.
+
+    Return those that were not marked yet.
+    """
     is_due = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.since <= before) & _EXPECTED.c.missing_at.is_(None)
     columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
     rows = connection.execute(sa.update(_EXPECTED).where(is_due).values(missing_at=now).returning(*columns))
@@ -258,7 +264,7 @@ def mark_missing_recordings(
 
 
 def list_missing_recordings(connection: Connection, app: App, limit: int = 1000) -> list[ExpectedRecording]:
-    """Return the app's missing recordings, the longest missing first."""
+    """Return the app's missing recordings, longest missing first."""
     query = sa.select(*(_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)).where(
         _EXPECTED.c.app == app.id, _EXPECTED.c.missing_at.is_not(None)
     )

@@ -81,7 +81,7 @@ def iter_trailer(contents: BulkZipContents, summary: ZipSummary) -> Iterator[byt
 
 
 def is_reproducible(summary: ZipSummary) -> bool:
-    """Return whether this release generates exactly the bytes that the ETag stands for."""
+    """Return whether this release generates exactly the bytes that the ETag was computed for."""
     return summary.etag.startswith(f"{FORMAT_VERSION}-")
 
 

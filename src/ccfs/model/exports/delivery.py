@@ -52,7 +52,7 @@ class RetrySchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDecision:
-    """What happens after an attempt."""
+    """The decision about what happens after an attempt."""
 
     state: DeliveryState
     due_at: datetime | None  # None if no attempt follows
