@@ -106,7 +106,7 @@ class DiskLocation:
 
     @contextmanager
     def _open_folder(self, key: str, *, create: bool = False) -> Iterator[int]:
-        """Yield the key's folder, opened part by part so that no link is followed."""
+        """Yield the key's folder, opened one path component at a time so that no link is followed."""
         folder = os.open(self._root, _FOLDER_FLAGS)
         try:
             for part in key.split("/")[:-1]:
@@ -121,7 +121,7 @@ class DiskLocation:
 
 
 def _create_folder(name: str, parent: int) -> None:
-    """Create a folder and sync its parent; without that, a crash could lose the folder with its files."""
+    """Create a folder and sync its parent; otherwise, a crash could lose the folder with its files."""
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
         os.fsync(parent)

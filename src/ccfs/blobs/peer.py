@@ -89,7 +89,7 @@ class PeerLocation:
         )
 
     def _request(self, method: str, key: str, range_: str = "") -> tuple[HTTPConnection, HTTPResponse]:
-        """Return a response whose body is still to be read. Raises BlobNotFound and LocationUnreachable."""
+        """Return a response whose body has not been read yet. Raises BlobNotFound and LocationUnreachable."""
         path = f"{PATH_PREFIX}{self.location_id}/{check_key(key)}"
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"the node of location {self.location_id} did not answer a moment ago")
@@ -143,7 +143,7 @@ class PeerLocation:
         return True, new
 
     def _release_connection(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        """Keep the connection for later requests if the response was read to its end; else close it."""
+        """Keep the connection for later requests if the response was read completely; otherwise close it."""
         is_open = response.isclosed() or response.length == 0
         if is_open and not response.will_close and len(self._idle) < _MAX_IDLE_CONNECTIONS:
             response.close()

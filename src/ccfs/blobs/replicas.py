@@ -102,7 +102,7 @@ class Replicas:
             yield replica
 
     def _read_exactly(self, blob: BlobRef, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes [start, end); raise BlobNotFound if the stored bytes end too early or too late."""
+        """Yield the bytes [start, end); raise BlobNotFound if the stored file is shorter or longer than expected."""
         left = end - start
         open_end = None if end == blob.size else end  # so that excess bytes are noticed
         for chunk in self._locations[blob.location_id].read(blob.key, start, open_end):

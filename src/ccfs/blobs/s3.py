@@ -120,7 +120,7 @@ class S3Location:
 
     @contextmanager
     def _guard_request(self, key: str) -> Iterator[None]:
-        """Guard one request by the circuit breaker. Raises LocationUnreachable immediately during the cooldown."""
+        """Guard a request with the circuit breaker. Raises LocationUnreachable immediately during the cooldown."""
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"{key}: the service of location {self.location_id} did not answer a moment ago")
         try:
@@ -147,7 +147,10 @@ class S3Location:
         return "create" if self._is_conditional else "overwrite"
 
     def _replace(self, path: str, data: bytes) -> None:
-        """Keep an equal object, from an earlier try or with a lost response; replace exactly the object that was compared."""
+        """Replace exactly the object that was compared.
+
+        An equal object is kept: it was stored by an earlier attempt, or by this one if its response was lost.
+        """
         try:
             with self._guard_request(path):
                 existing = obstore.get(self._store, path)
@@ -172,7 +175,7 @@ class S3Location:
 
 
 class _UploadSource:
-    """Chunks, and the error that they raised, which must not be reported as the service's."""
+    """Chunks to upload, and any error raised while reading them, which must not be reported as an error of the service."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -187,7 +190,7 @@ class _UploadSource:
 
 
 class _NoResponse(LocationUnreachable):
-    """After all retries the service gave no response, or a 5xx."""
+    """After all retries, the service gave no response or a 5xx."""
 
 
 class _RangeNotSatisfiable(Exception):
@@ -200,7 +203,7 @@ class _KeyExists(Exception):
 
 @contextmanager
 def _translate_errors(key: str) -> Iterator[None]:
-    """Raise the errors of Location instead of the library's."""
+    """Convert the library's errors to those of Location."""
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
@@ -216,7 +219,7 @@ def _translate_errors(key: str) -> Iterator[None]:
 
 
 def _error_text(error: Exception) -> str:
-    """Return the error on one line: the library's sentence, and the code from the service's XML."""
+    """Return the error on a single line: the library's message, and the code from the service's XML."""
     sentence, _, rest = str(error).partition("Debug source:")[0].partition("<?xml")
     code = re.search(r"<Code>(\w+)</Code>", rest)
     return " ".join([*sentence.split(), *(code.groups() if code else ())])[:_MAX_REASON_LENGTH]
@@ -282,7 +285,7 @@ def _get_bucket_access(location: LocationConfig, config: S3Config) -> s3_multipa
 
 
 def _endpoint_url(location: LocationConfig) -> str:
-    """Return the service's URL; with a virtual host, its host begins with the bucket."""
+    """Return the service's URL; with virtual hosting, its host begins with the bucket."""
     parts = urlsplit(location.endpoint.rstrip("/"))
     if location.is_virtual_hosted and not parts.netloc.startswith(f"{location.root}."):
         return parts._replace(netloc=f"{location.root}.{parts.netloc}").geturl()

@@ -84,7 +84,9 @@ def _iter_uploads(bucket: BucketAccess, prefix: str) -> Iterator[tuple[str, str,
 
 
 def _send_request(bucket: BucketAccess, method: str, key: str, query: dict[str, str]) -> tuple[datetime, bytes]:
-    """Return the service's time and its response. Raises LocationUnreachable without one, or with an error status."""
+    """Return the service's time and its response. Raises LocationUnreachable if there is no response or an error
+    status.
+    """
     url = f"{bucket.url}/{quote(key, safe='/-_.~')}"
     if not key and urlsplit(bucket.url).path:
         url = bucket.url  # a bucket in the path has no "/" after it
@@ -119,5 +121,5 @@ def build_signed_headers(
 
 
 def _encode_query(query: dict[str, str]) -> str:
-    """Return the query in the order in which it is signed."""
+    """Return the query with its parameters in the order in which they are signed."""
     return urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")

@@ -100,7 +100,7 @@ class Job:
                 self._clean_up(connection)
 
     def _clean_up(self, connection: Connection) -> None:
-        """Delete what an unsuccessful attempt left, in the transaction that ends its lease."""
+        """Delete anything left by an unsuccessful attempt, in the same transaction that ends its lease."""
 
     @contextmanager
     def _best_effort_transaction(self) -> Iterator[Connection]:

@@ -100,7 +100,7 @@ def _starts_with(url: CallbackUrl, bound: CallbackUrl) -> bool:
 
 
 def _normalise_host(text: str) -> str:
-    """Return the normalised host; "" where it is invalid."""
+    """Return the normalised host; "" if it is invalid."""
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))
@@ -126,7 +126,7 @@ def _normalise_name(name: str) -> str:
 
 
 def _has_dot_segments(path: str) -> bool:
-    """Return whether a server could read a segment of the path as `.` or `..`, however often it is encoded."""
+    """Return whether a server could interpret a path segment as `.` or `..`, however many times it is encoded."""
     while (decoded := unquote(path, errors="replace")) != path:
         path = decoded
     segments = re.split(r"[/\\]", path)

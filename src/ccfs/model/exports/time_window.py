@@ -2,7 +2,7 @@
 
 Two hours a year need a rule:
 
-* a wall-clock time that occurs twice (clocks go back) means the first, unless ``fold=1`` requests the second;
+* a wall-clock time that occurs twice (clocks go back) means the first occurrence, unless ``fold=1`` requests the second;
 * a wall-clock time that never occurs (clocks go forward) is moved forward by the length of the gap: 02:30 is 03:30.
 """
 

@@ -112,7 +112,7 @@ def _build_chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _iter_chunks(head: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, begin of the body and declared size of every chunk whose own header is within `head`."""
+    """Yield the name, body offset and declared size of every chunk whose header is within `head`."""
     offset = 12
     for _ in range(_MAX_CHUNKS):
         if offset + 8 > len(head):
@@ -155,7 +155,7 @@ def _build_format(fmt: bytes, data_offset: int, data_size: int, is_open_ended: b
 
 
 def _parse_subformat(fmt: bytes) -> int:
-    """Return the tag of an extensible format's sub-format; EXTENSIBLE itself if its GUID belongs to no tag."""
+    """Return the tag of an extensible format's sub-format; EXTENSIBLE itself if its GUID corresponds to no tag."""
     if len(fmt) < 40:
         raise InvalidWav("an extensible fmt chunk without its sub-format")
     return int.from_bytes(fmt[24:26], "little") if fmt[26:40] == _SUBFORMAT_TAIL else EXTENSIBLE

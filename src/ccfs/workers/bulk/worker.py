@@ -109,7 +109,7 @@ class BulkDownloadJob(Job):
             self.mark_failed(reason)
 
     def _work(self) -> bool:
-        """Return whether all recordings are listed and checked; False where the turn is over."""
+        """Return whether all recordings have been listed and checked; False if the turn is over."""
         while not self._progress.is_complete:
             self._list_next()
             if self._is_over():
@@ -181,7 +181,10 @@ class BulkDownloadJob(Job):
         return recordings, cursor
 
     def _check_item(self, item: BulkItem) -> BulkItem:
-        """Return the item with its result. An unreachable location fails the first claims, then counts as missing."""
+        """Return the item with its result.
+
+        If a location is unreachable, the first claims fail; after that, the item counts as missing.
+        """
         try:
             return self._verifier.verify(item, self._progress.files_end)
         except RecordingUnavailable:
@@ -192,7 +195,7 @@ class BulkDownloadJob(Job):
             return replace(item, missing_reason=MissingReason.UNREACHABLE)
 
     def _renew_lease(self) -> None:
-        """Renew the lease where it is time. Called between chunks; raises WorkerInterrupted."""
+        """Renew the lease if it is time to do so. Called between chunks; raises WorkerInterrupted."""
         if self._is_stopped():
             raise WorkerInterrupted
         if time.monotonic() - self._renewed_at > LEASE.total_seconds() / 4:
@@ -210,7 +213,7 @@ class BulkDownloadJob(Job):
             self._progress = replace(progress, checked=item.number, files_end=end)
 
     def _save(self, listed: list[BulkItem] | None = None) -> None:
-        """Save new items, results and progress in one transaction; raises WorkerInterrupted if the lease is lost."""
+        """Save new items, results and progress in one transaction; raises WorkerInterrupted if the lease has been lost."""
         if not self._checked_items and listed is None:
             return
         deps, app = self._deps, self._claimed.app

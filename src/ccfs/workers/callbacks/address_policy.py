@@ -58,10 +58,11 @@ def is_internal(address: Address) -> bool:
 
 
 def _unwrap_ipv4(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address embeds: mapped, or translated by NAT64 under its well-known prefix.
+    """Return the IPv4 address embedded in an IPv6 address: mapped, or for NAT64 under its well-known prefix.
 
-    Addresses under the local NAT64 prefix 64:ff9b:1::/48 embed one, too, but only their network knows where (RFC 8215):
-    they are neither public nor internal. So are 6to4 and Teredo, tunnels that nobody needs any more.
+    Addresses under the local NAT64 prefix 64:ff9b:1::/48 also embed an IPv4 address, but only their network knows where
+    (RFC 8215). They count as neither public nor internal. The same applies to the tunnels 6to4 and Teredo, which nobody
+    needs any more.
     """
     if isinstance(address, IPv4Address):
         return address

@@ -32,7 +32,7 @@ STORED_RESPONSE_BYTES = 1024  # of a response that an outcome stores
 
 @dataclass(slots=True, kw_only=True)
 class _Exchange:
-    """One post: the request, and as much of the response as was received."""
+    """A post: the request, and as much of the response as has been received."""
 
     target: CallbackUrl
     request: httpcore2.Request
@@ -108,7 +108,10 @@ class CallbackHttpClient:
         self._connections.close()
 
     def _try_exchange(self, exchange: _Exchange, private_hosts: Collection[str]) -> str:
-        """Return why the post failed, or "". An error status explains more than how its body broke off."""
+        """Return why the post failed, or "".
+
+        An error status takes precedence over an incomplete body, because it explains more.
+        """
         try:
             self._send_with_retry_on_stale(exchange, private_hosts)
         except ExchangeFailed as error:

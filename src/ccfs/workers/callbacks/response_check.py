@@ -54,6 +54,6 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def _shorten_code(code: object) -> str:
-    """Return the code short and printable, for lists."""
+    """Return the code in a short, printable form for lists."""
     text = code if isinstance(code, str) else json.dumps(code)
     return text[:20] if text.isprintable() else ascii(text)[:20]

@@ -130,7 +130,7 @@ class SafeNetworkBackend(NetworkBackend):
 
 
 class _DeadlineStream(NetworkStream):
-    """A socket whose waits end at the deadline of its backend. The timeouts that httpcore2 passes are not used."""
+    """A socket whose waits end at the deadline of its backend. The timeouts passed by httpcore2 are ignored."""
 
     def __init__(
         self, connected: socket.socket, backend: SafeNetworkBackend, limits: ExchangeLimits, deadline: float
@@ -185,7 +185,7 @@ class _DeadlineStream(NetworkStream):
 
 
 def _build_failure(error: OSError, step: str) -> ExchangeFailed:
-    """Return the failure in words for people."""
+    """Return the failure with a readable reason."""
     if isinstance(error, TimeoutError):
         return ExchangeFailed(f"timeout while {step}")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -201,7 +201,10 @@ def _build_failure(error: OSError, step: str) -> ExchangeFailed:
 
 
 def _run_with_timeout(function: Callable[[], T], seconds: float) -> T:
-    """Return the result of a function that has no timeout of its own; past the time, raise TimeoutError and leave its thread."""
+    """Return the result of a function that has no timeout of its own.
+
+    If it takes too long, raise TimeoutError and abandon its thread.
+    """
     result: Future[T] = Future()
 
     def run() -> None:

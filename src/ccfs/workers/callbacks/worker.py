@@ -179,7 +179,7 @@ class CallbackWorker:
         self._database.close_thread_connection()
 
     def _claim_batch(self) -> bool:
-        """Claim deliveries of all receivers that have free slots; return whether any was claimed."""
+        """Claim deliveries for all receivers that have free slots, and return whether any were claimed."""
         now = self._config.now()
         due = self._database.autocommit_read(lambda connection: callback_jobs.list_due_receivers(connection, now))
         slots = self._limiter.get_available_slots(sample(due, len(due)))  # shuffled: no receiver is always the last
@@ -200,7 +200,7 @@ class CallbackWorker:
         return bool(batch)
 
     def _deliver(self, claimed: ClaimedDelivery, sender: CallbackIdentity) -> None:
-        """Make one attempt. Every error becomes an outcome, so that no delivery is lost with its thread."""
+        """Make an attempt. Every error becomes an outcome, so that no delivery is lost if a thread fails."""
         outcome = self._attempt(claimed, sender)
         decision = decide_next(claimed.delivery, outcome, self._config.schedule, uniform(0.8, 1.2))
         self._results.put((claimed, outcome, decision))
@@ -238,7 +238,7 @@ class CallbackWorker:
             return AttemptOutcome(attempted_at=self._config.now(), failure=f"internal error: {type(error).__name__}")
 
     def _record_loop(self) -> None:
-        """Record results in batches: one commit for many."""
+        """Record results in batches, with one commit for many results."""
         while True:
             batch = [self._results.get()]
             self._stopped.wait(BATCH_WAIT_SECONDS)
@@ -249,7 +249,10 @@ class CallbackWorker:
                 return
 
     def _record(self, batch: list[AttemptResult]) -> None:
-        """Record results, and retry while the database is down. A result that it rejects does not delay the others."""
+        """Record results, retrying while the database is unavailable.
+
+        A result that the database rejects does not delay the others.
+        """
         while batch:
             try:
                 with self._database.write_transaction() as connection:

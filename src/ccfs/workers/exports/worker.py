@@ -157,7 +157,7 @@ class ExportJob(Job):
 
     @contextmanager
     def _keep_lease(self) -> Iterator[Callable[[], bool]]:
-        """Renew the lease in a thread; give a function that returns whether it is still ours."""
+        """Renew the lease in a thread; yield a function that returns whether the lease is still ours."""
         done, lost = threading.Event(), threading.Event()
 
         def renew() -> None:
@@ -183,7 +183,7 @@ class ExportJob(Job):
             thread.join()
 
     def _mark_ready(self, blob: BlobRef) -> None:
-        """Store both in one transaction: no file without its callback, and no callback without its file."""
+        """Store both in a single transaction: there is no file without its callback, and no callback without its file."""
         export, app, now = self._export, self._claimed.app, self._deps.now()
         target = parse_callback_url(export.callback_url)
         with self._deps.database.write_transaction() as connection:
@@ -206,9 +206,10 @@ class ExportJob(Job):
     def _delete_files(self, connection: Connection, *leases: str) -> None:
         """Delete the files that attempts under these leases wrote.
 
-        This happens only while the row is ours, because the export could be ready after all where the answer to a commit was
-        lost; and before the lease ends, because the row forgets it. Files on the disk of a dead node, or in a location that is
-        unreachable, are queued as orphans: the export must not wait for them.
+        This is done only while the row is ours, because if the response to a commit was lost, the export could be ready
+        after all. It is done before the lease ends, because after that the row no longer lists the files. Files on the
+        disk of a dead node, or in an unreachable location, are queued as orphans, because the export must not wait for
+        them.
         """
         home = self._deps.primary_location
         for lease in leases:

@@ -152,7 +152,7 @@ class ExportZipWriter:
 
 
 class _MemberDeflater:
-    """Deflates one member and counts what the directory and the manifest need."""
+    """Deflates a member and counts what the directory and the manifest need."""
 
     def __init__(self, hashed: bool) -> None:
         self._compressor = isal_zlib.compressobj(COMPRESSION_LEVEL, isal_zlib.DEFLATED, -15)
@@ -184,7 +184,7 @@ class _MemberDeflater:
 
 
 def _iter_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Iterate over the bytes in blocks of BLOCK_BYTES; the last block is shorter."""
+    """Yield the bytes in blocks of BLOCK_BYTES; the last block may be shorter."""
     buffered: list[bytes] = []
     size = 0
     for chunk in chunks:

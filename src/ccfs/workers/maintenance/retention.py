@@ -36,7 +36,7 @@ class RetentionJob:
         self._last_run_at: datetime | None = None
 
     def __call__(self) -> None:
-        """Create and drop partitions, if the last round was long enough ago."""
+        """Create and drop partitions if enough time has passed since the last round."""
         now = self._now()
         if self._last_run_at is None or now - self._last_run_at >= RETENTION_INTERVAL:
             partitions.ensure_upcoming(self._database, now)

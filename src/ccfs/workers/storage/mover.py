@@ -153,7 +153,7 @@ class BlobMover:
             yield chunk
 
     def _delete_orphan_batch(self, pool: Executor) -> tuple[int, int]:
-        """Return the number of orphans that were claimed, and of those deleted."""
+        """Return the number of orphans claimed and the number deleted."""
         lease, now, remote = secrets.token_hex(8), self.now(), self.locations.list_remote_ids()
         with self.database.write_transaction() as connection:
             orphans = blob_moves.claim_orphans(connection, now, lease, ORPHAN_LEASE, ORPHAN_BATCH_SIZE, remote)
@@ -167,7 +167,10 @@ class BlobMover:
         return len(orphans), len(unreferenced) - len(failed)
 
     def _try_delete_blob(self, orphan: OrphanedBlob, until: datetime) -> bool:
-        """Return whether the bytes are deleted. Nothing is deleted after `until`: once the lease ends, a copy may begin."""
+        """Return whether the file has been deleted.
+
+        Nothing is deleted after `until`, because a new copy may be written once the lease has expired.
+        """
         if self.is_stopped() or self.now() >= until:
             return False
         try:
