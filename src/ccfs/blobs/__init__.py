@@ -1,1 +1,1 @@
-"""Stored bytes: the interface of a location, its implementations, and the locations of a process."""
+"""Storage locations: their interface, its implementations, and the locations of a process."""

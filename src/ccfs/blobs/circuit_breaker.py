@@ -1,4 +1,4 @@
-"""A circuit breaker: after a failure, requests fail immediately for a while, so that a dead server costs no time."""
+"""A circuit breaker: after a failure, requests fail immediately for a while, without waiting for the server."""
 
 import threading
 import time
@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 
 class CircuitBreaker:
-    """The breaker of one server. After the cooldown it admits one request, whose result decides for all."""
+    """The circuit breaker for a server.
+
+    After the cooldown, it admits a single request, whose result decides for all others.
+    """
 
     def __init__(self, cooldown_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._cooldown_seconds, self._clock = cooldown_seconds, clock
@@ -15,7 +18,7 @@ class CircuitBreaker:
         self._open_until = 0.0
 
     def allows_request(self) -> bool:
-        """Return whether to send a request now."""
+        """Return whether a request may be sent now."""
         with self._lock:
             if not self._is_open:
                 return True
@@ -25,11 +28,11 @@ class CircuitBreaker:
             return True
 
     def record_failure(self) -> None:
-        """Open the breaker: the server did not answer, or broke off."""
+        """Open the circuit breaker: the server did not answer, or broke off its answer."""
         with self._lock:
             self._is_open, self._open_until = True, self._clock() + self._cooldown_seconds
 
     def record_success(self) -> None:
-        """Close the breaker: the server answered, with whatever status."""
+        """Close the circuit breaker: the server answered, whatever the status."""
         with self._lock:
             self._is_open = False

@@ -1,7 +1,8 @@
-"""A location on a disk of this node. Keys become paths only after `check_key`, and no link below the root is followed.
+"""A location on a disk of this node.
 
-Bytes are written under a temporary name, synced, and renamed, and the folder is synced: after a crash a file is complete
-or absent.
+Keys must pass `check_key` before they become paths, and links below the root are not followed. A file is written under
+a temporary name, synced and renamed, and the folder is synced. After a crash, the file is therefore either complete or
+absent.
 """
 
 import errno
@@ -34,7 +35,7 @@ class DiskLocation:
         (self._root / _TEMPORARY_FOLDER).mkdir(parents=True, exist_ok=True)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """See Location. Raises OSError if the disk is full or broken, and then leaves no file."""
+        """See Location. Raises OSError, without leaving a file, if the disk is full or broken."""
         name = check_key(key).rpartition("/")[2]
         temporary = self._root / _TEMPORARY_FOLDER / secrets.token_hex(16)
         reader = HashingReader()
@@ -75,11 +76,11 @@ class DiskLocation:
                 raise
 
     def get_path(self, key: str) -> str:
-        """See Location. The file may be missing or a link: the caller must check when it opens the file."""
+        """See Location. The file may be missing or a link, so the caller must check when opening it."""
         return os.path.join(self._root, check_key(key))
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See Location. Incomplete uploads are temporary files."""
+        """See Location. On a disk, partial uploads are temporary files."""
         limit = time.time() - older_than_seconds
         count = 0
         for path in (self._root / _TEMPORARY_FOLDER).iterdir():
@@ -105,7 +106,7 @@ class DiskLocation:
 
     @contextmanager
     def _open_folder(self, key: str, *, create: bool = False) -> Iterator[int]:
-        """Yield the key's folder, opened part by part so that no link is followed."""
+        """Yield the key's folder, opened one path component at a time so that no link is followed."""
         folder = os.open(self._root, _FOLDER_FLAGS)
         try:
             for part in key.split("/")[:-1]:
@@ -120,7 +121,7 @@ class DiskLocation:
 
 
 def _create_folder(name: str, parent: int) -> None:
-    """Create a folder and sync its parent; without that, a crash could lose the folder with its files."""
+    """Create a folder and sync its parent; otherwise, a crash could lose the folder with its files."""
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
         os.fsync(parent)

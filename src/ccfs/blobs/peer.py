@@ -1,6 +1,7 @@
-"""A location on another node's disk, read-only: bytes are requested from that node when they are needed.
+"""A location on another node's disk. It is read-only: files are requested from that node when they are needed.
 
-Requests are signed, and every wait has a timeout. After a failure, requests fail immediately during the cooldown.
+Requests are signed, and every wait has a timeout. After a failure, requests fail immediately until the cooldown is
+over.
 """
 
 import ssl
@@ -25,7 +26,7 @@ _MAX_IDLE_CONNECTIONS = 8  # connections kept open for later requests
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerConfig:
-    """How this node requests bytes from its peers."""
+    """Configuration for requests to other nodes."""
 
     key: bytes  # signs requests
     now: Callable[[], datetime]
@@ -36,7 +37,7 @@ class PeerConfig:
 
 
 class PeerLocation:
-    """Another node's disk, which implements Location."""
+    """Another node's disk as an implementation of Location."""
 
     def __init__(self, location_id: str, get_address: Callable[[], str], config: PeerConfig) -> None:
         """`get_address` returns the node's URL or raises LocationUnreachable. Each new connection calls it."""
@@ -50,19 +51,19 @@ class PeerLocation:
             connection.close()
 
     def write(self, key: str, chunks: Iterable[bytes]) -> BlobRef:
-        """Raise LocationUnreachable: a peer's disk is read-only."""
+        """Raise LocationUnreachable, because the disks of other nodes are read-only."""
         raise self._not_writable_error(check_key(key))
 
     def delete(self, key: str) -> None:
-        """Raise LocationUnreachable: a peer's disk is read-only."""
+        """Raise LocationUnreachable, because the disks of other nodes are read-only."""
         raise self._not_writable_error(check_key(key))
 
     def get_path(self, key: str) -> None:
-        """Return None: there is no file on this node."""
+        """Return None, because the file is not on this node."""
         check_key(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """Return 0: the node that has the disk deletes them."""
+        """Return 0, because the node that owns the disk deletes them."""
         return 0
 
     def get_size(self, key: str) -> int:
@@ -88,7 +89,7 @@ class PeerLocation:
         )
 
     def _request(self, method: str, key: str, range_: str = "") -> tuple[HTTPConnection, HTTPResponse]:
-        """Return a response whose body is still to be read. Raises BlobNotFound and LocationUnreachable."""
+        """Return a response whose body has not been read yet. Raises BlobNotFound and LocationUnreachable."""
         path = f"{PATH_PREFIX}{self.location_id}/{check_key(key)}"
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"the node of location {self.location_id} did not answer a moment ago")
@@ -142,7 +143,7 @@ class PeerLocation:
         return True, new
 
     def _release_connection(self, connection: HTTPConnection, response: HTTPResponse) -> None:
-        """Keep the connection for later requests if the response was read to its end; else close it."""
+        """Keep the connection for later requests if the response was read completely; otherwise close it."""
         is_open = response.isclosed() or response.length == 0
         if is_open and not response.will_close and len(self._idle) < _MAX_IDLE_CONNECTIONS:
             response.close()

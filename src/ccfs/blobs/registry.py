@@ -1,4 +1,4 @@
-"""The locations of this process, opened on first use, and the location that stores new blobs."""
+"""The locations of this process, opened on first use, and the primary location, which stores new blobs."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from ccfs.model.blobs.location_config import LocationConfig
 
 
 class Locations(Mapping[str, Location]):
-    """Every location by id, including those added while this process runs. For any thread."""
+    """All locations by id, including those added while the process runs. Thread-safe."""
 
     def __init__(self, database: Database, node: str, open_location: Callable[[LocationConfig], Location]) -> None:
         """`node` is this node's id."""
@@ -43,7 +43,7 @@ class Locations(Mapping[str, Location]):
         return len(self.get_configs())
 
     def is_local(self, config: LocationConfig) -> bool:
-        """Return whether this node reads and writes there itself, without another node."""
+        """Return whether this node accesses the location directly, not through another node."""
         return config.is_local(self._node)
 
     def list_remote_ids(self) -> list[str]:
@@ -51,7 +51,7 @@ class Locations(Mapping[str, Location]):
         return [config.id for config in self.get_configs().values() if not self.is_local(config)]
 
     def get_configs(self) -> Mapping[str, LocationConfig]:
-        """Return the current rows by id. Raises LocationUnreachable if the database does not answer."""
+        """Return the current location rows by id. Raises LocationUnreachable if the database does not respond."""
         try:
             return self._configs.get(locations.get_all)[1]
         except SQLAlchemyError as error:
@@ -59,7 +59,10 @@ class Locations(Mapping[str, Location]):
 
 
 class PrimaryLocation:
-    """The location of new blobs. It reads its row before each write, so that a drained location gets no more."""
+    """The location for new blobs.
+
+    It reads its row before each write, so that nothing is written to it once it is draining.
+    """
 
     def __init__(self, locations: Locations, location_id: str) -> None:
         self._locations = locations

@@ -1,7 +1,7 @@
-"""Reading stored bytes from wherever they are: the location that the row names, or a replica in another location.
+"""Reads blobs from wherever they are available: the location in the row, or a replica in another location.
 
-Replicas are left by moves, or made by operators who copied a whole disk or bucket. Keys are the same in every location, so
-a replica is found by its key and verified by its hash.
+Replicas are left by moves, or created when operators copy a whole disk or bucket. Keys are the same in all locations,
+so a replica is found by its key and verified by its hash.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ _KIND_ORDER = (LocationKind.DISK, LocationKind.S3, LocationKind.PEER)
 def try_with_replica(
     blob: BlobRef, action: Callable[[BlobRef], T], find_replica: Callable[[BlobRef], BlobRef | None]
 ) -> T:
-    """Return what `action` returns for the blob, or for a replica if that raises BlobNotFound, KeyError or OSError.
+    """Return the result of `action` for the blob, or for a replica if that raises BlobNotFound, KeyError or OSError.
 
-    Raise the error of the blob itself if it has no replica.
+    If there is no replica, raise the original error.
     """
     try:
         return action(blob)
@@ -38,28 +38,28 @@ def try_with_replica(
 
 
 class Replicas:
-    """The policy of reading a blob: from the row's location first, then from a verified replica. Thread-safe."""
+    """Reads a blob from the location in its row first, then from a verified replica. Thread-safe."""
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
         self._verified: dict[tuple[str, str, str], None] = {}
 
     def is_available(self, blob: BlobRef) -> bool:
-        """Return whether the location has bytes of the recorded size under the key."""
+        """Return whether the location has a file of the recorded size under the key."""
         return self._get_size(blob) == blob.size
 
     def has_replica(self, blob: BlobRef) -> bool:
-        """Return whether another location has bytes of that key and size, verified or not."""
+        """Return whether another location has a file with that key and size, verified or not."""
         return next(self._iter_candidates(blob), None) is not None
 
     def find(self, blob: BlobRef) -> BlobRef | None:
-        """Return the same bytes in another location. Each replica is read and hashed once before it is trusted."""
+        """Return a replica in another location. Each replica is read and hashed once before it is trusted."""
         if not blob.sha256:
             return None
         return next((replica for replica in self._iter_candidates(blob) if self._is_verified(replica)), None)
 
     def resolve(self, blob: BlobRef) -> BlobRef:
-        """Return the blob if its bytes have the recorded size, else a replica; raise BlobNotFound without either."""
+        """Return the blob if its file has the recorded size, or else a replica; raise BlobNotFound if there is neither."""
         for source in self._iter_sources(blob):
             if self.is_available(source):
                 return source
@@ -74,11 +74,11 @@ class Replicas:
         reload: Callable[[], BlobRef] | None = None,
         check_size: bool = True,
     ) -> Iterator[bytes]:
-        """Yield the bytes [start, end). A source that fails midway is continued from the next one.
+        """Yield the bytes [start, end). If a source fails midway, continue from the next one.
 
-        `reload` returns the row's reference of now: it is tried before replicas, because a move may have changed it. Without
-        `check_size`, only the length of what was read is checked: one request less. Raise BlobNotFound or OSError once
-        no source is left, if need be after some of the bytes.
+        `reload` returns the current blob reference from the row. It is tried before the replicas, because a move may
+        have changed the row. Without `check_size`, only the length of what was read is checked, which saves a request.
+        Raises BlobNotFound or OSError when no source is left, possibly after some of the bytes have been yielded.
         """
         position, end = start, blob.size if end is None else end
         error: Exception = BlobNotFound(blob.key)
@@ -102,7 +102,7 @@ class Replicas:
             yield replica
 
     def _read_exactly(self, blob: BlobRef, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes [start, end); raise BlobNotFound if the stored bytes end too early or too late."""
+        """Yield the bytes [start, end); raise BlobNotFound if the stored file is shorter or longer than expected."""
         left = end - start
         open_end = None if end == blob.size else end  # so that excess bytes are noticed
         for chunk in self._locations[blob.location_id].read(blob.key, start, open_end):

@@ -1,8 +1,8 @@
 """A location in a bucket of an S3-compatible service: AWS, Huawei OBS, Ceph, SeaweedFS.
 
-Few bytes are put as one object, conditionally: no object is overwritten that was not compared first. Many bytes are put by a
-multipart upload, which becomes an object atomically. A broken download resumes by its ETag, so that no response mixes two
-objects. Every wait has a timeout, and the service verifies checksums.
+A small file is stored with a single conditional PUT: an existing object is overwritten only if it has been compared
+first. A large file is stored with a multipart upload, which becomes an object atomically. An interrupted download
+resumes by ETag, so that no response mixes two objects. Every wait has a timeout, and the service verifies checksums.
 """
 
 import re
@@ -35,7 +35,7 @@ _MAX_REASON_LENGTH = 400  # characters of a reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Config:
-    """How this node reaches S3 services. Empty keys are taken from the usual AWS environment."""
+    """Configuration for S3 services. Empty keys are taken from the standard AWS environment."""
 
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
@@ -46,7 +46,7 @@ class S3Config:
 
 
 class S3Location:
-    """A bucket, or a prefix of one, which implements Location."""
+    """A bucket, or a prefix within one, as an implementation of Location."""
 
     def __init__(self, location_config: LocationConfig, config: S3Config) -> None:
         """Send nothing yet: an unreachable service or wrong keys cause errors at the first use."""
@@ -96,13 +96,14 @@ class S3Location:
             obstore.delete(self._store, key)
 
     def get_path(self, key: str) -> None:
-        """Return None: there is no file."""
+        """Return None, because there is no file."""
         check_key(key)
 
     def delete_partial_uploads(self, older_than_seconds: float) -> int:
-        """See Location. Incomplete uploads are multipart uploads of more than a day.
+        """See Location. In S3, partial uploads are multipart uploads that are more than a day old.
 
-        Without keys, as with a role, this deletes nothing; a lifecycle rule of the bucket can (docs/storage.md).
+        Without keys, for example with a role, this deletes nothing; use a lifecycle rule of the bucket instead
+        (docs/storage.md).
         """
         bucket = _get_bucket_access(self._location_config, self._config)
         if self._location_config.is_read_only or not bucket.access_key:
@@ -110,13 +111,16 @@ class S3Location:
         return s3_multipart.abort_uploads(bucket, self._location_config, timedelta(seconds=older_than_seconds))
 
     def presign(self, key: str, seconds: int) -> str:
-        """Return a URL by which anybody can read the bytes from the service for a while. Missing bytes are not noticed."""
+        """Return a URL with which anyone can read the object for a limited time.
+
+        This does not check whether the object exists.
+        """
         with _translate_errors(check_key(key)):
             return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
 
     @contextmanager
     def _guard_request(self, key: str) -> Iterator[None]:
-        """Guard one request by the circuit breaker. Raises LocationUnreachable immediately during the cooldown."""
+        """Guard a request with the circuit breaker. Raises LocationUnreachable immediately during the cooldown."""
         if not self._breaker.allows_request():
             raise LocationUnreachable(f"{key}: the service of location {self.location_id} did not answer a moment ago")
         try:
@@ -143,7 +147,10 @@ class S3Location:
         return "create" if self._is_conditional else "overwrite"
 
     def _replace(self, path: str, data: bytes) -> None:
-        """Keep an equal object, from an earlier try or with a lost response; replace exactly the object that was compared."""
+        """Replace exactly the object that was compared.
+
+        An equal object is kept: it was stored by an earlier attempt, or by this one if its response was lost.
+        """
         try:
             with self._guard_request(path):
                 existing = obstore.get(self._store, path)
@@ -168,7 +175,7 @@ class S3Location:
 
 
 class _UploadSource:
-    """Chunks, and the error that they raised, which must not be reported as the service's."""
+    """Chunks to upload, and any error raised while reading them, which must not be reported as an error of the service."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -183,7 +190,7 @@ class _UploadSource:
 
 
 class _NoResponse(LocationUnreachable):
-    """After all retries the service gave no response, or a 5xx."""
+    """After all retries, the service gave no response or a 5xx."""
 
 
 class _RangeNotSatisfiable(Exception):
@@ -196,7 +203,7 @@ class _KeyExists(Exception):
 
 @contextmanager
 def _translate_errors(key: str) -> Iterator[None]:
-    """Raise the errors of Location instead of the library's."""
+    """Convert the library's errors to those of Location."""
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
@@ -212,7 +219,7 @@ def _translate_errors(key: str) -> Iterator[None]:
 
 
 def _error_text(error: Exception) -> str:
-    """Return the error on one line: the library's sentence, and the code from the service's XML."""
+    """Return the error on a single line: the library's message, and the code from the service's XML."""
     sentence, _, rest = str(error).partition("Debug source:")[0].partition("<?xml")
     code = re.search(r"<Code>(\w+)</Code>", rest)
     return " ".join([*sentence.split(), *(code.groups() if code else ())])[:_MAX_REASON_LENGTH]
@@ -278,7 +285,7 @@ def _get_bucket_access(location: LocationConfig, config: S3Config) -> s3_multipa
 
 
 def _endpoint_url(location: LocationConfig) -> str:
-    """Return the service's URL; with a virtual host, its host begins with the bucket."""
+    """Return the service's URL; with virtual hosting, its host begins with the bucket."""
     parts = urlsplit(location.endpoint.rstrip("/"))
     if location.is_virtual_hosted and not parts.netloc.startswith(f"{location.root}."):
         return parts._replace(netloc=f"{location.root}.{parts.netloc}").geturl()

@@ -1,6 +1,6 @@
-"""Multipart uploads that a killed process left in a bucket, where they are invisible and cost money: listing and aborting.
+"""Lists and aborts multipart uploads that a killed process left in a bucket, where they are invisible but cost money.
 
-obstore supports neither request, so this module signs them itself (AWS, Signature Version 4).
+obstore supports neither request, so this module signs them itself (AWS Signature Version 4).
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketAccess:
-    """A bucket, and the credentials for it."""
+    """A bucket and the credentials for it."""
 
     url: str  # of the bucket, without a "/" at its end
     region: str
@@ -43,7 +43,7 @@ class BucketAccess:
 
 
 def resolve_credentials(access_key: str, secret_key: str) -> tuple[str, str, str]:
-    """Return the keys, or those of the usual AWS environment with its token; empty where only a role has them."""
+    """Return the keys, or those of the standard AWS environment with its token; empty if only a role provides them."""
     if access_key:
         return access_key, secret_key, ""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -52,7 +52,7 @@ def resolve_credentials(access_key: str, secret_key: str) -> tuple[str, str, str
 
 
 def abort_uploads(bucket: BucketAccess, location: LocationConfig, older_than: timedelta) -> int:
-    """Abort the location's uploads that are older, by the service's clock. Return how many.
+    """Abort the location's uploads that are older than this by the service's clock, and return their number.
 
     Raises LocationUnreachable.
     """
@@ -84,7 +84,9 @@ def _iter_uploads(bucket: BucketAccess, prefix: str) -> Iterator[tuple[str, str,
 
 
 def _send_request(bucket: BucketAccess, method: str, key: str, query: dict[str, str]) -> tuple[datetime, bytes]:
-    """Return the service's time and its response. Raises LocationUnreachable without one, or with an error status."""
+    """Return the service's time and its response. Raises LocationUnreachable if there is no response or an error
+    status.
+    """
     url = f"{bucket.url}/{quote(key, safe='/-_.~')}"
     if not key and urlsplit(bucket.url).path:
         url = bucket.url  # a bucket in the path has no "/" after it
@@ -119,5 +121,5 @@ def build_signed_headers(
 
 
 def _encode_query(query: dict[str, str]) -> str:
-    """Return the query in the order in which it is signed."""
+    """Return the query with its parameters in the order in which they are signed."""
     return urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")

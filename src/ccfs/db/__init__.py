@@ -1,1 +1,1 @@
-"""Rows: the database, its schema and migrations, rows of one app (tenant), rows of the system, CSV export."""
+"""The database: its schema and migrations, rows of apps (tenant), rows of the whole system, and CSV export."""

@@ -1,4 +1,4 @@
-"""Inserting many rows at once: COPY on PostgreSQL, an INSERT with many values on SQLite."""
+"""Bulk inserts: COPY on PostgreSQL, a multi-row INSERT on SQLite."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -14,7 +14,7 @@ from ccfs.model.identity.tenancy import App
 
 
 class BulkInserter:
-    """Inserts dataclass values into one table. Fields are named like the table's columns."""
+    """Inserts dataclass instances into a table. Their fields have the same names as the table's columns."""
 
     def __init__(
         self, table: sa.Table, value_type: type, derived: Mapping[str, Callable[[Any], int]] | None = None
@@ -37,11 +37,11 @@ class BulkInserter:
         )
 
     def get_row_values(self, row: Any) -> tuple[Any, ...]:
-        """Return the values of a row's columns: its fields, then the derived columns."""
+        """Return the values for a row's columns: its fields, followed by the derived columns."""
         return (*self._get_fields(row), *(derive(row) for derive in self._derived_columns))
 
     def insert(self, connection: Connection, app: App, rows: Sequence[Any]) -> None:
-        """Insert rows of the app, all or none. Raises DBAPIError, for example if a row exists already."""
+        """Insert all of the app's rows or none. Raises DBAPIError, for example if a row already exists."""
         if not rows:
             return
         if connection.dialect.name == "postgresql":
@@ -65,7 +65,10 @@ class BulkInserter:
             raise DBAPIError.instance(statement, None, error, driver_error, dialect=connection.dialect) from error
 
     def format_csv(self, app: App, rows: Iterable[Any]) -> bytes:
-        """Return the rows as COPY reads them. Every text is quoted, so that none reads as NULL; a missing instant is empty."""
+        """Return the rows in the format that COPY reads.
+
+        Every text is quoted, so that none is read as NULL; a missing instant is left empty.
+        """
         text_positions, instant_positions, row_format = self._text_positions, self._instant_positions, self._row_format
         lines = []
         for row in rows:

@@ -1,7 +1,7 @@
-"""Change counters: by one number a process notices that the rows it has read are out of date.
+"""Change counters: a single number tells a process whether the rows that it has read are out of date.
 
-Every writer increments the counter of its rows in its own transaction. Readers look the counter up by key and read the rows
-again only when it has changed.
+Every writer increments the counter for its rows in its own transaction. Readers look up the counter by key, and read
+the rows again only if it has changed.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ChangeCounter:
-    """One row of `change_counters`."""
+    """A row of `change_counters`."""
 
     name: str
 
@@ -31,14 +31,14 @@ class ChangeCounter:
         return int(connection.execute(value).scalar() or 0)
 
     def increment(self, connection: Connection) -> None:
-        """Count one change. Other writers of these rows wait here until the transaction ends."""
+        """Count a change. Other writers of these rows wait here until the transaction ends."""
         connection.execute(insert_or_ignore(connection, change_counters).values(name=self.name, value=0))
         row = change_counters.c.name == self.name
         connection.execute(sa.update(change_counters).where(row).values(value=change_counters.c.value + 1))
 
 
 class ChangeCounterCache(Generic[T]):
-    """The newest version of some rows, read again only when their counter has changed. For any thread."""
+    """Caches the latest version of some rows, and reads them again only if their counter has changed. Thread-safe."""
 
     def __init__(self, database: Database, counter: ChangeCounter, *, autocommit: bool = False) -> None:
         """`autocommit` looks the counter up on the thread's own connection: cheaper, for few threads that ask often."""
@@ -49,7 +49,8 @@ class ChangeCounterCache(Generic[T]):
     def get(self, load: Callable[[Connection], T], *, accept_outdated: bool = False) -> tuple[int, T]:
         """Return the counter and the rows, which `load` reads.
 
-        Raises SQLAlchemyError while the database is down, unless `accept_outdated` and the rows have been read before.
+        Raises SQLAlchemyError while the database is unavailable, unless `accept_outdated` is set and the rows have been
+        read before.
         """
         try:
             latest = self._latest = self._load_if_changed(load)

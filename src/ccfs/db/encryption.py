@@ -1,4 +1,7 @@
-"""Encryption of secrets at rest with the node keys. The first key encrypts and every key decrypts, so that keys can rotate."""
+"""Encryption of stored secrets with the node keys.
+
+The first key encrypts and any key decrypts, so that keys can be rotated.
+"""
 
 import base64
 import hmac
@@ -24,7 +27,7 @@ class SecretBox:
         self._raw_keys = [base64.urlsafe_b64decode(key) for key in keys]
 
     def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
-        """Return a key for another purpose from each node key, in their order. It reveals nothing about any other key."""
+        """Return a key for another purpose from each node key, in the same order. It reveals nothing about other keys."""
         return tuple(hmac.digest(key, f"ccfs {purpose}".encode(), "sha256") for key in self._raw_keys)
 
     def encrypt(self, secret: str) -> str:
@@ -32,17 +35,17 @@ class SecretBox:
         return self._fernet.encrypt(secret.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str:
-        """Return the secret in clear. Raises OperatorError if none of the node keys decrypts it."""
+        """Return the decrypted secret. Raises OperatorError if none of the node keys can decrypt it."""
         try:
             return self._fernet.decrypt(encrypted).decode()
         except InvalidToken:
             raise OperatorError("none of the node keys decrypts a stored secret") from None
 
     def reencrypt(self, encrypted: str) -> str:
-        """Return the secret encrypted with the newest key. Raises OperatorError as `decrypt` does."""
+        """Return the secret, encrypted with the newest key. Raises OperatorError like `decrypt`."""
         return self.encrypt(self.decrypt(encrypted))
 
 
 def load_or_create_keys(folder: Path) -> tuple[str, ...]:
-    """Return the keys of the file `node.keys`, one a line. A missing file is created with a first key."""
+    """Return the keys in the file `node.keys`, one per line. If the file is missing, create it with a new key."""
     return tuple(read_or_create(folder / "node.keys", lambda: Fernet.generate_key().decode()).split())

@@ -1,7 +1,7 @@
-"""Opening, reading and writing one database, on SQLite or PostgreSQL.
+"""Opens, reads and writes a database on SQLite or PostgreSQL.
 
-Readers never wait for a writer. A write transaction takes SQLite's write lock at its start (BEGIN IMMEDIATE), so that two
-writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
+Readers never wait for a writer. On SQLite, a write transaction takes the write lock when it starts (BEGIN IMMEDIATE),
+so that writers queue instead of failing halfway. Every commit is on disk when it returns (synchronous FULL).
 """
 
 import sqlite3
@@ -34,13 +34,13 @@ _CONNECTION_DEFAULTS = {  # of PostgreSQL, where the URL does not set them: a de
 
 @dataclass(slots=True)
 class ReadTimeout:
-    """How long the server of one database may stay silent. It can be changed at any time."""
+    """How long the server of a database may stay silent. It can be changed at any time."""
 
     seconds: float | None = None  # None: no limit
 
 
 class Database:
-    """An engine and its two kinds of transaction."""
+    """An engine and its two kinds of transactions."""
 
     def __init__(self, engine: Engine, read_timeout: ReadTimeout | None = None) -> None:
         self.engine = engine
@@ -53,21 +53,24 @@ class Database:
 
     @contextmanager
     def read_transaction(self) -> Iterator[Connection]:
-        """Yield a connection that sees one snapshot, whatever others commit meanwhile. Its own writes are rolled back."""
+        """Yield a connection that sees a consistent snapshot, whatever others commit meanwhile.
+
+        Its own writes are rolled back.
+        """
         with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def write_transaction(self) -> Iterator[Connection]:
-        """Yield a transaction that commits when the block ends and rolls back when it raises."""
+        """Yield a transaction that commits when the block ends, and rolls back if it raises."""
         with self._writer.begin() as connection:
             yield connection
 
     def autocommit_read(self, query: Callable[[Connection], T]) -> T:
-        """Return the result of single SELECTs, each of which sees the newest commit.
+        """Return the result of single SELECTs, each of which sees the latest commit.
 
-        Each calling thread keeps one connection outside any transaction, because checking one out and beginning cost more
-        than the query. So call this from few threads.
+        Each calling thread keeps a connection outside any transaction, because checking out a connection and beginning
+        a transaction cost more than the query. Call this from only a few threads.
         """
         connection = self._get_thread_connection()
         try:
@@ -78,7 +81,7 @@ class Database:
             raise
 
     def close_thread_connection(self) -> None:
-        """Close this thread's connection of `autocommit_read`."""
+        """Close this thread's connection for `autocommit_read`."""
         if connection := getattr(self._thread_connections, "connection", None):
             del self._thread_connections.connection
             connection.close()
@@ -91,7 +94,7 @@ class Database:
         return connection
 
     def open_commit_counter(self) -> Callable[[], int]:
-        """Return a function that reads, in microseconds, a number that changes with each commit to a SQLite database."""
+        """Return a function that reads a number in microseconds; every commit to a SQLite database changes it."""
         connection = self.engine.raw_connection()
         cursor = connection.cursor()
 
@@ -104,7 +107,7 @@ class Database:
         return read_data_version
 
     def is_ready(self) -> bool:
-        """Return whether the database answers."""
+        """Return whether the database responds."""
         try:
             with self.read_transaction() as connection:
                 return bool(connection.execute(sa.text("SELECT 1")).scalar_one())
@@ -112,16 +115,16 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close every pooled connection, and this thread's connection of `autocommit_read`."""
+        """Close all pooled connections, and this thread's connection for `autocommit_read`."""
         self.close_thread_connection()
         self.engine.dispose()
 
 
 def force_custom_plan(connection: Connection) -> None:
-    """Make PostgreSQL plan the rest of this transaction's queries for their actual values.
+    """Make PostgreSQL use custom plans for the remaining queries of this transaction.
 
-    A generic plan that was cached while a partition was almost empty scans all of it once it is full, and looks up many
-    names in every partition.
+    A generic plan that was cached while a partition was almost empty would scan all of it once it is full, and would
+    look up many names in every partition.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_FORCE_CUSTOM_PLAN)
@@ -131,7 +134,7 @@ _FORCE_CUSTOM_PLAN = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 class PreparedQuery:
-    """A query that runs at every request. On SQLite it goes straight to the driver, in a third of the time."""
+    """A query that runs on every request. On SQLite it bypasses SQLAlchemy, which takes a third of the time."""
 
     def __init__(self, statement: sa.Select[Any]) -> None:
         """`statement` names its values by bindparam. None of them may need conversion."""
@@ -141,7 +144,7 @@ class PreparedQuery:
         self._column_converters: list[tuple[int, Callable[[Any], Any]]] = []  # of the columns that need conversion
 
     def fetch_all(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
-        """Return the rows, each a sequence of values as SQLAlchemy would convert them."""
+        """Return the rows, each as a sequence of values converted as SQLAlchemy would."""
         if connection.dialect.name != "sqlite":
             return list(connection.execute(self._statement, values))
         if not self._sql:
@@ -169,9 +172,9 @@ class PreparedQuery:
 
 
 def open_database(url: str) -> Database:
-    """Return the database at a SQLAlchemy URL. A missing SQLite file is created with its folder.
+    """Return the database at a SQLAlchemy URL. A missing SQLite file is created, together with its folder.
 
-    Raises OperatorError if the URL is malformed or of another engine.
+    Raises OperatorError if the URL is malformed or for an unsupported engine.
     """
     try:
         parsed = make_url(url)

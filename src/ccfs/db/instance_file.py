@@ -1,4 +1,4 @@
-"""Small files of the data folder that are created once and then stay: a node's keys, its name."""
+"""Small files in the data folder that are created once and then kept: a node's keys and its name."""
 
 import os
 import secrets
@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def read_or_create(path: Path, generate: Callable[[], str]) -> str:
-    """Return the file's text. A missing file is created with the line of `generate`, readable by its owner only."""
+    """Return the content of a file.
+
+    If the file is missing, create it with the line from `generate`, readable only by its owner.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _create(path, generate())

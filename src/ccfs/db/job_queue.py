@@ -1,7 +1,8 @@
-"""Tables as job queues: each due row is a job, and a worker claims it by one conditional write.
+"""Tables as job queues: each due row is a job, which a worker claims with a conditional update.
 
-A claim sets `due_at` to the end of the lease, so the job of a worker that dies becomes due again by itself. Every later write
-names the lease: a worker that lost it changes nothing. The four queues are at the end of the file.
+A claim sets `due_at` to the end of the lease, so if a worker dies, its job automatically becomes due again. All further
+updates are conditional on the lease: a worker that has lost it cannot change anything. The four queues are at the end
+of the file.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ MAX_ERROR_LENGTH = 1000  # characters of an error that a row stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
-    """A job that a worker leases."""
+    """A job leased by a worker."""
 
     app: App
     attempts: int  # claims so far, this one included
@@ -30,12 +31,15 @@ class ClaimedJob:
 
     @property
     def job_id(self) -> str:
-        """The row's key."""
+        """The key of the row."""
         raise NotImplementedError
 
 
 class JobQueue:
-    """The rows of one table as jobs. It has the columns `due_at` and `lease`; most tables have `state` and count claims."""
+    """The rows of a table as jobs.
+
+    The table has the columns `due_at` and `lease`; most tables also have `state` and count claims.
+    """
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class JobQueue:
         limit: int = 1,
         **parameters: object,
     ) -> Sequence[sa.Row[Any]]:
-        """Lease at most `limit` due jobs, the longest due first, and return their rows with the app's `ak` and `name`.
+        """Lease up to `limit` due jobs, longest due first, and return their rows with the app's `ak` and `name`.
 
         `parameters` are the `group` and those of the condition `claimable`.
         """
@@ -79,37 +83,37 @@ class JobQueue:
         ).all()
 
     def list_due_groups(self, connection: Connection, now: datetime) -> list[Any]:
-        """Return the groups that have a due job: one step through the index for each group, however many jobs wait."""
+        """Return the groups that have a due job. This takes one index step per group, however many jobs are waiting."""
         return list(connection.execute(self._due_groups, {"claim_now": now}).scalars())
 
     def count_leases_of_due_groups(self, connection: Connection, now: datetime) -> list[tuple[Any, int]]:
-        """Return the groups that have a due job, each with the number of its leased jobs."""
+        """Return the groups that have a due job, each with its number of leased jobs."""
         return [(row[0], row[1]) for row in connection.execute(self._due_groups_with_leases, {"claim_now": now})]
 
     def renew(self, connection: Connection, job: ClaimedJob, until: datetime) -> bool:
-        """Extend the lease; False if it is lost."""
+        """Extend the lease; False if it has been lost."""
         return self.update(connection, job, due_at=until)
 
     def release(self, connection: Connection, job: ClaimedJob, due_at: datetime, error: str, **values: object) -> bool:
-        """End the lease and make the job due at `due_at`; False if the lease is lost."""
+        """End the lease and make the job due at `due_at`; False if the lease has been lost."""
         return self.update(connection, job, due_at=due_at, lease="", error=error[:MAX_ERROR_LENGTH], **values)
 
     def finish(self, connection: Connection, job: ClaimedJob, state: str, error: str = "", **values: object) -> bool:
-        """End the lease and the job; False if the lease is lost."""
+        """End the lease and finish the job; False if the lease has been lost."""
         ended = {"state": state, "due_at": None, "lease": "", "error": error[:MAX_ERROR_LENGTH]}
         return self.update(connection, job, **ended, **values)
 
     def mark_failed(self, connection: Connection, job: ClaimedJob, error: str) -> bool:
-        """End the job until an operator retries it; False if the lease is lost."""
+        """Mark the job as failed until an operator retries it; False if the lease has been lost."""
         return self.finish(connection, job, "failed", error)
 
     def update(self, connection: Connection, job: ClaimedJob, **values: object) -> bool:
-        """Write columns of a leased job; False if the lease is lost."""
+        """Update columns of a leased job; False if the lease has been lost."""
         leased = self.matches(job.job_id) & self.is_leased(" ".join((job.lease, *job.dead_leases)))
         return connection.execute(sa.update(self.table).where(leased).values(**values)).rowcount == 1
 
     def retry(self, connection: Connection, now: datetime, *conditions: sa.ColumnElement[bool]) -> int:
-        """Make ended jobs due now, with no attempts counted; return their number."""
+        """Make ended jobs due now, with their attempts reset to 0, and return their number."""
         values = {"state": "due", "due_at": now, "lease": "", "attempts": 0, self._claims: 0}
         if "finished_at" in self.table.c:
             values["finished_at"] = None
@@ -123,7 +127,8 @@ class JobQueue:
     def find_oldest_due(self, connection: Connection) -> datetime | None:
         """Return when the oldest due job of all apps was requested, for metrics.
 
-        The query counts the jobs, too: for the minimum alone, SQLite would walk an index on `requested_at` past all others.
+        The query also counts the jobs. If it asked only for the minimum, SQLite would scan an index on `requested_at`
+        past all other jobs.
         """
         statement = sa.select(sa.func.min(self.table.c.requested_at), sa.func.count()).where(self.is_due)
         return connection.execute(statement).scalar()
@@ -133,7 +138,7 @@ class JobQueue:
         return sa.and_(*(column == value for column, value in zip(self.key, key, strict=True)))
 
     def is_leased(self, lease: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-        """Return the condition that a job is under this lease."""
+        """Return the condition that a job has this lease."""
         return sa.and_(self.is_due, self.table.c.lease == lease)
 
     def _build_claim(self, claimable: sa.ColumnElement[bool], group: str) -> ReturningUpdate[Any]:

@@ -1,4 +1,4 @@
-"""A column that SQLite's planner compares without an index."""
+"""A column that SQLite's planner compares without using an index."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 
 class NoIndex(sa.ColumnElement[Any]):
-    """A column for which SQLite, which has no row counts, must not choose an index. PostgreSQL gets the plain column."""
+    """A column for which SQLite, lacking row counts, must not choose an index. On PostgreSQL it is the plain column."""
 
     inherit_cache = True
     _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012  as SQLAlchemy reads it

@@ -1,7 +1,8 @@
-"""Monthly partitions, on PostgreSQL, of the tables that grow with every call. SQLite has whole tables.
+"""Monthly partitions on PostgreSQL for the tables that grow with every call; SQLite does not partition them.
 
-Partitions are attached and detached so that neither readers nor writers wait. That is impossible with a default partition,
-so writers must create partitions first (`ensure`). Rows before 2000 share one partition, and rows after 2099 another.
+Partitions are attached and detached without making readers or writers wait. This is impossible with a default
+partition, so writers must create the partitions that they need first (`ensure`). Rows before 2000 share one partition,
+and rows after 2099 another.
 """
 
 import re
@@ -45,7 +46,7 @@ _ENQUEUE_ORPHANS_SQL = (  # the blobs of all recordings of a partition
 
 
 def ensure(connection: Connection, table: sa.Table, months: Iterable[int]) -> None:
-    """Create the missing partitions of these months, in the transaction that will fill them."""
+    """Create the missing partitions for these months, in the same transaction that will fill them."""
     names = {f"{table.name}_p{month}": month for month in set(months) if partition_month.has_own_partition(month)}
     if connection.dialect.name != "postgresql" or not names:
         return
@@ -74,7 +75,7 @@ def _execute(connection: Connection, statement: str) -> None:
 
 
 def ensure_upcoming(database: Database, now: datetime) -> None:
-    """Create the partitions of this month and the next ones, so that the first rows of a month need not wait."""
+    """Create the partitions for this month and the next ones, so that the first rows of a month need not wait."""
     months = [partition_month.add_months(partition_month.month_key(now), count) for count in range(MONTHS_AHEAD + 1)]
     with database.write_transaction() as connection:
         for table in AGE_COLUMN:
@@ -82,9 +83,10 @@ def ensure_upcoming(database: Database, now: datetime) -> None:
 
 
 def drop_before(database: Database, table: sa.Table, first_month: int, now: datetime) -> None:
-    """Delete the table's rows of months before `first_month`. The blobs of deleted recordings become orphans.
+    """Delete the table's rows for the months before `first_month`. The blobs of deleted recordings become orphans.
 
-    The work can be interrupted at any point; the next call continues. A month that a transaction reads is dropped later.
+    The work can be interrupted at any point; the next call continues. If a transaction is reading a month, it is
+    dropped later.
     """
     if database.is_sqlite:
         _delete_rows(database, table, table.name, partition_month.month_start(first_month), now)

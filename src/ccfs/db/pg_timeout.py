@@ -1,6 +1,6 @@
-"""PostgreSQL connections with a read timeout: a connection on which the server stays silent for too long is closed.
+"""PostgreSQL connections with a read timeout: if the server stays silent for too long, the connection is closed.
 
-A dropped network path or a frozen server would otherwise block a thread until the kernel gives up, or for good.
+Otherwise, an interrupted network path or a frozen server would block a thread until the kernel gives up, or for ever.
 """
 
 import time
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """A connection of the driver that applies the read timeout to each of its waits."""
+    """A driver connection that applies the read timeout to each of its waits."""
 
     read_timeout = ReadTimeout()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait as the driver does. On a timeout, close the connection and raise OperationalError."""
+        """Wait like the driver does. On a timeout, close the connection and raise OperationalError."""
         read_timeout = self.read_timeout.seconds
         if timeout is not None or read_timeout is None:
             return super().wait(gen, interval, timeout)
@@ -34,7 +34,7 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 
 def connect(read_timeout: ReadTimeout, *arguments: Any, **parameters: Any) -> TimeoutConnection:
-    """Return a new connection. The arguments are those of the driver's connect."""
+    """Return a new connection. The arguments are those of the driver's connect function."""
     connection = TimeoutConnection.connect(*arguments, **parameters)
     connection.read_timeout = read_timeout
     return connection

@@ -1,7 +1,7 @@
-"""All tables. Instants are UTC. `app` is apps.id, the first column of every index for queries of one app.
+"""All tables. Instants are in UTC. `app` is apps.id, the first column of every index for queries within an app.
 
-Tables that grow with every call are partitioned by month on PostgreSQL (partitions.py), so their primary key contains the
-partition key. A change here needs a migration in migrations/versions; a test compares the two.
+The tables that grow with every call are partitioned by month on PostgreSQL (partitions.py), so their primary key
+contains the partition key. A change here needs a migration in migrations/versions; a test compares the two.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,13 +23,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware datetime: timestamptz on PostgreSQL, microseconds since 1970 on SQLite (sorts, indexes, adds)."""
+    """An aware datetime: timestamptz on PostgreSQL, microseconds since 1970 on SQLite.
+
+    Both can be sorted, indexed and used in arithmetic.
+    """
 
     impl = sa.BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Return the column's type on each engine."""
+        """Return the column's type for the engine."""
         return dialect.type_descriptor(sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
@@ -59,7 +62,7 @@ def _partition_by_month(table: sa.Table) -> sa.Table:
 
 
 def build_edge_partitions(name: str) -> tuple[str, str]:
-    """Return PostgreSQL's statements for the partitions of rows before 2000 and after 2099, outside the monthly ones."""
+    """Return PostgreSQL's statements for the partitions with rows before 2000 and after 2099."""
     first, last = ("200001", "210001") if name == "recordings" else ("'2000-01-01 00:00+00'", "'2100-01-01 00:00+00'")
     create = "CREATE TABLE {0}_{1} PARTITION OF {0} FOR VALUES FROM ({2}) TO ({3})"
     return create.format(name, "early", "MINVALUE", first), create.format(name, "late", last, "MAXVALUE")

@@ -1,1 +1,1 @@
-"""Values and rules: frozen keyword-only types and pure functions on the standard library."""
+"""Values and rules: immutable keyword-only types and pure functions that use only the standard library."""

@@ -1,4 +1,4 @@
-"""Nodes: the record that each one writes, and the rule by which one counts as dead."""
+"""Nodes: the record that each node writes, and the rule for when a node counts as dead."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class NodeState(StrEnum):
-    """The state that the operator set."""
+    """The state set by the operator."""
 
     ACTIVE = "active"
     DRAINING = "draining"  # claims no new work; /readyz fails, so that load balancers send it nothing
@@ -14,7 +14,7 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
-    """One node as its row describes it."""
+    """A node as described by its row."""
 
     id: str  # unique among the nodes of a database
     folder: str  # id of its data folder; distinguishes two nodes that claim one id
@@ -26,5 +26,5 @@ class NodeRecord:
     heartbeat_at: datetime
 
     def is_alive(self, now: datetime, timeout: timedelta) -> bool:
-        """Whether the last heartbeat is at most `timeout` before `now`, the database's time."""
+        """Return whether the last heartbeat was at most `timeout` before `now`, which is the database's time."""
         return now - self.heartbeat_at <= timeout

@@ -1,1 +1,1 @@
-"""Background work: jobs of queues, heartbeats, storage moves and maintenance."""
+"""Background work: queued jobs, heartbeats, storage moves and maintenance."""

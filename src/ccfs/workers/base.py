@@ -1,4 +1,4 @@
-"""Threads that work on due jobs: `Worker` is the loop, `JobWorker` and `Job` are for jobs of a queue."""
+"""Threads that process due jobs: `Worker` is the loop, `JobWorker` and `Job` process jobs from a queue."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from ccfs.logs import get_logger
 
 
 class WorkerInterrupted(Exception):
-    """The worker is stopping, or lost its lease to another worker."""
+    """The worker is stopping, or has lost its lease to another worker."""
 
 
 class Worker:
-    """A thread that calls `run_once` until it is stopped. Several may run on one database."""
+    """A thread that calls `run_once` until it is stopped. Several workers may share a database."""
 
     THREAD_NAME: ClassVar[str]
     IDLE_SECONDS: ClassVar[float]  # between two calls when nothing is due
@@ -34,12 +34,15 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Start nothing new and release the current job. A job that does not end in time is due when its lease ends."""
+        """Start no further jobs and release the current one.
+
+        A job that does not end in time is due when its lease expires.
+        """
         self._stopped.set()
         self._thread.join(timeout_seconds)
 
     def run_once(self) -> bool:
-        """Work on what is due; return whether anything was."""
+        """Process whatever is due and return whether there was anything to do."""
         raise NotImplementedError
 
     def _run(self) -> None:
@@ -58,7 +61,7 @@ class Worker:
 
 
 class Job:
-    """One claimed job. Subclasses do the work in `run`, and decide in `handle_failure` whether to retry."""
+    """A claimed job. Subclasses do the work in `run` and decide in `handle_failure` whether to retry."""
 
     QUEUE: ClassVar[JobQueue]
     KIND: ClassVar[str]  # names the job's id in log lines
@@ -69,15 +72,15 @@ class Job:
 
     @property
     def attempts(self) -> int:
-        """Claims so far, this one included."""
+        """Number of claims so far, including this one."""
         return self._job.attempts
 
     def run(self) -> None:
-        """Do the work. Raises WorkerInterrupted where the worker stops or the lease is lost."""
+        """Do the work. Raises WorkerInterrupted if the worker is stopping or the lease has been lost."""
         raise NotImplementedError
 
     def handle_interrupt(self) -> None:
-        """Release the job for another worker."""
+        """Release the job so that another worker can claim it."""
         raise NotImplementedError
 
     def handle_failure(self, error: Exception) -> None:
@@ -85,19 +88,19 @@ class Job:
         raise NotImplementedError
 
     def release(self, due_at: datetime, error: str, **values: object) -> None:
-        """End the lease; the job is due at `due_at`."""
+        """End the lease and make the job due at `due_at`."""
         with self._best_effort_transaction() as connection:
             if self.QUEUE.release(connection, self._job, due_at, error, **values):
                 self._clean_up(connection)
 
     def mark_failed(self, error: str) -> None:
-        """End the lease; the job waits for an operator."""
+        """End the lease and leave the job failed until an operator retries it."""
         with self._best_effort_transaction() as connection:
             if self.QUEUE.mark_failed(connection, self._job, error):
                 self._clean_up(connection)
 
     def _clean_up(self, connection: Connection) -> None:
-        """Delete what an unsuccessful attempt left, in the transaction that ends its lease."""
+        """Delete anything left by an unsuccessful attempt, in the same transaction that ends its lease."""
 
     @contextmanager
     def _best_effort_transaction(self) -> Iterator[Connection]:
@@ -111,7 +114,7 @@ class Job:
 
 
 class JobWorker(Worker):
-    """Works on one job of a queue after the other."""
+    """Processes the jobs of a queue one after another."""
 
     def __init__(self, is_draining: Callable[[], bool], max_attempts: int) -> None:
         """A job that was claimed more often than `max_attempts` is marked failed: its workers died with it."""
@@ -123,7 +126,7 @@ class JobWorker(Worker):
         raise NotImplementedError
 
     def run_once(self) -> bool:
-        """Work on the next due job; return whether one was due."""
+        """Process the next due job and return whether there was one."""
         job = self.claim()
         if job is None:
             return False

@@ -1,4 +1,4 @@
-"""Heartbeats of a node: they report that it is alive, and read its state and the database's time."""
+"""Node heartbeats: they report that the node is alive, and read its state and the database's time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ BEATS_PER_TIMEOUT = 6  # a node may miss so many before it counts as dead
 
 
 class Heartbeat:
-    """The heartbeat of one node. The state it read last holds until the next beat."""
+    """The heartbeat of a node. The state that it reads applies until the next heartbeat."""
 
     def __init__(
         self, database: Database, node: NodeRecord, liveness_timeout: timedelta, clock: Callable[[], datetime]
@@ -28,13 +28,16 @@ class Heartbeat:
         self.interval_seconds = liveness_timeout.total_seconds() / BEATS_PER_TIMEOUT  # between two beats
 
     def register(self) -> None:
-        """Register the node and beat; raises OperatorError where another node has its name."""
+        """Register the node and send a heartbeat; raises OperatorError if another node has the same name."""
         with self._database.write_transaction() as connection:
             nodes.register(connection, self._node, self._liveness_timeout)
         self.beat()
 
     def beat(self) -> None:
-        """Record a heartbeat and read the node's state. A deleted row is inserted again, because the node is alive."""
+        """Record a heartbeat and read the node's state.
+
+        If the row was deleted, insert it again, because the node is alive.
+        """
         with self._database.write_transaction() as connection:
             now, state = nodes.record_heartbeat(connection, self._node.id)
             if state is None:
@@ -49,5 +52,5 @@ class Heartbeat:
             )
 
     def now(self) -> datetime:
-        """Return the database's time, by which leases are measured, so that nodes agree whatever their clocks say."""
+        """Return the database's time, which is used for leases so that nodes agree regardless of their own clocks."""
         return self._clock() + self._clock_offset

@@ -8,7 +8,7 @@ from ccfs.logs import get_logger
 
 
 class WorkLoop:
-    """Runs steps until it is stopped. A step that fails is logged and retried in the next round."""
+    """Runs steps until it is stopped. If a step fails, the error is logged and the step is retried in the next round."""
 
     def __init__(self, steps: list[tuple[str, Callable[[], object]]], seconds: float) -> None:
         """`steps` are (name, action), run in order; `seconds` is the pause between two rounds."""
@@ -18,15 +18,15 @@ class WorkLoop:
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the first round begins at once."""
+        """Start the thread; the first round begins immediately."""
         self._thread.start()
 
     def is_stopped(self) -> bool:
-        """Return whether a long step should end early."""
+        """Return whether a long-running step should end early."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Wait for the current step and start no other."""
+        """Wait for the current step to end, and start no further ones."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()

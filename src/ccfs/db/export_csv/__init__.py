@@ -1,6 +1,7 @@
-"""Export of rows as the CSV lines of an index file, formatted by the database, in constant memory.
+"""Exports rows as the CSV lines of an index file, formatted by the database, with constant memory.
 
-query.py has the SELECT of both engines. A test compares every line with the one that Python's csv writes of the protocol's cells.
+query.py has the SELECT for both engines. A test compares every line with what Python's csv module writes for the cells
+that the protocol defines.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ __all__ = ["CsvChunk", "get_header", "iter_csv_chunks"]
 
 
 def get_header(table: ExportTable, *, with_tail: bool) -> tuple[str, ...]:
-    """Return the names of a file's columns. Without the tail, call.csv ends after the manual's 21; other files have no tail."""
+    """Return a file's column names. Without the tail, call.csv ends after the manual's 21; other files have no tail."""
     return EXPORT_SOURCES[table].get_header(with_tail=with_tail)
 
 
@@ -35,11 +36,12 @@ def iter_csv_chunks(
     *,
     with_tail: bool,
 ) -> Iterator[CsvChunk]:
-    """Yield the lines of a file without its header, a few hundred in a chunk; both engines yield the same bytes.
+    """Yield the lines of a file without its header, a few hundred per chunk; both engines yield the same bytes.
 
-    The rows are those of the accounts in `zones` whose begin (for skill changes the time of the change) is in the window, in
-    order of that instant, with times in the account's zone. Filters for which the table has no column do not apply. On a
-    connection of `Database.read_transaction`, several calls read the same snapshot. Raise DBAPIError.
+    The rows belong to the accounts in `zones`, and their begin time (for skill changes, the time of the change) is
+    within the window. They are sorted by that time, and their times are in the account's zone. Filters for which the
+    table has no column are ignored. Several calls on the same connection of `Database.read_transaction` read the same
+    snapshot. Raises DBAPIError.
     """
     selected = {account: zone for account, zone in zones.items() if filter.account_id in ("", account)}
     if not selected:

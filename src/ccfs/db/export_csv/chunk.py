@@ -1,4 +1,4 @@
-"""Chunks of CSV lines between database and file."""
+"""Chunks of CSV lines on their way from the database to a file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ EOL = b"\r\n"  # of RFC 4180; OpenCSV, Excel and Python's csv read it
 
 @dataclass(frozen=True, slots=True)
 class CsvChunk:
-    """Lines of rows in UTF-8, each ended by CR LF; a value that contains a quote, comma, CR or LF is quoted."""
+    """Rows as UTF-8 lines that end in CR LF. A value that contains a quote, comma, CR or LF is quoted."""
 
     row_count: int
     csv: bytes
 
     def split(self, rows: int, size: int) -> tuple["CsvChunk", "CsvChunk"]:
-        """Return as many of the first rows as fit both limits, size in bytes; and the rest."""
+        """Return as many of the first rows as fit within both limits (size is in bytes), and the rest."""
         if self.row_count <= rows and len(self.csv) <= size:
             return self, CsvChunk(0, b"")
         count = end = 0
@@ -27,7 +27,7 @@ class CsvChunk:
 
 
 def iter_lines(csv: bytes) -> Iterator[bytes]:
-    """Yield the lines of rows. A CR LF inside quotes ends no line: the number of quotes before it is odd."""
+    """Yield the lines. A CR LF inside quotes does not end a line: the number of quotes before it is odd."""
     line = b""
     for piece in csv.split(EOL)[:-1]:
         line += piece + EOL

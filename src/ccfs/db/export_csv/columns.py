@@ -1,6 +1,6 @@
-"""Source of each column of an index file: table, column, format of the values, and the order of the rows.
+"""The source of each column of an index file: its table, column and value format, and the order of the rows.
 
-The interface defines the cells; a test compares every line of both engines with them.
+The interface defines the cells; a test compares every line from both engines with them.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CALL_EXTRA_COLUMNS: Final = 5  # columns 22 to 26 of call.csv are ours, because 
 
 
 class ValueFormat(Enum):
-    """Format of a value."""
+    """The format of a value."""
 
     DEVELOPER = auto()  # no column: the app's AK
     TEXT = auto()
@@ -29,7 +29,7 @@ class ValueFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column of a file: the table's column, and the format of its values."""
+    """A column of a file: the table's column, and the format of its values."""
 
     name: str
     format: ValueFormat
@@ -55,7 +55,7 @@ class ExportSource:
         return self.column_names if with_tail or not has_tail else self.column_names[:-CALL_EXTRA_COLUMNS]
 
     def get_column_spec(self, name: str) -> ColumnSpec:
-        """Return the spec of a column of the table, or of the developer column."""
+        """Return the spec for a column of the table, or for the developer column."""
         if name in _SPECIAL_FORMATS:
             return ColumnSpec(name, _SPECIAL_FORMATS[name])
         column_type = self.table.c[name].type

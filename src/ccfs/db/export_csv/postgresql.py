@@ -1,4 +1,4 @@
-"""Export from PostgreSQL: COPY of a SELECT in which the server formats every value."""
+"""Exports from PostgreSQL: COPY of a SELECT in which the server formats all values."""
 
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
@@ -20,7 +20,10 @@ CHUNK_ROWS = 256  # with more objects at a time Python's garbage collector runs,
 
 
 class PostgresqlDialect(SqlDialect):
-    """SQL of PostgreSQL. A timestamp's own text is yyyy-MM-dd HH:mm:ss, in a third of to_char's time."""
+    """SQL for PostgreSQL.
+
+    Converting a timestamp to text gives yyyy-MM-dd HH:mm:ss and takes a third of the time of to_char.
+    """
 
     collation = ' COLLATE "C"'
 
@@ -40,7 +43,10 @@ class PostgresqlDialect(SqlDialect):
         return f"date_trunc('second', {column} AT TIME ZONE {zone})"
 
     def format_column(self, column: ColumnSpec, query: ExportQuery) -> str:
-        """Return the SQL of a value that COPY writes as the file requires: NULL for an empty text, which COPY would quote."""
+        """Return the SQL for a value that COPY writes as required.
+
+        Empty texts become NULL, because COPY would quote them.
+        """
         name = quote_name(column.name)
         match column.format:
             case ValueFormat.DEVELOPER:
@@ -58,14 +64,17 @@ class PostgresqlDialect(SqlDialect):
 
 
 def build_copy_query(query: ExportQuery) -> tuple[str, dict[str, Any]]:
-    """Return the SELECT whose CSV is the file, and the values of its placeholders."""
+    """Return the SELECT whose CSV output is the file, and the values for its placeholders."""
     dialect = PostgresqlDialect()
     line = ", ".join(dialect.format_column(column, query) for column in query.column_specs)
     return dialect.build_select(query, line), dialect.build_parameters(query)
 
 
 def iter_chunks(connection: Connection, query: ExportQuery) -> Iterator[CsvChunk]:
-    """Yield the chunks of the file; raise DBAPIError. COPY ends lines by LF, and sends each row as a message of its own."""
+    """Yield the chunks of the file; raises DBAPIError.
+
+    COPY ends lines with LF, and sends each row as a separate message.
+    """
     select, values = build_copy_query(query)
     statement: Any = f"COPY ({select}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
     connection.exec_driver_sql("SET LOCAL datestyle = 'ISO'")  # also begins the transaction
@@ -107,7 +116,10 @@ def _finish_copy(connection: PGconn) -> None:
 
 
 def convert_line_ends(rows: list[Buffer]) -> bytes:
-    """Return the rows with CR LF in place of the final LF: by one replacement, unless a value contains line ends."""
+    """Return the rows with CR LF instead of LF at the end.
+
+    This takes a single replacement, unless a value contains line ends.
+    """
     csv = b"".join(rows)
     if csv.count(b"\n") == len(rows):
         return csv.replace(b"\n", EOL)

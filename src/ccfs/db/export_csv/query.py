@@ -1,4 +1,4 @@
-"""The SELECT of an export. SqlDialect has the parts in which the engines differ."""
+"""The SELECT of an export. SqlDialect has the parts that differ between the engines."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class ExportQuery:
 
     @property
     def filter_values(self) -> dict[str, str]:
-        """Filters, except the account, that have a value and for which the table has a column."""
+        """The filters, except the account, that have a value and for which the table has a column."""
         values = {name: getattr(self.filter, name) for name in FILTER_COLUMNS}
         return {name: value for name, value in values.items() if value and name in self.source.table.c}
 
@@ -38,12 +38,12 @@ def quote_name(column: str) -> str:
 
 
 class SqlDialect(ABC):
-    """SQL of one engine. Values are passed by name, never in the text."""
+    """SQL for one of the engines. Values are passed by name, never in the SQL text."""
 
     collation: str  # behind a text: sort by bytes
 
     def build_select(self, query: ExportQuery, line: str) -> str:
-        """Return the statement that selects `line`, an SQL expression or several."""
+        """Return the statement that selects `line`, which is one or more SQL expressions."""
         source = query.source
         time = quote_name(source.time_column)
         where = [f'"app" = {self.placeholder("app")}', self.account_condition("accounts")]
@@ -58,7 +58,7 @@ class SqlDialect(ABC):
         return f"SELECT {line} FROM {source.table.name} WHERE {' AND '.join(where)} ORDER BY {', '.join(order)}"
 
     def build_parameters(self, query: ExportQuery) -> dict[str, Any]:
-        """Return the values of the statement's placeholders."""
+        """Return the values for the statement's placeholders."""
         zones = list(enumerate(query.zone_offsets))
         return {
             "app": query.app.id,
@@ -72,7 +72,7 @@ class SqlDialect(ABC):
         }
 
     def format_local_time(self, column: ColumnSpec, zones: tuple[ZoneOffsets, ...]) -> str:
-        """Return the SQL of a column's local time in the zone of the row's account."""
+        """Return the SQL for a column's local time in the zone of the row's account."""
         times = [self._format_in_offsets(column, offsets, number) for number, offsets in enumerate(zones)]
         if len(times) == 1:
             return times[0]
@@ -104,20 +104,20 @@ class SqlDialect(ABC):
 
     @abstractmethod
     def placeholder(self, key: str) -> str:
-        """Return the placeholder of a value by name."""
+        """Return the placeholder for a named value."""
 
     @abstractmethod
     def account_condition(self, key: str) -> str:
-        """Return the condition that the row's account is in a list, which is a value by name."""
+        """Return the condition that the row's account is in a list, which is passed as a named value."""
 
     @abstractmethod
     def instant_literal(self, instant: datetime) -> str:
-        """Return a constant instant."""
+        """Return a constant instant as SQL."""
 
     @abstractmethod
     def format_with_offset(self, column: str, offset: timedelta) -> str:
-        """Return the text of a column's instant at that offset from UTC."""
+        """Return the SQL for the text of a column's instant at the given UTC offset."""
 
     @abstractmethod
     def format_in_zone(self, column: str, zone: str) -> str:
-        """Return the text of a column's instant, in any year, in the zone of a placeholder."""
+        """Return the SQL for the text of a column's instant, in any year, in the zone given by a placeholder."""

@@ -1,7 +1,7 @@
-"""Export from SQLite: SQL joins the values of a line, Python quotes them.
+"""Exports from SQLite: SQL joins the values of a line, and Python quotes them.
 
-The byte FF, which UTF-8 never contains, separates values. Quotes are rare in these files: two replacements turn a chunk without
-special characters into CSV.
+The byte FF, which never occurs in UTF-8, separates the values. Quotes are rare in these files: two replacements turn a
+chunk without special characters into CSV.
 """
 
 import json
@@ -29,7 +29,7 @@ _SECONDS_FROM_YEAR_1 = (_EPOCH - datetime(1, 1, 1, tzinfo=UTC)) // _SECOND  # se
 
 
 class SqliteDialect(SqlDialect):
-    """SQL of SQLite. Instants are microseconds since 1970."""
+    """SQL for SQLite. Instants are microseconds since 1970."""
 
     collation = ""  # SQLite sorts by bytes
 
@@ -51,7 +51,7 @@ class SqliteDialect(SqlDialect):
         return f"ccfs_local_time({column}, {zone})"
 
     def format_column(self, column: ColumnSpec, query: ExportQuery) -> str:
-        """Return the SQL of a value as text; NULL becomes the empty text."""
+        """Return the SQL for a value as text; NULL becomes an empty text."""
         match column.format:
             case ValueFormat.DEVELOPER:
                 return self.placeholder("developer")
@@ -66,7 +66,7 @@ class SqliteDialect(SqlDialect):
 
 
 def iter_chunks(connection: Connection, query: ExportQuery) -> Iterator[CsvChunk]:
-    """Yield the chunks of the file; raise DBAPIError."""
+    """Yield the chunks of the file; raises DBAPIError."""
     dialect = SqliteDialect()
     line_format = _VALUE_SEPARATOR.join([b"%s"] * len(query.column_specs)).hex()
     values = ", ".join(dialect.format_column(column, query) for column in query.column_specs)

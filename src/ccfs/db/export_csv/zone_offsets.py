@@ -1,7 +1,7 @@
-"""UTC offsets of accounts' zones as a few numbers with which a database can calculate.
+"""UTC offsets of the accounts' time zones, as a few numbers with which a database can calculate.
 
-Both engines get the offsets of Python's zone data, so that their lines are equal even if a server has older zone data. The offsets
-cover the time around a window; the rare instant outside takes a slower way.
+Both engines use the offsets from Python's time zone data, so that their lines are equal even if a server has older
+data. The offsets cover the time around a window; the few instants outside it are converted in a slower way.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC) - WINDOW_MARGIN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetPeriod:
-    """A period of constant UTC offset, from begin until before end."""
+    """A period with a constant UTC offset: it includes begin but not end."""
 
     begin: datetime
     end: datetime
@@ -29,7 +29,7 @@ class OffsetPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneOffsets:
-    """The accounts of one zone, and the zone's periods around a window, those in the window first."""
+    """The accounts of a zone, and the zone's offset periods around a window, those in the window first."""
 
     accounts: tuple[str, ...]
     zone: ZoneInfo
@@ -37,7 +37,7 @@ class ZoneOffsets:
 
 
 def compute_zone_offsets(zones: Mapping[str, ZoneInfo], window: TimeWindow) -> tuple[ZoneOffsets, ...]:
-    """Return the offsets of each zone of the accounts, the zone with most accounts last."""
+    """Return the offsets for each time zone of the accounts. The zone with the most accounts comes last."""
     accounts = defaultdict(list)
     for account_id, zone in sorted(zones.items()):
         accounts[zone].append(account_id)

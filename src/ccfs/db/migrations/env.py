@@ -1,4 +1,4 @@
-"""Alembic's entry point. It runs migrations on the connection that versioning.py passes, and reads no settings."""
+"""Alembic's entry point. It runs migrations on the connection that versioning.py passes to it, and reads no settings."""
 
 from alembic import context
 

@@ -1,8 +1,9 @@
-"""Upgrading a database to this release's schema, once, however many nodes start together; and which releases may share one.
+"""Upgrades a database to this release's schema, and decides which releases may use the same database.
 
-Each migration names the oldest revision whose code works on the schema that it makes (docs/development.md has the rule). The
-table `compatible_revision` stores what the newest migration named, for programs that do not know that migration. Migrations
-that would break a living node are not run.
+If several nodes start at once, only one of them runs the migrations. Each migration declares the oldest revision whose
+code works on the schema that it creates (see docs/development.md for the rule). The table `compatible_revision` stores
+what the newest migration declared, for programs that do not know that migration. Migrations that would break a running
+node are not run.
 """
 
 import time
@@ -35,11 +36,11 @@ def get_head_revision(migrations: Path = MIGRATIONS_DIR) -> str:
 
 
 def upgrade(database: Database, migrations: Path = MIGRATIONS_DIR, liveness_timeout: timedelta = timedelta(0)) -> None:
-    """Run the missing migrations in one transaction that excludes every other upgrading process.
+    """Run the missing migrations in a single transaction, which excludes all other processes that upgrade.
 
-    A newer database stays as it is. Raises OperatorError if it is too new for this program, or older than the first
-    release; and if nodes that the migrations would break stay alive: a node that has just ended counts as dead once its
-    last heartbeat is older than `liveness_timeout`.
+    A newer database is left unchanged. Raises OperatorError if it is too new for this program, if it is older than the
+    first release, or if nodes that the migrations would break remain alive. A node that has just ended counts as alive
+    until its last heartbeat is older than `liveness_timeout`.
     """
     deadline = time.monotonic() + liveness_timeout.total_seconds() + 2 * _POLL_SECONDS
     while True:

@@ -1,7 +1,7 @@
-"""Alembic: what migrations declare, and running the missing ones.
+"""Alembic: reads what migrations declare, and runs the missing ones.
 
-Only runner.py imports this module, and only to run a migration: importing Alembic takes as long as everything else that most
-commands do.
+Only runner.py imports this module, and only to run a migration, because importing Alembic takes as long as everything
+else that most commands do.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from ccfs.db import schema
 
 
 def read_compatible_revision(migrations: Path, revision: str) -> str:
-    """Return the oldest revision whose code works on the schema that this one makes."""
+    """Return the oldest revision whose code works on the schema that this revision creates."""
     script = ScriptDirectory(str(migrations)).get_revision(revision)
     assert script is not None, f"there is no revision {revision}"
     oldest: str = script.module.oldest

@@ -1,1 +1,1 @@
-"""Rows of the whole system. Public functions take a connection first; no app owns these rows."""
+"""Rows of the whole system, which belong to no app. Public functions take a connection as their first argument."""

@@ -1,4 +1,4 @@
-"""Parsing of certificate files in PEM or DER, whose certificates callbacks can trust."""
+"""Parses PEM and DER files with certificates that callbacks can trust."""
 
 import ssl
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ MAX_FILE_BYTES = 512 << 10  # as the manual has it
 
 
 def parse_certificates(data: bytes, name: str, now: datetime) -> list[TrustedCertificate]:
-    """Return the certificates of a PEM or DER file under that name. Further certificates are named NAME-2, NAME-3, …
+    """Return the certificates in a PEM or DER file, under that name. Further certificates are named NAME-2, NAME-3, …
 
-    Raises OperatorError if the file is larger than 512 KB, contains no certificate, or one that has expired. The text
-    continues a sentence that begins with the file's name.
+    Raises OperatorError if the file is larger than 512 KB, contains no certificate, or contains an expired one. The
+    message continues a sentence that begins with the file's name.
     """
     if len(data) > MAX_FILE_BYTES:
         raise OperatorError("is larger than 512 KB")
@@ -31,7 +31,10 @@ def parse_certificates(data: bytes, name: str, now: datetime) -> list[TrustedCer
 
 
 def describe_certificate(name: str, certificate: x509.Certificate) -> TrustedCertificate:
-    """Return the certificate under that name. Raises ValueError if callbacks could not use it, or a field is malformed."""
+    """Return the certificate under that name.
+
+    Raises ValueError if callbacks cannot use it, or if a field is malformed.
+    """
     der = certificate.public_bytes(Encoding.DER)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)

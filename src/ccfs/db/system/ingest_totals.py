@@ -1,4 +1,4 @@
-"""Counts of ingest over all apps, for metrics and the console."""
+"""Ingest counts over all apps, for metrics and the console."""
 
 from dataclasses import dataclass
 from datetime import datetime

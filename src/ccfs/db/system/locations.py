@@ -1,4 +1,7 @@
-"""Rows of locations: where bytes are stored, and what may be done there. The operator's; all apps share them."""
+"""Rows of locations: where files are stored, and what may be done there.
+
+The operator manages them, and all apps share them.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +24,7 @@ _TABLE = schema.locations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationUsage:
-    """Usage of a location by the rows: files and bytes."""
+    """The usage of a location according to the rows: number of files and bytes."""
 
     files: int
     size: int  # bytes
@@ -36,7 +39,7 @@ def add(connection: Connection, location: LocationConfig) -> None:
 
 
 def assign_disk_id(connection: Connection, node: str, now: datetime) -> str:
-    """Return the location id of the disk in that node's data folder. The first node gets 0; each keeps its number."""
+    """Return the location id of the disk in the node's data folder. The first node gets 0; each node keeps its id."""
     CHANGE_COUNTER.increment(connection)  # other nodes that want a number wait here
     disk_id = find_disk_id(connection, node)
     if disk_id is None:
@@ -47,26 +50,26 @@ def assign_disk_id(connection: Connection, node: str, now: datetime) -> str:
 
 
 def find_disk_id(connection: Connection, node: str) -> str | None:
-    """Return the id that `assign_disk_id` gave to the node's disk; None if it has none yet."""
+    """Return the id that `assign_disk_id` assigned to the node's disk; None if it has none yet."""
     disk = (_TABLE.c.node == node) & (_TABLE.c.kind == LocationKind.DISK) & (_TABLE.c.root == "")
     return connection.execute(sa.select(_TABLE.c.id).where(disk)).scalar()
 
 
 def update(connection: Connection, location_id: str, **values: Any) -> None:
-    """Set columns of a location's row, like is_draining=True. Raises OperatorError if it has no row."""
+    """Set columns of a location's row, for example is_draining=True. Raises OperatorError if there is no such row."""
     if connection.execute(sa.update(_TABLE).where(_TABLE.c.id == location_id).values(**values)).rowcount != 1:
         raise OperatorError(f"there is no location {location_id}; `ccfs location list` shows all")
     CHANGE_COUNTER.increment(connection)
 
 
 def get_all(connection: Connection) -> dict[str, LocationConfig]:
-    """Return every location by id."""
+    """Return all locations by id."""
     rows = connection.execute(sa.select(_TABLE).order_by(_TABLE.c.created_at, _TABLE.c.id))
     return {row.id: _from_row(row) for row in rows}
 
 
 def get_usage(connection: Connection) -> dict[str, LocationUsage]:
-    """Return files and bytes of each location according to the rows of all apps. Empty locations are left out."""
+    """Return the files and bytes of each location according to the rows of all apps, omitting empty locations."""
     recordings, voice_files, exports = schema.recordings.c, schema.voice_files.c, schema.exports.c
     blobs = sa.union_all(
         sa.select(recordings.location_id, recordings.size),

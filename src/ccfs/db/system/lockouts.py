@@ -1,4 +1,4 @@
-"""Rows of failed authentication by address: counted within a period, then locked for a while. An address has no app."""
+"""Rows of failed authentication attempts by address, which are counted within a period. They belong to no app."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ _TABLE = schema.address_failures
 def record_failure(
     connection: Connection, address: str, now: datetime, *, limit: int, period: timedelta, lock: timedelta
 ) -> bool:
-    """Count one failure of the address. Return True if it locked the address."""
+    """Count a failure of the address. Return True if this locked the address."""
     row = _TABLE.c.address == address
     connection.execute(insert_or_ignore(connection, _TABLE).values(address=address, failures=0, since=now))
     connection.execute(sa.update(_TABLE).where(row, _TABLE.c.since <= now - period).values(failures=0, since=now))
@@ -28,12 +28,12 @@ def record_failure(
 
 
 def list_active(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """Return the locked addresses, each with the end of its lockout."""
+    """Return the locked addresses, each with the end of its lock-out."""
     statement = sa.select(_TABLE.c.address, _TABLE.c.locked_until).where(_TABLE.c.locked_until > now)
     return {row.address: row.locked_until for row in connection.execute(statement)}
 
 
 def delete_expired(connection: Connection, now: datetime, period: timedelta) -> int:
-    """Delete rows whose period and lockout are over. Return how many."""
+    """Delete rows whose period and lock-out are over, and return their number."""
     expired = (_TABLE.c.since <= now - period) & (_TABLE.c.locked_until.is_(None) | (_TABLE.c.locked_until <= now))
     return connection.execute(sa.delete(_TABLE).where(expired)).rowcount

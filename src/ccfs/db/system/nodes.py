@@ -1,6 +1,6 @@
-"""Rows of nodes: which exist, since when, and when each sent its last heartbeat.
+"""Rows of nodes: which nodes exist, since when, and when each sent its last heartbeat.
 
-All instants are the database's, so that no node's clock matters.
+All times are taken from the database's clock, so that the nodes' own clocks do not matter.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ _TABLE = schema.nodes
 
 
 def get_database_time(connection: Connection) -> datetime:
-    """Return the time of the database's clock. SQLite's is this machine's."""
+    """Return the time of the database's clock. For SQLite, this is the clock of this machine."""
     if connection.dialect.name != "postgresql":
         return datetime.now(UTC)
     now: datetime = connection.execute(sa.select(sa.func.clock_timestamp(type_=schema.Instant))).scalar_one()
@@ -29,9 +29,10 @@ def get_database_time(connection: Connection) -> datetime:
 
 
 def register(connection: Connection, node: NodeRecord, liveness_timeout: timedelta) -> None:
-    """Insert or update the node's row. The state that the operator set stays; the instants of `node` are ignored.
+    """Insert or update the node's row. Keep the state set by the operator; ignore the times in `node`.
 
-    Raises OperatorError if a node of that id is alive on another data folder: one of the two has the wrong name.
+    Raises OperatorError if a node with that id is alive on another data folder, because one of the two has the wrong
+    name.
     """
     now = get_database_time(connection)
     known = find_by_id(connection, node.id)
@@ -47,7 +48,7 @@ def register(connection: Connection, node: NodeRecord, liveness_timeout: timedel
 
 
 def record_heartbeat(connection: Connection, node_id: str) -> tuple[datetime, NodeState | None]:
-    """Record a heartbeat. Return the database's time and the node's state; None if its row was deleted."""
+    """Record a heartbeat. Return the database's time and the node's state; None if its row has been deleted."""
     now = get_database_time(connection)
     heartbeat = sa.update(_TABLE).where(_TABLE.c.id == node_id).values(heartbeat_at=now).returning(_TABLE.c.state)
     state = connection.execute(heartbeat).scalar_one_or_none()
@@ -55,15 +56,15 @@ def record_heartbeat(connection: Connection, node_id: str) -> tuple[datetime, No
 
 
 def find_by_id(connection: Connection, node_id: str) -> NodeRecord | None:
-    """Return the node of that id."""
+    """Return the node with the given id."""
     row = connection.execute(sa.select(_TABLE).where(_TABLE.c.id == node_id)).one_or_none()
     return _from_row(row) if row else None
 
 
 def get_address(database: Database, node_id: str) -> str:
-    """Return the URL at which other nodes reach the node.
+    """Return the URL at which other nodes can reach the node.
 
-    Raises LocationUnreachable if the database has no URL of it, or does not answer.
+    Raises LocationUnreachable if the database has no URL for it, or does not respond.
     """
     try:
         with database.read_transaction() as connection:
@@ -81,9 +82,9 @@ def list_all(connection: Connection) -> list[NodeRecord]:
 
 
 def list_alive_on_older_schema(connection: Connection, revision: str, liveness_timeout: timedelta) -> list[str]:
-    """Return the ids of living nodes whose program is older than that revision of the schema.
+    """Return the ids of running nodes whose program is older than that revision of the schema.
 
-    The query names columns of the first release only: the database may be older than this program.
+    The query uses only columns from the first release, because the database may be older than this program.
     """
     limit = get_database_time(connection) - liveness_timeout
     older = sa.select(_TABLE.c.id).where(_TABLE.c.revision < revision, _TABLE.c.heartbeat_at > limit)
@@ -91,7 +92,7 @@ def list_alive_on_older_schema(connection: Connection, revision: str, liveness_t
 
 
 def set_state(connection: Connection, node_id: str, state: NodeState) -> None:
-    """Set the state that the operator wants. Raises OperatorError if no node has that id."""
+    """Set the state requested by the operator. Raises OperatorError if no node has that id."""
     update = sa.update(_TABLE).where(_TABLE.c.id == node_id).values(state=state)
     if connection.execute(update).rowcount != 1:
         raise OperatorError(f"there is no node {node_id}")
@@ -103,7 +104,7 @@ def delete(connection: Connection, node_id: str) -> None:
 
 
 def count_by_state(connection: Connection, liveness_timeout: timedelta) -> dict[str, int]:
-    """Return how many nodes are active, draining and dead, for metrics."""
+    """Return the number of active, draining and dead nodes, for metrics."""
     now = get_database_time(connection)
     counts = {"active": 0, "draining": 0, "dead": 0}
     for node in list_all(connection):

@@ -1,4 +1,7 @@
-"""Rows of play tokens. Only a token's digest is stored, so that nobody who reads the table can play. A token names its app."""
+"""Rows of play tokens. A token identifies its app.
+
+Only a digest of each token is stored, so nobody who reads the table can play recordings.
+"""
 
 import hashlib
 from datetime import datetime
@@ -19,13 +22,13 @@ def _hash_token(token: str) -> str:
 
 
 def add(connection: Connection, app: App, token: str, recording: Recording, expires_at: datetime) -> None:
-    """Add a token that plays the app's recording until `expires_at`."""
+    """Add a token for playing the app's recording until `expires_at`."""
     values = {"digest": _hash_token(token), "file_name": recording.file_name, "expires_at": expires_at}
     connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
 
 
 def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Recording] | None:
-    """Return the app and the recording that the token plays; None if the token is unknown or expired."""
+    """Return the app and the recording of the token; None if the token is unknown or expired."""
     statement = (
         sa.select(schema.apps.c.id, schema.apps.c.ak, schema.apps.c.name, _TABLE.c.file_name)
         .join(_TABLE, _TABLE.c.app == schema.apps.c.id)
@@ -40,5 +43,5 @@ def resolve(connection: Connection, token: str, now: datetime) -> tuple[App, Rec
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
-    """Delete expired tokens. Return how many."""
+    """Delete expired tokens and return their number."""
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount

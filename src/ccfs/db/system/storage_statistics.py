@@ -1,6 +1,7 @@
-"""Rows of storage statistics: recordings that a location received in a month (UTC) and still has, counted over all apps.
+"""Rows of storage statistics: the recordings that a location received in a month (UTC) and still has, over all apps.
 
-New recordings appear in the statistics within RECOUNT_AFTER, moved and deleted ones within FULL_RECOUNT_AFTER.
+New recordings are included in the statistics within RECOUNT_AFTER. Moves and deletions are reflected within
+FULL_RECOUNT_AFTER.
 """
 
 from collections.abc import Mapping
@@ -24,14 +25,14 @@ _RECORDINGS = schema.recordings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyStorage:
-    """Recordings of one month in one location."""
+    """The recordings of a month in a location."""
 
     files: int
     size: int  # bytes
 
 
 def find_next_stale(connection: Connection, now: datetime) -> tuple[str, int] | None:
-    """Return a location and a month that should be counted; None if all are up to date."""
+    """Return a location and a month that should be counted; None if everything is up to date."""
     rows = connection.execute(sa.select(_TABLE)).all()
     for location in connection.execute(sa.select(schema.locations.c.id).order_by(schema.locations.c.id)).scalars():
         known = {row.month: row for row in rows if row.location_id == location}
@@ -72,7 +73,7 @@ def count_recordings(connection: Connection, location_id: str, month: int) -> Mo
 
 
 def save(connection: Connection, location_id: str, month: int, storage: MonthlyStorage, now: datetime) -> None:
-    """Insert or update the count of a month."""
+    """Insert or update the count for a month."""
     values = {"files": storage.files, "size": storage.size, "counted_at": now}
     key = {"location_id": location_id, "month": month}
     connection.execute(insert_or_ignore(connection, _TABLE).values(**key, **values))
@@ -81,7 +82,7 @@ def save(connection: Connection, location_id: str, month: int, storage: MonthlyS
 
 
 def load(connection: Connection) -> Mapping[int, Mapping[str, MonthlyStorage]]:
-    """Return the counts by month and location, the earliest month first. Counts of no files are left out."""
+    """Return the counts by month and location, earliest month first, omitting counts of 0."""
     rows = connection.execute(
         sa.select(_TABLE).where(_TABLE.c.files > 0).order_by(_TABLE.c.month, _TABLE.c.location_id)
     )

@@ -1,7 +1,8 @@
-"""Cache of all tenants in the memory of a process, so that checking a signature needs no query.
+"""A cache of all tenants in the memory of a process, so that checking a signature needs no query.
 
-On SQLite a commit counter shows in ten microseconds whether anything was committed. It is read again after five
-milliseconds, which is how long a revoked key still works there. PostgreSQL, a round trip away, is queried once a second.
+On SQLite, a commit counter shows within ten microseconds whether anything has been committed. It is read again after
+five milliseconds, which is how long a revoked key keeps working. PostgreSQL, where a query is a network round trip, is
+queried once a second.
 """
 
 import threading
@@ -23,7 +24,7 @@ from ccfs.model.identity.tenancy import AccessKey, Account, Vdn, select_signing_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantSnapshot:
-    """All tenants at one moment."""
+    """All tenants at a given moment."""
 
     keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
     accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
@@ -34,7 +35,7 @@ class TenantSnapshot:
 
 
 class TenantCache:
-    """The newest snapshot of the tenants, reloaded after every change. For any thread."""
+    """The latest snapshot of the tenants, reloaded after every change. Thread-safe."""
 
     MAX_AGE_SECONDS = 1.0  # age of a snapshot after which PostgreSQL is queried, which costs a round trip
     SQLITE_MAX_AGE_SECONDS = 0.005  # and SQLite, which costs a tenth of a download
@@ -61,18 +62,18 @@ class TenantCache:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the next `get_snapshot` queries the database."""
+        """Whether the next `get_snapshot` will query the database."""
         return time.monotonic() >= self._valid_until
 
     def invalidate(self) -> None:
-        """Make the next `get_snapshot` query the database, because this process has just changed something."""
+        """Make the next `get_snapshot` query the database, because this process has changed something."""
         self._valid_until = 0.0
 
     def get_snapshot(self, now: datetime) -> TenantSnapshot:
         """Return the snapshot, reloaded if the tenants have changed.
 
-        Raises SQLAlchemyError if the database does not answer. Raises FileUnavailable if it has just not answered another
-        thread: all threads wait for a silent database at the same time, not in turn.
+        Raises SQLAlchemyError if the database does not respond. Raises FileUnavailable if another thread has just found
+        that it does not respond: all threads wait for a silent database at the same time, not one after another.
         """
         if not self.is_stale:
             return self._snapshot

@@ -1,7 +1,7 @@
-"""Rows of tenants: apps, access keys, accounts, VDNs, callback prefixes. The operator administers them for all apps.
+"""Rows of tenants, managed by the operator for all apps: apps, access keys, accounts, VDNs and callback prefixes.
 
-Every writer increments the change counter first: processes then reload their tenant cache. On PostgreSQL the counter's row
-also makes writers queue, so that a number found free cannot be taken meanwhile.
+Every writer increments the change counter first, so that processes reload their tenant cache. On PostgreSQL, the
+counter's row also makes writers queue, so that nobody else can use a number that was found to be free.
 """
 
 import secrets
@@ -21,12 +21,12 @@ CHANGE_COUNTER = ChangeCounter("tenants")
 
 
 def generate_ak() -> str:
-    """Return a new AK: AK and 18 hexadecimal digits."""
+    """Return a new AK, which consists of AK and 18 hexadecimal digits."""
     return "AK" + secrets.token_hex(9).upper()
 
 
 def generate_sk() -> str:
-    """Return a new SK of 256 random bits."""
+    """Return a new SK with 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -49,7 +49,7 @@ def _is_ak_taken(connection: Connection, ak: str, app: App | None = None) -> boo
 
 
 def list_apps(connection: Connection) -> list[App]:
-    """Return every app, by AK."""
+    """Return all apps, by AK."""
     rows = connection.execute(sa.select(schema.apps).order_by(schema.apps.c.ak))
     return [App(id=row.id, ak=row.ak, name=row.name) for row in rows]
 
@@ -81,7 +81,7 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
 
 
 def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> None:
-    """Revoke a key of the app. Raises OperatorError if the app has no active key of that number."""
+    """Revoke one of the app's keys. Raises OperatorError if the app has no active key with that number."""
     CHANGE_COUNTER.increment(connection)
     table = schema.access_keys
     active_key = sa.update(table).where(table.c.app == app.id, table.c.id == key, table.c.revoked_at.is_(None))
@@ -90,7 +90,7 @@ def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> Non
 
 
 def list_active_keys(connection: Connection, secret_box: SecretBox) -> list[AccessKey]:
-    """Return every active key of every app with its decrypted SK, for the tenant cache only."""
+    """Return the active keys of all apps with their decrypted SKs, for the tenant cache only."""
     keys, apps = schema.access_keys, schema.apps
     statement = (
         sa.select(keys.c.id, keys.c.ak, keys.c.encrypted_sk, apps.c.id, apps.c.ak, apps.c.name)
@@ -105,7 +105,7 @@ def list_active_keys(connection: Connection, secret_box: SecretBox) -> list[Acce
 
 
 def reencrypt_keys(connection: Connection, secret_box: SecretBox) -> int:
-    """Re-encrypt every SK with the newest node key. Return how many."""
+    """Re-encrypt all SKs with the newest node key, and return their number."""
     table = schema.access_keys
     rows = connection.execute(sa.select(table.c.id, table.c.encrypted_sk)).all()
     for row in rows:
@@ -115,9 +115,9 @@ def reencrypt_keys(connection: Connection, secret_box: SecretBox) -> int:
 
 
 def add_account(connection: Connection, app: App, account: Account, vdn: Vdn, now: datetime) -> None:
-    """Add an account with a VDN. An existing account gets the VDN and the time zone.
+    """Add an account with a VDN. If the account exists, add the VDN and update the time zone.
 
-    Raises OperatorError if the VDN belongs to another account of the app: file names contain the VDN only.
+    Raises OperatorError if the VDN belongs to another account of the app, because file names contain only the VDN.
     """
     CHANGE_COUNTER.increment(connection)
     accounts, vdns = schema.accounts, schema.vdns
@@ -156,7 +156,7 @@ def bind_callback(connection: Connection, app: App, prefix: str, *, may_be_priva
 
 
 def get_callback_prefixes(connection: Connection, app: App) -> dict[str, bool]:
-    """Return the app's bound prefixes, each with whether it may lead to a private address."""
+    """Return the app's bound prefixes, each with whether it may resolve to a private address."""
     table = schema.callback_prefixes
     statement = sa.select(table.c.prefix, table.c.may_be_private).where(table.c.app == app.id)
     return {row.prefix: row.may_be_private for row in connection.execute(statement.order_by(table.c.prefix))}

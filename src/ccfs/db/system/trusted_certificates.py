@@ -1,4 +1,4 @@
-"""Rows of trusted certificates. The operator adds them, and callbacks of all apps trust them."""
+"""Rows of trusted certificates. The operator adds them, and they are trusted for the callbacks of all apps."""
 
 import math
 import threading
@@ -22,7 +22,7 @@ _TABLE = schema.trusted_certificates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedCertificate:
-    """One certificate under the operator's name for it."""
+    """A certificate under the name that the operator gave it."""
 
     name: str
     der: bytes
@@ -32,7 +32,7 @@ class TrustedCertificate:
 
 
 class TrustStore:
-    """The trusted certificates, read again after every change. Callers within a moment share one query. For any thread."""
+    """The trusted certificates, read again after every change. Calls within a short time share a query. Thread-safe."""
 
     MAX_AGE_SECONDS = 0.05
 
@@ -68,7 +68,7 @@ def add_certificate(connection: Connection, certificate: TrustedCertificate, now
 
 
 def list_certificates(connection: Connection) -> list[TrustedCertificate]:
-    """Return every trusted certificate, by name."""
+    """Return all trusted certificates, by name."""
     return [
         TrustedCertificate(name=row.name, der=row.der, sha256=row.sha256, subject=row.subject, not_after=row.not_after)
         for row in connection.execute(sa.select(_TABLE).order_by(_TABLE.c.name))

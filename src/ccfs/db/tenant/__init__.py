@@ -1,1 +1,1 @@
-"""Rows that belong to an app. Every public function that takes a connection takes the app next."""
+"""Rows that belong to an app. Public functions that take a connection take the app as their next argument."""

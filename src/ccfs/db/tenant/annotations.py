@@ -1,4 +1,4 @@
-"""Rows of annotations: comments at a moment of a recording."""
+"""Rows of annotations: comments at a position in a recording."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _FIELDS = tuple(_TABLE.c[name] for name in ("id", "offset_ms", "text", "author",
 def add(
     connection: Connection, app: App, recording: Recording, offset_ms: int, text: str, author: str, now: datetime
 ) -> bool:
-    """Add an annotation; False if the recording has MAX_PER_RECORDING already."""
+    """Add an annotation; False if the recording already has MAX_PER_RECORDING of them."""
     is_same = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording.file_name)
     if connection.execute(sa.select(sa.func.count()).where(is_same)).scalar_one() >= MAX_PER_RECORDING:
         return False
@@ -39,7 +39,7 @@ def add(
 def list_by_recordings(
     connection: Connection, app: App, recordings: Sequence[Recording]
 ) -> dict[str, list[Annotation]]:
-    """Return the annotations of each recording by its index name, in order of their offset."""
+    """Return the annotations of each recording by its index name, ordered by offset."""
     names = [recording.file_name for recording in recordings]
     query = sa.select(_TABLE.c.recording, *_FIELDS).where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(names))
     annotations: dict[str, list[Annotation]] = defaultdict(list)
@@ -51,7 +51,10 @@ def list_by_recordings(
 def delete(
     connection: Connection, app: App, recording: Recording, annotation_id: int, author: str | None
 ) -> Annotation | None:
-    """Delete and return a recording's annotation, of this author or, with None, of any; None if the recording has none such."""
+    """Delete an annotation of a recording and return it; None if there is no such annotation.
+
+    It must be by this author; None allows any author.
+    """
     condition = _TABLE.c.app == app.id
     condition &= (_TABLE.c.recording == recording.file_name) & (_TABLE.c.id == annotation_id)
     if author is not None:

@@ -1,4 +1,4 @@
-"""Items of bulk downloads: one recording each. A worker adds them and checks each once; then they change no more."""
+"""Items of bulk downloads, one per recording. A worker adds them and checks each once; after that, they never change."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -47,21 +47,21 @@ def save_check_results(connection: Connection, app: App, bulk_download_id: str, 
 def list_page(
     connection: Connection, app: App, bulk_download_id: str, after: int, limit: int = _PAGE_SIZE
 ) -> list[BulkItem]:
-    """Return items after a number, in order."""
+    """Return the items after a given number, in order."""
     statement = sa.select(*(_TABLE.c[name] for name in _FIELDS))
     statement = statement.where(_is_own(app, bulk_download_id), _TABLE.c.number > after)
     return [_build_item(row) for row in connection.execute(statement.order_by(_TABLE.c.number).limit(limit))]
 
 
 def find_item_number_at_offset(connection: Connection, app: App, bulk_download_id: str, offset: int) -> int:
-    """Return the number of the item whose header or bytes contain this byte of the zip; 0 if none does."""
+    """Return the number of the item whose header or content includes this byte of the zip; 0 if there is none."""
     begun = _is_own(app, bulk_download_id) & (_TABLE.c.zip_offset <= offset) & (_TABLE.c.missing_reason == "")
     statement = sa.select(_TABLE.c.number).where(begun).order_by(_TABLE.c.zip_offset.desc()).limit(1)
     return int(connection.execute(statement).scalar() or 0)
 
 
 def iter_items(database: Database, app: App, bulk_download_id: str, after: int = 0) -> Iterator[BulkItem]:
-    """Iterate over all items after a number, in order. No connection is open between pages."""
+    """Yield all items after a given number, in order. No connection is held open between pages."""
     while True:
         with database.read_transaction() as connection:
             page = list_page(connection, app, bulk_download_id, after)
@@ -74,7 +74,7 @@ def iter_items(database: Database, app: App, bulk_download_id: str, after: int =
 def build_zip_contents(
     database: Database, app: App, bulk_download: BulkDownload, progress: BulkProgress
 ) -> BulkZipContents:
-    """Return the contents of the zip of a bulk download whose items are checked."""
+    """Return the zip contents of a bulk download whose items have been checked."""
     return BulkZipContents(
         iter_items=lambda: iter_items(database, app, bulk_download.id),
         zone=bulk_download.zoneinfo,
@@ -84,7 +84,7 @@ def build_zip_contents(
 
 
 def find_blob(database: Database, app: App, item: BulkItem) -> BlobRef:
-    """Return where the recording's bytes are now; raises BlobNotFound if the recording was deleted."""
+    """Return where the recording's file is now; raises BlobNotFound if the recording has been deleted."""
     with database.read_transaction() as connection:
         recording = recordings.find_file_by_name(connection, app, item.file_name)
     if recording is None:

@@ -1,4 +1,4 @@
-"""Bulk downloads of an app and user: requests and their state. Their items are in bulk_download_items.py.
+"""Bulk downloads by app and user: requests and their state. Their items are in bulk_download_items.py.
 
 Workers claim them through db/system/jobs/bulk_jobs.py.
 """
@@ -25,7 +25,7 @@ _TABLE = schema.bulk_downloads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDownloadView:
-    """A bulk download as its owner looks at it."""
+    """A bulk download as shown to its owner."""
 
     bulk_download: BulkDownload
     state: BulkDownloadState
@@ -34,7 +34,7 @@ class BulkDownloadView:
 
 
 def add(connection: Connection, app: App, bulk_download: BulkDownload) -> None:
-    """Store a request, due at once."""
+    """Store a request that is due immediately."""
     request = bulk_download.request
     connection.execute(
         sa.insert(_TABLE).values(
@@ -70,17 +70,17 @@ def find(connection: Connection, app: App, user: int, bulk_download_id: str) -> 
 
 
 def delete(connection: Connection, app: App, user: int, bulk_download_id: str) -> bool:
-    """Delete one of a user's bulk downloads with its items, which ends a worker's lease. False if it does not exist."""
+    """Delete a user's bulk download with its items, which also ends any lease. False if it does not exist."""
     return connection.execute(sa.delete(_TABLE).where(_is_own(app, user, bulk_download_id))).rowcount == 1
 
 
 def build_progress(row: sa.Row[Any]) -> BulkProgress:
-    """Return the progress of a row."""
+    """Return the progress in a row."""
     return BulkProgress(**{field.name: getattr(row, field.name) for field in fields(BulkProgress)})
 
 
 def build_bulk_download(row: sa.Row[Any]) -> BulkDownload:
-    """Return the bulk download of a row."""
+    """Return the bulk download in a row."""
     return BulkDownload(
         id=row.id,
         user_id=row.user_id,
@@ -92,7 +92,7 @@ def build_bulk_download(row: sa.Row[Any]) -> BulkDownload:
 
 
 def serialize(value: CallSearch | SearchCursor | None) -> str:
-    """Return a search or cursor as JSON, with instants in ISO form; empty for None."""
+    """Return a search or cursor as JSON, with instants in ISO format; empty for None."""
     if value is None:
         return ""
     fields_ = get_column_values(value)
@@ -102,7 +102,7 @@ def serialize(value: CallSearch | SearchCursor | None) -> str:
 
 
 def parse_cursor(text: str) -> SearchCursor | None:
-    """Return the cursor that `serialize` wrote."""
+    """Return the cursor from the output of `serialize`."""
     stored = json.loads(text) if text else {}
     return SearchCursor(**stored | {"begin": datetime.fromisoformat(stored["begin"])}) if stored else None
 

@@ -1,4 +1,4 @@
-"""Callback receivers of an app: how their deliveries fare, and retries of all dead deliveries of one receiver."""
+"""An app's callback receivers: the state of their deliveries, and retrying all dead deliveries of a receiver."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _IS_DEAD = _TABLE.c.state == sa.literal_column("'dead'")  # a literal, as in the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSummary:
-    """One receiver and the number of its deliveries in each state."""
+    """A receiver and its number of deliveries in each state."""
 
     name: str  # scheme, host and port
     delivered: int
@@ -31,7 +31,7 @@ class ReceiverSummary:
 
 
 def list_receivers(connection: Connection, app: App, accounts: Sequence[str]) -> list[ReceiverSummary]:
-    """Return the receivers of the app's exports of these accounts, by name."""
+    """Return the receivers of the app's exports for these accounts, by name."""
 
     def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
         return sa.func.count(sa.case((condition, 1)))
@@ -60,7 +60,7 @@ def count_retryable(connection: Connection, app: App, accounts: Sequence[str], r
 def retry_by_receiver(
     connection: Connection, app: App, accounts: Sequence[str], receiver: str, prefix: str, now: datetime
 ) -> int:
-    """Make these deliveries due now, from their first attempt on; return their number."""
+    """Make these deliveries due now, with their attempts reset, and return their number."""
     return DELIVERIES.retry(connection, now, _is_retryable(app, accounts, receiver, prefix))
 
 

@@ -1,4 +1,4 @@
-"""Callback deliveries of an app, and their attempts. Workers claim them through db/system/jobs/callback_jobs.py."""
+"""An app's callback deliveries and their attempts. Workers claim them through db/system/jobs/callback_jobs.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _WITH_APP = sa.select(_TABLE, _APPS.c.ak).join(_APPS, _APPS.c.id == _TABLE.c.app
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
-    """A delivery as operators see it."""
+    """A delivery as shown to operators."""
 
     delivery: Delivery
     export: str  # responseId
@@ -33,7 +33,7 @@ class DeliveryView:
 
 
 def add(connection: Connection, app: App, delivery: Delivery, export: str, receiver: str, due_at: datetime) -> None:
-    """Store a delivery of an export (responseId) to a receiver (scheme, host and port)."""
+    """Store the delivery for an export (responseId) to a receiver (scheme, host and port)."""
     connection.execute(
         sa.insert(_TABLE).values(
             id=delivery.id,
@@ -71,16 +71,16 @@ def get_with_attempts(connection: Connection, app: App, delivery_id: str) -> Del
 
 
 def find_latest_by_export(connection: Connection, app: App, exports: Sequence[str]) -> dict[str, DeliveryView]:
-    """Return the newest delivery of each of the app's exports that has one, without attempts."""
+    """Return the newest delivery for each of the app's exports that has one, without its attempts."""
     rows = connection.execute(_WITH_APP.where(_TABLE.c.app == app.id, _TABLE.c.export.in_(exports)))
     # Sorted here: for ORDER BY, SQLite would walk all deliveries of the app.
     return {row.export: _build_view(row) for row in sorted(rows, key=lambda row: row.created_at)}
 
 
 def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: datetime) -> int:
-    """Make ended deliveries of the app due now, from their first attempt on; return their number.
+    """Make ended deliveries of the app due now, with their attempts reset, and return their number.
 
-    Deliveries whose file has expired stay ended: they would announce a file that cannot be downloaded.
+    Deliveries whose file has expired remain ended, because they would announce a file that cannot be downloaded.
     """
     is_expired = sa.exists().where(_EXPORTS.c.response_id == _TABLE.c.export, _EXPORTS.c.state == ExportState.EXPIRED)
     has_ended = _TABLE.c.state.in_([DeliveryState.DEAD, DeliveryState.DELIVERED])
@@ -90,7 +90,7 @@ def retry(connection: Connection, app: App, delivery_ids: Sequence[str], now: da
 
 
 def build_delivery(row: sa.Row[Any]) -> Delivery:
-    """Return the delivery of a row that has its app's `ak`."""
+    """Return the delivery in a row that includes the app's `ak`."""
     return Delivery(
         id=row.id, app=row.app, ak=row.ak, url=row.url, body=row.body, attempts=row.attempts, created_at=row.created_at
     )

@@ -1,4 +1,4 @@
-"""Exports of an app: requests, their state and their files. Workers claim them through db/system/jobs/export_jobs.py."""
+"""An app's exports: requests, their state and their files. Workers claim them through db/system/jobs/export_jobs.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _IS_FAILED = _TABLE.c.state == sa.literal_column("'failed'")  # a literal, as in
 
 
 class ExportCondition(StrEnum):
-    """Filter of a list of exports."""
+    """A filter for a list of exports."""
 
     ANY = auto()
     FAILED = auto()
@@ -32,7 +32,7 @@ class ExportCondition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportView:
-    """An export as people look at it."""
+    """An export as shown to users."""
 
     export: Export
     state: ExportState
@@ -43,7 +43,7 @@ class ExportView:
 
 
 def add(connection: Connection, app: App, export: Export) -> None:
-    """Store a request, due at once."""
+    """Store a request that is due immediately."""
     connection.execute(
         sa.insert(_TABLE).values(
             response_id=export.response_id,
@@ -67,7 +67,7 @@ def add(connection: Connection, app: App, export: Export) -> None:
 
 
 def get_ready_file(connection: Connection, app: App, kind: ExportKind, file_name: str) -> BlobRef | None:
-    """Return the file of the app's ready export of that kind and name."""
+    """Return the file of the app's ready export with that kind and name."""
     is_named = (_TABLE.c.app == app.id) & (_TABLE.c.file_name == file_name)
     statement = sa.select(_TABLE).where(is_named, _TABLE.c.kind == kind, _TABLE.c.state == ExportState.READY)
     row = connection.execute(statement).one_or_none()
@@ -81,7 +81,7 @@ def list_recent(
     condition: ExportCondition = ExportCondition.ANY,
     limit: int = 100,
 ) -> list[ExportView]:
-    """Return the app's exports of these accounts, newest first; exports of all accounts have the account ""."""
+    """Return the app's exports for these accounts, newest first; exports for all accounts have the account ""."""
     is_dead = _DELIVERIES.c.state == sa.literal_column("'dead'")  # a literal, as in the partial index
     its_callback = (_DELIVERIES.c.app == app.id) & (_DELIVERIES.c.export == _TABLE.c.response_id)
     matches = {
@@ -101,7 +101,7 @@ def get(connection: Connection, app: App, response_id: str) -> ExportView | None
 
 
 def expire(connection: Connection, app: App, response_id: str, deleted: BlobRef) -> None:
-    """Mark an export expired, unless its file was moved meanwhile and is not the deleted one."""
+    """Mark an export as expired, unless its file has been moved in the meantime and is not the one that was deleted."""
     has_blob = (_TABLE.c.location_id == deleted.location_id) & (_TABLE.c.key == deleted.key)
     expired = sa.update(_TABLE).where(_is_own(app, response_id), has_blob)
     connection.execute(expired.values(state=ExportState.EXPIRED))
@@ -114,18 +114,18 @@ def list_failed(connection: Connection, app: App) -> list[tuple[Export, str]]:
 
 
 def retry(connection: Connection, app: App, now: datetime, response_id: str = "") -> int:
-    """Make the app's failed exports, or one of them, due now; return their number."""
+    """Make one or all of the app's failed exports due now, and return their number."""
     which = [_TABLE.c.response_id == response_id] if response_id else []
     return EXPORTS.retry(connection, now, _TABLE.c.app == app.id, _IS_FAILED, *which)
 
 
 def build_blob_ref(row: sa.Row[Any]) -> BlobRef:
-    """Return the blob that a row references."""
+    """Return the blob to which a row refers."""
     return BlobRef(location_id=row.location_id, key=row.key, size=row.size, sha256=row.sha256, crc32=row.crc32)
 
 
 def build_export(row: sa.Row[Any]) -> Export:
-    """Return the export of a row."""
+    """Return the export in a row."""
     names: Sequence[str] = ("account_id", "agent_id", "call_id", "caller_no", "callee_no")
     return Export(
         response_id=row.response_id,

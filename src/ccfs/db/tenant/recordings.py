@@ -46,7 +46,7 @@ class _NameQuery:
         self._by_original_name = PreparedQuery(original)
 
     def find_rows(self, connection: Connection, app: App, name: str) -> Sequence[Sequence[Any]]:
-        """Return the rows, the oldest first."""
+        """Return the rows, oldest first."""
         month = partition_month.parse_month_key(name)
         if name.startswith("/"):
             return self._by_index_name.fetch_all(connection, app=app.id, name=name, month=month)
@@ -59,18 +59,18 @@ _FILE_BY_NAME = _NameQuery(_SELECT_FILE)
 
 
 def build_recording(row: Sequence[Any]) -> Recording:
-    """Return the recording of a row of _SELECT."""
+    """Return the recording in a row selected by _SELECT."""
     values = dict(zip(_RECORDING_COLUMNS, row, strict=False))
     return Recording(**values, blob=BlobRef(**dict(zip(_BLOB_COLUMNS, row[len(_RECORDING_COLUMNS) :], strict=True))))
 
 
 def get_column_values(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass as column values."""
+    """Return the fields of a dataclass instance as column values."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def add(connection: Connection, app: App, recording: Recording, now: datetime) -> None:
-    """Add a recording whose bytes are stored already."""
+    """Add a recording whose file has already been stored."""
     values = get_column_values(recording)
     blob = values.pop("blob")
     values["month"] = partition_month.parse_month_key(recording.file_name)
@@ -92,26 +92,32 @@ def replace(connection: Connection, app: App, old: Recording, new: Recording) ->
 
 
 def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str, begin: datetime) -> None:
-    """Move the recordings of a call that began at `begin` to another call that turned out to contain it."""
+    """Move the recordings of a call that began at `began` to another call that turned out to include it."""
     is_of_call = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.call_id == old)
     connection.execute(sa.update(_TABLE).where(is_of_call, _months_around([begin])).values(call_id=new))
 
 
 def find_by_name(connection: Connection, app: App, name: str) -> Recording | None:
-    """Return the app's recording of an index name or an original name ("/" throughout)."""
+    """Return the app's recording with an index name or an original name (with "/" as the separator)."""
     rows = _RECORDING_BY_NAME.find_rows(connection, app, name)
     return build_recording(rows[0]) if rows else None
 
 
 def find_file_by_name(connection: Connection, app: App, name: str) -> tuple[str, BlobRef] | None:
-    """Return index name and blob of the recording of `find_by_name`, in half the time: most requests need no more."""
+    """Return the index name and blob of the recording that `find_by_name` finds.
+
+    This takes half the time, and most requests need no more.
+    """
     rows = _FILE_BY_NAME.find_rows(connection, app, name)
     return (rows[0][0], BlobRef(**dict(zip(_BLOB_COLUMNS, rows[0][1:], strict=True)))) if rows else None
 
 
 def list_by_call(connection: Connection, app: App, call_id: str) -> list[Recording]:
-    """Return the app's recordings of a call in order of their begin. If the id contains the call's begin, read the months around
-    it first, and all months only if they have none."""
+    """Return the app's recordings of a call, ordered by begin time.
+
+    If the id contains the call's begin time, the months around it are read first, and all months only if there are no
+    recordings in these.
+    """
     rows: Sequence[Sequence[Any]] = ()
     if begin := started_at(call_id):
         first, last = (partition_month.add_months(partition_month.month_key(begin), count) for count in (-1, 1))
@@ -123,7 +129,10 @@ def list_by_call(connection: Connection, app: App, call_id: str) -> list[Recordi
 def list_source_names(
     connection: Connection, app: App, account_id: str, call_ids: Iterable[str], near: Collection[datetime]
 ) -> set[tuple[str, str]]:
-    """Return (callId, base name at the switch) of the account's recordings of these calls, which were near these instants."""
+    """Return (callId, base name on the switch) for the account's recordings of these calls.
+
+    The calls took place near these instants.
+    """
     is_own = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id)
     is_near = _TABLE.c.call_id.in_(list(call_ids)) & _months_around(near)
     rows = connection.execute(sa.select(_TABLE.c.call_id, _TABLE.c.source_name).where(is_own, is_near))
@@ -140,13 +149,13 @@ def _months_around(instants: Collection[datetime]) -> sa.ColumnElement[bool]:
 
 
 def list_newest(connection: Connection, app: App, limit: int) -> list[Recording]:
-    """Return the app's latest recordings by their begin."""
+    """Return the app's latest recordings by begin time."""
     statement = _SELECT.order_by(_TABLE.c.call_begin.desc()).limit(limit)
     return [build_recording(row) for row in connection.execute(statement, {"app": app.id})]
 
 
 def has_original_name(connection: Connection, app: App, name: str) -> bool:
-    """Whether a recording of the app has this original name, in the month of the name."""
+    """Return whether a recording of the app has this original name, in the month given in the name."""
     statement = sa.select(_TABLE.c.app).where(_TABLE.c.app == app.id, _TABLE.c.original_file_name == name)
     return (
         connection.execute(statement.where(_TABLE.c.month == partition_month.parse_month_key(name))).first() is not None
@@ -154,7 +163,7 @@ def has_original_name(connection: Connection, app: App, name: str) -> bool:
 
 
 def has_file_name(connection: Connection, app: App, name: str) -> bool:
-    """Whether a recording of the app has this index name."""
+    """Return whether a recording of the app has this index name."""
     statement = sa.select(_TABLE.c.app).where(
         _TABLE.c.app == app.id, _TABLE.c.file_name == name, _TABLE.c.month == partition_month.parse_month_key(name)
     )

@@ -1,4 +1,7 @@
-"""Rows of voice files: uploads, voice messages, intelligent-IVR recordings. Queried by app and outside name, never by path."""
+"""Rows of voice files: uploads, voice messages and recordings made by the intelligent IVR.
+
+They are looked up by app and external name, never by path.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,37 +26,37 @@ _SELECT_IN_FOLDER = _SELECT.where(_TABLE.c.folder == sa.bindparam("folder")).lim
 
 
 def get_folder(name: str) -> str:
-    """Return the folder part of an outside name."""
+    """Return the folder part of an external name."""
     return name.rstrip("/").rsplit("/", 1)[0]
 
 
 def build_voice_file(row: Sequence[Any]) -> VoiceFile:
-    """Return the voice file of a row that begins with COLUMNS."""
+    """Return the voice file in a row that begins with COLUMNS."""
     blob = BlobRef(location_id=row[3], key=row[4], size=row[5], sha256=row[6], crc32=row[7])
     return VoiceFile(vdn_id=row[0], file_name=row[1], created_at=row[2], blob=blob, first_location_id=row[8])
 
 
 def add(connection: Connection, app: App, file: VoiceFile) -> None:
-    """Add a voice file whose bytes are stored already."""
+    """Add a voice file whose content has already been stored."""
     values = get_column_values(file) | get_column_values(file.blob) | {"first_location_id": file.blob.location_id}
     del values["blob"]
     connection.execute(sa.insert(_TABLE).values(**values, folder=get_folder(file.file_name), app=app.id))
 
 
 def find_by_name(connection: Connection, app: App, name: str) -> VoiceFile | None:
-    """Return the app's voice file of that name."""
+    """Return the app's voice file with that name."""
     row = connection.execute(_SELECT_BY_NAME, {"app": app.id, "name": name}).first()
     return build_voice_file(row) if row else None
 
 
 def find_in_folder(connection: Connection, app: App, folder: str) -> list[VoiceFile]:
-    """Return at most two of the app's voice files directly in the folder: enough to distinguish one from several."""
+    """Return up to two of the app's voice files directly in the folder, enough to tell one from several."""
     rows = connection.execute(_SELECT_IN_FOLDER, {"app": app.id, "folder": folder.rstrip("/")})
     return [build_voice_file(row) for row in rows]
 
 
 def mark_deleted(connection: Connection, app: App, file: VoiceFile, now: datetime) -> bool:
-    """Hide the file from now on; False if it was hidden already. Its bytes are deleted next, its row last."""
+    """Hide the file from now on; False if it was already hidden. Its content is deleted next, and its row last."""
     hide = sa.update(_TABLE).where(
         _TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, _TABLE.c.deleted_at.is_(None)
     )
@@ -61,13 +64,16 @@ def mark_deleted(connection: Connection, app: App, file: VoiceFile, now: datetim
 
 
 def delete_row(connection: Connection, app: App, file: VoiceFile) -> None:
-    """Delete the row of a hidden file whose bytes are deleted; keep it if the bytes were moved before the file was hidden."""
+    """Delete the row of a hidden file whose content has been deleted.
+
+    Keep it if the content was moved before the file was hidden.
+    """
     is_done = _TABLE.c.deleted_at.is_not(None) & (_TABLE.c.location_id == file.blob.location_id)
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.app == app.id, _TABLE.c.file_name == file.file_name, is_done))
 
 
 def defer_deletion(connection: Connection, app: App, file: VoiceFile, now: datetime) -> None:
-    """Move a deletion that failed behind the others."""
+    """Move a failed deletion behind the others."""
     is_hidden = _TABLE.c.deleted_at.is_not(None)
     is_file = (_TABLE.c.app == app.id) & (_TABLE.c.file_name == file.file_name) & is_hidden
     connection.execute(sa.update(_TABLE).where(is_file).values(deleted_at=now))

@@ -1,4 +1,4 @@
-"""Rows of waveforms: computed once for a recording and deleted with it; each app keeps the latest MAX_PER_APP."""
+"""Rows of waveforms. They are computed once and deleted with their recording; each app keeps the latest MAX_PER_APP."""
 
 from datetime import datetime
 from typing import Final
@@ -17,7 +17,7 @@ MAX_PER_APP: Final = 5000  # at most 6 KB each; the oldest is deleted first
 
 
 def get(connection: Connection, app: App, recording: Recording) -> tuple[int, int, bytes] | None:
-    """Return milliseconds, channels, and the peaks of one channel after the other; None if they are not computed yet."""
+    """Return milliseconds, channels, and the peaks of each channel in turn; None if they have not been computed yet."""
     is_same = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording.file_name)
     query = sa.select(_TABLE.c.milliseconds, _TABLE.c.channels, _TABLE.c.peaks).where(is_same)
     row = connection.execute(query).first()
@@ -27,7 +27,7 @@ def get(connection: Connection, app: App, recording: Recording) -> tuple[int, in
 def save(
     connection: Connection, app: App, recording: Recording, waveform: tuple[int, int, bytes], now: datetime
 ) -> None:
-    """Add a waveform in the shape that `get` returns; delete the app's oldest beyond MAX_PER_APP."""
+    """Add a waveform in the format that `get` returns, and delete the app's oldest ones beyond MAX_PER_APP."""
     milliseconds, channels, peaks = waveform
     values = {
         "app": app.id,

@@ -1,1 +1,1 @@
-"""Stored bytes: locations, orphans, tokens between nodes."""
+"""Stored files: locations, orphans, and tokens for requests between nodes."""

@@ -1,11 +1,11 @@
-"""Reference to stored bytes: where they are, how many, and their hashes."""
+"""References to stored files: their location, size and hashes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobRef:
-    """One blob: its location, its size and its hashes."""
+    """A stored file: its location, size and hashes."""
 
     location_id: str  # "0" if there is only one location
     key: str  # the blob's name in its location; never taken from an outside name
@@ -14,5 +14,8 @@ class BlobRef:
     crc32: int  # of the stored bytes; a zip of known length needs it in advance
 
     def is_same_blob(self, other: "BlobRef") -> bool:
-        """Return whether both refer to the same bytes in the same location, to be deleted only when neither is needed."""
+        """Return whether both refer to the same file in the same location.
+
+        Such a file may be deleted only when neither reference needs it.
+        """
         return (self.location_id, self.key) == (other.location_id, other.key)

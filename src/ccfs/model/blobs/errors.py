@@ -1,13 +1,13 @@
-"""Errors of storage locations: part of their interface, and of the rows that say where bytes are."""
+"""Errors raised by storage locations, and by the rows that record where files are stored."""
 
 
 class InvalidKey(ValueError):
-    """The key does not have the shape of the keys that we generate."""
+    """The key does not have the format of the keys that ccfs generates."""
 
 
 class BlobNotFound(Exception):
-    """The location has no bytes under the key."""
+    """The location has no file under the key."""
 
 
 class LocationUnreachable(OSError):
-    """The location cannot be read or written now, after all retries. The text says why."""
+    """The location cannot currently be read or written, even after retries. The message gives the reason."""

@@ -1,4 +1,4 @@
-"""Configuration of a location, as the operator described it: one row of `locations`."""
+"""Configuration of a location as set by the operator: one row of `locations`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class LocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationConfig:
-    """A location's row. It has no S3 credentials: those are settings."""
+    """The row of a location. It contains no S3 credentials, because those are settings."""
 
     id: str  # the interface's locationId: a decimal number
     kind: LocationKind
@@ -31,7 +31,7 @@ class LocationConfig:
     created_at: datetime
 
     def is_local(self, node: str) -> bool:
-        """Return whether that node reaches the bytes itself, without the node that has the disk."""
+        """Return whether the given node accesses the location directly, rather than through the node that has the disk."""
         return self.kind is not LocationKind.PEER and self.node in ("", node)
 
     @property
@@ -43,5 +43,5 @@ class LocationConfig:
 
     @property
     def is_accepting_blobs(self) -> bool:
-        """Whether new bytes may be stored there."""
+        """Whether new files may be stored there."""
         return not (self.is_read_only or self.is_draining)

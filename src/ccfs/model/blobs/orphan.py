@@ -17,7 +17,7 @@ class BlobOwnerTable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOwner:
-    """A row, of any app, that references a blob."""
+    """A row, of any app, that refers to a blob."""
 
     owner_table: BlobOwnerTable
     owner_row: int | str  # the row's key in its table
@@ -27,7 +27,7 @@ class BlobOwner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanedBlob:
-    """A blob to be deleted, unless its row references it after all."""
+    """A blob that will be deleted unless its row turns out to refer to it."""
 
     location_id: str
     key: str

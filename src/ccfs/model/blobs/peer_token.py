@@ -1,6 +1,6 @@
-"""Authentication of requests between nodes: an HMAC over the request, valid for a minute.
+"""Authentication of requests between nodes, with an HMAC over the request that is valid for a minute.
 
-The key is derived from the node keys that all nodes share, so that leaking it reveals nothing about them.
+The key is derived from the node keys, which all nodes share. If it leaks, it reveals nothing about the node keys.
 """
 
 import hmac
@@ -12,7 +12,10 @@ _SCHEME = "ccfs-peer-1"
 
 
 def sign_peer_request(key: bytes, method: str, path: str, range_: str, now: datetime) -> str:
-    """Return the Authorization header of a request. `path` has location and key; `range_` is the Range header, or ""."""
+    """Return the Authorization header of a request.
+
+    `path` contains the location and the key; `range_` is the Range header, or "".
+    """
     timestamp = str(int(now.timestamp() * 1000))
     return f"{_SCHEME} {timestamp} {_compute_mac(key, timestamp, method, path, range_)}"
 
@@ -20,7 +23,7 @@ def sign_peer_request(key: bytes, method: str, path: str, range_: str, now: date
 def verify_peer_request(
     authorization: str, keys: Iterable[bytes], method: str, path: str, range_: str, now: datetime
 ) -> bool:
-    """Return whether the header was signed with one of the keys, for this very request, within MAX_AGE of now."""
+    """Return whether the header was signed with one of the keys, for exactly this request, within MAX_AGE of now."""
     scheme, _, rest = authorization.partition(" ")
     timestamp, _, mac = rest.partition(" ")
     is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16

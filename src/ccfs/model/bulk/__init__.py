@@ -1,1 +1,1 @@
-"""Bulk downloads and their zip."""
+"""Bulk downloads and their zips."""

@@ -1,6 +1,7 @@
-"""Bulk downloads: recordings that a user of the console downloads as one zip.
+"""Bulk downloads: recordings that a console user downloads as a single zip.
 
-The items are listed once and never change afterwards, because the bytes of the zip must not change between two ranges.
+The items are listed once and never change afterwards, because the content of the zip must not change between two
+ranges.
 """
 
 import re
@@ -20,7 +21,7 @@ MAX_NAME_PART_LENGTH: Final = 40  # characters of a number or name within a file
 
 
 class BulkDownloadState(StrEnum):
-    """The state of a bulk download. Expired ones are deleted."""
+    """The state of a bulk download. Expired bulk downloads are deleted."""
 
     DUE = "due"  # its recordings are being listed and checked
     READY = "ready"  # its zip can be downloaded
@@ -37,7 +38,7 @@ class MissingReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkRequest:
-    """Selected calls, or else all results of a search."""
+    """The calls to download: either the selected ones or all results of a search."""
 
     calls: tuple[str, ...] = ()
     search: CallSearch | None = None
@@ -45,7 +46,7 @@ class BulkRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkDownload:
-    """One requested bulk download."""
+    """A requested bulk download."""
 
     id: str  # 32 hex digits
     user_id: int  # users.id: only this user may download it
@@ -67,7 +68,7 @@ class BulkDownload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkProgress:
-    """Progress of a bulk download. Every number only grows."""
+    """Progress of a bulk download. The numbers never decrease."""
 
     listed: int = 0  # recordings
     bytes: int = 0  # of all listed recordings
@@ -80,7 +81,7 @@ class BulkProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkItem:
-    """One recording, as it was when it was listed and checked."""
+    """A recording as it was when it was listed and checked."""
 
     number: int  # from 1
     file_name: str  # index name, by which the bytes are found wherever they were moved
@@ -105,9 +106,9 @@ class BulkItem:
 
 
 def build_member_name(item: BulkItem, zone: ZoneInfo, first_bytes: bytes) -> str:
-    """Return a unique name of the time, the parties and the item's number, which sorts by time and is safe as a file name.
+    """Return a unique, file-safe name with the time, the parties and the item's number; names sort by time.
 
-    WAV files get the extension .wav, whatever their switch named them.
+    WAV files get the extension .wav, whatever the switch called them.
     """
     parts = (
         item.begin.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S"),

@@ -1,7 +1,7 @@
-"""The zip of a bulk download: its recordings, stored, then index.csv, missing.csv and the directory.
+"""The zip of a bulk download: its uncompressed recordings, followed by index.csv, missing.csv and the directory.
 
-All bytes follow from the items, which do not change, so that every range of the zip can be built again. The items are read in
-order and never held whole.
+The zip is determined entirely by the items, which do not change, so any range of it can be generated again. The items
+are read in order and never held in memory as a whole.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _CALL_COLUMNS: Final = ("call_id", "begin", "end", "utc_offset", "caller", "call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvDigest:
-    """The size and CRC of a CSV file, which its local header has before its bytes."""
+    """The size and CRC of a CSV file, which its local header needs before the content."""
 
     size: int
     crc32: int
@@ -36,7 +36,7 @@ class CsvDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipSummary:
-    """The size and ETag of a zip, and the digests of its lists. Its items have the rest."""
+    """The size and ETag of a zip, and the digests of its CSV files. Everything else is in the items."""
 
     size: int
     etag: str  # of its bytes
@@ -46,7 +46,7 @@ class ZipSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkZipContents:
-    """The contents of a zip whose items are checked."""
+    """The contents of a zip after its items have been checked."""
 
     iter_items: Callable[[], Iterable[BulkItem]]  # all, in order of number; called several times
     zone: ZoneInfo
@@ -60,7 +60,10 @@ def build_item_header(item: BulkItem, zone: ZoneInfo) -> bytes:
 
 
 def summarise_zip(contents: BulkZipContents) -> ZipSummary:
-    """Return the size and ETag of the zip. The ETag hashes its end, which has every name, hash, size and offset."""
+    """Return the size and ETag of the zip.
+
+    The ETag is a hash of the end of the zip, which contains every name, hash, size and offset.
+    """
     digests = {
         "index": _compute_digest(_iter_index_csv(contents)),
         "missing": _compute_digest(_iter_missing_csv(contents)),
@@ -73,17 +76,17 @@ def summarise_zip(contents: BulkZipContents) -> ZipSummary:
 
 
 def iter_trailer(contents: BulkZipContents, summary: ZipSummary) -> Iterator[bytes]:
-    """Iterate over the bytes of the zip from `files_end` on."""
+    """Yield the bytes of the zip from `files_end` on."""
     return _iter_trailer(contents, summary.index, summary.missing)
 
 
 def is_reproducible(summary: ZipSummary) -> bool:
-    """Return whether this release builds the very bytes that the ETag promises."""
+    """Return whether this release generates exactly the bytes that the ETag was computed for."""
     return summary.etag.startswith(f"{FORMAT_VERSION}-")
 
 
 def slice_range(chunks: Iterable[bytes], offset: int, start: int, end: int) -> Iterator[bytes]:
-    """Iterate over the bytes of [start, end) in chunks, the first of which begins at `offset`."""
+    """Yield the bytes [start, end) from chunks, the first of which begins at `offset`."""
     for chunk in chunks:
         if offset >= end:
             return

@@ -1,1 +1,1 @@
-"""Calls, legs, detail records, searches and statistics of them."""
+"""Calls, legs and CDRs, call searches and statistics."""

@@ -1,4 +1,4 @@
-"""Agent operations and agent skill changes: rows of agent detail."""
+"""Agent operations and agent skill changes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class AgentOperationType(IntEnum):
-    """The op_type numbers that ingest assigns; other numbers of the interface's list are stored unchanged."""
+    """The op_type values that ingest assigns; other values from the interface's list are stored unchanged."""
 
     SIGN_OUT = 0
     SIGN_IN = 1
@@ -27,7 +27,7 @@ NOT_APPLICABLE = "-1"  # op_object and op_cause of an operation that has none
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOperation:
-    """One row of agentOprInfo.csv, instants in UTC."""
+    """A row of agentOprInfo.csv. Instants are in UTC."""
 
     id: str  # at most 32 characters, unique in the app
     account_id: str
@@ -53,7 +53,7 @@ class AgentOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSkillChange:
-    """One row of agentSkillInfo.csv, instants in UTC."""
+    """A row of agentSkillInfo.csv. Instants are in UTC."""
 
     id: str
     account_id: str

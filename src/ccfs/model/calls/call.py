@@ -1,4 +1,4 @@
-"""A call made of its legs (CDR rows): its summary, and its timeline."""
+"""A call, consisting of its legs (CDR rows): its summary and its timeline."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ccfs.model.calls.cdr import LAST_LEG, CallType, Cdr, DeviceType
 
 
 class Direction(StrEnum):
-    """Direction of a call, derived from the interface's call types."""
+    """The direction of a call, derived from the interface's call types."""
 
     INBOUND = auto()
     OUTBOUND = auto()
@@ -30,18 +30,18 @@ CALL_TYPES_BY_DIRECTION: Final[dict[Direction, tuple[int, ...]]] = {
 
 
 def classify_direction(call_type: int) -> Direction:
-    """Return the direction of a call type; outbound for a type on no list, as most of the interface's are."""
+    """Return the direction for a call type; unlisted types are outbound, as most of the interface's types are."""
     matching = (direction for direction, types in CALL_TYPES_BY_DIRECTION.items() if call_type in types)
     return next(matching, Direction.OUTBOUND)
 
 
 def direction_index(call_type: int) -> int:
-    """Return the direction of a call type as the database stores it: 0 inbound, 1 outbound, 2 internal."""
+    """Return the direction for a call type as stored in the database: 0 inbound, 1 outbound, 2 internal."""
     return list(Direction).index(classify_direction(call_type))
 
 
 class LegTimes(Protocol):
-    """The attributes of a leg that statistics read: those of a Cdr, or of a row with these columns."""
+    """The attributes of a leg that statistics need, provided by a Cdr or by a row with these columns."""
 
     @property
     def call_id_num(self) -> int: ...
@@ -66,7 +66,7 @@ T = TypeVar("T", bound=LegTimes)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Summary of one call."""
+    """The summary of a call."""
 
     call_id: str
     switch_call_id: str
@@ -87,7 +87,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegSpan:
-    """One phase of a leg."""
+    """A phase of a leg."""
 
     kind: str  # wait, ring, talk; or stay, where the row has none of these
     begin: datetime
@@ -95,7 +95,7 @@ class LegSpan:
 
     @property
     def duration(self) -> timedelta:
-        """Time from begin to end."""
+        """The time from begin to end."""
         return self.end - self.begin
 
 
@@ -114,31 +114,37 @@ class TimelineStep:
 
 
 def sort_legs(legs: Iterable[T]) -> list[T]:
-    """Return a call's legs by number: the last one, -1, last."""
+    """Return a call's legs sorted by number, with the last one (-1) at the end."""
     return sorted(legs, key=lambda leg: (leg.call_id_num == LAST_LEG, leg.call_id_num, leg.begin))
 
 
 def leg_end(leg: Cdr) -> datetime:
-    """Return the last instant of a leg."""
+    """Return the latest instant of a leg."""
     instants = (leg.begin, leg.wait_begin, leg.wait_end, leg.ack_begin, leg.ack_end, leg.call_begin, leg.call_end)
     return max(instant for instant in instants if instant is not None)
 
 
 def leg_talk_seconds(leg: LegTimes) -> int:
-    """Return the whole seconds of talk in a leg; 0 without talk."""
+    """Return the talk time of a leg in whole seconds; 0 if nobody talked."""
     if leg.call_begin is None or leg.call_end is None:
         return 0
     return min(max(0, int((leg.call_end - leg.call_begin).total_seconds())), MAX_TALK_SECONDS)
 
 
 def call_talk_seconds(legs: Sequence[LegTimes]) -> int:
-    """Return the whole seconds of talk with agents, or between the parties in a call without agents. 0: not answered."""
+    """Return the talk time in whole seconds: with agents, or between the parties in a call without agents.
+
+    0 means that the call was not answered.
+    """
     return sum(map(leg_talk_seconds, [leg for leg in legs if leg.device_type == DeviceType.AGENT] or legs))
 
 
 def call_wait_time(legs: Iterable[LegTimes]) -> timedelta:
-    """Return the waiting time of a call. Waits of several legs that overlap count once, as when phones ring one after the other
-    while the caller is in a queue."""
+    """Return the waiting time of a call.
+
+    Overlapping waits of several legs count only once, for example if phones ring one after the other while the caller
+    is in a queue.
+    """
     spans = sorted((leg.wait_begin, leg.wait_end) for leg in legs if leg.wait_begin and leg.wait_end)
     total, until = timedelta(), None
     for begin, end in spans:
@@ -149,7 +155,7 @@ def call_wait_time(legs: Iterable[LegTimes]) -> timedelta:
 
 
 def build_call(legs: Sequence[Cdr]) -> Call:
-    """Return the call of its legs, at least one."""
+    """Return the call that consists of these legs; there must be at least one."""
     ordered = sort_legs(legs)
     first, last = ordered[0], ordered[-1]
     talk = call_talk_seconds(ordered)

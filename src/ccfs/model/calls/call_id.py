@@ -1,18 +1,18 @@
 """Call ids: the callId (at most 25 characters) of each switch call id.
 
-Four forms have disjoint images, so that two ids share a callId only by a collision of the hash:
+There are four forms. Their callIds never coincide, so two ids share a callId only if their hashes collide:
 
 ====================  ==============================================  =========================  ==========
 form                  switch call id                                  callId                     reversible
 ====================  ==============================================  =========================  ==========
 counted               ``{epoch}.{n}``, e.g. ``1700000000.123``        ``1700000000-123``         yes
 UUID                  8-4-4-4-12 hex digits, any case                 25 base-36 digits          yes, lower case
-plain                 at most 25 plain characters, no other image     the same                   yes
+plain                 at most 25 plain characters, no other form      the same                   yes
 hashed                anything else                                   ``x`` + 24 base-36 digits  no
 ====================  ==============================================  =========================  ==========
 
-An id that looks like the image of another form (``1700000000-123`` from a switch, say) is hashed, so that it cannot take the
-callId of the id whose image it is. Call ids that CC-FS itself wrote are callIds already and need no conversion.
+An id from a switch that looks like the callId of another form (such as ``1700000000-123``) is hashed, so that it cannot
+take the callId of another id. Call ids written by CC-FS itself already are callIds and need no conversion.
 """
 
 import re
@@ -35,7 +35,7 @@ _UNSAFE_CHARACTERS = frozenset("/\\'\"`,")  # need escapes in paths, CSV and log
 
 
 def to_call_id(switch_id: str) -> str:
-    """Return the callId of a switch's call id: 1 to 25 characters, which depend on nothing but the id."""
+    """Return the callId for a switch's call id. It has 1 to 25 characters and depends only on the id."""
     if _COUNTED.fullmatch(switch_id) and len(switch_id) <= MAX_CALL_ID_LENGTH:
         return switch_id.replace(".", "-")
     if _UUID.fullmatch(switch_id):
@@ -44,7 +44,7 @@ def to_call_id(switch_id: str) -> str:
 
 
 def started_at(call_id: str) -> datetime | None:
-    """Return the begin of the call that a counted callId contains; None for another form or an unusual time."""
+    """Return the begin time contained in a counted callId; None for other forms or an implausible time."""
     is_counted = len(call_id) <= MAX_CALL_ID_LENGTH and _COUNTED_IMAGE.fullmatch(call_id)
     seconds = int(call_id.partition("-")[0]) if is_counted else 0
     return datetime.fromtimestamp(seconds, UTC) if _FIRST_SECOND <= seconds < _LAST_SECOND else None

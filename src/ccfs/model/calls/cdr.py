@@ -1,4 +1,4 @@
-"""Call detail records: one row per device that a call passed."""
+"""Call detail records: one row for each device that a call passed through."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class DeviceType(IntEnum):
-    """Kind of device of a row (the interface's device_type)."""
+    """The kind of device in a row (the interface's device_type)."""
 
     NONE = 0
     QUEUE = 1
@@ -15,7 +15,7 @@ class DeviceType(IntEnum):
 
 
 class CallType(IntEnum):
-    """The call types that ingest assigns; other numbers of the interface's list are stored unchanged."""
+    """The call types that ingest assigns; other values from the interface's list are stored unchanged."""
 
     INBOUND = 0
     INTERNAL = 6
@@ -23,7 +23,7 @@ class CallType(IntEnum):
 
 
 class LeaveReason(IntEnum):
-    """Why a call left a device: the members of the interface's list that ingest assigns."""
+    """Why a call left a device: the values from the interface's list that ingest assigns."""
 
     NORMAL = 0
     QUEUE_TIMEOUT = 2
@@ -47,7 +47,7 @@ LAST_LEG = -1  # call_id_num of the last, or only, row of a call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cdr:
-    """One row of call.csv, with instants in UTC, and its source."""
+    """A row of call.csv, with instants in UTC, and its source."""
 
     account_id: str  # enterprise account
     cc_id: str  # call centre

@@ -1,4 +1,4 @@
-"""Months as numbers, 202405 for May 2024 in UTC: the partition key of tables that grow with calls."""
+"""Months as numbers, such as 202405 for May 2024 in UTC: the partition key of the tables that grow with every call."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,7 +7,7 @@ UNDATED = 0  # of a recording without a date in its name
 
 
 def month_key(instant: datetime) -> int:
-    """Return the month of an instant."""
+    """Return the month in which an instant falls."""
     utc = instant.astimezone(UTC)
     return utc.year * 100 + utc.month
 
@@ -18,13 +18,13 @@ def month_start(month: int) -> datetime:
 
 
 def add_months(month: int, count: int = 1) -> int:
-    """Return the month `count` months later, or earlier if negative."""
+    """Return the month that is `count` months later, or earlier if `count` is negative."""
     number = month // 100 * 12 + month % 100 - 1 + count
     return number // 12 * 100 + number % 12 + 1
 
 
 def shift_clamped(instant: datetime, span: timedelta) -> datetime:
-    """Return an instant plus `span`, within the calendar."""
+    """Return an instant plus `span`, clamped to the range of the calendar."""
     try:
         return instant.astimezone(UTC) + span
     except OverflowError:
@@ -32,14 +32,14 @@ def shift_clamped(instant: datetime, span: timedelta) -> datetime:
 
 
 def has_own_partition(month: int) -> bool:
-    """Whether the month has a partition of its own."""
+    """Return whether the month has its own partition."""
     return FIRST_MONTH <= month <= LAST_MONTH
 
 
 def parse_month_key(name: str) -> int:
-    """Return the month in a recording's index name or original name, …/{yyyymmdd}/{agent}/{file}; else UNDATED.
+    """Return the month in a recording's index name or original name, …/{yyyymmdd}/{agent}/{file}, or else UNDATED.
 
-    The month depends on the name alone, so a name that is unique in its month is unique in all months.
+    The month depends only on the name, so a name that is unique within its month is unique across all months.
     """
     folders = name.split("/")
     day = folders[-3] if len(folders) > 2 else ""

@@ -1,4 +1,4 @@
-"""A search of calls, and its results. db/tenant/calls/call_search.py runs it."""
+"""Call searches and their results. The search itself is in db/tenant/calls/call_search.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ MAX_EXACT_COUNT: Final = 1000  # a larger number is shown as "more than"
 
 
 class SearchOrder(StrEnum):
-    """Order of results."""
+    """The order of results."""
 
     NEWEST = auto()
     OLDEST = auto()
@@ -21,7 +21,7 @@ class SearchOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCursor:
-    """The last result of a page; the next page continues behind it."""
+    """The last result of a page; the next page continues after it."""
 
     begin: datetime
     source_key: str  # of the leg
@@ -30,7 +30,7 @@ class SearchCursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSearch:
-    """One search in one account. A call matches if one of its legs matches all filters."""
+    """A search in one account. A call matches if one of its legs matches all filters."""
 
     account_id: str
     window: TimeWindow  # of the leg's begin
@@ -49,7 +49,7 @@ class CallSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """One matching call, and the cursor behind it."""
+    """A matching call, and the cursor that continues after it."""
 
     call_id: str
     cursor: SearchCursor
@@ -57,7 +57,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """One page of a search."""
+    """A page of search results."""
 
     hits: list[SearchHit]
     next_cursor: SearchCursor | None = None  # None: no further page
@@ -66,7 +66,7 @@ class SearchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCount:
-    """Number of matching calls, and whether all were counted."""
+    """The number of matching calls, and whether all of them were counted."""
 
     number: int
     is_complete: bool

@@ -1,6 +1,7 @@
-"""Statistics of calls as sums, so that quarter hours can be merged for charts.
+"""Call statistics as sums, so that quarter hours can be added up for charts.
 
-Answered, talk and wait are defined as for one call (model/calls/call.py). Waits are a histogram, because medians cannot be merged.
+Answered, talk and wait are defined as for a single call (model/calls/call.py). Waiting times are stored as a histogram,
+because medians cannot be merged.
 """
 
 from collections import Counter, defaultdict
@@ -40,7 +41,7 @@ class CallStatistics:
         return self.answered + self.abandoned
 
     def wait_percentile(self, share: float) -> int | None:
-        """Return the seconds that this share of the calls, answered or not, waited at most; None without calls."""
+        """Return how many seconds this share of the calls, answered or not, waited at most; None if there are no calls."""
         waits = Counter(self.answered_by_wait) + Counter(self.abandoned_by_wait)
         wanted, counted = share * sum(waits.values()), 0
         for seconds in sorted(waits):
@@ -50,24 +51,27 @@ class CallStatistics:
         return None
 
     def count_answered_within(self, seconds: int) -> int:
-        """Return the number of calls that were answered within so many seconds, at most 60: longer waits are not exact."""
+        """Return the number of calls answered within the given number of seconds.
+
+        It must be at most 60, because longer waits are not stored exactly.
+        """
         return sum(number for wait, number in self.answered_by_wait.items() if wait <= seconds)
 
 
 def quarter_start(instant: datetime) -> datetime:
-    """Return the begin of the quarter hour of an instant."""
+    """Return the beginning of the quarter hour in which an instant falls."""
     return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
 
 
 def bucket_wait(wait: timedelta) -> int:
-    """Return a wait in seconds, rounded down to its bucket; buckets of longer waits are wider."""
+    """Return a waiting time in seconds, rounded down to its histogram bucket; buckets for longer waits are wider."""
     seconds = int(wait.total_seconds())
     width = next((width for limit, width in _WAIT_BUCKETS if seconds <= limit), _WIDEST_BUCKET_SECONDS)
     return seconds // width * width
 
 
 def aggregate_calls(calls: Iterable[Sequence[LegTimes]]) -> dict[datetime, dict[Direction, CallStatistics]]:
-    """Return the statistics of calls, each given as its legs, by begin of the quarter hour and direction."""
+    """Return the statistics of calls by quarter hour of their begin and direction. Each call is given as its legs."""
     cells: dict[tuple[datetime, Direction], _StatisticsBuilder] = defaultdict(_StatisticsBuilder)
     for legs in calls:
         ordered = sort_legs(legs)
@@ -80,7 +84,7 @@ def aggregate_calls(calls: Iterable[Sequence[LegTimes]]) -> dict[datetime, dict[
 
 
 def merge_statistics(parts: Iterable[CallStatistics]) -> CallStatistics:
-    """Return the statistics of all parts together."""
+    """Return the combined statistics of all parts."""
     total = _StatisticsBuilder()
     for part in parts:
         total.answered_by_wait.update(part.answered_by_wait)

@@ -1,1 +1,1 @@
-"""Exports, their deliveries, callback URLs and time windows."""
+"""Exports, their callback deliveries, callback URLs and time windows."""

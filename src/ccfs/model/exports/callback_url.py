@@ -1,8 +1,8 @@
 """Callback URLs and the prefixes that operators bind.
 
-The parser is stricter than RFC 3986 on purpose. It rejects what two programs could read in two ways (a user before the host,
-backslashes, `2130706433` for 127.0.0.1, dot segments in any encoding), so that callbacks go to the very host that was compared
-with the bound prefix.
+The parser is deliberately stricter than RFC 3986. It rejects anything that two programs could interpret differently (a
+user before the host, backslashes, `2130706433` for 127.0.0.1, dot segments in any encoding), so that callbacks go to
+exactly the host that was compared with the bound prefix.
 """
 
 import re
@@ -35,7 +35,7 @@ _MAX_URL_LENGTH = 4096  # characters of a URL; the manual names no limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackUrl:
-    """A URL, or a bound prefix of URLs, parsed and normalised."""
+    """A URL, or a bound URL prefix, parsed and normalised."""
 
     scheme: str  # http or https
     host: str  # lower case and ASCII: a name, or an address in its shortest form and without brackets
@@ -44,7 +44,7 @@ class CallbackUrl:
 
     @property
     def address(self) -> Address | None:
-        """The host as an address; None for a name."""
+        """The host as an IP address; None if it is a name."""
         try:
             return ip_address(self.host)
         except ValueError:
@@ -52,12 +52,12 @@ class CallbackUrl:
 
     @property
     def host_port(self) -> str:
-        """host:port, by which private hosts are named: `callbacks.internal:8000`, `[fd00::1]:443`."""
+        """host:port, which identifies private hosts: `callbacks.internal:8000`, `[fd00::1]:443`."""
         return f"{self._bracketed_host}:{self.port}"
 
     @property
     def host_header(self) -> str:
-        """The Host header: with the port only where it is not the scheme's default."""
+        """The Host header, which includes the port only if it is not the scheme's default."""
         return self._bracketed_host if self.port == DEFAULT_PORTS[self.scheme] else self.host_port
 
     @property
@@ -67,7 +67,7 @@ class CallbackUrl:
 
 @lru_cache(4096)
 def parse_callback_url(text: str) -> CallbackUrl | None:
-    """Return the parsed URL; None where no callback may go to it, whatever is bound."""
+    """Return the parsed URL; None if callbacks to it are never allowed, whatever is bound."""
     match = _URL.fullmatch(text) if len(text) <= _MAX_URL_LENGTH else None
     if not match or _has_dot_segments(match["target"].partition("?")[0]):
         return None
@@ -80,16 +80,16 @@ def parse_callback_url(text: str) -> CallbackUrl | None:
 
 
 def matches_any_prefix(url: CallbackUrl, prefixes: Collection[str]) -> bool:
-    """Whether the URL begins with one of the prefixes: the same scheme, host and port, and a path that starts alike.
+    """Return whether the URL begins with one of the prefixes, with the same scheme, host and port.
 
-    A prefix without a path matches the whole host. Otherwise path and query are compared literally: `/cb` matches `/cb`,
-    `/cb/x` and `/cbx`, but `/cb/` only the folder.
+    A prefix without a path matches the whole host. Otherwise path and query are compared literally: `/cb` matches
+    `/cb`, `/cb/x` and `/cbx`, but `/cb/` matches only URLs in that folder.
     """
     return any(bound is not None and _starts_with(url, bound) for bound in map(parse_callback_url, prefixes))
 
 
 def list_private_hosts(prefixes: Mapping[str, bool]) -> frozenset[str]:
-    """Return the host:port of the prefixes whose value is True: they may resolve to private addresses."""
+    """Return the host:port of the prefixes whose value is True, which may resolve to private addresses."""
     bound = [parse_callback_url(prefix) for prefix, may_be_private in prefixes.items() if may_be_private]
     return frozenset(url.host_port for url in bound if url)
 
@@ -100,7 +100,7 @@ def _starts_with(url: CallbackUrl, bound: CallbackUrl) -> bool:
 
 
 def _normalise_host(text: str) -> str:
-    """Return the normalised host; "" where it is invalid."""
+    """Return the normalised host; "" if it is invalid."""
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))
@@ -126,7 +126,7 @@ def _normalise_name(name: str) -> str:
 
 
 def _has_dot_segments(path: str) -> bool:
-    """Return whether a server could read a segment of the path as `.` or `..`, however often it is encoded."""
+    """Return whether a server could interpret a path segment as `.` or `..`, however many times it is encoded."""
     while (decoded := unquote(path, errors="replace")) != path:
         path = decoded
     segments = re.split(r"[/\\]", path)

@@ -1,4 +1,4 @@
-"""Callback deliveries, and the decision that follows each attempt."""
+"""Callback deliveries, and the decision about what happens after each attempt."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One callback: its URL, its body and the number of its attempts."""
+    """A callback: its URL, its body and the number of attempts."""
 
     id: str  # 32 hex digits, equal in every attempt, so that receivers can ignore duplicates
     app: int
@@ -30,7 +30,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptOutcome:
-    """The outcome of one attempt."""
+    """The outcome of an attempt."""
 
     attempted_at: datetime
     address: str = ""  # of the peer; empty if there was no connection
@@ -52,7 +52,7 @@ class RetrySchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDecision:
-    """The decision after an attempt."""
+    """The decision about what happens after an attempt."""
 
     state: DeliveryState
     due_at: datetime | None  # None if no attempt follows
@@ -61,10 +61,10 @@ class RetryDecision:
 def decide_next(
     delivery: Delivery, outcome: AttemptOutcome, schedule: RetrySchedule, jitter: float = 1.0
 ) -> RetryDecision:
-    """Return what follows an attempt; `delivery.attempts` counts the attempts before it.
+    """Return what happens after an attempt; `delivery.attempts` does not include this attempt.
 
-    `jitter`, a factor near 1, spreads the delays of an exponential schedule, so that deliveries that failed together are not
-    retried together.
+    `jitter`, a factor near 1, spreads the delays of an exponential schedule, so that deliveries that failed together
+    are not all retried at the same time.
     """
     if not outcome.failure:
         return RetryDecision(state=DeliveryState.DELIVERED, due_at=None)

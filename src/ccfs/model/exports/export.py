@@ -1,4 +1,4 @@
-"""Exports: asynchronous requests for CSV files, and the names of their zips."""
+"""Exports: asynchronous requests for CSV files, and the names of the resulting zips."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +11,7 @@ ExportTable = Literal["call", "record", "agentOprInfo", "agentSkillInfo"]  # in 
 
 
 class ExportKind(StrEnum):
-    """The kind of an export. Only the operation of its kind can download its file."""
+    """The kind of an export. Its file can be downloaded only with the operation for that kind."""
 
     BILL = "bill"
     AGENT_OPERATION = "agent_operation"
@@ -29,7 +29,7 @@ class ExportState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFilter:
-    """Conditions on rows, all of which must hold. An empty text matches any value."""
+    """Conditions that rows must meet, all of them. An empty string matches any value."""
 
     account_id: str = ""
     agent_id: str = ""
@@ -40,7 +40,7 @@ class ExportFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One requested export."""
+    """A requested export."""
 
     response_id: str  # 32 hex digits
     kind: ExportKind
@@ -53,5 +53,5 @@ class Export:
 
     @property
     def file_name(self) -> str:
-        """The name in the callback and in download requests: yyyyMMdd_{responseId}.zip."""
+        """The name used in the callback and in download requests: yyyyMMdd_{responseId}.zip."""
         return f"{self.requested_on:%Y%m%d}_{self.response_id}.zip"

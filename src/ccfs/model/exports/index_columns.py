@@ -1,8 +1,8 @@
-"""The columns of CC-FS's index files: names in order, and how many characters a value may have.
+"""The columns of CC-FS's index files: their names in order, and the maximum length of their values.
 
-Exports write rows by these tables, and the ingest of CC-FS trees reads rows by them. Source: the interface reference, 5.2 to
-5.5. The manual's table of call.csv breaks off after column 21: the names of 22 to 26 are inferred from the reference chapters
-that exist for them only.
+Exports use these tables to write rows, and ingest of CC-FS trees uses them to read rows. Source: the interface
+reference, 5.2 to 5.5. The manual's table for call.csv breaks off after column 21. The names of columns 22 to 26 are
+inferred from sections of the reference that exist only for them.
 """
 
 from typing import Final

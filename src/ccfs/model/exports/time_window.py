@@ -2,7 +2,7 @@
 
 Two hours a year need a rule:
 
-* a wall-clock time that occurs twice (clocks go back) means the first, unless ``fold=1`` requests the second;
+* a wall-clock time that occurs twice (clocks go back) means the first occurrence, unless ``fold=1`` requests the second;
 * a wall-clock time that never occurs (clocks go forward) is moved forward by the length of the gap: 02:30 is 03:30.
 """
 
@@ -16,7 +16,7 @@ _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}
 
 
 class InvalidTime(ValueError):
-    """The text is no time of the form yyyy-MM-dd HH:mm:ss, or the time is out of the calendar's range."""
+    """The text does not have the format yyyy-MM-dd HH:mm:ss, or the time is outside the calendar's range."""
 
 
 class InvalidWindow(ValueError):
@@ -32,7 +32,7 @@ class WindowTooWide(InvalidWindow):
 
 
 def parse_local(text: str) -> datetime:
-    """Return the naive wall-clock time of ``yyyy-MM-dd HH:mm:ss``; raises InvalidTime for any other text."""
+    """Return the naive wall-clock time for ``yyyy-MM-dd HH:mm:ss``; raises InvalidTime for any other text."""
     if not _LOCAL_TIME.fullmatch(text):
         raise InvalidTime(f"{text[:40]!r} is not of the form yyyy-MM-dd HH:mm:ss")
     try:
@@ -42,12 +42,12 @@ def parse_local(text: str) -> datetime:
 
 
 def format_local(wall_clock: datetime) -> str:
-    """Return ``yyyy-MM-dd HH:mm:ss`` of a wall-clock time, without fractions of a second."""
+    """Return a wall-clock time as ``yyyy-MM-dd HH:mm:ss``, without fractions of a second."""
     return wall_clock.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def to_local(instant_utc: datetime, zone: ZoneInfo) -> datetime:
-    """Return the naive wall-clock time in a zone at an (aware) instant; raises InvalidTime where the calendar ends."""
+    """Return an (aware) instant as naive wall-clock time in a zone; raises InvalidTime outside the calendar's range."""
     try:
         return instant_utc.astimezone(zone).replace(tzinfo=None, fold=0)
     except OverflowError:
@@ -55,9 +55,10 @@ def to_local(instant_utc: datetime, zone: ZoneInfo) -> datetime:
 
 
 def to_utc(wall_clock: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    """Return the instant, aware and in UTC, of a naive wall-clock time in a zone; raises InvalidTime where the calendar ends.
+    """Return a naive wall-clock time in a zone as an aware UTC instant.
 
-    For a time that occurs twice, ``fold=1`` returns the second. A time in a gap is moved forward.
+    For a time that occurs twice, ``fold=1`` selects the second occurrence. A time in a gap is moved forward. Raises
+    InvalidTime outside the calendar's range.
     """
     candidates = [_to_utc(wall_clock, zone, 0), _to_utc(wall_clock, zone, 1)]
     in_gap = candidates[0] > candidates[1]
@@ -73,7 +74,7 @@ def _to_utc(wall_clock: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """A half-open interval of aware instants in UTC: it contains `begin`, and `end` is the first instant after it."""
+    """A half-open interval of aware instants in UTC: it includes `begin` but not `end`."""
 
     begin: datetime
     end: datetime
@@ -83,10 +84,10 @@ class TimeWindow:
 
 
 def build_window(begin: datetime, end: datetime, zone: ZoneInfo, *, days: int) -> TimeWindow:
-    """Return the window of a query whose begin and end are naive wall-clock seconds in a zone, both included.
+    """Return the window for a query whose begin and end are naive wall-clock seconds in a zone, both inclusive.
 
-    The width is measured on the wall clock and may be exactly `days` days. Of an hour that occurs twice, the window contains
-    both. Raises WindowEndsBeforeBegin, WindowTooWide or InvalidTime.
+    The width is measured in wall-clock time and may be exactly `days` days. If an hour occurs twice, the window
+    contains both occurrences. Raises WindowEndsBeforeBegin, WindowTooWide or InvalidTime.
     """
     if begin > end:
         raise WindowEndsBeforeBegin(f"{format_local(begin)} is later than {format_local(end)}")

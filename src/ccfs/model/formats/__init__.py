@@ -1,1 +1,1 @@
-"""File and HTTP formats: stored zips, ranges, spreadsheet-safe CSV."""
+"""File and HTTP formats: uncompressed zips, ranges, spreadsheet-safe CSV."""

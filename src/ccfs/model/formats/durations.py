@@ -1,4 +1,4 @@
-"""Durations and UTC offsets in the form that people read and write: 5:30, 1:05:30, UTC+08:00."""
+"""Durations and UTC offsets as text for users: 5:30, 1:05:30, UTC+08:00."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,7 @@ _DURATION: Final = re.compile(r"(?:(?:(\d{1,5}):)?(\d{1,5}):)?(\d{1,5})", re.ASC
 
 
 def parse_duration(text: str) -> int | None:
-    """Return the seconds of ``h:mm:ss``, ``m:ss`` or ``s``, each of at most 5 digits; None for another text."""
+    """Return the seconds of ``h:mm:ss``, ``m:ss`` or ``s``, with at most 5 digits each; None for any other text."""
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
@@ -17,13 +17,13 @@ def parse_duration(text: str) -> int | None:
 
 
 def format_duration(seconds: int) -> str:
-    """Return ``m:ss``, or ``h:mm:ss`` from one hour on."""
+    """Return ``m:ss``, or ``h:mm:ss`` for durations of an hour or more."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def format_utc_offset(instant: datetime) -> str:
-    """Return the offset of an instant in its own zone, ``UTC+08:00``."""
+    """Return the UTC offset of an aware instant, such as ``UTC+08:00``."""
     offset = f"{instant:%z}"
     return f"UTC{offset[:3]}:{offset[3:5]}"

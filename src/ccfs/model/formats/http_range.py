@@ -10,9 +10,9 @@ class RangeNotSatisfiable(ValueError):
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return the bytes [start, end) of a Range header; None: all of them.
+    """Return the bytes [start, end) that a Range header requests; None means all of them.
 
-    Anything but one byte range (several ranges, another unit, a syntax error) is ignored, as RFC 9110 allows.
+    Anything but a single byte range (several ranges, another unit, a syntax error) is ignored, as RFC 9110 allows.
     """
     match = _SINGLE_RANGE.match(header.strip()) if header else None
     if match is None or match[1] == match[2] == "":
@@ -31,12 +31,12 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def if_range_matches(if_range: str | None, etag: str) -> bool:
-    """Whether a Range applies: without If-Range, or with one of this entity tag. Dates never match."""
+    """Return whether the Range header applies: there is no If-Range, or it has this entity tag. Dates never match."""
     return if_range is None or if_range.strip() == etag
 
 
 def is_not_modified(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has these bytes already (If-None-Match, weak comparison)."""
+    """Return whether the client already has the current content (If-None-Match, weak comparison)."""
     if if_none_match is None:
         return False
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}

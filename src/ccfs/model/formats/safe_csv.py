@@ -1,6 +1,6 @@
-"""CSV (RFC 4180) for spreadsheets, without cells that they evaluate as formulas: callers choose their own names.
+"""CSV (RFC 4180) for spreadsheets, without cells that would be evaluated as formulas: callers choose their own names.
 
-Files of the interface are not escaped in this way, because programs read them.
+The interface's own files are not escaped in this way, because programs read them.
 """
 
 import csv
@@ -14,13 +14,13 @@ _FORMULA_STARTS: Final = frozenset("=+-@\t\r\n＝＋－＠")  # Excel evaluates 
 
 
 def escape_cell(text: str) -> str:
-    """Return the text without NUL, and with an apostrophe before it where a spreadsheet might evaluate it."""
+    """Return the text without NULs, prefixed with an apostrophe if a spreadsheet might evaluate it."""
     clean = text.replace("\0", "")
     return f"'{clean}" if clean[:1] in _FORMULA_STARTS or clean.lstrip()[:1] in _FORMULA_STARTS else clean
 
 
 def encode_rows(rows: Iterable[Sequence[str]]) -> bytes:
-    """Return the rows as lines that end in CRLF, in UTF-8; characters that UTF-8 cannot encode become question marks."""
+    """Return the rows as UTF-8 lines that end in CRLF. Characters that cannot be encoded become question marks."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([escape_cell(cell) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8", "replace")

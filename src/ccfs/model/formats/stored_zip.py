@@ -1,7 +1,7 @@
-"""A zip of uncompressed members, whose length and offsets are known before a byte of the members is read.
+"""A zip of uncompressed members, whose length and offsets are known before the members are read.
 
-So it can be streamed with Content-Length and resumed by Range, without a file on disk.
-Source of the layout: PKWARE's APPNOTE 6.3.10, sections 4.3 and 4.5.3 (Zip64).
+It can therefore be streamed with Content-Length and resumed with Range, without a file on disk. Source of the layout:
+PKWARE's APPNOTE 6.3.10, sections 4.3 and 4.5.3 (Zip64).
 """
 
 import struct
@@ -23,7 +23,7 @@ _UTF8_NAME = 0x0800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipMember:
-    """One file of the zip."""
+    """A file in the zip."""
 
     name: str
     size: int
@@ -33,7 +33,7 @@ class ZipMember:
 
 @dataclass(frozen=True, slots=True)
 class ZipSegment:
-    """Consecutive bytes of the zip: literal bytes, or one whole member if `member` is its index."""
+    """Consecutive bytes of the zip: either literal bytes, or a whole member if `member` is its index."""
 
     data: bytes
     member: int | None
@@ -41,7 +41,7 @@ class ZipSegment:
 
 
 def build_segments(members: Sequence[ZipMember]) -> tuple[ZipSegment, ...]:
-    """Return the segments of the zip in order; their sizes add up to its length."""
+    """Return the segments of the zip in order. Their sizes add up to the length of the zip."""
     segments: list[ZipSegment] = []
     entries: list[ZipDirectoryEntry] = []
     offset = 0
@@ -55,12 +55,12 @@ def build_segments(members: Sequence[ZipMember]) -> tuple[ZipSegment, ...]:
 
 
 def total_size(segments: Sequence[ZipSegment]) -> int:
-    """Return the zip's length in bytes."""
+    """Return the length of the zip in bytes."""
     return sum(segment.size for segment in segments)
 
 
 def iter_slices(segments: Sequence[ZipSegment], start: int, end: int) -> Iterator[tuple[ZipSegment, int, int]]:
-    """Yield the segments of bytes [start, end) of the zip, each with the range inside it."""
+    """Yield the segments that contain the bytes [start, end) of the zip, each with the range within it."""
     offset = 0
     for segment in segments:
         low, high = max(start - offset, 0), min(end - offset, segment.size)

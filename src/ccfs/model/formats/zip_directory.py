@@ -1,4 +1,4 @@
-"""The central directory and end records of a zip, and times in DOS form. Zip64 fields are written only where a number needs them.
+"""The central directory and end records of a zip, and DOS times. Zip64 fields are written only if a value needs them.
 
 Source: PKWARE's APPNOTE 6.3.10, 4.3.12 to 4.3.16 and 4.5.3.
 """
@@ -16,7 +16,7 @@ MIN_VERSION, MIN_VERSION_ZIP64 = 20, 45  # needed to extract, without and with Z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipDirectoryEntry:
-    """One member in the central directory."""
+    """A member in the central directory."""
 
     name: bytes  # UTF-8
     flags: int
@@ -29,13 +29,13 @@ class ZipDirectoryEntry:
 
 
 def to_dos_time(time: datetime) -> tuple[int, int]:
-    """Return time and date as two numbers of 16 bits, in steps of two seconds; years are clamped to 1980 to 2107."""
+    """Return a time and date as two 16-bit numbers, in steps of two seconds; years are clamped to 1980 to 2107."""
     year = min(max(time.year, 1980), 2107)
     return time.hour << 11 | time.minute << 5 | time.second // 2, (year - 1980) << 9 | time.month << 5 | time.day
 
 
 def build_central_directory(members: Sequence[ZipDirectoryEntry], offset: int) -> bytes:
-    """Return all that follows the last member: the directory, which begins at `offset`, and the end records."""
+    """Return everything after the last member: the directory, which begins at `offset`, and the end records."""
     directory = b"".join(map(encode_entry, members))
     return directory + build_end_records(len(members), len(directory), offset + len(directory))
 
@@ -52,7 +52,7 @@ def encode_entry(entry: ZipDirectoryEntry) -> bytes:
 
 
 def build_end_records(count: int, size: int, end: int) -> bytes:
-    """Return the end records behind a directory of `count` entries and `size` bytes that ends at offset `end`."""
+    """Return the end records for a directory of `count` entries and `size` bytes that ends at offset `end`."""
     wide, offset = b"", end - size
     if count >= MAX16 or size >= MAX32 or offset >= MAX32:
         record = (44, MIN_VERSION_ZIP64, MIN_VERSION_ZIP64, 0, 0, count, count, size, offset)

@@ -1,1 +1,1 @@
-"""Users, roles, tenants, second factors, the audit log."""
+"""Users, roles, tenants, second factors, and the audit log."""

@@ -1,4 +1,4 @@
-"""Entries of the audit log, and queries of it."""
+"""Audit log entries, and queries for them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,7 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One action of a user. Never contains a secret."""
+    """An action of a user. It never contains a secret."""
 
     logged_at: datetime
     actor: str  # the user's name; empty before the login
@@ -65,7 +65,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """A query of entries; empty fields match any."""
+    """A query for entries; empty fields match anything."""
 
     begin: datetime
     end: datetime

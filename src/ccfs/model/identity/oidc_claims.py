@@ -1,4 +1,4 @@
-"""OIDC claims of a user, and the roles that follow from them by rules. oidc_client.py checks the tokens."""
+"""A user's OIDC claims, and the rules that assign roles based on them. oidc_client.py verifies the tokens."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ccfs.model.identity.user import Role
 
 
 def is_https_or_local(address: str) -> bool:
-    """Whether an address is https, or plain http to this machine, without query and fragment."""
+    """Return whether a URL is https, or http to this machine, and has no query or fragment."""
     parts = urlsplit(address)
     is_local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or is_local)
@@ -17,7 +17,7 @@ def is_https_or_local(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleRule:
-    """Grants the role to users whose claim has the value."""
+    """Grants the role to users who have the value in the claim."""
 
     value: str
     role: Role
@@ -26,9 +26,9 @@ class RoleRule:
 
 
 def parse_role_rule(text: str) -> RoleRule:
-    """Return the rule of `value=role`, `value=role@AK` or `value=role@AK/account`; raise ValueError for another text.
+    """Return the rule for `value=role`, `value=role@AK` or `value=role@AK/account`.
 
-    The value may be percent-encoded, because blanks and commas separate rules.
+    The value may be percent-encoded, because spaces and commas separate rules. Raises ValueError for any other text.
     """
     value, _, grant = text.rpartition("=")
     name, _, scope = grant.partition("@")
@@ -42,7 +42,7 @@ def parse_role_rule(text: str) -> RoleRule:
 
 
 def get_claim(claims: Mapping[str, Any], name: str) -> Any:
-    """Return a claim by its name, or by a path with dots like `realm_access.roles`; None if it is missing."""
+    """Return a claim by its name, or by a dotted path such as `realm_access.roles`; None if it is missing."""
     if name in claims:
         return claims[name]
     first, _, rest = name.partition(".")
@@ -51,14 +51,14 @@ def get_claim(claims: Mapping[str, Any], name: str) -> Any:
 
 
 def find_matching_rules(rules: Iterable[RoleRule], claims: Mapping[str, Any], name: str) -> list[RoleRule]:
-    """Return the rules whose value is in the claim of that name, which is a text or a list of texts."""
+    """Return the rules whose value occurs in the claim of that name, which is a string or a list of strings."""
     claim = get_claim(claims, name)
     values = {claim} if isinstance(claim, str) else {value for value in claim or () if isinstance(value, str)}
     return [rule for rule in rules if rule.value in values]
 
 
 def get_username(claims: Mapping[str, Any], name: str) -> str:
-    """Return the user name in the claim; empty if it has none, or an e-mail address that the provider has not verified."""
+    """Return the user name in the claim; empty if there is none, or if it is an unverified e-mail address."""
     claim = get_claim(claims, name)
     if name == "email" and claims.get("email_verified") is not True:
         return ""

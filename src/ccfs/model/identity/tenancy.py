@@ -1,4 +1,4 @@
-"""Apps, access keys, accounts, VDNs. Secrets are in AccessKey only, and never in its repr."""
+"""Apps, access keys, accounts and VDNs. Only AccessKey contains secrets, and its repr never shows them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey:
-    """One AK/SK pair of an app. Several may be active at a time, under one AK or several."""
+    """An AK/SK pair of an app. Several may be active at the same time, with the same AK or different ones."""
 
     id: int
     app: App
@@ -29,20 +29,20 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An enterprise of one app."""
+    """An enterprise that belongs to an app."""
 
     account_id: str
     zone: str = DEFAULT_ZONE  # IANA name; times on the wire are in it
 
     @property
     def zoneinfo(self) -> ZoneInfo:
-        """The zone's rules."""
+        """The account's time zone."""
         return ZoneInfo(self.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vdn:
-    """A virtual call centre of one account."""
+    """A virtual call centre that belongs to an account."""
 
     vdn_id: int
     cc_id: int
@@ -50,12 +50,12 @@ class Vdn:
 
 
 def is_account_id(text: str) -> bool:
-    """Whether a text can name an account: 1 to 20 ASCII characters without blank, comma, quote and slash."""
+    """Return whether a text can be an account id: 1 to 20 ASCII characters without spaces, commas, quotes and slashes."""
     return 0 < len(text) <= 20 and text.isascii() and text.isprintable() and not set(text) & set('/\\," ')
 
 
 def is_time_zone(name: str) -> bool:
-    """Whether it is an IANA time zone."""
+    """Return whether the text is an IANA time zone."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, no name of a zone, a folder of zones
@@ -64,8 +64,11 @@ def is_time_zone(name: str) -> bool:
 
 
 def query_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
-    """Return the zone of an app's query: that of the account, if the query names one; else the one that all accounts share, or the
-    default. Raise KeyError for an unknown account."""
+    """Return the time zone of an app's query.
+
+    If the query names an account, it is the zone of that account. Otherwise it is the zone that all accounts share, or
+    the default. Raises KeyError for an unknown account.
+    """
     if account_id:
         return accounts[account_id].zoneinfo
     zones = {account.zone for account in accounts.values()}
@@ -73,6 +76,9 @@ def query_zone(accounts: Mapping[str, Account], account_id: str) -> ZoneInfo:
 
 
 def select_signing_keys(active: Iterable[AccessKey]) -> dict[int, AccessKey]:
-    """Return the key that signs the callbacks of each app, by apps.id: its newest under its own AK, else its newest."""
+    """Return the key that signs each app's callbacks, by apps.id.
+
+    It is the newest key under the app's own AK, or else the app's newest key.
+    """
     by_rank = sorted(active, key=lambda key: (key.ak == key.app.ak, key.id))
     return {key.app.id: key for key in by_rank}

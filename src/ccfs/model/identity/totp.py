@@ -1,4 +1,4 @@
-"""Time-based one-time codes: RFC 6238 with HMAC-SHA1, 6 digits, 30 seconds, which every authenticator app supports."""
+"""Time-based one-time codes: RFC 6238 with HMAC-SHA1, 6 digits and 30 seconds, which all authenticator apps support."""
 
 import base64
 import hmac
@@ -11,17 +11,17 @@ SECRET_BYTES = 20
 
 
 def encode_secret(random: bytes) -> str:
-    """Return the secret of 20 random bytes in base 32, as an authenticator reads it."""
+    """Return the secret (20 random bytes) in base 32, as expected by authenticator apps."""
     return base64.b32encode(random).decode()
 
 
 def build_uri(secret: str, name: str) -> str:
-    """Return the otpauth URI for authenticators."""
+    """Return the otpauth URI for authenticator apps."""
     return f"otpauth://totp/ccfs:{quote(name)}?secret={secret}&issuer=ccfs"
 
 
 def compute_code(secret: str, step: int) -> str:
-    """Return the code of the step-th half minute since 1970."""
+    """Return the code for a step, counted in half minutes since 1970."""
     digest = hmac.digest(base64.b32decode(secret), step.to_bytes(8), "sha1")
     start = digest[-1] & 0xF
     number = int.from_bytes(digest[start : start + 4]) & 0x7FFFFFFF
@@ -29,9 +29,10 @@ def compute_code(secret: str, step: int) -> str:
 
 
 def match_step(secret: str, code: str, now: datetime, last: int) -> int | None:
-    """Return the step of a code: the current one, one before or one after, and later than `last`; None for another code.
+    """Return the step to which a code belongs; None if the code is not valid.
 
-    Callers store the step as the next `last`, so that each code is valid once.
+    The step must be the current one, the one before or the one after, and later than `last`. Callers store it as the
+    next `last`, so that each code is valid only once.
     """
     code = code.replace(" ", "")
     if not (code.isascii() and code.isdecimal()):

@@ -1,4 +1,4 @@
-"""Users of the console, their roles, and the permissions of those."""
+"""Console users, their roles, and the permissions that the roles give."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ MAX_PASSWORD_LENGTH: Final = 200  # hashing takes time by length
 
 
 class Role(StrEnum):
-    """A set of permissions; granted globally, for an app, or for one account of an app."""
+    """A set of permissions, granted globally, for an app, or for one account of an app."""
 
     OPERATOR = auto()  # always global
     ADMINISTRATOR = auto()
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """A kind of action that roles allow."""
+    """A kind of action that roles can allow."""
 
     SEARCH = auto()  # search and view calls
     LISTEN = auto()  # play recordings
@@ -46,21 +46,21 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A role with its scope: global, an app, or one of its accounts."""
+    """A role and its scope: global, an app, or one of its accounts."""
 
     role: Role
     app: int | None = None  # apps.id; None: global
     account_id: str = ""  # empty: every account of the app
 
     def covers(self, permission: Permission, app: int | None, account_id: str) -> bool:
-        """Whether it gives a permission in an account, with "" in the whole app, with None globally."""
+        """Return whether it gives a permission in an account, in the whole app (""), or globally (None)."""
         in_scope = self.app is None or (self.app == app and self.account_id in ("", account_id))
         return in_scope and permission in ROLE_PERMISSIONS[self.role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user of the console."""
+    """A console user."""
 
     id: int
     name: str
@@ -70,20 +70,20 @@ class User:
     is_disabled: bool = False
 
     def has_permission(self, permission: Permission, app: int | None, account_id: str = "") -> bool:
-        """Whether the user has the permission in an account, in the whole app (""), or globally (None)."""
+        """Return whether the user has the permission in an account, in the whole app (""), or globally (None)."""
         return any(grant.covers(permission, app, account_id) for grant in self.grants)
 
     def has_permission_anywhere(self, permission: Permission) -> bool:
-        """Whether the user has the permission in any scope."""
+        """Return whether the user has the permission in any scope."""
         return any(permission in ROLE_PERMISSIONS[grant.role] for grant in self.grants)
 
     def list_allowed_accounts(self, permission: Permission, app: int, accounts: Iterable[str]) -> list[str]:
-        """Return those of an app's accounts in which the user has the permission, in the order given."""
+        """Return the app's accounts in which the user has the permission, in the given order."""
         return [account for account in accounts if self.has_permission(permission, app, account)]
 
 
 def clean_name(text: str) -> str | None:
-    """Return a user's name in the stored form, lower case; None unless it is 1 to 64 of letters, digits and ``._@-``."""
+    """Return a user name in its stored, lower-case form; None unless it has 1 to 64 letters, digits and ``._@-``."""
     name = text.strip().lower()
     is_valid = 0 < len(name) <= MAX_NAME_LENGTH and all(
         character.isascii() and (character.isalnum() or character in "._@-") for character in name
@@ -92,5 +92,5 @@ def clean_name(text: str) -> str | None:
 
 
 def is_valid_password(password: str) -> bool:
-    """Whether a password has an allowed length."""
+    """Return whether the password has an allowed length."""
     return MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH

@@ -1,1 +1,1 @@
-"""Recordings, voice files, annotations, WAV headers."""
+"""Recordings, voice files, annotations and WAV headers."""

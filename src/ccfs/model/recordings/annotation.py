@@ -1,4 +1,4 @@
-"""Annotations: comments at a moment of a recording."""
+"""Annotations: comments at a position in a recording."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _OFFSET = re.compile(r"((?:(?:\d{1,2}:)?\d{1,3}:)?\d{1,5})(?:[.,](\d{1,3})\d*)?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """One comment at a moment."""
+    """A comment at a position in a recording."""
 
     id: int
     offset_ms: int  # from the recording's begin
@@ -25,7 +25,7 @@ class Annotation:
 
 
 def parse_offset(text: str) -> int | None:
-    """Return the milliseconds of "75", "1:15" or "0:01:15.5"; None for another text and beyond a day."""
+    """Return the milliseconds for "75", "1:15" or "0:01:15.5"; None for any other text or if longer than a day."""
     match = _OFFSET.fullmatch(text.strip())
     seconds = parse_duration(match[1]) if match else None
     if match is None or seconds is None:
@@ -35,13 +35,13 @@ def parse_offset(text: str) -> int | None:
 
 
 def format_offset(offset_ms: int) -> str:
-    """Return an offset in a form that `parse_offset` reads: m:ss or h:mm:ss, with tenths unless they are 0."""
+    """Return an offset in a format that `parse_offset` accepts: m:ss or h:mm:ss, with tenths unless they are 0."""
     seconds, milliseconds = divmod(offset_ms, 1000)
     tenths = f".{milliseconds // 100}" if milliseconds >= 100 else ""
     return format_duration(seconds) + tenths
 
 
 def clean_text(text: str) -> str | None:
-    """Return the text on one line; None if it is empty or longer than MAX_TEXT_LENGTH."""
+    """Return the text on a single line; None if it is empty or longer than MAX_TEXT_LENGTH."""
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if 0 < len(line) <= MAX_TEXT_LENGTH else None

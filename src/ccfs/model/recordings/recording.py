@@ -1,4 +1,4 @@
-"""Recordings: one recorded file and its index row."""
+"""Recordings: a recorded file and its row in the index."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ccfs.model.blobs.blob_ref import BlobRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One row of record.csv, and the reference to its bytes. Instants in UTC."""
+    """A row of record.csv, and the reference to the recorded file. Instants are in UTC."""
 
     account_id: str
     cc_id: str

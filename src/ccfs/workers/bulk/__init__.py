@@ -1,1 +1,1 @@
-"""Bulk download jobs: recordings in a zip."""
+"""Bulk download jobs, which prepare recordings for download as a zip."""

@@ -1,4 +1,4 @@
-"""Verification of one recording of a bulk download: its bytes are read once and compared with its row."""
+"""Verifies the recordings of a bulk download by reading each file once and comparing it with its database row."""
 
 import hashlib
 import zlib
@@ -17,12 +17,12 @@ from ccfs.model.identity.tenancy import App
 
 
 class RecordingUnavailable(OSError):
-    """A location is unreachable now; the text gives the reason."""
+    """A location is currently unreachable; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingVerifier:
-    """Reads recordings of one bulk download."""
+    """Reads the recordings of one bulk download."""
 
     database: Database
     app: App
@@ -32,7 +32,7 @@ class RecordingVerifier:
     renew_lease: Callable[[], None]  # called between chunks
 
     def verify(self, item: BulkItem, zip_offset: int) -> BulkItem:
-        """Return the item with its name, hash and offset in the zip, or with the reason why it is missing.
+        """Return the item with its name, hash and offset in the zip, or with the reason why the recording is missing.
 
         Raises RecordingUnavailable.
         """

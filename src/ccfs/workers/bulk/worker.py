@@ -1,8 +1,8 @@
-"""Bulk download jobs: a worker lists the recordings, then reads each once to learn its hash and CRC.
+"""Bulk download jobs: a worker lists the recordings, then reads each of them once to determine its hash and CRC.
 
-After that the bytes of the zip are known; web processes stream it, and nobody stores it. A claim works for a few seconds and
-releases the job, so that a large bulk download does not delay small ones. The job of a worker that dies is due when its lease
-ends, and continues from the saved progress.
+After that, the content of the zip is fixed. The zip is never stored: web processes stream it. A claim lasts only a few
+seconds before the job is released, so that a large bulk download does not delay small ones. If a worker dies, its job
+becomes due when the lease expires, and continues from the saved progress.
 """
 
 import secrets
@@ -51,7 +51,7 @@ class BulkWorkerDeps:
 
 
 class BulkDownloadWorker(JobWorker):
-    """Works on one bulk download after the other."""
+    """Processes bulk downloads one after another."""
 
     THREAD_NAME = "bulk-download"
     IDLE_SECONDS = 0.5
@@ -61,7 +61,7 @@ class BulkDownloadWorker(JobWorker):
         self._deps = deps
 
     def claim(self) -> "BulkDownloadJob | None":
-        """Claim the bulk download that is due longest."""
+        """Claim the bulk download that has been due longest."""
         deps = self._deps
         with deps.database.write_transaction() as connection:
             claimed = bulk_jobs.claim(connection, deps.now(), secrets.token_hex(8), LEASE)
@@ -69,7 +69,7 @@ class BulkDownloadWorker(JobWorker):
 
 
 class BulkDownloadJob(Job):
-    """One claim of a bulk download: as much work as fits into a turn."""
+    """A claimed bulk download: does as much of the work as fits into one turn."""
 
     QUEUE = BULK_DOWNLOADS
     KIND = "bulk_download"
@@ -87,18 +87,18 @@ class BulkDownloadJob(Job):
         self._has_progressed = False
 
     def run(self) -> None:
-        """List, check and finish, until all is done or the turn is over."""
+        """List, check and finish, until everything is done or the turn is over."""
         if self._work():
             self._finish()
         else:
             self.release(self._deps.now(), "", attempts=MAX_UNAVAILABLE_CLAIMS if self._has_unavailable else 0)
 
     def handle_interrupt(self) -> None:
-        """Make the bulk download due at once."""
+        """Make the bulk download due immediately."""
         self.release(self._deps.now(), "interrupted", attempts=0)
 
     def handle_failure(self, error: Exception) -> None:
-        """Retry later, or mark the bulk download failed after the last attempt without progress."""
+        """Retry later, or mark the bulk download as failed after the last attempt without progress."""
         reason, attempts = f"{type(error).__name__}: {error}", 1 if self._has_progressed else self.attempts
         get_logger().warning(
             "bulk download failed", action="bulk_download_failed", bulk_download=self._id, reason=reason[:200]
@@ -109,7 +109,7 @@ class BulkDownloadJob(Job):
             self.mark_failed(reason)
 
     def _work(self) -> bool:
-        """Return whether all recordings are listed and checked; False where the turn is over."""
+        """Return whether all recordings have been listed and checked; False if the turn is over."""
         while not self._progress.is_complete:
             self._list_next()
             if self._is_over():
@@ -181,7 +181,10 @@ class BulkDownloadJob(Job):
         return recordings, cursor
 
     def _check_item(self, item: BulkItem) -> BulkItem:
-        """Return the item with its result. An unreachable location fails the first claims, then counts as missing."""
+        """Return the item with its result.
+
+        If a location is unreachable, the first claims fail; after that, the item counts as missing.
+        """
         try:
             return self._verifier.verify(item, self._progress.files_end)
         except RecordingUnavailable:
@@ -192,7 +195,7 @@ class BulkDownloadJob(Job):
             return replace(item, missing_reason=MissingReason.UNREACHABLE)
 
     def _renew_lease(self) -> None:
-        """Renew the lease where it is time. Called between chunks; raises WorkerInterrupted."""
+        """Renew the lease if it is time to do so. Called between chunks; raises WorkerInterrupted."""
         if self._is_stopped():
             raise WorkerInterrupted
         if time.monotonic() - self._renewed_at > LEASE.total_seconds() / 4:
@@ -210,7 +213,7 @@ class BulkDownloadJob(Job):
             self._progress = replace(progress, checked=item.number, files_end=end)
 
     def _save(self, listed: list[BulkItem] | None = None) -> None:
-        """Save new items, results and progress in one transaction; raises WorkerInterrupted if the lease is lost."""
+        """Save new items, results and progress in one transaction; raises WorkerInterrupted if the lease has been lost."""
         if not self._checked_items and listed is None:
             return
         deps, app = self._deps, self._claimed.app

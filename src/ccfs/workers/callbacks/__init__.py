@@ -1,1 +1,1 @@
-"""Callback jobs, and the only client of outgoing HTTP."""
+"""Callback jobs, and the HTTP client that sends callbacks."""

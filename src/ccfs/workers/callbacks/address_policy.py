@@ -1,7 +1,8 @@
-"""Addresses that a callback may be sent to: rules after the IANA special-purpose registries.
+"""The addresses that callbacks may be sent to, based on the IANA special-purpose address registries.
 
-Any app may call public addresses. Internal addresses need the operator's permission for that very host. All other addresses
-(link-local, which clouds use for their metadata, multicast, documentation, tunnels) are never reached through a name.
+Any app may call public addresses. For internal addresses, the operator must explicitly allow the host. All other
+addresses (link-local ones, which cloud providers use for metadata services, multicast, documentation, tunnels) are
+never contacted by name.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from ccfs.model.exports.callback_url import Address, CallbackUrl
 
 
 class AddressScope(Enum):
-    """The addresses that one callback may reach."""
+    """The addresses that a callback may connect to."""
 
     PUBLIC = "public"  # only public addresses
     INTERNAL = "internal"  # and internal ones: for names that the operator permitted, and localhost
@@ -20,14 +21,17 @@ class AddressScope(Enum):
 
 
 def get_address_scope(url: CallbackUrl, private_hosts: Collection[str]) -> AddressScope:
-    """Return the scope of a URL that begins with a bound prefix; `private_hosts` as in CallbackUrl.host_port."""
+    """Return the scope of a URL that begins with a bound prefix.
+
+    `private_hosts` has the format of CallbackUrl.host_port.
+    """
     if url.address:
         return AddressScope.LITERAL  # its bound prefix names this address
     return AddressScope.INTERNAL if url.host == "localhost" or url.host_port in private_hosts else AddressScope.PUBLIC
 
 
 def can_connect(address: str, scope: AddressScope) -> bool:
-    """Return whether a socket may connect to the address, as getaddrinfo or getpeername names it."""
+    """Return whether a socket may connect to the address, in the format used by getaddrinfo and getpeername."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -38,7 +42,7 @@ def can_connect(address: str, scope: AddressScope) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Return whether the address is public on the internet."""
+    """Return whether the address is public."""
     address = _unwrap_ipv4(address)
     if isinstance(address, IPv4Address):
         return not _is_in(address, _INTERNAL_V4) and not _is_in(address, _SPECIAL_V4)
@@ -46,7 +50,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_internal(address: Address) -> bool:
-    """Return whether the address belongs to this machine or a private network."""
+    """Return whether the address belongs to this machine or to a private network."""
     address = _unwrap_ipv4(address)
     if isinstance(address, IPv4Address):
         return _is_in(address, _INTERNAL_V4)
@@ -54,10 +58,11 @@ def is_internal(address: Address) -> bool:
 
 
 def _unwrap_ipv4(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address embeds: mapped, or translated by NAT64 under its well-known prefix.
+    """Return the IPv4 address embedded in an IPv6 address: mapped, or for NAT64 under its well-known prefix.
 
-    Addresses under the local NAT64 prefix 64:ff9b:1::/48 embed one, too, but only their network knows where (RFC 8215):
-    they are neither public nor internal. So are 6to4 and Teredo, tunnels that nobody needs any more.
+    Addresses under the local NAT64 prefix 64:ff9b:1::/48 also embed an IPv4 address, but only their network knows where
+    (RFC 8215). They count as neither public nor internal. The same applies to the tunnels 6to4 and Teredo, which nobody
+    needs any more.
     """
     if isinstance(address, IPv4Address):
         return address

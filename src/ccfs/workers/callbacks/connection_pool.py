@@ -1,4 +1,4 @@
-"""Keep-alive connections. A connection serves one thread at a time, and only posts with its own address scope."""
+"""Keep-alive connections. Each serves one thread at a time, and is used only for posts with the same address scope."""
 
 import ssl
 import time
@@ -14,7 +14,7 @@ ConnectionKey = tuple[str, str, int, AddressScope]
 
 
 class PooledConnection:
-    """One HTTP connection to one receiver. Its socket opens with the first request."""
+    """An HTTP connection to a receiver. Its socket is opened by the first request."""
 
     def __init__(
         self, key: ConnectionKey, context: ssl.SSLContext | None, backend: SafeNetworkBackend, idle_seconds: float
@@ -31,12 +31,12 @@ class PooledConnection:
 
 
 def build_connection_key(target: CallbackUrl, scope: AddressScope) -> ConnectionKey:
-    """Return the key that two posts must share to use one connection."""
+    """Return the connection key; two posts with the same key may share a connection."""
     return target.scheme, target.host, target.port, scope
 
 
 class ConnectionPool:
-    """Idle connections, the latest used last. Connections over the bounds are closed."""
+    """Idle connections, most recently used last. Connections beyond the limits are closed."""
 
     def __init__(self, *, per_receiver: int = 32, total: int = 256, idle_seconds: float = 20.0) -> None:
         self.idle_seconds = idle_seconds
@@ -46,7 +46,7 @@ class ConnectionPool:
         self._is_open = True
 
     def acquire(self, key: ConnectionKey, context: ssl.SSLContext | None) -> PooledConnection | None:
-        """Return an idle connection. Connections that expired or use an outdated TLS context are closed."""
+        """Return an idle connection, closing connections that have expired or use an outdated TLS context."""
         while connection := self._pop_latest(key):
             if connection.tls_context is context and not connection.http.has_expired():
                 return connection
@@ -54,7 +54,7 @@ class ConnectionPool:
         return None
 
     def release(self, connection: PooledConnection) -> None:
-        """Return a connection to the pool, if its last response left it reusable."""
+        """Return a connection to the pool if it can be reused after its last response."""
         if not connection.http.is_idle():
             return
         now = time.monotonic()
@@ -66,7 +66,7 @@ class ConnectionPool:
             closing.http.close()
 
     def close(self) -> None:
-        """Close all connections, and from now on each that is released."""
+        """Close all connections, including those that are released later."""
         with self._lock:
             self._is_open = False
             closing, self._idle = self._idle, []

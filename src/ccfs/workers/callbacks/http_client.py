@@ -1,7 +1,7 @@
-"""The HTTP client for callbacks: one post, one outcome.
+"""The HTTP client for callbacks: each post returns an outcome.
 
-It uses no proxy of the environment and follows no redirect. Connections are kept alive, each for posts with its own address
-scope, so that no app reaches addresses through the connection of another.
+It ignores proxy settings in the environment and does not follow redirects. Connections are kept alive, but each is used
+only for posts with the same address scope, so that no app can reach an address over another app's connection.
 """
 
 import time
@@ -32,7 +32,7 @@ STORED_RESPONSE_BYTES = 1024  # of a response that an outcome stores
 
 @dataclass(slots=True, kw_only=True)
 class _Exchange:
-    """One post: the request, and as much of the response as was received."""
+    """A post: the request, and as much of the response as has been received."""
 
     target: CallbackUrl
     request: httpcore2.Request
@@ -44,7 +44,7 @@ class _Exchange:
 
 
 class CallbackHttpClient:
-    """Posts callbacks, for any number of threads at once. No thread waits for the receiver of another."""
+    """Posts callbacks from any number of threads concurrently. No thread waits for another thread's receiver."""
 
     def __init__(
         self,
@@ -72,10 +72,11 @@ class CallbackHttpClient:
         allowed_prefixes: Collection[str],
         private_hosts: Collection[str] = frozenset(),
     ) -> AttemptOutcome:
-        """Post one callback and return the outcome. Nothing that the receiver does raises an error.
+        """Post a callback and return the outcome. Nothing that the receiver does raises an exception.
 
-        Host and Content-Length are added where `headers` lack them. `private_hosts` are the host:port of bound names that
-        may resolve to internal addresses. The outcome's `attempted_at` is when it was known.
+        Adds Host and Content-Length if `headers` does not contain them. `private_hosts` lists the host:port of the
+        bound names that may resolve to internal addresses. The outcome's `attempted_at` is the time when the outcome
+        was known.
         """
         started = time.monotonic()
         target = parse_callback_url(url)
@@ -103,11 +104,14 @@ class CallbackHttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close all idle connections. Posts in progress end first."""
+        """Wait for posts in progress, then close all idle connections."""
         self._connections.close()
 
     def _try_exchange(self, exchange: _Exchange, private_hosts: Collection[str]) -> str:
-        """Return why the post failed, or "". An error status explains more than how its body broke off."""
+        """Return why the post failed, or "".
+
+        An error status takes precedence over an incomplete body, because it explains more.
+        """
         try:
             self._send_with_retry_on_stale(exchange, private_hosts)
         except ExchangeFailed as error:

@@ -1,7 +1,8 @@
-"""Limits of concurrent posts per receiver, so that receivers do not delay each other.
+"""Limits the number of concurrent posts per receiver, so that receivers do not delay each other.
 
-A fast receiver may have many posts in flight. A slow or new receiver has one, and so has one that did not respond last time.
-Slow and new receivers leave half of all slots free, silent ones three quarters: receivers that respond always find some.
+A fast receiver may have many posts in flight. A slow or new receiver may have one, and so may a receiver that did not
+respond last time. Slow and new receivers leave half of all slots free and unresponsive ones three quarters, so that
+there are always slots for receivers that respond.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ class ReceiverSpeed(Enum):
 
 
 class ConcurrencyLimiter:
-    """Counts posts in flight. For any number of threads."""
+    """Counts posts in flight. Thread-safe."""
 
     def __init__(self, slots: int) -> None:
         """`slots` is the number of posts that may be in flight together."""
@@ -32,7 +33,10 @@ class ConcurrencyLimiter:
         self._in_flight: Counter[str] = Counter()
 
     def get_available_slots(self, receivers: Iterable[str]) -> dict[str, int]:
-        """Return how many more posts each receiver may have in flight, granted together; without those that may have none."""
+        """Return how many more posts each receiver may have in flight, omitting receivers that may have none.
+
+        The numbers apply together: if they are all used, no limit is exceeded.
+        """
         granted: dict[str, int] = {}
         with self._lock:
             free = self._count_free_slots()
@@ -47,12 +51,12 @@ class ConcurrencyLimiter:
         return granted
 
     def mark_started(self, receiver: str) -> None:
-        """Count a post to the receiver."""
+        """Count a post to the receiver as started."""
         with self._lock:
             self._in_flight[receiver] += 1
 
     def mark_finished(self, receiver: str, seconds: float, *, is_answered: bool) -> None:
-        """Count a post as ended, and note how quickly the receiver responded."""
+        """Count a post to the receiver as finished, and record how quickly the receiver responded."""
         speed = ReceiverSpeed.FAST if seconds < FAST_RESPONSE_SECONDS else ReceiverSpeed.SLOW
         with self._lock:
             self._speeds[receiver] = speed if is_answered else ReceiverSpeed.SILENT

@@ -1,4 +1,4 @@
-"""Whether the response to a callback is a success, from its status, headers and body."""
+"""Decides from status, headers and body whether the response to a callback is a success."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,11 @@ _SUCCESS_CODES = ("0", 0)
 
 
 def find_failure_reason(status: int, body: bytes) -> str:
-    """Return why the response is no success, in a few words; "" for a success.
+    """Return briefly why the response does not count as success; "" if it does.
 
-    The manual requires a "success answer" with a body and leaves open what a success is. Here it is any 2xx with a body that
-    is not JSON with a `resultCode` other than 0, at the top level or in the envelope of CC-FS's own responses.
+    The manual requires a "success answer" with a body, but does not define success. ccfs accepts any 2xx response with
+    a body, unless the body is JSON with a `resultCode` other than 0, at the top level or in the envelope that CC-FS
+    itself uses for responses.
     """
     if 300 <= status < 400:
         return "redirect"
@@ -22,7 +23,7 @@ def find_failure_reason(status: int, body: bytes) -> str:
 
 
 def parse_retry_after(value: str, now: datetime) -> timedelta | None:
-    """Return the delay of a Retry-After header (seconds or an HTTP date); None where it is neither."""
+    """Return the delay from a Retry-After header (seconds or an HTTP date); None if it is neither."""
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value[:9]), 999_999_999))
     try:
@@ -53,6 +54,6 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def _shorten_code(code: object) -> str:
-    """Return the code short and printable, for lists."""
+    """Return the code in a short, printable form for lists."""
     text = code if isinstance(code, str) else json.dumps(code)
     return text[:20] if text.isprintable() else ascii(text)[:20]

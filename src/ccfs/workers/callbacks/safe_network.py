@@ -1,7 +1,7 @@
-"""Sockets of callbacks: they connect only to permitted addresses, and every wait ends at a deadline.
+"""Sockets for callbacks. They connect only to permitted addresses, and every wait ends at a deadline.
 
-A name is resolved once, and the socket connects to the very address that was checked: a name that resolves differently the
-second time (DNS rebinding) gains nothing.
+Each name is resolved once, and the socket connects to the address that was checked. A name that resolves differently
+the second time (DNS rebinding) therefore has no effect.
 """
 
 import os
@@ -31,7 +31,7 @@ _CERTIFICATE_ERRORS = {  # OpenSSL's X509_V_ERR_…
 
 
 class ExchangeFailed(Exception):
-    """A request got no complete response; the text gives the reason in a few words."""
+    """A request got no complete response; the message gives a brief reason."""
 
 
 class ConnectionDropped(ExchangeFailed):
@@ -51,12 +51,12 @@ class ExchangeLimits:
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """Return the addresses of a host by this machine's resolver."""
+    """Return the addresses of a host according to this machine's resolver."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class SafeNetworkBackend(NetworkBackend):
-    """Opens the socket of one connection and enforces the deadline of the current exchange."""
+    """Opens the socket of a connection and enforces the deadline of the current exchange."""
 
     def __init__(self, scope: AddressScope, limits: ExchangeLimits, resolve: Resolver) -> None:
         self._scope, self._limits, self._resolver = scope, limits, resolve
@@ -65,18 +65,18 @@ class SafeNetworkBackend(NetworkBackend):
         self.received_bytes = 0  # of the current exchange
 
     def start_exchange(self, deadline: float) -> None:
-        """Begin an exchange whose deadline is that value of time.monotonic()."""
+        """Begin an exchange with a deadline in terms of time.monotonic()."""
         self._deadline, self.received_bytes = deadline, 0
 
     def get_timeout(self, seconds: float, step: str) -> float:
-        """Return the timeout of one step; raises ExchangeFailed past the deadline."""
+        """Return the timeout for the next step; raises ExchangeFailed if the deadline has passed."""
         remaining = min(seconds, self._deadline - time.monotonic())
         if remaining <= 0:
             raise ExchangeFailed(f"timeout while {step}")
         return remaining
 
     def count_received(self, data: bytes) -> bytes:
-        """Count received bytes; raises ExchangeFailed over the limit."""
+        """Count received bytes; raises ExchangeFailed if the limit is exceeded."""
         self.received_bytes += len(data)
         if self.received_bytes > self._limits.max_body_bytes + self._limits.max_header_bytes:
             raise ExchangeFailed("response too large")
@@ -90,7 +90,7 @@ class SafeNetworkBackend(NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> NetworkStream:
-        """Return a stream to the first permitted address of the host that accepts; raises ExchangeFailed."""
+        """Return a stream to the first permitted address of the host that accepts a connection; raises ExchangeFailed."""
         deadline = time.monotonic() + self.get_timeout(self._limits.connect_seconds, "connecting")
         addresses = self._resolve_allowed(host, port, deadline)
         for number, address in enumerate(addresses):
@@ -130,7 +130,7 @@ class SafeNetworkBackend(NetworkBackend):
 
 
 class _DeadlineStream(NetworkStream):
-    """A socket whose waits end at the deadline of its backend. The timeouts that httpcore2 passes are not used."""
+    """A socket whose waits end at the deadline of its backend. The timeouts passed by httpcore2 are ignored."""
 
     def __init__(
         self, connected: socket.socket, backend: SafeNetworkBackend, limits: ExchangeLimits, deadline: float
@@ -185,7 +185,7 @@ class _DeadlineStream(NetworkStream):
 
 
 def _build_failure(error: OSError, step: str) -> ExchangeFailed:
-    """Return the failure in words for people."""
+    """Return the failure with a readable reason."""
     if isinstance(error, TimeoutError):
         return ExchangeFailed(f"timeout while {step}")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -201,7 +201,10 @@ def _build_failure(error: OSError, step: str) -> ExchangeFailed:
 
 
 def _run_with_timeout(function: Callable[[], T], seconds: float) -> T:
-    """Return the result of a function that has no timeout of its own; past the time, raise TimeoutError and leave its thread."""
+    """Return the result of a function that has no timeout of its own.
+
+    If it takes too long, raise TimeoutError and abandon its thread.
+    """
     result: Future[T] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The TLS context of callbacks: the system's authorities, and the certificates that the operator trusts."""
+"""The TLS context for callbacks: the system's certificate authorities and the certificates trusted by the operator."""
 
 import ssl
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ CertificateSource = Callable[[], tuple[int, Sequence[bytes]]]
 
 
 class TlsContextCache:
-    """Rebuilds the TLS context when the trusted certificates changed, so that the next connection uses them."""
+    """Rebuilds the TLS context when the trusted certificates have changed, so that new connections use them."""
 
     def __init__(self, trusted: CertificateSource, *, trust_all: bool) -> None:
         self._load_certificates, self._trust_all = trusted, trust_all
@@ -19,7 +19,7 @@ class TlsContextCache:
         self._context: ssl.SSLContext | None = None
 
     def get_context(self) -> ssl.SSLContext:
-        """Return the current context, the same object until the certificates change."""
+        """Return the current context, which remains the same object until the certificates change."""
         version, certificates = (0, ()) if self._trust_all else self._load_certificates()
         with self._lock:
             if self._context is None or version != self._version:

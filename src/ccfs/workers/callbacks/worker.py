@@ -1,6 +1,7 @@
 """Callback jobs: a worker claims due deliveries, posts them and records each attempt.
 
-model/exports/delivery.py decides what follows an attempt, limiter.py how many posts a receiver gets at once.
+model/exports/delivery.py decides what happens after an attempt, and limiter.py limits the concurrent posts per
+receiver.
 """
 
 import queue
@@ -34,7 +35,7 @@ IDLE_SECONDS = 1.0  # between two claims when nothing is known to be due
 
 
 class HttpPoster(Protocol):
-    """Sends callbacks: CallbackHttpClient."""
+    """Interface for sending callbacks, implemented by CallbackHttpClient."""
 
     def post(
         self,
@@ -51,7 +52,7 @@ class HttpPoster(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackIdentity:
-    """An app as the sender of callbacks."""
+    """The key and the bound prefixes with which callbacks of an app are sent."""
 
     key: AccessKey | None  # its newest
     prefixes: Collection[str]  # of URLs that it may call
@@ -59,7 +60,7 @@ class CallbackIdentity:
 
 
 class IdentityDirectory(Protocol):
-    """Looks up apps as senders of callbacks."""
+    """Looks up the identities under which apps send callbacks."""
 
     def refresh(self) -> None:
         """Load the current keys and prefixes."""
@@ -82,9 +83,10 @@ class DeliveryConfig:
 
 
 class DaemonPool:
-    """Daemon threads on demand.
+    """Daemon threads, started on demand.
 
-    Unlike a ThreadPoolExecutor, the process does not wait for them at its end: a receiver that hangs delays no shutdown.
+    Unlike a ThreadPoolExecutor, the process does not wait for these threads when it exits: a receiver that hangs does
+    not delay shutdown.
     """
 
     def __init__(self, work: Callable[[ClaimedDelivery, CallbackIdentity], None]) -> None:
@@ -93,7 +95,7 @@ class DaemonPool:
         self._tasks: queue.SimpleQueue[tuple[ClaimedDelivery, CallbackIdentity]] = queue.SimpleQueue()
 
     def submit(self, claimed: ClaimedDelivery, sender: CallbackIdentity) -> None:
-        """Hand a delivery to an idle thread, or to a new one."""
+        """Pass a delivery to an idle thread, or to a new one."""
         self._tasks.put((claimed, sender))
         if not self._idle.acquire(blocking=False):
             threading.Thread(target=self._run, name="deliver", daemon=True).start()
@@ -105,7 +107,7 @@ class DaemonPool:
 
 
 class CallbackWorker:
-    """Claims, posts and records deliveries until it is stopped. Several processes may do so on one database."""
+    """Claims, posts and records deliveries until it is stopped. Several processes may do so on the same database."""
 
     def __init__(
         self,
@@ -138,11 +140,14 @@ class CallbackWorker:
         self._claim_thread.start()
 
     def wake(self) -> None:
-        """Claim now, because a delivery became due."""
+        """Claim immediately, because a delivery has become due."""
         self._wake.set()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Claim no more and wait for deliveries in flight. Those that do not end in time are recorded as cut off, and due."""
+        """Stop claiming and wait for deliveries in flight.
+
+        Deliveries that do not end in time are recorded as cut off and become due.
+        """
         deadline = time.monotonic() + timeout_seconds
         self._stopped.set()
         self._wake.set()
@@ -174,7 +179,7 @@ class CallbackWorker:
         self._database.close_thread_connection()
 
     def _claim_batch(self) -> bool:
-        """Claim deliveries of all receivers that have free slots; return whether any was claimed."""
+        """Claim deliveries for all receivers that have free slots, and return whether any were claimed."""
         now = self._config.now()
         due = self._database.autocommit_read(lambda connection: callback_jobs.list_due_receivers(connection, now))
         slots = self._limiter.get_available_slots(sample(due, len(due)))  # shuffled: no receiver is always the last
@@ -195,7 +200,7 @@ class CallbackWorker:
         return bool(batch)
 
     def _deliver(self, claimed: ClaimedDelivery, sender: CallbackIdentity) -> None:
-        """Make one attempt. Every error becomes an outcome, so that no delivery is lost with its thread."""
+        """Make an attempt. Every error becomes an outcome, so that no delivery is lost if a thread fails."""
         outcome = self._attempt(claimed, sender)
         decision = decide_next(claimed.delivery, outcome, self._config.schedule, uniform(0.8, 1.2))
         self._results.put((claimed, outcome, decision))
@@ -233,7 +238,7 @@ class CallbackWorker:
             return AttemptOutcome(attempted_at=self._config.now(), failure=f"internal error: {type(error).__name__}")
 
     def _record_loop(self) -> None:
-        """Record results in batches: one commit for many."""
+        """Record results in batches, with one commit for many results."""
         while True:
             batch = [self._results.get()]
             self._stopped.wait(BATCH_WAIT_SECONDS)
@@ -244,7 +249,10 @@ class CallbackWorker:
                 return
 
     def _record(self, batch: list[AttemptResult]) -> None:
-        """Record results, and retry while the database is down. A result that it rejects does not delay the others."""
+        """Record results, retrying while the database is unavailable.
+
+        A result that the database rejects does not delay the others.
+        """
         while batch:
             try:
                 with self._database.write_transaction() as connection:

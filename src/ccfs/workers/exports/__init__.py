@@ -1,1 +1,1 @@
-"""Export jobs: CSV files in a zip."""
+"""Export jobs, which write CSV files to a zip."""

@@ -1,6 +1,7 @@
 """Export jobs: a worker streams the rows of an export into a zip at the primary location.
 
-Then one transaction makes the export ready and its callback due. The export of a worker that dies is due when its lease ends.
+A single transaction then makes the export ready and its callback due. If a worker dies, its export becomes due when the
+lease expires.
 """
 
 import secrets
@@ -50,7 +51,7 @@ class ExportDeps:
 
 
 class ExportWorker(JobWorker):
-    """Generates one export after the other."""
+    """Generates exports one after another."""
 
     THREAD_NAME = "export"
     IDLE_SECONDS = 0.3
@@ -61,7 +62,7 @@ class ExportWorker(JobWorker):
         self._last_app_id = 0
 
     def claim(self) -> "ExportJob | None":
-        """Claim the next due export, of another app than last time if one waits."""
+        """Claim the next due export, from a different app than last time if one is waiting."""
         deps = self._deps
         with deps.database.write_transaction() as connection:
             lease = f"{secrets.token_hex(8)}-{deps.primary_location.location_id}"
@@ -73,7 +74,7 @@ class ExportWorker(JobWorker):
 
 
 class ExportJob(Job):
-    """One claimed export."""
+    """A claimed export."""
 
     QUEUE = EXPORTS
     KIND = "export"
@@ -101,13 +102,13 @@ class ExportJob(Job):
         )
 
     def handle_interrupt(self) -> None:
-        """Delete the file and make the export due at once."""
+        """Delete the file and make the export due immediately."""
         with suppress(OSError):  # unreachable: the next worker deletes the file
             self._deps.primary_location.delete(build_key(self._claimed, self._claimed.lease))  # named by our lease
         self.release(self._deps.now(), "interrupted")
 
     def handle_failure(self, error: Exception) -> None:
-        """Retry with a growing delay, or mark the export failed after the last attempt."""
+        """Retry with an increasing delay, or mark the export as failed after the last attempt."""
         reason = f"{type(error).__name__}: {error}"
         get_logger().exception(
             "export failed", action="export_failed", export=self._export.response_id, attempts=self.attempts
@@ -156,7 +157,7 @@ class ExportJob(Job):
 
     @contextmanager
     def _keep_lease(self) -> Iterator[Callable[[], bool]]:
-        """Renew the lease in a thread; give a function that returns whether it is still ours."""
+        """Renew the lease in a thread; yield a function that returns whether the lease is still ours."""
         done, lost = threading.Event(), threading.Event()
 
         def renew() -> None:
@@ -182,7 +183,7 @@ class ExportJob(Job):
             thread.join()
 
     def _mark_ready(self, blob: BlobRef) -> None:
-        """Store both in one transaction: no file without its callback, and no callback without its file."""
+        """Store both in a single transaction: there is no file without its callback, and no callback without its file."""
         export, app, now = self._export, self._claimed.app, self._deps.now()
         target = parse_callback_url(export.callback_url)
         with self._deps.database.write_transaction() as connection:
@@ -205,9 +206,10 @@ class ExportJob(Job):
     def _delete_files(self, connection: Connection, *leases: str) -> None:
         """Delete the files that attempts under these leases wrote.
 
-        This happens only while the row is ours, because the export could be ready after all where the answer to a commit was
-        lost; and before the lease ends, because the row forgets it. Files on the disk of a dead node, or in a location that is
-        unreachable, are queued as orphans: the export must not wait for them.
+        This is done only while the row is ours, because if the response to a commit was lost, the export could be ready
+        after all. It is done before the lease ends, because after that the row no longer lists the files. Files on the
+        disk of a dead node, or in an unreachable location, are queued as orphans, because the export must not wait for
+        them.
         """
         home = self._deps.primary_location
         for lease in leases:
@@ -226,6 +228,9 @@ class ExportJob(Job):
 
 
 def build_key(claimed: ClaimedExport, lease: str) -> str:
-    """Return the key of the file of one attempt. A worker that is wrongly thought dead writes to a key of its own."""
+    """Return the key of the file written by an attempt.
+
+    A worker that is wrongly considered dead therefore writes to a key of its own.
+    """
     export = claimed.export
     return f"{claimed.app.id}/exports/{export.requested_at:%Y%m%d}/{export.response_id}-{lease}.zip"

@@ -1,8 +1,9 @@
-"""The zip of an export, streamed while its rows are read: members are split by rows, deflated, and never whole in memory.
+"""Writes the zip of an export as a stream while the rows are read, without holding a member in memory.
 
-A member's sizes follow its bytes (data descriptor) and stay below 2 GiB, so that no reader needs Zip64 before it has read the
-directory; the directory uses Zip64 where offsets need it. Equal rows, time and layout give equal bytes, however the rows were
-chunked. Source: PKWARE's APPNOTE 6.3.10, 4.3 and 4.5.3.
+Members are split by rows and deflated. A member's sizes follow its content (data descriptor) and stay below 2 GiB, so
+that readers need no Zip64 before they have read the directory. The directory uses Zip64 if its offsets require it. The
+same rows, time and layout produce the same bytes, however the rows were split into chunks. Source: PKWARE's APPNOTE
+6.3.10, 4.3 and 4.5.3.
 """
 
 import csv
@@ -32,7 +33,7 @@ _METHOD_DEFLATE: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportZipLayout:
-    """The operator's settings of the files."""
+    """The operator's settings for the layout of the files."""
 
     max_rows: int  # of a member, without its header
     has_header: bool = True
@@ -42,7 +43,7 @@ class ExportZipLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTableRows:
-    """The rows of one table, which can be read once."""
+    """The rows of a table, which can be read only once."""
 
     table: ExportTable
     header: Sequence[str]
@@ -51,7 +52,7 @@ class ExportTableRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportZipEntry:
-    """A written member."""
+    """A member that has been written."""
 
     name: str
     rows: int
@@ -70,10 +71,10 @@ def iter_export_zip(
     *,
     left_out: Iterable[str] = (),
 ) -> Iterator[bytes]:
-    """Iterate over the bytes of the zip. Each table has at least one member, which has only a header if there are no rows.
+    """Yield the bytes of the zip. Each table has at least one member, which has only a header if there are no rows.
 
-    `created_at` (wall-clock time) and `number` (0 to 999) name the members. `left_out` are the manifest's reasons for rows that
-    are not in the zip; it is read after all tables.
+    `created_at` (wall-clock time) and `number` (0 to 999) are part of the members' names. `left_out` has the reasons,
+    for the manifest, why rows are not in the zip; it is read after all tables.
     """
     zip_ = ExportZipWriter(created_at)
     for table in tables:
@@ -88,14 +89,14 @@ def iter_export_zip(
 
 
 def format_member_name(created_at: datetime, number: int, table: ExportTable, seq: int) -> str:
-    """Return yyyyMMddHHmmssSSS, three digits, the table, and a sequence number from 1."""
+    """Return a member name: yyyyMMddHHmmssSSS, three digits, the table, and a sequence number that starts at 1."""
     return f"{created_at:%Y%m%d%H%M%S}{created_at.microsecond // 1000:03}{number:03}_{table}_{seq}.csv"
 
 
 def split_into_members(chunks: Iterable[CsvChunk], rows: int, size: int) -> Iterator[tuple[int, CsvChunk]]:
-    """Iterate over chunks with the number of their member (1, 2, …), of at most so many rows and bytes.
+    """Yield chunks with the number of their member (1, 2, …); each member is limited in rows and bytes.
 
-    Member 1 always exists, if only with an empty chunk. No row is longer than `size` bytes.
+    Member 1 always exists, even if its only chunk is empty. No row may be longer than `size` bytes.
     """
     seq, rows_left, bytes_left = 1, rows, size
     yield seq, CsvChunk(0, b"")
@@ -110,7 +111,7 @@ def split_into_members(chunks: Iterable[CsvChunk], rows: int, size: int) -> Iter
 
 
 class ExportZipWriter:
-    """Writes a zip: each method returns the bytes that follow."""
+    """Writes a zip: each method returns the bytes to write next."""
 
     def __init__(self, modified: datetime, *, offset: int = 0) -> None:
         """`modified` is the wall-clock time of all members, `offset` the number of bytes before the zip."""
@@ -119,7 +120,7 @@ class ExportZipWriter:
         self._modified_at = to_dos_time(modified)
 
     def iter_member(self, name: str, chunks: Iterable[CsvChunk], *, hashed: bool = False) -> Iterator[bytes]:
-        """Iterate over the bytes of a member. Callers read them to the end before the next member."""
+        """Yield the bytes of a member. Callers must exhaust them before starting the next member."""
         raw_name = name.encode()
         local = struct.pack(
             "<4s5H3I2H", b"PK\3\4", MIN_VERSION, _FLAGS, _METHOD_DEFLATE, *self._modified_at, 0, 0, 0, len(raw_name), 0
@@ -151,7 +152,7 @@ class ExportZipWriter:
 
 
 class _MemberDeflater:
-    """Deflates one member and counts what the directory and the manifest need."""
+    """Deflates a member and counts what the directory and the manifest need."""
 
     def __init__(self, hashed: bool) -> None:
         self._compressor = isal_zlib.compressobj(COMPRESSION_LEVEL, isal_zlib.DEFLATED, -15)
@@ -183,7 +184,7 @@ class _MemberDeflater:
 
 
 def _iter_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Iterate over the bytes in blocks of BLOCK_BYTES; the last block is shorter."""
+    """Yield the bytes in blocks of BLOCK_BYTES; the last block may be shorter."""
     buffered: list[bytes] = []
     size = 0
     for chunk in chunks:

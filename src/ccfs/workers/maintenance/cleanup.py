@@ -1,6 +1,6 @@
-"""Cleanup: expired tokens, old failure counts, expired exports and pending deletions. Each step can be interrupted and repeated.
+"""Cleanup of expired tokens, old failure counts, expired exports and pending deletions.
 
-A node deletes no bytes from the disks of other nodes.
+Each step can be interrupted and repeated. A node deletes no files from the disks of other nodes.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,7 +40,7 @@ def run_cleanup(
 def expire_exports(
     database: Database, locations: Mapping[str, Location], before: datetime, remote_locations: Collection[str] = ()
 ) -> int:
-    """Delete the files of exports that became ready before an instant; return their number. Failures are retried."""
+    """Delete the files of exports that became ready before a given time, and return their number. Failures are retried."""
     with database.read_transaction() as connection:
         due = export_jobs.list_expirable(connection, before, BATCH_SIZE, remote_locations)
     for app, response_id, blob in due:
@@ -51,7 +51,7 @@ def expire_exports(
 
 
 def delete_old_bulk_downloads(database: Database, before: datetime) -> None:
-    """Delete bulk downloads that were requested before an instant, one at a time: they may have many items."""
+    """Delete bulk downloads requested before a given time, one at a time because they may have many items."""
     deleted = 1
     while deleted:
         with database.write_transaction() as connection:
@@ -61,9 +61,9 @@ def delete_old_bulk_downloads(database: Database, before: datetime) -> None:
 def finish_voice_file_deletions(
     database: Database, locations: Mapping[str, Location], now: datetime, remote_locations: Collection[str] = ()
 ) -> int:
-    """Delete the bytes of voice files that are marked deleted, then their rows; return their number.
+    """Delete the files and then the rows of voice files that are marked as deleted, and return their number.
 
-    A deletion that fails is deferred behind the others.
+    If a deletion fails, it is moved behind the others.
     """
     with database.read_transaction() as connection:
         due = maintenance.list_deleted_voice_files(connection, BATCH_SIZE, remote_locations)

@@ -1,6 +1,6 @@
-"""Retention: partitions are created ahead, and partitions older than the retention are dropped.
+"""Retention: creates partitions in advance, and drops those that are older than the retention period.
 
-Rows are deleted first; the bytes of their recordings become orphans, which the mover deletes.
+Rows are deleted first. The files of deleted recordings become orphans, which the mover deletes.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """Retention in full months before the current one; 0 keeps all."""
+    """Retention in full months before the current one; 0 keeps everything."""
 
     row_months: int = 0
     recording_months: int = 0
 
     def get_months(self, name: str) -> int:
-        """Return the retention of a table."""
+        """Return the retention of a table in months."""
         return self.recording_months if name == schema.recordings.name else self.row_months
 
 
@@ -36,7 +36,7 @@ class RetentionJob:
         self._last_run_at: datetime | None = None
 
     def __call__(self) -> None:
-        """Create and drop partitions, if the last round was long enough ago."""
+        """Create and drop partitions if enough time has passed since the last round."""
         now = self._now()
         if self._last_run_at is None or now - self._last_run_at >= RETENTION_INTERVAL:
             partitions.ensure_upcoming(self._database, now)
@@ -44,7 +44,7 @@ class RetentionJob:
             self._last_run_at = now
 
     def delete_expired(self, now: datetime) -> None:
-        """Drop partitions, statistics and annotations that are older than the policy."""
+        """Drop partitions, statistics and annotations that are older than the policy allows."""
         for table in partitions.AGE_COLUMN:
             if count := self._policy.get_months(table.name):
                 partitions.drop_before(

@@ -1,4 +1,4 @@
-"""Updates of the console's statistics, as a step of the work loop."""
+"""Updates the console's statistics, as a step of the work loop."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ MAX_ROUND_TIME = timedelta(seconds=2)  # of one round: an ingested history is co
 
 
 def update_statistics(database: Database, now: Callable[[], datetime], is_stopped: Callable[[], bool]) -> None:
-    """Update statistics, newest calls first. Interruptions and other nodes in parallel do no harm."""
+    """Update statistics, newest calls first. It can be interrupted, and several nodes may run it at once."""
     until = now() + MAX_ROUND_TIME
     while update_call_statistics(database) and now() < until and not is_stopped():
         pass
@@ -20,7 +20,7 @@ def update_statistics(database: Database, now: Callable[[], datetime], is_stoppe
 
 
 def update_call_statistics(database: Database) -> bool:
-    """Count some hours of an account's calls; False if nothing has changed."""
+    """Count an account's calls in some hours; False if nothing has changed."""
     with database.read_transaction() as connection:  # one snapshot for the versions and the counts
         dirty = maintenance.find_dirty_statistics(connection)
         if dirty is None:
@@ -32,7 +32,7 @@ def update_call_statistics(database: Database) -> bool:
 
 
 def update_storage_statistics(database: Database, now: datetime) -> bool:
-    """Count one month of a location's recordings; False if no month is stale."""
+    """Count a location's recordings in one month; False if all months are up to date."""
     with database.read_transaction() as connection:
         stale = storage_statistics.find_next_stale(connection, now)
         if stale is None:

@@ -1,7 +1,8 @@
-"""Moves of blobs between locations, and deletion of orphans. db/system/jobs/blob_moves.py has their rows.
+"""Moves blobs between locations and deletes orphans. Their rows are in db/system/jobs/blob_moves.py.
 
-A blob is copied and read back, then a conditional write points its row at the copy; the original is deleted later, like other
-orphans. A process that dies at any point leaves orphans whose leases end, never a row without bytes. Several may run at once.
+A blob is copied and read back, then a conditional update points its row to the copy. The original is deleted later,
+like other orphans. If the process dies at any point, it may leave orphans whose leases expire, but never a row without
+its file. Several movers may run at once.
 """
 
 import hashlib
@@ -64,7 +65,7 @@ class BlobMover:
     on_progress: Callable[[int], None] = lambda _done: None  # called with the number of rows processed
 
     def move(self, source: str, target: str, before: datetime) -> MoveResult:
-        """Move blobs that were stored in `source` before an instant; raises LocationUnreachable."""
+        """Move blobs that were stored in `source` before a given time; raises LocationUnreachable."""
         result, processed = MoveResult(), 0
         with ThreadPoolExecutor(COPY_THREADS) as pool:
             for batch in self._iter_batches(source, before):
@@ -77,7 +78,10 @@ class BlobMover:
         return result
 
     def delete_orphans(self) -> int:
-        """Delete due orphans, for ORPHAN_TIME_LIMIT; return their number. Those that cannot be deleted are retried later."""
+        """Delete due orphans for at most ORPHAN_TIME_LIMIT, and return their number.
+
+        Orphans that cannot be deleted are retried later.
+        """
         started_at, deleted = self.now(), 0
         with ThreadPoolExecutor(COPY_THREADS) as pool:
             while not self.is_stopped():
@@ -149,7 +153,7 @@ class BlobMover:
             yield chunk
 
     def _delete_orphan_batch(self, pool: Executor) -> tuple[int, int]:
-        """Return the number of orphans that were claimed, and of those deleted."""
+        """Return the number of orphans claimed and the number deleted."""
         lease, now, remote = secrets.token_hex(8), self.now(), self.locations.list_remote_ids()
         with self.database.write_transaction() as connection:
             orphans = blob_moves.claim_orphans(connection, now, lease, ORPHAN_LEASE, ORPHAN_BATCH_SIZE, remote)
@@ -163,7 +167,10 @@ class BlobMover:
         return len(orphans), len(unreferenced) - len(failed)
 
     def _try_delete_blob(self, orphan: OrphanedBlob, until: datetime) -> bool:
-        """Return whether the bytes are deleted. Nothing is deleted after `until`: once the lease ends, a copy may begin."""
+        """Return whether the file has been deleted.
+
+        Nothing is deleted after `until`, because a new copy may be written once the lease has expired.
+        """
         if self.is_stopped() or self.now() >= until:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Rows of the audit log: who did what in the console. Entries are added and read, never changed. Of all apps."""
+"""Rows of the audit log for all apps: who did what in the console. Entries are added and read, but never changed."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ def _truncate_target(entry: AuditEntry) -> str:
 
 
 def was_logged_since(connection: Connection, entry: AuditEntry, since: datetime) -> bool:
-    """Return whether an equal entry, apart from its time, was logged since then."""
+    """Return whether an entry that is equal except for its time has been logged since then."""
     is_equal = [_TABLE.c[name] == getattr(entry, name) for name in ("actor", "action", "app", "account_id", "address")]
     is_equal.append(_TABLE.c.target == _truncate_target(entry))
     statement = sa.select(_TABLE.c.id).where(*is_equal, _TABLE.c.logged_at >= since)
@@ -33,7 +33,7 @@ def was_logged_since(connection: Connection, entry: AuditEntry, since: datetime)
 
 
 def list_entries(connection: Connection, query: AuditQuery) -> list[tuple[int, AuditEntry]]:
-    """Return the entries that match the query with their row ids, newest first."""
+    """Return the entries that match the query, newest first, with their row ids."""
     filters = [_TABLE.c.logged_at >= query.begin, _TABLE.c.logged_at < query.end]
     if query.actor:
         filters.append(_TABLE.c.actor == query.actor)

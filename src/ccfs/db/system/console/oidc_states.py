@@ -1,4 +1,4 @@
-"""Rows of used OIDC login states: each login state is valid for one callback of the provider. Of no app."""
+"""Rows of used OIDC login states, which belong to no app: each state is valid for a single callback from the provider."""
 
 import hashlib
 from datetime import datetime
@@ -13,12 +13,12 @@ _TABLE = schema.used_oidc_states
 
 
 def consume(connection: Connection, state: str, expires_at: datetime) -> bool:
-    """Mark a state as used. Return False if it was used already. After `expires_at` its age alone makes it invalid."""
+    """Mark a state as used. Return False if it was already used. After `expires_at`, it is invalid because of its age."""
     digest = hashlib.sha256(state.encode()).hexdigest()
     new_row = insert_or_ignore(connection, _TABLE).values(digest=digest, expires_at=expires_at)
     return connection.execute(new_row.returning(_TABLE.c.digest)).first() is not None
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
-    """Delete expired rows. Return how many."""
+    """Delete expired rows and return their number."""
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.expires_at <= now)).rowcount

@@ -16,7 +16,7 @@ def hash_password(password: str) -> str:
 def verify(password_hash: str, password: str) -> bool:
     """Return whether the password matches the hash.
 
-    An empty hash (unknown user, or a user without a password) takes the same time and never matches.
+    An empty hash (for an unknown user, or a user without a password) takes the same time and never matches.
     """
     try:
         return _HASHER.verify(password_hash or _dummy_hash(), password) and bool(password_hash)

@@ -1,4 +1,7 @@
-"""Rows of console sessions. Only a token's digest is stored, so that nobody who reads the table can log in. Of no app."""
+"""Rows of console sessions, which belong to no app.
+
+Only a digest of each token is stored, so nobody who reads the table can log in.
+"""
 
 from datetime import datetime, timedelta
 
@@ -15,14 +18,14 @@ TOUCH_INTERVAL = timedelta(minutes=1)  # how precisely the last use of a session
 
 
 def create(connection: Connection, user: User, token: str, now: datetime) -> None:
-    """Add a session of the user with that token."""
+    """Add a session for the user with that token."""
     connection.execute(sa.insert(_TABLE).values(digest=hash_token(token), user_id=user.id, created_at=now, seen_at=now))
 
 
 def resolve(
     connection: Connection, token: str, now: datetime, idle_timeout: timedelta, lifetime: timedelta
 ) -> tuple[User | None, bool]:
-    """Return the session's user, None if it is over, and whether its last use should be recorded by `touch`."""
+    """Return the session's user, or None if the session has ended, and whether `touch` should record its use."""
     is_valid = (
         (_TABLE.c.digest == hash_token(token))
         & (_TABLE.c.seen_at > now - idle_timeout)
@@ -46,6 +49,6 @@ def delete(connection: Connection, token: str) -> None:
 
 
 def delete_expired(connection: Connection, now: datetime, idle_timeout: timedelta, lifetime: timedelta) -> int:
-    """Delete sessions that are over. Return how many."""
+    """Delete sessions that have ended and return their number."""
     is_over = (_TABLE.c.seen_at <= now - idle_timeout) | (_TABLE.c.created_at <= now - lifetime)
     return connection.execute(sa.delete(_TABLE).where(is_over)).rowcount

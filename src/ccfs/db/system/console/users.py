@@ -1,4 +1,4 @@
-"""Rows of console users, their roles, and links that set a password. Of no app: a user may see several apps."""
+"""Rows of console users, their roles, and links for setting a password. They belong to no app: a user may see several."""
 
 import hashlib
 from collections import defaultdict
@@ -20,12 +20,12 @@ _SESSIONS = schema.console_sessions
 
 
 def hash_token(token: str) -> str:
-    """Return the digest of a link's or a session's token, which is stored instead of the token."""
+    """Return the digest of a link's or session's token; it is stored instead of the token itself."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def add(connection: Connection, name: str, password_hash: str, now: datetime) -> User:
-    """Add a user; with an empty hash the user cannot log in yet. Raises OperatorError if the name is taken."""
+    """Add a user. With an empty hash, the user cannot log in yet. Raises OperatorError if the name is taken."""
     values = {"name": name, "password_hash": password_hash, "encrypted_totp": "", "totp_step": 0, "created_at": now}
     new_row = insert_or_ignore(connection, _TABLE).values(**values).returning(_TABLE.c.id)
     user_id = connection.execute(new_row).scalar()
@@ -40,7 +40,7 @@ def list_all(connection: Connection) -> list[User]:
 
 
 def find_by_name(connection: Connection, name: str) -> User | None:
-    """Return the user of that name, disabled or not."""
+    """Return the user with that name, disabled or not."""
     users = _load_users(connection, _TABLE.c.name == name)
     return users[0] if users else None
 
@@ -52,49 +52,49 @@ def find_by_subject(connection: Connection, subject: str) -> User | None:
 
 
 def link_subject(connection: Connection, user: User, subject: str) -> bool:
-    """Link the user to an OIDC subject. Return False if the user is linked already."""
+    """Link the user to an OIDC subject. Return False if the user is already linked."""
     row = sa.update(_TABLE).where(_TABLE.c.id == user.id, _TABLE.c.subject.is_(None))
     return connection.execute(row.values(subject=subject)).rowcount == 1
 
 
 def unlink_subject(connection: Connection, user: User) -> None:
-    """Remove the link to an OIDC subject. The next login with the user's name can link again."""
+    """Remove the link to an OIDC subject. The next login with the user's name can create a new link."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(subject=None))
 
 
 def find_by_id(connection: Connection, user_id: int) -> User | None:
-    """Return the user of that id, disabled or not."""
+    """Return the user with that id, disabled or not."""
     users = _load_users(connection, _TABLE.c.id == user_id)
     return users[0] if users else None
 
 
 def get_credentials(connection: Connection, user: User) -> tuple[str, str, int]:
-    """Return the password hash, the encrypted TOTP secret ("" for none), and the last TOTP step that was used."""
+    """Return the password hash, the encrypted TOTP secret ("" if there is none), and the last used TOTP step."""
     columns = (_TABLE.c.password_hash, _TABLE.c.encrypted_totp, _TABLE.c.totp_step)
     row = connection.execute(sa.select(*columns).where(_TABLE.c.id == user.id)).one()
     return str(row[0]), str(row[1]), int(row[2])
 
 
 def set_password(connection: Connection, user: User, password_hash: str) -> None:
-    """Replace the password hash. Every session and every link of the user ends."""
+    """Replace the password hash. This ends all of the user's sessions and invalidates all of the user's links."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(password_hash=password_hash))
     _delete_sessions_and_links(connection, user)
 
 
 def set_second_factor(connection: Connection, user: User, encrypted_totp: str) -> None:
-    """Require TOTP codes of that secret from now on; of an empty one, no codes."""
+    """Require TOTP codes for that secret from now on. An empty secret turns TOTP off."""
     row = sa.update(_TABLE).where(_TABLE.c.id == user.id)
     connection.execute(row.values(encrypted_totp=encrypted_totp, totp_step=0))
 
 
 def consume_totp_step(connection: Connection, user: User, step: int) -> bool:
-    """Record that the code of a step was used. Return False if it, or a later one, was used before."""
+    """Record that the code for a step was used. Return False if this step or a later one was used before."""
     row = sa.update(_TABLE).where(_TABLE.c.id == user.id, _TABLE.c.totp_step < step)
     return connection.execute(row.values(totp_step=step)).rowcount == 1
 
 
 def set_disabled(connection: Connection, user: User, disabled_at: datetime | None) -> None:
-    """Disable the user, whose sessions and links end; or enable the user again, if `disabled_at` is None."""
+    """Disable the user, which ends all sessions and links, or enable the user again if `disabled_at` is None."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.id == user.id).values(disabled_at=disabled_at))
     if disabled_at is not None:
         _delete_sessions_and_links(connection, user)
@@ -106,14 +106,14 @@ def _delete_sessions_and_links(connection: Connection, user: User) -> None:
 
 
 def grant_role(connection: Connection, user: User, grant: Grant) -> None:
-    """Give the user a role, unless the user has it."""
+    """Give the user a role, unless the user already has it."""
     if grant not in user.grants:
         values = {"user_id": user.id, "role": grant.role, "app": grant.app, "account_id": grant.account_id}
         connection.execute(sa.insert(_ROLES).values(**values))
 
 
 def revoke_role(connection: Connection, user: User, grant: Grant) -> None:
-    """Revoke a role of the user. Raises OperatorError if that leaves no operator."""
+    """Revoke one of the user's roles. Raises OperatorError if this would leave no operator."""
     is_granted = (_ROLES.c.user_id == user.id) & (_ROLES.c.role == grant.role)
     is_granted &= (_ROLES.c.account_id == grant.account_id) & _ROLES.c.app.is_not_distinct_from(grant.app)
     connection.execute(sa.delete(_ROLES).where(is_granted))
@@ -129,7 +129,7 @@ def has_operator(connection: Connection) -> bool:
 
 
 def create_setup_link(connection: Connection, token: str, user: User | None, expires_at: datetime) -> None:
-    """Add a link, valid once, that sets the user's password; for None, that creates the first operator.
+    """Add a link that sets the user's password and works once. For None, it creates the first operator.
 
     It replaces the previous link.
     """
@@ -139,7 +139,7 @@ def create_setup_link(connection: Connection, token: str, user: User | None, exp
 
 
 def find_setup_link(connection: Connection, token: str, now: datetime) -> tuple[bool, User | None]:
-    """Return whether the link is valid, and whose password it sets: None for the first operator, still to be created."""
+    """Return whether the link is valid, and whose password it sets: None if it creates the first operator."""
     is_valid = (_SETUP_LINKS.c.digest == hash_token(token)) & (_SETUP_LINKS.c.expires_at > now)
     row = connection.execute(sa.select(_SETUP_LINKS.c.user_id).where(is_valid)).one_or_none()
     if row is None:
@@ -155,7 +155,7 @@ def consume_setup_link(connection: Connection, token: str) -> bool:
 
 
 def delete_expired_setup_links(connection: Connection, now: datetime) -> int:
-    """Delete expired links. Return how many."""
+    """Delete expired links and return their number."""
     return connection.execute(sa.delete(_SETUP_LINKS).where(_SETUP_LINKS.c.expires_at <= now)).rowcount
 
 

@@ -1,1 +1,1 @@
-"""Job queues of all apps, as workers see them."""
+"""The job queues of all apps, as used by workers."""

@@ -1,8 +1,9 @@
 """Moves of blobs between locations, and orphaned blobs, for the whole system.
 
-Bytes are written before the row that names them and deleted after it. So each copy is queued as an orphan before it is written,
-each original when its row names the copy, and each blob whose row is deleted by age. When the lease of an orphan ends it is due:
-a worker deletes the bytes unless the row names them.
+A file is written before its row points to it, and deleted after the row no longer does. Each copy is therefore queued
+as an orphan before it is written, each original when its row points to the copy, and each blob whose row is deleted
+because of its age. When the lease of an orphan expires, the orphan is due: a worker deletes the file unless its row
+points to it.
 """
 
 from collections.abc import Collection, Mapping
@@ -64,7 +65,7 @@ def list_owners_before(
     limit: int,
     last: BlobOwner | None = None,
 ) -> list[BlobOwner]:
-    """Return rows of one table whose bytes were stored in a location before an instant, oldest first, after `last`."""
+    """Return the rows of a table whose files were stored in a location before an instant, oldest first, after `last`."""
     owners = _OWNER_COLUMNS[owner_table]
     condition = _is_stored_before(owners, location_id, before)
     if last is not None:
@@ -90,7 +91,7 @@ def count_owners_before(connection: Connection, location_id: str, before: dateti
 def claim_copy(
     connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime, until: datetime
 ) -> bool:
-    """Queue the copy that will be written to a location, under a lease; False while another process leases it."""
+    """Queue the copy that will be written to a location, under a lease; False while another process holds its lease."""
     key = owner.blob.key
     values = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "lease": lease, "due_at": until}
     copy = insert_or_ignore(connection, _ORPHANS).values(location_id=location_id, key=key, **values)
@@ -103,7 +104,10 @@ def claim_copy(
 def repoint(
     connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime, delete_at: datetime
 ) -> bool:
-    """Point the row at the copy, if it still names the original and the lease is ours; queue the unreferenced one."""
+    """Point the row to the copy, if it still points to the original and the lease is ours.
+
+    Queue whichever of the two is then unused.
+    """
     if not _release_copy(connection, owner, location_id, lease, now):
         return False
     original = owner.blob
@@ -125,12 +129,12 @@ def repoint(
 
 
 def abandon_copy(connection: Connection, owner: BlobOwner, location_id: str, lease: str, now: datetime) -> None:
-    """Make a copy due for deletion that was not written, or differs."""
+    """Make a copy due for deletion that was not written, or that differs from the original."""
     _release_copy(connection, owner, location_id, lease, now)
 
 
 def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetime) -> None:
-    """Queue bytes for deletion, whether or not they exist."""
+    """Queue a file for deletion, whether or not it exists."""
     values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "lease": "", "due_at": due_at}
     blob = {"location_id": orphan.location_id, "key": orphan.key}
     connection.execute(insert_or_ignore(connection, _ORPHANS).values(**blob, **values))
@@ -158,7 +162,7 @@ def claim_orphans(
 
 
 def is_referenced(connection: Connection, orphan: OrphanedBlob) -> bool:
-    """Return whether the row names these bytes, active or not: rows being deleted delete their own bytes."""
+    """Return whether the row refers to this file, even if it is being deleted: such rows delete their own files."""
     owners = _OWNER_COLUMNS[orphan.owner_table]
     names_blob = (owners.table.c.location_id == orphan.location_id) & (owners.table.c.key == orphan.key)
     if orphan.owner_table is BlobOwnerTable.EXPORTS:
@@ -168,7 +172,7 @@ def is_referenced(connection: Connection, orphan: OrphanedBlob) -> bool:
 
 
 def delete_orphan(connection: Connection, orphan: OrphanedBlob, lease: str) -> None:
-    """Remove an orphan from the queue whose bytes are deleted or referenced."""
+    """Remove an orphan from the queue because its file has been deleted or is in use."""
     leased = ORPHANS.matches(orphan.location_id, orphan.key) & ORPHANS.is_leased(lease)
     connection.execute(sa.delete(_ORPHANS).where(leased))
 

@@ -1,4 +1,4 @@
-"""Bulk download jobs of all apps, for workers and cleanup."""
+"""The bulk download jobs of all apps, for workers and cleanup."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _TABLE = schema.bulk_downloads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedBulkDownload(ClaimedJob):
-    """A bulk download that a worker leases; its attempts are the claims since its last progress."""
+    """A bulk download leased by a worker. Its attempts are the claims since its last progress."""
 
     bulk_download: BulkDownload
     progress: BulkProgress
@@ -33,7 +33,7 @@ class ClaimedBulkDownload(ClaimedJob):
 
 
 def claim(connection: Connection, now: datetime, lease: str, duration: timedelta) -> ClaimedBulkDownload | None:
-    """Lease the longest due bulk download; None if none is due."""
+    """Lease the bulk download that has been due longest; None if none is due."""
     for row in BULK_DOWNLOADS.claim(connection, now, lease, duration):
         return ClaimedBulkDownload(
             bulk_download=build_bulk_download(row),
@@ -51,13 +51,13 @@ def save_progress(
     cursor: SearchCursor | None,
     until: datetime,
 ) -> bool:
-    """Store the progress and extend the lease; False if it is lost."""
+    """Store the progress and extend the lease; False if the lease has been lost."""
     values = {**get_column_values(progress), "cursor": serialize(cursor), "due_at": until, "attempts": 0}
     return BULK_DOWNLOADS.update(connection, claimed, **values)
 
 
 def finish(connection: Connection, claimed: ClaimedBulkDownload, summary: ZipSummary, now: datetime) -> bool:
-    """Make the zip available; False if the lease is lost."""
+    """Make the zip available; False if the lease has been lost."""
     digests: dict[str, Any] = {"index_size": summary.index.size, "index_crc32": summary.index.crc32}
     digests |= {"missing_size": summary.missing.size, "missing_crc32": summary.missing.crc32}
     zip_values = {"size": summary.size, "etag": summary.etag, **digests}
@@ -65,6 +65,6 @@ def finish(connection: Connection, claimed: ClaimedBulkDownload, summary: ZipSum
 
 
 def delete_before(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete bulk downloads that were requested before an instant, with their items; return their number."""
+    """Delete bulk downloads requested before an instant, together with their items, and return their number."""
     old = sa.select(_TABLE.c.id).where(_TABLE.c.requested_at < before).order_by(_TABLE.c.requested_at).limit(limit)
     return connection.execute(sa.delete(_TABLE).where(_TABLE.c.id.in_(old.scalar_subquery()))).rowcount

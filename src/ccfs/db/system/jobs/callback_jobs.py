@@ -1,4 +1,4 @@
-"""Callback deliveries of all apps, for workers: claims and the results of attempts."""
+"""The callback deliveries of all apps, for workers: claims and the results of attempts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ATTEMPTS = schema.delivery_attempts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedDelivery:
-    """A delivery that a worker leases."""
+    """A delivery leased by a worker."""
 
     delivery: Delivery
     receiver: str  # scheme, host and port
@@ -41,7 +41,7 @@ def list_due_receivers(connection: Connection, now: datetime) -> list[str]:
 def claim(
     connection: Connection, receiver: str, now: datetime, lease: str, duration: timedelta, limit: int
 ) -> list[ClaimedDelivery]:
-    """Lease at most `limit` deliveries of the receiver, the longest due first."""
+    """Lease up to `limit` of the receiver's deliveries, longest due first."""
     rows = DELIVERIES.claim(connection, now, lease, duration, limit, group=receiver)
     return [
         ClaimedDelivery(delivery=build_delivery(row), receiver=receiver, claims=row.claims, lease=lease) for row in rows
@@ -49,9 +49,9 @@ def claim(
 
 
 def save_results(connection: Connection, results: Sequence[AttemptResult]) -> int:
-    """Store attempts and what follows each; return how many deliveries were still leased.
+    """Store attempts and what happens after each, and return how many of the deliveries were still leased.
 
-    An attempt whose lease is lost is stored, too.
+    An attempt is stored even if its lease has been lost.
     """
     if not results:
         return 0

@@ -1,4 +1,4 @@
-"""Export jobs of all apps, for workers and cleanup."""
+"""The export jobs of all apps, for workers and cleanup."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _APPS = schema.apps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedExport(ClaimedJob):
-    """An export that a worker leases. The files that its dead leases wrote are to be deleted."""
+    """An export leased by a worker. Files written under its expired leases must be deleted."""
 
     export: Export
 
@@ -34,9 +34,10 @@ class ClaimedExport(ClaimedJob):
 def claim(
     connection: Connection, now: datetime, lease: str, duration: timedelta, last_app: int = 0
 ) -> ClaimedExport | None:
-    """Lease the longest due export of the app that has the fewest leased; None if no export is due.
+    """Lease the longest due export from the app with the fewest leased exports; None if no export is due.
 
-    Among those apps, the next one after `last_app` has its turn, however many exports another app waits for.
+    If several apps qualify, the next one after `last_app` gets its turn, however many exports are waiting in other
+    apps.
     """
     waiting = EXPORTS.count_leases_of_due_groups(connection, now)
     for app, _ in sorted(waiting, key=lambda group: (group[1], group[0] <= last_app, group[0])):
@@ -46,14 +47,14 @@ def claim(
 
 
 def finish(connection: Connection, claimed: ClaimedExport, blob: BlobRef, now: datetime) -> bool:
-    """Make the file available; False if the lease is lost."""
+    """Make the file available; False if the lease has been lost."""
     return EXPORTS.finish(connection, claimed, ExportState.READY, ready_at=now, **get_column_values(blob))
 
 
 def list_expirable(
     connection: Connection, before: datetime, limit: int, excluded_locations: Collection[str] = ()
 ) -> list[tuple[App, str, BlobRef]]:
-    """Return app, responseId and blob of exports that became ready before an instant, the oldest first."""
+    """Return the app, responseId and blob of exports that became ready before an instant, oldest first."""
     is_ready = _TABLE.c.state == sa.literal_column("'ready'")  # a literal, as in the partial index
     statement = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
     statement = statement.where(is_ready, _TABLE.c.ready_at < before, _TABLE.c.location_id.not_in(excluded_locations))

@@ -1,1 +1,1 @@
-"""Rows of calls: CDRs, queue visits, agent operations, statistics, and queries of them."""
+"""Rows of calls: CDRs, queue visits, agent operations and statistics, and queries on them."""

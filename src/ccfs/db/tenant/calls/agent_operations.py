@@ -23,7 +23,7 @@ _SKILL_BULK_INSERT = BulkInserter(_SKILL_TABLE, AgentSkillChange)
 
 @dataclass(frozen=True, slots=True)
 class OperationSpan:
-    """Begin and end of an agent's operation."""
+    """The begin and end of an agent operation."""
 
     id: str
     agent_id: str
@@ -32,7 +32,7 @@ class OperationSpan:
 
 
 def find_existing_ids(connection: Connection, app: App, begins: Mapping[str, datetime]) -> set[str]:
-    """Return the operation ids that the app has, of ids with their begins."""
+    """Return which of these operation ids, given with their begin times, the app already has."""
     return _find_existing_ids(connection, app, _TABLE.c.id, _TABLE.c.begin, begins)
 
 
@@ -63,7 +63,7 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
 def list_open_operations(
     connection: Connection, app: App, account_id: str, agents: Iterable[str], since: datetime | None = None
 ) -> list[OperationSpan]:
-    """Return these agents' operations without an end, and with `since` also those that ended later, in order of time."""
+    """Return these agents' operations without an end in order of time; with `since`, also those that ended after it."""
     is_open = _TABLE.c.end.is_(None)
     query = sa.select(_TABLE.c.id, _TABLE.c.agent_id, _TABLE.c.begin, _TABLE.c.end).where(
         _TABLE.c.app == app.id,
@@ -77,7 +77,7 @@ def list_open_operations(
 
 
 def close_operations(connection: Connection, app: App, ends: Sequence[tuple[OperationSpan, datetime]]) -> None:
-    """Set the ends of operations."""
+    """Set the end times of operations."""
     if ends:
         is_row = (_TABLE.c.id == sa.bindparam("row_id")) & (_TABLE.c.begin == sa.bindparam("row_begin"))
         update = sa.update(_TABLE).where(_TABLE.c.app == app.id, is_row).values(end=sa.bindparam("new_end"))
@@ -144,7 +144,7 @@ def list_lasting_in_calls(
 
 
 def add_skill_changes(connection: Connection, app: App, changes: Sequence[AgentSkillChange]) -> int:
-    """Add skill changes that are new; return their number."""
+    """Add the skill changes that are new, and return their number."""
     columns = _SKILL_TABLE.c
     times = {change.id: change.operate_time for change in changes}
     known = _find_existing_ids(connection, app, columns.id, columns.operate_time, times)

@@ -1,4 +1,4 @@
-"""Conditions of a call search on one leg. NoIndex leaves SQLite one index to choose."""
+"""Conditions that a call search applies to a leg. NoIndex leaves SQLite only one index to choose."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ def scope_conditions(
 
 
 def filter_conditions(search: CallSearch, indexed: int = 1) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions beside scope and recordings; SQLite may use an index for the first `indexed` of them."""
+    """Return the conditions other than scope and recordings; SQLite may use an index for the first `indexed` of them."""
     pairs = [(pair, number >= indexed) for number, pair in enumerate(list_equalities(search))]
     equal = [condition for pair, no_index in pairs for condition in equality_conditions(*pair, no_index)]
     return equal + duration_conditions(search, NoIndex(_LEG.c.talk_seconds))
 
 
 def list_equalities(search: CallSearch) -> list[tuple[Any, Any]]:
-    """Return columns and their values, the most selective first. Each column leads an index."""
+    """Return columns and their required values, most selective first. Each column is the first of an index."""
     texts = {
         _LEG.c.caller_no: search.caller_no,
         _LEG.c.agent_id: search.agent_id,
@@ -44,7 +44,7 @@ def list_equalities(search: CallSearch) -> list[tuple[Any, Any]]:
 
 
 def equality_conditions(column: Any, value: Any, no_index: bool = False) -> list[sa.ColumnElement[bool]]:
-    """Return the condition on a column; for a text also that it is not empty, as the partial index requires."""
+    """Return the condition on a column. For texts, it also excludes empty ones, as the partial index requires."""
     equal = (NoIndex(column) if no_index else column) == value
     return [equal, column != sa.literal_column("''")] if isinstance(value, str) else [equal]
 
@@ -56,8 +56,11 @@ def duration_conditions(search: CallSearch, talk: Any) -> list[sa.ColumnElement[
 
 
 def recording_conditions(search: CallSearch) -> list[sa.ColumnElement[bool]]:
-    """Return the condition that the call has, or has not, a recording of a month near the window or of none. It applies to the
-    call, so alike to all its legs."""
+    """Return the condition that the call has, or does not have, a recording.
+
+    Only recordings of the months near the window, or without a month, are considered. The condition is about the call,
+    so it is the same for all its legs.
+    """
     if search.is_recorded is None:
         return []
     recording = schema.recordings.c

@@ -1,4 +1,4 @@
-"""Queries of calls by an id, restricted to the accounts that a user may see. call_search.py has the search."""
+"""Looks up calls by an id, restricted to the accounts that a user may see. For the search, see call_search.py."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,10 @@ _OPERATION_FIELDS = AgentOperation.__dataclass_fields__
 
 
 def find_by_any_id(connection: Connection, app: App, accounts: Sequence[str], text: str) -> list[tuple[str, str]]:
-    """Return (account id, callId) of calls in these accounts that have this callId, or this call or leg id of the switch."""
+    """Return (account id, callId) of the calls in these accounts with this id.
+
+    It can be the callId, or the id that the switch gave the call or one of its legs.
+    """
     call_ids = {text, to_call_id(text)}
     legs = sa.select(_CDRS.c.account_id, _CDRS.c.call_id).where(_CDRS.c.app == app.id, _CDRS.c.account_id.in_(accounts))
     recorded = sa.select(_RECORDINGS.c.account_id, _RECORDINGS.c.call_id).where(
@@ -47,7 +50,7 @@ def find_legs(
 
 
 def list_recordings(connection: Connection, app: App, accounts: Sequence[str], call_id: str) -> list[Recording]:
-    """Return the recordings of a call in these accounts, in order of time."""
+    """Return the recordings of a call in these accounts, ordered by time."""
     rows = recordings.list_by_call(connection, app, call_id)
     return [recording for recording in rows if recording.account_id in accounts]
 
@@ -55,7 +58,7 @@ def list_recordings(connection: Connection, app: App, accounts: Sequence[str], c
 def count_recordings(
     connection: Connection, app: App, accounts: Sequence[str], call_ids: Sequence[str]
 ) -> dict[str, int]:
-    """Return the number of recordings of each call in these accounts, without calls that have none."""
+    """Return the number of recordings of each call in these accounts, omitting calls that have none."""
     columns = _RECORDINGS.c
     condition = (columns.app == app.id) & columns.call_id.in_(call_ids) & columns.account_id.in_(accounts)
     rows = connection.execute(sa.select(columns.call_id, sa.func.count()).where(condition).group_by(columns.call_id))
@@ -65,7 +68,7 @@ def count_recordings(
 def list_agent_operations(
     connection: Connection, app: App, accounts: Sequence[str], call_id: str
 ) -> list[AgentOperation]:
-    """Return the agent operations of a call in order of time, at most MAX_AGENT_OPERATIONS."""
+    """Return up to MAX_AGENT_OPERATIONS agent operations of a call, ordered by time."""
     columns = _OPERATIONS.c
     is_of_call = (columns.call_id == call_id) & (columns.call_id != sa.literal_column("''"))
     query = sa.select(*(columns[name] for name in _OPERATION_FIELDS)).where(

@@ -1,9 +1,9 @@
-"""Search of an account's calls: one page in bounded time.
+"""Searches an account's calls and returns a page within a limited time.
 
-A search covers a time window and walks one index of its account in batches: narrow at first, wider where few legs match. At its
-timeout it returns what it found and a cursor at which the next search continues. So the first answer arrives soon, whatever the
-filter and however many calls the account has. A call of several matching legs is returned once, at the first of them in the
-search's order.
+A search covers a time window and scans one of the account's indexes in batches, which are narrow at first and become
+wider if few legs match. When it times out, it returns what it has found and a cursor at which the next search
+continues. The first response therefore arrives quickly, whatever the filter and however many calls the account has. If
+several legs of a call match, the call is returned once, at the first of them in the order of the search.
 """
 
 import time
@@ -54,9 +54,10 @@ class _LegBatch:
 def find_calls(
     connection: Connection, app: App, search: CallSearch, timeout: float, *, may_sort: bool = True
 ) -> SearchPage:
-    """Return matching calls in the search's order, up to its limit or as far as `timeout` seconds reach.
+    """Return matching calls in the order of the search, up to its limit or until `timeout` seconds have passed.
 
-    With `may_sort`, the database may sort very many legs for the longest calls, which can exceed the timeout.
+    With `may_sort`, the database may sort a very large number of legs to find the longest calls, which can exceed the
+    timeout.
     """
     force_custom_plan(connection)
     deadline, hits, cursor = time.monotonic() + timeout, list[SearchHit](), search.cursor
@@ -73,7 +74,7 @@ def find_calls(
 
 
 def count_calls(connection: Connection, app: App, search: CallSearch, limit: int, timeout: float) -> SearchCount:
-    """Count the matching calls of all pages, up to `limit` or as far as `timeout` seconds reach."""
+    """Count the matching calls on all pages, up to `limit` or until `timeout` seconds have passed."""
     force_custom_plan(connection)
     deadline, call_ids = time.monotonic() + timeout, set[str]()
     search = replace(search, cursor=None, order=SearchOrder.NEWEST)

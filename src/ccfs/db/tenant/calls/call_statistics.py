@@ -1,7 +1,8 @@
-"""Call statistics: one row for an account and a quarter hour, so that charts of a year need not read CDRs.
+"""Call statistics, stored as a row per account and quarter hour, so that charts of a year need not read CDRs.
 
-Writers of legs increment `version` in the same transaction (`mark_dirty`). A worker computes the rows whose `counted_version`
-differs. `save_statistics` writes only rows whose `version` did not change meanwhile; the others stay dirty.
+Writers of legs increment `version` in the same transaction (`mark_dirty`). A worker computes the rows whose
+`counted_version` is different. `save_statistics` writes only those rows whose `version` has not changed in the
+meantime; the others stay dirty.
 """
 
 import json
@@ -39,7 +40,7 @@ _DIRECTIONS = tuple(Direction)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirtyStatistics:
-    """Quarter hours of one account to compute."""
+    """Quarter hours of an account that must be computed."""
 
     app: App
     account_id: str
@@ -47,7 +48,10 @@ class DirtyStatistics:
 
 
 def mark_dirty(connection: Connection, app: App, rows: Iterable[Cdr]) -> None:
-    """Mark the quarter hours of new or changed legs. Pass all legs of a call: the call counts where its first leg begins."""
+    """Mark the quarter hours of new or changed legs as dirty.
+
+    Pass all legs of a call, because the call counts in the quarter hour in which its first leg begins.
+    """
     cells = sorted({(row.account_id, quarter_start(row.begin)) for row in rows})
     if not cells:
         return
@@ -93,8 +97,11 @@ def save_statistics(
     dirty: DirtyStatistics,
     statistics: Mapping[datetime, Mapping[Direction, CallStatistics]],
 ) -> None:
-    """Write computed statistics. Rows that were marked meanwhile stay dirty, and so do rows that another transaction has
-    locked: SKIP LOCKED cannot deadlock with ingest."""
+    """Write computed statistics.
+
+    Rows that were marked in the meantime stay dirty, and so do rows that another transaction has locked: because of
+    SKIP LOCKED, there can be no deadlock with ingest.
+    """
     is_own = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == dirty.account_id)
     rows = sa.select(_TABLE.c.begin).where(is_own, _TABLE.c.begin.in_(list(dirty.versions)))
     unlocked = connection.execute(rows.with_for_update(skip_locked=True)).scalars().all()

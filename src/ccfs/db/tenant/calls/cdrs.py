@@ -1,4 +1,4 @@
-"""Rows of call detail records."""
+"""Rows of CDRs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin
 def find_by_call_ids(
     connection: Connection, app: App, call_ids: Iterable[str], near: NearInstants = None
 ) -> dict[str, list[Cdr]]:
-    """Return the app's rows of these calls by callId; with `near`, those that begin within MAX_LEG_SPREAD of it."""
+    """Return the app's rows for these calls by callId; with `near`, only rows that begin within MAX_LEG_SPREAD of it."""
     legs: dict[str, list[Cdr]] = defaultdict(list)
     for row in _select_rows(connection, app, _SELECT_BY_CALL_IDS, call_ids, near):
         legs[row.call_id].append(row)
@@ -55,7 +55,7 @@ def find_by_call_ids(
 
 
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:
-    """Return the app's rows of these legs, without those whose leg id is the call's own; find_by_call_ids returns them."""
+    """Return the app's rows for these legs, except legs with the id of their call, which find_by_call_ids returns."""
     return _select_rows(connection, app, _SELECT_BY_LEG_IDS, leg_ids, near)
 
 
@@ -81,8 +81,10 @@ def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
 
 
 def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
-    """Update rows of the app: a later leg numbers the earlier ones, a queue log adds to them. The begin, account and source key
-    of a row never change."""
+    """Update rows of the app: a later leg changes the numbers of earlier ones, and a queue log adds details.
+
+    The begin time, account and source key of a row never change.
+    """
     if rows:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
         values = [dict(zip(names, _BULK_INSERT.get_row_values(row), strict=True)) | {"app": app.id} for row in rows]

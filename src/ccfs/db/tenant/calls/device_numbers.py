@@ -1,6 +1,7 @@
-"""Rows of device numbers: the interface identifies queues, agents and flows by numbers of at most 5 digits, switches by names.
+"""Rows of device numbers: the interface identifies queues, agents and flows by numbers, and switches by names.
 
-A name that is such a number is its own number. Other names are numbered from 60001 up, beyond the interface's agents.
+The numbers have up to 5 digits. A name that is already such a number is used as it is. Other names are numbered from
+60001 up, above the interface's agent numbers.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ DeviceKey = tuple[int, str]  # device type, name
 def assign_numbers(
     connection: Connection, app: App, account_id: str, devices: Iterable[DeviceKey]
 ) -> dict[DeviceKey, int]:
-    """Return the number of each device of the account; give new devices a permanent number."""
+    """Return the number of each of the account's devices; new devices get a permanent number."""
     numbers: dict[DeviceKey, int] = {}
     for kind, name in sorted(set(devices)):
         if name.isascii() and name.isdecimal() and int(name) <= LARGEST_NUMBER and str(int(name)) == name:
@@ -44,6 +45,6 @@ def _assign_number(connection: Connection, app: App, account_id: str, kind: int,
 
 
 def list_names(connection: Connection, app: App, account_id: str, kind: int) -> frozenset[str]:
-    """Return the names of one device type that were numbered."""
+    """Return the names of a device type to which numbers were assigned."""
     is_kind = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
     return frozenset(connection.execute(sa.select(_TABLE.c.name).where(is_kind)).scalars())

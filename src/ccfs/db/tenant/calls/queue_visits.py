@@ -1,4 +1,4 @@
-"""Rows of queue visits: what queue logs report of calls, before and after their CDRs arrive."""
+"""Rows of queue visits: what queue logs report about calls, before and after their CDRs arrive."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _UPDATE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueVisitRow:
-    """One visit of a leg in a queue; instants in UTC."""
+    """A leg's visit to a queue. Instants are in UTC."""
 
     switch_leg_id: str
     queue: str
@@ -38,7 +38,7 @@ class QueueVisitRow:
 
 
 def find_by_leg_ids(connection: Connection, app: App, account_id: str, leg_ids: Iterable[str]) -> list[QueueVisitRow]:
-    """Return the account's visits of these legs."""
+    """Return the account's queue visits for these legs."""
     query = sa.select(*(_TABLE.c[name] for name in _COLUMNS)).where(
         _TABLE.c.app == app.id, _TABLE.c.account_id == account_id, _TABLE.c.switch_leg_id.in_(list(leg_ids))
     )
@@ -46,7 +46,7 @@ def find_by_leg_ids(connection: Connection, app: App, account_id: str, leg_ids: 
 
 
 def upsert(connection: Connection, app: App, account_id: str, visits: Sequence[QueueVisitRow]) -> None:
-    """Add visits, or replace them where they are known."""
+    """Add visits, replacing those that already exist."""
     if visits:
         values = [get_column_values(visit) | {"app": app.id, "account_id": account_id} for visit in visits]
         connection.execute(insert_or_ignore(connection, _TABLE), values)
