@@ -29,7 +29,7 @@ _WRITE_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is writ
 
 
 class _Version(Enum):
-    """What a file is to a stored recording."""
+    """How a file relates to a stored recording."""
 
     OTHER = auto()  # a recording of its own
     COPY = auto()  # the same audio in another format, beside it: not stored

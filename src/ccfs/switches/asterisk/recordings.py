@@ -51,7 +51,7 @@ def find_call_ids(file_name: str) -> tuple[str, ...]:
     """Return the uniqueids that a recording's name may contain, most likely first.
 
     `q-600-02079460123-20240115-093042-1705311042.118.wav` → 1705311042.118 and longer ones; `call_pbx1-1705311042-118-in.wav`
-    → call_pbx1-1705311042.118, pbx1-1705311042.118, 1705311042.118: what stands before the number is a system's name or not.
+    → call_pbx1-1705311042.118, pbx1-1705311042.118, 1705311042.118: the prefix may be a system name.
     """
     stem = strip_audio_extension(re.split(r"[/\\]", file_name)[-1][-_MAX_NAME:])
     ids: list[str] = []

@@ -29,7 +29,7 @@ class RepairedXml(NamedTuple):
 
 
 class RepairNote(NamedTuple):
-    """What a document lost in its repair, for the log."""
+    """The parts dropped and escaped in a repair, for the log."""
 
     text: str
 
