@@ -39,7 +39,7 @@ def test_two_files_with_legs_of_the_same_calls_number_them_like_one_file(each_in
     calls = [f"1705311042.{number}" for number in range(200)]
     firsts = each_ingest_site.write_file("first.csv", "".join(build_cdr_line(call, sequence=1) for call in calls))
     seconds = each_ingest_site.write_file(
-        "second.csv", "".join(build_cdr_line(call, leg=f"{call}5", sequence=2) for call in calls)
+        "second.csv", "".join(build_cdr_line(call, leg=f"{call}555", sequence=2) for call in calls)
     )
     for call in calls[:20]:
         each_ingest_site.write_recording(f"{call}.wav", make_wav(int(call[11:])))

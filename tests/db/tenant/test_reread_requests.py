@@ -151,10 +151,11 @@ def test_a_rejected_file_is_read_again_and_an_ingested_or_reported_one_is_not(da
 
 @pytest.mark.parametrize("name", ["Master.csv.1", "Master.csv-20240115", "Master.csv.2024-01-15-10-00-00"])
 def test_a_rotated_file_is_recognised_by_its_name(name: str) -> None:
-    assert is_rotated(name, "Master.csv")
-    assert not is_compressed_rotation(name, "Master.csv")
-    assert is_compressed_rotation(f"{name}.gz", "Master.csv")
-    assert not is_rotated(f"{name}.gz", "Master.csv")
+    for readable in (name, f"{name}.gz"):
+        assert is_rotated(readable, "Master.csv")
+        assert not is_compressed_rotation(readable, "Master.csv")
+    assert is_compressed_rotation(f"{name}.Z", "Master.csv")
+    assert not is_rotated(f"{name}.Z", "Master.csv")
 
 
 @pytest.mark.parametrize(
