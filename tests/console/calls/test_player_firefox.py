@@ -59,7 +59,7 @@ def test_a_choice_in_the_form_searches_without_a_new_page(
     firefox_window.run_script(
         """window.same = true;
         const form = document.querySelector("[data-search]");
-        form.elements.in.value = arguments[0];
+        form.elements.account.value = arguments[0];
         form.elements.agent.value = "512";
         form.elements.recorded.value = "yes";
         form.elements.recorded.dispatchEvent(new Event("change", {bubbles: true}))""",
