@@ -14,7 +14,7 @@ import zstandard
 from ccfs.db import schema
 from ccfs.ingest.files import compression
 from ccfs.ingest.files.compression import open_source
-from ccfs.model.source_files import is_compressed_rotation, is_rotated
+from ccfs.model.source_files import is_rotated, is_unreadable_rotation
 from tests.ingest.ingest_site import CreateSite, IngestSite, build_cdr_line
 from tests.ingest.test_repeated_runs import LINES, MORE, is_empty_run, list_cdrs
 
@@ -67,7 +67,7 @@ def test_a_plain_file_is_opened_as_it_is(tmp_path: Path) -> None:
 )
 def test_names_of_logrotate_are_recognised(name: str) -> None:
     assert is_rotated(name, "Master.csv")
-    assert not is_compressed_rotation(name, "Master.csv")
+    assert not is_unreadable_rotation(name, "Master.csv")
 
 
 @pytest.mark.parametrize("name", ["Master.csv", "Master.csv.gz", "Masterful.csv", "Master.csv.tmp", "Master.1.txt"])

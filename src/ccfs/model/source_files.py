@@ -12,7 +12,7 @@ REREAD: Final = "again"  # the next pass reads the file from its beginning
 
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
-_COMPRESSION_SUFFIX: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
+_UNREADABLE_COMPRESSION: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
 _ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
 
 
@@ -27,9 +27,9 @@ def is_rotated(name: str, base: str) -> bool:
     return _ROTATION_SUFFIX.fullmatch(plain[len(stem) : -len(dot + extension)]) is not None
 
 
-def is_compressed_rotation(name: str, base: str) -> bool:
+def is_unreadable_rotation(name: str, base: str) -> bool:
     """Whether the name is a rotated form of `base` that was compressed in a format that ingest cannot read: Master.csv.2.Z."""
-    return is_rotated(_COMPRESSION_SUFFIX.sub("", name), base) and not is_rotated(name, base)
+    return is_rotated(_UNREADABLE_COMPRESSION.sub("", name), base) and not is_rotated(name, base)
 
 
 def container_of(name: str) -> str:

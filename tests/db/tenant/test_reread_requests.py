@@ -8,7 +8,7 @@ from ccfs.db.engine import Database
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import container_of, is_compressed_rotation, is_rotated
+from ccfs.model.source_files import container_of, is_rotated, is_unreadable_rotation
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 CDR_FILE = "/var/log/asterisk/cdr-csv/Master.csv"
@@ -153,8 +153,8 @@ def test_a_rejected_file_is_read_again_and_an_ingested_or_reported_one_is_not(da
 def test_a_rotated_file_is_recognised_by_its_name(name: str) -> None:
     for readable in (name, f"{name}.gz"):
         assert is_rotated(readable, "Master.csv")
-        assert not is_compressed_rotation(readable, "Master.csv")
-    assert is_compressed_rotation(f"{name}.Z", "Master.csv")
+        assert not is_unreadable_rotation(readable, "Master.csv")
+    assert is_unreadable_rotation(f"{name}.Z", "Master.csv")
     assert not is_rotated(f"{name}.Z", "Master.csv")
 
 
@@ -163,7 +163,7 @@ def test_a_rotated_file_is_recognised_by_its_name(name: str) -> None:
 )
 def test_a_file_of_another_name_is_not_rotated(name: str) -> None:
     assert not is_rotated(name, "Master.csv")
-    assert not is_compressed_rotation(name, "Master.csv")
+    assert not is_unreadable_rotation(name, "Master.csv")
 
 
 def test_the_container_of_a_zip_member_is_the_zip() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ccfs.model.source_files import is_compressed_rotation, is_rotated
+from ccfs.model.source_files import is_rotated, is_unreadable_rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class SourceFileStatus:
     size: int | None = None  # bytes; None: the file is not on this machine
     is_missing: bool = False  # from every machine
     rotated_names: tuple[str, ...] = ()  # of rotated files in its folder, which a reread reads, too
-    compressed_names: tuple[str, ...] = ()  # of compressed rotated files, which a reread does not read
+    compressed_names: tuple[str, ...] = ()  # of rotated files that ingest cannot decompress
 
 
 def get_source_file_status(file: str, since: datetime | None = None, *, is_only_node: bool) -> SourceFileStatus:
@@ -38,5 +38,5 @@ def get_source_file_status(file: str, since: datetime | None = None, *, is_only_
     return SourceFileStatus(
         size=size,
         rotated_names=tuple(sorted(name for name in names if is_rotated(name, path.name))),
-        compressed_names=tuple(sorted(name for name in names if is_compressed_rotation(name, path.name))),
+        compressed_names=tuple(sorted(name for name in names if is_unreadable_rotation(name, path.name))),
     )

@@ -33,7 +33,7 @@ class SourceCursor:
 
     @property
     def is_reread_requested(self) -> bool:
-        """Whether a user asked for another read, of the file and of what was rotated from it since its first read."""
+        """Whether a user asked to read the file again, with the files rotated from it since its first read."""
         return self.first_line == REREAD
 
 
@@ -128,9 +128,9 @@ def save_file_state(
 
 
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
-    """Have the next pass read a file of the app from its begin, in every account, and before it what was rotated from it
-    since its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the
-    same line is a new row. Delete none where no pass will do so."""
+    """Have the next pass read a file of the app again from the start, in every account, after the files rotated from it since
+    its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the same line
+    is a new row. Delete none where no pass will do so."""
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:

@@ -37,7 +37,7 @@ def list_named_files(recordingfile: str, userfield: str, lastapp: str, lastdata:
 def list_possible_files(lastapp: str, lastdata: str, clid: str, joined_at: datetime) -> tuple[str, ...]:
     """Return files that a line may have left: a conference's own recording, and that of a recording channel.
 
-    ConfBridge names its file by the conference and the second of its begin. VICIdial calls a channel that records, and
+    ConfBridge names its file by the conference and the second in which it starts. VICIdial calls a channel that records, and
     gives it the file's name as the caller's name.
     """
     if lastapp.lower() == "confbridge":
