@@ -18,7 +18,7 @@ from tests.api.api_client import ApiClient, Reply, create_client
 from tests.receivers import CallbackReceiver, ReceivedCallback, run_receiver
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import TwoTenants, add_recording, create_two_tenants, make_a_law_wav
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
 DOWNLOAD_OPERATIONS = {

@@ -11,7 +11,7 @@ from ccfs.db.system import tenants
 from ccfs.db.tenant import deliveries
 from tests.api.callback_client import DOWNLOAD_OPERATIONS, CallbackClient, read_zip, run_callback_client
 from tests.client.test_docs_examples import run_python_receiver, run_shell_receiver
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

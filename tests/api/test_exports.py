@@ -33,7 +33,7 @@ from tests.api.callback_client import (
 )
 from tests.receivers import OK, Behaviour, CallbackReceiver, run_receiver
 from tests.two_tenants import CALLBACK_URL
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 LAST_DAY = {"endTime": "9999-12-31 23:59:59", "accountId": NEW_YORK}
 

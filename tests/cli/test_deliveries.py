@@ -19,7 +19,8 @@ from tests.api.api_client import ApiClient
 from tests.cli.command import CommandResult, run_ccfs
 from tests.receivers import HANG, OK, CallbackReceiver, run_receiver
 from tests.server.ccfs_server import CcfsServer, run_server
-from tests.workers.callbacks.callback_node import AK, SK, CallbackNode, make_export, open_callback_node, wait_until
+from tests.waiting import wait_until
+from tests.workers.callbacks.callback_node import AK, SK, CallbackNode, make_export, open_callback_node
 
 DAY_PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-15 23:59:59"}
 

@@ -22,7 +22,7 @@ from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from tests.db import sample_rows
 from tests.db.sample_rows import MINUTE, NOW
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 ODD_TIMES = [
     datetime(1, 1, 2, tzinfo=UTC),

@@ -20,7 +20,7 @@ from ccfs.model.errors import FileUnavailable
 from tests import servers
 from tests.db.sample_rows import NOW
 from tests.proxies import Proxy, ProxyMode, run_proxy
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 READ_TIMEOUT_SECONDS = 1.0
 CONNECT_TIMEOUT_SECONDS = 2  # the least that the driver accepts

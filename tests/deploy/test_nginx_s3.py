@@ -20,6 +20,7 @@ from tests.deploy.nginx_s3_site import S3Site, run_s3_site
 from tests.deploy.test_nginx import DAY_PERIOD, RANGES, VARYING_HEADERS, VARYING_REQUESTS
 from tests.proxies import ProxyMode
 from tests.two_tenants import add_recording, make_a_law_wav
+from tests.waiting import wait_until
 
 FILE_REQUESTS = (
     "index name",
@@ -189,7 +190,9 @@ def test_a_wrong_nginx_configuration_costs_no_download_and_is_logged(
     with s3_site.run_another_nginx(tmp_path, **wrong) as misled:
         through, without = (client.request("downloadRecordFile", fields) for client in (misled, s3_site.direct_client))
         assert through.without_headers(*VARYING_HEADERS) == without.without_headers(*VARYING_HEADERS)
-        last = misled.server.log.with_name("ccfs.log").read_text().splitlines()[-1]
+        log = misled.server.log.with_name("ccfs.log")
+        wait_until(log.read_text)  # nginx logs a request after it has sent the last byte
+        last = log.read_text().splitlines()[-1]
         assert f"200 : {status} : 200" in last or (status == "-" and "200 : 200" in last)
         assert "Signature" not in last
     assert len(s3_site.node.read_log_lines("handover_failed")) == known + 1

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -207,11 +206,3 @@ def make_wav(seed: int, seconds: int = 1) -> bytes:
     """Return a WAV of A-law that differs for each seed."""
     samples = hashlib.shake_128(seed.to_bytes(8, "big")).digest(8000 * seconds)
     return wav.build_header(tag=wav.A_LAW, rate=8000, channels=1, bits=8, data_size=len(samples)) + samples
-
-
-def wait_until(condition: Any, seconds: float = 90) -> None:
-    """Return once the condition is true. Fail after some seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.05)

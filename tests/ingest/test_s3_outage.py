@@ -9,12 +9,13 @@ from ccfs.db import schema
 from ccfs.db.system import locations
 from ccfs.server.node import Node
 from tests.blobs import s3_locations
-from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav, wait_until
+from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav
 from tests.ingest.test_watch import has_rows, run_watch
 from tests.proxies import ProxyMode, run_proxy
 from tests.server.ccfs_server import PROGRAM, run_server
 from tests.servers import S3_KEYS
 from tests.two_tenants import create_two_tenants
+from tests.waiting import wait_until
 
 S3_SETTINGS: dict[str, Any] = dict(zip(("s3_access_key", "s3_secret_key"), S3_KEYS, strict=True))
 SHORT_TIMEOUTS = {"s3_timeout_seconds": "5", "s3_retries": "1", **S3_SETTINGS}

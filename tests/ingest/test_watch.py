@@ -15,8 +15,9 @@ from ccfs.db.system import nodes
 from ccfs.model.node import NodeState
 from ccfs.server.worker_process import build_heartbeat
 from tests.cli.command import ROOT
-from tests.ingest.ingest_site import AK, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav, wait_until
+from tests.ingest.ingest_site import AK, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav
 from tests.switches.test_ccfs import RECORD_ROW
+from tests.waiting import wait_until
 
 SHORT_INTERVALS = {"CCFS_SETTLE_SECONDS": "0.4", "CCFS_WATCH_SECONDS": "0.1", "CCFS_RECORDING_WAIT_SECONDS": "2"}
 PROGRAM = (sys.executable, "-c", "from ccfs.cli import main; main()")

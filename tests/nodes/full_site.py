@@ -21,11 +21,12 @@ from tests.api.api_client import create_client
 from tests.api.callback_client import DAY_PERIOD
 from tests.blobs import s3_locations
 from tests.deploy.nginx_balancer import run_nginx
-from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, run_node_cluster, wait_until
+from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, run_node_cluster
 from tests.proxies import Proxy, run_proxy
 from tests.receivers import CallbackReceiver, run_receiver
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants, create_two_tenants
+from tests.waiting import wait_until
 
 NODE_NAMES = ("a", "b", "c")
 BUCKET_ID = "2"  # location id; the disks are 0, 1 and 3

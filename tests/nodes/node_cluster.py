@@ -1,7 +1,6 @@
 """Several real nodes on one database, each with its own data folder."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,12 +76,3 @@ def get_readiness(server: CcfsServer) -> tuple[int, str]:
     """Return the status and reason of /readyz."""
     reply = send_request(server, "GET", "/readyz")
     return reply.status, reply.json["status"]
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 90) -> float:
-    """Wait until the condition holds; return the seconds that it took, and fail if it takes longer."""
-    began = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - began < seconds, "it did not happen in time"
-        time.sleep(0.05)
-    return time.monotonic() - began

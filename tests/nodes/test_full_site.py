@@ -14,8 +14,8 @@ from tests.api.callback_client import DAY_PERIOD, DOWNLOAD_OPERATIONS, read_zip
 from tests.api.callback_client import FILE_NAME_FIELDS as FILE_NAMES
 from tests.api.lookup_requests import AUDIO_BASE64, build_lookup_requests, list_labels
 from tests.nodes.full_site import NODE_NAMES, FullSite
-from tests.nodes.node_cluster import wait_until
 from tests.two_tenants import Tenant
+from tests.waiting import wait_until
 
 VARYING_OPERATIONS = (
     "requestPlayVoice",

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from ccfs.db.engine import open_database
 from tests.api.api_client import send_request
-from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster, wait_until
+from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster
 from tests.server.ccfs_server import PROGRAM, CcfsServer
+from tests.waiting import wait_until
 
 NODES_AT_ONCE = {"sqlite": 3, "postgresql": 10}  # on SQLite: a server and concurrent ingests
 

@@ -22,8 +22,9 @@ from ccfs.workers.maintenance.cleanup import run_cleanup
 from tests import servers
 from tests.api.api_client import ApiClient, Reply, create_client, send_request
 from tests.api.lookup_requests import AUDIO_BASE64
-from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster, wait_until
+from tests.nodes.node_cluster import NodeCluster, get_readiness, run_node_cluster
 from tests.two_tenants import Tenant, TwoTenants, add_recording, create_two_tenants, get_blob_path
+from tests.waiting import wait_until
 
 CONNECT_SECONDS, READ_SECONDS = 1, 2  # timeouts between the test's nodes
 MAX_WAIT_SECONDS = 20.0  # until a busy machine notices that a node is unavailable

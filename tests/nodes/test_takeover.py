@@ -13,10 +13,11 @@ from ccfs.model.exports.delivery import DeliveryState as Sent
 from ccfs.model.exports.export import ExportKind, ExportState
 from tests import servers
 from tests.api.api_client import Reply, create_client
-from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, get_readiness, run_node_cluster, wait_until
+from tests.nodes.node_cluster import SHORT_LEASE_PROGRAM, NodeCluster, get_readiness, run_node_cluster
 from tests.receivers import HANG, OK, run_receiver
 from tests.server.ccfs_server import CcfsServer
 from tests.two_tenants import TwoTenants, create_two_tenants
+from tests.waiting import wait_until
 
 EXPORT_LEASE, DELIVERY_LEASE = 2, 3  # seconds, of SHORT_LEASE_PROGRAM
 SLACK_SECONDS = 25  # workers claim every second, and the machine may be busy; the default leases are longer

@@ -8,7 +8,7 @@ from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import create_client
 from tests.server.ccfs_server import DRAIN_SECONDS, CcfsServer, run_server
 from tests.two_tenants import Tenant, add_recording, create_two_tenants
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 LARGE_BYTES = 40 << 20  # more than the kernel buffers for a client that does not read
 CALL_ID, FILE_NAME = "1602728619-900", "/0/1/record/large.V3"

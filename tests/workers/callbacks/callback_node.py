@@ -1,6 +1,5 @@
 """A node with one app and a callback worker, for tests: its prefixes, its deliveries and their outcomes."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,12 +24,12 @@ from ccfs.server.worker_process import SenderDirectory
 from ccfs.workers.callbacks.http_client import CallbackHttpClient
 from ccfs.workers.callbacks.safe_network import ExchangeLimits, Resolver, resolve_host
 from ccfs.workers.callbacks.worker import CallbackWorker, DeliveryConfig
+from tests.waiting import wait_until
 
 AK, SK = "ACMEAK0001", "the-secret-of-acme-000000000000"
 _OTHER_TABLES = (schema.callback_prefixes, schema.trusted_certificates)
 LONG_TIMEOUTS = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)
 RETRY_INTERVAL = timedelta(seconds=0.3)
-MAX_WAIT_SECONDS = 90.0  # until a test fails: far more than anything takes on a busy machine
 
 
 @dataclass(kw_only=True)
@@ -157,11 +156,3 @@ def make_export(number: int, url: str) -> Export:
         requested_on=utc_now().date(),
         requested_at=utc_now() + timedelta(days=1),  # not due during a test
     )
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = MAX_WAIT_SECONDS) -> None:
-    """Wait until the condition holds; fail where it takes longer."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not hold in time"
-        time.sleep(0.02)

@@ -19,6 +19,7 @@ from ccfs.workers.callbacks.safe_network import ExchangeLimits
 from tests import receivers, servers
 from tests.certificates import DAY, create_identity
 from tests.receivers import HANG, OK, CallbackReceiver, make_closed_receiver, respond_with, run_receiver
+from tests.waiting import wait_until
 from tests.workers.callbacks.callback_node import (
     AK,
     LONG_TIMEOUTS,
@@ -26,7 +27,6 @@ from tests.workers.callbacks.callback_node import (
     SK,
     CallbackNode,
     open_callback_node,
-    wait_until,
 )
 
 SHORT_TIMEOUTS = ExchangeLimits(connect_seconds=1.5, send_seconds=1.5, receive_seconds=1.5, total_seconds=3)

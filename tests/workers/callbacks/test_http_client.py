@@ -24,7 +24,7 @@ from tests.receivers import (
     run_unreachable_receiver,
     send_raw,
 )
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
 LONG_TIMEOUTS = ExchangeLimits(connect_seconds=60, send_seconds=60, receive_seconds=60, total_seconds=90)

@@ -27,7 +27,8 @@ from ccfs.workers.exports import worker as export_worker
 from tests import servers
 from tests.db.sample_rows import SECOND
 from tests.receivers import FAIL, OK, run_receiver
-from tests.workers.callbacks.callback_node import open_callback_node, wait_until
+from tests.waiting import wait_until
+from tests.workers.callbacks.callback_node import open_callback_node
 from tests.workers.exports.export_faults import (
     FullDeviceDisk,
     SettableClock,

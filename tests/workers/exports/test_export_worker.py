@@ -27,7 +27,7 @@ from ccfs.workers.exports.worker import LEASE, build_key
 from tests import servers
 from tests.db.sample_rows import MINUTE, SECOND, add_account, make_recording
 from tests.db.sample_rows import add_app as added_app
-from tests.workers.callbacks.callback_node import wait_until
+from tests.waiting import wait_until
 from tests.workers.exports.export_setup import NOW, ExportSetup
 
 ROWS = 1200
