@@ -12,7 +12,7 @@ from tests.field.scenarios.truth import CallTruth, Span
 from tests.field.scenarios.written import KnownCall
 from tests.ingest.ingest_site import Row
 
-FACTS = ("call", "caller", "callee", "direction", "queue", "agent", "rang", "wait", "talk", "cause", "recording")
+FACTS = ("call", "caller", "callee", "direction", "queue", "agent", "rang", "wait", "talk", "cause", "hung_up", "recording")
 _TOLERANCE = 2.0  # seconds: the times of a CDR are whole seconds, and so is the duration that is added to one
 _CALLS_OF_SCENARIO = {"attended_transfer": 2, "queue_attended_transfer": 2, "conference": 3}  # with consultations
 _RELEASE_CAUSES = {
@@ -68,7 +68,7 @@ def _compare_rows(truth: CallTruth, rows: Sequence[Row], main_number: str) -> It
     yield _is_in("callee", truth.callees, rows[0]["callee_no"])
     types = {row["call_type"] for row in rows}
     yield "direction", truth.call_type, types, types == {int(truth.call_type)}
-    queues = {row["user_wanted_skill_id"] for row in rows} - {""}
+    queues = {row[column] for row in rows for column in ("user_wanted_skill_id", "current_skill_id")} - {""}
     yield "queue", truth.queues, queues, queues == truth.queues
     talks = _find_talks(rows)
     named = {row["agent_id"] for row in rows} - {""}
@@ -137,7 +137,7 @@ def _compare_cause(truth: CallTruth, rows: Sequence[Row]) -> Iterator[_Compariso
     elif truth.queues and truth.talks and truth.by_agent is not None:
         wanted = LeaveReason.AGENT_HUNG_UP if truth.by_agent else LeaveReason.USER_HUNG_UP
         ended = {row["leave_reason"] for row in rows if row["call_begin"]}
-        yield "cause", wanted.name, ended, wanted in ended
+        yield "hung_up", wanted.name, ended, wanted in ended
 
 
 def _compare_recording(known: KnownCall, recordings: Sequence[Row]) -> Iterator[_Comparison]:
