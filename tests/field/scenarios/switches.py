@@ -12,6 +12,8 @@ from tests.field.scenarios.asterisk.log import AsteriskManner
 from tests.field.scenarios.asterisk.writer import AsteriskWriter
 from tests.field.scenarios.catalogue import SCENARIOS
 from tests.field.scenarios.events import CallScript
+from tests.field.scenarios.freeswitch.call import FreeSwitchManner
+from tests.field.scenarios.freeswitch.writer import FreeSwitchWriter
 from tests.field.scenarios.world import World, WorldPlan
 from tests.field.scenarios.written import WrittenFiles
 
@@ -91,4 +93,45 @@ ASTERISK_SWITCHES = (
         writer=AsteriskWriter(manner=_FREEPBX, dialect=_TABLE, has_queue_log=False, has_dated_names=True),
     ),
 )
-SWITCHES = ASTERISK_SWITCHES
+_CSV_WITH_QUEUES = (
+    "caller_id_name,caller_id_number,destination_number,context,start_epoch,answer_epoch,end_epoch,duration,billsec,"
+    "hangup_cause,hangup_cause_q850,uuid,bleg_uuid,direction,originating_leg_uuid,user_name,dialed_user,sip_gateway_name,"
+    "sip_hangup_disposition,last_app,last_arg,cc_queue,cc_side,cc_agent,cc_agent_uuid,cc_member_session_uuid,"
+    "cc_queue_joined_epoch,cc_queue_answered_epoch,cc_queue_terminated_epoch,cc_queue_canceled_epoch,cc_cause,cc_cancel_reason"
+)
+_FUSIONPBX = FreeSwitchManner(is_fusionpbx=True)
+
+FREESWITCH_SWITCHES = (
+    SimulatedSwitch(
+        name="freeswitch-json",
+        plan=WorldPlan(zone="America/Chicago", first_agent=1001, queues=("support", "600"), domain="default"),
+        writer=FreeSwitchWriter(manner=FreeSwitchManner(), form="json"),
+    ),
+    SimulatedSwitch(
+        name="freeswitch-csv",
+        plan=WorldPlan(zone="Asia/Kolkata", first_agent=1001, queues=("600", "601"), domain="192.0.2.1"),
+        writer=FreeSwitchWriter(manner=FreeSwitchManner(), form="csv"),
+        account_zone="Asia/Kolkata",
+    ),
+    SimulatedSwitch(
+        name="freeswitch-own-csv",
+        plan=WorldPlan(zone="Europe/Paris", first_agent=301, queues=("sales", "610"), domain="pbx.example.org"),
+        writer=FreeSwitchWriter(manner=FreeSwitchManner(), form="csv", columns=_CSV_WITH_QUEUES),
+    ),
+    SimulatedSwitch(
+        name="fusionpbx-a-legs",
+        plan=WorldPlan(zone="Europe/London", first_agent=1001, queues=("600", "610"), domain="acme.example.com"),
+        writer=FreeSwitchWriter(manner=_FUSIONPBX, form="xml", logs_b_legs=False),
+    ),
+    SimulatedSwitch(
+        name="fusionpbx-both-legs",
+        plan=WorldPlan(zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"),
+        writer=FreeSwitchWriter(manner=_FUSIONPBX, form="xml"),
+    ),
+    SimulatedSwitch(
+        name="fusionpbx-json",
+        plan=WorldPlan(zone="Asia/Shanghai", first_agent=60001, queues=("700", "701"), domain="fusion.example.com"),
+        writer=FreeSwitchWriter(manner=_FUSIONPBX, form="json", logs_b_legs=False, encodes=False),
+    ),
+)
+SWITCHES = (*ASTERISK_SWITCHES, *FREESWITCH_SWITCHES)
