@@ -7,8 +7,9 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, Talk, load_queue_entries, load_talks
 from ccfs.switches.freeswitch.causes import find_release_cause
-from ccfs.switches.freeswitch.parties import UUID, find_parties, strip_domain
+from ccfs.switches.freeswitch.parties import UUID, ChannelParties, find_parties, strip_domain
 from ccfs.switches.freeswitch.recordings import list_named_files
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
 from ccfs.switches.freeswitch.variables import (
@@ -48,17 +49,20 @@ def build_leg(
     parties = find_parties(variables, agents, is_b_leg=bool(parent))
     queue, cause = strip_domain(variables.get("cc_queue", "")), variables.get("hangup_cause", "")
     started = parse_event_micros(variables, "start")
+    talks = load_talks(variables)
+    caller_no, callee_no = _find_numbers(variables, parties, is_first=not parent)
     leg = ChannelLeg(
         switch_call_id=parent or uuid,
         switch_leg_id=uuid,
         source_key=_compute_source_key(uuid, times.begin),
-        caller_no=variables.get("caller_id_number", ""),
+        caller_no=caller_no,
         caller_name=variables.get("caller_id_name", ""),
-        callee_no=get_first_non_empty(variables, "destination_number", "dialed_user"),
+        callee_no=callee_no,
         begin=times.begin,
         answer=times.answer,
         end=times.end,
         queue=queue,
+        first_queue=_find_first_queue(variables, queue),
         release_cause=find_release_cause(cause, variables.get("hangup_cause_q850", "")),
         order=(started / 1e6 if started else times.begin.timestamp(), 1.0 if parent else 0.0, uuid),
         recordings=list_named_files(variables),
@@ -73,11 +77,47 @@ def build_leg(
         callee_side=parties.callee_side,
         hangup_cause=cause,
         queue_side=(variables.get("cc_side") or "member") if queue else "",
-        cancel_reason=variables.get("cc_cancel_reason", "").upper().replace("NONE", ""),
+        cancel_reason=_find_cancel_reason(variables),
         hangup_by=variables.get("sip_hangup_disposition", ""),
+        mailbox_agent=parties.mailbox_agent,
+        talks=tuple(_keep_agent(talk, agents) for talk in talks),
+        queue_entries=tuple(load_queue_entries(variables)),
     )
     [assigned] = assign_roles(leg, [leg])
     return assigned
+
+
+def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_first: bool) -> tuple[str, str]:
+    """Return caller and callee. Where a program called a phone first, the phone calls whom it was connected to then."""
+    caller = get_first_non_empty(variables, "pre_transfer_caller_id_number", "caller_id_number")
+    callee = get_first_non_empty(variables, "destination_number", "dialed_user")
+    peer = variables.get(CALLFLOW_PEER, "")
+    if is_first and parties.direction == "outbound" and parties.callee_agent and peer and not variables.get("cc_queue"):
+        return parties.callee_agent, peer
+    return caller, callee
+
+
+def _keep_agent(talk: Talk, agents: re.Pattern[str]) -> Talk:
+    """Return the talk with its number only if it is an agent's."""
+    is_agent = not talk.is_outside and agents.fullmatch(talk.number) is not None
+    return talk._replace(number=talk.number if is_agent else "")
+
+
+def _find_first_queue(variables: ChannelVariables, queue: str) -> str:
+    """Return the queue that the caller entered before the present one, unless somebody answered there; else ""."""
+    entries = [name for name, second in load_queue_entries(variables) if not _has_talked_before(variables, second)]
+    return entries[0] if queue and entries and entries[0] != queue else ""
+
+
+def _has_talked_before(variables: ChannelVariables, second: int) -> bool:
+    return any(talk.begin < second for talk in load_talks(variables))
+
+
+def _find_cancel_reason(variables: ChannelVariables) -> str:
+    """Return why mod_callcenter gave the call up; "" if an agent answered, whatever an earlier queue did."""
+    if variables.get("cc_cause") == "answered":
+        return ""
+    return variables.get("cc_cancel_reason", "").upper().replace("NONE", "")
 
 
 def _find_queue_agent(variables: ChannelVariables, extension: str) -> str:
