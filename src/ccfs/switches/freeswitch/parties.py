@@ -118,8 +118,8 @@ def _find_callee_agent(variables: ChannelVariables, agents: re.Pattern[str], dir
     """
     if side == OUTSIDE:
         return ""
-    if direction == "outbound":
-        return _find_agent(variables, _CALLEE_VARIABLES, agents)
+    if direction == "outbound":  # a phone that has asked a colleague back names the colleague in dialed_user
+        return _find_agent(variables, ("destination_number", *_CALLEE_VARIABLES), agents)
     is_service = side == INSIDE
     number = _find_answering_number(variables, is_service)
     if agents.fullmatch(number):

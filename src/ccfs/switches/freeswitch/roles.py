@@ -67,16 +67,17 @@ def _apply_role(leg: ChannelLeg, role: _Role, call_type: CallType) -> ChannelLeg
             cancel_reason=leg.cancel_reason,
             answered=leg.answer is not None,
             to_agent=role.device == DeviceType.AGENT and call_type != CallType.OUTBOUND,
-            hung_up=_find_hangup_side(leg, call_type),
+            hung_up=_find_hangup_side(leg, call_type, role.agent),
         ),
     )
 
 
-def _find_hangup_side(leg: ChannelLeg, call_type: CallType) -> str:
+def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
     """Return who hung up: recv_bye means this channel's phone, send_bye the other side."""
     if leg.hangup_by not in ("recv_bye", "send_bye"):
         return ""
-    is_agents_phone = leg.is_b_leg if call_type != CallType.OUTBOUND else not leg.is_b_leg
+    has_dialled = bool(agent) and agent == leg.caller_agent and call_type == CallType.INBOUND  # to pick the call up
+    is_agents_phone = leg.is_b_leg or has_dialled if call_type != CallType.OUTBOUND else not leg.is_b_leg
     return "agent" if is_agents_phone == (leg.hangup_by == "recv_bye") else "user"
 
 
