@@ -30,9 +30,7 @@ def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
     """Store the legs that are new, and rebuild the rows of their calls."""
-    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
-    call_ids = related | {leg.switch_call_id for leg in legs}
-    saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
+    saved = _find_related_rows(connection, owner, legs, merger)
     fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
     _rebuild(connection, owner, fresh, saved, merger)
     expect_recordings(connection, owner, fresh)
@@ -51,6 +49,31 @@ def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsB
     ]
     saved = _find_saved_rows(connection, owner, leg_ids, leg_ids, near)
     _rebuild(connection, owner, [], saved, ASTERISK_MERGER)
+
+
+def _find_related_rows(
+    connection: Connection, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
+) -> dict[str, Cdr]:
+    """Return the account's rows, by source_key, of these legs' calls, and of calls that their rows are related to in turn."""
+    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
+    call_ids = related | {leg.switch_call_id for leg in legs}
+    instants = [leg.begin for leg in legs]
+    saved = _find_saved_rows(connection, owner, call_ids, related, instants)
+    new = saved
+    while unseen := {leg_id for row in new.values() for leg_id in _get_row_relations(row, merger)} - related:
+        related |= unseen
+        found = _find_saved_rows(connection, owner, unseen, unseen, instants + [row.begin for row in saved.values()])
+        new = {key: row for key, row in found.items() if key not in saved}
+        saved |= new
+    return saved
+
+
+def _get_row_relations(row: Cdr, merger: LegMerger[L]) -> set[str]:
+    """Return the ids of legs that may be of a call with the row's leg."""
+    if whole := leg_source.find_whole(row):
+        return {whole}
+    leg = leg_source.restore_leg(row, merger)
+    return set(merger.related_ids(leg)) if leg else set()
 
 
 def _find_saved_rows(
@@ -98,7 +121,8 @@ def _rebuild(
 def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
     """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
     keys = {leg.source_key for leg in legs}
-    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in keys]
+    leg_ids = {leg.switch_leg_id for leg in legs}
+    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids]
     cdrs.delete(connection, owner.app, stale)
     return {key: row for key, row in saved.items() if row not in stale} if stale else saved
 
