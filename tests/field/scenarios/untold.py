@@ -121,9 +121,7 @@ UNTOLD = (
         "neither the gateway nor the profile is a column: a short number outside (10086) looks like an extension",
         only_short=True,
     ),
-    Untold(
-        _EXAMPLE, "agent rang", "outbound callback internal_to_queue transfer", "so that it counts as the agent who was called", only_short=True
-    ),
+    Untold(_EXAMPLE, "agent rang", "", "so that it counts as the agent's number", only_short=True),
     Untold(_EXAMPLE, "call", _UNBRIDGED, "no column joins channels that were not bridged to each other last"),
     Untold(
         _EXAMPLE,
@@ -138,6 +136,7 @@ UNTOLD = (
         f"group_nobody conference queue_timeout queue_empty queue_abandoned callback direct_voicemail {_BLIND} queue_pick_up",
         "the number of a queue, a group, a conference or a mailbox looks like an extension",
     ),
+    Untold(_EXAMPLE, "rang", "queue_empty", "and such a phone rings"),
     Untold(
         _EXAMPLE,
         "queue",
