@@ -12,7 +12,7 @@ from tests.field.scenarios.asterisk.log import AsteriskManner
 from tests.field.scenarios.asterisk.writer import AsteriskWriter
 from tests.field.scenarios.catalogue import SCENARIOS
 from tests.field.scenarios.events import CallScript
-from tests.field.scenarios.freeswitch.call import FreeSwitchManner
+from tests.field.scenarios.freeswitch.dialled import FreeSwitchManner
 from tests.field.scenarios.freeswitch.writer import FreeSwitchWriter
 from tests.field.scenarios.world import World, WorldPlan
 from tests.field.scenarios.written import WrittenFiles
@@ -78,7 +78,9 @@ ASTERISK_SWITCHES = (
     SimulatedSwitch(
         name="asterisk-22",
         plan=WorldPlan(zone="Australia/Lord_Howe", first_agent=70011, queues=("600", "620"), system_name="pbx2"),
-        writer=AsteriskWriter(manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")),
+        writer=AsteriskWriter(
+            manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")
+        ),
     ),
     SimulatedSwitch(
         name="freepbx",
@@ -125,7 +127,9 @@ FREESWITCH_SWITCHES = (
     ),
     SimulatedSwitch(
         name="fusionpbx-both-legs",
-        plan=WorldPlan(zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"),
+        plan=WorldPlan(
+            zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"
+        ),
         writer=FreeSwitchWriter(manner=_FUSIONPBX, form="xml"),
     ),
     SimulatedSwitch(

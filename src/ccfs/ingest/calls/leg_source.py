@@ -14,7 +14,7 @@ from ccfs.model.calls.cdr import Cdr
 from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
 from ccfs.switches.freeswitch import ChannelLeg, join_call_talks
-from ccfs.switches.freeswitch.callflow import Talk
+from ccfs.switches.freeswitch.callflow import BridgedTalk
 from ccfs.switches.records import Leg
 
 L = TypeVar("L", bound=Leg)
@@ -68,7 +68,7 @@ FREESWITCH_MERGER = LegMerger(
     stored_fields=(*_VISIT_FIELDS, *_JOIN_FIELDS),
     related_ids=_get_related_ids,
     join_legs=join_call_talks,
-    restore_values={"talks": lambda talks: tuple(Talk(*talk) for talk in talks), "queue_entries": _to_pairs},
+    restore_values={"talks": lambda talks: tuple(BridgedTalk(*talk) for talk in talks), "queue_entries": _to_pairs},
 )
 
 

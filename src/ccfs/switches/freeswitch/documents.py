@@ -107,7 +107,9 @@ def _read_xml_profile(flow: ElementTree.Element) -> CallerProfile:
     profile = flow.find("caller_profile")
     sides = [None if profile is None else profile.find(side) for side in ("originator", "originatee")]
     originator, originatee = (
-        {} if side is None else _read_xml_party(next((each for each in side.iter() if each.find("uuid") is not None), None))
+        {}
+        if side is None
+        else _read_xml_party(next((each for each in side.iter() if each.find("uuid") is not None), None))
         for side in sides
     )
     return CallerProfile(

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, Talk, load_queue_entries, load_talks
+from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, BridgedTalk, load_queue_entries, load_talks
 from ccfs.switches.freeswitch.causes import find_release_cause
 from ccfs.switches.freeswitch.parties import UUID, ChannelParties, find_parties, strip_domain
 from ccfs.switches.freeswitch.queue_visits import (
@@ -104,7 +104,7 @@ def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_fi
     return caller, callee
 
 
-def _keep_agent(talk: Talk, agents: re.Pattern[str]) -> Talk:
+def _keep_agent(talk: BridgedTalk, agents: re.Pattern[str]) -> BridgedTalk:
     """Return the talk with its number only if it is an agent's."""
     is_agent = not talk.is_outside and agents.fullmatch(talk.number) is not None
     return talk._replace(number=talk.number if is_agent else "")

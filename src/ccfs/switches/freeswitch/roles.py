@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ccfs.model.calls.cdr import CallType, DeviceType
-from ccfs.switches.freeswitch.callflow import Talk
+from ccfs.switches.freeswitch.callflow import BridgedTalk
 from ccfs.switches.freeswitch.causes import find_leave_reason
 from ccfs.switches.freeswitch.parties import INSIDE, OUTSIDE
 from ccfs.switches.records import Leg
@@ -31,7 +31,9 @@ class ChannelLeg(Leg):
     cancel_reason: str = field(default="", compare=False)  # mod_callcenter's; "" if not cancelled
     hangup_by: str = field(default="", compare=False)  # "recv_bye": this channel's phone, "send_bye": the other side
     mailbox_agent: str = field(default="", compare=False)  # extension that rang before a mailbox answered, else ""
-    talks: tuple[Talk, ...] = field(default=(), compare=False)  # by the callflow; numbers that are no agent's are ""
+    talks: tuple[BridgedTalk, ...] = field(
+        default=(), compare=False
+    )  # by the callflow; numbers that are no agent's are ""
     queue_entries: tuple[tuple[str, int], ...] = field(default=(), compare=False)  # queue and second, in order
 
 
