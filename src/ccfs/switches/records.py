@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.switches.tenant_rules import CallFacts
 
 
 class UnreadableLine(ValueError):
@@ -32,6 +33,7 @@ class Leg:
     leave_reason: int = LeaveReason.NORMAL
     order: tuple[float | str, ...] = ()  # sorts the legs of one call
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
+    facts: CallFacts = field(default=(), compare=False)  # what tenant rules match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
