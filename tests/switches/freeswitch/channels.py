@@ -1,6 +1,7 @@
 """Channels of FreeSWITCH made of a few variables, as documents of mod_json_cdr and mod_xml_cdr."""
 
 import json
+from typing import Any
 
 CALLER = "02079460123"
 A_LEG, B_LEG, OTHER_LEG = (f"d1d1d1d1-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
@@ -8,7 +9,7 @@ START = 1_751_554_800  # second at which calls begin
 
 
 def make_variables(
-    uuid: str = A_LEG, *, start: int = 0, answer: int | None = 10, end: int = 60, **variables: str
+    uuid: str = A_LEG, *, start: Any = 0, answer: Any = 10, end: Any = 60, **variables: str
 ) -> dict[str, str]:
     """Return the variables of a channel; times are seconds after START, `answer` is None if it was not answered."""
     times = {"start_epoch": START + start, "answer_epoch": 0 if answer is None else START + answer}

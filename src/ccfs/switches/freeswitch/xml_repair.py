@@ -31,7 +31,7 @@ class RepairedXml(NamedTuple):
 
 
 class RepairNote(NamedTuple):
-    """What a document lost in its repair, for the log."""
+    """The parts that a document lost in its repair, for the log."""
 
     text: str
 
