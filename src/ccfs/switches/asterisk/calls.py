@@ -41,6 +41,8 @@ class AsteriskLeg(Leg):
     calling_agent: str = ""  # agent whose phone `channel` is
     ringing_agent: str = ""  # agent whose phone `dstchannel` is
     has_talk: bool = False  # the line reports more than 0 seconds of talk
+    conference: str = ""  # number or name of the conference that `channel` takes part in
+    is_unlinked: bool = False  # the line has no linkedid, so that the call's id is only its channel's
 
 
 def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
@@ -87,6 +89,8 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         calling_agent=calling_agent,
         ringing_agent=ringing_agent,
         has_talk=answer is not None and answer < end and (not row.billsec or row.billsec.strip("0.") != ""),
+        conference=_find_conference(row),
+        is_unlinked=not row.linkedid,
     )
 
 
@@ -105,6 +109,11 @@ def compute_source_key(row: AsteriskCdrRow) -> str:
 
 def _cut_fraction(seconds: str) -> str:
     return seconds.partition(".")[0] if seconds != "0" else ""
+
+
+def _find_conference(row: AsteriskCdrRow) -> str:
+    is_conference = row.lastapp.lower() in ("confbridge", "meetme")
+    return row.lastdata.replace("|", ",").partition(",")[0].strip() if is_conference else ""
 
 
 def _make_call_id(row: AsteriskCdrRow) -> str:

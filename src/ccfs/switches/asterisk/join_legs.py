@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.conferences import join_conferences
+from ccfs.switches.asterisk.links import unite_calls
 
 _REPEATING_APPS = frozenset({"appdial", "appqueue"})
 MAX_JOINED_LEGS = 500  # of a call; a file in which one id has more is damaged, and its lines stay as they are
@@ -46,7 +48,7 @@ class _CallLegs:
 def join_call_legs(legs: Iterable[AsteriskLeg]) -> list[AsteriskLeg]:
     """Return the legs as the other lines of their call change them. The result does not depend on the order."""
     calls: dict[str, list[AsteriskLeg]] = defaultdict(list)
-    for leg in legs:
+    for leg in join_conferences(unite_calls(legs)):
         calls[leg.switch_call_id].append(leg)
     return [joined for call in calls.values() for joined in _join_call(call)]
 
@@ -67,6 +69,8 @@ def _join_call(legs: Sequence[AsteriskLeg]) -> list[AsteriskLeg]:
 def _find_call_type(ordered: Sequence[AsteriskLeg], call: _CallLegs) -> int:
     """Return the type of the call's first line: that of the channel that gave the call its id, if it has one."""
     first = min(ordered, key=lambda leg: (_is_repeat(leg, call), leg.switch_leg_id != leg.switch_call_id, leg.order))
+    if first.app in _REPEATING_APPS:  # the line that dialled is elsewhere: the phone called nobody
+        return CallType.INBOUND
     if first.calling_agent and not first.queue and call.list_halves(first):
         return CallType.INTERNAL if call.rings_agent(first) else CallType.OUTBOUND
     return first.call_type
@@ -74,6 +78,8 @@ def _find_call_type(ordered: Sequence[AsteriskLeg], call: _CallLegs) -> int:
 
 def _adjust_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
     leg = replace(leg, call_type=call.call_type)
+    if leg.conference:
+        return leg
     if _is_repeat(leg, call):
         return _adjust_repeat(leg)
     if call.list_halves(leg):
