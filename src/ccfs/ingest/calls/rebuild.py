@@ -19,6 +19,7 @@ from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
+from ccfs.ingest.calls.unclaimed_visits import claim_visits
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_recordings
 from ccfs.model.calls.call_id import to_call_id
@@ -73,8 +74,8 @@ def _rebuild(
     saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
     facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
     legs = merger.join_legs([*restored, *fresh])
-    visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs if leg.queue))
-    timed_legs = merge_visits_into_legs(legs, visits)
+    visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
+    timed_legs = merge_visits_into_legs(claim_visits(legs, visits), visits)
     built = build_rows(connection, owner, timed_legs, saved, facts)
     calls: dict[str, list[Cdr]] = defaultdict(list)
     for row in (dict(saved) | {row.source_key: row for row in built}).values():
