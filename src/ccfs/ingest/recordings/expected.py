@@ -1,6 +1,6 @@
 """Recordings that CDRs name: expected until they arrive, and missing after too long."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,10 +17,13 @@ from ccfs.switches.records import Leg
 NO_ACCOUNT_ID = ""  # of calls that are of no account yet
 
 
-def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[Leg]) -> None:
-    """Expect the recordings that these legs name, unless they arrived with another leg of their call."""
+def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[Leg], calls: Mapping[str, str]) -> None:
+    """Expect the recordings that these legs name, unless they arrived with another leg of their call.
+
+    `calls` are callIds by the legs' source_key.
+    """
     app, account_id = owner.app, owner.account.account_id
-    expected = _list_expected(account_id, legs)
+    expected = _list_expected(account_id, legs, calls)
     if not expected:
         return
     call_ids, times = {recording.call_id for recording in expected}, [recording.since for recording in expected]
@@ -32,23 +35,24 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
 
 def expect_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
     """Expect the recordings of calls that are of no account yet, so that no other call gets them. They are not missing."""
-    expected = _list_expected(NO_ACCOUNT_ID, legs)
+    expected = _list_expected(NO_ACCOUNT_ID, legs, {})
     ingest_state.add_expected_recordings(connection, app, [replace(row, is_optional=True) for row in expected])
 
 
 def forget_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
     """Delete what `expect_unassigned_recordings` added for these legs."""
-    expected_recordings.delete(connection, app, _list_expected(NO_ACCOUNT_ID, legs))
+    expected_recordings.delete(connection, app, _list_expected(NO_ACCOUNT_ID, legs, {}))
 
 
-def _list_expected(account_id: str, legs: Iterable[Leg]) -> list[ExpectedRecording]:
+def _list_expected(account_id: str, legs: Iterable[Leg], calls: Mapping[str, str]) -> list[ExpectedRecording]:
+    """Return what the legs name. `calls` are callIds by source_key, where they differ from the switch's ids."""
     return [
         ExpectedRecording(
             account_id=account_id,
             name=get_base_name(path),
             path=path,
             stem=get_stem(path),
-            call_id=to_call_id(leg.switch_call_id),
+            call_id=calls.get(leg.source_key) or to_call_id(leg.switch_call_id),
             since=leg.end,
             source_key=leg.source_key,
             is_optional=path in leg.optional_recordings,
