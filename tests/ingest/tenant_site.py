@@ -67,7 +67,7 @@ def build_line(
     dialled: str = "600",
     queue: str = "",
     agent: str = "1001",
-    sequence: int = 1,
+    sequence: Any = 1,
     recording: str = "",
 ) -> str:
     """Return a line of cdr-csv: a call from outside, on which an agent's phone rings, or which waits in a queue."""

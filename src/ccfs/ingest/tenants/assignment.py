@@ -159,7 +159,7 @@ class RecordAssigner:
         if not records:
             return
         app = self.home.app
-        if self.router.default_owner:
+        if isinstance(self.router, AccountRouter):
             records = _drop_saved(connection, self.home, records)
         rows = [to_row(record, self._describe(record)) for record in records]
         unassigned_records.add(connection, app, self.source, rows, self._rules, self.run.now())
