@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
+from ccfs.db.system import ingest_lock
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
 from ccfs.model.identity.tenancy import Account, App, Vdn
@@ -82,7 +83,7 @@ class IngestRun:
         """Open a transaction in which no other run ingests calls of the app: what is new stays new until its end."""
         with self.database.write_transaction() as connection:
             if self.has_many_apps:
-                ingest_state.lock_switches(connection)
+                ingest_lock.lock_apps_of_switches(connection)
             ingest_state.lock_app(connection, app)
             yield connection
 

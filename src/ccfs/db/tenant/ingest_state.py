@@ -15,7 +15,7 @@ from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
-_LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
+LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 _CURSORS, _FILES, _ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
 _EXPECTED = schema.expected_recordings
@@ -68,14 +68,8 @@ _EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
 def lock_app(connection: Connection, app: App) -> None:
     """Wait for other transactions that ingest calls of the app; later ones wait for the end of this one."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
-
-
-def lock_switches(connection: Connection) -> None:
-    """Wait for other transactions that ingest for many apps: they lock several, in any order."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, 0)"), {"class": _LOCK_CLASS})
 
 
 def find_cursor(connection: Connection, app: App, path: str) -> SourceCursor | None:
