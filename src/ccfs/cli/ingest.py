@@ -29,7 +29,9 @@ from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN
 from ccfs.switches.freeswitch import parse_columns
 from ccfs.switches.records import UnreadableLine
 
-ingest_commands = typer.Typer(help="Ingest CDRs and recordings of a switch.", no_args_is_help=True)
+ingest_commands = typer.Typer(
+    help="Ingest CDRs and recordings of a switch. Begin with `ccfs ingest check`.", no_args_is_help=True
+)
 
 AccountIdOption = Annotated[str, typer.Option("--account", help="Account id (accountId).", metavar="ID")]
 VdnIdOption = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
@@ -76,9 +78,9 @@ def ingest_asterisk(
         recordings=recordings,
         queue_log=queue_log,
         columns=columns,
-        encoding=_check_encoding(encoding),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        encoding=parse_encoding(encoding),
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
     _run_ingest(node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, switch))
 
@@ -105,8 +107,8 @@ def ingest_freeswitch(
         cdr=cdr,
         recordings=recordings,
         columns=_parse_columns(columns),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
     _run_ingest(node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, switch))
 
@@ -175,14 +177,15 @@ def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:
     return CallOwner(app=app, account=account, vdn=vdn)
 
 
-def _check_zone(zone: str | None) -> str | None:
+def parse_zone(zone: str | None) -> str | None:
+    """Return a zone that the operator names. Raise OperatorError for an unknown one."""
     try:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
         raise OperatorError(f"--zone: {zone} is not an IANA time zone") from None
 
 
-def _check_encoding(name: str) -> str:
+def parse_encoding(name: str) -> str:
     """Return an encoding of text in which ASCII stays as it is. Raise OperatorError for any other."""
     try:
         if not name or b"a,1".decode(name) == "a,1":
@@ -192,7 +195,8 @@ def _check_encoding(name: str) -> str:
     raise OperatorError(f"--encoding: {name} is not an encoding of text files")
 
 
-def _compile_agent_pattern(text: str) -> re.Pattern[str]:
+def compile_agent_pattern(text: str) -> re.Pattern[str]:
+    """Return the expression of --agents. Raise OperatorError if it is none."""
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import device_numbers
@@ -45,6 +46,7 @@ class LegParser:
         self._run, self._owner, self._source = run, owner, source
         self._layout: CdrLayout | None = None
         self._zones: LineZones | None = None
+        self._zone_basis = ""
         self._agents: AgentMatcher | None = None
         self._name = to_db_path(source.cdr)
 
@@ -75,11 +77,12 @@ class LegParser:
         return self._find_layout([]).is_record(line)
 
     def describe(self) -> str:
-        """Return zone, columns and dialect as JSON."""
+        """Return zone, the evidence for it, columns and dialect as JSON."""
         if self._layout is None or self._zones is None:
             return ""
         layout = self._layout
-        return json.dumps({"zone": self._zones.zone, "columns": layout.names, "dialect": layout.dialect})
+        zone_facts = {"zone": self._zones.zone, "basis": self._zone_basis}
+        return json.dumps(zone_facts | {"columns": layout.names, "dialect": layout.dialect})
 
     def find_zone(self) -> str:
         """Return the zone of the CDR file's local times; that of earlier files, or the account's, if it has no lines yet."""
@@ -115,6 +118,7 @@ class LegParser:
             samples, self._owner.account.zone, self._source.zone, known=self._find_known_zone(), is_local=is_local
         )
         self._run.warn(f"{self._name}: {guess.report}" if guess.report else "")
+        self._zone_basis = guess.basis
         self._zones = LineZones(guess.zone, is_given=self._source.zone is not None)
         return self._zones
 
@@ -149,7 +153,7 @@ class LegParser:
         zones = {known["zone"] for known in formats.values()}
         return str(near[0]) if near else str(zones.pop()) if len(zones) == 1 else ""
 
-    def _load_formats(self) -> dict[str, dict[str, list[str]]]:
+    def _load_formats(self) -> dict[str, dict[str, Any]]:
         with self._run.database.read_transaction() as connection:
             rows = ingest_state.list_formats(connection, self._owner.app, self._owner.account.account_id)
         return {path: json.loads(text) for path, text in rows}

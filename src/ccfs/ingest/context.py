@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
@@ -12,6 +13,7 @@ from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.ingest.recordings.store_audio import StoredAudio, store_audio_file
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import Settings
 
@@ -61,6 +63,12 @@ class CallOwner:
     vdn: Vdn
 
 
+class AudioStore(Protocol):
+    """Store one audio file, as `store_audio_file` does."""
+
+    def __call__(self, location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRun:
     """One ingest run."""
@@ -75,6 +83,8 @@ class IngestRun:
     # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
+    max_lines: int = 0  # of each file, to whole batches; 0: all
+    store_audio: AudioStore = store_audio_file
 
     @contextmanager
     def app_transaction(self, app: App) -> Iterator[Connection]:
@@ -88,6 +98,10 @@ class IngestRun:
         fresh = ingest_state.add_rejections(connection, app, rejections, self.now())
         self.result.rejected_count += len(fresh)
         self.result.rejected += fresh[: MAX_REPORTED - len(self.result.rejected)]
+
+    def has_enough_lines(self, count: int) -> bool:
+        """Return whether no more than these lines of a file are to be read."""
+        return 0 < self.max_lines <= count
 
     def report_missing(self, missing: list[ExpectedRecording]) -> None:
         """Report recordings that are missing."""

@@ -57,9 +57,11 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     """Run one pass. Raise OSError if a path of the source cannot be opened."""
     files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
     csv_files: list[Path] = []
-    for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
+    for number, batch in enumerate(scan.iter_batches(files, BATCH_DOCUMENTS)):
         if run.is_stopped():
             return
+        if run.has_enough_lines(number * BATCH_DOCUMENTS):
+            break
         documents = [file for file in batch if file.unusable_reason or file.path.suffix.lower() in DOCUMENT_SUFFIXES]
         csv_files += [file.path for file in batch if file not in documents]
         _ingest_documents(run, owner, source, documents)

@@ -55,6 +55,25 @@ def is_compressed(path: Path) -> bool:
         return _find_format(file.read(6)) is not None
 
 
+def read_beginning(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, decompressed; fewer where it is damaged. Raise OSError if it cannot be opened."""
+    with open(path, "rb") as file:
+        read_chunks = _find_format(file.read(6))
+        file.seek(0)
+        if read_chunks is None:
+            return file.read(size)
+        data = b""
+        try:
+            with catch_damage():
+                for chunk in read_chunks(file):
+                    data += chunk
+                    if len(data) >= size:
+                        break
+        except DamagedFile:
+            pass
+        return data[:size]
+
+
 _ChunkReader = Callable[[BinaryIO], Iterator[bytes]]
 
 

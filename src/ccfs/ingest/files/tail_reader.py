@@ -83,7 +83,7 @@ def ingest_file(
         problems.append(IngestRejection(file=to_db_path(file), line=line, reason=reason))
 
     for batch in iter_batches(path, cursor, report, whole_tail=not run.is_watching, line_format=line_format):
-        if run.is_stopped():
+        if run.is_stopped() or run.has_enough_lines(cursor.line):
             return
         parsed = parse(batch)
         with run.app_transaction(owner.app) as connection:

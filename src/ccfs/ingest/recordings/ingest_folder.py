@@ -69,7 +69,7 @@ def _ingest_batch(
 def _store_audio(run: IngestRun, owner: CallOwner, file: ScannedFile) -> StoredAudio | UnknownAudio | None:
     """Store the file's audio. Return the error if it cannot be stored, or None if it must wait for another run."""
     try:
-        return store_audio.store_audio_file(run.primary_location, f"{owner.app.id}/recordings", file.path)
+        return run.store_audio(run.primary_location, f"{owner.app.id}/recordings", file.path)
     except UnknownAudio as error:
         return error
     except (FileNotFoundError, store_audio.StillGrowing):
