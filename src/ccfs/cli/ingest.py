@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ import typer
 
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
+from ccfs.cli.owners import find_owner
 from ccfs.cli.progress import ProgressBars
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_state
@@ -21,7 +23,7 @@ from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
-from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
+from ccfs.ingest.context import IngestResult, IngestRun
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node, utc_now
@@ -33,8 +35,15 @@ ingest_commands = typer.Typer(
     help="Ingest CDRs and recordings of a switch. Begin with `ccfs ingest check`.", no_args_is_help=True
 )
 
-AccountIdOption = Annotated[str, typer.Option("--account", help="Account id (accountId).", metavar="ID")]
-VdnIdOption = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
+AccountIdOption = Annotated[
+    str, typer.Option("--account", help="Account id (accountId), unless --tenants.", metavar="ID", show_default=False)
+]
+VdnIdOption = Annotated[
+    int, typer.Option("--vdn", help="VDN of the account, unless --tenants.", metavar="N", show_default=False)
+]
+TenantsOption = Annotated[
+    Path | None, typer.Option("--tenants", help="Rules that assign calls to accounts (CSV).", metavar="FILE")
+]
 RecordingsOption = Annotated[
     Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")
 ]
@@ -56,8 +65,6 @@ WatchOption = Annotated[bool, typer.Option("--watch", help="Continue until SIGTE
 @ingest_commands.command("asterisk")
 def ingest_asterisk(
     app: AppKeyOption,
-    account: AccountIdOption,
-    vdn: VdnIdOption,
     cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
     recordings: RecordingsOption = None,
     queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
@@ -65,6 +72,9 @@ def ingest_asterisk(
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
     encoding: EncodingOption = "",
+    account: AccountIdOption = "",
+    vdn: VdnIdOption = 0,
+    tenants_file: TenantsOption = None,
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
@@ -72,7 +82,7 @@ def ingest_asterisk(
     """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
     _require_paths(files=(cdr, queue_log), folder=recordings)
     node = open_node(data)
-    owner = _get_owner(node, app, account, vdn)
+    owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
         cdr=cdr,
         recordings=recordings,
@@ -82,19 +92,22 @@ def ingest_asterisk(
         zone=parse_zone(zone),
         agent_pattern=compile_agent_pattern(agents),
     )
-    _run_ingest(node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, switch))
+    _run_ingest(
+        node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, replace(switch, router=load_router()))
+    )
 
 
 @ingest_commands.command("freeswitch")
 def ingest_freeswitch(
     app: AppKeyOption,
-    account: AccountIdOption,
-    vdn: VdnIdOption,
     cdr: Annotated[Path, typer.Option("--cdr", help="CDR file or folder: CSV, JSON or XML.", metavar="FILE_OR_DIR")],
     recordings: RecordingsOption = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
+    account: AccountIdOption = "",
+    vdn: VdnIdOption = 0,
+    tenants_file: TenantsOption = None,
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
@@ -102,7 +115,7 @@ def ingest_freeswitch(
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
     _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
     node = open_node(data)
-    owner = _get_owner(node, app, account, vdn)
+    owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = freeswitch_pass.FreeSwitchSource(
         cdr=cdr,
         recordings=recordings,
@@ -110,7 +123,9 @@ def ingest_freeswitch(
         zone=parse_zone(zone),
         agent_pattern=compile_agent_pattern(agents),
     )
-    _run_ingest(node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, switch))
+    _run_ingest(
+        node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, replace(switch, router=load_router()))
+    )
 
 
 @ingest_commands.command("ccfs")
@@ -165,16 +180,6 @@ def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():
         raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
-
-
-def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:
-    with node.database.read_transaction() as connection:
-        app = tenants.get_app_by_ak(connection, ak)
-        account = tenants.get_accounts(connection, app).get(account_id)
-        vdn = next((vdn for vdn in tenants.list_vdns(connection, app) if vdn.vdn_id == vdn_id), None)
-    if account is None or vdn is None or vdn.account_id != account_id:
-        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; see `ccfs account list`")
-    return CallOwner(app=app, account=account, vdn=vdn)
 
 
 def parse_zone(zone: str | None) -> str | None:

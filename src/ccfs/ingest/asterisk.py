@@ -7,17 +7,25 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, QueueLineParser
+from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.tenants import (
+    TenantRouter,
+    describe_unassigned,
+    ingest_recordings,
+    request_rereads,
+    route_legs,
+    route_member_lines,
+    route_queue_lines,
+)
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
@@ -25,21 +33,60 @@ from ccfs.switches.asterisk.recordings import find_call_ids
 
 def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     """Run one pass. Raise OSError if a file cannot be opened, UnreadableLine if its columns cannot be detected."""
+    if source.router is not None:
+        request_rereads(run, owner, source.router)
     legs = LegParser(run, owner, source)
     if source.queue_log is not None:
-        save_queue_lines = partial(_save_queue_lines, run, owner, AgentMatcher(pattern=source.agent_pattern))
+        save_queue_lines = partial(_save_routed_queue_lines, run, owner, source)
         queue_lines = QueueLineParser(source, legs.find_zone)
         tail_reader.ingest_file(run, owner, source.queue_log, queue_lines, save_queue_lines)
-    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
+    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner, source.router), legs)
     if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, find_call_ids)
+        ingest_recordings(run, owner, source.router, source.recordings, find_call_ids)
 
 
 def _save_legs(
-    run: IngestRun, owner: CallOwner, connection: Connection, parsed: tuple[list[AsteriskLeg], list[IngestRejection]]
+    run: IngestRun,
+    owner: CallOwner,
+    router: TenantRouter | None,
+    connection: Connection,
+    parsed: tuple[list[NumberedLeg], list[IngestRejection]],
 ) -> None:
-    legs, rejections = parsed
-    save_legs(connection, run, owner, legs, ASTERISK_MERGER)
+    numbered, rejections = parsed
+    routed = route_legs(connection, owner, router, [leg for _, leg in numbered])
+    for leg_owner, legs in routed.groups:
+        save_legs(connection, run, leg_owner, legs, ASTERISK_MERGER)
+    unassigned = {leg.source_key for leg in routed.unassigned}
+    rejections += [
+        IngestRejection(file=line.file, line=line.number, reason=describe_unassigned(leg.facts), raw=line.raw)
+        for line, leg in numbered
+        if leg.source_key in unassigned
+    ]
+    run.reject(connection, owner.app, rejections)
+
+
+def _save_routed_queue_lines(
+    run: IngestRun,
+    owner: CallOwner,
+    source: AsteriskSource,
+    connection: Connection,
+    parsed: tuple[Sequence[QueueLine], list[IngestRejection]],
+) -> None:
+    """Save each line for the owner of its queue; one without a queue for each owner that knows its member."""
+    lines, rejections = parsed
+    agents = AgentMatcher(pattern=source.agent_pattern)
+    if source.router is None:
+        _save_queue_lines(run, owner, agents, connection, lines)
+    else:
+        assert source.queue_log is not None
+        of_queues = route_queue_lines(source.router, [line for line in lines if line.queue])
+        for line_owner, own_lines in of_queues.groups.items():
+            _save_queue_lines(run, line_owner, agents, connection, own_lines)
+        of_members = route_member_lines(connection, source.router, [line for line in lines if not line.queue])
+        for line_owner, own_lines in of_members.groups.items():
+            _save_queue_lines(run, line_owner, agents, connection, own_lines)
+        file, reasons = to_db_path(source.queue_log), dict.fromkeys([*of_queues.reasons, *of_members.reasons])
+        rejections += [IngestRejection(file=file, line=0, reason=reason) for reason in reasons]
     run.reject(connection, owner.app, rejections)
 
 
@@ -48,9 +95,8 @@ def _save_queue_lines(
     owner: CallOwner,
     agents: AgentMatcher,
     connection: Connection,
-    parsed: tuple[Sequence[QueueLine], list[IngestRejection]],
+    lines: Sequence[QueueLine],
 ) -> None:
-    lines, rejections = parsed
     names = _find_member_names(connection, owner, lines, agents)
     events = [event for line in lines if (event := queue_log.extract_agent_event(line, names))]
     visits = [visit for line in lines if (visit := queue_log.extract_queue_visit(line, names))]
@@ -61,7 +107,6 @@ def _save_queue_lines(
     for line in filter(queue_log.is_start, lines):
         end_calls(connection, owner, line.occurred_at)
     rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
-    run.reject(connection, owner.app, rejections)
 
 
 def _find_member_names(

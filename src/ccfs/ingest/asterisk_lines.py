@@ -13,15 +13,19 @@ from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
+from ccfs.ingest.tenants import TenantRouter
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
+from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN, AgentMatcher
 from ccfs.switches.asterisk.csv_dialect import CsvDialect
 from ccfs.switches.asterisk.line_zones import LineZones
 from ccfs.switches.asterisk.queue_log import QueueLine
-from ccfs.switches.records import Leg, UnreadableLine
+from ccfs.switches.records import UnreadableLine
+
+NumberedLeg = tuple[NumberedLine, AsteriskLeg]
 
 _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
 
@@ -37,6 +41,7 @@ class AsteriskSource:
     encoding: str = ""  # of texts that are not UTF-8
     zone: str | None = None  # IANA name; None: detected by the uniqueids
     agent_pattern: re.Pattern[str] = field(default=re.compile(AGENT_NUMBER_PATTERN, re.ASCII))  # of agents' numbers
+    router: TenantRouter | None = None  # of the tenant rules, where the switch has many tenants
 
 
 class LegParser:
@@ -50,12 +55,12 @@ class LegParser:
         self._agents: AgentMatcher | None = None
         self._name = to_db_path(source.cdr)
 
-    def __call__(self, batch: LineBatch) -> tuple[list[Leg], list[IngestRejection]]:
+    def __call__(self, batch: LineBatch) -> tuple[list[NumberedLeg], list[IngestRejection]]:
         if not any(line.strip(_BLANK_BYTES) for _, line in batch.lines):
             return [], []
         zones = self._detect([line for _, line in batch.lines[:50]])
         self._agents = self._agents or self._load_agents()
-        result = tail_reader.parse_lines(batch, self._parse_line)
+        result = tail_reader.parse_numbered_lines(batch, self._parse_line)
         if zones.deviating:
             offsets = " and ".join(sorted(zones.deviating))
             self._run.warn(
@@ -91,7 +96,7 @@ class LegParser:
         except UnreadableLine:
             return self._source.zone or self._find_known_zone() or self._owner.account.zone
 
-    def _parse_line(self, line: bytes) -> Leg | None:
+    def _parse_line(self, line: bytes) -> AsteriskLeg | None:
         assert self._layout is not None
         assert self._zones is not None
         assert self._agents is not None
@@ -124,9 +129,11 @@ class LegParser:
 
     def _load_agents(self) -> AgentMatcher:
         with self._run.database.read_transaction() as connection:
-            app, account = self._owner.app, self._owner.account
-            known_agents = device_numbers.list_names(connection, app, account.account_id, DeviceType.AGENT)
-        return AgentMatcher(pattern=self._source.agent_pattern, known_agents=known_agents)
+            names = [
+                device_numbers.list_names(connection, owner.app, owner.account.account_id, DeviceType.AGENT)
+                for owner in (self._source.router.list_owners() if self._source.router else [self._owner])
+            ]
+        return AgentMatcher(pattern=self._source.agent_pattern, known_agents=frozenset[str]().union(*names))
 
     def _find_layout(self, lines: Sequence[bytes]) -> CdrLayout:
         """Return the layout: of the file's lines, else of those that were read from it before. Raise UnreadableLine."""

@@ -61,6 +61,12 @@ class CallOwner:
     app: App
     account: Account
     vdn: Vdn
+    source_app: App | None = None  # app that holds the state of the switch's files, where one switch has many tenants
+
+    @property
+    def state_app(self) -> App:
+        """The app that holds the state of the switch's files."""
+        return self.source_app or self.app
 
 
 class AudioStore(Protocol):

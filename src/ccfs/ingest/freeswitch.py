@@ -1,6 +1,7 @@
 """One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
@@ -19,9 +21,16 @@ from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.tenants import (
+    UNASSIGNED,
+    TenantRouter,
+    describe_unassigned,
+    ingest_recordings,
+    request_rereads,
+    route_legs,
+)
 from ccfs.logs import get_logger
-from ccfs.model.source_files import INGESTED, REJECTED
+from ccfs.model.source_files import INGESTED, REJECTED, REPORTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
@@ -51,10 +60,13 @@ class FreeSwitchSource:
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
+    router: TenantRouter | None = None  # of the tenant rules, where the switch has many tenants
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     """Run one pass. Raise OSError if a path of the source cannot be opened."""
+    if source.router is not None:
+        request_rereads(run, owner, source.router)
     files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
     csv_files: list[Path] = []
     for number, batch in enumerate(scan.iter_batches(files, BATCH_DOCUMENTS)):
@@ -67,27 +79,36 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
         _ingest_documents(run, owner, source, documents)
     for path in csv_files:
         parse = partial(_parse_batch, owner, source)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner))
+        tail_reader.ingest_file(run, owner, path, parse, partial(_save_lines, run, owner, source.router))
     if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
+        ingest_recordings(run, owner, source.router, source.recordings, freeswitch.find_channel_ids)
 
 
 def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
-        due = [file for file, _ in select_due_files(connection, owner.app, batch)]
+        due = dict(select_due_files(connection, owner.app, batch))
     stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
     with run.app_transaction(owner.app) as connection:
-        for file, records in parsed:
-            is_rejected = any(isinstance(record, UnreadableLine) for _, record in records)
-            record_state(connection, run, owner.app, file, REJECTED if is_rejected else INGESTED)
         numbered = [
             (_SourceLine(to_db_path(file.path), line), record) for file, records in parsed for line, record in records
         ]
-        _save_records(run, owner, connection, numbered)
+        unassigned = _save_records(run, owner, source.router, connection, numbered)
+        for file, records in parsed:
+            state = _find_state(records, is_unassigned=to_db_path(file.path) in unassigned)
+            record_state(connection, run, owner.app, file, state)
+            if due[file] == REPORTED and state != REPORTED:
+                ingest_state.delete_rejections_of_file(connection, owner.app, to_db_path(file.path), UNASSIGNED)
+
+
+def _find_state(records: Sequence[tuple[int, FreeSwitchRecord]], *, is_unassigned: bool) -> str:
+    """Return the state of a document. One with a call that no tenant rule matches is read again by every run."""
+    if is_unassigned:
+        return REPORTED
+    return REJECTED if any(isinstance(record, UnreadableLine) for _, record in records) else INGESTED
 
 
 def _read_document(
@@ -126,14 +147,40 @@ def _log_repairs(records: _ParsedRecords) -> None:
             get_logger().warning("cdr document repaired", action="cdr_repaired", file=line.file, repair=record.text)
 
 
-def _save_records(run: IngestRun, owner: CallOwner, connection: Connection, records: _ParsedRecords) -> None:
+def _save_lines(
+    run: IngestRun, owner: CallOwner, router: TenantRouter | None, connection: Connection, records: _ParsedRecords
+) -> None:
+    _save_records(run, owner, router, connection, records)
+
+
+def _save_records(
+    run: IngestRun, owner: CallOwner, router: TenantRouter | None, connection: Connection, records: _ParsedRecords
+) -> set[str]:
+    """Save the records of each owner. Return the files with calls that no tenant rule matches."""
     _log_repairs(records)
-    merge_visits(connection, owner, [record for _, record in records if isinstance(record, QueueVisit)])
+    visits: dict[str, list[QueueVisit]] = defaultdict(list)
+    for _, record in records:
+        if isinstance(record, QueueVisit):
+            visits[record.switch_leg_id].append(record)
     legs = [record for _, record in records if isinstance(record, ChannelLeg)]
-    save_legs(connection, run, owner, legs, FREESWITCH_MERGER)
+    routed = route_legs(connection, owner, router, legs)
+    for leg_owner, own_legs in routed.groups:
+        leg_ids = dict.fromkeys(name for leg in own_legs for name in (leg.switch_leg_id, leg.switch_call_id))
+        own_visits = [visit for leg_id in leg_ids for visit in visits.get(leg_id, ())]
+        merge_visits(connection, leg_owner, own_visits)
+        save_legs(connection, run, leg_owner, own_legs, FREESWITCH_MERGER)
+    unassigned = {leg.source_key for leg in routed.unassigned}
     rejections = [
-        IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
+        IngestRejection(file=line.file, line=line.number, reason=reason, raw=line.raw)
         for line, record in records
-        if isinstance(record, UnreadableLine)
+        if (reason := _find_reason(record, unassigned))
     ]
     run.reject(connection, owner.app, rejections)
+    return {line.file for line, record in records if isinstance(record, ChannelLeg) and record.source_key in unassigned}
+
+
+def _find_reason(record: FreeSwitchRecord, unassigned: set[str]) -> str:
+    """Return why a record was not ingested, "" if it was."""
+    if isinstance(record, ChannelLeg) and record.source_key in unassigned:
+        return describe_unassigned(record.facts)
+    return str(record) if isinstance(record, UnreadableLine) else ""

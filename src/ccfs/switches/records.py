@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.switches.tenant_rules import CallFacts
 
 
 class UnreadableLine(ValueError):
@@ -35,6 +36,7 @@ class Leg:
     order: tuple[float | str, ...] = ()  # sorts the legs of one call
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
     optional_recordings: tuple[str, ...] = ()  # those that may exist: they are matched, and never missing
+    facts: CallFacts = field(default=(), compare=False)  # what tenant rules match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

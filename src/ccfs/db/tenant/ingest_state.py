@@ -216,6 +216,18 @@ def _list_rejected_files(connection: Connection, app: App) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def list_files_rejected_for(connection: Connection, app: App, reason: str) -> list[str]:
+    """Return the app's files that have rejections whose reason begins with `reason`."""
+    query = sa.select(_ERRORS.c.file).where(_ERRORS.c.app == app.id, _ERRORS.c.reason.startswith(reason))
+    return list(connection.execute(query.distinct()).scalars())
+
+
+def delete_rejections_of_file(connection: Connection, app: App, file: str, reason: str) -> None:
+    """Delete the file's rejections whose reason begins with `reason`: it no longer holds."""
+    is_chosen = (_ERRORS.c.app == app.id) & (_ERRORS.c.file == file) & _ERRORS.c.reason.startswith(reason)
+    connection.execute(sa.delete(_ERRORS).where(is_chosen))
+
+
 def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[str], bool]) -> int:
     names, count = [name for name in _list_rejected_files(connection, app) if is_chosen(name)], 0
     for start in range(0, len(names), _NAMES_PER_QUERY):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -42,6 +42,14 @@ class LineFormat(Protocol):
 
     def describe(self) -> str:
         """Return the format, to be stored with the cursor; "" if nothing is known."""
+
+
+class NumberedLine(NamedTuple):
+    """A line of a file."""
+
+    file: str  # absolute, as rows hold it
+    number: int
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +124,19 @@ def _save_problems(run: IngestRun, owner: CallOwner, problems: list[IngestReject
 
 
 def parse_lines(batch: LineBatch, parse: Callable[[bytes], T | None]) -> tuple[list[T], list[IngestRejection]]:
-    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine.
+    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine."""
+    records, rejections = parse_numbered_lines(batch, parse)
+    return [record for _, record in records], rejections
+
+
+def parse_numbered_lines(
+    batch: LineBatch, parse: Callable[[bytes], T | None]
+) -> tuple[list[tuple[NumberedLine, T]], list[IngestRejection]]:
+    """Return as parse_lines does, each record with its line.
 
     A disk that crashed leaves blocks of NUL bytes: what is before and after such a block are lines of their own.
     """
-    records: list[T] = []
+    records: list[tuple[NumberedLine, T]] = []
     rejections: list[IngestRejection] = []
     for number, line in batch.lines:
         pieces = [line] if b"\0" not in line else [piece for piece in _NULS.split(line) if piece.strip()]
@@ -132,7 +148,7 @@ def parse_lines(batch: LineBatch, parse: Callable[[bytes], T | None]) -> tuple[l
                 rejections.append(IngestRejection(file=batch.path, line=number, reason=reason, raw=line))
             else:
                 if record is not None:
-                    records.append(record)
+                    records.append((NumberedLine(batch.path, number, piece), record))
     return records, rejections
 
 

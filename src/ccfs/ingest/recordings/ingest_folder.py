@@ -27,14 +27,19 @@ from ccfs.model.source_files import INGESTED, REJECTED, REPORTED, UNMATCHED
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
 
 
-def ingest_folder(run: IngestRun, owner: CallOwner, root: Path, find_ids: CallIdFinder) -> None:
-    """Ingest the new files below the folder. Then report recordings that are missing."""
+def ingest_folder(
+    run: IngestRun, owner: CallOwner, root: Path, find_ids: CallIdFinder, *, reports_unmatched: bool = True
+) -> None:
+    """Ingest the new files below the folder. Then report recordings that are missing.
+
+    `reports_unmatched` is False where the folder is then ingested for another owner.
+    """
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
                 return
-            _ingest_batch(run, owner, root, batch, find_ids, pool)
+            _ingest_batch(run, owner, root, batch, find_ids, pool, reports_unmatched)
             done += len(batch)
             run.report_progress("recordings", done, 0)
     report_missing_recordings(run, owner.app)
@@ -47,15 +52,16 @@ def _ingest_batch(
     batch: list[ScannedFile],
     find_ids: CallIdFinder,
     pool: ThreadPoolExecutor,
+    reports_unmatched: bool,
 ) -> None:
     with run.database.read_transaction() as connection:
-        due = select_due_files(connection, owner.app, batch)
+        due = select_due_files(connection, owner.state_app, batch)
     unusable = [file for file, _ in due if file.unusable_reason]
     stable = [(file, state) for file, state in due if not file.unusable_reason and scan.wait_until_stable(run, file)]
     with run.database.read_transaction() as connection:
         matches = match_files(connection, owner, stable, find_ids, root)
     matched = drop_unfinished(run, [match for match in matches if match.rows])
-    unmatched = [match for match in matches if not match.rows and _is_unreported(run, match)]
+    unmatched = [match for match in matches if reports_unmatched and not match.rows and _is_unreported(run, match)]
     stored = list(pool.map(lambda match: _store_audio(run, owner, match.file), matched))
     if unusable or stored or unmatched:
         with run.app_transaction(owner.app) as connection:
@@ -83,7 +89,7 @@ def _save_matched(
     stored: Sequence[tuple[RecordingMatch, StoredAudio | UnknownAudio | None]],
 ) -> None:
     """Save files that have a call, unless another run has ingested them meanwhile."""
-    due = {file for file, _ in select_due_files(connection, owner.app, [match.file for match, _ in stored])}
+    due = {file for file, _ in select_due_files(connection, owner.state_app, [match.file for match, _ in stored])}
     for match, audio in stored:
         file = match.file
         if file not in due or audio is None:
@@ -95,7 +101,7 @@ def _save_matched(
         elif reason := save_recording(connection, run, owner, match, audio):
             _reject(connection, run, owner, file, reason, REJECTED)
         else:
-            record_state(connection, run, owner.app, file, INGESTED)
+            record_state(connection, run, owner.state_app, file, INGESTED)
             _mark_arrived(connection, owner, match)
 
 
@@ -108,9 +114,9 @@ def _reject(
     connection: Connection, run: IngestRun, owner: CallOwner, file: ScannedFile, reason: str, state: str | None
 ) -> None:
     """Reject a file. Without a state, every run retries it."""
-    run.reject(connection, owner.app, [IngestRejection(file=to_db_path(file.path), line=0, reason=reason)])
+    run.reject(connection, owner.state_app, [IngestRejection(file=to_db_path(file.path), line=0, reason=reason)])
     if state:
-        record_state(connection, run, owner.app, file, state, reason)
+        record_state(connection, run, owner.state_app, file, state, reason)
 
 
 def _is_unreported(run: IngestRun, match: RecordingMatch) -> bool:
@@ -128,4 +134,4 @@ def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, ma
     if _has_waited(run, match.file):
         _reject(connection, run, owner, match.file, match.reason, REPORTED)
     else:
-        record_state(connection, run, owner.app, match.file, UNMATCHED)
+        record_state(connection, run, owner.state_app, match.file, UNMATCHED)

@@ -11,6 +11,7 @@ from ccfs.switches.asterisk import cdr, clock, recordings
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_caller_number
 from ccfs.switches.records import Leg, UnreadableLine
+from ccfs.switches.tenant_rules import CallFacts, collect_facts
 
 Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
 _Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that are more precise than the disposition
@@ -76,6 +77,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
             row.disposition, device, cause, outbound=bool(calling_agent and not ringing_agent)
         ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
+        facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
         recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
         channel=row.channel,
@@ -86,6 +88,12 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         ringing_agent=ringing_agent,
         has_talk=answer is not None and answer < end and (not row.billsec or row.billsec.strip("0.") != ""),
     )
+
+
+def _collect_call_facts(row: AsteriskCdrRow, queue: str, *, is_inbound: bool) -> CallFacts:
+    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
+    numbers = [("did", row.did), ("did", row.dst)] if is_inbound else []
+    return collect_facts([("context", row.dcontext), ("accountcode", row.accountcode), *numbers, ("queue", queue)])
 
 
 def compute_source_key(row: AsteriskCdrRow) -> str:

@@ -16,7 +16,7 @@ from ccfs.switches.freeswitch.variables import (
     collect_texts,
     decode_variables,
 )
-from ccfs.switches.freeswitch.xml_repair import describe_repair, repair_xml
+from ccfs.switches.freeswitch.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024  # bytes of one document; a long call with many variables has some 100 KB
@@ -87,6 +87,8 @@ def _parse_xml_text(text: str) -> tuple[ElementTree.Element, str]:
         return ElementTree.fromstring(text), ""
     except (ElementTree.ParseError, ValueError) as error:
         reason = f"is not XML: {error}"
+    if len(text) > MAX_REPAIR_LENGTH:
+        raise UnreadableLine(reason)
     repaired = repair_xml(text)
     if not repaired.dropped and not repaired.escaped:
         raise UnreadableLine(reason)

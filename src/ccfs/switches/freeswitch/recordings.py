@@ -11,6 +11,7 @@ PATH_SEPARATOR = "\x1e"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX_DIGITS = re.compile(r"[0-9a-f]{32,}")
 _UUID_DIGITS = 32
+_MAX_PATH_LENGTH = 4096  # characters from its end
 _PATH_VARIABLES = (
     "record_file_path",
     "record_filename",
@@ -33,7 +34,7 @@ def find_channel_ids(path: str) -> tuple[str, ...]:
 
     A name without one may be in a folder named for the channel: the nearest such folder counts.
     """
-    for part in reversed(re.split(r"[/\\]", path.lower())):
+    for part in reversed(re.split(r"[/\\]", path.lower()[-_MAX_PATH_LENGTH:])):
         if ids := _find_ids_in_name(part):
             return ids
     return ()

@@ -1,0 +1,84 @@
+"""Tenant rules: their file, and the rule of a call."""
+
+import time
+
+import pytest
+
+from ccfs.switches.tenant_rules import CallFacts, InvalidRules, collect_facts, describe_facts, parse_rules
+
+RULES = """\ufefffact,value,app,account,vdn
+# the switch of two tenants
+domain,acme.example.com,,acme,17
+
+ Context , from-acme-* , AK2 , acme2 , 18
+did,0207946*,,south,19
+did,02079460999,,acme,17
+queue,*,,rest,20
+"""
+
+
+@pytest.mark.parametrize(
+    ("facts", "account"),
+    [
+        ((("domain", "acme.example.com"),), "acme"),
+        ((("domain", "ACME.example.com"),), "acme"),
+        ((("domain", "acme.example.com.evil"),), None),
+        ((("domain", "x.acme.example.com"),), None),
+        ((("context", "from-acme-in"),), "acme2"),
+        ((("context", "from-acme-"),), "acme2"),
+        ((("context", "from-acme"),), None),
+        ((("did", "02079460999"),), "south"),
+        ((("queue", "600"), ("did", "02079460123")), "south"),
+        ((("queue", "600"), ("domain", "acme.example.com")), "acme"),
+        ((("queue", "600"),), "rest"),
+        ((("accountcode", "acme.example.com"),), None),
+        ((), None),
+    ],
+)
+def test_the_first_rule_that_matches_counts(facts: CallFacts, account: str | None) -> None:
+    rule = parse_rules(RULES).find_rule(facts)
+    assert (rule.account_id if rule else None) == account
+
+
+def test_a_rule_has_the_app_the_vdn_and_its_line() -> None:
+    rules = parse_rules(RULES).rules
+    assert [(rule.line, rule.ak, rule.vdn_id) for rule in rules] == [
+        (3, "", 17),
+        (5, "AK2", 18),
+        (6, "", 19),
+        (7, "", 17),
+        (8, "", 20),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("domain,a", "line 1 has 2 cells"),
+        ("domains,a,,acme,1", "line 1: 'domains' is none of"),
+        ("domain,a*b,,acme,1", "line 1: the value"),
+        ("domain,,,acme,1", "line 1: the value"),
+        ("domain,a,,,1", "line 1: an account"),
+        ("domain,a,,acme,one", "line 1: an account"),
+        ("domain,a,,acme,99999999999", "line 1: an account"),
+        ('domain,"a' + "b" * 200_000, "line 1: "),
+    ],
+)
+def test_a_line_that_is_no_rule_is_refused_with_its_number(line: str, reason: str) -> None:
+    with pytest.raises(InvalidRules, match=reason.replace("(", r"\(")):
+        parse_rules(line)
+
+
+def test_facts_are_described_for_the_operator() -> None:
+    facts = collect_facts([("domain", "a.example.com"), ("did", ""), ("domain", "a.example.com"), ("queue", "600")])
+    assert describe_facts(facts) == "domain a.example.com, queue 600"
+    assert describe_facts(()) == "without any fact"
+
+
+def test_the_time_to_find_a_rule_does_not_grow_with_the_rules_or_the_value() -> None:
+    rules = parse_rules("".join(f"did,0207946{number}*,,acme,1\n" for number in range(20_000)))
+    facts = tuple(("did", "9" * 100_000) for _ in range(10))
+    started = time.process_time()
+    for _ in range(20):
+        assert rules.find_rule(facts) is None
+    assert time.process_time() - started < 1
