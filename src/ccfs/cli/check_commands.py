@@ -23,10 +23,12 @@ def list_commands(report: CheckReport, given: Mapping[str, str]) -> list[str]:
 
 def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> list[str]:
     owner = f"--app AK --account {_ACCOUNT} --vdn {vdn}"
+    accounts = [f"ccfs account add {owner} --zone {switch.owners[0].zone}"]
+    if switch.tenants_file:
+        owner, accounts = f"--app AK --tenants {_quote(switch.tenants_file)}", _list_accounts(switch)
     options = [f"{name} {shlex.quote(value)}" for name, value in given.items() if _is_known(switch.kind, name)]
     start = f"ccfs ingest {switch.kind} {owner}"
-    lines = [f"ccfs account add {owner} --zone {switch.owners[0].zone}"]
-    lines += _list_older(switch, start, options)
+    lines = accounts + _list_older(switch, start, options)
     for number, cdr in enumerate(switch.cdrs):
         parts = [start, f"--cdr {_quote(cdr)}"]
         if switch.queue_log and not number:
@@ -75,14 +77,18 @@ def _build_queue_loop(switch: SwitchReport, start: str, options: Sequence[str]) 
 
 
 def _list_ccfs(switch: SwitchReport) -> list[str]:
+    recordings = [f"--recordings {_quote(folder)}" for folder in switch.recordings[:1]]
+    return _list_accounts(switch) + _join(["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs), *recordings])
+
+
+def _list_accounts(switch: SwitchReport) -> list[str]:
     lines = [
-        f"ccfs account add --app AK --account {shlex.quote(owner.account_id)} --vdn {owner.vdn_id} --zone {owner.zone}"
+        f"ccfs account add --app {shlex.quote(owner.ak)} --account {shlex.quote(owner.account_id)} --vdn {owner.vdn_id}"
+        f" --zone {owner.zone}"
         for owner in switch.owners[:_MAX_ACCOUNTS]
     ]
-    if len(switch.owners) > _MAX_ACCOUNTS:
-        lines.append(f"# and so on: the files name {len(switch.owners)} VDNs")
-    recordings = [f"--recordings {_quote(folder)}" for folder in switch.recordings[:1]]
-    return lines + _join(["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs), *recordings])
+    more = [f"# and so on: there are {len(switch.owners)} accounts and VDNs"]
+    return lines + (more if len(switch.owners) > _MAX_ACCOUNTS else [])
 
 
 def _quote(path: Path) -> str:

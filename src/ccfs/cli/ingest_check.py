@@ -14,6 +14,7 @@ from ccfs.cli.ingest import (
     AgentsOption,
     ColumnsOption,
     EncodingOption,
+    TenantsOption,
     ZoneOption,
     compile_agent_pattern,
     escape_unprintable,
@@ -21,6 +22,7 @@ from ccfs.cli.ingest import (
     parse_encoding,
     parse_zone,
 )
+from ccfs.cli.owners import read_rules
 from ccfs.cli.progress import ProgressBars
 from ccfs.ingest.check.file_kinds import ReadOptions
 from ccfs.ingest.check.findings import check_paths
@@ -42,6 +44,7 @@ def check(
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
     encoding: EncodingOption = "",
+    tenants_file: TenantsOption = None,
     lines: Annotated[
         int, typer.Option("--lines", help="Read only about so many lines of each file; 0: all.", min=0, metavar="N")
     ] = 0,
@@ -53,6 +56,7 @@ def check(
         options = CheckOptions(
             agent_pattern=compile_agent_pattern(agents),
             read=ReadOptions(columns=columns, encoding=parse_encoding(encoding)),
+            tenants=(tenants_file, read_rules(tenants_file)) if tenants_file else None,
             zone=parse_zone(zone),
             local_zone=find_local_zone(),
             max_lines=lines,

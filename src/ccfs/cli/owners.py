@@ -50,14 +50,15 @@ def _get_account_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> Cal
 
 
 def _load_router(node: Node, ak: str, file: Path) -> TenantRouter:
-    rules = _read_rules(file)
+    rules = read_rules(file)
     with node.database.read_transaction() as connection:
         home = tenants.get_app_by_ak(connection, ak)
         owners = {rule.line: _find_rule_owner(connection, home, rule, file) for rule in rules.rules}
     return TenantRouter(path=file, rules=rules, owners=owners)
 
 
-def _read_rules(file: Path) -> TenantRules:
+def read_rules(file: Path) -> TenantRules:
+    """Return the rules of a file of tenants. Raise OperatorError if they cannot be used."""
     try:
         if file.stat().st_size > MAX_RULES_BYTES:
             raise InvalidRules(f"is larger than {MAX_RULES_BYTES >> 20} MB")

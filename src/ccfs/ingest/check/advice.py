@@ -6,15 +6,18 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.calls import device_numbers
+from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.check.report import Advice, CheckReport, FileReading, SwitchReport
 from ccfs.ingest.check.survey import PERMISSION_REMEDY, Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.words import count_things
 from ccfs.ingest.recordings.match import NO_CDR
 from ccfs.model.calls.cdr import DeviceType
+from ccfs.model.identity.tenancy import is_account_id
 
 _MAX_NAMES = 5  # that a text lists
+_MAX_RULES = 20  # of a draft of tenant rules
 _DEFAULT_FOLDERS = "Asterisk: /var/log/asterisk; FreeSWITCH: /var/log/freeswitch"
 
 
@@ -47,7 +50,8 @@ def advise_on_switch(
         found += [advice for reading in report.readings for advice in _advise_on_columns(reading)]
         found += _advise_on_queue_log(report)
     if done.kind is SwitchKind.FREESWITCH:
-        found += _advise_on_legs(report) + _advise_on_domains(survey)
+        found += _advise_on_legs(report)
+        found += [] if options.tenants else _advise_on_domains(survey)
     found += [advice for reading in report.readings for advice in _advise_on_zone(reading, options)]
     found += [advice for reading in report.readings if (advice := _advise_on_encoding(reading, options))]
     if done.kind is not SwitchKind.CCFS:
@@ -65,7 +69,7 @@ _ENABLE_IN_CSV = "In /etc/asterisk/cdr.conf, section [csv], set {option}, then: 
 _ENABLE_IN_CUSTOM = (
     "In the mapping of /etc/asterisk/cdr_custom.conf, add {variables}, then: asterisk -rx 'module reload cdr_custom.so'"
 )
-_EXPORT_COLUMNS = "Export the columns {names} of the table, too."
+_EXPORT_COLUMNS = "Export these columns of the table, too: {names}."
 _EFFECTS = {
     "uniqueid": "recordings cannot be found by their ids, the queue log cannot be joined, and nothing proves the time zone",
     "linkedid": "each channel becomes a call of its own: a queue call and the calls of its agents fall apart",
@@ -76,9 +80,9 @@ _EFFECTS = {
 def _advise_on_columns(reading: FileReading) -> list[Advice]:
     if reading.role != "CDR" or not reading.columns:
         return []
-    lacking = [name for name in reading.lacking if name in _EFFECTS]
-    if not lacking:
-        return []
+    lacking = list(reading.lacking)
+    if not {"uniqueid", "linkedid"} & set(lacking):
+        return []  # without a sequence, few lines are in the wrong order
     effects = "; ".join(f"without {name}, {_EFFECTS[name]}" for name in lacking)
     text = f"{reading.path.name} has no {' and no '.join(lacking)}: {effects}."
     return [Advice(text=text, remedy=_find_column_remedy(reading.form, lacking))]
@@ -124,7 +128,15 @@ def _advise_on_domains(survey: Survey) -> list[Advice]:
     if len(domains) < 2:
         return []
     text = f"The CDRs are of {len(domains)} domains: {', '.join(domains[:_MAX_NAMES])}. All would go to one account."
-    return [Advice(text=text, remedy="To give each its account, write a file of tenants and pass it with --tenants.")]
+    rules = [f"domain,{name},,{_name_account(name)},{number}" for number, name in enumerate(domains, 1)]
+    remedy = "To give each an account of its own, write a file with the accounts' names and VDNs, and pass it with --tenants:"
+    return [Advice(text=text, remedy=remedy, lines=("fact,value,app,account,vdn", *rules[:_MAX_RULES]))]
+
+
+def _name_account(domain: str) -> str:
+    """Return the first part of a domain as the id of an account."""
+    name = domain.partition(".")[0][:20]
+    return name if is_account_id(name) else "name"
 
 
 def _advise_on_zone(reading: FileReading, options: CheckOptions) -> list[Advice]:
@@ -151,9 +163,11 @@ def _advise_on_agents(connection: Connection, report: SwitchReport, done: Switch
         text = "No agent was found: no channel has a number of 2 to 6 digits as its name."
         remedy = "Pass an expression for your extensions, e.g. --agents '1[0-9]{3}' or --agents '(\\d{3})-web'."
         return [Advice(text=text, remedy=remedy)] if report.totals.calls else []
-    [owner] = done.owners
-    known = device_numbers.list_names(connection, owner.app, owner.account.account_id, int(DeviceType.AGENT))
-    people = sorted(name for name in known if not name.isdecimal())
+    people: list[str] = []
+    for owner in done.owners:
+        known = device_numbers.list_names(connection, owner.app, owner.account.account_id, int(DeviceType.AGENT))
+        numbers = member_names.list_numbers(connection, owner.app, owner.account.account_id)
+        people += sorted(name for name in known if not name.isdecimal() and name not in numbers)
     if done.kind is not SwitchKind.ASTERISK or not people:
         return []
     listed = ", ".join(people[:_MAX_NAMES]) + (" …" if len(people) > _MAX_NAMES else "")
@@ -162,9 +176,13 @@ def _advise_on_agents(connection: Connection, report: SwitchReport, done: Switch
 
 
 def _advise_on_recordings(report: SwitchReport, done: SwitchRun, survey: Survey) -> list[Advice]:
-    if not survey.recordings:
-        return _advise_on_absent_folder(report)
     found = []
+    if any(file.found.records_to_url for file in survey.files):
+        text = "FreeSWITCH sends recordings to a web address (record_session http://…): their files are not on this machine."
+        remedy = "Record into a folder, or give the check the folder in which the receiving server stores them."
+        found.append(Advice(text=text, remedy=remedy))
+    if not survey.recordings:
+        return found or _advise_on_absent_folder(report)
     orphans = next((one.count for one in report.unmatched if one.reason == NO_CDR), 0)
     outside = _count_outside(report, survey) if orphans else 0
     if outside:
@@ -183,7 +201,7 @@ def _advise_on_absent_folder(report: SwitchReport) -> list[Advice]:
     folders = sorted({str(Path(path).parent) for path, _ in report.absent.examples if "/" in path})
     where = f" The CDRs name {', '.join(folders)}." if folders else ""
     default = "/var/spool/asterisk/monitor" if report.kind is SwitchKind.ASTERISK else "/var/lib/freeswitch/recordings"
-    text = f"The CDRs name {report.absent.count} recordings, but no folder with recordings was named.{where}"
+    text = f"The CDRs name {count_things(report.absent.count, 'recording')}, but no folder with recordings was named.{where}"
     return [Advice(text=text, remedy=f"Name their folder, too (usually {default}).")]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy.engine import Connection
+
 from ccfs.db.tenant import ingest_overview
 from ccfs.db.tenant.ingest_state import SourceCursor
 from ccfs.ingest import asterisk
@@ -16,9 +18,9 @@ from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.tenants import ingest_recordings
 from ccfs.switches.asterisk.recordings import find_call_ids
-from ccfs.switches.records import UnreadableLine
+from ccfs.switches.records import Leg, UnreadableLine
 
 _ACCOUNT = "asterisk"
 _SAME_SHARE = 0.9  # of sampled lines whose calls are known: from it on, a file holds the same calls as another
@@ -33,14 +35,15 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
         return None
     run = site.create_run(options.report_progress, options.max_lines)
     queue_log = find_queue_log(survey)
-    owner = _create_owner(site, run, create_source(all_series[0].current.path, queue_log, options), options)
-    done = SwitchRun(kind=SwitchKind.ASTERISK, owners=[owner], run=run, queue_log=queue_log)
+    zone = _find_zone(site, run, create_source(all_series[0].current.path, queue_log, options), options)
+    owner, router = site.create_owner(_ACCOUNT, zone, options.tenants)
+    done = SwitchRun(kind=SwitchKind.ASTERISK, owner=owner, router=router, run=run, queue_log=queue_log)
     for series in all_series:
         _ingest_series(done, series, options)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
-            ingest_folder(run, owner, folder, find_call_ids)
+            ingest_recordings(run, owner, router, folder, find_call_ids)
     return done
 
 
@@ -57,26 +60,25 @@ def create_source(cdr: Path, queue_log: FileSeries | None, options: CheckOptions
     )
 
 
-def _create_owner(site: ScratchSite, run: IngestRun, source: AsteriskSource, options: CheckOptions) -> CallOwner:
-    """Add the account in the zone of the CDRs, so that ingest has no other zone to warn of."""
-    owner = site.add_account(_ACCOUNT, options.zone or options.local_zone)
+def _find_zone(site: ScratchSite, run: IngestRun, source: AsteriskSource, options: CheckOptions) -> str:
+    """Return the zone of the CDRs: accounts in it give ingest no other zone to warn of."""
+    owner, _ = site.create_owner(_ACCOUNT, options.zone or options.local_zone, None)
     silent = replace(run, result=IngestResult())
     try:
-        zone = LegParser(silent, owner, source).find_zone()
+        return LegParser(silent, owner, source).find_zone()
     except OSError:
-        return owner
-    return site.add_account(_ACCOUNT, zone)
+        return owner.account.zone
 
 
 def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -> None:
     """Ingest a CDR file and the rotated ones, unless they hold the same calls as files before."""
-    run, [owner] = done.run, done.owners
-    if done.series and _holds_known_calls(run, owner, series, options):
+    run, owner = done.run, done.owner
+    if done.series and _holds_known_calls(done, series, options):
         done.unused.append((series.watched_path, f"the same calls as {to_db_path(done.series[0].watched_path)}"))
         return
     before = run.result.cdrs
     for cdr, queue_log in _pair_files(series, None if done.series else done.queue_log):
-        source = replace(create_source(cdr, None, options), queue_log=queue_log)
+        source = replace(create_source(cdr, None, options), queue_log=queue_log, router=done.router)
         with done.catch_failure(cdr):
             asterisk.ingest(run, owner, source)
     if done.series and run.result.cdrs == before:
@@ -96,22 +98,24 @@ def _pair_files(series: FileSeries, queue_log: FileSeries | None) -> Iterator[tu
         yield cdr.path, log.path if log else None
 
 
-def _holds_known_calls(run: IngestRun, owner: CallOwner, series: FileSeries, options: CheckOptions) -> bool:
+def _holds_known_calls(done: SwitchRun, series: FileSeries, options: CheckOptions) -> bool:
     """Return whether calls of the same second and caller are known for most lines of a sample."""
     path = series.current.path
     try:
         lines = list(enumerate(tail_reader.sample_lines(path, _SPOTS, _LINES), 1))
         cursor = SourceCursor(path="", first_line="", offset=0, line=0)
-        parse = LegParser(replace(run, result=IngestResult()), owner, create_source(path, None, options))
-        legs, _ = parse(LineBatch(lines, cursor, 0, to_db_path(path)))
+        parse = LegParser(replace(done.run, result=IngestResult()), done.owner, create_source(path, None, options))
+        legs = [leg for _, leg in parse(LineBatch(lines, cursor, 0, to_db_path(path)))[0]]
     except (UnreadableLine, OSError):
         return False
-    with run.database.read_transaction() as connection:
-        known = sum(
-            ingest_overview.has_row_at(connection, owner.app, owner.account.account_id, leg.begin, leg.caller_no)
-            for leg in legs
-        )
+    with done.run.database.read_transaction() as connection:
+        known = sum(any(_has_row(connection, owner, leg) for owner in done.owners) for leg in legs)
     layout = series.current.found.layout
     has_ids = layout is not None and "uniqueid" in layout.names
     share = _SAME_SHARE if has_ids else _SAME_SHARE_WITHOUT_IDS
     return bool(legs) and known >= share * len(legs)
+
+
+def _has_row(connection: Connection, owner: CallOwner, leg: Leg) -> bool:
+    account_id = owner.account.account_id
+    return ingest_overview.has_row_at(connection, owner.app, account_id, leg.begin, leg.caller_no)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ccfs.ingest.check.words import format_duration, list_names
 from ccfs.model.calls.call import Call, Direction, build_call, leg_talk_seconds, sort_legs
 from ccfs.model.calls.cdr import Cdr, DeviceType, LeaveReason
 
-_MAX_NAMES = 4  # phones that are named one by one
+_NO_NUMBERS = frozenset({"", "s", "h", "i", "t", "~~s~~"})  # of the dial plan, where the number dialled is not logged
 _ENDINGS: Final[dict[int, str]] = {
     LeaveReason.QUEUE_TIMEOUT: "left the queue after its time limit",
     LeaveReason.NOBODY_ON_DUTY: "left the queue because nobody was signed in",
@@ -37,35 +38,16 @@ def describe_call(legs: Sequence[Cdr], recordings: Sequence[CallRecording]) -> s
     """Return one sentence about the call that consists of these legs; there must be at least one."""
     call, ordered = build_call(legs), sort_legs(legs)
     parts = [_describe_parties(call), *_describe_waiting(call), *_describe_steps(call, ordered)]
-    if not call.is_answered:
+    if not call.is_answered and not (call.leave_reason == LeaveReason.AGENT_NO_ANSWER and call.agents):
         parts.append(_ENDINGS.get(call.leave_reason, "not answered"))
     return f"{', '.join(_drop_repeats(parts))}; {_describe_recordings(call, recordings)}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return 45 s, 3 min 20 s, or 1 h 2 min."""
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def list_names(names: Iterable[str]) -> str:
-    """Return 1001, 1002 and 1003; of many, the first and how many others."""
-    every = list(dict.fromkeys(names))
-    if len(every) > _MAX_NAMES:
-        every = [*every[: _MAX_NAMES - 1], f"{len(every) - _MAX_NAMES + 1} others"]
-    return " and ".join(filter(None, (", ".join(every[:-1]), every[-1])))
 
 
 def _describe_parties(call: Call) -> str:
     caller = call.caller_no or "A hidden number"
     if call.caller_name and call.caller_name != call.caller_no:
         caller += f" ({call.caller_name})"
-    callee = call.callee_no or "an unknown number"
+    callee = "an unknown number" if call.callee_no in _NO_NUMBERS else call.callee_no
     if call.queues:
         queues = f"queue {list_names(call.queues)}"
         return (
@@ -146,5 +128,5 @@ def _describe_recordings(call: Call, recordings: Sequence[CallRecording]) -> str
 def _describe_recording(recording: CallRecording, has_several_agents: bool) -> str:
     if recording.seconds is None:
         return f"recording {recording.name} is not there"
-    agent = f" of {recording.agent}" if has_several_agents and recording.agent else ""
+    agent = f", {recording.agent}'s" if has_several_agents and recording.agent else ""
     return f"recording {recording.name} ({format_duration(recording.seconds)}{agent})"

@@ -45,7 +45,14 @@ def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> Switch
     owners = [site.add_account(account, zone, vdn, cc) for account, vdn, cc in sorted(keys)]
     tree = _find_tree(survey, named)
     run = site.create_run(options.report_progress, options.max_lines)
-    done = SwitchRun(kind=SwitchKind.CCFS, owners=owners, run=run, cdrs=paths, recordings=[tree] if tree else [])
+    done = SwitchRun(
+        kind=SwitchKind.CCFS,
+        owner=site.add_account("ccfs", zone) if not owners else owners[0],
+        indexed_owners=owners,
+        run=run,
+        cdrs=paths,
+        recordings=[tree] if tree else [],
+    )
     source = CcfsSource(
         app=site.app,
         accounts={owner.account.account_id: owner.account for owner in owners},

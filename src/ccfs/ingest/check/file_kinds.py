@@ -31,6 +31,7 @@ _QUEUE_EVENTS |= {"PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "AGENT
 _XML_CDR = re.compile(rb"<cdr[\s>]")
 _JSON_CDR = re.compile(rb'"(?:callflow|variables|channel_data)"\s*:')
 _DOMAIN = re.compile(rb'(?:"domain_name"\s*:\s*"|<domain_name>)([^"<\s]{1,100})')
+_RECORD_TO_URL = re.compile(rb'record_session"[^{}<>]{0,60}https?://')
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -57,6 +58,7 @@ class FileClass:
     remedy: str = ""  # instead
     layout: CdrLayout | None = None  # of Asterisk's CDRs
     domains: frozenset[str] = frozenset()  # domains of FreeSWITCH that its CDRs name
+    records_to_url: bool = False  # whether FreeSWITCH sends recordings to a web address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,12 @@ def _split_lines(head: bytes) -> list[bytes]:
 def _classify_document(text: bytes, marks: re.Pattern[bytes], form: str) -> FileClass:
     if not marks.search(text):
         return FileClass(kind=FileKind.OTHER)
-    return FileClass(kind=FileKind.FREESWITCH_CDR, form=form, domains=_find_domains(text))
+    return FileClass(
+        kind=FileKind.FREESWITCH_CDR,
+        form=form,
+        domains=_find_domains(text),
+        records_to_url=_RECORD_TO_URL.search(text) is not None,
+    )
 
 
 def _find_domains(text: bytes) -> frozenset[str]:
@@ -171,8 +178,9 @@ def _classify_asterisk_cdr(lines: Sequence[bytes], options: ReadOptions, min_sha
     try:
         layout = cdr.detect_layout(lines, options.asterisk_columns, options.encoding)
     except UnreadableLine as error:
-        form = "" if "--columns" in str(error) and "fit neither" in str(error) else "header"
-        return FileClass(kind=FileKind.UNREADABLE, form=form, reason=str(error), remedy=_COLUMNS_REMEDY)
+        form = "" if str(error) == cdr.UNKNOWN_COLUMNS else "header"
+        reason = "its lines have an unknown order of columns" if str(error) == cdr.UNKNOWN_COLUMNS else str(error)
+        return FileClass(kind=FileKind.UNREADABLE, form=form, reason=reason, remedy=_COLUMNS_REMEDY)
 
     def is_readable(line: bytes) -> bool:
         cdr.parse_row(line, layout)
@@ -184,10 +192,7 @@ def _classify_asterisk_cdr(lines: Sequence[bytes], options: ReadOptions, min_sha
     return FileClass(kind=FileKind.ASTERISK_CDR, form=_describe_layout(layout, options), layout=layout)
 
 
-_COLUMNS_REMEDY = (
-    "If it is a CDR file, name its columns in order, e.g. --columns clid,src,dst,dcontext,channel,dstchannel,lastapp,"
-    "lastdata,start,answer,end,duration,billsec,disposition,amaflags,accountcode,uniqueid,userfield,linkedid"
-)
+_COLUMNS_REMEDY = "If it is a CDR file, name its columns in their order: --columns src,dst,start,duration,billsec,disposition,uniqueid,…"
 
 
 def _describe_layout(layout: CdrLayout, options: ReadOptions) -> str:

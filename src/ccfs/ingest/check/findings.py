@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
@@ -64,13 +65,15 @@ def _build_report(
 
 
 def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, options: CheckOptions) -> SwitchReport:
-    owners = list({owner.account.account_id: owner for owner in done.owners}.values())
+    owners = list({(owner.app.id, owner.account.account_id): owner for owner in done.owners}.values())
     refusals, unmatched = group_rejections(connection, done, survey)
     log, share = done.queue_log, max(1, MAX_SAMPLES // max(1, len(owners)))
     report = SwitchReport(
         kind=done.kind,
         readings=describe_files(done, survey, options),
-        totals=_sum_totals([ingest_overview.count_calls(connection, *_get_key(owner)) for owner in owners]),
+        totals=_sum_totals(
+            [ingest_overview.count_calls(connection, *_get_key(owner)) for owner in owners], owners[0].account.zoneinfo
+        ),
         agent_operations=done.run.result.agent_operations,
         queues=[one for own in owners for one in ingest_overview.list_queues(connection, *_get_key(own), _MAX_NAMES)],
         agents=[one for own in owners for one in ingest_overview.list_agents(connection, *_get_key(own), _MAX_NAMES)],
@@ -79,7 +82,12 @@ def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, op
         unmatched=unmatched,
         absent=find_absent(connection, owners),
         owners=[
-            OwnerPlan(account_id=own.account.account_id, vdn_id=own.vdn.vdn_id, zone=own.account.zone)
+            OwnerPlan(
+                ak=own.app.ak,
+                account_id=own.account.account_id,
+                vdn_id=own.vdn.vdn_id,
+                zone=_propose_zone(own.account.zone, options),
+            )
             for own in done.owners
         ],
         cdrs=done.cdrs,
@@ -87,16 +95,22 @@ def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, op
         queue_log=log.watched_path if log else None,
         older_queue_logs=[file.path for file in log.files if file.path != log.watched_path] if log else [],
         recordings=done.recordings,
+        tenants_file=done.router.path if done.router else None,
     )
     return replace(report, advice=advise_on_switch(connection, report, done, survey, options))
+
+
+def _propose_zone(zone: str, options: CheckOptions) -> str:
+    """Return the zone for the account: that of the CDRs; of CDRs in UTC, the zone of this machine."""
+    return options.local_zone if zone.rpartition("/")[2] == "UTC" else zone
 
 
 def _get_key(owner: CallOwner) -> tuple[App, str]:
     return owner.app, owner.account.account_id
 
 
-def _sum_totals(totals: Iterable[CallTotals]) -> CallTotals:
-    """Return the totals of several accounts."""
+def _sum_totals(totals: Iterable[CallTotals], zone: ZoneInfo) -> CallTotals:
+    """Return the totals of several accounts, with times in a zone."""
     parts = list(totals)
     firsts, lasts = [one.first for one in parts if one.first], [one.last for one in parts if one.last]
     return CallTotals(
@@ -106,6 +120,6 @@ def _sum_totals(totals: Iterable[CallTotals]) -> CallTotals:
         recorded=sum(one.recorded for one in parts),
         answered_without_recording=sum(one.answered_without_recording for one in parts),
         by_direction={direction: sum(one.by_direction[direction] for one in parts) for direction in Direction},
-        first=min(firsts, default=None),
-        last=max(lasts, default=None),
+        first=min(firsts).astimezone(zone) if firsts else None,
+        last=max(lasts).astimezone(zone) if lasts else None,
     )

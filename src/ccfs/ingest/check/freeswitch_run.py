@@ -5,7 +5,7 @@ from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import list_freeswitch_paths, list_recordings_folders
 from ccfs.ingest.check.survey import Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.tenants import ingest_recordings
 from ccfs.switches.freeswitch import find_channel_ids
 
 
@@ -15,8 +15,8 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
     if not paths:
         return None
     run = site.create_run(options.report_progress, options.max_lines)
-    owner = site.add_account("freeswitch", options.zone or options.local_zone, vdn_id=2)
-    done = SwitchRun(kind=SwitchKind.FREESWITCH, owners=[owner], run=run, cdrs=paths)
+    owner, router = site.create_owner("freeswitch", options.zone or options.local_zone, options.tenants)
+    done = SwitchRun(kind=SwitchKind.FREESWITCH, owner=owner, router=router, run=run, cdrs=paths)
     for path in paths:
         source = freeswitch.FreeSwitchSource(
             cdr=path,
@@ -24,11 +24,12 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
             columns=options.read.freeswitch_columns,
             zone=options.zone,
             agent_pattern=options.agent_pattern,
+            router=router,
         )
         with done.catch_failure(path):
             freeswitch.ingest(run, owner, source)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
-            ingest_folder(run, owner, folder, find_channel_ids)
+            ingest_recordings(run, owner, router, folder, find_channel_ids)
     return done

@@ -32,8 +32,7 @@ def describe_files(done: SwitchRun, survey: Survey, options: CheckOptions) -> li
 
 
 def _describe_asterisk(done: SwitchRun, options: CheckOptions) -> list[FileReading]:
-    [owner] = done.owners
-    formats = _load_formats(done, owner)
+    formats = _load_formats(done, done.owner)
     lines = _count_lines(done)
     readings = [_describe_cdr(series, formats, lines, options) for series in done.series]
     if done.queue_log:
@@ -89,15 +88,15 @@ def _describe_dialect(dialect: CsvDialect) -> str:
 def _describe_zone(name: str, basis: str, rows: Iterable[AsteriskCdrRow]) -> str:
     samples = zone.collect_samples(rows)
     agreeing = zone.count_agreeing(samples, name) if samples and name else 0
-    counted = f"{agreeing} of {len(samples)} calls looked at"
+    counted = f"{agreeing} of {len(samples)} calls that were compared"
     offsets = f"{zone.describe_zone(name, samples)} in these calls" if samples and name else ""
     match basis:
         case "not needed":
-            return "the times carry their own offset"
+            return "not needed: the times carry their own offset"
         case "given":
             return f"as given with --zone; it fits {counted}" if samples else "as given with --zone"
         case "epoch" if samples:
-            return f"{offsets}; shown by the unique ids of {counted}"
+            return f"{offsets}; the unique ids agree in {counted}"
         case "epoch":
             return "shown by the times in the queue log"
         case "known":
@@ -122,15 +121,18 @@ def _describe_path(done: SwitchRun, path: Path, survey: Survey) -> FileReading:
     own = [file for file in survey.files if file.path == path or (path in file.path.parents)]
     forms = sorted({file.found.form for file in own})
     has_local_times = done.kind is SwitchKind.CCFS or any("CSV" in form for form in forms)
-    account = done.owners[0].account if done.owners else None
+    account = done.owners[0].account
     return FileReading(
         path=path,
         role="index files" if done.kind is SwitchKind.CCFS else "CDR",
         form=", ".join(forms),
         lines=len(own),
+        is_folder=True,
         compressed=sum(file.is_compressed for file in own),
-        zone=account.zone if account and has_local_times else "",
-        zone_evidence="" if account and has_local_times else "the times carry no zone: they are seconds since 1970",
+        zone=account.zone if has_local_times else "",
+        zone_evidence="assumed: the stamps carry no zone"
+        if has_local_times
+        else "not needed: the times are seconds since 1970",
     )
 
 
@@ -143,7 +145,7 @@ def _load_formats(done: SwitchRun, owner: CallOwner) -> dict[str, dict[str, Any]
 def _count_lines(done: SwitchRun) -> dict[str, int]:
     """Return how many lines of each file were read."""
     with done.run.database.read_transaction() as connection:
-        cursors = ingest_state.list_cursors(connection, done.owners[0].app, limit=10_000)
+        cursors = ingest_state.list_cursors(connection, done.owner.state_app, limit=10_000)
     return {cursor.path.partition(":")[2]: cursor.line for cursor, _ in cursors}
 
 

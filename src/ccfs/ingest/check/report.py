@@ -18,7 +18,8 @@ class FileReading:
     path: Path
     role: str  # CDR, queue log, recordings, …
     form: str  # format, for an operator
-    lines: int | None = None  # lines, or documents, that were read
+    lines: int  # lines, or files of a folder, that were read
+    is_folder: bool = False  # of documents
     rotated: int = 0  # older files that were rotated from it
     compressed: int = 0  # of these files
     columns: tuple[str, ...] = ()
@@ -70,15 +71,17 @@ class Advice:
 
     text: str
     remedy: str = ""
+    lines: tuple[str, ...] = ()  # of a file to write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerPlan:
     """An account that the calls need."""
 
+    ak: str  # of the app; that of the command line is AK
     account_id: str
     vdn_id: int
-    zone: str
+    zone: str  # of the account: where its people work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ class SwitchReport:
     queue_log: Path | None
     older_queue_logs: Sequence[Path]
     recordings: Sequence[Path]
+    tenants_file: Path | None = None
     advice: Sequence[Advice] = ()
 
 

@@ -48,10 +48,10 @@ def choose_samples(connection: Connection, owner: CallOwner, limit: int = MAX_SA
     by_kind: dict[_Signature, list[_Candidate]] = {}
     for candidate in _load_candidates(connection, owner):
         by_kind.setdefault(candidate.signature, []).append(candidate)
-    groups = sorted(by_kind.values(), key=len, reverse=True)
-    chosen: list[_Candidate] = []
-    for position in range(limit):
-        chosen += [group[position] for group in groups if position < len(group)]
+    groups = sorted(by_kind.values(), key=len, reverse=True)[:limit]
+    chosen = [
+        one for group, number in zip(groups, _share_out(groups, limit), strict=True) for one in _spread(group, number)
+    ]
     zone = owner.account.zoneinfo
     return [
         SampleCall(
@@ -59,8 +59,25 @@ def choose_samples(connection: Connection, owner: CallOwner, limit: int = MAX_SA
             call_id=one.call.call_id,
             text=describe_call(one.legs, one.recordings),
         )
-        for one in sorted(chosen[:limit], key=lambda one: (one.call.begin, one.call.call_id))
+        for one in sorted(chosen, key=lambda one: (one.call.begin, one.call.call_id))
     ]
+
+
+def _share_out(groups: Sequence[Sequence[_Candidate]], limit: int) -> list[int]:
+    """Return how many calls of each kind are shown: one of each, then more of those that have more."""
+    numbers = [0] * len(groups)
+    while sum(numbers) < limit:
+        waiting = [index for index, group in enumerate(groups) if numbers[index] < len(group)]
+        if not waiting:
+            break
+        for index in waiting[: limit - sum(numbers)]:
+            numbers[index] += 1
+    return numbers
+
+
+def _spread(group: Sequence[_Candidate], number: int) -> list[_Candidate]:
+    """Return so many calls of a kind, spread over its time, the first and the last included."""
+    return [group[index * (len(group) - 1) // max(1, number - 1)] for index in range(number)]
 
 
 def _load_candidates(connection: Connection, owner: CallOwner) -> list[_Candidate]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from ccfs.ingest.check.file_kinds import ReadOptions
 from ccfs.ingest.check.sources import FileSeries
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.tenants import TenantRouter
 from ccfs.switches.records import UnreadableLine
+from ccfs.switches.tenant_rules import TenantRules
 
 
 class SwitchKind(StrEnum):
@@ -27,6 +29,7 @@ class CheckOptions:
 
     agent_pattern: re.Pattern[str]
     read: ReadOptions = field(default_factory=ReadOptions)
+    tenants: tuple[Path, TenantRules] | None = None  # file of tenant rules
     zone: str | None = None
     local_zone: str = "UTC"  # of this machine: assumed where the files do not tell
     max_lines: int = 0
@@ -38,8 +41,10 @@ class SwitchRun:
     """What was ingested of one switch. Its results are in the scratch database and in `run.result`."""
 
     kind: SwitchKind
-    owners: list[CallOwner]  # one, except for CC-FS
+    owner: CallOwner  # holds the state of the switch's files
     run: IngestRun
+    router: TenantRouter | None = None
+    indexed_owners: list[CallOwner] = field(default_factory=list)  # that index files of CC-FS name
     cdrs: list[Path] = field(default_factory=list)  # files or folders, as `ccfs ingest` is to be given them
     older_cdrs: list[Path] = field(default_factory=list)  # rotated files, oldest first
     series: list[FileSeries] = field(default_factory=list)  # of CDR files of Asterisk that were ingested
@@ -47,6 +52,11 @@ class SwitchRun:
     recordings: list[Path] = field(default_factory=list)  # folders
     unused: list[tuple[Path, str]] = field(default_factory=list)  # files that add nothing, with the reason
     failed: list[tuple[Path, str]] = field(default_factory=list)  # files that could not be read at all
+
+    @property
+    def owners(self) -> list[CallOwner]:
+        """The owners of the calls."""
+        return self.indexed_owners or (self.router.list_owners() if self.router else [self.owner])
 
     @contextmanager
     def catch_failure(self, path: Path) -> Iterator[None]:
