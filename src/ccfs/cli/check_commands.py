@@ -10,6 +10,7 @@ from ccfs.ingest.check.switch_run import SwitchKind
 
 _ACCOUNT = "acme"
 _MAX_OLDER = 3  # rotated files with a command each; more have a loop
+_MAX_CDRS = 5
 _MAX_ACCOUNTS = 10
 
 
@@ -29,15 +30,17 @@ def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> li
     options = [f"{name} {shlex.quote(value)}" for name, value in given.items() if _is_known(switch.kind, name)]
     start = f"ccfs ingest {switch.kind} {owner}"
     lines = accounts + _list_older(switch, start, options)
-    for number, cdr in enumerate(switch.cdrs):
+    for number, cdr in enumerate(switch.cdrs[:_MAX_CDRS]):
         parts = [start, f"--cdr {_quote(cdr)}"]
         if switch.queue_log and not number:
             parts.append(f"--queue-log {_quote(switch.queue_log)}")
-        is_last = number == len(switch.cdrs) - 1
+        is_last = number == len(switch.cdrs[:_MAX_CDRS]) - 1
         folders = [f"--recordings {_quote(folder)}" for folder in switch.recordings] if is_last else []
         lines += _join([*parts, *folders[:1], *options])
         for folder in folders[1:]:
             lines += _join([start, f"--cdr {_quote(cdr)}", folder, *options])
+    if len(switch.cdrs) > _MAX_CDRS:
+        lines.append(f"# and so on: there are {len(switch.cdrs)} CDR files; it is simpler to move them into a folder")
     return lines
 
 

@@ -1,5 +1,6 @@
 """What an operator should know or change: each point with its remedy."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from ccfs.ingest.check.survey import PERMISSION_REMEDY, Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
 from ccfs.ingest.check.words import count_things
 from ccfs.ingest.recordings.match import NO_CDR
+from ccfs.media.codec_table import is_audio_name
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.model.identity.tenancy import is_account_id
 
@@ -25,7 +27,7 @@ def advise(report: CheckReport, survey: Survey, options: CheckOptions) -> list[A
     """Return what concerns all files."""
     found = [Advice(text=text, remedy=PERMISSION_REMEDY) for text in survey.unreadable_folders]
     if not report.switches:
-        found.append(_advise_on_absent_cdrs(report))
+        found.append(_advise_on_absent_cdrs(report, survey))
     if options.max_lines:
         text = f"Only about the first {options.max_lines} lines of each file were read (--lines)"
         found.append(Advice(text=f"{text}: recordings of later calls count as recordings without a call."))
@@ -35,10 +37,23 @@ def advise(report: CheckReport, survey: Survey, options: CheckOptions) -> list[A
     return found
 
 
-def _advise_on_absent_cdrs(report: CheckReport) -> Advice:
+def _advise_on_absent_cdrs(report: CheckReport, survey: Survey) -> Advice:
+    if survey.empty_cdrs:
+        text = f"There are no calls yet: {_list_paths(survey.empty_cdrs)} is empty."
+        return Advice(text=text, remedy=_EMPTY_REMEDY)
     what = "recordings" if report.recordings.count else "a queue log" if report.queue_logs else "files"
+    if what == "files" and not report.other_count and not report.unreadable:
+        what = "no files"
     text = f"There are {what} here, but no call detail records (CDRs): without them, nothing can be ingested."
-    return Advice(text=text, remedy=f"Name the folder of the CDRs, too. Usual folders: {_DEFAULT_FOLDERS}.")
+    if what == "no files":
+        text = "There are no files here."
+    return Advice(text=text, remedy=f"Name the folder of the CDRs. Usual folders: {_DEFAULT_FOLDERS}.")
+
+
+_EMPTY_REMEDY = (
+    "Make a test call. If the file stays empty, see `cdr show status` in Asterisk: cdr_csv writes only if /etc/asterisk/"
+    "cdr.conf has a section [csv]."
+)
 
 
 def advise_on_switch(
@@ -143,7 +158,7 @@ def _advise_on_zone(reading: FileReading, options: CheckOptions) -> list[Advice]
     if not reading.zone:
         return []
     if reading.zone_evidence.startswith("assumed"):
-        text = f"{reading.path.name}: nothing shows the time zone; {reading.zone} is assumed, as this machine has it."
+        text = f"{reading.path}: nothing shows the time zone; {reading.zone} is assumed, as this machine has it."
         return [Advice(text=text, remedy="If that is wrong, all times are: pass the zone of the switch with --zone.")]
     if options.zone and reading.zone_evidence.startswith("as given") and " 0 of " in reading.zone_evidence:
         text = f"{reading.path.name}: the unique ids contradict the zone {options.zone} that was given."
@@ -183,11 +198,10 @@ def _advise_on_recordings(report: SwitchReport, done: SwitchRun, survey: Survey)
         found.append(Advice(text=text, remedy=remedy))
     if not survey.recordings:
         return found or _advise_on_absent_folder(report)
-    orphans = next((one.count for one in report.unmatched if one.reason == NO_CDR), 0)
-    outside = _count_outside(report, survey) if orphans else 0
+    first, last = report.totals.first, report.totals.last
+    outside = _count_outside(done, first, last) if first and last else 0
     if outside:
-        first, last = report.totals.first, report.totals.last
-        text = f"{outside} of the recordings were written outside the time of the CDRs ({first:%Y-%m-%d} to {last:%Y-%m-%d})."
+        text = f"{count_things(outside, 'recording')} without a call {'was' if outside == 1 else 'were'} written outside the time of the CDRs ({first:%Y-%m-%d} to {last:%Y-%m-%d})."
         found.append(Advice(text=text, remedy="Check the CDRs of that time, too: rotated files, or the CDR database."))
     return found
 
@@ -199,19 +213,25 @@ def _advise_on_absent_folder(report: SwitchReport) -> list[Advice]:
         text = "No folder with recordings was named, and the CDRs name no recordings."
         return [Advice(text=text, remedy="Name the folder of the recordings, too, if the switch records calls.")]
     folders = sorted({str(Path(path).parent) for path, _ in report.absent.examples if "/" in path})
-    where = f" The CDRs name {', '.join(folders)}." if folders else ""
+    where = f", in {', '.join(folders)}" if folders else ""
     default = "/var/spool/asterisk/monitor" if report.kind is SwitchKind.ASTERISK else "/var/lib/freeswitch/recordings"
-    text = f"The CDRs name {count_things(report.absent.count, 'recording')}, but no folder with recordings was named.{where}"
+    text = f"The CDRs name {count_things(report.absent.count, 'recording')}{where}, but no folder with recordings was named."
     return [Advice(text=text, remedy=f"Name their folder, too (usually {default}).")]
 
 
-def _count_outside(report: SwitchReport, survey: Survey) -> int:
-    """Return how many recordings were last written before the first or long after the last call."""
-    first, last = report.totals.first, report.totals.last
-    if first is None or last is None:
-        return 0
+def _count_outside(done: SwitchRun, first: datetime, last: datetime) -> int:
+    """Return how many recordings without a call were last written before the first or long after the last call."""
     earliest, latest = first - timedelta(hours=1), last + timedelta(days=1)
-    return sum(not earliest <= datetime.fromtimestamp(second, UTC) <= latest for second in survey.recording_times)
+    count = 0
+    for rejection in done.run.result.rejected:
+        try:
+            second = os.stat(rejection.file).st_mtime if rejection.reason == NO_CDR else None
+        except OSError:
+            continue  # the name is not UTF-8, or the file is gone
+        if second is not None and is_audio_name(rejection.file):
+            written = datetime.fromtimestamp(min(max(second, 0), 4e9), UTC)  # a time stamp may be anything
+            count += not earliest <= written <= latest
+    return count
 
 
 def _list_paths(paths: Sequence[Path]) -> str:

@@ -23,6 +23,7 @@ from ccfs.switches.freeswitch.csv_lines import parse_csv_variables
 from ccfs.switches.records import UnreadableLine
 
 HEAD_BYTES = 65_536  # bytes of a file's beginning that are looked at
+EMPTY_CDR = "empty CDR file"  # form of an empty file with the name of one
 _MAX_LINES = 100
 _MIN_SHARE = 0.5  # of the lines that must fit a format
 _CDR_NAME = re.compile(r"(?i)(?:master|simple|cdr)[^/]*\.(?:csv|txt|tsv)")
@@ -87,7 +88,7 @@ def classify_file(name: str, head: bytes, size: int, options: ReadOptions) -> Fi
     if _is_audio(name, head):
         return FileClass(kind=FileKind.RECORDING)
     if not size:
-        return FileClass(kind=FileKind.OTHER, form="empty")
+        return FileClass(kind=FileKind.OTHER, form=EMPTY_CDR if _CDR_NAME.search(name) else "")
     if foreign := find_foreign_format(name, head):
         kind = FileKind.UNREADABLE if foreign.remedy else FileKind.OTHER
         return FileClass(kind=kind, form=foreign.form, reason=foreign.reason, remedy=foreign.remedy)
@@ -135,7 +136,7 @@ def _find_domains(text: bytes) -> frozenset[str]:
 
 def _classify_lines(name: str, lines: Sequence[bytes], options: ReadOptions) -> FileClass:
     if not lines:
-        return FileClass(kind=FileKind.OTHER, form="empty")
+        return FileClass(kind=FileKind.OTHER)
     if _is_queue_log(lines, options.encoding):
         return FileClass(kind=FileKind.QUEUE_LOG, form="queue_log")
     if queue_log_table.detect_layout(lines, options.encoding):

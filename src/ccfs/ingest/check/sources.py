@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _COLUMN_WEIGHTS = {
     "did": 2,
 }
 _OWN_FILE_WEIGHT = 100
+_MAX_STRANGERS = 0.1  # for each file of a folder
 _MAX_SERIES = 50  # of files that a switch writes side by side
 _MESSAGE_FOLDERS = re.compile(r"(?i)/(?:voicemail|sounds|moh|mohmp3|music)/")
 
@@ -147,29 +149,40 @@ def _is_rotated_from(file: SurveyedFile, base: SurveyedFile) -> bool:
 
 
 def _cover(files: Sequence[Path], strangers: Iterable[Path], root: Path) -> list[Path]:
-    """Return the one folder above all files, else their folders, else the files: none that also holds a stranger.
+    """Return the one folder above all files, else their folders, else the files: none that also holds strangers.
 
-    A single file that grows is named itself; of documents, more will be beside the first.
+    A few strangers in a folder of many files do no harm: they are refused. A single file that grows is named itself; of documents, more will be beside the first.
     """
     if len(files) == 1 and files[0].suffix.lower() not in (".json", ".xml", ".zip"):
         return list(files)
-    outside = [os.fspath(path) for path in strangers]
+    below = _count_below_folders(strangers)
     common = _find_common_folder(files)
     for folder in (_strip_dates(common, root), common):
-        if not _holds_any(folder, outside):
+        if not below[folder]:
             return [folder]
     covered: list[Path] = []
-    for folder in sorted({path.parent for path in files}):
-        if _holds_any(folder, outside):
-            covered += sorted(path for path in files if path.parent == folder)
+    for folder, own in sorted(_group_by_folder(files).items()):
+        if below[folder] > _MAX_STRANGERS * len(own):
+            covered += sorted(own)
         elif not any(folder.is_relative_to(other) for other in covered):
             covered.append(folder)
     return covered
 
 
-def _holds_any(folder: Path, paths: Iterable[str]) -> bool:
-    prefix = f"{os.fspath(folder).rstrip('/')}/"
-    return any(path.startswith(prefix) for path in paths)
+def _group_by_folder(files: Iterable[Path]) -> dict[Path, list[Path]]:
+    groups: dict[Path, list[Path]] = {}
+    for path in files:
+        groups.setdefault(path.parent, []).append(path)
+    return groups
+
+
+def _count_below_folders(paths: Iterable[Path]) -> Counter[Path]:
+    """Return how many of the files are below each folder, at any depth."""
+    counts: Counter[Path] = Counter()
+    for folder, number in Counter(path.parent for path in paths).items():
+        for parent in (folder, *folder.parents):
+            counts[parent] += number
+    return counts
 
 
 def _find_common_folder(files: Iterable[Path]) -> Path:

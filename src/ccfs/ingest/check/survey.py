@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import HEAD_BYTES, FileClass, FileKind, ReadOptions, classify_file, find_index_name
+from ccfs.ingest.check.file_kinds import (
+    EMPTY_CDR,
+    HEAD_BYTES,
+    FileClass,
+    FileKind,
+    ReadOptions,
+    classify_file,
+    find_index_name,
+)
 from ccfs.ingest.files import scan
 from ccfs.ingest.files.compression import is_compressed, read_beginning
 from ccfs.ingest.files.damage import DamagedFile, catch_damage
@@ -37,9 +45,9 @@ class Survey:
     files: list[SurveyedFile] = field(default_factory=list)  # without recordings and files of no use
     recordings: list[Path] = field(default_factory=list)
     recording_extensions: Counter[str] = field(default_factory=Counter)  # lower case, without the dot
-    recording_times: list[float] = field(default_factory=list)  # of the last change, in seconds since 1970
     recording_bytes: int = 0
     other_count: int = 0
+    empty_cdrs: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)  # the first MAX_LISTED
     unreadable_folders: list[str] = field(default_factory=list)  # with the reason
 
@@ -52,10 +60,10 @@ class Survey:
         if file.found.kind is FileKind.RECORDING:
             self.recordings.append(file.path)
             self.recording_extensions[file.path.suffix[1:].lower()] += 1
-            self.recording_times.append(min(max(file.modified_ns / 1e9, 0), 4e9))  # a time stamp may be anything
             self.recording_bytes += file.size
         elif file.found.kind is FileKind.OTHER:
             self.other_count += 1
+            self.empty_cdrs += [file.path] if file.found.form == EMPTY_CDR else []
             if len(self.others) < MAX_LISTED:
                 self.others.append(file.path)
         else:
@@ -106,7 +114,9 @@ def _survey_file(file: ScannedFile, options: ReadOptions) -> SurveyedFile:
     try:
         compressed = is_compressed(file.path)
         head = read_beginning(file.path, HEAD_BYTES)
-        if head.startswith(b"PK\3\4") and (index := _find_zipped_index(file.path)):
+        if compressed and not head:
+            found = FileClass(kind=FileKind.UNREADABLE, reason="the compressed file is damaged")
+        elif head.startswith(b"PK\3\4") and (index := _find_zipped_index(file.path)):
             found = FileClass(kind=FileKind.CCFS_INDEX, form=f"zip with {index}")
         else:
             found = classify_file(file.path.name, head, file.path.stat().st_size, options)

@@ -1,9 +1,10 @@
 """Guess the encoding of lines that are not UTF-8, for an operator to confirm with --encoding."""
 
+import re
 from collections.abc import Iterable
 
-_CHINESE = ("gb18030", "gbk")  # codec, name for the operator
-_WESTERN = "latin-1"
+_CHINESE_CODEC, _CHINESE, _WESTERN = "gb18030", "gbk", "latin-1"
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
 
 
 def find_encoding(sample: Iterable[bytes], given: str) -> str:
@@ -13,12 +14,12 @@ def find_encoding(sample: Iterable[bytes], given: str) -> str:
         return ""
     if given:
         return given
-    codec, name = _CHINESE
-    return (
-        name
-        if all(_is_decodable(line, codec) and _has_ideographs(line.decode(codec)) for line in foreign)
-        else _WESTERN
-    )
+    return _CHINESE if all(map(_is_chinese, foreign)) else _WESTERN
+
+
+def _is_chinese(line: bytes) -> bool:
+    """Return whether all bytes beyond ASCII come in pairs, as in Chinese; accented letters stand alone."""
+    return all(len(run) % 2 == 0 for run in _FOREIGN.findall(line)) and _is_decodable(line, _CHINESE_CODEC)
 
 
 def _is_decodable(line: bytes, codec: str) -> bool:
@@ -27,9 +28,3 @@ def _is_decodable(line: bytes, codec: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _has_ideographs(text: str) -> bool:
-    """Return whether all letters beyond ASCII are Chinese: those of Western names become rare ones, one at a time."""
-    foreign = [letter for letter in text if letter > "\x7f"]
-    return len(foreign) > 1 and all("\u4e00" <= letter <= "\u9fff" for letter in foreign)
