@@ -414,6 +414,30 @@ member_names = sa.Table(
     _text("agent"),
     sa.PrimaryKeyConstraint("app", "account_id", "name"),
 )
+leg_links = sa.Table(
+    "leg_links",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("link"),
+    _instant("begin"),  # of the leg
+    _instant("end"),
+    _text("source_key"),
+    sa.PrimaryKeyConstraint("app", "account_id", "link", "begin", "source_key"),
+)
+channel_events = sa.Table(
+    "channel_events",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("switch_leg_id"),
+    _text("switch_call_id"),
+    _text("channel"),
+    _instant("begin"),  # the first event's
+    _text("events"),  # JSON
+    sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id"),
+    sa.Index(None, "app", "account_id", "switch_call_id"),
+)
 queue_visits = sa.Table(
     "queue_visits",
     METADATA,

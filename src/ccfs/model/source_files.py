@@ -13,7 +13,8 @@ REREAD: Final = "again"  # the next pass reads the file from its beginning
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
 _UNREADABLE_COMPRESSION: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
-_ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
+_ZIP_END: Final = re.compile(r"\.zip(?=:)", re.IGNORECASE)  # the first one in the name of a member ends the zip's name
+_MEMBER_EXTENSION: Final = ".csv"
 
 
 def is_rotated(name: str, base: str) -> bool:
@@ -34,5 +35,7 @@ def is_unreadable_rotation(name: str, base: str) -> bool:
 
 def container_of(name: str) -> str:
     """Return the file that a name belongs to: the zip of a member (exports.zip:call.csv), else the name itself."""
-    member = _ZIP_MEMBER.fullmatch(name)
-    return member[1] if member else name
+    if not name.lower().endswith(_MEMBER_EXTENSION):
+        return name
+    end = _ZIP_END.search(name, 0, len(name) - len(_MEMBER_EXTENSION))
+    return name[: end.end()] if end else name

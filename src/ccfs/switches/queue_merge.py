@@ -134,6 +134,15 @@ def find_exit_reason(visit: QueueVisit) -> LeaveReason | None:
     return _LEAVE_REASON_BY_OUTCOME[visit.outcome]
 
 
+def find_pick_up_reason(leg: Leg, visit: QueueVisit) -> int:
+    """Return why a leg ended whose agent took the call from the visit's agent: as the visit did, if it was the last talk."""
+    if visit.connected_at is None or visit.left_at is None or leg.leave_reason != LeaveReason.NORMAL:
+        return leg.leave_reason
+    if abs(leg.end - visit.left_at) > _CLOCK_TOLERANCE:
+        return leg.leave_reason
+    return _LEAVE_REASON_BY_OUTCOME.get(visit.outcome, leg.leave_reason)
+
+
 def _is_abandoned_while_ringing(leg: Leg, visit: QueueVisit) -> bool:
     """Return whether the caller gave up while this leg's phone rang: the caller ended the ringing, not the agent."""
     if leg.answer is not None or visit.connected_at is not None or visit.left_at is None:

@@ -28,6 +28,7 @@ class Leg:
     device_name: str = ""  # agent number, queue name, or flow (dial-plan context)
     agent: str = ""  # agent number, else empty
     queue: str = ""  # queue that the call came through, else empty
+    first_queue: str = ""  # an earlier queue in which the caller waited on this leg, where there was one
     queue_leg_id: str = ""  # channel that waited in the queue, where it is not this leg's
     is_waiting: bool = False  # other legs report ringing and talk
     call_type: int = CallType.INBOUND

@@ -69,6 +69,12 @@ def test_a_queue_member_is_identified_by_its_number(name: str) -> None:
         ("<1001>", ""),
         ("1001", ""),
         ("", ""),
+        (' "Ann  " <1001> ', "Ann"),
+        ('"<Ann>" <1001>', "<Ann>"),
+        ('"Ann" <1001> x', ""),
+        ('"Ann" <10>01>', ""),
+        ("x" * 5000 + " <1001>", "x" * 5000),
+        (" " * 2500, ""),  # a pattern once took 29 seconds
     ],
 )
 def test_a_callers_name_precedes_the_number(clid: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+import zlib
 
 import pytest
 
@@ -25,7 +26,7 @@ def make_leg(channel: str, dialled: str, begin: int, answer: int | None, end: in
         "dst": "600",
         "dcontext": "from-trunk",
         "clid": "<02079460123>",
-        "uniqueid": f"1705311000.{abs(hash(channel)) % 1000}",
+        "uniqueid": f"1705311000.{100 + zlib.crc32(channel.encode()) % 10**6}",
         "linkedid": "1705311000.1",
         "lastapp": "Dial",
         "lastdata": "PJSIP/1001,20",

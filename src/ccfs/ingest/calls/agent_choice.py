@@ -8,7 +8,13 @@ from operator import attrgetter
 
 from ccfs.ingest.calls.queue_visits import VisitsByLeg
 from ccfs.model.calls.cdr import DeviceType, LeaveReason
-from ccfs.switches.queue_merge import CdrTimes, apply_visit, compute_cdr_times, find_exit_reason
+from ccfs.switches.queue_merge import (
+    CdrTimes,
+    apply_visit,
+    compute_cdr_times,
+    find_exit_reason,
+    find_pick_up_reason,
+)
 from ccfs.switches.records import Leg, QueueVisit
 
 TimedLeg = tuple[Leg, CdrTimes]
@@ -29,7 +35,8 @@ def merge_visits_into_legs(legs: Sequence[Leg], visits: VisitsByLeg) -> list[Tim
         visit = visits.get(get_visit_key(leg))
         timed_leg = _merge_visit(leg, visit, talks)
         is_last = last_legs.get(get_visit_key(leg)) == leg.source_key
-        merged.append(_apply_exit(leg, timed_leg, visit, is_last=is_last) if visit else timed_leg)
+        timed_leg = _apply_exit(leg, timed_leg, visit, is_last=is_last) if visit else timed_leg
+        merged.append(_extend_wait(timed_leg, visits))
     return _keep_longest_answer(merged, visits)
 
 
@@ -42,19 +49,34 @@ def _apply_exit(leg: Leg, timed_leg: TimedLeg, visit: QueueVisit, *, is_last: bo
     return (replace(merged, leave_reason=leg.leave_reason), times) if leg.is_waiting and not is_last else timed_leg
 
 
+def _extend_wait(timed_leg: TimedLeg, visits: VisitsByLeg) -> TimedLeg:
+    """Let a leg whose caller came from an earlier queue wait since that queue was entered."""
+    leg, times = timed_leg
+    first = visits.get((leg.switch_leg_id, leg.first_queue)) if leg.first_queue not in ("", leg.queue) else None
+    if first is None or first.entered_at is None or times.wait_begin is None:
+        return timed_leg
+    return leg, replace(times, wait_begin=min(first.entered_at, times.wait_begin))
+
+
 def _keep_longest_answer(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> list[TimedLeg]:
     """Return the legs; of those that the connection of one visit could be, only those that talked keep it.
 
-    After a pick-up, app_queue writes an answered line for the phone that rang and one for the phone that took the call.
+    After a pick-up, app_queue writes an answered line for the phone that rang and one for the phone that took the call. The
+    queue log names the first, and its outcome is the second's.
     """
-    talked = {get_visit_key(leg) for leg, times in timed_legs if _is_talk(times) and leg.agent}
+    talkers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for leg, times in timed_legs:
+        if leg.agent and _is_talk(times):
+            talkers[get_visit_key(leg)].add(leg.agent)
     kept = []
     for leg, times in timed_legs:
         key = get_visit_key(leg)
-        has_empty_talk = times.call_begin is not None and not _is_talk(times)
-        if leg.agent and key in visits and key in talked and has_empty_talk:
+        visit = visits.get(key) if leg.agent and key in talkers else None
+        if visit and times.call_begin is not None and not _is_talk(times):
             leg = replace(leg, leave_reason=LeaveReason.AGENT_NO_ANSWER)
             times = replace(times, call_begin=None, call_end=None)
+        elif visit and visit.agent not in talkers[key] and _is_talk(times):
+            leg = replace(leg, leave_reason=find_pick_up_reason(leg, visit))
         kept.append((leg, times))
     return kept
 

@@ -80,7 +80,7 @@ def _build_row(owner: CallOwner, leg: Leg, times: CdrTimes, numbers: DeviceNumbe
         pre_device_type=DeviceType.QUEUE if by_queue else DeviceType.NONE,
         pre_device_no=numbers.get((DeviceType.QUEUE, leg.queue), 0) if by_queue else 0,
         leave_reason=leg.leave_reason,
-        user_wanted_skill_id=leg.queue[:64],
+        user_wanted_skill_id=(leg.first_queue or leg.queue)[:64],
         current_skill_id=leg.queue[:64],
         caller_name=leg.caller_name,
         switch_call_id=leg.switch_call_id,

@@ -5,7 +5,7 @@ call, may overrule them.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from ccfs.model.calls.cdr import Cdr
 from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
+from ccfs.switches.asterisk.links import list_links
 from ccfs.switches.freeswitch import ChannelLeg, join_call_legs
 from ccfs.switches.records import Leg
 
@@ -26,7 +27,7 @@ _JOIN_FIELDS = (
 )
 _ASTERISK_FIELDS = (
     *("order", "call_type", "channel", "dstchannel", "app", "context"),
-    *("calling_agent", "ringing_agent", "has_talk"),
+    *("calling_agent", "ringing_agent", "has_talk", "conference", "is_unlinked", "switch_call_id", "release_cause"),
 )
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
@@ -42,6 +43,7 @@ class LegMerger(Generic[L]):
     stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good
     # Ids of other legs that may be of a leg's call; what legs of one call change in each other.
     related_ids: Callable[[L], Iterable[str]] = field(default=lambda _leg: ())
+    list_links: Callable[[L], Sequence[str]] | None = None  # texts that legs of one call share where their ids differ
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
 
 
@@ -52,6 +54,7 @@ def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
 ASTERISK_MERGER = LegMerger(
     leg_class=AsteriskLeg,
     stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
+    list_links=list_links,
     join_legs=asterisk_join_legs,
 )
 FREESWITCH_MERGER = LegMerger(

@@ -16,8 +16,10 @@ from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
+from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
+from ccfs.ingest.calls.unclaimed_visits import claim_visits
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_recordings
 from ccfs.model.calls.call_id import to_call_id
@@ -32,8 +34,9 @@ def save_legs(
     call_ids = related | {leg.switch_call_id for leg in legs}
     saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
     fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
-    _rebuild(connection, owner, fresh, saved, merger)
-    expect_recordings(connection, owner, fresh)
+    save_links(connection, owner, fresh, merger)
+    calls = _rebuild(connection, owner, fresh, saved, merger)
+    expect_recordings(connection, owner, fresh, calls)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
@@ -58,22 +61,21 @@ def _find_saved_rows(
 
     Rows that were not built from a switch's line are left out.
     """
-    app, account_id = owner.app, owner.account.account_id
+    app = owner.app
     call_ids = {to_call_id(switch_call_id) for switch_call_id in switch_call_ids}
     call_ids |= {row.call_id for row in cdrs.find_by_leg_ids(connection, app, leg_ids, near)}
-    rows = (row for call in cdrs.find_by_call_ids(connection, app, call_ids, near).values() for row in call)
-    return {row.source_key: row for row in rows if row.account_id == account_id and row.leg_order}
+    return find_rows(connection, owner, call_ids, near)
 
 
 def _rebuild(
     connection: Connection, owner: CallOwner, fresh: Sequence[L], saved: RowsByKey, merger: LegMerger[L]
-) -> None:
-    """Rebuild the rows, number their calls, and write what is new or changed."""
-    restored = [leg for row in saved.values() if (leg := leg_source.restore_leg(row, merger))]
+) -> dict[str, str]:
+    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key."""
+    saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
     facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
     legs = merger.join_legs([*restored, *fresh])
-    visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs if leg.queue))
-    timed_legs = merge_visits_into_legs(legs, visits)
+    visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
+    timed_legs = merge_visits_into_legs(claim_visits(legs, visits), visits)
     built = build_rows(connection, owner, timed_legs, saved, facts)
     calls: dict[str, list[Cdr]] = defaultdict(list)
     for row in (dict(saved) | {row.source_key: row for row in built}).values():
@@ -89,6 +91,7 @@ def _rebuild(
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
     correct_operations(connection, owner, timed_legs, visits)
+    return {key: row.call_id for key, row in rows.items()}
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

@@ -1,6 +1,6 @@
 """Recordings that CDRs name: expected until they arrive, and missing after too long."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
@@ -9,13 +9,15 @@ from ccfs.db.tenant import ingest_state, recordings
 from ccfs.db.tenant.ingest_state import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
-from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.identity.tenancy import App
 from ccfs.switches.records import Leg
 
 
-def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[Leg]) -> None:
-    """Expect the recordings that these legs name, unless they arrived with another leg of their call."""
+def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[Leg], calls: Mapping[str, str]) -> None:
+    """Expect the recordings that these legs name, unless they arrived with another leg of their call.
+
+    `calls` are callIds by the legs' source_key.
+    """
     app, account_id = owner.app, owner.account.account_id
     expected = [
         ExpectedRecording(
@@ -23,7 +25,7 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
             name=get_base_name(path),
             path=path,
             stem=get_stem(path),
-            call_id=to_call_id(leg.switch_call_id),
+            call_id=calls[leg.source_key],
             since=leg.end,
             source_key=leg.source_key,
             is_optional=path in leg.optional_recordings,

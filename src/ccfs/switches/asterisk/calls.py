@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import blake2b
 from operator import attrgetter
 
@@ -41,6 +42,8 @@ class AsteriskLeg(Leg):
     calling_agent: str = ""  # agent whose phone `channel` is
     ringing_agent: str = ""  # agent whose phone `dstchannel` is
     has_talk: bool = False  # the line reports more than 0 seconds of talk
+    conference: str = ""  # number or name of the conference that `channel` takes part in
+    is_unlinked: bool = False  # the line has no linkedid, so that the call's id is only its channel's
 
 
 def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
@@ -51,7 +54,7 @@ def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
 
 def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskLeg:
     """Return the leg of a row. Raise UnreadableLine."""
-    begin, answer, end = clock.parse_leg_times(row, zone)
+    begin, answer, end = _exclude_mailbox(row, *clock.parse_leg_times(row, zone))
     numbers = (row.src, row.cnum, row.dst, *_DIALLED_PHONE.findall(row.lastdata))
     ringing_agent, calling_agent = agents.find_agent(row.dstchannel, numbers), _find_calling_agent(row, agents, numbers)
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
@@ -74,7 +77,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         call_type=_find_call_type(row, agents, ringing_agent, calling_agent),
         release_cause=cause,
         leave_reason=_find_leave_reason(
-            row.disposition, device, cause, outbound=bool(calling_agent and not ringing_agent)
+            row, device, cause, is_answered=answer is not None, is_outbound=bool(calling_agent and not ringing_agent)
         ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
         facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
@@ -87,6 +90,8 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         calling_agent=calling_agent,
         ringing_agent=ringing_agent,
         has_talk=answer is not None and answer < end and (not row.billsec or row.billsec.strip("0.") != ""),
+        conference=_find_conference(row),
+        is_unlinked=not row.linkedid,
     )
 
 
@@ -105,6 +110,11 @@ def compute_source_key(row: AsteriskCdrRow) -> str:
 
 def _cut_fraction(seconds: str) -> str:
     return seconds.partition(".")[0] if seconds != "0" else ""
+
+
+def _find_conference(row: AsteriskCdrRow) -> str:
+    is_conference = row.lastapp.lower() in ("confbridge", "meetme")
+    return row.lastdata.replace("|", ",").partition(",")[0].strip() if is_conference else ""
 
 
 def _make_call_id(row: AsteriskCdrRow) -> str:
@@ -146,12 +156,27 @@ def _find_release_cause(row: AsteriskCdrRow) -> int:
     )
 
 
-def _find_leave_reason(disposition: str, device: DeviceType, cause: int, *, outbound: bool) -> LeaveReason:
+def _exclude_mailbox(
+    row: AsteriskCdrRow, begin: datetime, answer: datetime | None, end: datetime
+) -> tuple[datetime, datetime | None, datetime]:
+    """Return the times of a line; those of a phone that rang in vain, if a mailbox answered in its place.
+
+    Up to version 11, Asterisk writes both into one line.
+    """
+    if row.lastapp.lower() == "voicemail" and row.dstchannel and answer is not None:
+        return begin, None, answer
+    return begin, answer, end
+
+
+def _find_leave_reason(
+    row: AsteriskCdrRow, device: DeviceType, cause: int, *, is_answered: bool, is_outbound: bool
+) -> LeaveReason:
     """Return why the call left the device, by the line alone; a queue log is more precise (`queue_merge.apply_visit`)."""
-    if disposition in ("ANSWERED", "UNKNOWN"):
-        return LeaveReason.NORMAL
+    disposition = row.disposition if is_answered or row.disposition != "ANSWERED" else "NO ANSWER"
+    if disposition in ("ANSWERED", "UNKNOWN"):  # a line that ends in the queue, without a phone: the caller gave up
+        return LeaveReason.QUEUE_CANCELLED if device == DeviceType.QUEUE and not row.dstchannel else LeaveReason.NORMAL
     if disposition == "NO ANSWER" and device == DeviceType.AGENT:
-        return LeaveReason.USER_NO_ANSWER if outbound else LeaveReason.AGENT_NO_ANSWER
+        return LeaveReason.USER_NO_ANSWER if is_outbound else LeaveReason.AGENT_NO_ANSWER
     if disposition == "NO ANSWER":
         return LeaveReason.QUEUE_CANCELLED if device == DeviceType.QUEUE else LeaveReason.USER_HUNG_UP
     if cause in (_Q850_UNALLOCATED, _Q850_REJECTED):

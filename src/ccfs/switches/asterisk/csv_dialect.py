@@ -88,11 +88,15 @@ def _split(text: str, dialect: CsvDialect) -> list[str]:
 
 @lru_cache(maxsize=len(DIALECTS))
 def _compile_fields(dialect: CsvDialect) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return the patterns of a quoted and of a plain field. Each character fits one branch only, so both are linear."""
+    """Return the patterns of a quoted and of a plain field.
+
+    Each character fits one branch only, so both are linear. Their repetitions are possessive, because each step that may be
+    taken back takes some hundred bytes of memory.
+    """
     quote, delimiter = re.escape(dialect.quote or '"'), re.escape(dialect.delimiter)
     if dialect.has_escapes:
         quoted = rf"{quote}((?:[^{quote}\\]+|\\.|{quote}{quote})*+){quote}"
-        return re.compile(quoted, re.DOTALL), re.compile(rf"(?:[^{delimiter}\\]|\\.)*", re.DOTALL)
+        return re.compile(quoted, re.DOTALL), re.compile(rf"(?:[^{delimiter}\\]+|\\.)*+", re.DOTALL)
     return re.compile(rf"{quote}((?:[^{quote}]+|{quote}{quote})*+){quote}"), re.compile(rf"[^{delimiter}]*")
 
 

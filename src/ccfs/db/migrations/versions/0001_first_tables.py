@@ -404,6 +404,24 @@ def upgrade() -> None:
         "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
     )
     op.create_table(
+        "channel_events",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("switch_leg_id", sa.Text(), nullable=False),
+        sa.Column("switch_call_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_channel_events_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", name=op.f("pk_channel_events")),
+    )
+    op.create_index(
+        op.f("ix_channel_events_app_account_id_switch_call_id"),
+        "channel_events",
+        ["app", "account_id", "switch_call_id"],
+        unique=False,
+    )
+    op.create_table(
         "console_sessions",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -522,6 +540,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_ingest_errors_app_file_line_reason")),
     )
     op.create_index(op.f("ix_ingest_errors_app_id"), "ingest_errors", ["app", "id"], unique=False)
+    op.create_table(
+        "leg_links",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=False),
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_leg_links_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "link", "begin", "source_key", name=op.f("pk_leg_links")),
+    )
     op.create_table(
         "member_names",
         sa.Column("app", sa.Integer(), nullable=False),

@@ -1,7 +1,7 @@
 """Rows of CDRs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
+_KEYS_PER_QUERY = 500  # every database limits the parameters of a query
 _KEY = ("app", "begin", "account_id", "source_key")
 _SEARCH_COLUMNS: dict[str, Callable[[Cdr], int]] = {  # columns that the search needs beside the fields
     "talk_seconds": leg_talk_seconds,
@@ -52,6 +53,17 @@ def find_by_call_ids(
     for row in _select_rows(connection, app, _SELECT_BY_CALL_IDS, call_ids, near):
         legs[row.call_id].append(row)
     return legs
+
+
+def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetime]) -> set[str]:
+    """Return the callIds of rows that are given by their source_key and begin."""
+    keys, call_ids = sorted(begins), set[str]()
+    query = sa.select(_TABLE.c.call_id).where(_TABLE.c.app == app.id)
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        some = keys[start:][:_KEYS_PER_QUERY]
+        is_row = _TABLE.c.begin.in_({begins[key] for key in some}) & _TABLE.c.source_key.in_(some)
+        call_ids |= set(connection.execute(query.where(is_row)).scalars())
+    return call_ids
 
 
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:

@@ -1,0 +1,320 @@
+"""One call on a simulated FreeSWITCH: events become channels, as mod_sofia, mod_dptools and mod_callcenter make them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tests.field.scenarios.events import CallScript, Connect, HangUp, LeaveQueue, Party, Reach, Ring, Stop, StopRinging, Target
+from tests.field.scenarios.freeswitch.channels import (
+    NORMAL_CLEARING,
+    FsChannel,
+    Profile,
+    bridge,
+    draw_uuid,
+    set_originatee,
+    transfer,
+    uuid_bridge,
+)
+from tests.field.scenarios.world import World
+
+CAUSES: Final = {
+    Stop.NO_ANSWER: "NO_ANSWER",
+    Stop.BUSY: "USER_BUSY",
+    Stop.REJECTED: "CALL_REJECTED",
+    Stop.CALLER_GAVE_UP: "ORIGINATOR_CANCEL",
+    Stop.ANSWERED_ELSEWHERE: "LOSE_RACE",
+    Stop.PICKED_UP: "PICKED_OFF",
+    Stop.NOT_FOUND: "UNALLOCATED_NUMBER",
+    Stop.NO_CIRCUIT: "NORMAL_CIRCUIT_CONGESTION",
+    Stop.UNREGISTERED: "USER_NOT_REGISTERED",
+}
+_APPLICATIONS = {
+    Target.PHONE: "bridge",
+    Target.OUTSIDE: "bridge",
+    Target.GROUP: "bridge",
+    Target.QUEUE: "callcenter",
+    Target.MENU: "ivr",
+    Target.CONFERENCE: "conference",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeSwitchManner:
+    """How a switch is set up."""
+
+    is_fusionpbx: bool = False  # contexts named by domains, call_direction, applications in Lua, agents named by UUIDs
+    profile: str = "internal"  # SIP profile of the phones
+
+
+class FreeSwitchCall:
+    """The state of one call. `channel` is the caller's."""
+
+    def __init__(self, world: World, manner: FreeSwitchManner, script: CallScript) -> None:
+        self.world, self.manner, self.script = world, manner, script
+        self.domain = world.plan.domain
+        self.context = self.domain if manner.is_fusionpbx else "default"
+        self.channels: list[FsChannel] = []
+        self.channel = self._open_caller() if not script.is_originated else self._open_originated()
+        self.ringing: dict[str, FsChannel] = {}
+        self.talk: FsChannel | None = None
+        self.queue = ""
+
+    # Channels.
+
+    def open_channel(self, direction: str, name: str, at: int, profile: Profile) -> FsChannel:
+        channel = FsChannel(uuid=draw_uuid(self.world.random), direction=direction, name=name, created=at)
+        channel.variables = {"direction": direction, "uuid": channel.uuid, "channel_name": name}
+        channel.add_profile(profile, at)
+        self.channels.append(channel)
+        return channel
+
+    def open_phone(self, phone: Party, destination: str, at: int) -> FsChannel:
+        """A phone of the contact centre calls."""
+        number = phone.number
+        profile = Profile(
+            caller_name=phone.name,
+            caller_number=number,
+            ani=number,
+            username=number,
+            destination=destination,
+            context=self.context,
+        )
+        channel = self.open_channel("inbound", f"sofia/{self.manner.profile}/{number}@{self.domain}", at, profile)
+        channel.variables |= {
+            **{"user_name": number, "sip_auth_username": number, "sip_from_user": number, "call_uuid": channel.uuid},
+            **{"sofia_profile_name": self.manner.profile, "domain_name": self.domain},
+        }
+        return channel
+
+    def call_phone(self, caller: FsChannel, phone: Party, at: int, *, has_session: bool = True) -> FsChannel:
+        """The switch calls a phone, or a number outside, for a channel; mod_callcenter does so without its session."""
+        number, source = phone.number, caller.profile
+        profile = Profile(
+            caller_name=source.caller_name,
+            caller_number=source.caller_number,
+            callee_name="Outbound Call",
+            callee_number=number,
+            ani=source.ani,
+            username=source.username,
+            destination=number,
+            context=source.context,
+        )
+        if phone.is_agent:
+            name = f"sofia/{self.manner.profile}/{number}@192.0.2.{self.world.random.randrange(1, 255)}:5060"
+            more = {"dialed_user": number, "dialed_domain": self.domain, "sofia_profile_name": self.manner.profile}
+        else:
+            name = f"sofia/external/{number}"
+            more = {"sip_gateway_name": self.world.plan.trunk, "sofia_profile_name": "external"}
+        channel = self.open_channel("outbound", name, at, profile)
+        channel.variables |= more
+        if has_session:
+            self._note_originated(caller, channel, phone, number)
+        return channel
+
+    def _note_originated(self, caller: FsChannel, channel: FsChannel, phone: Party, number: str) -> None:
+        channel.profile.originator = Profile(
+            uuid=caller.uuid,
+            channel_name=caller.name,
+            caller_number=caller.profile.caller_number,
+            ani=caller.profile.ani,
+            destination=caller.profile.destination,
+            context=caller.profile.context,
+        )
+        channel.variables |= {"originating_leg_uuid": caller.uuid, "call_uuid": channel.uuid}
+        caller.arrays.setdefault("originated_legs", []).append(f"{channel.uuid};Outbound Call;{number}")
+        set_originatee(caller, channel)
+        if phone.is_agent:
+            caller.variables |= {"dialed_user": number, "dialed_domain": self.domain}
+
+    def _open_caller(self) -> FsChannel:
+        script, caller = self.script, self.script.caller
+        if caller.is_agent:
+            return self.open_phone(caller, script.dialled, script.begin)
+        profile = Profile(
+            caller_name=caller.name or caller.number,
+            caller_number=caller.number,
+            ani=caller.number,
+            destination=script.dialled,
+            context="public",
+        )
+        channel = self.open_channel("inbound", f"sofia/external/{caller.number}@198.51.100.7", script.begin, profile)
+        channel.variables |= {
+            **{"sip_from_user": caller.number, "sofia_profile_name": "external", "call_uuid": channel.uuid},
+            **({"call_direction": "inbound", "domain_name": self.domain} if self.manner.is_fusionpbx else {}),
+        }
+        return channel
+
+    def _open_originated(self) -> FsChannel:
+        """A program calls the phone of the caller, with the number that is to be called as its caller."""
+        script, number = self.script, self.script.caller.number
+        profile = Profile(
+            caller_number=script.dialled,
+            ani=script.dialled,
+            callee_number=number,
+            destination=number,
+            context=self.context,
+        )
+        channel = self.open_channel("outbound", f"sofia/{self.manner.profile}/{number}@192.0.2.9:5060", script.begin, profile)
+        channel.variables |= {
+            **{"dialed_user": number, "dialed_domain": self.domain, "domain_name": self.domain},
+            **{"sofia_profile_name": self.manner.profile, "click_to_call": "true"},
+        }
+        return channel
+
+    # Steps that every call may have.
+
+    def reach(self, event: Reach) -> None:
+        channel, at = self.channel, event.at
+        self._set_direction(event)
+        if event.target is Target.VOICEMAIL:
+            self.reach_voicemail(event)
+            return
+        if channel.profile.destination != event.name or channel.profile.context == "public":
+            if event.target is not Target.OUTSIDE or self.script.is_originated:
+                transfer(channel, event.name, self.context, at)
+        if event.target is Target.QUEUE:
+            self._enter_queue(event)
+            return
+        if event.target in (Target.MENU, Target.CONFERENCE):
+            channel.answer(at)
+        data = event.name
+        if event.target in (Target.PHONE, Target.OUTSIDE):
+            data = f"sofia/gateway/{self.world.plan.trunk}/{event.name}"
+            data = f"user/{event.name}@{self.domain}" if event.target is Target.PHONE else data
+        if event.target is Target.GROUP and self.manner.is_fusionpbx:
+            channel.execute("lua", "app.lua ring_groups", at)
+        else:
+            channel.execute(_APPLICATIONS[event.target], data, at)
+
+    def reach_voicemail(self, event: Reach) -> None:
+        """FusionPBX transfers to *99; the sample dial plan bridges to a mailbox behind a loopback channel."""
+        channel, at, box = self.channel, event.at, event.name
+        if self.manner.is_fusionpbx:
+            transfer(channel, f"*99{box}", self.context, at)
+            channel.answer(at)
+            channel.execute("lua", "app.lua voicemail", at)
+            return
+        channel.answer(at)
+        data = f"app=voicemail:default {self.domain} {box}"
+        channel.execute("bridge", f"loopback/{data}", at)
+        first = self.call_phone(channel, Party(number=data), at)
+        first.name = first.variables["channel_name"] = first.profile.channel_name = f"loopback/{data}-a"
+        del first.variables["sip_gateway_name"], first.variables["sofia_profile_name"]
+        second = self.open_channel("inbound", f"loopback/{data}-b", at, Profile(destination=data, context=self.context))
+        second.profile.caller_number = channel.profile.caller_number
+        second.variables |= {"other_loopback_leg_uuid": first.uuid}
+        first.variables |= {"other_loopback_leg_uuid": second.uuid}
+        second.answer(at)
+        second.execute("voicemail", f"default {self.domain} {box}", at)
+        first.answer(at)
+        bridge(channel, first, at)
+
+    def ring(self, event: Ring, phones: list[Party]) -> None:
+        """A phone begins to ring, with all `phones` of the same instant."""
+        phone = event.phone
+        if phone.number == self.script.caller.number:  # a program calls the caller's own phone
+            return
+        if self.queue and self.talk is None:
+            self.ringing[phone.number] = self._call_agent(phone, event.at)
+            return
+        channel = self.channel
+        if phones[0] == phone:
+            channel.arrays.pop("originated_legs", None)
+        self.ringing[phone.number] = self.call_phone(channel, phone, event.at)
+
+    def stop(self, event: StopRinging) -> None:
+        """A phone stops ringing."""
+        callee = self.ringing.pop(event.phone.number)
+        cause = CAUSES[event.reason]
+        if event.reason is Stop.UNREGISTERED:  # no channel was created at all
+            self.channels.remove(callee)
+            self.channel.arrays.pop("originated_legs", None)
+            self.channel.profile.originatees.clear()
+        callee.hang_up(event.at, cause, "send_refuse" if event.reason in (Stop.BUSY, Stop.REJECTED) else "send_cancel")
+        if not self.queue:
+            self.channel.arrays.setdefault("originate_causes", []).append(f"{callee.uuid};{cause}")
+            self.channel.variables["originate_disposition"] = cause
+            self.last_cause = cause
+
+    def connect(self, event: Connect) -> None:
+        """A ringing phone answers."""
+        if event.phone.number == self.script.caller.number:
+            self.channel.answer(event.at)
+            return
+        callee = self.ringing.pop(event.phone.number)
+        callee.answer(event.at)
+        if self.queue and self.talk is None:
+            self._bridge_agent(callee, event)
+        else:
+            self.channel.answer(event.at)
+            bridge(self.channel, callee, event.at)
+        self.talk = callee
+
+    def leave_queue(self, event: LeaveQueue) -> None:
+        reason = "TIMEOUT" if event.is_timeout else "NO_AGENT_TIMEOUT"
+        self._cancel_queue(event.at, reason)
+
+    def hang_up(self, event: HangUp) -> None:
+        """The call ends."""
+        at, channel = event.at, self.channel
+        if self.queue and self.talk is None:
+            self._cancel_queue(at, "BREAK_OUT")
+        if self.talk:
+            self.talk.hang_up(at, NORMAL_CLEARING, "recv_bye" if event.by_agent else "send_bye")
+            if "cc_agent" in channel.variables and "cc_queue_terminated_epoch" not in channel.variables:
+                channel.variables["cc_queue_terminated_epoch"] = str(at // 1000)
+        cause = NORMAL_CLEARING
+        if not channel.answered:
+            cause = getattr(self, "last_cause", NORMAL_CLEARING)
+        is_own = bool(event.by_agent) == self.script.caller.is_agent or not self.talk
+        channel.hang_up(at, cause, "recv_bye" if is_own and event.by_agent is not None else "send_bye")
+        for other in self.channels:
+            other.hang_up(at, NORMAL_CLEARING, "send_bye")
+
+    def _set_direction(self, event: Reach) -> None:
+        if not self.manner.is_fusionpbx or not self.script.caller.is_agent:
+            return
+        self.channel.variables["call_direction"] = "outbound" if event.target is Target.OUTSIDE else "local"
+
+    # The queue: mod_callcenter.
+
+    def _enter_queue(self, event: Reach) -> None:
+        channel = self.channel
+        channel.answer(event.at)
+        self.queue, self.talk = event.name, None
+        queue = f"{event.name}@{self.domain}"
+        channel.execute("callcenter", queue, event.at)
+        self.member_uuid = draw_uuid(self.world.random)
+        channel.variables |= {
+            **{"cc_side": "member", "cc_member_uuid": self.member_uuid, "cc_queue": queue},
+            **{"cc_queue_joined_epoch": str(event.at // 1000)},
+        }
+
+    def name_agent(self, phone: Party) -> str:
+        """Return the agent as mod_callcenter knows it."""
+        if not self.manner.is_fusionpbx:
+            return f"{phone.number}@{self.domain}"
+        return f"0c0ffee0-1111-4222-8333-{int(phone.number):012d}"
+
+    def _call_agent(self, phone: Party, at: int) -> FsChannel:
+        callee = self.call_phone(self.channel, phone, at, has_session=False)
+        callee.variables |= {
+            **{"cc_queue": f"{self.queue}@{self.domain}", "cc_member_uuid": self.member_uuid, "cc_side": "agent"},
+            **{"cc_member_session_uuid": self.channel.uuid, "cc_agent": self.name_agent(phone), "cc_agent_type": "callback"},
+        }
+        return callee
+
+    def _bridge_agent(self, callee: FsChannel, event: Connect) -> None:
+        channel = self.channel
+        channel.variables |= {
+            **{"cc_agent": self.name_agent(event.phone), "cc_queue_answered_epoch": str(event.at // 1000)},
+            **{"cc_agent_uuid": callee.uuid, "cc_cause": "answered", "cc_agent_bridged": "true"},
+        }
+        channel.variables.pop("cc_queue_terminated_epoch", None)
+        uuid_bridge(channel, callee, event.at)
+        channel.profile.callee_number = event.phone.number
+
+    def _cancel_queue(self, at: int, reason: str) -> None:
+        self.queue = ""
+        self.channel.variables |= {
+            **{"cc_queue_canceled_epoch": str(at // 1000), "cc_cause": "cancel", "cc_cancel_reason": reason},
+        }
