@@ -12,7 +12,20 @@ from tests.field.scenarios.truth import CallTruth, Span
 from tests.field.scenarios.written import KnownCall
 from tests.ingest.ingest_site import Row
 
-FACTS = ("call", "caller", "callee", "direction", "queue", "agent", "rang", "wait", "talk", "cause", "hung_up", "recording")
+FACTS = (
+    "call",
+    "caller",
+    "callee",
+    "direction",
+    "queue",
+    "agent",
+    "rang",
+    "wait",
+    "talk",
+    "cause",
+    "hung_up",
+    "recording",
+)
 _TOLERANCE = 2.0  # seconds: the times of a CDR are whole seconds, and so is the duration that is added to one
 _CALLS_OF_SCENARIO = {"attended_transfer": 2, "queue_attended_transfer": 2, "conference": 3}  # with consultations
 _SEPARATE_CHANNELS = {"conference"}  # whose members dial in: each begins a call of its own

@@ -78,7 +78,9 @@ ASTERISK_SWITCHES = (
     SimulatedSwitch(
         name="asterisk-22",
         plan=WorldPlan(zone="Australia/Lord_Howe", first_agent=70011, queues=("600", "620"), system_name="pbx2"),
-        writer=AsteriskWriter(manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")),
+        writer=AsteriskWriter(
+            manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")
+        ),
     ),
     SimulatedSwitch(
         name="freepbx",
@@ -125,7 +127,9 @@ FREESWITCH_SWITCHES = (
     ),
     SimulatedSwitch(
         name="fusionpbx-both-legs",
-        plan=WorldPlan(zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"),
+        plan=WorldPlan(
+            zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"
+        ),
         writer=FreeSwitchWriter(manner=_FUSIONPBX, form="xml"),
     ),
     SimulatedSwitch(

@@ -15,19 +15,25 @@ class Untold(NamedTuple):
 
     def covers(self, switch: str, fact: Fact) -> bool:
         return (
-            _begins(switch, self.switches) and fact.name in self.facts.split() and _begins(fact.scenario, self.scenarios)
+            _begins(switch, self.switches)
+            and fact.name in self.facts.split()
+            and _begins(fact.scenario, self.scenarios)
         )
 
 
 _ASTERISK = "asterisk freepbx"
 _PLAIN = "asterisk"
 UNTOLD = (
-    Untold(_ASTERISK, "talk", "blind_transfer queue_blind_transfer", "answer is the caller's own: ringing counts as talk"),
+    Untold(
+        _ASTERISK, "talk", "blind_transfer queue_blind_transfer", "answer is the caller's own: ringing counts as talk"
+    ),
     Untold(_ASTERISK, "talk", "click_to_call", "answer is the agent's own: the ringing of the callee counts as talk"),
     Untold(_ASTERISK, "cause", "outbound_not_found", "SIP's 404 is NO ANSWER unless the CDR has hangupcause"),
     Untold(_ASTERISK, "talk wait", "conference", "the line of a pair begins before the second has joined"),
     Untold(_PLAIN, "callee", "menu_hang_up", "dst is s, and without the column did the number dialled is nowhere"),
-    Untold(_PLAIN, "callee", "transfer_outside transfer_to_queue queue_blind_transfer", "dst becomes the transfer's target"),
+    Untold(
+        _PLAIN, "callee", "transfer_outside transfer_to_queue queue_blind_transfer", "dst becomes the transfer's target"
+    ),
     Untold("asterisk-11", "rang", "", "one line for a call: phones that rang in vain are in the queue log alone"),
     Untold("freepbx-without-queue-log", "cause queue wait", "queue_empty queue_timeout", "no line of the queue"),
     Untold("freepbx-without-queue-log", "wait", "menu_then_queue", "the line begins with the call, not with the queue"),

@@ -1,4 +1,4 @@
-"""What an operator should know or change: each point with its remedy."""
+"""Advice for an operator: each point with its remedy."""
 
 import os
 from collections.abc import Sequence

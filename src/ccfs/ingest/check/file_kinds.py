@@ -26,7 +26,7 @@ HEAD_BYTES = 65_536  # bytes of a file's beginning that are looked at
 EMPTY_CDR = "empty CDR file"  # form of an empty file with the name of one
 _MAX_LINES = 100
 _MIN_SHARE = 0.5  # of the lines that must fit a format
-_CDR_NAME = re.compile(r"(?i)(?:master|simple|cdr)[^/]*\.(?:csv|txt|tsv)")
+_CDR_NAMES, _CDR_EXTENSIONS = ("master", "simple", "cdr"), (".csv", ".txt", ".tsv")
 _QUEUE_EVENTS = END_EVENTS | {"ENTERQUEUE", "CONNECT", "RINGNOANSWER", "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE"}
 _QUEUE_EVENTS |= {"PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "AGENTLOGIN", "AGENTLOGOFF", "DID"}
 _XML_CDR = re.compile(rb"<cdr[\s>]")
@@ -88,18 +88,24 @@ def classify_file(name: str, head: bytes, size: int, options: ReadOptions) -> Fi
     if _is_audio(name, head):
         return FileClass(kind=FileKind.RECORDING)
     if not size:
-        return FileClass(kind=FileKind.OTHER, form=EMPTY_CDR if _CDR_NAME.search(name) else "")
+        return FileClass(kind=FileKind.OTHER, form=EMPTY_CDR if _is_cdr_name(name) else "")
     if foreign := find_foreign_format(name, head):
         kind = FileKind.UNREADABLE if foreign.remedy else FileKind.OTHER
         return FileClass(kind=kind, form=foreign.form, reason=foreign.reason, remedy=foreign.remedy)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] == b"<":
-        return _classify_document(text, _XML_CDR, "XML (mod_xml_cdr)")
+        return _classify_document(text, "XML (mod_xml_cdr)" if _XML_CDR.search(text) else "")
     if text[:1] in (b"{", b"["):
-        return _classify_document(text, _JSON_CDR, "JSON (mod_json_cdr)")
+        return _classify_document(text, "JSON (mod_json_cdr)" if _JSON_CDR.search(text) else "")
     if _BINARY.search(head[:4096]):
         return FileClass(kind=FileKind.OTHER)
     return _classify_lines(name, _split_lines(head), options)
+
+
+def _is_cdr_name(name: str) -> bool:
+    """Return whether a file's name is one of CDRs, rotated or not."""
+    lower = name.lower()
+    return any(word in lower for word in _CDR_NAMES) and any(extension in lower for extension in _CDR_EXTENSIONS)
 
 
 def _is_audio(name: str, head: bytes) -> bool:
@@ -119,8 +125,8 @@ def _split_lines(head: bytes) -> list[bytes]:
     return [line for line in lines[:_MAX_LINES] if line.strip(b" \t\r\0")]
 
 
-def _classify_document(text: bytes, marks: re.Pattern[bytes], form: str) -> FileClass:
-    if not marks.search(text):
+def _classify_document(text: bytes, form: str) -> FileClass:
+    if not form:
         return FileClass(kind=FileKind.OTHER)
     return FileClass(
         kind=FileKind.FREESWITCH_CDR,
@@ -143,7 +149,7 @@ def _classify_lines(name: str, lines: Sequence[bytes], options: ReadOptions) -> 
         return FileClass(kind=FileKind.QUEUE_LOG, form="queue_log table as CSV")
     if _is_cel(lines):
         return FileClass(kind=FileKind.CEL, form="CEL")
-    is_meant = _CDR_NAME.search(name) is not None
+    is_meant = _is_cdr_name(name)
     found = _classify_asterisk_cdr(lines, options, min_share=0 if is_meant else _MIN_SHARE)
     if found.kind is FileKind.ASTERISK_CDR:
         return found

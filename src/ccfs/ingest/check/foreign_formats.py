@@ -21,7 +21,8 @@ _SQLITE_EXPORT = "Export the table as CSV: sqlite3 -csv -header {name} 'SELECT *
 _SQL_DUMP = re.compile(
     rb"(?i)\A(?:[^\n]*\n){0,200}?(?:-- (?:MySQL|MariaDB|PostgreSQL) |CREATE TABLE|INSERT INTO [`\"]?cdr)"
 )
-_UNREADABLE_COMPRESSION = re.compile(r"(?i)(?:csv|log|cdr|queue_log)[^/]*\.(lz4|lzo|lzma|7z|z|rar|tar|tgz)\Z")
+_COMPRESSIONS = frozenset({"lz4", "lzo", "lzma", "7z", "z", "rar", "tar", "tgz"})  # that ingest does not read
+_COMPRESSED_NAMES = ("csv", "cdr", "queue_log")
 _FUSION_TABLE = b"xml_cdr_uuid"
 _ASTERISK_JSON = re.compile(rb'"disposition"\s*:')
 _RECORDING_TABLE = re.compile(rb"(?i)\brecording_id\b.*\bvicidial_id\b|\bvicidial_id\b.*\brecording_id\b")
@@ -30,8 +31,9 @@ _RECORDING_TABLE = re.compile(rb"(?i)\brecording_id\b.*\bvicidial_id\b|\bvicidia
 def find_foreign_format(name: str, head: bytes) -> ForeignFormat | None:
     """Return the form of a file that ingest does not read, by its name and first bytes; None for any other file."""
     first_line = head[:8192].split(b"\n", 1)[0]
-    if compression := _UNREADABLE_COMPRESSION.search(name):
-        reason = f"compressed as .{compression[1]}"
+    stem, _, extension = name.lower().rpartition(".")
+    if extension in _COMPRESSIONS and any(word in stem for word in _COMPRESSED_NAMES):
+        reason = f"compressed as .{extension}"
         return ForeignFormat("", reason, "Decompress it, or have logrotate use gzip, xz, bzip2 or zstd")
     if head.startswith(b"SQLite format 3\0"):
         return ForeignFormat("SQLite database", "a SQLite database", _SQLITE_EXPORT.format(name=name))

@@ -28,7 +28,7 @@ class _Candidate:
 
     @property
     def signature(self) -> _Signature:
-        """What kind of call it is: calls of equal signatures differ in numbers and times only."""
+        """The kind of the call: calls of equal signatures differ in numbers and times only."""
         files = [recording.seconds is not None for recording in self.recordings]
         is_transferred = any(leg.leave_reason == LeaveReason.TRANSFERRED_OUT for leg in self.legs)
         return (

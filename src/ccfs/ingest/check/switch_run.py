@@ -38,7 +38,7 @@ class CheckOptions:
 
 @dataclass(slots=True, kw_only=True)
 class SwitchRun:
-    """What was ingested of one switch. Its results are in the scratch database and in `run.result`."""
+    """The dry run over one switch. Its results are in the scratch database and in `run.result`."""
 
     kind: SwitchKind
     owner: CallOwner  # holds the state of the switch's files

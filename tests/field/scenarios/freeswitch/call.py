@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.field.scenarios.events import CallScript, Connect, HangUp, LeaveQueue, Party, Reach, Ring, Stop, StopRinging, Target
+from tests.field.scenarios.events import (
+    CallScript,
+    Connect,
+    HangUp,
+    LeaveQueue,
+    Party,
+    Reach,
+    Ring,
+    Stop,
+    StopRinging,
+    Target,
+)
 from tests.field.scenarios.freeswitch.channels import (
     NORMAL_CLEARING,
     FsChannel,
@@ -80,8 +91,12 @@ class FreeSwitchCall:
         )
         channel = self.open_channel("inbound", f"sofia/{self.manner.profile}/{number}@{self.domain}", at, profile)
         channel.variables |= {
-            **{"user_name": number, "sip_auth_username": number, "sip_from_user": number, "call_uuid": channel.uuid},
-            **{"sofia_profile_name": self.manner.profile, "domain_name": self.domain},
+            "user_name": number,
+            "sip_auth_username": number,
+            "sip_from_user": number,
+            "call_uuid": channel.uuid,
+            "sofia_profile_name": self.manner.profile,
+            "domain_name": self.domain,
         }
         return channel
 
@@ -138,7 +153,9 @@ class FreeSwitchCall:
         )
         channel = self.open_channel("inbound", f"sofia/external/{caller.number}@198.51.100.7", script.begin, profile)
         channel.variables |= {
-            **{"sip_from_user": caller.number, "sofia_profile_name": "external", "call_uuid": channel.uuid},
+            "sip_from_user": caller.number,
+            "sofia_profile_name": "external",
+            "call_uuid": channel.uuid,
             **({"call_direction": "inbound", "domain_name": self.domain} if self.manner.is_fusionpbx else {}),
         }
         return channel
@@ -153,10 +170,15 @@ class FreeSwitchCall:
             destination=number,
             context=self.context,
         )
-        channel = self.open_channel("outbound", f"sofia/{self.manner.profile}/{number}@192.0.2.9:5060", script.begin, profile)
+        channel = self.open_channel(
+            "outbound", f"sofia/{self.manner.profile}/{number}@192.0.2.9:5060", script.begin, profile
+        )
         channel.variables |= {
-            **{"dialed_user": number, "dialed_domain": self.domain, "domain_name": self.domain},
-            **{"sofia_profile_name": self.manner.profile, "click_to_call": "true"},
+            "dialed_user": number,
+            "dialed_domain": self.domain,
+            "domain_name": self.domain,
+            "sofia_profile_name": self.manner.profile,
+            "click_to_call": "true",
         }
         return channel
 
@@ -285,8 +307,10 @@ class FreeSwitchCall:
         channel.execute("callcenter", queue, event.at)
         self.member_uuid = draw_uuid(self.world.random)
         channel.variables |= {
-            **{"cc_side": "member", "cc_member_uuid": self.member_uuid, "cc_queue": queue},
-            **{"cc_queue_joined_epoch": str(event.at // 1000)},
+            "cc_side": "member",
+            "cc_member_uuid": self.member_uuid,
+            "cc_queue": queue,
+            "cc_queue_joined_epoch": str(event.at // 1000),
         }
 
     def name_agent(self, phone: Party) -> str:
@@ -298,16 +322,23 @@ class FreeSwitchCall:
     def _call_agent(self, phone: Party, at: int) -> FsChannel:
         callee = self.call_phone(self.channel, phone, at, has_session=False)
         callee.variables |= {
-            **{"cc_queue": f"{self.queue}@{self.domain}", "cc_member_uuid": self.member_uuid, "cc_side": "agent"},
-            **{"cc_member_session_uuid": self.channel.uuid, "cc_agent": self.name_agent(phone), "cc_agent_type": "callback"},
+            "cc_queue": f"{self.queue}@{self.domain}",
+            "cc_member_uuid": self.member_uuid,
+            "cc_side": "agent",
+            "cc_member_session_uuid": self.channel.uuid,
+            "cc_agent": self.name_agent(phone),
+            "cc_agent_type": "callback",
         }
         return callee
 
     def _bridge_agent(self, callee: FsChannel, event: Connect) -> None:
         channel = self.channel
         channel.variables |= {
-            **{"cc_agent": self.name_agent(event.phone), "cc_queue_answered_epoch": str(event.at // 1000)},
-            **{"cc_agent_uuid": callee.uuid, "cc_cause": "answered", "cc_agent_bridged": "true"},
+            "cc_agent": self.name_agent(event.phone),
+            "cc_queue_answered_epoch": str(event.at // 1000),
+            "cc_agent_uuid": callee.uuid,
+            "cc_cause": "answered",
+            "cc_agent_bridged": "true",
         }
         channel.variables.pop("cc_queue_terminated_epoch", None)
         uuid_bridge(channel, callee, event.at)
@@ -316,5 +347,7 @@ class FreeSwitchCall:
     def _cancel_queue(self, at: int, reason: str) -> None:
         self.queue = ""
         self.channel.variables |= {
-            **{"cc_queue_canceled_epoch": str(at // 1000), "cc_cause": "cancel", "cc_cancel_reason": reason},
+            "cc_queue_canceled_epoch": str(at // 1000),
+            "cc_cause": "cancel",
+            "cc_cancel_reason": reason,
         }
