@@ -38,6 +38,7 @@ class Leg:
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
     optional_recordings: tuple[str, ...] = ()  # those that may exist: they are matched, and never missing
     facts: CallFacts = field(default=(), compare=False)  # what tenant rules match
+    domain: str = field(default="", compare=False)  # that the switch names as the call's tenant, in lower case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ccfs.switches.freeswitch.causes import find_release_cause
-from ccfs.switches.freeswitch.parties import UUID, collect_call_facts, find_parties, strip_domain
+from ccfs.switches.freeswitch.parties import UUID, find_parties, strip_domain
 from ccfs.switches.freeswitch.recordings import list_named_files
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
+from ccfs.switches.freeswitch.tenant_facts import collect_call_facts, find_domain
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
     get_first_non_empty,
@@ -63,6 +64,7 @@ def build_leg(
         order=(started / 1e6 if started else times.begin.timestamp(), 1.0 if parent else 0.0, uuid),
         recordings=list_named_files(variables),
         facts=collect_call_facts(variables, parties),
+        domain=find_domain(variables),
         context=variables.get("context", ""),
         bridged_to=get_first_non_empty(
             variables, "bleg_uuid", "cc_agent_uuid", "bridge_uuid", "last_bridge_to"

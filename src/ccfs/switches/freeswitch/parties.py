@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 
 from ccfs.switches.freeswitch.variables import ChannelVariables, get_first_non_empty
-from ccfs.switches.tenant_rules import CallFacts, collect_facts
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -22,8 +21,6 @@ _SERVICE_APPLICATIONS = _JOINING_APPLICATIONS | {
     *("conference", "voicemail", "ivr", "park", "valet_park", "fifo", "echo", "delay_echo")
 }
 _BRIDGE_VARIABLES = ("bridge_uuid", "last_bridge_to", "cc_agent_uuid", "bridge_channel", "bleg_uuid")
-_DOMAIN_VARIABLES = ("domain_name", "dialed_domain", "sip_auth_realm")
-_DID_VARIABLES = ("destination_number", "caller_destination", "sip_to_user", "sip_req_user")
 _GATEWAY_VARIABLES = ("sip_gateway_name", "sip_gateway")
 _CHANNEL_PROFILE = re.compile(r"sofia/([^/]{1,64})/")
 _MAX_LEGS_LENGTH = 16 * 1024  # characters of originated_legs
@@ -39,17 +36,6 @@ class ChannelParties:
     callee_agent: str = ""  # extension that was called, or that answered; else ""
     caller_side: str = UNKNOWN
     callee_side: str = UNKNOWN
-
-
-def collect_call_facts(variables: ChannelVariables, parties: ChannelParties) -> CallFacts:
-    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
-    queue = variables.get("cc_queue", "")
-    is_inbound = parties.direction != "outbound" and not parties.caller_agent and parties.caller_side != INSIDE
-    pairs = [("domain", variables.get(name, "")) for name in _DOMAIN_VARIABLES]
-    pairs += [("domain", queue.partition("@")[2]), ("context", variables.get("context", ""))]
-    pairs += [("accountcode", variables.get("accountcode", ""))]
-    pairs += [("did", variables.get(name, "")) for name in _DID_VARIABLES if is_inbound]
-    return collect_facts([*pairs, ("queue", queue), ("queue", strip_domain(queue))])
 
 
 def find_parties(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_leg: bool) -> ChannelParties:
