@@ -109,7 +109,7 @@ def test_a_leg_without_facts_goes_with_its_call_in_any_run(ingest_site: IngestSi
     ("rule", "variables"),
     [
         ("context,tenant-a,,acme,17\n", {"context": "tenant-a"}),
-        ("accountcode,A*,,acme,17\n", {"accountcode": "a100"}),
+        ("accountcode,a*,,acme,17\n", {"accountcode": "a100"}),
         ("did,442079460*,,acme,17\n", {"caller_destination": "442079460999"}),
         ("queue,sales@acme.example.com,,acme,17\n", {"cc_queue": "sales@acme.example.com", "cc_side": "member"}),
         ("queue,sales,,acme,17\n", {"cc_queue": "sales@acme.example.com", "cc_side": "member"}),
@@ -152,7 +152,7 @@ def test_lines_and_queue_log_of_asterisk_are_assigned_too(each_ingest_site: Inge
         (Path(row["file"]).name, row["line"], row["reason"].partition(":")[0]) for row in result["refused"]
     ) == [
         ("Master.csv", 2, "no tenant rule matches"),
-        ("queue_log", 0, "no tenant rule matches"),
+        ("queue_log", 2, "no tenant rule matches"),
     ]
     assert set(site.read_rows(schema.agent_operations, "account_id")) == {"acme"}
     assert set(site.read_rows(schema.queue_visits, "account_id")) == {"acme"}

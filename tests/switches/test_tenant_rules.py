@@ -10,7 +10,7 @@ RULES = """\ufefffact,value,app,account,vdn
 # the switch of two tenants
 domain,acme.example.com,,acme,17
 
- Context , from-acme-* , AK2 , acme2 , 18
+ Context , from-Acme-* , AK2 , acme2 , 18
 did,0207946*,,south,19
 did,02079460999,,acme,17
 queue,*,,rest,20
@@ -24,9 +24,11 @@ queue,*,,rest,20
         ((("domain", "ACME.example.com"),), "acme"),
         ((("domain", "acme.example.com.evil"),), None),
         ((("domain", "x.acme.example.com"),), None),
-        ((("context", "from-acme-in"),), "acme2"),
-        ((("context", "from-acme-"),), "acme2"),
-        ((("context", "from-acme"),), None),
+        ((("context", "from-Acme-in"),), "acme2"),
+        ((("context", "from-Acme-"),), "acme2"),
+        ((("context", "from-Acme"),), None),
+        ((("context", "from-acme-in"),), None),
+        ((("did", "+0207946099"),), "south"),
         ((("did", "02079460999"),), "south"),
         ((("queue", "600"), ("did", "02079460123")), "south"),
         ((("queue", "600"), ("domain", "acme.example.com")), "acme"),

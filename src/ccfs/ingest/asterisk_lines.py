@@ -14,7 +14,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
-from ccfs.ingest.tenants import TenantRouter
+from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
 from ccfs.switches.asterisk.calls import AsteriskLeg
@@ -26,6 +26,7 @@ from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.records import UnreadableLine
 
 NumberedLeg = tuple[NumberedLine, AsteriskLeg]
+NumberedQueueLine = tuple[NumberedLine, QueueLine]
 
 _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
 
@@ -60,7 +61,7 @@ class LegParser:
             return [], []
         zones = self._detect([line for _, line in batch.lines[:50]])
         self._agents = self._agents or self._load_agents()
-        result = tail_reader.parse_numbered_lines(batch, self._parse_line)
+        result = tail_reader.parse_lines(batch, self._parse_line)
         if zones.deviating:
             offsets = " and ".join(sorted(zones.deviating))
             self._run.warn(
@@ -130,8 +131,10 @@ class LegParser:
     def _load_agents(self) -> AgentMatcher:
         with self._run.database.read_transaction() as connection:
             names = [
-                device_numbers.list_names(connection, owner.app, owner.account.account_id, DeviceType.AGENT)
-                for owner in (self._source.router.list_owners() if self._source.router else [self._owner])
+                device_numbers.list_names(
+                    connection, owners[0].app, [owner.account.account_id for owner in owners], DeviceType.AGENT
+                )
+                for owners in group_by_app(self._source.router.list_owners() if self._source.router else [self._owner])
             ]
         return AgentMatcher(pattern=self._source.agent_pattern, known_agents=frozenset[str]().union(*names))
 
@@ -188,7 +191,7 @@ class QueueLineParser:
         self._layout: queue_log_table.QueueTableLayout | None = None
         self._is_detected = False
 
-    def __call__(self, batch: LineBatch) -> tuple[list[QueueLine], list[IngestRejection]]:
+    def __call__(self, batch: LineBatch) -> tuple[list[NumberedQueueLine], list[IngestRejection]]:
         if not self._is_detected and self._source.queue_log is not None:
             sample = tail_reader.sample_lines(self._source.queue_log) + [line for _, line in batch.lines[:50]]
             self._layout = queue_log_table.detect_layout(sample, self._source.encoding)

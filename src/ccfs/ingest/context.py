@@ -61,12 +61,6 @@ class CallOwner:
     app: App
     account: Account
     vdn: Vdn
-    source_app: App | None = None  # app that holds the state of the switch's files, where one switch has many tenants
-
-    @property
-    def state_app(self) -> App:
-        """The app that holds the state of the switch's files."""
-        return self.source_app or self.app
 
 
 class AudioStore(Protocol):
@@ -84,6 +78,7 @@ class IngestRun:
     settings: Settings
     now: Callable[[], datetime]
     is_watching: bool = False  # files may still grow, and calls be under way
+    has_many_apps: bool = False  # transactions lock more than one app
     result: IngestResult = field(default_factory=IngestResult)
     finished_files: set[tuple[object, ...]] = field(default_factory=set)  # compressed files that were read to their end
     # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
@@ -96,6 +91,8 @@ class IngestRun:
     def app_transaction(self, app: App) -> Iterator[Connection]:
         """Open a transaction in which no other run ingests calls of the app: what is new stays new until its end."""
         with self.database.write_transaction() as connection:
+            if self.has_many_apps:
+                ingest_state.lock_switches(connection)
             ingest_state.lock_app(connection, app)
             yield connection
 

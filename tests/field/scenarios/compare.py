@@ -96,7 +96,8 @@ def _compare_rows(truth: CallTruth, rows: Sequence[Row], main_number: str) -> It
     yield "agent", set(truth.talks), (set(talks), named), is_right
     rang = named - set(talks) - {truth.caller}
     wanted_rang = truth.rang - set(truth.talks)
-    yield "rang", wanted_rang, rang, rang == wanted_rang
+    is_absent = truth.unanswered_reason is Stop.UNREGISTERED  # whether a phone that is not there counts as called
+    yield "rang", wanted_rang, rang, rang == wanted_rang or (is_absent and not rang)
     if truth.call_type is not CallType.OUTBOUND:
         yield _compare_wait(truth, rows, talks)
     for agent in wanted & set(talks):

@@ -94,7 +94,7 @@ class _TruthBuilder:
                 self._reach(event)
             case StopRinging():
                 self._note(event.phone.number, is_agent=event.phone.is_agent)
-                if event.phone.is_agent and event.reason is not Stop.UNREGISTERED:
+                if event.phone.is_agent:
                     self.truth.rang.add(event.phone.number)
                 if event.reason is not Stop.ANSWERED_ELSEWHERE:
                     self.truth.unanswered_reason = event.reason

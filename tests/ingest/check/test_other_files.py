@@ -36,7 +36,10 @@ def test_calls_of_several_domains_come_with_a_draft_of_tenant_rules(tmp_path: Pa
         write_channel(tmp_path / "cdr" / f"{number}.json", (A_LEG, B_LEG)[number], domain_name=domain)
     text = check(tmp_path).out
     notes = get_section(text, "PLEASE NOTE")
-    assert "The CDRs are of 2 domains: acme.example.com, other.example.com. All would go to one account." in notes
+    assert (
+        "The CDRs are of 2 domains: acme.example.com, other.example.com. Each is shown as an account of its own."
+        in notes
+    )
     assert "fact,value,app,account,vdn domain,acme.example.com,,acme,1 domain,other.example.com,,other,2" in notes
 
 

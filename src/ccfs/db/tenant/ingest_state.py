@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
+from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
 
@@ -69,6 +70,12 @@ def lock_app(connection: Connection, app: App) -> None:
     if connection.dialect.name == "postgresql":  # SQLite has one writer
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
+
+
+def lock_switches(connection: Connection) -> None:
+    """Wait for other transactions that ingest for many apps: they lock several, in any order."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, 0)"), {"class": _LOCK_CLASS})
 
 
 def find_cursor(connection: Connection, app: App, path: str) -> SourceCursor | None:
@@ -216,23 +223,12 @@ def _list_rejected_files(connection: Connection, app: App) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def list_files_rejected_for(connection: Connection, app: App, reason: str) -> list[str]:
-    """Return the app's files that have rejections whose reason begins with `reason`."""
-    query = sa.select(_ERRORS.c.file).where(_ERRORS.c.app == app.id, _ERRORS.c.reason.startswith(reason))
-    return list(connection.execute(query.distinct()).scalars())
-
-
-def delete_rejections_of_file(connection: Connection, app: App, file: str, reason: str) -> None:
-    """Delete the file's rejections whose reason begins with `reason`: it no longer holds."""
-    is_chosen = (_ERRORS.c.app == app.id) & (_ERRORS.c.file == file) & _ERRORS.c.reason.startswith(reason)
-    connection.execute(sa.delete(_ERRORS).where(is_chosen))
-
-
 def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[str], bool]) -> int:
     names, count = [name for name in _list_rejected_files(connection, app) if is_chosen(name)], 0
     for start in range(0, len(names), _NAMES_PER_QUERY):
         is_listed = _ERRORS.c.file.in_(names[start:][:_NAMES_PER_QUERY])
         count += connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, is_listed)).rowcount
+    unassigned_records.unlist_files(connection, app, names)
     return count
 
 

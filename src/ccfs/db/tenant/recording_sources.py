@@ -61,6 +61,16 @@ def find_by_stems(
     return found
 
 
+def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (account, stem) of those of these stems that files of recordings have or had."""
+    names, found = sorted(set(stems)), set[tuple[str, str]]()
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        is_named = _TABLE.c.stem.in_(names[start:][:_NAMES_PER_QUERY])
+        query = sa.select(_TABLE.c.account_id, _TABLE.c.stem).where(_TABLE.c.app == app.id, is_named)
+        found |= {(row.account_id, row.stem) for row in connection.execute(query)}
+    return found
+
+
 def list_by_recordings(connection: Connection, app: App, file_names: Iterable[str]) -> list[RecordingSource]:
     """Return all files of these recordings, the replaced ones included, the oldest first."""
     query = sa.select(*_COLUMNS).where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(list(file_names)))

@@ -24,6 +24,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.records import Leg
 
 
 def save_legs(
@@ -74,6 +75,8 @@ def _rebuild(
     saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
     facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
     legs = merger.join_legs([*restored, *fresh])
+    facts |= {leg.source_key: leg_source.describe_part(leg.part_of) for leg in legs if leg.part_of}
+    saved = _delete_parts(connection, owner, legs, saved)
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
     timed_legs = merge_visits_into_legs(claim_visits(legs, visits), visits)
     built = build_rows(connection, owner, timed_legs, saved, facts)
@@ -92,6 +95,14 @@ def _rebuild(
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
     correct_operations(connection, owner, timed_legs, visits)
     return {key: row.call_id for key, row in rows.items()}
+
+
+def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
+    """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
+    keys = {leg.source_key for leg in legs}
+    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in keys]
+    cdrs.delete(connection, owner.app, stale)
+    return {key: row for key, row in saved.items() if row not in stale} if stale else saved
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

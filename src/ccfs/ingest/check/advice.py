@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
-from ccfs.ingest.check.file_kinds import FileKind
+from ccfs.ingest.check.domains import PROPOSED_FILE, list_domains, propose_lines
 from ccfs.ingest.check.report import Advice, CheckReport, FileReading, SwitchReport
 from ccfs.ingest.check.survey import PERMISSION_REMEDY, Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
@@ -16,7 +16,6 @@ from ccfs.ingest.check.words import count_things
 from ccfs.ingest.recordings.match import NO_CDR
 from ccfs.media.codec_table import is_audio_name
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.model.identity.tenancy import is_account_id
 
 _MAX_NAMES = 5  # that a text lists
 _MAX_RULES = 20  # of a draft of tenant rules
@@ -139,19 +138,12 @@ def _advise_on_legs(report: SwitchReport) -> list[Advice]:
 
 
 def _advise_on_domains(survey: Survey) -> list[Advice]:
-    domains = sorted({name for file in survey.list_kind(FileKind.FREESWITCH_CDR) for name in file.found.domains})
+    domains = list_domains(survey)
     if len(domains) < 2:
         return []
-    text = f"The CDRs are of {len(domains)} domains: {', '.join(domains[:_MAX_NAMES])}. All would go to one account."
-    rules = [f"domain,{name},,{_name_account(name)},{number}" for number, name in enumerate(domains, 1)]
-    remedy = "To give each an account of its own, write a file with the accounts' names and VDNs, and pass it with --tenants:"
-    return [Advice(text=text, remedy=remedy, lines=("fact,value,app,account,vdn", *rules[:_MAX_RULES]))]
-
-
-def _name_account(domain: str) -> str:
-    """Return the first part of a domain as the id of an account."""
-    name = domain.partition(".")[0][:20]
-    return name if is_account_id(name) else "name"
+    text = f"The CDRs are of {len(domains)} domains: {', '.join(domains[:_MAX_NAMES])}. Each is shown as an account of its own."
+    remedy = f"Write the accounts' names and VDNs into the file {PROPOSED_FILE}, which the commands below pass with --tenants:"
+    return [Advice(text=text, remedy=remedy, lines=tuple(propose_lines(domains)[: _MAX_RULES + 1]))]
 
 
 def _advise_on_zone(reading: FileReading, options: CheckOptions) -> list[Advice]:
@@ -180,7 +172,7 @@ def _advise_on_agents(connection: Connection, report: SwitchReport, done: Switch
         return [Advice(text=text, remedy=remedy)] if report.totals.calls else []
     people: list[str] = []
     for owner in done.owners:
-        known = device_numbers.list_names(connection, owner.app, owner.account.account_id, int(DeviceType.AGENT))
+        known = device_numbers.list_names(connection, owner.app, [owner.account.account_id], int(DeviceType.AGENT))
         numbers = member_names.list_numbers(connection, owner.app, owner.account.account_id)
         people += sorted(name for name in known if not name.isdecimal() and name not in numbers)
     if done.kind is not SwitchKind.ASTERISK or not people:

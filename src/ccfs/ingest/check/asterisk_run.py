@@ -18,8 +18,6 @@ from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch
-from ccfs.ingest.tenants import ingest_recordings
-from ccfs.switches.asterisk.recordings import find_call_ids
 from ccfs.switches.records import Leg, UnreadableLine
 
 _ACCOUNT = "asterisk"
@@ -36,14 +34,23 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
     run = site.create_run(options.report_progress, options.max_lines)
     queue_log = find_queue_log(survey)
     zone = _find_zone(site, run, create_source(all_series[0].current.path, queue_log, options), options)
-    owner, router = site.create_owner(_ACCOUNT, zone, options.tenants)
-    done = SwitchRun(kind=SwitchKind.ASTERISK, owner=owner, router=router, run=run, queue_log=queue_log)
+    tenants_file, rules = options.tenants or (None, None)
+    owner, router = site.create_owner(_ACCOUNT, zone, rules)
+    done = SwitchRun(
+        kind=SwitchKind.ASTERISK,
+        owner=owner,
+        router=router,
+        tenants_file=tenants_file,
+        run=run,
+        queue_log=queue_log,
+    )
     for series in all_series:
         _ingest_series(done, series, options)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
-            ingest_recordings(run, owner, router, folder, find_call_ids)
+            source = create_source(all_series[0].current.path, None, options)
+            asterisk.ingest_recordings(run, owner, replace(source, recordings=folder, router=router))
     return done
 
 

@@ -95,7 +95,7 @@ def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, op
         queue_log=log.watched_path if log else None,
         older_queue_logs=[file.path for file in log.files if file.path != log.watched_path] if log else [],
         recordings=done.recordings,
-        tenants_file=done.router.path if done.router else None,
+        tenants_file=done.tenants_file,
     )
     return replace(report, advice=advise_on_switch(connection, report, done, survey, options))
 

@@ -1,12 +1,13 @@
 """Dry run over the files of FreeSWITCH: CDRs in any format, then the recordings."""
 
+from dataclasses import replace
+
 from ccfs.ingest import freeswitch
+from ccfs.ingest.check.domains import propose_rules
 from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import list_freeswitch_paths, list_recordings_folders
 from ccfs.ingest.check.survey import Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
-from ccfs.ingest.tenants import ingest_recordings
-from ccfs.switches.freeswitch import find_channel_ids
 
 
 def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
@@ -15,10 +16,13 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
     if not paths:
         return None
     run = site.create_run(options.report_progress, options.max_lines)
-    owner, router = site.create_owner("freeswitch", options.zone or options.local_zone, options.tenants)
-    done = SwitchRun(kind=SwitchKind.FREESWITCH, owner=owner, router=router, run=run, cdrs=paths)
-    for path in paths:
-        source = freeswitch.FreeSwitchSource(
+    tenants_file, rules = options.tenants or propose_rules(survey) or (None, None)
+    owner, router = site.create_owner("freeswitch", options.zone or options.local_zone, rules)
+    done = SwitchRun(
+        kind=SwitchKind.FREESWITCH, owner=owner, router=router, tenants_file=tenants_file, run=run, cdrs=paths
+    )
+    sources = [
+        freeswitch.FreeSwitchSource(
             cdr=path,
             recordings=None,
             columns=options.read.freeswitch_columns,
@@ -26,10 +30,13 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
             agent_pattern=options.agent_pattern,
             router=router,
         )
-        with done.catch_failure(path):
+        for path in paths
+    ]
+    for source in sources:
+        with done.catch_failure(source.cdr):
             freeswitch.ingest(run, owner, source)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
-            ingest_recordings(run, owner, router, folder, find_channel_ids)
+            freeswitch.ingest_recordings(run, owner, replace(sources[0], recordings=folder))
     return done

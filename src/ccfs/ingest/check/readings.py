@@ -145,7 +145,7 @@ def _load_formats(done: SwitchRun, owner: CallOwner) -> dict[str, dict[str, Any]
 def _count_lines(done: SwitchRun) -> dict[str, int]:
     """Return how many lines of each file were read."""
     with done.run.database.read_transaction() as connection:
-        cursors = ingest_state.list_cursors(connection, done.owner.state_app, limit=10_000)
+        cursors = ingest_state.list_cursors(connection, done.owner.app, limit=10_000)
     return {cursor.path.partition(":")[2]: cursor.line for cursor, _ in cursors}
 
 

@@ -36,7 +36,7 @@ def group_rejections(connection: Connection, done: SwitchRun, survey: Survey) ->
     lines = [
         one for one in rejected if one.line or (one.file not in recordings | useless and one.reason not in _OF_FOLDER)
     ]
-    ingested = _find_ingested(connection, done.owner.state_app, [one.file for one in files])
+    ingested = _find_ingested(connection, done.owner.app, [one.file for one in files])
     return _group(lines), _group(one for one in files if one.file not in ingested)
 
 

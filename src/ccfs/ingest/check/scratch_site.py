@@ -13,7 +13,7 @@ from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import tenants
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.store_audio import inspect_audio_file
-from ccfs.ingest.tenants import TenantRouter
+from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import load_settings
 from ccfs.switches.tenant_rules import TenantRules
@@ -42,31 +42,32 @@ class ScratchSite:
         )
 
     def create_owner(
-        self, account_id: str, zone: str, tenant_rules: tuple[Path, TenantRules] | None
+        self, account_id: str, zone: str, tenant_rules: TenantRules | None
     ) -> tuple[CallOwner, TenantRouter | None]:
         """Return the owner of a switch's calls: one account, or those of the tenant rules."""
         if tenant_rules is None:
             return self.add_account(account_id, zone), None
-        return self.add_tenants(*tenant_rules, zone)
+        return self.add_tenants(tenant_rules, zone)
 
-    def add_tenants(self, path: Path, rules: TenantRules, zone: str) -> tuple[CallOwner, TenantRouter]:
+    def add_tenants(self, rules: TenantRules, zone: str) -> tuple[CallOwner, TenantRouter]:
         """Add the apps and accounts that a file of tenant rules names, or set their zone.
 
         Return the owner that holds the state of the switch's files, and the rules with their owners.
         """
         with self.database.write_transaction() as connection:
             known = {app.ak: app for app in tenants.list_apps(connection)} | {"": self.app}
-            for ak in {rule.ak for rule in rules.rules} - known.keys():
+            used = [rule for rule in rules.rules if not rule.is_ignored]
+            for ak in {rule.ak for rule in used} - known.keys():
                 known[ak] = tenants.add_app(connection, ak, ak, datetime.now(UTC))
             owners = {}
-            for rule in rules.rules:
+            for rule in used:
                 account = Account(account_id=rule.account_id, zone=zone)
                 vdn = Vdn(vdn_id=rule.vdn_id, cc_id=1, account_id=rule.account_id)
                 tenants.add_account(connection, known[rule.ak], account, vdn, datetime.now(UTC))
-                owners[rule.line] = CallOwner(app=known[rule.ak], account=account, vdn=vdn, source_app=self.app)
+                owners[rule.line] = CallOwner(app=known[rule.ak], account=account, vdn=vdn)
         account, vdn = Account(account_id="", zone=zone), Vdn(vdn_id=0, cc_id=0, account_id="")
-        owner = CallOwner(app=self.app, account=account, vdn=vdn, source_app=self.app)
-        return owner, TenantRouter(path=path, rules=rules, owners=owners)
+        owner = CallOwner(app=self.app, account=account, vdn=vdn)
+        return owner, TenantRouter(rules=rules, owners=owners)
 
     def add_account(self, account_id: str, zone: str, vdn_id: int | None = None, cc_id: int = 1) -> CallOwner:
         """Add an account with a VDN, or set its zone. Without a VDN, it has a number of its own."""

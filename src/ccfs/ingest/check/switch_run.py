@@ -10,7 +10,7 @@ from pathlib import Path
 from ccfs.ingest.check.file_kinds import ReadOptions
 from ccfs.ingest.check.sources import FileSeries
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.tenants import TenantRouter
+from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.switches.records import UnreadableLine
 from ccfs.switches.tenant_rules import TenantRules
 
@@ -44,6 +44,7 @@ class SwitchRun:
     owner: CallOwner  # holds the state of the switch's files
     run: IngestRun
     router: TenantRouter | None = None
+    tenants_file: Path | None = None  # of the router's rules
     indexed_owners: list[CallOwner] = field(default_factory=list)  # that index files of CC-FS name
     cdrs: list[Path] = field(default_factory=list)  # files or folders, as `ccfs ingest` is to be given them
     older_cdrs: list[Path] = field(default_factory=list)  # rotated files, oldest first
@@ -56,7 +57,7 @@ class SwitchRun:
     @property
     def owners(self) -> list[CallOwner]:
         """The owners of the calls."""
-        return self.indexed_owners or (self.router.list_owners() if self.router else [self.owner])
+        return self.indexed_owners or list(self.router.list_owners() if self.router else [self.owner])
 
     @contextmanager
     def catch_failure(self, path: Path) -> Iterator[None]:

@@ -123,16 +123,10 @@ def _save_problems(run: IngestRun, owner: CallOwner, problems: list[IngestReject
             run.reject(connection, owner.app, problems)
 
 
-def parse_lines(batch: LineBatch, parse: Callable[[bytes], T | None]) -> tuple[list[T], list[IngestRejection]]:
-    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine."""
-    records, rejections = parse_numbered_lines(batch, parse)
-    return [record for _, record in records], rejections
-
-
-def parse_numbered_lines(
+def parse_lines(
     batch: LineBatch, parse: Callable[[bytes], T | None]
 ) -> tuple[list[tuple[NumberedLine, T]], list[IngestRejection]]:
-    """Return as parse_lines does, each record with its line.
+    """Return the parsed lines without None, each with its line, and the rejections of lines that raise UnreadableLine.
 
     A disk that crashed leaves blocks of NUL bytes: what is before and after such a block are lines of their own.
     """

@@ -14,7 +14,8 @@ from ccfs.switches.freeswitch.documents import (
     parse_xml_variables,
 )
 from ccfs.switches.freeswitch.join_legs import join_call_legs
-from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg, build_queue_visit
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg
+from ccfs.switches.freeswitch.queue_visits import build_queue_visits
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.freeswitch.xml_repair import RepairNote
@@ -49,8 +50,7 @@ def parse_cdr_data(
             channels.append((number, leg))
             if repair := variables.get(XML_REPAIR):
                 others.append((number, RepairNote(repair)))
-            if visit := build_queue_visit(variables, leg, zone=zone):
-                others.append((number, visit))
+            others += [(number, visit) for visit in build_queue_visits(variables, leg, zone=zone)]
         except UnreadableLine as error:
             others.append((number, error))
     joined = join_call_legs(leg for _, leg in channels)

@@ -68,6 +68,7 @@ class FreeSwitchCall:
         self.ringing: dict[str, FsChannel] = {}
         self.talk: FsChannel | None = None
         self.queue = ""
+        self.first_target: Target | None = None  # what the dial plan led the caller to first
 
     # Channels.
 
@@ -186,6 +187,7 @@ class FreeSwitchCall:
 
     def reach(self, event: Reach) -> None:
         channel, at = self.channel, event.at
+        self.first_target = self.first_target or event.target
         self._set_direction(event)
         if event.target is Target.VOICEMAIL:
             self.reach_voicemail(event)
@@ -280,15 +282,16 @@ class FreeSwitchCall:
         at, channel = event.at, self.channel
         if self.queue and self.talk is None:
             self._cancel_queue(at, "BREAK_OUT")
+        is_outbound = self.script.caller.is_agent and self.first_target is Target.OUTSIDE
+        is_by_caller = event.by_agent is not None and event.by_agent == is_outbound
         if self.talk:
-            self.talk.hang_up(at, NORMAL_CLEARING, "recv_bye" if event.by_agent else "send_bye")
+            self.talk.hang_up(at, NORMAL_CLEARING, "send_bye" if is_by_caller else "recv_bye")
             if "cc_agent" in channel.variables and "cc_queue_terminated_epoch" not in channel.variables:
                 channel.variables["cc_queue_terminated_epoch"] = str(at // 1000)
         cause = NORMAL_CLEARING
         if not channel.answered:
             cause = getattr(self, "last_cause", NORMAL_CLEARING)
-        is_own = bool(event.by_agent) == self.script.caller.is_agent or not self.talk
-        channel.hang_up(at, cause, "recv_bye" if is_own and event.by_agent is not None else "send_bye")
+        channel.hang_up(at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye")
         for other in self.channels:
             other.hang_up(at, NORMAL_CLEARING, "send_bye")
 

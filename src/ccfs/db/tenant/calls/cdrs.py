@@ -42,6 +42,8 @@ _UPDATE = (
     .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCH_COLUMNS) if name not in _KEY})
 )
 
+_DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
+
 NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin within MAX_LEG_SPREAD of them
 
 
@@ -101,4 +103,12 @@ def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
         values = [dict(zip(names, _BULK_INSERT.get_row_values(row), strict=True)) | {"app": app.id} for row in rows]
         connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in values])
+        call_statistics.mark_dirty(connection, app, rows)
+
+
+def delete(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
+    """Delete rows of the app: parts of a line that turned out to be in another line."""
+    if rows:
+        keys = [{f"old_{name}": getattr(row, name) for name in _KEY[1:]} | {"old_app": app.id} for row in rows]
+        connection.execute(_DELETE, keys)
         call_statistics.mark_dirty(connection, app, rows)

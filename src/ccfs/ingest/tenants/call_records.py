@@ -1,0 +1,135 @@
+"""Parsed lines as records, whatever their kind: what finds their owner, and how they are stored while they have none."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.ingest.context import CallOwner
+from ccfs.ingest.files.tail_reader import NumberedLine
+from ccfs.switches.asterisk import queue_log
+from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.queue_log import QueueLine
+from ccfs.switches.freeswitch import ChannelLeg
+from ccfs.switches.records import Leg, QueueVisit
+from ccfs.switches.tenant_rules import CallFacts, collect_facts
+
+_INSTANT = "instant"  # key of a time in JSON
+
+Item = AsteriskLeg | ChannelLeg | QueueVisit | QueueLine
+SaveItems = Callable[[Connection, CallOwner, Sequence[Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One parsed line."""
+
+    line: NumberedLine
+    source_key: str
+    items: tuple[Item, ...]  # a leg, perhaps with its queue visits; or a line of a queue log
+    begin: datetime
+    call_id: str = ""  # as the switch has it; "" if the line is of no call
+    leg_id: str = ""
+    member_id: str = ""  # the member of a queue-log line, among these ids; "" if it has none
+    facts: CallFacts = ()
+    domain: str = ""
+
+    @property
+    def kind(self) -> type[Item]:
+        """The class of the first item."""
+        return type(self.items[0])
+
+
+def build_leg_record(line: NumberedLine, leg: AsteriskLeg | ChannelLeg, *visits: QueueVisit) -> CallRecord:
+    """Return the record of a leg."""
+    return CallRecord(
+        line=line,
+        source_key=leg.source_key,
+        items=(leg, *visits),
+        begin=leg.begin,
+        call_id=leg.switch_call_id,
+        leg_id=leg.switch_leg_id,
+        facts=leg.facts,
+        domain=leg.domain,
+    )
+
+
+def build_queue_record(line: NumberedLine, item: QueueLine) -> CallRecord:
+    """Return the record of a line of a queue log. A line of no queue belongs to its member."""
+    member_id = f"member {item.member}" if item.member else ""
+    context = item.member.partition("@")[2].partition("/")[0] if not item.queue else ""
+    return CallRecord(
+        line=line,
+        source_key=queue_log.compute_line_key(item),
+        items=(item,),
+        begin=item.occurred_at,
+        call_id=item.leg_id,
+        leg_id=item.leg_id or member_id,
+        member_id=member_id,
+        facts=collect_facts([("queue", item.queue), ("context", context)]),
+    )
+
+
+_CLASSES: Mapping[str, type[Item]] = {kind.__name__: kind for kind in (AsteriskLeg, ChannelLeg, QueueVisit, QueueLine)}
+
+
+def to_row(record: CallRecord, reason: str) -> UnassignedRecord:
+    """Return the row that stores a record."""
+    items = [[type(item).__name__, _to_dict(item)] for item in record.items]
+    return UnassignedRecord(
+        source_key=record.source_key,
+        kind=record.kind.__name__,
+        call_id=record.call_id,
+        leg_id=record.leg_id,
+        domain=record.domain,
+        file=record.line.file,
+        line=record.line.number,
+        raw=record.line.raw,
+        reason=reason,
+        record=json.dumps({"items": items, "begin": _to_json(record.begin), "facts": record.facts}),
+    )
+
+
+def from_row(row: UnassignedRecord) -> CallRecord:
+    """Return the record that a row stores."""
+    stored = json.loads(row.record)
+    items = [_build_item(_CLASSES[name], values) for name, values in stored["items"]]
+    return CallRecord(
+        line=NumberedLine(row.file, row.line, row.raw),
+        source_key=row.source_key,
+        items=tuple(items),
+        begin=_from_json(stored["begin"]),
+        call_id=row.call_id,
+        leg_id=row.leg_id,
+        facts=_from_json(stored["facts"]),
+        domain=row.domain,
+    )
+
+
+def list_legs(records: Sequence[CallRecord]) -> list[Leg]:
+    """Return the legs of the records."""
+    return [item for record in records for item in record.items if isinstance(item, Leg)]
+
+
+def _build_item(kind: type[Item], values: Mapping[str, Any]) -> Item:
+    """Return an item. Fields that it no longer has, because another release stored it, are left out."""
+    names = {field.name for field in fields(kind)}
+    return kind(**{name: _from_json(value) for name, value in values.items() if name in names})
+
+
+def _to_dict(item: Item) -> dict[str, object]:
+    return {field.name: _to_json(getattr(item, field.name)) for field in fields(item)}
+
+
+def _to_json(value: object) -> object:
+    return {_INSTANT: value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return datetime.fromisoformat(value[_INSTANT])
+    return tuple(map(_from_json, value)) if isinstance(value, list) else value
