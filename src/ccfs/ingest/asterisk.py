@@ -1,4 +1,5 @@
-"""One pass over the files of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
+"""One pass over the files of Asterisk: the logs of queues and channels first, because they report more of the calls; then
+CDRs; then recordings."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
@@ -30,6 +32,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
         save_queue_lines = partial(_save_queue_lines, run, owner, AgentMatcher(pattern=source.agent_pattern))
         queue_lines = QueueLineParser(source, legs.find_zone)
         tail_reader.ingest_file(run, owner, source.queue_log, queue_lines, save_queue_lines)
+    ingest_channel_events(run, owner, source, legs.find_zone)
     tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
     if source.recordings is not None:
         ingest_folder(run, owner, source.recordings, find_call_ids)
@@ -60,7 +63,7 @@ def _save_queue_lines(
     save_events(connection, run, owner, events)
     for line in filter(queue_log.is_start, lines):
         end_calls(connection, owner, line.occurred_at)
-    rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
+    rebuild_for_visits(connection, run, owner, merge_visits(connection, owner, visits))
     run.reject(connection, owner.app, rejections)
 
 
