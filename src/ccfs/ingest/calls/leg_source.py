@@ -28,7 +28,7 @@ _JOIN_FIELDS = (
     *("callee_agent", "callee_side", "queue_side", "hangup_cause", "cancel_reason", "hangup_by"),
     *("mailbox_agent", "talks", "queue_entries", "first_queue"),
 )
-_PART_OF = "part of "  # in place of a line's facts, before the source_key of the line that reports the leg
+_PART_OF = "part of "  # in place of a line's facts, before the switch_leg_id of the leg whose line reports this one too
 _ASTERISK_FIELDS = (
     *("order", "call_type", "channel", "dstchannel", "app", "context"),
     *("calling_agent", "ringing_agent", "has_talk", "conference", "is_unlinked", "switch_call_id", "release_cause"),
@@ -54,7 +54,8 @@ class LegMerger(Generic[L]):
 
 
 def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
-    return filter(None, (channel.switch_leg_id, channel.switch_call_id, channel.bridged_to))
+    peers = (talk.peer for talk in channel.talks)
+    return filter(None, (channel.switch_leg_id, channel.switch_call_id, channel.bridged_to, *peers))
 
 
 def _to_pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
@@ -92,13 +93,13 @@ def format_leg_order(leg: Leg, facts: str) -> str:
     return "\t".join([*(part if isinstance(part, str) else f"{part:020.3f}" for part in leg.order), facts])
 
 
-def describe_part(source_key: str) -> str:
-    """Return what a row has in place of facts, if another leg's line reports it."""
-    return f"{_PART_OF}{source_key}"
+def describe_part(switch_leg_id: str) -> str:
+    """Return what a row has in place of facts, if the line of this leg reports it."""
+    return f"{_PART_OF}{switch_leg_id}"
 
 
 def find_whole(row: Cdr) -> str:
-    """Return the source_key of the line that reports a row's leg, where the row is a part of it; else ""."""
+    """Return the switch_leg_id of the leg whose line reports a row's leg too; else ""."""
     facts = get_stored_facts(row)
     return facts.removeprefix(_PART_OF) if facts.startswith(_PART_OF) else ""
 

@@ -33,9 +33,7 @@ def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
     """Store the legs that are new, and rebuild the rows of their calls."""
-    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
-    call_ids = related | {leg.switch_call_id for leg in legs}
-    saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
+    saved = _find_related_rows(connection, owner, legs, merger)
     fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
     save_links(connection, owner, fresh, merger)
     calls = _rebuild(connection, run, owner, fresh, saved, merger)
@@ -67,6 +65,31 @@ def rebuild_for_histories(
     saved = _find_saved_rows(connection, owner, call_ids, call_ids, near)
     if saved:
         _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
+
+
+def _find_related_rows(
+    connection: Connection, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
+) -> dict[str, Cdr]:
+    """Return the account's rows, by source_key, of these legs' calls, and of calls that their rows are related to in turn."""
+    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
+    call_ids = related | {leg.switch_call_id for leg in legs}
+    instants = [leg.begin for leg in legs]
+    saved = _find_saved_rows(connection, owner, call_ids, related, instants)
+    new = saved
+    while unseen := {leg_id for row in new.values() for leg_id in _get_row_relations(row, merger)} - related:
+        related |= unseen
+        found = _find_saved_rows(connection, owner, unseen, unseen, instants + [row.begin for row in saved.values()])
+        new = {key: row for key, row in found.items() if key not in saved}
+        saved |= new
+    return saved
+
+
+def _get_row_relations(row: Cdr, merger: LegMerger[L]) -> set[str]:
+    """Return the ids of legs that may be of a call with the row's leg."""
+    if whole := leg_source.find_whole(row):
+        return {whole}
+    leg = leg_source.restore_leg(row, merger)
+    return set(merger.related_ids(leg)) if leg else set()
 
 
 def _find_saved_rows(
@@ -124,7 +147,8 @@ def _rebuild(
 def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
     """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
     keys = {leg.source_key for leg in legs}
-    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in keys]
+    leg_ids = {leg.switch_leg_id for leg in legs}
+    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids]
     cdrs.delete(connection, owner.app, stale)
     return {key: row for key, row in saved.items() if row not in stale} if stale else saved
 

@@ -4,6 +4,7 @@ The size of a document is limited. An XML document with a DOCTYPE is rejected, s
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -25,13 +26,14 @@ from ccfs.switches.freeswitch.variables import (
 from ccfs.switches.freeswitch.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
+MAX_ELEMENTS: Final = 1000  # values of variables that have several
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024  # bytes of one document; a long call with many variables has some 100 KB
 
 XML_REPAIR = "xml_repair"  # our own name: what was dropped from a document that was not well-formed, else ""
 
 _TIME_FIELDS = {"start_uepoch": "created_time", "answer_uepoch": "answered_time", "end_uepoch": "hangup_time"}
 _RECORDING_APPLICATIONS = ("record", "record_session")
-_ARRAY_VARIABLES = ("originated_legs",)  # with several values, which XML writes as several elements
+_ARRAY_VARIABLES = ("originated_legs", "transfer_history")  # with several values, which XML writes as several elements
 
 
 def parse_json(document: bytes) -> Any:
@@ -90,13 +92,10 @@ def parse_xml_variables(document: bytes) -> ChannelVariables:
     if cdr.tag != "cdr":
         raise UnreadableLine(f"is not an XML CDR of FreeSWITCH: it begins with <{cdr.tag[:40]}>")
     variables = cdr.find("variables")
-    arrays = {
-        name: "ARRAY::" + "|:".join(values)
-        for name in _ARRAY_VARIABLES
-        if variables is not None and len(values := [each.text or "" for each in variables.iterfind(name)]) > 1
-    }
+    elements = [(name, each.text or "") for name in _ARRAY_VARIABLES for each in cdr.iterfind(f"variables/{name}")]
     combined = _combine_variables(
-        variables=_get_child_texts(variables) | arrays,
+        variables=_get_child_texts(variables),
+        elements=elements[:MAX_ELEMENTS],
         profiles=[_read_xml_profile(flow) for flow in cdr.iterfind("callflow")],
         direction=cdr.findtext("channel_data/direction", ""),
         applications=[decode_variables(dict(app.attrib)) for app in cdr.iterfind("app_log/application")],
@@ -148,14 +147,17 @@ def _combine_variables(
     profiles: Sequence[CallerProfile],
     direction: str,
     applications: Sequence[Mapping[str, str]],
+    elements: Sequence[tuple[str, str]] = (),
 ) -> ChannelVariables:
     """Return the variables. The caller profiles overrule their numbers; the latest one's times fill missing ones.
 
-    `profiles` are the latest first.
+    `profiles` are the latest first; `elements` the values of variables that have several, each with its name.
     """
-    own = clean_values(decode_variables(variables))
+    numbered = {f"{name} {number}": text for number, (name, text) in enumerate(elements)}  # no variable has a blank
+    own = clean_values(decode_variables({**variables, **numbered}))
+    own |= _join_arrays([(name, own.pop(f"{name} {number}")) for number, (name, _) in enumerate(elements)])
     latest = profiles[0] if profiles else CallerProfile(caller={})
-    callflow = describe_callflow(profiles)
+    callflow = describe_callflow(profiles, own.get("transfer_history", ""))
     originator = callflow.pop("originator", "")
     recorded = (
         clean_text(app.get("app_data", "")) for app in applications if app.get("app_name") in _RECORDING_APPLICATIONS
@@ -175,6 +177,14 @@ def _combine_variables(
         APP_LOG_RECORD: PATH_SEPARATOR.join(recorded),
         QUEUE_ENTRIES: describe_queue_entries(applications),
     }
+
+
+def _join_arrays(elements: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the variables that have several values as JSON has them."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for name, value in elements:
+        values[name].append(value)
+    return {name: "ARRAY::" + "|:".join(some) for name, some in values.items() if len(some) > 1}
 
 
 def _has_times(variables: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ says with whom it talked and when. It says so, too, where the other channel is l
 before a transfer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -15,6 +15,38 @@ from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch.roles import ChannelLeg
 
 _CLOCK_STEP = timedelta(seconds=1)  # of a CDR's times
+
+
+def build_joined_parts(leg: ChannelLeg, known: Collection[str]) -> list[ChannelLeg]:
+    """Return a leg for each talk with a caller whose call this channel has joined, and whose own record is not there.
+
+    Without b-legs, FreeSWITCH does not log a caller who was picked up, fetched from a parking slot, or handed over after a
+    consultation: to be bridged made that channel a b-leg. The part is in the caller's call, under the caller's uuid.
+    """
+    if leg.queue:
+        return []
+    joined = [(number, talk) for number, talk in enumerate(leg.talks) if talk.caller and talk.peer not in known]
+    agent = leg.caller_agent if leg.direction == "inbound" else leg.callee_agent
+    return [_build_joined_part(leg, talk, number, agent) for number, talk in joined if agent]
+
+
+def _build_joined_part(leg: ChannelLeg, talk: Talk, number: int, agent: str) -> ChannelLeg:
+    part = _build_part(leg, talk, number)
+    return replace(
+        part,
+        switch_call_id=talk.peer,
+        switch_leg_id=talk.peer,
+        caller_no=talk.caller,
+        caller_name="",
+        callee_no=talk.callee,
+        device_type=DeviceType.AGENT,
+        device_name=agent,
+        agent=agent,
+        call_type=CallType.INBOUND if talk.is_outside else CallType.INTERNAL,
+        leave_reason={"recv_bye": LeaveReason.AGENT_HUNG_UP, "send_bye": LeaveReason.USER_HUNG_UP}.get(
+            leg.hangup_by, LeaveReason.NORMAL
+        ),
+    )
 
 
 def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list[ChannelLeg]:
@@ -34,6 +66,8 @@ def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list[
 def _split_root(root: ChannelLeg, present: set[str]) -> list[ChannelLeg]:
     """Return the leg of the call's first channel, and one for each of its talks that is not reported otherwise."""
     absent = [talk for talk in root.talks if talk.peer not in present]
+    if absent and root.talks[-1] == absent[-1] and absent[-1].caller and not root.queue:
+        return [replace(root, answer=None, end=_to_instant(absent[-1].begin))]  # what it joined is a call of its own
     if not absent:
         return [_begin_with_talk(root, root.talks[0]) if root.talks else root]
     if len(absent) < len(root.talks) or root.call_type == CallType.OUTBOUND:
@@ -73,7 +107,7 @@ def _build_part(root: ChannelLeg, talk: Talk, number: int) -> ChannelLeg:
     return replace(
         root,
         source_key=key,
-        part_of=root.source_key,
+        part_of=root.switch_leg_id,
         begin=begin,
         answer=begin,
         end=_find_end(root, talk),
