@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
@@ -17,8 +18,10 @@ from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.files.source_groups import group_by_source
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
@@ -55,30 +58,43 @@ class FreeSwitchSource:
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     """Run one pass. Raise OSError if a path of the source cannot be opened."""
-    files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+    parse, save = partial(_parse_batch, owner, source), partial(_save_records, run, owner)
+    if source.cdr.is_dir():
+        logs = group_by_source(_ingest_folder(run, owner, source))
+        for path, rotated in logs.items():
+            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+    elif source.cdr.suffix.lower() in DOCUMENT_SUFFIXES:
+        _ingest_documents(run, owner, source, [scan.stat_file(source.cdr)])
+    else:
+        tail_reader.ingest_file(run, owner, source.cdr, parse, save)
+    if source.recordings is not None and not run.is_stopped():
+        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
+
+
+def _ingest_folder(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> list[Path]:
+    """Ingest the documents of the folder. Return its CSV files."""
     csv_files: list[Path] = []
-    for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
+    for batch in scan.iter_batches(scan.scan_folder(source.cdr, run.warn), BATCH_DOCUMENTS):
         if run.is_stopped():
-            return
+            return []
         documents = [file for file in batch if file.unusable_reason or file.path.suffix.lower() in DOCUMENT_SUFFIXES]
         csv_files += [file.path for file in batch if file not in documents]
         _ingest_documents(run, owner, source, documents)
-    for path in csv_files:
-        parse = partial(_parse_batch, owner, source)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner))
-    if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
+    return csv_files
 
 
 def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
         due = [file for file, _ in select_due_files(connection, owner.app, batch)]
-    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+    open_files = find_unclosed(file for file in due if not file.unusable_reason)
+    closed = [file for file in due if file.path not in open_files]
+    stable = [file for file in closed if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
     with run.app_transaction(owner.app) as connection:
+        resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(file.path) for file, _ in parsed])
         for file, records in parsed:
             is_rejected = any(isinstance(record, UnreadableLine) for _, record in records)
             record_state(connection, run, owner.app, file, REJECTED if is_rejected else INGESTED)
