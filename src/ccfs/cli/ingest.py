@@ -24,6 +24,7 @@ from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import IngestResult, IngestRun
+from ccfs.ingest.files.rotation import has_rotated_files
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node, utc_now
@@ -83,7 +84,7 @@ def ingest_asterisk(
     """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
     if cel and tenants_file:
         raise typer.BadParameter("--cel cannot be combined with --tenants")
-    _require_paths(files=(cdr, queue_log, cel), folder=recordings)
+    _require_paths(logs=(cdr, queue_log, cel), folder=recordings)
     node = open_node(data)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
@@ -117,7 +118,7 @@ def ingest_freeswitch(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
-    _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
+    _require_paths(logs=() if cdr.is_dir() else (cdr,), folder=recordings)
     node = open_node(data)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = freeswitch_pass.FreeSwitchSource(
@@ -178,8 +179,9 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     print_result(result, as_json, "\n".join(text))
 
 
-def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None:
-    for file in files:
+def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path | None] = (), folder: Path | None) -> None:
+    """Raise OperatorError for a path that does not exist. A log may be absent between its rotation and its next line."""
+    for file in (*files, *(log for log in logs if log and (log.exists() or not has_rotated_files(log)))):
         if file is not None and not file.is_file():
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():

@@ -14,8 +14,8 @@ from ccfs.ingest.calls.channel_histories import merge_histories
 from ccfs.ingest.calls.rebuild import rebuild_for_histories
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
 from ccfs.switches.asterisk import cel, zone
 from ccfs.switches.asterisk.cel import CelLayout
 from ccfs.switches.asterisk.channel_history import ChannelHistory

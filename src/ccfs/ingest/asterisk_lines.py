@@ -12,8 +12,9 @@ from ccfs.db.tenant.calls import device_numbers
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
+from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone

@@ -14,6 +14,7 @@ from ccfs.db.engine import Database
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
 from ccfs.ingest.recordings.store_audio import StoredAudio, store_audio_file
+from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import Settings
 
@@ -80,7 +81,10 @@ class IngestRun:
     is_watching: bool = False  # files may still grow, and calls be under way
     has_many_apps: bool = False  # transactions lock more than one app
     result: IngestResult = field(default_factory=IngestResult)
-    finished_files: set[tuple[object, ...]] = field(default_factory=set)  # compressed files that were read to their end
+    finished_files: set[tuple[object, ...]] = field(default_factory=set)  # versions of files that need no further look
+    absent_files: set[Path] = field(
+        default_factory=set
+    )  # sources that do not exist at present, as far as they are reported
     # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
@@ -114,3 +118,9 @@ class IngestRun:
         """Report a warning to the operator, once."""
         if text and text not in self.result.warnings and len(self.result.warnings) < MAX_REPORTED:
             self.result.warnings.append(text)
+
+    def alert(self, text: str, action: str, **fields: object) -> None:
+        """Report a warning that must not wait for the end of a watch: log it, too, under an action."""
+        self.warn(text)
+        if self.is_watching:
+            get_logger().warning(action.replace("_", " "), action=action, **fields)

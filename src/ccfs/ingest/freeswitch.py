@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
@@ -17,8 +18,11 @@ from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
+from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
 from ccfs.ingest.tenants.assignment import RecordAssigner
@@ -57,20 +61,31 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
         run = replace(run, has_many_apps=True)
     assigner = _build_assigner(run, owner, source)
     assigner.try_again()
-    csv_files: list[Path] = []
-    for number, batch in enumerate(scan.iter_batches(_scan_files(run, source), BATCH_DOCUMENTS)):
-        if run.is_stopped():
-            return
-        if run.has_enough_lines(number * BATCH_DOCUMENTS):
-            break
-        documents = [file for file in batch if _is_document(file)]
-        csv_files += [file.path for file in batch if not _is_document(file)]
-        _ingest_documents(run, owner, source, assigner, documents)
-    for path in csv_files:
-        parse = partial(_parse_batch, run, owner, source, assigner)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner, assigner))
+    parse, save = partial(_parse_batch, run, owner, source, assigner), partial(_save_records, run, owner, assigner)
+    if source.cdr.is_dir():
+        for path, rotated in group_by_source(_ingest_folder(run, owner, source, assigner)).items():
+            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+    elif source.cdr.suffix.lower() in DOCUMENT_SUFFIXES:
+        _ingest_documents(run, owner, source, assigner, [scan.stat_file(source.cdr)])
+    else:
+        tail_reader.ingest_file(run, owner, source.cdr, parse, save)
+    if run.is_stopped():
+        return
     assigner.list_unassigned()
     ingest_recordings(run, owner, source, assigner)
+
+
+def _ingest_folder(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner) -> list[Path]:
+    """Ingest the documents of the folder. Return its CSV files."""
+    csv_files: list[Path] = []
+    for number, batch in enumerate(scan.iter_batches(scan.scan_folder(source.cdr, run.warn), BATCH_DOCUMENTS)):
+        if run.is_stopped():
+            return []
+        if run.has_enough_lines(number * BATCH_DOCUMENTS):
+            break
+        csv_files += [file.path for file in batch if not _is_document(file)]
+        _ingest_documents(run, owner, source, assigner, [file for file in batch if _is_document(file)])
+    return csv_files
 
 
 def ingest_recordings(
@@ -129,12 +144,15 @@ def _ingest_documents(
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
         due = [file for file, _ in select_due_files(connection, owner.app, batch)]
-    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+    open_files = find_unclosed(file for file in due if not file.unusable_reason)
+    closed = [file for file in due if file.path not in open_files]
+    stable = [file for file in closed if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
     _learn_domains(run, assigner, [record for _, records in parsed for _, record in records])
     with run.app_transaction(owner.app) as connection:
+        resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(file.path) for file, _ in parsed])
         _save_records(
             run,
             owner,

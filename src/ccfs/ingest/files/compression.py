@@ -9,7 +9,7 @@ import gzip
 import lzma
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -47,6 +47,33 @@ def open_source(path: Path) -> Iterator[OpenedSource]:
             damage = _unpack(file, read_chunks, unpacked, limit)
             unpacked.seek(0)
             yield OpenedSource(unpacked, damage)
+
+
+@contextmanager
+def open_if_present(path: Path) -> Iterator[OpenedSource | None]:
+    """Open a source file for reading; yield None if there is none. Raise OSError if it cannot be opened."""
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(open_source(path))
+        except FileNotFoundError:
+            source = None
+        yield source
+
+
+def read_first_bytes(path: Path, size: int) -> bytes:
+    """Return at most `size` first bytes of a source file, decompressed; fewer if it is damaged. Raise OSError if it cannot be opened."""
+    with open(path, "rb") as file:
+        read_chunks = _find_format(file.read(6))
+        file.seek(0)
+        if read_chunks is None:
+            return file.read(size)
+        data = b""
+        with suppress(DamagedFile), catch_damage():
+            for chunk in read_chunks(file):
+                data += chunk
+                if len(data) >= size:
+                    break
+        return data[:size]
 
 
 def is_compressed(path: Path) -> bool:

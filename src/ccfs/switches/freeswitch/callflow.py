@@ -31,7 +31,9 @@ class Talk(NamedTuple):
     is_outside: bool  # whether the other channel is one of a trunk
     begin: int
     end: int  # 0: until the channel ended
-    caller: str = ""  # who called on the other channel, where this one has joined it: a pick-up, a parked call, a transfer
+    caller: str = (
+        ""  # who called on the other channel, where this one has joined it: a pick-up, a parked call, a transfer
+    )
     callee: str = ""  # whom that caller had reached
 
 
