@@ -68,6 +68,7 @@ def ingest_asterisk(
     cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
     recordings: RecordingsOption = None,
     queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
+    cel: Annotated[Path | None, typer.Option("--cel", help="Channel event log (cel_custom).", metavar="FILE")] = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
@@ -79,14 +80,17 @@ def ingest_asterisk(
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
-    _require_paths(files=(cdr, queue_log), folder=recordings)
+    """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
+    if cel and tenants_file:
+        raise typer.BadParameter("--cel cannot be combined with --tenants")
+    _require_paths(files=(cdr, queue_log, cel), folder=recordings)
     node = open_node(data)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
         cdr=cdr,
         recordings=recordings,
         queue_log=queue_log,
+        cel=cel,
         columns=columns,
         encoding=parse_encoding(encoding),
         zone=parse_zone(zone),

@@ -1,4 +1,5 @@
-"""One pass over the files of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
+"""One pass over the files of Asterisk: the logs of queues and channels first, because they report more of the calls; then
+CDRs; then recordings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
@@ -42,6 +44,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     if source.queue_log is not None:
         save_lines = partial(_save_lines, run, owner, agents, assigner)
         tail_reader.ingest_file(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
+    ingest_channel_events(run, owner, source, legs.find_zone)
     tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
     if assigner is not None:
         assigner.list_unassigned()
@@ -130,7 +133,7 @@ def _save_queue_lines(
     save_events(connection, run, owner, events)
     for line in filter(queue_log.is_start, lines):
         end_calls(connection, owner, line.occurred_at)
-    rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
+    rebuild_for_visits(connection, run, owner, merge_visits(connection, owner, visits))
 
 
 def _find_member_names(

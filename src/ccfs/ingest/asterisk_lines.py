@@ -38,6 +38,7 @@ class AsteriskSource:
     cdr: Path
     recordings: Path | None
     queue_log: Path | None = None
+    cel: Path | None = None  # channel event log
     columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's
     encoding: str = ""  # of texts that are not UTF-8
     zone: str | None = None  # IANA name; None: detected by the uniqueids
@@ -166,7 +167,7 @@ class LegParser:
     def _load_formats(self) -> dict[str, dict[str, Any]]:
         with self._run.database.read_transaction() as connection:
             rows = ingest_state.list_formats(connection, self._owner.app, self._owner.account.account_id)
-        return {path: json.loads(text) for path, text in rows}
+        return {path: known for path, text in rows if "zone" in (known := json.loads(text))}
 
     def _list_queue_entries(self) -> list[tuple[str, int]]:
         """Return queues and seconds of callers who entered them, by the sample of the queue log."""

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.channel_history import ChannelHistory, correct_legs
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
 from ccfs.switches.asterisk.links import list_links
 from ccfs.switches.freeswitch import ChannelLeg, join_call_talks
@@ -49,6 +50,7 @@ class LegMerger(Generic[L]):
     list_links: Callable[[L], Sequence[str]] | None = None  # texts that legs of one call share where their ids differ
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
     restore_values: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # of fields that JSON changes
+    correct_legs: Callable[[Iterable[L], Iterable[ChannelHistory]], list[L]] | None = None  # by a channel event log
 
 
 def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
@@ -64,6 +66,7 @@ ASTERISK_MERGER = LegMerger(
     stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
     list_links=list_links,
     join_legs=asterisk_join_legs,
+    correct_legs=correct_legs,
 )
 FREESWITCH_MERGER = LegMerger(
     leg_class=ChannelLeg,

@@ -15,6 +15,7 @@ from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
+from ccfs.ingest.calls.channel_histories import find_histories, save_holds
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
@@ -24,6 +25,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.records import Leg
 
 
@@ -36,13 +38,13 @@ def save_legs(
     saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
     fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
     save_links(connection, owner, fresh, merger)
-    calls = _rebuild(connection, owner, fresh, saved, merger)
+    calls = _rebuild(connection, run, owner, fresh, saved, merger)
     expect_recordings(connection, owner, fresh, calls)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
 
-def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsByLeg) -> None:
+def rebuild_for_visits(connection: Connection, run: IngestRun, owner: CallOwner, visits: VisitsByLeg) -> None:
     """Rebuild the rows of legs whose queue visit is new or changed."""
     leg_ids = {leg_id for leg_id, _ in visits}
     near = [
@@ -52,7 +54,19 @@ def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsB
         if instant
     ]
     saved = _find_saved_rows(connection, owner, leg_ids, leg_ids, near)
-    _rebuild(connection, owner, [], saved, ASTERISK_MERGER)
+    _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
+
+
+def rebuild_for_histories(
+    connection: Connection, run: IngestRun, owner: CallOwner, histories: Sequence[ChannelHistory]
+) -> None:
+    """Rebuild the rows of calls whose channels have new events."""
+    leg_ids = {history.switch_leg_id for history in histories}
+    call_ids = {history.switch_call_id for history in histories} | leg_ids
+    near = [instant for history in histories for instant in (history.begin, history.events[-1].occurred_at)]
+    saved = _find_saved_rows(connection, owner, call_ids, call_ids, near)
+    if saved:
+        _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
 
 
 def _find_saved_rows(
@@ -69,12 +83,21 @@ def _find_saved_rows(
 
 
 def _rebuild(
-    connection: Connection, owner: CallOwner, fresh: Sequence[L], saved: RowsByKey, merger: LegMerger[L]
+    connection: Connection,
+    run: IngestRun,
+    owner: CallOwner,
+    fresh: Sequence[L],
+    saved: RowsByKey,
+    merger: LegMerger[L],
 ) -> dict[str, str]:
     """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key."""
     saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
     facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
-    legs = merger.join_legs([*restored, *fresh])
+    legs = [*restored, *fresh]
+    histories = find_histories(connection, owner, legs) if merger.correct_legs else []
+    if merger.correct_legs and histories:
+        legs = merger.correct_legs(legs, histories)
+    legs = merger.join_legs(legs)
     facts |= {leg.source_key: leg_source.describe_part(leg.part_of) for leg in legs if leg.part_of}
     saved = _delete_parts(connection, owner, legs, saved)
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
@@ -94,6 +117,7 @@ def _rebuild(
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
     correct_operations(connection, owner, timed_legs, visits)
+    run.result.agent_operations += save_holds(connection, owner, timed_legs, histories) if histories else 0
     return {key: row.call_id for key, row in rows.items()}
 
 

@@ -18,7 +18,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_unassigned_recordings, forget_unassigned_recordings
 from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_row, list_legs, to_row
 from ccfs.ingest.tenants.queue_lines import find_member_owners
-from ccfs.ingest.tenants.routers import AccountRouter, CallRouter, Owner, TenantRouter, group_by_app
+from ccfs.ingest.tenants.routers import NO_RULE, AccountRouter, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.switches.asterisk.channels import AgentMatcher
 
@@ -159,11 +159,16 @@ class RecordAssigner:
         if not records:
             return
         app = self.home.app
-        if self.router.default_owner:
+        if isinstance(self.router, AccountRouter):
             records = _drop_saved(connection, self.home, records)
-        rows = [to_row(record, self.router.describe(record.facts, record.domain)) for record in records]
+        rows = [to_row(record, self._describe(record)) for record in records]
         unassigned_records.add(connection, app, self.source, rows, self._rules, self.run.now())
         expect_unassigned_recordings(connection, app, list_legs(records))
+
+    def _describe(self, record: CallRecord) -> str:
+        if record.member_id and not record.facts and not record.call_id:
+            return f"{NO_RULE}{record.member_id} of the queue log is no account's agent, or several accounts'"
+        return self.router.describe(record.facts, record.domain)
 
     def _assign_waiting(self, connection: Connection, assigned: Sequence[CallRecord]) -> list[CallRecord]:
         """Save stored records of the calls of these ones, and return them."""

@@ -90,24 +90,18 @@ def to_row(record: CallRecord, reason: str) -> UnassignedRecord:
         line=record.line.number,
         raw=record.line.raw,
         reason=reason,
-        record=json.dumps({"items": items, "begin": _to_json(record.begin), "facts": record.facts}),
+        record=json.dumps(items),
     )
 
 
 def from_row(row: UnassignedRecord) -> CallRecord:
     """Return the record that a row stores."""
-    stored = json.loads(row.record)
-    items = [_build_item(_CLASSES[name], values) for name, values in stored["items"]]
-    return CallRecord(
-        line=NumberedLine(row.file, row.line, row.raw),
-        source_key=row.source_key,
-        items=tuple(items),
-        begin=_from_json(stored["begin"]),
-        call_id=row.call_id,
-        leg_id=row.leg_id,
-        facts=_from_json(stored["facts"]),
-        domain=row.domain,
-    )
+    line = NumberedLine(row.file, row.line, row.raw)
+    first, *others = (_build_item(_CLASSES[name], values) for name, values in json.loads(row.record))
+    if isinstance(first, QueueLine):
+        return build_queue_record(line, first)
+    assert isinstance(first, AsteriskLeg | ChannelLeg)
+    return build_leg_record(line, first, *(other for other in others if isinstance(other, QueueVisit)))
 
 
 def list_legs(records: Sequence[CallRecord]) -> list[Leg]:

@@ -143,9 +143,9 @@ class AccountRouter:
         return account_id in (name, name.partition(".")[0])
 
     @property
-    def default_owner(self) -> CallOwner:
-        """The account: lines without a domain are its, unless they belong to a call of another domain."""
-        return self.owner
+    def default_owner(self) -> CallOwner | None:
+        """The account, while the switch has no domain but its."""
+        return None if (self._seen | self.foreign) - self.domains else self.owner
 
     def find_owner(self, facts: CallFacts, domain: str) -> CallOwner | None:
         """Return the account if the domain is its, or is the address of a switch that names no domains."""
@@ -168,6 +168,8 @@ class AccountRouter:
 
     def describe(self, facts: CallFacts, domain: str) -> str:
         """Return the reason, with the domains."""
+        if not domain:
+            return "the switch has several domains, and neither this line nor its call names one; see --tenants"
         account_id = self.owner.account.account_id
         own = f"has the calls of {', '.join(sorted(self.domains)[:3])}" if self.domains else "is named by no domain"
         return f"the call is of the domain {domain}, and account {account_id} {own}; see --tenants"
