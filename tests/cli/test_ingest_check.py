@@ -210,7 +210,7 @@ def test_recordings_without_cdrs_cannot_be_ingested(tmp_path: Path) -> None:
         ((".", "--agents", "("), 1, "--agents"),
         ((".", "--encoding", "rot13"), 1, "--encoding"),
         ((".", "--lines", "-1"), 2, "--lines"),
-        ((".", "--tenants", "none.csv"), 1, "--tenants: none.csv cannot be read"),
+        ((".", "--tenants", "none.csv"), 1, "--tenants: none.csv: cannot be read"),
     ],
 )
 def test_wrong_arguments_of_a_check_are_reported(
