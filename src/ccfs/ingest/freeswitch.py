@@ -22,6 +22,7 @@ from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.source_reader import is_known_source
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
@@ -60,7 +61,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     """Run one pass. Raise OSError if a path of the source cannot be opened."""
     parse, save = partial(_parse_batch, owner, source), partial(_save_records, run, owner)
     if source.cdr.is_dir():
-        logs = group_by_source(_ingest_folder(run, owner, source))
+        logs = group_by_source(_ingest_folder(run, owner, source), partial(is_known_source, run, owner))
         for path, rotated in logs.items():
             tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
     elif source.cdr.suffix.lower() in DOCUMENT_SUFFIXES:
