@@ -22,6 +22,7 @@ from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.source_reader import is_known_source
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
@@ -63,7 +64,8 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     assigner.try_again()
     parse, save = partial(_parse_batch, run, owner, source, assigner), partial(_save_records, run, owner, assigner)
     if source.cdr.is_dir():
-        for path, rotated in group_by_source(_ingest_folder(run, owner, source, assigner)).items():
+        csv_files = _ingest_folder(run, owner, source, assigner)
+        for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
             tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
     elif source.cdr.suffix.lower() in DOCUMENT_SUFFIXES:
         _ingest_documents(run, owner, source, assigner, [scan.stat_file(source.cdr)])

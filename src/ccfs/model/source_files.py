@@ -25,6 +25,7 @@ _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation
 _INNER_SUFFIX: Final = re.compile(r"\.[0-9]{1,5}|[-._]?[0-9](?=(?:[-._:T]?[0-9]){5})[-._:T0-9]*")
 _ROTATED_NAME: Final = re.compile(r"(.*[^-._0-9])(?:[-._][0-9][-._:T0-9]*|[0-9]{6,})", re.DOTALL)
 _NUMBER: Final = re.compile(r"(.*\.)([0-9]{1,5})((?:\.[A-Za-z][A-Za-z0-9]{0,5})?)", re.DOTALL)
+COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
 _READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
 _UNREADABLE_COMPRESSION: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
 _ZIP_END: Final = re.compile(r"\.zip(?=:)", re.IGNORECASE)  # the first one in the name of a member ends the zip's name

@@ -43,8 +43,8 @@ def _count(rows: list[dict[str, Any]], leave_out: tuple[str, ...]) -> Rows:
 def find_differences(expected: dict[str, Rows], found: dict[str, Rows]) -> dict[str, dict[str, list[str]]]:
     """Return what is lost and what is too many in each table that differs."""
     differences = {}
-    for name in expected:
-        lost, extra = expected[name] - found[name], found[name] - expected[name]
+    for name, rows in expected.items():
+        lost, extra = rows - found[name], found[name] - rows
         if lost or extra:
             differences[name] = {"lost": sorted(lost.elements()), "extra": sorted(extra.elements())}
     return differences

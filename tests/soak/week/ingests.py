@@ -15,7 +15,7 @@ from ccfs.cli import main as ccfs
 from tests.ingest.ingest_site import ACCOUNT_ID, AK, VDN_ID, IngestSite
 from tests.soak.week.asterisk_week import ZONE
 
-SETTINGS = {"CCFS_SETTLE_SECONDS": "0.3", "CCFS_WATCH_SECONDS": "0.1", "CCFS_RECORDING_WAIT_SECONDS": "86400"}
+SETTINGS = {"CCFS_SETTLE_SECONDS": "0.3", "CCFS_WATCH_SECONDS": "0.1", "CCFS_RECORDING_WAIT_SECONDS": "1000000000"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

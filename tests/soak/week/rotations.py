@@ -23,10 +23,15 @@ class Manner:
 
     name: str
     directives: tuple[str, ...]
-    loses_writes: bool = False  # what is written during the rotation: the switch waits
     is_forced: bool = True
     has_date: bool = False  # a day in the name, which must differ between rotations
     keeps_few: bool = False  # deletes files that are not read yet, if several are rotated
+
+    @property
+    def loses_writes(self) -> bool:
+        """Whether logrotate loses what is written while it copies or compresses a file: the switch waits then."""
+        names = {directive.partition(" ")[0] for directive in self.directives}
+        return bool(names & {"copytruncate", "renamecopy"}) or ("compress" in names and "delaycompress" not in names)
 
 
 def _compress_with(program: str, suffix: str) -> tuple[str, ...]:
@@ -45,8 +50,8 @@ MANNERS = (
     Manner(
         name="olddir beside", directives=("create", "olddir ../rotated", "createolddir", "dateext", "dateformat -%s")
     ),
-    Manner(name="copytruncate", directives=("copytruncate",), loses_writes=True),
-    Manner(name="copytruncate compress", directives=("copytruncate", "compress"), loses_writes=True),
+    Manner(name="copytruncate", directives=("copytruncate",)),
+    Manner(name="copytruncate compress", directives=("copytruncate", "compress")),
     Manner(name="nocreate", directives=("nocreate",)),
     Manner(name="nocreate compress", directives=("nocreate", "compress")),
     Manner(name="size", directives=("create", "size 1200", "compress", "delaycompress"), is_forced=False),
@@ -70,11 +75,14 @@ class LogRotator:
         if self._program is None:
             raise ServerMissing("logrotate is missing: install the package logrotate")
         self.counts: Counter[str] = Counter()  # of rotated files, by manner
-        self._days = 0
+        self._days = self._archives = 0
+        self._manner = ""  # of the last rotation
 
     def rotate(self, manner: Manner, logs: Iterable[str] = LOGS) -> None:
         """Rotate the logs once."""
-        folder, before = self._folder, self._list_rotated()
+        if manner.name != self._manner:
+            self._archive()
+        self._manner, folder, before = manner.name, self._folder, self._list_rotated()
         config, state = folder / "logrotate.conf", folder / "logrotate.state"
         config.write_text(self._format_config(manner, logs))
         force = ["-f"] if manner.is_forced else []
@@ -90,10 +98,18 @@ class LogRotator:
     def _format_config(self, manner: Manner, logs: Iterable[str]) -> str:
         hang_up = f"kill -HUP $(cat {self._folder / PID}) || true"
         directives = [f"rotate {KEEP}", "missingok", "notifempty", *manner.directives]
-        if manner.loses_writes:
-            hang_up = "true"
         lines = [*directives, "sharedscripts", "postrotate", f"  {hang_up}", "endscript"]
         return " ".join(str(self._folder / log) for log in logs) + " {\n  " + "\n  ".join(lines) + "\n}\n"
+
+    def _archive(self) -> None:
+        """Move the rotated files to folders of their own: logrotate would overwrite some of another manner."""
+        self._archives += 1
+        for path in self._list_rotated():
+            switch = self._folder / path.relative_to(self._folder).parts[0]
+            folder = switch / ("log" if switch.name == "asterisk" else "cdr") / f"archive-{self._archives}"
+            if not path.parent.name.startswith("archive-"):
+                folder.mkdir(exist_ok=True)
+                path.rename(folder / path.name)
 
     def _rename_by_days(self) -> None:
         """Give today's files the date of a day of their own, as if this rotation had been on that day."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ccfs.ingest.files.positions import get_size, read_position
+from ccfs.ingest.files.positions import get_size, is_continued, read_position
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import FilePosition
 
@@ -55,7 +55,7 @@ def read_batches(
 
     def build_batch() -> list[LineBatch]:
         batch = LineBatch(lines, read_position(file, offset, number), size, name)
-        return [batch] if _ends_with(file, offset, last) else []
+        return [batch] if is_continued(file, start) and _ends_with(file, offset, last) else []
 
     while (line := read_line(file))[0].endswith(b"\n"):
         record, length, count = _join_lines(file, line, offset, line_format)

@@ -25,7 +25,12 @@ def read_position(file: BinaryIO, offset: int, line: int) -> FilePosition:
     if offset == 0:
         return FilePosition()
     head, tail = _read_ends(file, offset)
-    return FilePosition(offset, line, blake2b(head + tail, digest_size=16).hexdigest(), head)
+    return FilePosition(offset, line, _digest(head, tail), head)
+
+
+def build_first_position(head: bytes) -> FilePosition:
+    """Return the position after the first bytes of a file."""
+    return FilePosition(len(head), head.count(b"\n"), _digest(head, head), head) if head else FilePosition()
 
 
 def read_head(file: BinaryIO) -> bytes:
@@ -45,6 +50,12 @@ def is_continued(file: BinaryIO, position: FilePosition) -> bool:
     return position.offset == 0 or read_position(file, position.offset, 0).digest == position.digest
 
 
+def is_proof(position: FilePosition) -> bool:
+    """Return whether what is known of a file proves that another is the same: more than one line, which may be a header."""
+    lines = position.line if position.offset else position.head.count(b"\n")
+    return lines > 1 or len(position.head) == HEAD_BYTES
+
+
 def is_contained(file: BinaryIO, other: BinaryIO) -> bool:
     """Return whether all of a file is the beginning of another, by its first and last bytes."""
     size = get_size(file)
@@ -60,6 +71,10 @@ def has_same_head(head: bytes, position: FilePosition) -> bool:
     """Return whether two beginnings are the same as far as both go, and that is too long for a mere header."""
     length = min(len(head), len(position.head))
     return head[:length] == position.head[:length] and (length == HEAD_BYTES or head.count(b"\n", 0, length) > 1)
+
+
+def _digest(head: bytes, tail: bytes) -> str:
+    return blake2b(head + tail, digest_size=16).hexdigest()
 
 
 def _read_ends(file: BinaryIO, offset: int) -> tuple[bytes, bytes]:

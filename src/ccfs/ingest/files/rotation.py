@@ -7,7 +7,7 @@ from pathlib import Path
 from ccfs.ingest.files.compression import read_first_bytes
 from ccfs.ingest.files.positions import HEAD_BYTES
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.model.source_files import is_rotated, split_rotation_number
+from ccfs.model.source_files import COMPRESSION_SUFFIXES, is_rotated, split_rotation_number
 
 _MAX_FOLDERS = 200  # folders that are searched
 MAX_FILES = 5000  # rotated files of a source that are compared, the newest ones
@@ -18,14 +18,8 @@ class FoundFile:
     """A rotated file on disk."""
 
     path: Path
-    size: int
-    modified_ns: int
+    version: tuple[int, int]  # size and modification time in ns: renaming a file does not change them
     is_near: bool  # in the source's folder, or in one within it that has no such source of its own
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """Size and time: renaming a file does not change them."""
-        return self.size, self.modified_ns
 
 
 def find_rotated_files(path: Path, listed: Iterable[Path] | None = None, *, is_far: bool) -> list[FoundFile]:
@@ -69,7 +63,7 @@ def _iter_rotated(folders: Iterable[Path], name: str) -> Iterable[Path]:
         except OSError:
             continue
         for file in names.values():
-            plain = names.get(file.name.removesuffix(file.suffix))
+            plain = names.get(file.stem) if file.suffix in COMPRESSION_SUFFIXES else None
             if plain is None or not _is_being_compressed(plain, file):
                 yield file
 
@@ -77,8 +71,8 @@ def _iter_rotated(folders: Iterable[Path], name: str) -> Iterable[Path]:
 def _is_being_compressed(plain: Path, packed: Path) -> bool:
     """Return whether `packed` is made of `plain` at this moment. It may also be left of another rotation."""
     try:
-        head = read_first_bytes(packed, HEAD_BYTES)
-        return head == read_first_bytes(plain, len(head))
+        head, _ = read_first_bytes(packed, HEAD_BYTES)
+        return head == read_first_bytes(plain, len(head))[0]
     except OSError:
         return False
 
@@ -91,10 +85,10 @@ def _describe(files: Iterable[Path], *, is_near: bool) -> list[FoundFile]:
         except OSError:
             continue  # renamed meanwhile
         if file.is_file():
-            found.append(FoundFile(file.absolute(), status.st_size, status.st_mtime_ns, is_near))
+            found.append(FoundFile(file.absolute(), (status.st_size, status.st_mtime_ns), is_near))
     return found
 
 
 def _get_order(file: FoundFile) -> tuple[int, int, str]:
     _, number = split_rotation_number(file.path.name) or ("", 0)
-    return file.modified_ns, -number, to_db_path(file.path)
+    return file.version[1], -number, to_db_path(file.path)

@@ -22,23 +22,27 @@ from ccfs.ingest.files import rotation
 from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
 from ccfs.ingest.files.line_reader import LineBatch, LineFormat, read_batches
 from ccfs.ingest.files.missing_files import is_searched, report_missing_files
-from ccfs.ingest.files.positions import get_size, is_continued, move_cursor
-from ccfs.ingest.files.recognition import Recogniser, Recognition
+from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
+from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ
-
-QUIET_SECONDS = 60.0  # after the last write to a rotated file, until its last line without a line end is read
 
 T = TypeVar("T")
 
 
-class MovedByOtherRun(Exception):
+class MovedByOtherRun(FileChanged):
     """Another run has read on in the file since this one looked."""
 
 
 def get_cursor_name(owner: CallOwner, path: Path) -> str:
     """Return the name of a file's cursor in an account."""
     return f"{owner.account.account_id}:{to_db_path(path)}"
+
+
+def is_known_source(run: IngestRun, owner: CallOwner, path: Path) -> bool:
+    """Return whether a source was read before."""
+    with run.database.read_transaction() as connection:
+        return ingest_state.find_cursor(connection, owner.app, get_cursor_name(owner, path)) is not None
 
 
 class SourceReader:
@@ -57,7 +61,7 @@ class SourceReader:
         self._format = ""  # as it is saved
 
     def ingest(self, parse: Callable[[LineBatch], T], save: Callable[[Connection, T], None]) -> None:
-        """Read what is new. Raise MovedByOtherRun if another run reads the same files."""
+        """Read what is new. Raise FileChanged if the files change meanwhile, or another run reads them."""
         version = self._wait_for_source()
         if version and version in self._run.finished_files:
             return
@@ -115,8 +119,7 @@ class SourceReader:
         with self._run.database.read_transaction() as connection:
             rows = rotated_files.list_by_source(connection, self._owner.app, self._name)
         report_missing_files(self._run, self._owner.app, self._path, rows)
-        to_read = (row for row in rows if row.state == OPEN and row.path in result.paths)
-        return result.cursor, [(row, result.paths[row.path]) for row in to_read]
+        return result.cursor, result.list_files_to_read(rows)
 
     def _search(
         self, cursor: SourceCursor, known: list[RotatedFile], live: OpenedSource | None, *, skips: bool
@@ -165,11 +168,11 @@ class SourceReader:
         app, now = self._owner.app, self._run.now()
         try:
             with open_source(path) as source:
-                is_packed = is_compressed(path)
-                is_quiet = now.timestamp() - row.modified_ns / 1e9 > QUIET_SECONDS
+                if not _is_still(row, source):
+                    raise FileChanged
+                is_packed = source.is_packed
+                is_quiet = now.timestamp() - source.version[1] / 1e9 > QUIET_SECONDS
                 is_final = not self._run.is_watching or is_quiet or (is_packed and not source.damage)
-                if not is_continued(source.file, row.position) and row.position.offset <= get_size(source.file):
-                    return  # another file has its name by now
                 batches = read_batches(
                     source.file, row.position, path, whole_tail=is_final, line_format=self._line_format
                 )
@@ -180,7 +183,7 @@ class SourceReader:
                     self._save_batch(parse(batch), save, partial(self._move_rotated, row, new))
                     row = new
         except FileNotFoundError:
-            return  # renamed or compressed meanwhile
+            raise FileChanged from None
         if source.damage and is_final:
             self._reject(IngestRejection(file=to_db_path(path), line=0, reason=source.damage))
         if is_quiet or (is_packed and not source.damage):
@@ -253,3 +256,12 @@ def _wait_until_stable(path: Path, seconds: float) -> None:
     deadline = time.monotonic() + 2 * seconds
     while (left := path.stat().st_mtime + seconds - time.time()) > 0 and time.monotonic() < deadline:
         time.sleep(min(left, seconds))
+
+
+def _is_still(row: RotatedFile, source: OpenedSource) -> bool:
+    """Return whether an opened file is the one of the row: logrotate may have renamed it meanwhile."""
+    position = row.position
+    if (row.size, row.modified_ns) == source.version:
+        return True
+    is_begun = read_head(source.file).startswith(position.head) and is_continued(source.file, position)
+    return is_begun and is_proof(position)

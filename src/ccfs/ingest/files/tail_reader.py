@@ -11,10 +11,11 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.compression import open_if_present
 from ccfs.ingest.files.line_reader import NUL_BLOCK, LineBatch, LineFormat, read_line
 from ccfs.ingest.files.positions import get_size
-from ccfs.ingest.files.source_reader import MovedByOtherRun, SourceReader
+from ccfs.ingest.files.recognition import FileChanged
+from ccfs.ingest.files.source_reader import SourceReader
 from ccfs.switches.records import UnreadableLine
 
-_MAX_RESTARTS = 1000  # of a pass over a file, each after another run has read on
+_MAX_RESTARTS = 1000  # of a pass over a file, each after the file was emptied, or another run has read on
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def ingest_file(
     for _ in range(_MAX_RESTARTS):
         try:
             reader.ingest(parse, save)
-        except MovedByOtherRun:
+        except FileChanged:
             continue
         return
 
