@@ -14,6 +14,8 @@ import typer
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
+from ccfs.cli.switch_tables import open_source, parse_source
+from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
@@ -22,6 +24,9 @@ from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
+from ccfs.ingest.tables.channels import plan_channel_table
+from ccfs.ingest.tables.formats import plan_queue_table
+from ccfs.ingest.tables.recording_log import plan_call_table
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node, utc_now
@@ -56,9 +61,13 @@ def ingest_asterisk(
     app: AppKeyOption,
     account: AccountIdOption,
     vdn: VdnIdOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file, or mysql:// or postgresql:// URL.", metavar="FILE_OR_URL")
+    ],
     recordings: RecordingsOption = None,
-    queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
+    queue_log: Annotated[
+        str | None, typer.Option("--queue-log", help="queue_log file, or URL of that table.", metavar="FILE_OR_URL")
+    ] = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
@@ -68,15 +77,17 @@ def ingest_asterisk(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
-    _require_paths(files=(cdr, queue_log), folder=recordings)
-    node = open_node(data)
+    calls, log = parse_source("--cdr", cdr), parse_source("--queue-log", queue_log) if queue_log else None
+    _require_paths(files=_list_files(calls, log), folder=recordings)
+    _refuse_columns(columns, calls)
+    node, encoding = open_node(data), _check_encoding(encoding)
     owner = _get_owner(node, app, account, vdn)
     switch = AsteriskSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_call_table, "cdr", encoding),
         recordings=recordings,
-        queue_log=queue_log,
+        queue_log=open_source(log, node.settings, plan_queue_table, "queue_log", encoding) if log else None,
         columns=columns,
-        encoding=_check_encoding(encoding),
+        encoding=encoding,
         zone=_check_zone(zone),
         agent_pattern=_compile_agent_pattern(agents),
     )
@@ -88,7 +99,9 @@ def ingest_freeswitch(
     app: AppKeyOption,
     account: AccountIdOption,
     vdn: VdnIdOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file or folder: CSV, JSON or XML.", metavar="FILE_OR_DIR")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file or folder (CSV, JSON, XML), or URL.", metavar="FILE_OR_DIR_OR_URL")
+    ],
     recordings: RecordingsOption = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
@@ -98,11 +111,13 @@ def ingest_freeswitch(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
-    _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
+    calls = parse_source("--cdr", cdr)
+    _require_paths(files=[file for file in _list_files(calls) if not file.is_dir()], folder=recordings)
+    _refuse_columns(columns, calls)
     node = open_node(data)
     owner = _get_owner(node, app, account, vdn)
     switch = freeswitch_pass.FreeSwitchSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_channel_table, "v_xml_cdr"),
         recordings=recordings,
         columns=_parse_columns(columns),
         zone=_check_zone(zone),
@@ -163,6 +178,15 @@ def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():
         raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
+
+
+def _list_files(*sources: Path | TableAddress | None) -> list[Path]:
+    return [source for source in sources if isinstance(source, Path)]
+
+
+def _refuse_columns(columns: str | None, source: Path | TableAddress) -> None:
+    if columns is not None and not isinstance(source, Path):
+        raise OperatorError("--columns is for files: the columns of a table have names")
 
 
 def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:

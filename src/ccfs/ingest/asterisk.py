@@ -1,4 +1,4 @@
-"""One pass over the files of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
+"""One pass over the files or tables of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,8 +13,8 @@ from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import tail_reader
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import ingest_source
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
 from ccfs.switches.asterisk.calls import AsteriskLeg
@@ -29,8 +29,8 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     if source.queue_log is not None:
         save_queue_lines = partial(_save_queue_lines, run, owner, AgentMatcher(pattern=source.agent_pattern))
         queue_lines = QueueLineParser(source, legs.find_zone)
-        tail_reader.ingest_file(run, owner, source.queue_log, queue_lines, save_queue_lines)
-    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
+        ingest_source(run, owner, source.queue_log, queue_lines, save_queue_lines)
+    ingest_source(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
     if source.recordings is not None:
         ingest_folder(run, owner, source.recordings, find_call_ids)
 

@@ -1,4 +1,4 @@
-"""One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
+"""One pass over FreeSWITCH: CSV files that grow, a folder of JSON and XML documents, or a table; then recordings."""
 
 import re
 from collections.abc import Sequence
@@ -20,10 +20,15 @@ from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.tail_reader import LineBatch
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import LineSource
+from ccfs.ingest.tables.channels import parse_channel_line
+from ccfs.ingest.tables.source import TableSource
+from ccfs.ingest.tables.table_pass import ingest_table
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
+from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
@@ -46,7 +51,7 @@ _ParsedRecords = Sequence[tuple[_SourceLine, FreeSwitchRecord]]
 class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
-    cdr: Path  # a CSV, JSON or XML file, or a folder of them
+    cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
     recordings: Path | None
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
@@ -54,8 +59,17 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path of the source cannot be opened."""
-    files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
+    if isinstance(source.cdr, TableSource):
+        ingest_table(run, owner, source.cdr, partial(_parse_rows, owner, source), partial(_save_records, run, owner))
+    else:
+        _ingest_files(run, owner, source, source.cdr)
+    if source.recordings is not None:
+        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
+
+
+def _ingest_files(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, root: Path) -> None:
+    files = scan.scan_folder(root, run.warn) if root.is_dir() else iter([scan.stat_file(root)])
     csv_files: list[Path] = []
     for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
         if run.is_stopped():
@@ -66,8 +80,6 @@ def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
     for path in csv_files:
         parse = partial(_parse_batch, owner, source)
         tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner))
-    if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
 
 
 def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
@@ -111,6 +123,21 @@ def _parse_batch(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -
         (_SourceLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record)
         for line, record in _parse_data(data, owner, source)
     ]
+
+
+def _parse_rows(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -> _ParsedRecords:
+    """Parse rows of a table, and join the channels of a call that are among them."""
+    variables = [(index, _parse_row(line)) for index, (_, line) in enumerate(batch.lines)]
+    zone = ZoneInfo(source.zone or owner.account.zone)
+    records = freeswitch.parse_channels(variables, zone=zone, agents=source.agent_pattern)
+    return [(_SourceLine(batch.path, *batch.lines[index]), record) for index, record in records]
+
+
+def _parse_row(line: bytes) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_channel_line(line)
+    except UnreadableLine as error:
+        return error
 
 
 def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:

@@ -1,4 +1,4 @@
-"""Names of the files that ingest reads: rotated and compressed files, members of a zip."""
+"""Names of what ingest reads: rotated and compressed files, members of a zip, tables of a database."""
 
 import re
 from typing import Final
@@ -13,6 +13,7 @@ REREAD: Final = "again"  # the next pass reads the file from its beginning
 _ROTATION_SUFFIX: Final = re.compile(r"[-._]?[0-9][-._:T0-9]*")  # what rotation adds to a name: a number or a date
 _READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
 _UNREADABLE_COMPRESSION: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
+_TABLE_URL: Final = re.compile(r"(?i)(?:mysql|mariadb|postgres|postgresql)://")
 _ZIP_MEMBER: Final = re.compile(r"(?i)(.*?\.zip):.*\.csv\Z", re.DOTALL)
 
 
@@ -36,3 +37,8 @@ def container_of(name: str) -> str:
     """Return the file that a name belongs to: the zip of a member (exports.zip:call.csv), else the name itself."""
     member = _ZIP_MEMBER.fullmatch(name)
     return member[1] if member else name
+
+
+def is_table_url(name: str) -> bool:
+    """Whether the name is of a table in a database, not of a file."""
+    return _TABLE_URL.match(name) is not None
