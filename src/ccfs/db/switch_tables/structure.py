@@ -102,7 +102,8 @@ def _build_column(column: Any, charset: str) -> TableColumn:
     elif isinstance(sql_type, sa.Numeric | sa.Integer):
         kind = ColumnKind.NUMBER
     own = getattr(sql_type, "charset", None) or (getattr(sql_type, "collation", None) or "").partition("_")[0]
-    return TableColumn(name=column["name"], kind=kind, sql_type=sql_type, charset=own or charset)
+    has_text = kind is ColumnKind.TEXT
+    return TableColumn(name=column["name"], kind=kind, sql_type=sql_type, charset=(own or charset) if has_text else "")
 
 
 def _find_table_charset(inspector: Inspector, table: str, schema: str | None) -> str:

@@ -5,12 +5,13 @@ call, may overrule them.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk import same_line
 from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
 from ccfs.switches.freeswitch import ChannelLeg, join_call_legs
@@ -26,7 +27,7 @@ _JOIN_FIELDS = (
 )
 _ASTERISK_FIELDS = (
     *("order", "call_type", "channel", "dstchannel", "app", "context"),
-    *("calling_agent", "ringing_agent", "has_talk"),
+    *("calling_agent", "ringing_agent", "has_talk", "names_files"),
 )
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
@@ -43,16 +44,27 @@ class LegMerger(Generic[L]):
     # Ids of other legs that may be of a leg's call; what legs of one call change in each other.
     related_ids: Callable[[L], Iterable[str]] = field(default=lambda _leg: ())
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
+    # Known legs of the lines that another source has written otherwise; what further lines complete in known legs.
+    find_twins: Callable[[Iterable[L], Sequence[L]], Mapping[str, L]] = field(default=lambda _legs, _known: {})
+    find_completed: Callable[[Mapping[str, L], Iterable[L]], Mapping[str, L]] = field(default=lambda _pairs, _legs: {})
 
 
 def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
     return filter(None, (channel.switch_leg_id, channel.switch_call_id, channel.bridged_to))
 
 
+def _get_own_id(leg: AsteriskLeg) -> Iterable[str]:
+    """Return the channel's id: a source without linkedid gives its line to a call of this id."""
+    return (leg.switch_leg_id,) if leg.switch_leg_id not in ("", leg.switch_call_id) else ()
+
+
 ASTERISK_MERGER = LegMerger(
     leg_class=AsteriskLeg,
     stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
+    related_ids=_get_own_id,
     join_legs=asterisk_join_legs,
+    find_twins=same_line.find_twins,
+    find_completed=same_line.find_completed,
 )
 FREESWITCH_MERGER = LegMerger(
     leg_class=ChannelLeg,
@@ -83,7 +95,7 @@ def restore_leg(row: Cdr, merger: LegMerger[L]) -> L | None:
     if not facts:
         return None
     fields: dict[str, Any] = {name: getattr(row, name) for name in _ROW_FIELDS}
-    fields |= zip(merger.stored_fields, json.loads(facts), strict=True)
+    fields |= zip(merger.stored_fields, json.loads(facts), strict=False)  # an older version may have stored fewer
     fields |= {name: datetime.fromisoformat(fields[name]) for name in ("answer", "end") if fields[name]}
     return merger.leg_class(**fields | {"order": tuple(fields["order"])})
 

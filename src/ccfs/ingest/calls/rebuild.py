@@ -7,6 +7,7 @@ lines (leg_source.py) whenever more is known of it, so that the result is always
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
@@ -15,11 +16,12 @@ from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
+from ccfs.ingest.calls.known_lines import sort_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.expected import expect_recordings
+from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
 
@@ -27,13 +29,15 @@ from ccfs.model.calls.cdr import Cdr
 def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
-    """Store the legs that are new, and rebuild the rows of their calls."""
+    """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
     related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
     call_ids = related | {leg.switch_call_id for leg in legs}
     saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
-    fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
-    _rebuild(connection, owner, fresh, saved, merger)
+    sorted_legs = sort_legs(connection, owner, legs, saved, merger)
+    fresh = sorted_legs.fresh
+    _rebuild(connection, owner, fresh, saved | sorted_legs.found_rows, merger, sorted_legs.completed)
     expect_recordings(connection, owner, fresh)
+    expect_named_later(connection, owner, sorted_legs.named)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
@@ -66,11 +70,16 @@ def _find_saved_rows(
 
 
 def _rebuild(
-    connection: Connection, owner: CallOwner, fresh: Sequence[L], saved: RowsByKey, merger: LegMerger[L]
+    connection: Connection,
+    owner: CallOwner,
+    fresh: Sequence[L],
+    saved: RowsByKey,
+    merger: LegMerger[L],
+    completed: Mapping[str, L] = MappingProxyType({}),
 ) -> None:
-    """Rebuild the rows, number their calls, and write what is new or changed."""
-    restored = [leg for row in saved.values() if (leg := leg_source.restore_leg(row, merger))]
-    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
+    """Rebuild the rows, number their calls, and write what is new or changed. `completed` legs replace those of their rows."""
+    restored = [leg for key, row in saved.items() if (leg := completed.get(key) or leg_source.restore_leg(row, merger))]
+    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in (*fresh, *completed.values())}
     legs = merger.join_legs([*restored, *fresh])
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs if leg.queue))
     timed_legs = merge_visits_into_legs(legs, visits)

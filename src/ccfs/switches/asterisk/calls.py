@@ -40,6 +40,7 @@ class AsteriskLeg(Leg):
     calling_agent: str = ""  # agent whose phone `channel` is
     ringing_agent: str = ""  # agent whose phone `dstchannel` is
     has_talk: bool = False  # the line reports more than 0 seconds of talk
+    names_files: bool = False  # the line names a recording
 
 
 def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
@@ -56,6 +57,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
     device, name = _find_device(row, ringing_agent, calling_agent, queue)
     cause = _find_release_cause(row)
+    files = recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata)
     return AsteriskLeg(
         switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
         switch_leg_id=row.uniqueid,
@@ -76,7 +78,8 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
             row.disposition, device, cause, outbound=bool(calling_agent and not ringing_agent)
         ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
-        recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
+        recordings=files,
+        names_files=bool(files),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
         channel=row.channel,
         dstchannel=row.dstchannel,
@@ -96,7 +99,8 @@ def compute_source_key(row: AsteriskCdrRow) -> str:
 
 
 def _cut_fraction(seconds: str) -> str:
-    return seconds.partition(".")[0] if seconds != "0" else ""
+    whole = seconds.partition(".")[0]
+    return whole if whole != "0" else ""
 
 
 def _make_call_id(row: AsteriskCdrRow) -> str:
