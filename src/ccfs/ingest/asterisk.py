@@ -1,5 +1,5 @@
-"""One pass over the files of Asterisk: the logs of queues and channels first, because they report more of the calls; then
-CDRs; then recordings."""
+"""One pass over the files or tables of Asterisk: the logs of queues and channels first, because they report more of the
+calls; then CDRs; then recordings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,9 +16,8 @@ from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import tail_reader
-from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import get_folder, ingest_source
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_record
 from ccfs.ingest.tenants.queue_lines import is_switch_line
@@ -43,9 +42,9 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     agents = AgentMatcher(pattern=source.agent_pattern)
     if source.queue_log is not None:
         save_lines = partial(_save_lines, run, owner, agents, assigner)
-        tail_reader.ingest_file(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
+        ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
     ingest_channel_events(run, owner, source, legs.find_zone)
-    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
+    ingest_source(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
     if assigner is not None:
         assigner.list_unassigned()
     ingest_recordings(run, owner, source)
@@ -79,7 +78,7 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, ro
 
 
 def _name_source(source: AsteriskSource) -> str:
-    return f"asterisk {to_db_path(source.cdr.parent)}"
+    return f"asterisk {get_folder(source.cdr)}"
 
 
 def _save_legs(

@@ -1,4 +1,4 @@
-"""The files that ingest reads: names of rotated and compressed files and of members of a zip, positions in a file."""
+"""What ingest reads: names of rotated and compressed files, members of a zip, tables of a database; positions in a file."""
 
 import re
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ _NUMBER: Final = re.compile(r"(.*\.)([0-9]{1,5})((?:\.[A-Za-z][A-Za-z0-9]{0,5})?
 COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
 _READABLE_COMPRESSION: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
 _UNREADABLE_COMPRESSION: Final = re.compile(r"\.(?:lz4|lzo|lzma|7z|Z)\Z")
+_TABLE_URL: Final = re.compile(r"(?i)(?:mysql|mariadb|postgres|postgresql)://")
 _ZIP_END: Final = re.compile(r"\.zip(?=:)", re.IGNORECASE)  # the first one in the name of a member ends the zip's name
 _MEMBER_EXTENSION: Final = ".csv"
 
@@ -86,3 +87,8 @@ def container_of(name: str) -> str:
         return name
     end = _ZIP_END.search(name, 0, len(name) - len(_MEMBER_EXTENSION))
     return name[: end.end()] if end else name
+
+
+def is_table_url(name: str) -> bool:
+    """Whether the name is of a table in a database, not of a file."""
+    return _TABLE_URL.match(name) is not None

@@ -14,7 +14,7 @@ from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, REREAD, FilePosition, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, container_of, is_rotated
 
 _LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
@@ -139,6 +139,12 @@ def save_file_state(
     key = {"app": app.id, "path": path}
     connection.execute(insert_or_ignore(connection, _FILES).values(**key, **values))
     connection.execute(sa.update(_FILES).filter_by(**key).values(**values))
+
+
+def retry_rejected_files(connection: Connection, app: App, reason: str) -> None:
+    """Have the next pass try the recordings again that were rejected for this reason: more is known of their calls."""
+    is_chosen = (_FILES.c.app == app.id) & (_FILES.c.state == REJECTED) & (_FILES.c.reason == reason)
+    connection.execute(sa.update(_FILES).where(is_chosen).values(state=UNMATCHED))
 
 
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:

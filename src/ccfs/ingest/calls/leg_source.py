@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk import same_line
 from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channel_history import ChannelHistory, correct_legs
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
@@ -32,6 +33,7 @@ _PART_OF = "part of "  # in place of a line's facts, before the switch_leg_id of
 _ASTERISK_FIELDS = (
     *("order", "call_type", "channel", "dstchannel", "app", "context"),
     *("calling_agent", "ringing_agent", "has_talk", "conference", "is_unlinked", "switch_call_id", "release_cause"),
+    "names_files",
 )
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
@@ -51,6 +53,9 @@ class LegMerger(Generic[L]):
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
     restore_values: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # of fields that JSON changes
     correct_legs: Callable[[Iterable[L], Iterable[ChannelHistory]], list[L]] | None = None  # by a channel event log
+    # Known legs of the lines that another source has written otherwise; what further lines complete in known legs.
+    find_twins: Callable[[Iterable[L], Sequence[L]], Mapping[str, L]] = field(default=lambda _legs, _known: {})
+    find_completed: Callable[[Mapping[str, L], Iterable[L]], Mapping[str, L]] = field(default=lambda _pairs, _legs: {})
 
 
 def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
@@ -62,12 +67,20 @@ def _to_pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple(map(tuple, values))
 
 
+def _get_own_id(leg: AsteriskLeg) -> Iterable[str]:
+    """Return the channel's id: a source without linkedid gives its line to a call of this id."""
+    return (leg.switch_leg_id,) if leg.switch_leg_id not in ("", leg.switch_call_id) else ()
+
+
 ASTERISK_MERGER = LegMerger(
     leg_class=AsteriskLeg,
     stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
+    related_ids=_get_own_id,
     list_links=list_links,
     join_legs=asterisk_join_legs,
     correct_legs=correct_legs,
+    find_twins=same_line.find_twins,
+    find_completed=same_line.find_completed,
 )
 FREESWITCH_MERGER = LegMerger(
     leg_class=ChannelLeg,

@@ -7,6 +7,7 @@ lines (leg_source.py) whenever more is known of it, so that the result is always
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
@@ -16,13 +17,14 @@ from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.channel_histories import find_histories, save_holds
+from ccfs.ingest.calls.known_lines import sort_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
 from ccfs.ingest.calls.unclaimed_visits import claim_visits
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.expected import expect_recordings
+from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
 from ccfs.switches.asterisk.channel_history import ChannelHistory
@@ -32,12 +34,14 @@ from ccfs.switches.records import Leg
 def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
-    """Store the legs that are new, and rebuild the rows of their calls."""
+    """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
     saved = _find_related_rows(connection, owner, legs, merger)
-    fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
+    sorted_legs = sort_legs(connection, owner, legs, saved, merger)
+    fresh = sorted_legs.fresh
     save_links(connection, owner, fresh, merger)
-    calls = _rebuild(connection, run, owner, fresh, saved, merger)
+    calls = _rebuild(connection, run, owner, fresh, saved | sorted_legs.found_rows, merger, sorted_legs.completed)
     expect_recordings(connection, owner, fresh, calls)
+    expect_named_later(connection, owner, sorted_legs.named, calls)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
@@ -112,11 +116,15 @@ def _rebuild(
     fresh: Sequence[L],
     saved: RowsByKey,
     merger: LegMerger[L],
+    completed: Mapping[str, L] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key."""
+    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key.
+
+    `completed` legs replace those of their rows.
+    """
     saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
-    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
-    legs = [*restored, *fresh]
+    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in (*fresh, *completed.values())}
+    legs = [*(completed.get(leg.source_key, leg) for leg in restored), *fresh]
     histories = find_histories(connection, owner, legs) if merger.correct_legs else []
     if merger.correct_legs and histories:
         legs = merger.correct_legs(legs, histories)
