@@ -13,7 +13,7 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.server.node import Node
-from ccfs.switches.tenant_rules import InvalidRules, TenantRules, parse_rules
+from ccfs.switches.tenant_rules import TenantRules, parse_rules
 
 MAX_RULES_BYTES = 16 << 20  # bytes of a file of tenant rules
 
@@ -74,17 +74,15 @@ class _RulesFile:
 
     def __call__(self) -> TenantRouter:
         """Return the rules with their owners. Raise OperatorError with the line that is wrong."""
-        try:
-            self._read_rules()
-        except OSError as error:
-            raise self._refuse(f"cannot be read: {error.strerror}") from None
-        except ValueError as error:  # InvalidRules, or not UTF-8
-            raise self._refuse(str(error)) from None
+        self._read_rules()
         with self._node.database.read_transaction() as connection:
             return TenantRouter(rules=self._rules, owners=self._find_owners(connection))
 
     def _read_rules(self) -> None:
-        status = self._path.stat()
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise _refuse(self._path, f"cannot be read: {error.strerror}") from None
         version = (status.st_size, status.st_mtime_ns, status.st_ino)
         if version == self._version:
             return
@@ -92,10 +90,8 @@ class _RulesFile:
             if self._version:
                 return  # a later pass reads it
             time.sleep(self._node.settings.settle_seconds)
-        if status.st_size > MAX_RULES_BYTES:
-            raise InvalidRules(f"is larger than {MAX_RULES_BYTES >> 20} MB")
         self._version = ()
-        self._rules = parse_rules(self._path.read_text(encoding="utf-8"))
+        self._rules = read_rules(self._path)
         self._version = version
 
     def _is_being_written(self, modified: float) -> bool:
@@ -112,14 +108,27 @@ class _RulesFile:
                 try:
                     apps[ak] = _AppAccounts(connection, tenants.get_app_by_ak(connection, ak))
                 except OperatorError as error:
-                    raise self._refuse(f"line {rule.line}: {error}") from None
+                    raise _refuse(self._path, f"line {rule.line}: {error}") from None
             owner = apps[ak].find_owner(rule.account_id, rule.vdn_id)
             if owner is None:
-                raise self._refuse(
-                    f"line {rule.line}: app {ak} has no account {rule.account_id} with VDN {rule.vdn_id}"
+                raise _refuse(
+                    self._path, f"line {rule.line}: app {ak} has no account {rule.account_id} with VDN {rule.vdn_id}"
                 )
             owners[rule.line] = owner
         return owners
 
-    def _refuse(self, reason: str) -> OperatorError:
-        return OperatorError(f"--tenants: {self._path}: {reason}")
+
+def read_rules(path: Path) -> TenantRules:
+    """Return the rules of a file. Raise OperatorError with the line that is wrong."""
+    try:
+        if path.stat().st_size > MAX_RULES_BYTES:
+            raise _refuse(path, f"is larger than {MAX_RULES_BYTES >> 20} MB")
+        return parse_rules(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _refuse(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:  # InvalidRules, or not UTF-8
+        raise _refuse(path, str(error)) from None
+
+
+def _refuse(path: Path, reason: str) -> OperatorError:
+    return OperatorError(f"--tenants: {path}: {reason}")

@@ -1,4 +1,5 @@
-"""One pass over the files of Asterisk: the queue log first, because it reports more of the calls; then CDRs; then recordings."""
+"""One pass over the files or tables of Asterisk: the logs of queues and channels first, because they report more of the
+calls; then CDRs; then recordings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,15 +9,15 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import tail_reader
-from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import get_folder, ingest_source
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_record
 from ccfs.ingest.tenants.queue_lines import is_switch_line
@@ -41,13 +42,20 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     agents = AgentMatcher(pattern=source.agent_pattern)
     if source.queue_log is not None:
         save_lines = partial(_save_lines, run, owner, agents, assigner)
-        tail_reader.ingest_file(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
-    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
+        ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
+    ingest_channel_events(run, owner, source, legs.find_zone)
+    ingest_source(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
     if assigner is not None:
         assigner.list_unassigned()
-    if source.recordings is not None:
-        matcher = TenantMatcher(assigner.router, assigner.source) if assigner else None
-        ingest_folder(run, owner, source.recordings, find_call_ids, matcher)
+    ingest_recordings(run, owner, source)
+
+
+def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+    """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
+    if source.recordings is None:
+        return
+    matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
+    ingest_folder(run, owner, source.recordings, find_call_ids, matcher)
 
 
 def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, router: TenantRouter) -> RecordAssigner:
@@ -63,10 +71,14 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, ro
         run=run,
         home=owner,
         router=router,
-        source=f"asterisk {to_db_path(source.cdr.parent)}",
+        source=_name_source(source),
         savers={AsteriskLeg: save_own_legs, QueueLine: save_own_lines},
         agents=agents,
     )
+
+
+def _name_source(source: AsteriskSource) -> str:
+    return f"asterisk {get_folder(source.cdr)}"
 
 
 def _save_legs(
@@ -120,7 +132,7 @@ def _save_queue_lines(
     save_events(connection, run, owner, events)
     for line in filter(queue_log.is_start, lines):
         end_calls(connection, owner, line.occurred_at)
-    rebuild_for_visits(connection, owner, merge_visits(connection, owner, visits))
+    rebuild_for_visits(connection, run, owner, merge_visits(connection, owner, visits))
 
 
 def _find_member_names(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
 from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, container_of, is_rotated
 
 LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
@@ -31,6 +32,12 @@ class SourceCursor:
     line: int  # lines before the offset
     started_at: datetime | None = field(default=None, compare=False)  # last change of the file before its first read
     format: str = field(default="", compare=False)  # what its lines were detected to be, as its parser writes it
+    head: bytes = field(default=b"", compare=False, repr=False)  # the first bytes of what was read
+
+    @property
+    def position(self) -> FilePosition:
+        """How far the file was read."""
+        return FilePosition(self.offset, self.line, self.first_line, self.head)
 
     @property
     def is_reread_requested(self) -> bool:
@@ -96,7 +103,7 @@ def list_formats(connection: Connection, app: App, account_id: str) -> list[tupl
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
     """Save how far the app's file was read, in the transaction that adds the rows of it."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "format": cursor.format}
-    values |= {"read_at": now}
+    values |= {"head": cursor.head, "read_at": now}
     key = {"app": app.id, "path": cursor.path}
     connection.execute(
         insert_or_ignore(connection, _CURSORS).values(**key, **values, started_at=cursor.started_at or now)
@@ -128,10 +135,15 @@ def save_file_state(
     connection.execute(sa.update(_FILES).filter_by(**key).values(**values))
 
 
+def retry_rejected_files(connection: Connection, app: App, reason: str) -> None:
+    """Have the next pass try the recordings again that were rejected for this reason: more is known of their calls."""
+    is_chosen = (_FILES.c.app == app.id) & (_FILES.c.state == REJECTED) & (_FILES.c.reason == reason)
+    connection.execute(sa.update(_FILES).where(is_chosen).values(state=UNMATCHED))
+
+
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
     """Have the next pass read a file of the app again from the start, in every account, after the files rotated from it since
-    its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the same line
-    is a new row. Delete none where no pass will do so."""
+    its first read. Return whether a pass will do so, and how many rejections were deleted: none where no pass will."""
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:
@@ -184,19 +196,31 @@ def add_rejections(
     ]
     if new:
         values = [
-            {"app": app.id, "file": row.file, "line": row.line, "reason": row.reason, "raw": row.raw[:1024]}
+            {
+                "app": app.id,
+                "file": row.file,
+                "line": row.line,
+                "reason": row.reason,
+                "raw": row.raw[:1024],
+                "digest": _compute_digest(row),
+            }
             for row in new
         ]
         connection.execute(insert_or_ignore(connection, _ERRORS).values(rejected_at=now), values)
     return new
 
 
-def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str]:
-    return rejection.file, rejection.line, rejection.reason
+def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str, str]:
+    return rejection.file, rejection.line, rejection.reason, _compute_digest(rejection)
+
+
+def _compute_digest(rejection: IngestRejection) -> str:
+    """Return a digest of the line: after a rotation, another line of the file has the same number."""
+    return blake2b(rejection.raw[:1024], digest_size=8).hexdigest() if rejection.raw else ""
 
 
 def _select_new(connection: Connection, app: App, rejections: list[IngestRejection]) -> list[IngestRejection]:
-    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason
+    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason, _ERRORS.c.digest
     is_listed = sa.tuple_(*key).in_([_rejection_key(rejection) for rejection in rejections])
     known = {tuple(row) for row in connection.execute(sa.select(*key).where(_ERRORS.c.app == app.id, is_listed))}
     return [rejection for rejection in rejections if _rejection_key(rejection) not in known]

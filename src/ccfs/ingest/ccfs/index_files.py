@@ -123,6 +123,8 @@ def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, na
                 save_rows(connection, run, source.app, name, rows, audio)
             done, expected = done + len(batch), expected + sum(recording.is_expected for recording in audio)
             run.report_progress(name, done, 0)
+            if run.has_enough_lines(done):
+                break
     except DamagedFile as damage:
         _reject_file(run, source, name, f"the file is damaged: {damage}")
     return not expected

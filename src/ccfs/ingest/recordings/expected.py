@@ -1,6 +1,6 @@
 """Recordings that CDRs name: expected until they arrive, and missing after too long."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from ccfs.db.tenant import expected_recordings, ingest_state, recordings
 from ccfs.db.tenant.ingest_state import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
+from ccfs.media.convert import NO_AUDIO
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.identity.tenancy import App
 from ccfs.switches.records import Leg
@@ -31,6 +32,15 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
     stems = {(call_id, stem) for call_id, name in arrived for stem in list_stems(name)}
     pending = [recording for recording in expected if (recording.call_id, recording.stem) not in stems]
     ingest_state.add_expected_recordings(connection, app, pending)
+
+
+def expect_named_later(
+    connection: Connection, owner: CallOwner, legs: Collection[Leg], calls: Mapping[str, str]
+) -> None:
+    """Expect recordings that a second source names. Files without audio were matched to nothing meanwhile: try them again."""
+    if legs:
+        expect_recordings(connection, owner, legs, calls)
+        ingest_state.retry_rejected_files(connection, owner.app, NO_AUDIO)
 
 
 def expect_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:

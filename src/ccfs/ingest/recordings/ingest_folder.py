@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant import ingest_state, recording_sources, resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
@@ -25,8 +25,9 @@ from ccfs.ingest.tenants.assignment import lock_apps
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.convert import NO_AUDIO
-from ccfs.model.source_files import INGESTED, REJECTED, REPORTED, UNMATCHED
+from ccfs.model.source_files import COPY, REJECTED, REPORTED, UNMATCHED
 
+EMPTY = "{folder} is empty, though recordings were ingested from it: is its file system mounted?"
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
 
 
@@ -46,8 +47,18 @@ def ingest_folder(
             _ingest_batch(run, owner, batch, partial(find_matches, find_ids=find_ids, root=root), pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
-    for app in matcher.list_apps() if matcher else [owner.app]:
-        report_missing_recordings(run, app)
+    if done or not _was_ingested(run, owner, root):
+        run.absent_files.discard(root)
+        for app in matcher.list_apps() if matcher else [owner.app]:
+            report_missing_recordings(run, app)
+    elif root not in run.absent_files:
+        run.absent_files.add(root)
+        run.alert(EMPTY.format(folder=to_db_path(root)), "recordings_absent", folder=to_db_path(root))
+
+
+def _was_ingested(run: IngestRun, owner: CallOwner, root: Path) -> bool:
+    with run.database.read_transaction() as connection:
+        return recording_sources.has_files_below(connection, owner.app, to_db_path(root))
 
 
 def _ingest_batch(
@@ -75,7 +86,7 @@ def _store_audio(run: IngestRun, match: RecordingMatch) -> StoredAudio | Unknown
     """Store the file's audio. Return the error if it cannot be stored, or None if it must wait for another run."""
     try:
         prefix = f"{match.owner.app.id}/recordings"
-        return store_audio.store_audio_file(run.primary_location, prefix, match.file.path)
+        return run.store_audio(run.primary_location, prefix, match.file.path)
     except UnknownAudio as error:
         return error
     except (FileNotFoundError, store_audio.StillGrowing):
@@ -99,11 +110,20 @@ def _save_matched(
             if str(audio) == NO_AUDIO:
                 _mark_arrived(connection, match)
             _reject(connection, run, owner, file, str(audio), None if isinstance(audio, UnreadableAudio) else REJECTED)
-        elif reason := save_recording(connection, run, match.owner, match, audio):
-            _reject(connection, run, owner, file, reason, REJECTED)
         else:
-            record_state(connection, run, owner.app, file, INGESTED)
-            _mark_arrived(connection, match)
+            _save_stored(connection, run, owner, match, audio)
+
+
+def _save_stored(
+    connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch, audio: StoredAudio
+) -> None:
+    state, reason = save_recording(connection, run, match.owner, match, audio)
+    if state == REJECTED:
+        _reject(connection, run, owner, match.file, reason, REJECTED)
+        return
+    resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(match.file.path)])
+    record_state(connection, run, owner.app, match.file, state, reason)
+    _mark_arrived(connection, match)
 
 
 def _mark_arrived(connection: Connection, match: RecordingMatch) -> None:
@@ -122,7 +142,7 @@ def _reject(
 
 def _is_unreported(run: IngestRun, match: RecordingMatch) -> bool:
     """Return whether a file without a call is new, or has just waited long enough to be reported."""
-    return match.state != REPORTED and (match.state != UNMATCHED or _has_waited(run, match.file))
+    return match.state not in (REPORTED, COPY) and (match.state != UNMATCHED or _has_waited(run, match.file))
 
 
 def _has_waited(run: IngestRun, file: ScannedFile) -> bool:

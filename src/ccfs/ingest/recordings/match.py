@@ -35,7 +35,7 @@ class RecordingMatch:
 
     file: ScannedFile
     owner: CallOwner
-    state: str  # UNMATCHED or REPORTED if it is unchanged since; else ""
+    state: str  # UNMATCHED, REPORTED or COPY if it is unchanged since; else ""
     rows: tuple[Cdr, ...] = ()
     leg_ids: tuple[str, ...] = ()  # ids in its name
     source_keys: frozenset[str] = field(default=frozenset())  # of the lines that name it

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.switches.asterisk import queue_log
@@ -112,7 +113,9 @@ def list_legs(records: Sequence[CallRecord]) -> list[Leg]:
 def _build_item(kind: type[Item], values: Mapping[str, Any]) -> Item:
     """Return an item. Fields that it no longer has, because another release stored it, are left out."""
     names = {field.name for field in fields(kind)}
-    return kind(**{name: _from_json(value) for name, value in values.items() if name in names})
+    found = {name: _from_json(value) for name, value in values.items() if name in names}
+    restore = FREESWITCH_MERGER.restore_values if kind is ChannelLeg else {}
+    return kind(**found | {name: build(found[name]) for name, build in restore.items() if name in found})
 
 
 def _to_dict(item: Item) -> dict[str, object]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
+from ccfs.switches.freeswitch.talk_parts import build_joined_parts, split_talks
 
 
 def join_call_legs(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
@@ -26,6 +27,22 @@ def join_call_legs(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
         for position, leg in zip(of_call, joined, strict=True):
             legs[position] = leg
     return legs
+
+
+def join_call_talks(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
+    """Return the joined channels with the times of their talks in their call, and a leg for each talk that only the first
+    channel of a call reports (`talk_parts`)."""
+    legs = join_call_legs(channels)
+    known = {leg.switch_leg_id for leg in legs}
+    calls: dict[str, list[ChannelLeg]] = defaultdict(list)
+    for leg in legs:
+        calls[leg.switch_call_id].append(leg)
+    split = [
+        leg
+        for root, members in calls.items()
+        for leg in split_talks(next((one for one in members if one.switch_leg_id == root), None), members)
+    ]
+    return split + [part for leg in legs for part in build_joined_parts(leg, known)]
 
 
 class _ChannelTrees:

@@ -1,7 +1,7 @@
 """Parse a CDR file of FreeSWITCH, or a part of one, in any of its formats. Raise nothing."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -14,14 +14,15 @@ from ccfs.switches.freeswitch.documents import (
     parse_xml_variables,
 )
 from ccfs.switches.freeswitch.join_legs import join_call_legs
-from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg, build_queue_visit
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg
+from ccfs.switches.freeswitch.queue_visits import build_queue_visits
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
-_NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
+NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
 
 
 def parse_cdr_data(
@@ -39,9 +40,19 @@ def parse_cdr_data(
     its repair as a RepairNote. The channels of a call that
     are in `data` are joined; `join_call_legs` joins those of several files.
     """
+    return parse_channels(_iter_variables(data, columns), zone=zone, agents=agents)
+
+
+def parse_channels(
+    numbered_variables: Iterable[NumberedVariables],
+    *,
+    zone: ZoneInfo,
+    agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
+) -> list[tuple[int, FreeSwitchRecord]]:
+    """Return as `parse_cdr_data` does, of variables that were read already, or of the reason why they could not be."""
     channels: list[tuple[int, ChannelLeg]] = []
     others: list[tuple[int, FreeSwitchRecord]] = []
-    for number, variables in _iter_variables(data, columns):
+    for number, variables in numbered_variables:
         try:
             if isinstance(variables, UnreadableLine):
                 raise variables
@@ -49,8 +60,7 @@ def parse_cdr_data(
             channels.append((number, leg))
             if repair := variables.get(XML_REPAIR):
                 others.append((number, RepairNote(repair)))
-            if visit := build_queue_visit(variables, leg, zone=zone):
-                others.append((number, visit))
+            others += [(number, visit) for visit in build_queue_visits(variables, leg, zone=zone)]
         except UnreadableLine as error:
             others.append((number, error))
     joined = join_call_legs(leg for _, leg in channels)
@@ -58,7 +68,7 @@ def parse_cdr_data(
     return sorted([*numbered, *others], key=itemgetter(0))
 
 
-def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
+def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
     first_byte = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first_byte == b"<":
         yield 1, _parse_xml(data)
@@ -75,7 +85,7 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
+def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
     """Parse one object, an array of objects, or one object a line."""
     try:
         whole = parse_json(data)
@@ -90,7 +100,7 @@ def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
         yield 1, _parse_json_object(cdr)
 
 
-def _iter_json_lines(lines: Sequence[tuple[int, bytes]], error: UnreadableLine) -> Iterator[_NumberedVariables]:
+def _iter_json_lines(lines: Sequence[tuple[int, bytes]], error: UnreadableLine) -> Iterator[NumberedVariables]:
     """Parse lines that are an object each. If none is, the data is one damaged document."""
     parsed = [(number, _parse_json_line(line)) for number, line in lines]
     if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
@@ -113,7 +123,7 @@ def _parse_json_object(cdr: object) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
+def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():
             continue

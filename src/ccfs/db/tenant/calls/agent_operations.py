@@ -70,6 +70,7 @@ def list_open_operations(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,
         _TABLE.c.agent_id.in_(list(agents)),
+        _TABLE.c.op_type != AgentOperationType.HOLD,  # a part of a talk, which it does not end
         is_open if since is None else is_open | (_TABLE.c.end > since),
     )
     # Sorted here, because SQLite would read all operations of the app for an ORDER BY.
