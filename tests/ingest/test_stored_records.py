@@ -8,8 +8,8 @@ import pytest
 
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.tenants.call_records import build_leg_record, from_row, to_row
-from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch import ChannelLeg
+from ccfs.switches.freeswitch.callflow import Talk
 from tests.switches.freeswitch.read_samples import parse_channels, read_sample
 
 TALK = Talk(peer="peer", number="1002", is_outside=False, begin=1705311042, end=1705311060)

@@ -91,8 +91,6 @@ def ingest_asterisk(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
-    if cel and tenants_file:
-        raise typer.BadParameter("--cel cannot be combined with --tenants")
     calls, log = parse_source("--cdr", cdr), parse_source("--queue-log", queue_log) if queue_log else None
     _require_paths(logs=(*_list_files(calls, log), cel), folder=recordings)
     _refuse_columns(columns, calls)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest.asterisk_cel import ingest_channel_events
+from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
@@ -26,6 +26,7 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
@@ -43,9 +44,11 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     if source.queue_log is not None:
         save_lines = partial(_save_lines, run, owner, agents, assigner)
         ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
-    ingest_channel_events(run, owner, source, legs.find_zone)
+    if assigner is None:
+        ingest_channel_events(run, owner, source, legs.find_zone)
     ingest_source(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
     if assigner is not None:
+        ingest_channel_events(run, owner, source, legs.find_zone, assigner)  # the calls tell whose events they are
         assigner.list_unassigned()
     ingest_recordings(run, owner, source)
 
@@ -72,7 +75,11 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, ro
         home=owner,
         router=router,
         source=_name_source(source),
-        savers={AsteriskLeg: save_own_legs, QueueLine: save_own_lines},
+        savers={
+            AsteriskLeg: save_own_legs,
+            QueueLine: save_own_lines,
+            ChannelHistory: partial(save_own_histories, run),
+        },
         agents=agents,
     )
 
