@@ -291,7 +291,9 @@ class FreeSwitchCall:
         cause = NORMAL_CLEARING
         if not channel.answered:
             cause = getattr(self, "last_cause", NORMAL_CLEARING)
-        channel.hang_up(at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye")
+        channel.hang_up(
+            at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye"
+        )
         for other in self.channels:
             other.hang_up(at, NORMAL_CLEARING, "send_bye")
 
