@@ -35,7 +35,7 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     ingest_channel_events(run, owner, source, legs.find_zone)
     tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner), legs)
     if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, find_call_ids)
+        ingest_folder(run, owner, source.recordings, find_call_ids, legs.find_zone)
 
 
 def _save_legs(

@@ -1,7 +1,7 @@
 """Ingest a switch's folder of recordings: match each file to its call, store its bytes, add its row to the index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import store_audio
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.explain import explain_unmatched
 from ccfs.ingest.recordings.file_names import list_stems
 from ccfs.ingest.recordings.finished import drop_unfinished
 from ccfs.ingest.recordings.match import CallIdFinder, RecordingMatch, match_files
+from ccfs.ingest.recordings.match_number import match_by_number, needs_number
 from ccfs.ingest.recordings.save_recording import save_recording
 from ccfs.ingest.recordings.store_audio import StoredAudio, UnreadableAudio
 from ccfs.media.codec_table import UnknownAudio
@@ -27,14 +29,23 @@ from ccfs.model.source_files import INGESTED, REJECTED, REPORTED, UNMATCHED
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
 
 
-def ingest_folder(run: IngestRun, owner: CallOwner, root: Path, find_ids: CallIdFinder) -> None:
-    """Ingest the new files below the folder. Then report recordings that are missing."""
+def ingest_folder(
+    run: IngestRun,
+    owner: CallOwner,
+    root: Path,
+    find_ids: CallIdFinder,
+    find_zone: Callable[[], str] | None = None,
+) -> None:
+    """Ingest the new files below the folder. Then report recordings that are missing.
+
+    With `find_zone`, which returns the zone of times in names, files without an id are matched by number and time.
+    """
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
                 return
-            _ingest_batch(run, owner, root, batch, find_ids, pool)
+            _ingest_batch(run, owner, root, batch, find_ids, find_zone, pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
     report_missing_recordings(run, owner.app)
@@ -46,6 +57,7 @@ def _ingest_batch(
     root: Path,
     batch: list[ScannedFile],
     find_ids: CallIdFinder,
+    find_zone: Callable[[], str] | None,
     pool: ThreadPoolExecutor,
 ) -> None:
     with run.database.read_transaction() as connection:
@@ -54,6 +66,10 @@ def _ingest_batch(
     stable = [(file, state) for file, state in due if not file.unusable_reason and scan.wait_until_stable(run, file)]
     with run.database.read_transaction() as connection:
         matches = match_files(connection, owner, stable, find_ids, root)
+    if find_zone is not None and any(map(needs_number, matches)):
+        zone = find_zone()
+        with run.database.read_transaction() as connection:
+            matches = match_by_number(connection, owner, matches, zone, is_watching=run.is_watching)
     matched = drop_unfinished(run, [match for match in matches if match.rows])
     unmatched = [match for match in matches if not match.rows and _is_unreported(run, match)]
     stored = list(pool.map(lambda match: _store_audio(run, owner, match.file), matched))
@@ -126,6 +142,6 @@ def _has_waited(run: IngestRun, file: ScannedFile) -> bool:
 def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch) -> None:
     """Record a file that matches no call. Every run retries it; it is rejected once it has waited long enough."""
     if _has_waited(run, match.file):
-        _reject(connection, run, owner, match.file, match.reason, REPORTED)
+        _reject(connection, run, owner, match.file, explain_unmatched(connection, owner, match), REPORTED)
     else:
         record_state(connection, run, owner.app, match.file, UNMATCHED)

@@ -63,6 +63,16 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
     return StoredAudio(blob=blob, source_sha256=source_sha256, extension=kind.extension, seconds=seconds)
 
 
+def measure_file(path: Path) -> float:
+    """Return the seconds of audio in a file; 0 where they are unknown."""
+    try:
+        with _open_file(path) as file:
+            kind = detect_kind(path.name, _read_bytes(file, HEAD_BYTES))
+            return _measure_seconds(file, kind)
+    except (UnknownAudio, OSError):
+        return 0.0
+
+
 def _open_file(path: Path) -> BinaryIO:
     """Open a plain file. Raise UnknownAudio for a pipe or device, UnreadableAudio for a link."""
     try:

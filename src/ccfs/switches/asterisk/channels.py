@@ -12,6 +12,7 @@ _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[
 # FreePBX's browser phone and softphone of extension 1001 are the devices 991001 and 981001.
 _SECOND_PHONE = re.compile(r"9[089](\d{2,})", re.ASCII)
 _MAX_CALLER_ID = 256  # characters; Asterisk cuts a caller id at 80, and the pattern takes cubic time
+_SIP_ESCAPE = re.compile(r'\\{1,3}(["\\])')  # chan_sip leaves one backslash before a quote, chan_pjsip three
 _CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
 
 
@@ -62,9 +63,9 @@ def parse_member(name: str) -> str:
 
 
 def parse_caller_name(clid: str) -> str:
-    """Return the name in `"Name" <number>`, else ""."""
+    """Return the name in `"Name" <number>` without the escapes of SIP, else ""."""
     match = _CALLER_ID.fullmatch(clid[:_MAX_CALLER_ID])
-    return match[1].strip() if match else ""
+    return _SIP_ESCAPE.sub(r"\1", match[1]).strip() if match else ""
 
 
 def parse_caller_number(clid: str) -> str:
