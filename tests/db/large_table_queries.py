@@ -122,6 +122,8 @@ QUERIES: dict[str, QueryAction] = {
     "CDRs of calls": lambda c, app: cdrs.find_by_call_ids(c, app, ["1777800001-1", "1777800002-2"]),
     "CDRs of legs near an instant": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"], [NOW]),
     "CDRs of legs": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"]),
+    "CDRs of numbers": lambda c, app: cdrs.find_by_numbers(c, app, "100", ["1", "2"], NOW, NOW + timedelta(days=40)),
+    "callIds of lines": lambda c, app: cdrs.find_call_ids(c, app, {make_cdr(5).source_key: make_cdr(5).begin}),
     "updated CDR": lambda c, app: cdrs.update(c, app, [replace(make_cdr(5), agent_id="7")]),
     "recording by index name": lambda c, app: recordings.find_by_name(c, app, make_recording(5).file_name),
     "recording by original name": lambda c, app: recordings.find_file_by_name(

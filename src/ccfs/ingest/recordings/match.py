@@ -41,6 +41,7 @@ class RecordingMatch:
     source_keys: frozenset[str] = field(default=frozenset())  # of the lines that name it
     named_path: str = ""  # as a CDR names the file; "" where its name has an id, too
     shared_folders: int = 0  # with the path that a CDR names
+    ids: tuple[str, ...] = ()  # all ids that its name and its folders' may have
     is_by_history: bool = False  # only an earlier file of this name tells the call
     reason: str = NO_CDR  # why there are no rows
 
@@ -76,7 +77,8 @@ def match_files(
     for file, state in due:
         found, leg_ids = _find_rows_by_ids(id_groups[file], rows_by_call, rows_by_leg)
         by_id = {row.call_id for row in found}
-        match = RecordingMatch(file=file, owner=owner, state=state, leg_ids=leg_ids)
+        all_ids = tuple(leg_id for group in id_groups[file] for leg_id in group)
+        match = RecordingMatch(file=file, owner=owner, state=state, leg_ids=leg_ids, ids=all_ids)
         matches.append(_choose_call(match, named[file], by_id, earlier.get(file, []), rows_by_call))
     return _reject_rivals(matches)
 
