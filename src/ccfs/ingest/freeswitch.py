@@ -126,12 +126,10 @@ def _read_document(
 
 
 def _parse_batch(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -> _ParsedRecords:
-    first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
-    return [
-        (_SourceLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record)
-        for line, record in _parse_data(data, owner, source)
-    ]
+    records = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in records)
+    return [(_SourceLine(batch.path, *batch.lines[line - 1]), record) for line, record in records]
 
 
 def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:

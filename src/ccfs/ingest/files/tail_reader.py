@@ -10,38 +10,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import is_compressed, open_source
+from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_source
+from ccfs.ingest.files.damage import LineCount
+from ccfs.ingest.files.record_reader import NOTHING, LineFormat, RecordReader, read_line
 from ccfs.ingest.files.rotation import compute_fingerprint, find_rotated_files, is_same_file
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.records import UnreadableLine
 
 BATCH_LINES = 2000  # lines
-MAX_LINE_BYTES = 1 << 17  # bytes of a line that are held in memory; parsers reject shorter ones already
-MAX_JOINED_LINES = 20  # physical lines of one record, whose fields may have line ends
 _NULS = re.compile(rb"\0+")
 
 T = TypeVar("T")
 ReportProblem = Callable[[Path, int, str], None]  # with the file, the line or 0, and the reason
-
-
-class LineFormat(Protocol):
-    """The format of the lines of a file, as far as it is known."""
-
-    def is_open(self, line: bytes) -> bool:
-        """Return whether the line ends within a field, so that the record goes on in the next line."""
-
-    def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
-
-    def describe(self) -> str:
-        """Return the format, to be stored with the cursor; "" if nothing is known."""
 
 
 class NumberedLine(NamedTuple):
@@ -60,6 +47,7 @@ class LineBatch:
     cursor: SourceCursor
     size: int  # of the file when it was opened
     path: str  # absolute, as rows hold it
+    count: LineCount  # of the file so far; its parser counts the lines that it cannot parse
 
 
 def ingest_file(
@@ -146,6 +134,7 @@ def parse_numbered_lines(
             except UnreadableLine as error:
                 reason = str(error) if piece is line else "the line has a NUL byte"
                 rejections.append(IngestRejection(file=batch.path, line=number, reason=reason, raw=line))
+                batch.count.unreadable += 1
             else:
                 if record is not None:
                     records.append((NumberedLine(batch.path, number, piece), record))
@@ -162,6 +151,8 @@ def iter_batches(
 ) -> Iterator[LineBatch]:
     """Yield the lines after the cursor. Report damaged files, and a rotated file that is not found.
 
+    The rest of a compressed file is left out if most lines cannot be parsed: a small file may decompress to a large one.
+
     A last line without its newline is included only if `whole_tail`. It may still be written, so the cursor stays before
     it.
     """
@@ -174,15 +165,11 @@ def iter_batches(
                 with open_source(file) as old:
                     if not is_same_file(old.file, cursor):
                         cursor = replace(cursor, first_line="", offset=0, line=0)
-                    for batch in _read_batches(old.file, cursor, file, whole_tail=True, line_format=line_format):
+                    for batch in _read_worthwhile(old, cursor, file, report, whole_tail=True, line_format=line_format):
                         cursor = batch.cursor
                         yield batch
-                    if old.damage:
-                        report(file, 0, old.damage)
             cursor = replace(cursor, first_line="", offset=0, line=0)
-        yield from _read_batches(source.file, cursor, path, whole_tail=whole_tail, line_format=line_format)
-        if source.damage:
-            report(path, 0, source.damage)
+        yield from _read_worthwhile(source, cursor, path, report, whole_tail=whole_tail, line_format=line_format)
 
 
 LOST_ROTATION = (
@@ -203,8 +190,8 @@ def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
                 continue  # the lines before reach here already
             file.seek(start)
             if start:
-                _read_line(file)
-            sample += [line for line in (_read_line(file)[0] for _ in range(lines)) if line]
+                read_line(file)
+            sample += [line for line in (read_line(file).data for _ in range(lines)) if line]
     return sample
 
 
@@ -213,29 +200,50 @@ def _create_cursor(name: str, path: Path) -> SourceCursor:
     return SourceCursor(path=name, first_line="", offset=0, line=0, started_at=datetime.fromtimestamp(written, UTC))
 
 
+def _read_worthwhile(
+    source: OpenedSource,
+    cursor: SourceCursor,
+    path: Path,
+    report: ReportProblem,
+    *,
+    whole_tail: bool,
+    line_format: LineFormat | None,
+) -> Iterator[LineBatch]:
+    """Yield the batches of a file. Report its damage, and where the rest of it is left out."""
+    for batch in _read_batches(source.file, cursor, path, whole_tail=whole_tail, line_format=line_format):
+        batch.count.read += len(batch.lines)
+        yield batch
+        if source.is_unpacked and batch.count.is_useless():
+            report(path, batch.cursor.line, batch.count.describe())
+            return
+    if source.damage:
+        report(path, 0, source.damage)
+
+
 def _read_batches(
     file: BinaryIO, cursor: SourceCursor, path: Path, *, whole_tail: bool, line_format: LineFormat | None
 ) -> Iterator[LineBatch]:
     size, name = os.fstat(file.fileno()).st_size, to_db_path(path)
     file.seek(cursor.offset)
     offset, number, lines = cursor.offset, cursor.line, list[tuple[int, bytes]]()
+    count = LineCount()
 
     def build_batch() -> LineBatch:
         end = replace(cursor, first_line=compute_fingerprint(file, offset), offset=offset, line=number)
-        return LineBatch(lines, end, size, name)
+        return LineBatch(lines, end, size, name, count)
 
-    while (line := _read_line(file))[0].endswith(b"\n"):
-        record, length, count = _join_lines(file, line, offset, line_format)
-        if not count and not whole_tail:
-            line = (b"", 0)  # the rest of the record is still to be written
+    reader = RecordReader(file, line_format)
+    while (record := reader.read()).has_end:
+        if record.is_partial and not whole_tail:
+            record = NOTHING  # the rest is still to be written
             break
-        lines.append((number + 1, record))
-        offset, number = offset + length, number + max(count, 1)
+        lines.append((number + 1, record.data))
+        offset, number = offset + record.length, number + record.lines
         if len(lines) == BATCH_LINES:
             yield build_batch()
             lines = []
-    if line[0] and whole_tail:
-        lines.append((number + 1, line[0]))
+    if record.data and whole_tail:
+        lines.append((number + 1, record.data))
     if lines:
         yield build_batch()
 
@@ -245,43 +253,3 @@ def _wait_until_stable(path: Path, seconds: float) -> None:
     deadline = time.monotonic() + 2 * seconds
     while (left := path.stat().st_mtime + seconds - time.time()) > 0 and time.monotonic() < deadline:
         time.sleep(min(left, seconds))
-
-
-def _join_lines(
-    file: BinaryIO, line: tuple[bytes, int], offset: int, line_format: LineFormat | None
-) -> tuple[bytes, int, int]:
-    """Return a record, its length, and how many physical lines it has; 0 if the file ends before the record does.
-
-    A line whose quote is open for another reason is a record by itself: a line that is whole follows it.
-    """
-    record, length = line
-    if line_format is None or not line_format.is_open(record):
-        return record, length, 1
-    for count in range(2, MAX_JOINED_LINES + 1):
-        more, more_length = _read_line(file)
-        if not more:
-            file.seek(offset + line[1])
-            return *line, 0
-        record, length = record + more, length + more_length
-        if line_format.is_record(more) or len(record) > MAX_LINE_BYTES:
-            break
-        if line_format.is_record(record):
-            return record, length, count
-    file.seek(offset + line[1])
-    return *line, 1
-
-
-def _read_line(file: BinaryIO) -> tuple[bytes, int]:
-    """Return a line, cut to MAX_LINE_BYTES, and its full length in the file. A block of NUL bytes becomes one."""
-    line = file.readline(MAX_LINE_BYTES)
-    length = len(line)
-    if line.endswith(b"\n") and b"\0\0" not in line:
-        return line, length
-    line, is_cut, rest = _NULS.sub(b"\0", line), False, line
-    while rest and not rest.endswith(b"\n"):
-        rest = file.readline(MAX_LINE_BYTES)
-        length += len(rest)
-        line = _NULS.sub(b"\0", line + rest)
-        is_cut = is_cut or len(line) > MAX_LINE_BYTES
-        line = line[:MAX_LINE_BYTES]
-    return (line[: MAX_LINE_BYTES - 1] + b"\n" if is_cut else line), length

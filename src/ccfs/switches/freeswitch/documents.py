@@ -28,6 +28,9 @@ _PROFILE_FIELDS = ("caller_id_name", "caller_id_number", "destination_number", "
 _RECORDING_APPLICATIONS = ("record", "record_session")
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+
+
 def parse_json(document: bytes) -> Any:
     """Return the value of a JSON text. Of a repeated name, the first counts: old versions of FreeSWITCH repeat
     "callflow" for each profile of a channel, the latest profile first.
@@ -35,7 +38,7 @@ def parse_json(document: bytes) -> Any:
     Raise UnreadableLine.
     """
     try:
-        return json.loads(_decode_bounded(document), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+        return _DECODER.decode(_decode_bounded(document))
     except (ValueError, RecursionError) as error:
         raise UnreadableLine(f"is not JSON: {error}") from None
 
