@@ -220,6 +220,7 @@ def _parse_batch(
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
     numbered = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in numbered)
     _learn_domains(run, assigner, [record for _, record in numbered])
     return [(NumberedLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record) for line, record in numbered]
 

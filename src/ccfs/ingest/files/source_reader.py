@@ -20,10 +20,11 @@ from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import rotation
 from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
-from ccfs.ingest.files.line_reader import LineBatch, LineFormat, read_batches
+from ccfs.ingest.files.line_reader import LineBatch, read_batches
 from ccfs.ingest.files.missing_files import is_searched, report_missing_files
 from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
 from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
+from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ
 
@@ -182,6 +183,8 @@ class SourceReader:
                     new = replace(row, position=batch.end)
                     self._save_batch(parse(batch), save, partial(self._move_rotated, row, new))
                     row = new
+                    if self._leaves_rest(source, path, batch):
+                        break
         except FileNotFoundError:
             raise FileChanged from None
         if source.damage and is_final:
@@ -208,6 +211,8 @@ class SourceReader:
             self._save_batch(parsed, save, partial(self._move_cursor, cursor, new))
             cursor = new
             self._run.report_progress(self._path.name, batch.end.offset, batch.size)
+            if self._leaves_rest(live, self._path, batch):
+                break
         if live.damage:
             self._reject(IngestRejection(file=to_db_path(self._path), line=0, reason=live.damage))
 
@@ -228,6 +233,14 @@ class SourceReader:
                 rotated_files.set_format(connection, app, self._name, text)
             save(connection, parsed)
         self._format = text
+
+    def _leaves_rest(self, source: OpenedSource, path: Path, batch: LineBatch) -> bool:
+        """Return whether the rest of a compressed file is not worth its work, and report that."""
+        batch.count.read += len(batch.lines)
+        if not source.is_packed or not batch.count.is_useless():
+            return False
+        self._reject(IngestRejection(file=to_db_path(path), line=batch.end.line, reason=batch.count.describe()))
+        return True
 
     def _describe_format(self) -> str:
         return (self._line_format.describe() if self._line_format else "") or self._format
