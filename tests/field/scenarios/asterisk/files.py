@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.field.scenarios.asterisk.log import CdrLine, Channel, QueueLogLine
@@ -72,7 +73,7 @@ def format_cdrs(
     """Return the CDR file; `name_recording` returns the name of a line's recording, or ""."""
     columns = dialect.columns.split()
     text = io.StringIO()
-    quoting = csv.QUOTE_NONNUMERIC if not dialect.numbers_are_quoted else dialect.quoting
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_NONNUMERIC if not dialect.numbers_are_quoted else dialect.quoting
     writer = csv.writer(text, delimiter=dialect.delimiter, quoting=quoting, lineterminator="\n")
     if dialect.has_header:
         csv.writer(text, delimiter=dialect.delimiter, lineterminator="\n").writerow(columns)
