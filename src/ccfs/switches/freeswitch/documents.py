@@ -25,6 +25,7 @@ XML_REPAIR = "xml_repair"  # our own name: what was dropped from a document that
 
 _TIME_FIELDS = {"start_uepoch": "created_time", "answer_uepoch": "answered_time", "end_uepoch": "hangup_time"}
 _PROFILE_FIELDS = ("caller_id_name", "caller_id_number", "destination_number", "context")
+_ATTRIBUTES = "@attributes"  # of an element of XML that FusionPBX stored as JSON, as PHP's json_encode writes it
 _RECORDING_APPLICATIONS = ("record", "record_session")
 
 
@@ -41,22 +42,40 @@ def parse_json(document: bytes) -> Any:
 
 
 def extract_json_variables(cdr: object) -> ChannelVariables:
-    """Return the variables of one parsed object of mod_json_cdr. Raise UnreadableLine if it is none."""
+    """Return the variables of one parsed object: of mod_json_cdr, or XML of mod_xml_cdr that was stored as JSON.
+
+    Raise UnreadableLine if it is neither.
+    """
     if not isinstance(cdr, Mapping) or not ("variables" in cdr or "callflow" in cdr):
         raise UnreadableLine("is not a JSON CDR of FreeSWITCH")
     callflow = cdr.get("callflow")
     latest = callflow[0] if isinstance(callflow, list) and callflow else callflow
     profile = _get_nested(latest, "caller_profile")
-    originators = _get_nested(profile, "originator", "originator_caller_profiles")
-    applications = _get_nested(cdr, "app_log", "applications")
+    was_xml = _ATTRIBUTES in cdr
+    originators = _get_nested(profile, "originator", "originator_caller_profile" + ("" if was_xml else "s"))
+    texts = collect_texts(profile)
     return _combine_variables(
         variables=collect_texts(cdr.get("variables")),
-        profile=collect_texts(profile),
+        profile=decode_variables(texts) if was_xml else texts,
         times=collect_texts(_get_nested(latest, "times")),
-        originator=collect_texts(originators[0] if isinstance(originators, list) and originators else None),
+        originator=collect_texts(next(iter(_list_values(originators)), None)),
         direction=collect_texts(cdr.get("channel_data")).get("direction", ""),
-        applications=[collect_texts(app) for app in (applications if isinstance(applications, list) else [])],
+        applications=_list_applications(cdr),
     )
+
+
+def _list_applications(cdr: Mapping[Any, Any]) -> list[dict[str, str]]:
+    """Return the applications that a channel ran, with their arguments."""
+    if _ATTRIBUTES not in cdr:
+        applications = _get_nested(cdr, "app_log", "applications")
+        return [collect_texts(app) for app in (applications if isinstance(applications, list) else [])]
+    elements = _list_values(_get_nested(cdr, "app_log", "application"))
+    return [decode_variables(collect_texts(_get_nested(element, _ATTRIBUTES))) for element in elements]
+
+
+def _list_values(value: object) -> list[object]:
+    """Return the elements of one name: a list, a single value as it is, or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def parse_xml_variables(document: bytes) -> ChannelVariables:
