@@ -33,7 +33,7 @@ class MariaDbServer:
         self.port = get_free_port()
         self.socket = str(home / "socket")
         options = [f"--datadir={home / 'data'}", f"--socket={self.socket}", f"--port={self.port}"]
-        options += ["--bind-address=127.0.0.1", f"--pid-file={home / 'pid'}", *FAST_OPTIONS]
+        options += ["--bind-address=127.0.0.1", f"--pid-file={home / 'pid'}", f"--tmpdir={home}", *FAST_OPTIONS]
         self._command = build_server_command([find_program("mariadbd"), "--no-defaults", *options])
         self._server: subprocess.Popen[bytes] | None = None
         self.admin_url = f"mysql+pymysql://root@localhost/mysql?unix_socket={self.socket}"
@@ -77,6 +77,7 @@ def run_mariadb() -> Iterator[MariaDbServer]:
         if os.geteuid() == 0:
             shutil.chown(home, UNPRIVILEGED)
         install: list[str | Path] = [find_program("mariadb-install-db"), "--no-defaults", f"--datadir={home / 'data'}"]
+        install += [f"--tmpdir={home}"]  # a starting server deletes others' tables from the usual folder
         install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
         done = subprocess.run(
             build_server_command(install), cwd=home, capture_output=True, text=True, check=False, timeout=START_SECONDS

@@ -31,7 +31,7 @@ class CdrDialect:
     """How CDR lines are written."""
 
     columns: str
-    quoting: int = csv.QUOTE_ALL
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_ALL
     delimiter: str = ","
     has_header: bool = False
     time_form: str = "local"  # or "iso", "epoch"
@@ -73,7 +73,7 @@ def format_cdrs(
     """Return the CDR file; `name_recording` returns the name of a line's recording, or ""."""
     columns = dialect.columns.split()
     text = io.StringIO()
-    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_NONNUMERIC if not dialect.numbers_are_quoted else dialect.quoting
+    quoting = csv.QUOTE_NONNUMERIC if not dialect.numbers_are_quoted else dialect.quoting
     writer = csv.writer(text, delimiter=dialect.delimiter, quoting=quoting, lineterminator="\n")
     if dialect.has_header:
         csv.writer(text, delimiter=dialect.delimiter, lineterminator="\n").writerow(columns)
