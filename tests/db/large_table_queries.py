@@ -161,13 +161,13 @@ QUERIES: dict[str, QueryAction] = {
     "unlisted unassigned records": lambda c, app: unassigned_records.list_unlisted(c, app, "s", 9),
     "deleted unassigned records": lambda c, app: unassigned_records.delete(c, app, "s", ["5"]),
     "old unassigned records": lambda c, app: unassigned_records.delete_before(c, app, NOW - 9 * DAY),
-    "expected recording": lambda c, app: ingest_state.find_expected_recordings(c, app, "100", ["5"]),
+    "expected recording": lambda c, app: expected_recordings.find(c, app, "100", ["5"]),
     "oldest recordings of a location": lambda c, _app: blob_moves.list_owners_before(
         c, BlobOwnerTable.RECORDINGS, "0", NOW, 3
     ),
     "reference to a blob": lambda c, app: blob_moves.is_referenced(c, make_orphan(app)),
     **console_queries.CONSOLE_QUERIES,
-    "missing recordings": lambda c, app: ingest_state.mark_missing_recordings(c, app, NOW - timedelta(days=1), NOW),
+    "missing recordings": lambda c, app: expected_recordings.mark_missing(c, app, NOW - timedelta(days=1), NOW),
 }
 
 

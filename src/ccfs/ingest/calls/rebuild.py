@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
@@ -167,4 +167,4 @@ def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: M
     for old, row in row_by_old_call.items():
         if old != row.call_id:
             recordings.reassign_call(connection, app, account_id, old, row.call_id, row.begin)
-            ingest_state.reassign_call(connection, app, account_id, old, row.call_id)
+            expected_recordings.reassign_call(connection, app, account_id, old, row.call_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recording_sources, resolved_rejections
+from ccfs.db.tenant import expected_recordings, recording_sources, resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
@@ -153,7 +153,7 @@ def _save_stored(
 
 def _mark_arrived(connection: Connection, match: RecordingMatch) -> None:
     stems, account_id = list_stems(to_db_name(match.file.path)), match.owner.account.account_id
-    ingest_state.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
+    expected_recordings.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
 
 
 def _reject(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recording_sources
+from ccfs.db.tenant import expected_recordings, recording_sources
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings.file_names import count_shared_folders, list_sibling_stems, list_stems
@@ -134,7 +134,7 @@ def find_named_calls(
     stems = {file: list_stems(to_db_name(file.path)) for file in files}
     expected: dict[str, list[ExpectedRecording]] = defaultdict(list)
     wanted = [stem for some in stems.values() for stem in some]
-    for row in ingest_state.find_expected_recordings(connection, owner.app, owner.account.account_id, wanted):
+    for row in expected_recordings.find(connection, owner.app, owner.account.account_id, wanted):
         expected[row.stem].append(row)
     named = {}
     for file in files:

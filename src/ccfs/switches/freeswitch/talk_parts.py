@@ -1,6 +1,6 @@
 """Talks of a call that no channel's own record reports, and talks that end before their channel does.
 
-FreeSWITCH logs the a-legs alone unless it is told otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
+FreeSWITCH logs the a-legs alone unless it is set otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
 says with whom it talked and when. It says so, too, where the other channel is logged under another call: that of a consultation
 before a transfer.
 """
