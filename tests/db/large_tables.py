@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
-from ccfs.db.tenant import expected_recordings, ingest_state, recordings, unassigned_records
+from ccfs.db.tenant import expected_recordings, recordings, unassigned_records
 from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs, queue_visits
 from ccfs.db.tenant.unassigned_records import UnassignedRecord
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
