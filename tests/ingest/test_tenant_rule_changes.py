@@ -13,6 +13,7 @@ from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_state
 from ccfs.server.node import utc_now
 from tests.cli.command import ROOT, run_ccfs, run_in_parallel
+from tests.ingest import test_channel_events
 from tests.ingest.ingest_site import AK, IngestSite, Row
 from tests.ingest.tenant_site import (
     ACME_CALL,
@@ -84,6 +85,22 @@ def test_what_is_ingested_later_is_what_would_have_been_ingested_at_once(ingest_
     run_with_rules(ingest_site, "freeswitch", rules, cdr)
     assert later == read_all()
     assert [len(rows) for rows in later] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("first_rules", ["context,*,,acme,17\n", "did,1,,acme,17\n"], ids=["at-once", "later"])
+def test_channel_events_correct_the_calls_of_their_tenant(first_rules: str, each_ingest_site: IngestSite) -> None:
+    site = each_ingest_site
+    cdr = site.write_file("Master.csv", "".join(test_channel_events.CDRS))
+    cel = site.write_file("cel.csv", "".join(test_channel_events.EVENTS))
+    result = run_with_rules(site, "asterisk", first_rules, cdr, "--cel", cel)
+    is_later = first_rules.startswith("did")
+    assert [row[0] for row in list_reasons(result)] == (["Master.csv"] * 4 if is_later else [])
+    for name in ("Master.csv", "cel.csv") if is_later else ():
+        site.write_file(name, "")
+    run_with_rules(site, "asterisk", "context,*,,acme,17\n", cdr, "--cel", cel)
+    assert test_channel_events.read_facts(site) == test_channel_events.EXPECTED
+    assert set(site.read_rows(schema.channel_events, "account_id")) == {"acme"}
+    assert site.read_rows(schema.unassigned_records) == []
 
 
 def test_comments_in_the_rules_are_no_change(ingest_site: IngestSite) -> None:

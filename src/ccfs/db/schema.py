@@ -461,10 +461,29 @@ source_cursors = sa.Table(
     _text("first_line"),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("line", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),  # the first bytes of what was read
     _text("format"),
     _instant("started_at"),
     _instant("read_at"),
     sa.PrimaryKeyConstraint("app", "path"),
+)
+rotated_files = sa.Table(  # files that were rotated from a source file, and how far each was read
+    "rotated_files",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("source"),  # the path of the source's cursor
+    _text("path"),  # where it was last seen: logrotate renames and compresses it
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),
+    _text("digest"),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _text("state"),
+    _instant("since"),  # the time of the state
+    _flag("is_reported"),  # that the file is missing
+    sa.Index(None, "app", "source"),
 )
 source_files = sa.Table(
     "source_files",
@@ -522,8 +541,9 @@ ingest_errors = sa.Table(
     sa.Column("line", sa.BigInteger, nullable=False),
     _text("reason"),
     sa.Column("raw", sa.LargeBinary, nullable=False),
+    _text("digest"),  # of raw: after a rotation, other lines have the same numbers
     _instant("rejected_at"),
-    sa.UniqueConstraint("app", "file", "line", "reason"),
+    sa.UniqueConstraint("app", "file", "line", "reason", "digest"),
     sa.Index(None, "app", "id"),
 )
 unassigned_records = sa.Table(  # parsed lines of calls whose tenant is not known yet

@@ -1,5 +1,5 @@
-"""One pass over the files of Asterisk: the logs of queues and channels first, because they report more of the calls; then
-CDRs; then recordings."""
+"""One pass over the files or tables of Asterisk: the logs of queues and channels first, because they report more of the
+calls; then CDRs; then recordings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +9,15 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest.asterisk_cel import ingest_channel_events
+from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import tail_reader
-from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import get_folder, ingest_source
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_record
 from ccfs.ingest.tenants.queue_lines import is_switch_line
@@ -27,6 +26,7 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
@@ -43,20 +43,23 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     agents = AgentMatcher(pattern=source.agent_pattern)
     if source.queue_log is not None:
         save_lines = partial(_save_lines, run, owner, agents, assigner)
-        tail_reader.ingest_file(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
-    ingest_channel_events(run, owner, source, legs.find_zone)
-    tail_reader.ingest_file(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
+        ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
+    if assigner is None:
+        ingest_channel_events(run, owner, source, legs.find_zone)
+    ingest_source(run, owner, source.cdr, legs, partial(_save_legs, run, owner, assigner), legs)
     if assigner is not None:
+        ingest_channel_events(run, owner, source, legs.find_zone, assigner)  # the calls tell whose events they are
         assigner.list_unassigned()
-    ingest_recordings(run, owner, source)
+    ingest_recordings(run, owner, source, legs)
 
 
-def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, legs: LegParser | None = None) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
     if source.recordings is None:
         return
     matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
-    ingest_folder(run, owner, source.recordings, find_call_ids, matcher)
+    find_zone = (legs or LegParser(run, owner, source)).find_zone
+    ingest_folder(run, owner, source.recordings, find_call_ids, matcher, find_zone)
 
 
 def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, router: TenantRouter) -> RecordAssigner:
@@ -73,13 +76,17 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, ro
         home=owner,
         router=router,
         source=_name_source(source),
-        savers={AsteriskLeg: save_own_legs, QueueLine: save_own_lines},
+        savers={
+            AsteriskLeg: save_own_legs,
+            QueueLine: save_own_lines,
+            ChannelHistory: partial(save_own_histories, run),
+        },
         agents=agents,
     )
 
 
 def _name_source(source: AsteriskSource) -> str:
-    return f"asterisk {to_db_path(source.cdr.parent)}"
+    return f"asterisk {get_folder(source.cdr)}"
 
 
 def _save_legs(

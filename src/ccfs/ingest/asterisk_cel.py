@@ -1,7 +1,7 @@
 """Ingest Asterisk's channel event log (CEL): detect and remember its columns, parse its lines, correct the calls."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,23 +14,30 @@ from ccfs.ingest.calls.channel_histories import merge_histories
 from ccfs.ingest.calls.rebuild import rebuild_for_histories
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.files.tail_reader import NumberedLine
+from ccfs.ingest.tenants.assignment import RecordAssigner
+from ccfs.ingest.tenants.call_records import build_history_record
 from ccfs.switches.asterisk import cel, zone
 from ccfs.switches.asterisk.cel import CelLayout
 from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.csv_dialect import CsvDialect
 
-_ParsedLines = tuple[list[ChannelHistory], list[IngestRejection]]
+_ParsedLines = tuple[list[tuple[NumberedLine, ChannelHistory]], list[IngestRejection]]
 
 
 def ingest_channel_events(
-    run: IngestRun, owner: CallOwner, source: AsteriskSource, find_zone: Callable[[], str]
+    run: IngestRun,
+    owner: CallOwner,
+    source: AsteriskSource,
+    find_zone: Callable[[], str],
+    assigner: RecordAssigner | None = None,
 ) -> None:
-    """Ingest the new lines. Raise OSError if the file cannot be opened, UnreadableLine if it is no channel event log."""
+    """Ingest the new lines; with an assigner, for the owners of their calls. Raise OSError if the file cannot be opened, UnreadableLine if it is no channel event log."""
     if source.cel is not None:
         parser = CelParser(run, owner, source, source.cel, find_zone)
-        tail_reader.ingest_file(run, owner, source.cel, parser, partial(_save_lines, run, owner), parser)
+        tail_reader.ingest_file(run, owner, source.cel, parser, partial(_save_lines, run, owner, assigner), parser)
 
 
 class CelParser:
@@ -55,7 +62,7 @@ class CelParser:
             self._zone = self._detect_zone(cel.collect_samples(sample, self._layout))
         layout, zone_name = self._layout, self._zone
         numbered, rejections = tail_reader.parse_lines(batch, lambda line: cel.parse_line(line, layout, zone_name))
-        return [history for _, history in numbered], rejections
+        return numbered, rejections
 
     def is_open(self, line: bytes) -> bool:
         """Return whether a record goes on in the next line: Asterisk writes none that do."""
@@ -103,7 +110,19 @@ class CelParser:
         return zone.detect_zone(samples, self._owner.account.zone, self._source.zone, known=known).zone
 
 
-def _save_lines(run: IngestRun, owner: CallOwner, connection: Connection, parsed: _ParsedLines) -> None:
-    histories, rejections = parsed
-    rebuild_for_histories(connection, run, owner, merge_histories(connection, owner, histories))
+def _save_lines(
+    run: IngestRun, owner: CallOwner, assigner: RecordAssigner | None, connection: Connection, parsed: _ParsedLines
+) -> None:
+    numbered, rejections = parsed
+    if assigner is None:
+        save_own_histories(run, connection, owner, [history for _, history in numbered])
+    else:
+        assigner.assign(connection, [build_history_record(line, history) for line, history in numbered])
     run.reject(connection, owner.app, rejections)
+
+
+def save_own_histories(
+    run: IngestRun, connection: Connection, owner: CallOwner, histories: Sequence[ChannelHistory]
+) -> None:
+    """Save histories of the owner's channels, and rebuild their calls."""
+    rebuild_for_histories(connection, run, owner, merge_histories(connection, owner, histories))

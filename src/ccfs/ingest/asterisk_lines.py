@@ -10,10 +10,12 @@ from typing import Any
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import device_numbers
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest import sources
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
-from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.tail_reader import NumberedLine
+from ccfs.ingest.sources import LineSource
 from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
@@ -33,11 +35,11 @@ _BLANK_BYTES = b"\xef\xbb\xbf \t\r\n"  # with the byte order mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskSource:
-    """Paths of the switch's files, and what the operator overrules."""
+    """The switch's files or tables, and what the operator overrules."""
 
-    cdr: Path
+    cdr: LineSource
     recordings: Path | None
-    queue_log: Path | None = None
+    queue_log: LineSource | None = None
     cel: Path | None = None  # channel event log
     columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's
     encoding: str = ""  # of texts that are not UTF-8
@@ -55,7 +57,7 @@ class LegParser:
         self._zones: LineZones | None = None
         self._zone_basis = ""
         self._agents: AgentMatcher | None = None
-        self._name = to_db_path(source.cdr)
+        self._name = sources.get_name(source.cdr)
 
     def __call__(self, batch: LineBatch) -> tuple[list[NumberedLeg], list[IngestRejection]]:
         if not any(line.strip(_BLANK_BYTES) for _, line in batch.lines):
@@ -117,7 +119,7 @@ class LegParser:
         if self._zones is not None:
             return self._zones
         layout = self._find_layout(lines)
-        sample = tail_reader.sample_lines(self._source.cdr) + list(lines)
+        sample = sources.sample_lines(self._source.cdr) + list(lines)
         rows = _parse_sample(sample, layout)
         is_local = not rows or any(clock.parse_local_seconds(row.start) is not None for row in rows)
         samples = zone.collect_samples(rows) or zone.collect_queue_samples(rows, self._list_queue_entries())
@@ -142,16 +144,17 @@ class LegParser:
     def _find_layout(self, lines: Sequence[bytes]) -> CdrLayout:
         """Return the layout: of the file's lines, else of those that were read from it before. Raise UnreadableLine."""
         if self._layout is None:
-            sample = tail_reader.sample_lines(self._source.cdr) + list(lines)
+            sample = sources.sample_lines(self._source.cdr) + list(lines)
+            encoding = sources.get_encoding(self._source.cdr, self._source.encoding)
             try:
-                self._layout = cdr.detect_layout(sample, self._source.columns, self._source.encoding)
+                self._layout = cdr.detect_layout(sample, self._source.columns, encoding)
             except UnreadableLine:
                 known = self._load_formats().get(self._name)
                 if known is None:
                     raise
                 delimiter, quote, has_escapes = known["dialect"]
                 dialect = CsvDialect(delimiter, quote, bool(has_escapes))
-                self._layout = CdrLayout(tuple(known["columns"]), dialect=dialect, encoding=self._source.encoding)
+                self._layout = CdrLayout(tuple(known["columns"]), dialect=dialect, encoding=encoding)
         return self._layout
 
     def _find_known_zone(self) -> str:
@@ -159,7 +162,7 @@ class LegParser:
         formats = self._load_formats()
         if self._name in formats:
             return str(formats[self._name]["zone"])
-        folder = to_db_path(self._source.cdr.absolute().parent)
+        folder = sources.get_folder(self._source.cdr)
         near = [known["zone"] for name, known in formats.items() if name.startswith(f"{folder}/")]
         zones = {known["zone"] for known in formats.values()}
         return str(near[0]) if near else str(zones.pop()) if len(zones) == 1 else ""
@@ -174,7 +177,7 @@ class LegParser:
         if self._source.queue_log is None:
             return []
         entries = []
-        for raw in tail_reader.sample_lines(self._source.queue_log):
+        for raw in sources.sample_lines(self._source.queue_log):
             try:
                 line = queue_log.parse_line(raw)
             except UnreadableLine:
@@ -190,14 +193,15 @@ class QueueLineParser:
     def __init__(self, source: AsteriskSource, find_zone: Callable[[], str]) -> None:
         self._source, self._find_zone = source, find_zone
         self._layout: queue_log_table.QueueTableLayout | None = None
-        self._is_detected = False
+        self._is_detected, self._encoding = False, ""
 
     def __call__(self, batch: LineBatch) -> tuple[list[NumberedQueueLine], list[IngestRejection]]:
         if not self._is_detected and self._source.queue_log is not None:
-            sample = tail_reader.sample_lines(self._source.queue_log) + [line for _, line in batch.lines[:50]]
-            self._layout = queue_log_table.detect_layout(sample, self._source.encoding)
+            sample = sources.sample_lines(self._source.queue_log) + [line for _, line in batch.lines[:50]]
+            self._encoding = sources.get_encoding(self._source.queue_log, self._source.encoding)
+            self._layout = queue_log_table.detect_layout(sample, self._encoding)
             self._is_detected = True
-        layout, encoding = self._layout, self._source.encoding
+        layout, encoding = self._layout, self._encoding
         if layout is None:
             return tail_reader.parse_lines(batch, lambda line: queue_log.parse_line(line, encoding))
         zone_name = self._find_zone() if layout.has_local_times else "UTC"

@@ -1,4 +1,4 @@
-"""One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
+"""One pass over FreeSWITCH: CSV files that grow, a folder of JSON and XML documents, or a table; then recordings."""
 
 import re
 from collections import defaultdict
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
@@ -17,9 +18,17 @@ from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch, NumberedLine
+from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.source_reader import is_known_source
+from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import LineSource, get_folder
+from ccfs.ingest.tables.channels import parse_channel_line
+from ccfs.ingest.tables.source import TableSource
+from ccfs.ingest.tables.table_pass import ingest_table
 from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
@@ -29,6 +38,7 @@ from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
+from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
@@ -43,7 +53,7 @@ _ParsedRecords = Sequence[tuple[NumberedLine, FreeSwitchRecord]]
 class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
-    cdr: Path  # a CSV, JSON or XML file, or a folder of them
+    cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
     recordings: Path | None
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
@@ -52,25 +62,49 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path of the source cannot be opened."""
+    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
     if source.router is not None:
         run = replace(run, has_many_apps=True)
     assigner = _build_assigner(run, owner, source)
     assigner.try_again()
-    csv_files: list[Path] = []
-    for number, batch in enumerate(scan.iter_batches(_scan_files(run, source), BATCH_DOCUMENTS)):
-        if run.is_stopped():
-            return
-        if run.has_enough_lines(number * BATCH_DOCUMENTS):
-            break
-        documents = [file for file in batch if _is_document(file)]
-        csv_files += [file.path for file in batch if not _is_document(file)]
-        _ingest_documents(run, owner, source, assigner, documents)
-    for path in csv_files:
-        parse = partial(_parse_batch, run, owner, source, assigner)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner, assigner))
+    if isinstance(source.cdr, TableSource):
+        parse = partial(_parse_rows, run, owner, source, assigner)
+        ingest_table(run, owner, source.cdr, parse, partial(_save_records, run, owner, assigner))
+    else:
+        _ingest_files(run, owner, source, assigner, source.cdr)
+    if run.is_stopped():
+        return
     assigner.list_unassigned()
     ingest_recordings(run, owner, source, assigner)
+
+
+def _ingest_files(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> None:
+    parse, save = partial(_parse_batch, run, owner, source, assigner), partial(_save_records, run, owner, assigner)
+    if root.is_dir():
+        csv_files = _ingest_folder(run, owner, source, assigner, root)
+        for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
+            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+    elif root.suffix.lower() in DOCUMENT_SUFFIXES:
+        _ingest_documents(run, owner, source, assigner, [scan.stat_file(root)])
+    else:
+        tail_reader.ingest_file(run, owner, root, parse, save)
+
+
+def _ingest_folder(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> list[Path]:
+    """Ingest the documents of the folder. Return its CSV files."""
+    csv_files: list[Path] = []
+    for number, batch in enumerate(scan.iter_batches(scan.scan_folder(root, run.warn), BATCH_DOCUMENTS)):
+        if run.is_stopped():
+            return []
+        if run.has_enough_lines(number * BATCH_DOCUMENTS):
+            break
+        csv_files += [file.path for file in batch if not _is_document(file)]
+        _ingest_documents(run, owner, source, assigner, [file for file in batch if _is_document(file)])
+    return csv_files
 
 
 def ingest_recordings(
@@ -85,6 +119,9 @@ def ingest_recordings(
 
 
 def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:
+    """Yield the files of the source; none if it is a table."""
+    if isinstance(source.cdr, TableSource):
+        return iter(())
     return scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
 
 
@@ -99,7 +136,8 @@ def _build_assigner(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) 
         merge_visits(connection, own, [item for item in items if isinstance(item, QueueVisit)])
         save_legs(connection, run, own, [item for item in items if isinstance(item, ChannelLeg)], FREESWITCH_MERGER)
 
-    name = f"freeswitch {to_db_path(source.cdr if source.cdr.is_dir() else source.cdr.absolute().parent)}"
+    cdr = source.cdr
+    name = f"freeswitch {to_db_path(cdr) if isinstance(cdr, Path) and cdr.is_dir() else get_folder(cdr)}"
     router: CallRouter | None = source.router
     if router is None:
         router = account_router = load_account_router(run, owner, name)
@@ -129,12 +167,15 @@ def _ingest_documents(
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
         due = [file for file, _ in select_due_files(connection, owner.app, batch)]
-    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+    open_files = find_unclosed(file for file in due if not file.unusable_reason)
+    closed = [file for file in due if file.path not in open_files]
+    stable = [file for file in closed if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
     _learn_domains(run, assigner, [record for _, records in parsed for _, record in records])
     with run.app_transaction(owner.app) as connection:
+        resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(file.path) for file, _ in parsed])
         _save_records(
             run,
             owner,
@@ -179,8 +220,27 @@ def _parse_batch(
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
     numbered = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in numbered)
     _learn_domains(run, assigner, [record for _, record in numbered])
     return [(NumberedLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record) for line, record in numbered]
+
+
+def _parse_rows(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
+) -> _ParsedRecords:
+    """Parse rows of a table, and join the channels of a call that are among them."""
+    variables = [(index, _parse_row(line)) for index, (_, line) in enumerate(batch.lines)]
+    zone = ZoneInfo(source.zone or owner.account.zone)
+    records = freeswitch.parse_channels(variables, zone=zone, agents=source.agent_pattern)
+    _learn_domains(run, assigner, [record for _, record in records])
+    return [(NumberedLine(batch.path, *batch.lines[index]), record) for index, record in records]
+
+
+def _parse_row(line: bytes) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_channel_line(line)
+    except UnreadableLine as error:
+        return error
 
 
 def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:

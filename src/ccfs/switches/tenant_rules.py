@@ -62,7 +62,7 @@ class TenantRules:
 
     @cached_property
     def digest(self) -> str:
-        """What the rules are, in 32 hex digits: equal for two files whose rules are."""
+        """32 hex digits, equal for two files with equal rules."""
         return blake2b(repr([_get_identity(rule) for rule in self.rules]).encode(), digest_size=16).hexdigest()
 
     def find_rule(self, facts: CallFacts) -> TenantRule | None:

@@ -49,6 +49,7 @@ class Fact(NamedTuple):
     wanted: object
     got: object
     call: str  # id of its first channel
+    has_short_number: bool = False  # as CallTruth's
 
 
 def compare_call(known: KnownCall, ingested: Ingested, main_number: str) -> Iterator[Fact]:
@@ -64,7 +65,7 @@ def compare_call(known: KnownCall, ingested: Ingested, main_number: str) -> Iter
         *(_compare_rows(truth, rows, main_number) if rows else ()),
         *_compare_recording(known, ingested.recordings.get(call_id, [])),
     ):
-        yield Fact(name, truth.scenario, is_right, wanted, got, known.first_id)
+        yield Fact(name, truth.scenario, is_right, wanted, got, known.first_id, truth.has_short_number)
 
 
 _Comparison = tuple[str, object, object, bool]

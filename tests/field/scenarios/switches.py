@@ -98,7 +98,7 @@ ASTERISK_SWITCHES = (
 _CSV_WITH_QUEUES = (
     "caller_id_name,caller_id_number,destination_number,context,start_epoch,answer_epoch,end_epoch,duration,billsec,"
     "hangup_cause,hangup_cause_q850,uuid,bleg_uuid,direction,originating_leg_uuid,user_name,dialed_user,sip_gateway_name,"
-    "sip_hangup_disposition,last_app,last_arg,cc_queue,cc_side,cc_agent,cc_agent_uuid,cc_member_session_uuid,"
+    "sofia_profile_name,sip_hangup_disposition,last_app,last_arg,cc_queue,cc_side,cc_agent,cc_agent_uuid,cc_member_session_uuid,"
     "cc_queue_joined_epoch,cc_queue_answered_epoch,cc_queue_terminated_epoch,cc_queue_canceled_epoch,cc_cause,cc_cancel_reason"
 )
 _FUSIONPBX = FreeSwitchManner(is_fusionpbx=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview
-from ccfs.db.tenant.ingest_state import SourceCursor
 from ccfs.ingest import asterisk
 from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
@@ -23,8 +22,9 @@ from ccfs.ingest.check.survey import Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.model.source_files import FilePosition
 from ccfs.switches.records import Leg, UnreadableLine
 
 _ACCOUNT = "asterisk"
@@ -129,9 +129,8 @@ def _holds_known_calls(done: SwitchRun, series: FileSeries, options: CheckOption
     path = series.current.path
     try:
         lines = list(enumerate(tail_reader.sample_lines(path, _SPOTS, _LINES), 1))
-        cursor = SourceCursor(path="", first_line="", offset=0, line=0)
         parse = LegParser(replace(done.run, result=IngestResult()), done.owner, create_source(path, None, options))
-        legs = [leg for _, leg in parse(LineBatch(lines, cursor, 0, to_db_path(path)))[0]]
+        legs = [leg for _, leg in parse(LineBatch(lines, FilePosition(), 0, to_db_path(path)))[0]]
     except (UnreadableLine, OSError):
         return False
     with done.run.database.read_transaction() as connection:

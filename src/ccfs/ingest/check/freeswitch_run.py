@@ -32,8 +32,8 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
         )
         for path in paths
     ]
-    for source in sources:
-        with done.catch_failure(source.cdr):
+    for path, source in zip(paths, sources, strict=True):
+        with done.catch_failure(path):
             freeswitch.ingest(run, owner, source)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:

@@ -1,15 +1,16 @@
 """Recordings that CDRs name: expected until they arrive, and missing after too long."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import expected_recordings, ingest_state, recordings
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
+from ccfs.media.convert import NO_AUDIO
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.identity.tenancy import App
 from ccfs.switches.records import Leg
@@ -30,13 +31,22 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
     arrived = recordings.list_source_names(connection, app, account_id, call_ids, times)
     stems = {(call_id, stem) for call_id, name in arrived for stem in list_stems(name)}
     pending = [recording for recording in expected if (recording.call_id, recording.stem) not in stems]
-    ingest_state.add_expected_recordings(connection, app, pending)
+    expected_recordings.add(connection, app, pending)
+
+
+def expect_named_later(
+    connection: Connection, owner: CallOwner, legs: Collection[Leg], calls: Mapping[str, str]
+) -> None:
+    """Expect recordings that a second source names. Files without audio were matched to nothing meanwhile: try them again."""
+    if legs:
+        expect_recordings(connection, owner, legs, calls)
+        ingest_state.retry_rejected_files(connection, owner.app, NO_AUDIO)
 
 
 def expect_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
     """Expect the recordings of calls that are of no account yet, so that no other call gets them. They are not missing."""
     expected = _list_expected(NO_ACCOUNT_ID, legs, {})
-    ingest_state.add_expected_recordings(connection, app, [replace(row, is_optional=True) for row in expected])
+    expected_recordings.add(connection, app, [replace(row, is_optional=True) for row in expected])
 
 
 def forget_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
@@ -66,4 +76,4 @@ def report_missing_recordings(run: IngestRun, app: App) -> None:
     """Report expected recordings that have not arrived within CCFS_RECORDING_WAIT_SECONDS."""
     before = run.now() - timedelta(seconds=run.settings.recording_wait_seconds)
     with run.database.write_transaction() as connection:
-        run.report_missing(ingest_state.mark_missing_recordings(connection, app, before, run.now()))
+        run.report_missing(expected_recordings.mark_missing(connection, app, before, run.now()))

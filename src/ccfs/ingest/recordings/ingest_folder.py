@@ -1,14 +1,14 @@
 """Ingest a switch's folder of recordings: match each file to its call, store its bytes, add its row to the index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant import expected_recordings, recording_sources, resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
@@ -16,38 +16,74 @@ from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import store_audio
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.explain import explain_unmatched
 from ccfs.ingest.recordings.file_names import list_stems
 from ccfs.ingest.recordings.finished import drop_unfinished
 from ccfs.ingest.recordings.match import CallIdFinder, MatchFiles, RecordingMatch, match_files
+from ccfs.ingest.recordings.match_number import match_by_number, needs_number
 from ccfs.ingest.recordings.save_recording import save_recording
 from ccfs.ingest.recordings.store_audio import StoredAudio, UnreadableAudio
 from ccfs.ingest.tenants.assignment import lock_apps
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.convert import NO_AUDIO
-from ccfs.model.source_files import INGESTED, REJECTED, REPORTED, UNMATCHED
+from ccfs.model.source_files import COPY, REJECTED, REPORTED, UNMATCHED
 
+EMPTY = "{folder} is empty, though recordings were ingested from it: is its file system mounted?"
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
 
 
 def ingest_folder(
-    run: IngestRun, owner: CallOwner, root: Path, find_ids: CallIdFinder, matcher: TenantMatcher | None = None
+    run: IngestRun,
+    owner: CallOwner,
+    root: Path,
+    find_ids: CallIdFinder,
+    matcher: TenantMatcher | None = None,
+    find_zone: Callable[[], str] | None = None,
 ) -> None:
     """Ingest the new files below the folder. Then report recordings that are missing.
 
-    `owner` holds the states of the files; with a matcher, they go to the owners that it finds.
+    `owner` holds the states of the files; with a matcher, they go to the owners that it finds. Else, with `find_zone`, which
+    returns the zone of times in names, files without an id are matched by number and time.
     """
-    find_matches = matcher or match_files
+    find_matches: MatchFiles = partial(matcher or match_files, find_ids=find_ids, root=root)
+    if matcher is None and find_zone is not None:
+        find_matches = partial(_match_with_numbers, find_matches, find_zone, run.is_watching)
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
                 return
-            _ingest_batch(run, owner, batch, partial(find_matches, find_ids=find_ids, root=root), pool)
+            _ingest_batch(run, owner, batch, find_matches, pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
-    for app in matcher.list_apps() if matcher else [owner.app]:
-        report_missing_recordings(run, app)
+    if done or not _was_ingested(run, owner, root):
+        run.absent_files.discard(root)
+        for app in matcher.list_apps() if matcher else [owner.app]:
+            report_missing_recordings(run, app)
+    elif root not in run.absent_files:
+        run.absent_files.add(root)
+        run.alert(EMPTY.format(folder=to_db_path(root)), "recordings_absent", folder=to_db_path(root))
+
+
+def _was_ingested(run: IngestRun, owner: CallOwner, root: Path) -> bool:
+    with run.database.read_transaction() as connection:
+        return recording_sources.has_files_below(connection, owner.app, to_db_path(root))
+
+
+def _match_with_numbers(
+    find_matches: MatchFiles,
+    find_zone: Callable[[], str],
+    is_watching: bool,
+    connection: Connection,
+    owner: CallOwner,
+    due: Sequence[tuple[ScannedFile, str]],
+) -> list[RecordingMatch]:
+    """Match files; those without an id by number and time."""
+    matches = find_matches(connection, owner, due)
+    if any(map(needs_number, matches)):
+        return match_by_number(connection, owner, matches, find_zone(), is_watching=is_watching)
+    return matches
 
 
 def _ingest_batch(
@@ -99,16 +135,25 @@ def _save_matched(
             if str(audio) == NO_AUDIO:
                 _mark_arrived(connection, match)
             _reject(connection, run, owner, file, str(audio), None if isinstance(audio, UnreadableAudio) else REJECTED)
-        elif reason := save_recording(connection, run, match.owner, match, audio):
-            _reject(connection, run, owner, file, reason, REJECTED)
         else:
-            record_state(connection, run, owner.app, file, INGESTED)
-            _mark_arrived(connection, match)
+            _save_stored(connection, run, owner, match, audio)
+
+
+def _save_stored(
+    connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch, audio: StoredAudio
+) -> None:
+    state, reason = save_recording(connection, run, match.owner, match, audio)
+    if state == REJECTED:
+        _reject(connection, run, owner, match.file, reason, REJECTED)
+        return
+    resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(match.file.path)])
+    record_state(connection, run, owner.app, match.file, state, reason)
+    _mark_arrived(connection, match)
 
 
 def _mark_arrived(connection: Connection, match: RecordingMatch) -> None:
     stems, account_id = list_stems(to_db_name(match.file.path)), match.owner.account.account_id
-    ingest_state.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
+    expected_recordings.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
 
 
 def _reject(
@@ -122,7 +167,7 @@ def _reject(
 
 def _is_unreported(run: IngestRun, match: RecordingMatch) -> bool:
     """Return whether a file without a call is new, or has just waited long enough to be reported."""
-    return match.state != REPORTED and (match.state != UNMATCHED or _has_waited(run, match.file))
+    return match.state not in (REPORTED, COPY) and (match.state != UNMATCHED or _has_waited(run, match.file))
 
 
 def _has_waited(run: IngestRun, file: ScannedFile) -> bool:
@@ -133,6 +178,6 @@ def _has_waited(run: IngestRun, file: ScannedFile) -> bool:
 def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch) -> None:
     """Record a file that matches no call. Every run retries it; it is rejected once it has waited long enough."""
     if _has_waited(run, match.file):
-        _reject(connection, run, owner, match.file, match.reason, REPORTED)
+        _reject(connection, run, owner, match.file, explain_unmatched(connection, owner, match), REPORTED)
     else:
         record_state(connection, run, owner.app, match.file, UNMATCHED)

@@ -78,7 +78,7 @@ class RecordAssigner:
         while True:
             with self.run.app_transaction(app) as connection:
                 rows = unassigned_records.list_unlisted(connection, app, self.source, BATCH_RECORDS)
-                self.run.reject(connection, app, [_build_rejection(row) for row in rows])
+                self.run.reject(connection, app, [_build_rejection(row) for row in rows if from_row(row).is_reported])
                 unassigned_records.mark_listed(connection, app, self.source, [row.source_key for row in rows])
             if len(rows) < BATCH_RECORDS:
                 return
@@ -198,9 +198,9 @@ def _collect_by_id(records: Sequence[CallRecord], owners: Mapping[str, Owner]) -
 
 
 def _choose_owner(record: CallRecord, by_id: Mapping[str, Mapping[str, Owner]]) -> Owner | None:
-    """Return the owner of the call's first line, else the only owner of its lines."""
+    """Return the owner of another line of its channel, else of the call's first channel, else of all its lines."""
     legs = {**by_id.get(record.leg_id, {}), **by_id.get(record.call_id, {})} if record.call_id else {}
-    if first := legs.get(record.call_id):
+    if first := legs.get(record.leg_id) or legs.get(record.call_id):
         return first
     owners = set(legs.values())
     return owners.pop() if len(owners) == 1 else None

@@ -1,18 +1,17 @@
 """Routers: whose a call is, by the facts of its line."""
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Protocol
 
 from ccfs.ingest.context import CallOwner
 from ccfs.switches.tenant_rules import CallFacts, TenantRule, TenantRules, describe_facts, is_domain_name
 
 NO_RULE = "no tenant rule matches: "  # begin of the reason; the call's facts follow
-_ADDRESS = re.compile(r"[0-9.]{7,15}|\[?[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*\]?", re.IGNORECASE)
 
 
 class Ignored(Enum):
@@ -68,7 +67,7 @@ class TenantRouter:
 
     @property
     def digest(self) -> str:
-        """What the rules are."""
+        """The digest of the rules."""
         return self.rules.digest
 
     def find_owner(self, facts: CallFacts, domain: str = "") -> Owner | None:
@@ -129,7 +128,7 @@ class AccountRouter:
 
     def learn_domains(self, names: Iterable[str]) -> frozenset[str]:
         """Learn from domains that the switch has. Return those that are found to be the account's."""
-        self._seen.update(name for name in names if name and not _ADDRESS.fullmatch(name))
+        self._seen.update(name for name in names if name and not _is_address(name))
         own = frozenset(filter(self.is_named_for_account, self._seen))
         if not own and not self.domains and len(self._seen) == 1 and not self._seen & self.foreign:
             own = frozenset(self._seen)
@@ -149,7 +148,7 @@ class AccountRouter:
 
     def find_owner(self, facts: CallFacts, domain: str) -> CallOwner | None:
         """Return the account if the domain is its, or is the address of a switch that names no domains."""
-        is_own = domain in self.domains or (not self.domains and _ADDRESS.fullmatch(domain))
+        is_own = domain in self.domains or (not self.domains and _is_address(domain))
         return self.owner if is_own else None
 
     def may_follow_call(self, facts: CallFacts, domain: str) -> bool:
@@ -181,3 +180,11 @@ def group_by_app(owners: Iterable[CallOwner]) -> list[list[CallOwner]]:
     for owner in owners:
         groups[owner.app.id].append(owner)
     return list(groups.values())
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

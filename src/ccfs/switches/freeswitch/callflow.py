@@ -31,6 +31,10 @@ class Talk(NamedTuple):
     is_outside: bool  # whether the other channel is one of a trunk
     begin: int
     end: int  # 0: until the channel ended
+    caller: str = (
+        ""  # who called on the other channel, where this one has joined it: a pick-up, a parked call, a transfer
+    )
+    callee: str = ""  # whom that caller had reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class CallerProfile:
     originatee: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe_callflow(profiles: Sequence[CallerProfile]) -> dict[str, str]:
+def describe_callflow(profiles: Sequence[CallerProfile], transfer_history: str) -> dict[str, str]:
     """Return what the profiles, the latest first, say of the channel, as variables; {} if there are none.
 
     The numbers are those of the first profile that the dial plan reached beyond its public context. A channel that another one
@@ -53,7 +57,7 @@ def describe_callflow(profiles: Sequence[CallerProfile]) -> dict[str, str]:
         return {}
     earliest = profiles[::-1][:MAX_PROFILES]
     first = next((profile for profile in earliest if profile.caller.get("context") != "public"), earliest[0])
-    talks = list_talks(earliest)
+    talks = list_talks(earliest, transfer_history)
     numbers = {name: first.caller.get(name, "") for name in ("destination_number", "context")}
     oldest, is_swapped = earliest[0].caller, any(profile.originator for profile in earliest[1:])
     numbers["caller_id_name"] = oldest.get("caller_id_name", "")
@@ -67,7 +71,7 @@ def describe_callflow(profiles: Sequence[CallerProfile]) -> dict[str, str]:
     }
 
 
-def list_talks(profiles: Iterable[CallerProfile]) -> list[Talk]:
+def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list[Talk]:
     """Return the conversations of a channel by its profiles, the earliest first."""
     talks = []
     for profile in profiles:
@@ -80,7 +84,11 @@ def list_talks(profiles: Iterable[CallerProfile]) -> list[Talk]:
             continue
         number = other.get("destination_number" if profile.originatee else "caller_id_number", "")
         is_outside = find_channel_side(other.get("chan_name", "")) == OUTSIDE
-        talks.append(Talk(other["uuid"].lower(), strip_domain(number)[:_MAX_NUMBER], is_outside, begin, end))
+        talk = Talk(other["uuid"].lower(), strip_domain(number)[:_MAX_NUMBER], is_outside, begin, end)
+        if profile.originatee and f":uuid_br:{other['uuid']}" in transfer_history:
+            joined = [other.get(name, "")[:_MAX_NUMBER] for name in ("ani", "destination_number")]
+            talk = talk._replace(caller=joined[0], callee=joined[1])
+        talks.append(talk)
     return talks
 
 

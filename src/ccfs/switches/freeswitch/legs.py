@@ -100,9 +100,10 @@ def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_fi
     """Return caller and callee. Where a program called a phone first, the phone calls whom it was connected to then."""
     caller = get_first_non_empty(variables, "pre_transfer_caller_id_number", "caller_id_number")
     callee = get_first_non_empty(variables, "destination_number", "dialed_user")
-    peer = variables.get(CALLFLOW_PEER, "")
-    if is_first and parties.direction == "outbound" and parties.callee_agent and peer and not variables.get("cc_queue"):
-        return parties.callee_agent, peer
+    phone = parties.callee_agent
+    if is_first and parties.direction == "outbound" and phone and not variables.get("cc_queue"):
+        reached = get_first_non_empty(variables, CALLFLOW_PEER, "destination_number")
+        return (phone, reached) if reached != phone else (caller, callee)
     return caller, callee
 
 

@@ -48,7 +48,7 @@ def find_parties(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_l
     return ChannelParties(
         direction=direction,
         caller_agent=_find_agent(variables, _CALLER_VARIABLES, agents) if caller_side != OUTSIDE else "",
-        callee_agent=_find_callee_agent(variables, agents, direction, callee_side),
+        callee_agent=_find_callee_agent(variables, agents, direction, callee_side, is_b_leg=is_b_leg),
         caller_side=caller_side,
         callee_side=callee_side,
         mailbox_agent=_find_agent(variables, _CALLEE_VARIABLES, agents) if _is_in_mailbox(variables) else "",
@@ -111,15 +111,20 @@ def _is_bridged_outside(variables: ChannelVariables) -> bool:
     return variables.get("last_app") == "bridge" and "sofia/gateway/" in variables.get("last_arg", "")
 
 
-def _find_callee_agent(variables: ChannelVariables, agents: re.Pattern[str], direction: str, side: str) -> str:
+def _find_callee_agent(
+    variables: ChannelVariables, agents: re.Pattern[str], direction: str, side: str, *, is_b_leg: bool
+) -> str:
     """Return the extension that answered, else the one that was called.
 
     An a-leg names who answered in originated_legs and last_sent_callee_id_number: its b-legs may not be logged.
     """
     if side == OUTSIDE:
         return ""
-    if direction == "outbound":  # a phone that has asked a colleague back names the colleague in dialed_user
-        return _find_agent(variables, ("destination_number", *_CALLEE_VARIABLES), agents)
+    if direction == "outbound":
+        # dialed_user of a phone that has asked a colleague back is the colleague's; the destination_number of a phone that a
+        # program called first is the one that it was connected to then.
+        names = ("destination_number", *_CALLEE_VARIABLES) if is_b_leg else _CALLEE_VARIABLES
+        return _find_agent(variables, names, agents)
     is_service = side == INSIDE
     number = _find_answering_number(variables, is_service)
     if agents.fullmatch(number):

@@ -1,4 +1,4 @@
-"""What a channel's variables tell of its tenant: the facts that tenant rules match, and the domain of FusionPBX."""
+"""Read a channel's tenant from its variables: the facts that tenant rules match, and the domain of FusionPBX."""
 
 from ccfs.switches.freeswitch.parties import INSIDE, ChannelParties, strip_domain
 from ccfs.switches.freeswitch.variables import ChannelVariables

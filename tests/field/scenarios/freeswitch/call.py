@@ -192,9 +192,9 @@ class FreeSwitchCall:
         if event.target is Target.VOICEMAIL:
             self.reach_voicemail(event)
             return
-        if channel.profile.destination != event.name or channel.profile.context == "public":
-            if event.target is not Target.OUTSIDE or self.script.is_originated:
-                transfer(channel, event.name, self.context, at)
+        is_elsewhere = channel.profile.destination != event.name or channel.profile.context == "public"
+        if is_elsewhere and (event.target is not Target.OUTSIDE or self.script.is_originated):
+            transfer(channel, event.name, self.context, at)
         if event.target is Target.QUEUE:
             self._enter_queue(event)
             return

@@ -534,10 +534,13 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("rejected_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_ingest_errors_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_errors")),
-        sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_ingest_errors_app_file_line_reason")),
+        sa.UniqueConstraint(
+            "app", "file", "line", "reason", "digest", name=op.f("uq_ingest_errors_app_file_line_reason_digest")
+        ),
     )
     op.create_index(op.f("ix_ingest_errors_app_id"), "ingest_errors", ["app", "id"], unique=False)
     op.create_table(
@@ -714,12 +717,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_setup_links")),
     )
     op.create_table(
+        "rotated_files",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("is_reported", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_rotated_files_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rotated_files")),
+    )
+    op.create_index(op.f("ix_rotated_files_app_source"), "rotated_files", ["app", "source"], unique=False)
+    op.create_table(
         "source_cursors",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("first_line", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=False),
