@@ -214,7 +214,7 @@ def _read_worthwhile(
         batch.count.read += len(batch.lines)
         yield batch
         if source.is_unpacked and batch.count.is_useless():
-            report(path, batch.cursor.line, batch.count.describe())
+            report(path, 0, batch.count.describe())
             return
     if source.damage:
         report(path, 0, source.damage)

@@ -78,7 +78,7 @@ def _find_hangup_side(leg: ChannelLeg, call_type: CallType) -> str:
 
 
 class _Children:
-    """What the further channels of a call say together.
+    """Facts of the further channels of a call that the roles of its first ones depend on.
 
     An id may be used again, so that a call has many first channels: asking all children of each would take quadratic time.
     """
