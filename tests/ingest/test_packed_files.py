@@ -13,8 +13,8 @@ from ccfs.ingest.context import MANY_REJECTED, MAX_REJECTED
 from ccfs.ingest.files import compression
 from ccfs.ingest.files.damage import MAX_UNREADABLE, UnreadRest
 from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
+from ccfs.ingest.files.line_reader import BATCH_LINES
 from ccfs.ingest.files.record_reader import RecordReader
-from ccfs.ingest.files.tail_reader import BATCH_LINES
 from tests.ingest.ingest_site import IngestSite, build_cdr_line
 from tests.switches.test_ccfs import CALL_ROW
 

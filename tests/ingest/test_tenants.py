@@ -2,49 +2,24 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ccfs.db import schema
-from ccfs.db.system import tenants
-from ccfs.model.identity.tenancy import Account, Vdn
-from ccfs.server.node import utc_now
 from tests.cli.command import run_ccfs
 from tests.ingest.ingest_site import AK, IngestSite, build_cdr_line, make_wav
+from tests.ingest.tenant_site import (
+    ACME_CALL,
+    ACME_RULE,
+    OTHER_CALL,
+    OTHER_RULE,
+    THIRD_CALL,
+    add_other_app,
+    read_calls,
+    run_with_rules,
+    write_channel,
+)
 from tests.switches.freeswitch.channels import make_variables
-
-ACME_CALL, OTHER_CALL, ACME_FAR_LEG = (f"e2e2e2e2-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
-ACME_RULE = "domain,acme.example.com,,acme,17\n"
-OTHER_RULE = "domain,other.*,AKother002,other,18\n"
-
-
-def add_other_app(site: IngestSite) -> None:
-    """Add a second app with the account "other"."""
-    with site.node.database.write_transaction() as connection:
-        app = tenants.add_app(connection, "other", "AKother002", utc_now())
-        tenants.add_key(connection, app, "AKother002", "the-secret-of-other-00000", site.node.secret_box, utc_now())
-        account = Account(account_id="other", zone=site.zone)
-        tenants.add_account(connection, app, account, Vdn(vdn_id=18, cc_id=2, account_id="other"), utc_now())
-
-
-def run_with_rules(site: IngestSite, switch: str, rules: str, cdr: Path, *arguments: object) -> Any:
-    """Return the result of one pass with these rules."""
-    file = site.switch_folder.parent / "tenants.csv"
-    if not file.exists() or file.read_text() != rules:
-        file.write_text(rules)
-    options = ["--app", AK, "--tenants", str(file), "--cdr", str(cdr), "--recordings", str(site.recordings_folder)]
-    command = ["ingest", switch, *options, "--json", *map(str, arguments)]
-    return run_ccfs(*command, settings={**site.environment, "CCFS_SETTLE_SECONDS": "0"}).json
-
-
-def write_channel(site: IngestSite, name: str, uuid: str, **variables: str) -> Path:
-    text = json.dumps({"variables": make_variables(uuid, destination_number="101", **variables)})
-    return site.write_file(f"cdr/{name}.cdr.json", text).parent
-
-
-def read_calls(site: IngestSite) -> list[Any]:
-    return sorted(site.read_rows(schema.cdrs, "account_id", "vdn_id", "switch_leg_id", "agent_id"))
 
 
 def test_calls_of_two_domains_go_to_two_apps_with_their_recordings(each_ingest_site: IngestSite) -> None:
@@ -97,11 +72,11 @@ def test_lines_without_a_rule_are_listed_and_ingested_once_they_have_one(ingest_
 
 def test_a_leg_without_facts_goes_with_its_call_in_any_run(ingest_site: IngestSite) -> None:
     far = {"direction": "outbound", "originating_leg_uuid": ACME_CALL}
-    cdr = write_channel(ingest_site, "b", ACME_FAR_LEG, **far)
+    cdr = write_channel(ingest_site, "b", THIRD_CALL, **far)
     assert run_with_rules(ingest_site, "freeswitch", ACME_RULE, cdr)["cdrs"] == 0
     write_channel(ingest_site, "a", ACME_CALL, domain_name="acme.example.com")
     assert run_with_rules(ingest_site, "freeswitch", ACME_RULE, cdr)["cdrs"] == 2
-    assert [row[:3] for row in read_calls(ingest_site)] == [("acme", "17", ACME_CALL), ("acme", "17", ACME_FAR_LEG)]
+    assert [row[:3] for row in read_calls(ingest_site)] == [("acme", "17", ACME_CALL), ("acme", "17", THIRD_CALL)]
     assert len(set(ingest_site.read_rows(schema.cdrs, "call_id"))) == 1
 
 
@@ -109,7 +84,7 @@ def test_a_leg_without_facts_goes_with_its_call_in_any_run(ingest_site: IngestSi
     ("rule", "variables"),
     [
         ("context,tenant-a,,acme,17\n", {"context": "tenant-a"}),
-        ("accountcode,A*,,acme,17\n", {"accountcode": "a100"}),
+        ("accountcode,a*,,acme,17\n", {"accountcode": "a100"}),
         ("did,442079460*,,acme,17\n", {"caller_destination": "442079460999"}),
         ("queue,sales@acme.example.com,,acme,17\n", {"cc_queue": "sales@acme.example.com", "cc_side": "member"}),
         ("queue,sales,,acme,17\n", {"cc_queue": "sales@acme.example.com", "cc_side": "member"}),
@@ -152,7 +127,7 @@ def test_lines_and_queue_log_of_asterisk_are_assigned_too(each_ingest_site: Inge
         (Path(row["file"]).name, row["line"], row["reason"].partition(":")[0]) for row in result["refused"]
     ) == [
         ("Master.csv", 2, "no tenant rule matches"),
-        ("queue_log", 0, "no tenant rule matches"),
+        ("queue_log", 2, "no tenant rule matches"),
     ]
     assert set(site.read_rows(schema.agent_operations, "account_id")) == {"acme"}
     assert set(site.read_rows(schema.queue_visits, "account_id")) == {"acme"}

@@ -16,6 +16,8 @@ from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.owners import find_owner
 from ccfs.cli.progress import ProgressBars
+from ccfs.cli.switch_tables import open_source, parse_source
+from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
@@ -24,6 +26,10 @@ from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import IngestResult, IngestRun
+from ccfs.ingest.files.rotation import has_rotated_files
+from ccfs.ingest.tables.channels import plan_channel_table
+from ccfs.ingest.tables.formats import plan_queue_table
+from ccfs.ingest.tables.recording_log import plan_call_table
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node, utc_now
@@ -31,7 +37,9 @@ from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN
 from ccfs.switches.freeswitch import parse_columns
 from ccfs.switches.records import UnreadableLine
 
-ingest_commands = typer.Typer(help="Ingest CDRs and recordings of a switch.", no_args_is_help=True)
+ingest_commands = typer.Typer(
+    help="Ingest CDRs and recordings of a switch. Begin with `ccfs ingest check`.", no_args_is_help=True
+)
 
 AccountIdOption = Annotated[
     str, typer.Option("--account", help="Account id (accountId), unless --tenants.", metavar="ID", show_default=False)
@@ -63,9 +71,14 @@ WatchOption = Annotated[bool, typer.Option("--watch", help="Continue until SIGTE
 @ingest_commands.command("asterisk")
 def ingest_asterisk(
     app: AppKeyOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file, or mysql:// or postgresql:// URL.", metavar="FILE_OR_URL")
+    ],
     recordings: RecordingsOption = None,
-    queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
+    queue_log: Annotated[
+        str | None, typer.Option("--queue-log", help="queue_log file, or URL of that table.", metavar="FILE_OR_URL")
+    ] = None,
+    cel: Annotated[Path | None, typer.Option("--cel", help="Channel event log (cel_custom).", metavar="FILE")] = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
@@ -77,18 +90,21 @@ def ingest_asterisk(
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
-    _require_paths(files=(cdr, queue_log), folder=recordings)
-    node = open_node(data)
+    """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
+    calls, log = parse_source("--cdr", cdr), parse_source("--queue-log", queue_log) if queue_log else None
+    _require_paths(logs=(*_list_files(calls, log), cel), folder=recordings)
+    _refuse_columns(columns, calls)
+    node, text_encoding = open_node(data), parse_encoding(encoding)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_call_table, "cdr", text_encoding),
         recordings=recordings,
-        queue_log=queue_log,
+        queue_log=open_source(log, node.settings, plan_queue_table, "queue_log", text_encoding) if log else None,
+        cel=cel,
         columns=columns,
-        encoding=_check_encoding(encoding),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        encoding=text_encoding,
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
     _run_ingest(
         node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, replace(switch, router=load_router()))
@@ -98,7 +114,9 @@ def ingest_asterisk(
 @ingest_commands.command("freeswitch")
 def ingest_freeswitch(
     app: AppKeyOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file or folder: CSV, JSON or XML.", metavar="FILE_OR_DIR")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file or folder (CSV, JSON, XML), or URL.", metavar="FILE_OR_DIR_OR_URL")
+    ],
     recordings: RecordingsOption = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
@@ -111,15 +129,17 @@ def ingest_freeswitch(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
-    _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
+    calls = parse_source("--cdr", cdr)
+    _require_paths(logs=[file for file in _list_files(calls) if not file.is_dir()], folder=recordings)
+    _refuse_columns(columns, calls)
     node = open_node(data)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = freeswitch_pass.FreeSwitchSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_channel_table, "v_xml_cdr"),
         recordings=recordings,
         columns=_parse_columns(columns),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
     _run_ingest(
         node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, replace(switch, router=load_router()))
@@ -172,22 +192,33 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     print_result(result, as_json, "\n".join(text))
 
 
-def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None:
-    for file in files:
+def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path | None] = (), folder: Path | None) -> None:
+    """Raise OperatorError for a path that does not exist. A log may be absent between its rotation and its next line."""
+    for file in (*files, *(log for log in logs if log and (log.exists() or not has_rotated_files(log)))):
         if file is not None and not file.is_file():
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():
         raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
 
 
-def _check_zone(zone: str | None) -> str | None:
+def _list_files(*sources: Path | TableAddress | None) -> list[Path]:
+    return [source for source in sources if isinstance(source, Path)]
+
+
+def _refuse_columns(columns: str | None, source: Path | TableAddress) -> None:
+    if columns is not None and not isinstance(source, Path):
+        raise OperatorError("--columns is for files: the columns of a table have names")
+
+
+def parse_zone(zone: str | None) -> str | None:
+    """Return a zone that the operator names. Raise OperatorError for an unknown one."""
     try:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
         raise OperatorError(f"--zone: {zone} is not an IANA time zone") from None
 
 
-def _check_encoding(name: str) -> str:
+def parse_encoding(name: str) -> str:
     """Return an encoding of text in which ASCII stays as it is. Raise OperatorError for any other."""
     try:
         if not name or b"a,1".decode(name) == "a,1":
@@ -197,7 +228,8 @@ def _check_encoding(name: str) -> str:
     raise OperatorError(f"--encoding: {name} is not an encoding of text files")
 
 
-def _compile_agent_pattern(text: str) -> re.Pattern[str]:
+def compile_agent_pattern(text: str) -> re.Pattern[str]:
+    """Return the expression of --agents. Raise OperatorError if it is none."""
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:

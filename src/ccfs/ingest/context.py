@@ -5,14 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
 from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
+from ccfs.db.system import ingest_lock
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.ingest.recordings.store_audio import StoredAudio, store_audio_file
+from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import Settings
 
@@ -62,12 +66,12 @@ class CallOwner:
     app: App
     account: Account
     vdn: Vdn
-    source_app: App | None = None  # app that holds the state of the switch's files, where one switch has many tenants
 
-    @property
-    def state_app(self) -> App:
-        """The app that holds the state of the switch's files."""
-        return self.source_app or self.app
+
+class AudioStore(Protocol):
+    """Store one audio file, as `store_audio_file` does."""
+
+    def __call__(self, location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +83,26 @@ class IngestRun:
     settings: Settings
     now: Callable[[], datetime]
     is_watching: bool = False  # files may still grow, and calls be under way
+    has_many_apps: bool = False  # transactions lock more than one app
     result: IngestResult = field(default_factory=IngestResult)
     rejection_counts: Counter[str] = field(default_factory=Counter)  # of this run, by file
     warned: set[str] = field(default_factory=set)  # the warnings of the result
-    finished_files: set[tuple[object, ...]] = field(default_factory=set)  # compressed files that were read to their end
+    finished_files: set[tuple[object, ...]] = field(default_factory=set)  # versions of files that need no further look
+    absent_files: set[Path] = field(
+        default_factory=set
+    )  # sources that do not exist at present, as far as they are reported
     # Arguments: name of the file or step, bytes or files done, bytes or files in all (0: unknown).
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
+    max_lines: int = 0  # of each file, to whole batches; 0: all
+    store_audio: AudioStore = store_audio_file
 
     @contextmanager
     def app_transaction(self, app: App) -> Iterator[Connection]:
         """Open a transaction in which no other run ingests calls of the app: what is new stays new until its end."""
         with self.database.write_transaction() as connection:
+            if self.has_many_apps:
+                ingest_lock.lock_apps_of_switches(connection)
             ingest_state.lock_app(connection, app)
             yield connection
 
@@ -100,6 +112,10 @@ class IngestRun:
         fresh = ingest_state.add_rejections(connection, app, rejections, self.now())
         self.result.rejected_count += len(fresh)
         self.result.rejected += fresh[: MAX_REPORTED - len(self.result.rejected)]
+
+    def has_enough_lines(self, count: int) -> bool:
+        """Return whether no more than these lines of a file are to be read."""
+        return 0 < self.max_lines <= count
 
     def _limit_rejections(self, rejection: IngestRejection) -> IngestRejection | None:
         """Count a line's rejection. Return it, or None beyond the limit; in place of the first one beyond, say so."""
@@ -120,3 +136,9 @@ class IngestRun:
         if text and text not in self.warned and len(self.warned) < MAX_REPORTED:
             self.warned.add(text)
             self.result.warnings.append(text)
+
+    def alert(self, text: str, action: str, **fields: object) -> None:
+        """Report a warning that must not wait for the end of a watch: log it, too, under an action."""
+        self.warn(text)
+        if self.is_watching:
+            get_logger().warning(action.replace("_", " "), action=action, **fields)

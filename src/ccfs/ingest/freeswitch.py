@@ -1,17 +1,16 @@
-"""One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
+"""One pass over FreeSWITCH: CSV files that grow, a folder of JSON and XML documents, or a table; then recordings."""
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
@@ -19,20 +18,27 @@ from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
-from ccfs.ingest.tenants import (
-    UNASSIGNED,
-    TenantRouter,
-    describe_unassigned,
-    ingest_recordings,
-    request_rereads,
-    route_legs,
-)
+from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.source_reader import is_known_source
+from ccfs.ingest.files.tail_reader import NumberedLine
+from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import LineSource, get_folder
+from ccfs.ingest.tables.channels import parse_channel_line
+from ccfs.ingest.tables.source import TableSource
+from ccfs.ingest.tables.table_pass import ingest_table
+from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
+from ccfs.ingest.tenants.assignment import RecordAssigner
+from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
+from ccfs.ingest.tenants.recordings import TenantMatcher
+from ccfs.ingest.tenants.routers import AccountRouter, CallRouter, TenantRouter
 from ccfs.logs import get_logger
-from ccfs.model.source_files import INGESTED, REJECTED, REPORTED
+from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
+from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
@@ -40,22 +46,14 @@ DOCUMENT_SUFFIXES = (".json", ".xml")
 BATCH_DOCUMENTS = 500  # documents whose channels are joined, and whose rows are written in one transaction
 
 
-class _SourceLine(NamedTuple):
-    """File and line of a record."""
-
-    file: str
-    number: int
-    raw: bytes = b""
-
-
-_ParsedRecords = Sequence[tuple[_SourceLine, FreeSwitchRecord]]
+_ParsedRecords = Sequence[tuple[NumberedLine, FreeSwitchRecord]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
-    cdr: Path  # a CSV, JSON or XML file, or a folder of them
+    cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
     recordings: Path | None
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
@@ -64,49 +62,134 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path of the source cannot be opened."""
+    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
     if source.router is not None:
-        request_rereads(run, owner, source.router)
-    files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+        run = replace(run, has_many_apps=True)
+    assigner = _build_assigner(run, owner, source)
+    assigner.try_again()
+    if isinstance(source.cdr, TableSource):
+        parse = partial(_parse_rows, run, owner, source, assigner)
+        ingest_table(run, owner, source.cdr, parse, partial(_save_records, run, owner, assigner))
+    else:
+        _ingest_files(run, owner, source, assigner, source.cdr)
+    if run.is_stopped():
+        return
+    assigner.list_unassigned()
+    ingest_recordings(run, owner, source, assigner)
+
+
+def _ingest_files(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> None:
+    parse, save = partial(_parse_batch, run, owner, source, assigner), partial(_save_records, run, owner, assigner)
+    if root.is_dir():
+        csv_files = _ingest_folder(run, owner, source, assigner, root)
+        for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
+            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+    elif root.suffix.lower() in DOCUMENT_SUFFIXES:
+        _ingest_documents(run, owner, source, assigner, [scan.stat_file(root)])
+    else:
+        tail_reader.ingest_file(run, owner, root, parse, save)
+
+
+def _ingest_folder(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> list[Path]:
+    """Ingest the documents of the folder. Return its CSV files."""
     csv_files: list[Path] = []
-    for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
+    for number, batch in enumerate(scan.iter_batches(scan.scan_folder(root, run.warn), BATCH_DOCUMENTS)):
         if run.is_stopped():
-            return
-        documents = [file for file in batch if file.unusable_reason or file.path.suffix.lower() in DOCUMENT_SUFFIXES]
-        csv_files += [file.path for file in batch if file not in documents]
-        _ingest_documents(run, owner, source, documents)
-    for path in csv_files:
-        parse = partial(_parse_batch, owner, source)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_lines, run, owner, source.router))
-    if source.recordings is not None:
-        ingest_recordings(run, owner, source.router, source.recordings, freeswitch.find_channel_ids)
+            return []
+        if run.has_enough_lines(number * BATCH_DOCUMENTS):
+            break
+        csv_files += [file.path for file in batch if not _is_document(file)]
+        _ingest_documents(run, owner, source, assigner, [file for file in batch if _is_document(file)])
+    return csv_files
 
 
-def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
+def ingest_recordings(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
+) -> None:
+    """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
+    if source.recordings is None:
+        return
+    assigner = assigner or _build_assigner(run, owner, source)
+    matcher = TenantMatcher(assigner.router, assigner.source) if source.router or assigner.has_unassigned() else None
+    ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
+
+
+def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:
+    """Yield the files of the source; none if it is a table."""
+    if isinstance(source.cdr, TableSource):
+        return iter(())
+    return scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+
+
+def _is_document(file: ScannedFile) -> bool:
+    return bool(file.unusable_reason) or file.path.suffix.lower() in DOCUMENT_SUFFIXES
+
+
+def _build_assigner(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> RecordAssigner:
+    """Return what finds the calls' owners: by the tenant rules, else by the domains of the account."""
+
+    def save_own_legs(connection: Connection, own: CallOwner, items: Sequence[ChannelLeg | QueueVisit]) -> None:
+        merge_visits(connection, own, [item for item in items if isinstance(item, QueueVisit)])
+        save_legs(connection, run, own, [item for item in items if isinstance(item, ChannelLeg)], FREESWITCH_MERGER)
+
+    cdr = source.cdr
+    name = f"freeswitch {to_db_path(cdr) if isinstance(cdr, Path) and cdr.is_dir() else get_folder(cdr)}"
+    router: CallRouter | None = source.router
+    if router is None:
+        router = account_router = load_account_router(run, owner, name)
+        if not account_router.domains:
+            learn_domains(run, account_router, _find_domains(run, owner, source, account_router))
+    return RecordAssigner(run=run, home=owner, router=router, source=name, savers={ChannelLeg: save_own_legs})
+
+
+def _find_domains(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, router: AccountRouter) -> set[str]:
+    """Return the domains in new documents, up to one that is named for the account."""
+    domains: set[str] = set()
+    for batch in scan.iter_batches(filter(_is_document, _scan_files(run, source)), BATCH_DOCUMENTS):
+        with run.database.read_transaction() as connection:
+            due = [file for file, _ in select_due_files(connection, owner.app, batch)]
+        for file in due:
+            records = _read_document(run, file, owner, source) or []
+            found = {record.domain for _, record in records if isinstance(record, ChannelLeg)} - {""}
+            domains |= found
+            if run.is_stopped() or any(map(router.is_named_for_account, found)):
+                return domains
+    return domains
+
+
+def _ingest_documents(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: list[ScannedFile]
+) -> None:
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
-        due = dict(select_due_files(connection, owner.app, batch))
-    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+        due = [file for file, _ in select_due_files(connection, owner.app, batch)]
+    open_files = find_unclosed(file for file in due if not file.unusable_reason)
+    closed = [file for file in due if file.path not in open_files]
+    stable = [file for file in closed if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
+    _learn_domains(run, assigner, [record for _, records in parsed for _, record in records])
     with run.app_transaction(owner.app) as connection:
-        numbered = [
-            (_SourceLine(to_db_path(file.path), line), record) for file, records in parsed for line, record in records
-        ]
-        unassigned = _save_records(run, owner, source.router, connection, numbered)
+        resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(file.path) for file, _ in parsed])
+        _save_records(
+            run,
+            owner,
+            assigner,
+            connection,
+            [
+                (NumberedLine(to_db_path(file.path), line, b""), record)
+                for file, records in parsed
+                for line, record in records
+            ],
+        )
         for file, records in parsed:
-            state = _find_state(records, is_unassigned=to_db_path(file.path) in unassigned)
-            record_state(connection, run, owner.app, file, state)
-            if due[file] == REPORTED and state != REPORTED:
-                ingest_state.delete_rejections_of_file(connection, owner.app, to_db_path(file.path), UNASSIGNED)
-
-
-def _find_state(records: Sequence[tuple[int, FreeSwitchRecord]], *, is_unassigned: bool) -> str:
-    """Return the state of a document. One with a call that no tenant rule matches is read again by every run."""
-    if is_unassigned:
-        return REPORTED
-    return REJECTED if any(isinstance(record, UnreadableLine) for _, record in records) else INGESTED
+            is_bad = any(isinstance(record, UnreadableLine) for _, record in records)
+            record_state(connection, run, owner.app, file, REJECTED if is_bad else INGESTED)
 
 
 def _read_document(
@@ -125,11 +208,39 @@ def _read_document(
     return _parse_data(data, owner, source)
 
 
-def _parse_batch(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -> _ParsedRecords:
+def _learn_domains(run: IngestRun, assigner: RecordAssigner, records: Sequence[FreeSwitchRecord]) -> None:
+    if isinstance(assigner.router, AccountRouter):
+        domains = {record.domain for record in records if isinstance(record, ChannelLeg)}
+        learn_domains(run, assigner.router, domains)
+
+
+def _parse_batch(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
+) -> _ParsedRecords:
+    first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
-    records = _parse_data(data, owner, source)
-    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in records)
-    return [(_SourceLine(batch.path, *batch.lines[line - 1]), record) for line, record in records]
+    numbered = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in numbered)
+    _learn_domains(run, assigner, [record for _, record in numbered])
+    return [(NumberedLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record) for line, record in numbered]
+
+
+def _parse_rows(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
+) -> _ParsedRecords:
+    """Parse rows of a table, and join the channels of a call that are among them."""
+    variables = [(index, _parse_row(line)) for index, (_, line) in enumerate(batch.lines)]
+    zone = ZoneInfo(source.zone or owner.account.zone)
+    records = freeswitch.parse_channels(variables, zone=zone, agents=source.agent_pattern)
+    _learn_domains(run, assigner, [record for _, record in records])
+    return [(NumberedLine(batch.path, *batch.lines[index]), record) for index, record in records]
+
+
+def _parse_row(line: bytes) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_channel_line(line)
+    except UnreadableLine as error:
+        return error
 
 
 def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:
@@ -143,40 +254,30 @@ def _log_repairs(records: _ParsedRecords) -> None:
             get_logger().warning("cdr document repaired", action="cdr_repaired", file=line.file, repair=record.text)
 
 
-def _save_lines(
-    run: IngestRun, owner: CallOwner, router: TenantRouter | None, connection: Connection, records: _ParsedRecords
-) -> None:
-    _save_records(run, owner, router, connection, records)
-
-
 def _save_records(
-    run: IngestRun, owner: CallOwner, router: TenantRouter | None, connection: Connection, records: _ParsedRecords
-) -> set[str]:
-    """Save the records of each owner. Return the files with calls that no tenant rule matches."""
+    run: IngestRun, owner: CallOwner, assigner: RecordAssigner, connection: Connection, records: _ParsedRecords
+) -> None:
+    """Save the records, each for its owner."""
     _log_repairs(records)
     visits: dict[str, list[QueueVisit]] = defaultdict(list)
     for _, record in records:
         if isinstance(record, QueueVisit):
             visits[record.switch_leg_id].append(record)
-    legs = [record for _, record in records if isinstance(record, ChannelLeg)]
-    routed = route_legs(connection, owner, router, legs)
-    for leg_owner, own_legs in routed.groups:
-        leg_ids = dict.fromkeys(name for leg in own_legs for name in (leg.switch_leg_id, leg.switch_call_id))
-        own_visits = [visit for leg_id in leg_ids for visit in visits.get(leg_id, ())]
-        merge_visits(connection, leg_owner, own_visits)
-        save_legs(connection, run, leg_owner, own_legs, FREESWITCH_MERGER)
-    unassigned = {leg.source_key for leg in routed.unassigned}
+    legs = [(line, record) for line, record in records if isinstance(record, ChannelLeg)]
+    if may_be_foreign(connection, assigner, [leg for _, leg in legs]):
+        assigner.assign(connection, [_build_record(line, leg, visits) for line, leg in legs])
+    else:
+        merge_visits(connection, owner, [visit for some in visits.values() for visit in some])
+        save_legs(connection, run, owner, [leg for _, leg in legs], FREESWITCH_MERGER)
     rejections = [
-        IngestRejection(file=line.file, line=line.number, reason=reason, raw=line.raw)
+        IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
         for line, record in records
-        if (reason := _find_reason(record, unassigned))
+        if isinstance(record, UnreadableLine)
     ]
     run.reject(connection, owner.app, rejections)
-    return {line.file for line, record in records if isinstance(record, ChannelLeg) and record.source_key in unassigned}
 
 
-def _find_reason(record: FreeSwitchRecord, unassigned: set[str]) -> str:
-    """Return why a record was not ingested, "" if it was."""
-    if isinstance(record, ChannelLeg) and record.source_key in unassigned:
-        return describe_unassigned(record.facts)
-    return str(record) if isinstance(record, UnreadableLine) else ""
+def _build_record(line: NumberedLine, leg: ChannelLeg, visits: Mapping[str, Sequence[QueueVisit]]) -> CallRecord:
+    """Return the record of a leg, with the queue visits of it and of its call."""
+    leg_ids = dict.fromkeys((leg.switch_leg_id, leg.switch_call_id))
+    return build_leg_record(line, leg, *(visit for leg_id in leg_ids for visit in visits.get(leg_id, ())))

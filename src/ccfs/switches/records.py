@@ -36,8 +36,10 @@ class Leg:
     leave_reason: int = LeaveReason.NORMAL
     order: tuple[float | str, ...] = ()  # sorts the legs of one call
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
+    part_of: str = ""  # switch_leg_id of the leg whose line reports this one beside it; "" for a line's own leg
     optional_recordings: tuple[str, ...] = ()  # those that may exist: they are matched, and never missing
     facts: CallFacts = field(default=(), compare=False)  # what tenant rules match
+    domain: str = field(default="", compare=False)  # that the switch names as the call's tenant, in lower case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,18 @@ from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite, Row
 
 _CDR_COLUMNS = (
-    *("call_id", "call_id_num", "agent_id", "caller_no", "callee_no", "begin", "wait_begin", "wait_end", "ack_begin", "ack_end"),
+    *(
+        "call_id",
+        "call_id_num",
+        "agent_id",
+        "caller_no",
+        "callee_no",
+        "begin",
+        "wait_begin",
+        "wait_end",
+        "ack_begin",
+        "ack_end",
+    ),
     *("call_begin", "call_end", "call_type", "release_cause", "leave_reason", "user_wanted_skill_id"),
     *("current_skill_id", "device_type"),
     *("switch_leg_id", "switch_call_id", "leg_order"),

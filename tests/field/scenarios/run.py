@@ -58,9 +58,7 @@ def run_switch(switch: SimulatedSwitch, folder: Path, calls: int, seed: int) -> 
     files = switch.writer.write(site.switch_folder, world, scripts)
     began = time.monotonic()
     added = site.run_ingest(files.switch, *files.arguments, CCFS_SETTLE_SECONDS="0").json
-    result = SwitchResult(
-        switch=switch.name, calls=len(files.calls), seconds=time.monotonic() - began, added=added
-    )
+    result = SwitchResult(switch=switch.name, calls=len(files.calls), seconds=time.monotonic() - began, added=added)
     ingested = read_ingested(site)
     for known in files.calls:
         for fact in compare_call(known, ingested, world.main_number):

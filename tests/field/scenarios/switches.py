@@ -78,7 +78,9 @@ ASTERISK_SWITCHES = (
     SimulatedSwitch(
         name="asterisk-22",
         plan=WorldPlan(zone="Australia/Lord_Howe", first_agent=70011, queues=("600", "620"), system_name="pbx2"),
-        writer=AsteriskWriter(manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")),
+        writer=AsteriskWriter(
+            manner=AsteriskManner(), dialect=CdrDialect(columns=asterisk_files.CDR_CUSTOM, delimiter=";")
+        ),
     ),
     SimulatedSwitch(
         name="freepbx",
@@ -96,7 +98,7 @@ ASTERISK_SWITCHES = (
 _CSV_WITH_QUEUES = (
     "caller_id_name,caller_id_number,destination_number,context,start_epoch,answer_epoch,end_epoch,duration,billsec,"
     "hangup_cause,hangup_cause_q850,uuid,bleg_uuid,direction,originating_leg_uuid,user_name,dialed_user,sip_gateway_name,"
-    "sip_hangup_disposition,last_app,last_arg,cc_queue,cc_side,cc_agent,cc_agent_uuid,cc_member_session_uuid,"
+    "sofia_profile_name,sip_hangup_disposition,last_app,last_arg,cc_queue,cc_side,cc_agent,cc_agent_uuid,cc_member_session_uuid,"
     "cc_queue_joined_epoch,cc_queue_answered_epoch,cc_queue_terminated_epoch,cc_queue_canceled_epoch,cc_cause,cc_cancel_reason"
 )
 _FUSIONPBX = FreeSwitchManner(is_fusionpbx=True)
@@ -125,7 +127,9 @@ FREESWITCH_SWITCHES = (
     ),
     SimulatedSwitch(
         name="fusionpbx-both-legs",
-        plan=WorldPlan(zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"),
+        plan=WorldPlan(
+            zone="Australia/Adelaide", first_agent=201, queues=("8000", "8001"), domain="tenant.example.net"
+        ),
         writer=FreeSwitchWriter(manner=_FUSIONPBX, form="xml"),
     ),
     SimulatedSwitch(

@@ -17,12 +17,14 @@ from tests.field.scenarios.events import (
     PickUp,
     Reach,
     Retrieve,
+    Ring,
     Stop,
     StopRinging,
     Target,
 )
 
 Span = tuple[int, int]
+_MAX_EXTENSION_DIGITS = 6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class CallTruth:
     transferring: set[str] = field(default_factory=set)  # agents who passed the caller on
     by_agent: bool | None = None  # who hung up; None: the switch
     recording: Span | None = None
+    has_short_number: bool = False  # of somebody outside, such as 10086: it looks like an extension
 
 
 def find_truth(script: CallScript) -> CallTruth:
@@ -76,6 +79,12 @@ class _TruthBuilder:
             begin=script.begin,
             wait_begin=script.begin,
         )
+        is_outbound = self.truth.call_type is CallType.OUTBOUND
+        outside = [script.dialled] if is_outbound else [] if script.caller.is_agent else [script.caller.number]
+        outside += [
+            event.phone.number for event in script.events if isinstance(event, Ring) and not event.phone.is_agent
+        ]
+        self.truth.has_short_number = any(len(number) <= _MAX_EXTENSION_DIGITS for number in outside)
         if script.caller.is_agent:
             self.truth.agents.add(script.caller.number)
 
@@ -94,7 +103,7 @@ class _TruthBuilder:
                 self._reach(event)
             case StopRinging():
                 self._note(event.phone.number, is_agent=event.phone.is_agent)
-                if event.phone.is_agent and event.reason is not Stop.UNREGISTERED:
+                if event.phone.is_agent:
                     self.truth.rang.add(event.phone.number)
                 if event.reason is not Stop.ANSWERED_ELSEWHERE:
                     self.truth.unanswered_reason = event.reason

@@ -97,19 +97,19 @@ def test_json_lines_are_parsed_with_their_line_numbers() -> None:
     )
 
 
-def test_a_transferred_caller_has_reached_the_latest_number() -> None:
+def test_a_caller_has_reached_the_first_number_beyond_the_public_context() -> None:
     cdrs = [json.loads(line) for line in read_sample("transfer.jsonl").splitlines() if line]
     assert parse_channels(json.dumps(cdrs).encode())[2].callee_no == "1003"
 
 
-def test_of_a_repeated_callflow_the_first_counts() -> None:
-    """Old versions write "callflow" once for each profile, all under the same name."""
+def test_a_repeated_callflow_is_one_with_several_profiles() -> None:
+    """Old versions write "callflow" once for each profile, all under the same name, the latest first."""
     flow = b'{"caller_profile":{"caller_id_number":"02079460125","destination_number":"%s","context":"public"}}'
     data = (
         b'{"variables":{"uuid":"u1","start_epoch":"1751554800","end_epoch":"1751554801"},"callflow":%s,"callflow":%s}'
     )
     [leg] = parse_channels(data % (flow % b"1003", flow % b"1001"))
-    assert leg.callee_no == "1003"
+    assert leg.callee_no == "1001"
 
 
 def test_a_percent_sign_that_encodes_nothing_is_kept() -> None:

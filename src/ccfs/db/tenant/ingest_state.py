@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,10 +12,11 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
+from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, container_of, is_rotated
 
-_LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
+LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 _CURSORS, _FILES, _ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
 _EXPECTED = schema.expected_recordings
@@ -30,6 +32,12 @@ class SourceCursor:
     line: int  # lines before the offset
     started_at: datetime | None = field(default=None, compare=False)  # last change of the file before its first read
     format: str = field(default="", compare=False)  # what its lines were detected to be, as its parser writes it
+    head: bytes = field(default=b"", compare=False, repr=False)  # the first bytes of what was read
+
+    @property
+    def position(self) -> FilePosition:
+        """How far the file was read."""
+        return FilePosition(self.offset, self.line, self.first_line, self.head)
 
     @property
     def is_reread_requested(self) -> bool:
@@ -67,7 +75,7 @@ _EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
 def lock_app(connection: Connection, app: App) -> None:
     """Wait for other transactions that ingest calls of the app; later ones wait for the end of this one."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
 
 
@@ -95,7 +103,7 @@ def list_formats(connection: Connection, app: App, account_id: str) -> list[tupl
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
     """Save how far the app's file was read, in the transaction that adds the rows of it."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "format": cursor.format}
-    values |= {"read_at": now}
+    values |= {"head": cursor.head, "read_at": now}
     key = {"app": app.id, "path": cursor.path}
     connection.execute(
         insert_or_ignore(connection, _CURSORS).values(**key, **values, started_at=cursor.started_at or now)
@@ -127,10 +135,15 @@ def save_file_state(
     connection.execute(sa.update(_FILES).filter_by(**key).values(**values))
 
 
+def retry_rejected_files(connection: Connection, app: App, reason: str) -> None:
+    """Have the next pass try the recordings again that were rejected for this reason: more is known of their calls."""
+    is_chosen = (_FILES.c.app == app.id) & (_FILES.c.state == REJECTED) & (_FILES.c.reason == reason)
+    connection.execute(sa.update(_FILES).where(is_chosen).values(state=UNMATCHED))
+
+
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
     """Have the next pass read a file of the app again from the start, in every account, after the files rotated from it since
-    its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the same line
-    is a new row. Delete none where no pass will do so."""
+    its first read. Return whether a pass will do so, and how many rejections were deleted: none where no pass will."""
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:
@@ -183,19 +196,31 @@ def add_rejections(
     ]
     if new:
         values = [
-            {"app": app.id, "file": row.file, "line": row.line, "reason": row.reason, "raw": row.raw[:1024]}
+            {
+                "app": app.id,
+                "file": row.file,
+                "line": row.line,
+                "reason": row.reason,
+                "raw": row.raw[:1024],
+                "digest": _compute_digest(row),
+            }
             for row in new
         ]
         connection.execute(insert_or_ignore(connection, _ERRORS).values(rejected_at=now), values)
     return new
 
 
-def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str]:
-    return rejection.file, rejection.line, rejection.reason
+def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str, str]:
+    return rejection.file, rejection.line, rejection.reason, _compute_digest(rejection)
+
+
+def _compute_digest(rejection: IngestRejection) -> str:
+    """Return a digest of the line: after a rotation, another line of the file has the same number."""
+    return blake2b(rejection.raw[:1024], digest_size=8).hexdigest() if rejection.raw else ""
 
 
 def _select_new(connection: Connection, app: App, rejections: list[IngestRejection]) -> list[IngestRejection]:
-    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason
+    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason, _ERRORS.c.digest
     is_listed = sa.tuple_(*key).in_([_rejection_key(rejection) for rejection in rejections])
     known = {tuple(row) for row in connection.execute(sa.select(*key).where(_ERRORS.c.app == app.id, is_listed))}
     return [rejection for rejection in rejections if _rejection_key(rejection) not in known]
@@ -216,23 +241,12 @@ def _list_rejected_files(connection: Connection, app: App) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def list_files_rejected_for(connection: Connection, app: App, reason: str) -> list[str]:
-    """Return the app's files that have rejections whose reason begins with `reason`."""
-    query = sa.select(_ERRORS.c.file).where(_ERRORS.c.app == app.id, _ERRORS.c.reason.startswith(reason))
-    return list(connection.execute(query.distinct()).scalars())
-
-
-def delete_rejections_of_file(connection: Connection, app: App, file: str, reason: str) -> None:
-    """Delete the file's rejections whose reason begins with `reason`: it no longer holds."""
-    is_chosen = (_ERRORS.c.app == app.id) & (_ERRORS.c.file == file) & _ERRORS.c.reason.startswith(reason)
-    connection.execute(sa.delete(_ERRORS).where(is_chosen))
-
-
 def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[str], bool]) -> int:
     names, count = [name for name in _list_rejected_files(connection, app) if is_chosen(name)], 0
     for start in range(0, len(names), _NAMES_PER_QUERY):
         is_listed = _ERRORS.c.file.in_(names[start:][:_NAMES_PER_QUERY])
         count += connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, is_listed)).rowcount
+    unassigned_records.unlist_files(connection, app, names)
     return count
 
 

@@ -11,6 +11,7 @@ from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
 from ccfs.model.calls import partition_month
 from ccfs.model.identity.tenancy import App
+from ccfs.model.source_files import COPY
 
 _TABLE = schema.recording_sources
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
@@ -61,10 +62,34 @@ def find_by_stems(
     return found
 
 
+def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (account, stem) of those of these stems that files of recordings have or had."""
+    names, found = sorted(set(stems)), set[tuple[str, str]]()
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        is_named = _TABLE.c.stem.in_(names[start:][:_NAMES_PER_QUERY])
+        query = sa.select(_TABLE.c.account_id, _TABLE.c.stem).where(_TABLE.c.app == app.id, is_named)
+        found |= {(row.account_id, row.stem) for row in connection.execute(query)}
+    return found
+
+
 def list_by_recordings(connection: Connection, app: App, file_names: Iterable[str]) -> list[RecordingSource]:
     """Return all files of these recordings, the replaced ones included, the oldest first."""
     query = sa.select(*_COLUMNS).where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(list(file_names)))
     return [_build_source(row) for row in connection.execute(query.order_by(_TABLE.c.stored_at, _TABLE.c.path))]
+
+
+def find_originals(connection: Connection, app: App, paths: Iterable[str]) -> dict[str, str]:
+    """Return the file that each of these copies is a copy of, by their paths."""
+    files, names = schema.source_files.c, list(paths)
+    query = sa.select(files.path, files.reason).where(files.app == app.id, files.state == COPY, files.path.in_(names))
+    return {row.path: row.reason for row in connection.execute(query)}
+
+
+def has_files_below(connection: Connection, app: App, folder: str) -> bool:
+    """Return whether any file of a folder is known."""
+    files = schema.source_files.c
+    is_below = (files.app == app.id) & files.path.startswith(f"{folder}/", autoescape=True)
+    return connection.execute(sa.select(files.path).where(is_below).limit(1)).first() is not None
 
 
 def mark_replaced(connection: Connection, app: App, recording: str, renamed: str, now: datetime) -> None:

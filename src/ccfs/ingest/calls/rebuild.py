@@ -7,6 +7,7 @@ lines (leg_source.py) whenever more is known of it, so that the result is always
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
@@ -15,33 +16,37 @@ from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
+from ccfs.ingest.calls.channel_histories import find_histories, save_holds
+from ccfs.ingest.calls.known_lines import sort_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
 from ccfs.ingest.calls.unclaimed_visits import claim_visits
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.expected import expect_recordings
+from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk.channel_history import ChannelHistory
+from ccfs.switches.records import Leg
 
 
 def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
-    """Store the legs that are new, and rebuild the rows of their calls."""
-    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
-    call_ids = related | {leg.switch_call_id for leg in legs}
-    saved = _find_saved_rows(connection, owner, call_ids, related, [leg.begin for leg in legs])
-    fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
+    """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
+    saved = _find_related_rows(connection, owner, legs, merger)
+    sorted_legs = sort_legs(connection, owner, legs, saved, merger)
+    fresh = sorted_legs.fresh
     save_links(connection, owner, fresh, merger)
-    calls = _rebuild(connection, owner, fresh, saved, merger)
+    calls = _rebuild(connection, run, owner, fresh, saved | sorted_legs.found_rows, merger, sorted_legs.completed)
     expect_recordings(connection, owner, fresh, calls)
+    expect_named_later(connection, owner, sorted_legs.named, calls)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
 
-def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsByLeg) -> None:
+def rebuild_for_visits(connection: Connection, run: IngestRun, owner: CallOwner, visits: VisitsByLeg) -> None:
     """Rebuild the rows of legs whose queue visit is new or changed."""
     leg_ids = {leg_id for leg_id, _ in visits}
     near = [
@@ -51,7 +56,44 @@ def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsB
         if instant
     ]
     saved = _find_saved_rows(connection, owner, leg_ids, leg_ids, near)
-    _rebuild(connection, owner, [], saved, ASTERISK_MERGER)
+    _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
+
+
+def rebuild_for_histories(
+    connection: Connection, run: IngestRun, owner: CallOwner, histories: Sequence[ChannelHistory]
+) -> None:
+    """Rebuild the rows of calls whose channels have new events."""
+    leg_ids = {history.switch_leg_id for history in histories}
+    call_ids = {history.switch_call_id for history in histories} | leg_ids
+    near = [instant for history in histories for instant in (history.begin, history.events[-1].occurred_at)]
+    saved = _find_saved_rows(connection, owner, call_ids, call_ids, near)
+    if saved:
+        _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
+
+
+def _find_related_rows(
+    connection: Connection, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
+) -> dict[str, Cdr]:
+    """Return the account's rows, by source_key, of these legs' calls, and of calls that their rows are related to in turn."""
+    related = {leg_id for leg in legs for leg_id in merger.related_ids(leg)}
+    call_ids = related | {leg.switch_call_id for leg in legs}
+    instants = [leg.begin for leg in legs]
+    saved = _find_saved_rows(connection, owner, call_ids, related, instants)
+    new = saved
+    while unseen := {leg_id for row in new.values() for leg_id in _get_row_relations(row, merger)} - related:
+        related |= unseen
+        found = _find_saved_rows(connection, owner, unseen, unseen, instants + [row.begin for row in saved.values()])
+        new = {key: row for key, row in found.items() if key not in saved}
+        saved |= new
+    return saved
+
+
+def _get_row_relations(row: Cdr, merger: LegMerger[L]) -> set[str]:
+    """Return the ids of legs that may be of a call with the row's leg."""
+    if whole := leg_source.find_whole(row):
+        return {whole}
+    leg = leg_source.restore_leg(row, merger)
+    return set(merger.related_ids(leg)) if leg else set()
 
 
 def _find_saved_rows(
@@ -68,12 +110,27 @@ def _find_saved_rows(
 
 
 def _rebuild(
-    connection: Connection, owner: CallOwner, fresh: Sequence[L], saved: RowsByKey, merger: LegMerger[L]
+    connection: Connection,
+    run: IngestRun,
+    owner: CallOwner,
+    fresh: Sequence[L],
+    saved: RowsByKey,
+    merger: LegMerger[L],
+    completed: Mapping[str, L] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key."""
+    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key.
+
+    `completed` legs replace those of their rows.
+    """
     saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
-    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
-    legs = merger.join_legs([*restored, *fresh])
+    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in (*fresh, *completed.values())}
+    legs = [*(completed.get(leg.source_key, leg) for leg in restored), *fresh]
+    histories = find_histories(connection, owner, legs) if merger.correct_legs else []
+    if merger.correct_legs and histories:
+        legs = merger.correct_legs(legs, histories)
+    legs = merger.join_legs(legs)
+    facts |= {leg.source_key: leg_source.describe_part(leg.part_of) for leg in legs if leg.part_of}
+    saved = _delete_parts(connection, owner, legs, saved)
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
     timed_legs = merge_visits_into_legs(claim_visits(legs, visits), visits)
     built = build_rows(connection, owner, timed_legs, saved, facts)
@@ -91,7 +148,17 @@ def _rebuild(
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
     correct_operations(connection, owner, timed_legs, visits)
+    run.result.agent_operations += save_holds(connection, owner, timed_legs, histories) if histories else 0
     return {key: row.call_id for key, row in rows.items()}
+
+
+def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
+    """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
+    keys = {leg.source_key for leg in legs}
+    leg_ids = {leg.switch_leg_id for leg in legs}
+    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids]
+    cdrs.delete(connection, owner.app, stale)
+    return {key: row for key, row in saved.items() if row not in stale} if stale else saved
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

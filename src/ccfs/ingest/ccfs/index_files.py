@@ -135,6 +135,8 @@ def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, na
             run.report_progress(name, count.read, 0)
             if count.is_useless():
                 raise UnreadRest(count.describe())
+            if run.has_enough_lines(count.read):
+                break
     except UnreadRest as error:
         _reject_file(run, source, name, str(error))
     except DamagedFile as damage:

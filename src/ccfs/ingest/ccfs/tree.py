@@ -93,7 +93,7 @@ def _find_and_store(run: IngestRun, app: App, indexed: IndexedAudio, tree: CcfsT
         path = tree.find_file(indexed.row)
         if path is not None:
             prefix = f"{app.id}/recordings"
-            stored = store_audio.store_audio_file(run.primary_location, prefix, path, indexed.file_name)
+            stored = run.store_audio(run.primary_location, prefix, path, indexed.file_name)
             return replace(indexed, source_path=path, audio=stored)
     except UnknownAudio as error:
         return replace(indexed, reason=f"{indexed.file_name}: {error}")

@@ -7,9 +7,10 @@ small file can neither fill the disk nor take long.
 import bz2
 import gzip
 import lzma
+import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,30 +32,85 @@ class OpenedSource:
     """A source file, or what could be decompressed of it."""
 
     file: BinaryIO
+    version: tuple[int, int]  # size and modification time in ns of the file on disk when it was opened
     damage: str = ""  # why it ends early; "" if it is complete
-    is_unpacked: bool = False  # whether it was compressed
+    is_packed: bool = False
 
 
 @contextmanager
 def open_source(path: Path) -> Iterator[OpenedSource]:
     """Open a source file for reading. Raise OSError if it cannot be opened."""
     with open(path, "rb") as file:
-        read_chunks = _find_format(file.read(6))
+        read_chunks, version = _find_format(file.read(6)), _get_version(file)
         file.seek(0)
         if read_chunks is None:
-            yield OpenedSource(file)
+            yield OpenedSource(file, version)
             return
-        limit = compute_unpacked_limit(path.stat().st_size)
+        limit = compute_unpacked_limit(version[0])
         with tempfile.TemporaryFile() as unpacked:
             damage = _unpack(file, read_chunks, unpacked, limit)
             unpacked.seek(0)
-            yield OpenedSource(unpacked, damage, is_unpacked=True)
+            yield OpenedSource(unpacked, version, damage, is_packed=True)
+
+
+@contextmanager
+def open_if_present(path: Path) -> Iterator[OpenedSource | None]:
+    """Open a source file for reading; yield None if there is none. Raise OSError if it cannot be opened."""
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(open_source(path))
+        except FileNotFoundError:
+            source = None
+        yield source
+
+
+def read_first_bytes(path: Path, size: int) -> tuple[bytes, tuple[int, int]]:
+    """Return at most `size` first bytes of a source file, decompressed, and its version; fewer bytes if it is damaged.
+
+    Raise OSError if it cannot be opened.
+    """
+    with open(path, "rb") as file:
+        read_chunks, version = _find_format(file.read(6)), _get_version(file)
+        file.seek(0)
+        if read_chunks is None:
+            return file.read(size), version
+        data = b""
+        with suppress(DamagedFile), catch_damage():
+            for chunk in read_chunks(file):
+                data += chunk
+                if len(data) >= size:
+                    break
+        return data[:size], version
+
+
+def _get_version(file: BinaryIO) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
 def is_compressed(path: Path) -> bool:
     """Return whether the file is in a format that `open_source` decompresses."""
     with open(path, "rb") as file:
         return _find_format(file.read(6)) is not None
+
+
+def read_beginning(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, decompressed; fewer where it is damaged. Raise OSError if it cannot be opened."""
+    with open(path, "rb") as file:
+        read_chunks = _find_format(file.read(6))
+        file.seek(0)
+        if read_chunks is None:
+            return file.read(size)
+        data = b""
+        try:
+            with catch_damage():
+                for chunk in read_chunks(file):
+                    data += chunk
+                    if len(data) >= size:
+                        break
+        except DamagedFile:
+            pass
+        return data[:size]
 
 
 def compute_unpacked_limit(packed_size: int) -> int:

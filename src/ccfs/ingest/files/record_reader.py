@@ -11,7 +11,7 @@ MAX_LINE_BYTES = 1 << 17  # bytes of a line that are held in memory; parsers rej
 MAX_JOINED_LINES = 20  # physical lines of one record, whose fields may have line ends
 _FREE_ATTEMPTS, _LINES_PER_ATTEMPT = 100, 50  # lines that may look open and are not: so many, and one in fifty
 _FIRST_CHUNK_BYTES, _MAX_CHUNK_BYTES = 16, 1 << 16  # bytes read at once where empty lines are skipped
-_NULS = re.compile(rb"\0+")
+NUL_BLOCK = re.compile(rb"\0+")
 
 
 class LineFormat(Protocol):
@@ -105,11 +105,11 @@ def read_line(file: BinaryIO) -> Record:
     length = len(line)
     if line.endswith(b"\n") and b"\0\0" not in line:
         return Record(line, length)
-    line, is_cut, rest = _NULS.sub(b"\0", line), False, line
+    line, is_cut, rest = NUL_BLOCK.sub(b"\0", line), False, line
     while rest and not rest.endswith(b"\n"):
         rest = file.readline(MAX_LINE_BYTES)
         length += len(rest)
-        line = _NULS.sub(b"\0", line + rest)
+        line = NUL_BLOCK.sub(b"\0", line + rest)
         is_cut = is_cut or len(line) > MAX_LINE_BYTES
         line = line[:MAX_LINE_BYTES]
     if not line:

@@ -21,6 +21,7 @@ from ccfs.ingest.recordings.store_audio import StoredAudio
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.recordings.recording import Recording
+from ccfs.model.source_files import COPY, INGESTED, REJECTED
 
 SAME_SECONDS = 0.5  # seconds; a codec adds some hundredths of padding
 OTHER_AUDIO = "a recording of this name is stored already, and this file is not a longer or converted version of it"
@@ -38,8 +39,8 @@ class _Version(Enum):
 
 def save_recording(
     connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch, audio: StoredAudio
-) -> str:
-    """Save the recording of a matched file. Return the reason why it is not saved, or ""."""
+) -> tuple[str, str]:
+    """Save the recording of a matched file. Return the file's state, and why it is rejected or of which file it is a copy."""
     of_call = [
         known
         for known in recordings.list_by_call(connection, owner.app, match.rows[0].call_id)
@@ -55,7 +56,10 @@ def save_recording(
         if version is _Version.OTHER:
             if match.is_by_history and not _may_be_other_side(match, sources):
                 _delete_blob(run, of_call, audio)
-                return OTHER_AUDIO
+                return REJECTED, OTHER_AUDIO
+            if match.state == COPY:  # the recording was deleted since
+                _delete_blob(run, of_call, audio)
+                return INGESTED, ""
             recordings.add(connection, owner.app, recording, run.now())
             run.result.recordings += 1
             known = recording
@@ -63,12 +67,14 @@ def save_recording(
             _replace(connection, run, owner, known, recording)
             known = recording
         else:
+            assert known is not None
             _delete_blob(run, of_call, audio)
+            return COPY, _list_paths(sources, known)[0]
     else:
         _delete_blob(run, of_call, audio)
     assert known is not None
     recording_sources.add(connection, owner.app, _build_source(match.file, audio, known), run.now())
-    return ""
+    return INGESTED, ""
 
 
 def _find_same_bytes(
@@ -90,13 +96,22 @@ def _find_version(
     for source in sources:
         if source.replaced_at is None and source.stem == stem and source.recording in by_name:
             known = by_name[source.recording]
-            version = _compare(source, known, file, audio)
+            version = _compare(source, known, file, audio, is_gone=not _list_paths(sources, known))
             if version is not _Version.OTHER:
                 return known, version
     return None, _Version.OTHER
 
 
-def _compare(source: RecordingSource, known: Recording, file: ScannedFile, audio: StoredAudio) -> _Version:
+def _list_paths(sources: Sequence[RecordingSource], known: Recording) -> list[str]:
+    """Return the files that have the stored bytes of a recording, as far as they are still there: one may have been moved."""
+    same = (source for source in sources if source.recording == known.file_name and source.replaced_at is None)
+    paths = (source.path for source in same if source.source_sha256 == known.source_sha256)
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def _compare(
+    source: RecordingSource, known: Recording, file: ScannedFile, audio: StoredAudio, *, is_gone: bool
+) -> _Version:
     """Return what the file is to a recording whose file has the same stem."""
     path = to_db_path(file.path)
     gained = audio.seconds - source.milliseconds / 1000
@@ -104,7 +119,7 @@ def _compare(source: RecordingSource, known: Recording, file: ScannedFile, audio
     if source.path == path:
         return _Version.NEWER if is_equal or is_longer else _Version.OTHER
     is_same_folder = os.path.dirname(source.path) == os.path.dirname(path)
-    if not os.path.lexists(source.path):
+    if is_gone:
         return _Version.NEWER if is_equal or (is_longer and is_same_folder) else _Version.OTHER
     if not is_equal or _get_extension(known.file_name) == audio.extension:
         return _Version.OTHER  # two files beside each other that are stored alike, such as .PCMU and .PCMA

@@ -44,6 +44,7 @@ class AsteriskLeg(Leg):
     has_talk: bool = False  # the line reports more than 0 seconds of talk
     conference: str = ""  # number or name of the conference that `channel` takes part in
     is_unlinked: bool = False  # the line has no linkedid, so that the call's id is only its channel's
+    names_files: bool = False  # the line names a recording
 
 
 def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
@@ -60,6 +61,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
     device, name = _find_device(row, ringing_agent, calling_agent, queue)
     cause = _find_release_cause(row)
+    files = recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata)
     return AsteriskLeg(
         switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
         switch_leg_id=row.uniqueid,
@@ -81,7 +83,8 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         ),
         order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
         facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
-        recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
+        recordings=files,
+        names_files=bool(files),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
         channel=row.channel,
         dstchannel=row.dstchannel,
@@ -109,7 +112,8 @@ def compute_source_key(row: AsteriskCdrRow) -> str:
 
 
 def _cut_fraction(seconds: str) -> str:
-    return seconds.partition(".")[0] if seconds != "0" else ""
+    whole = seconds.partition(".")[0]
+    return whole if whole != "0" else ""
 
 
 def _find_conference(row: AsteriskCdrRow) -> str:

@@ -4,10 +4,17 @@ The size of a document is limited. An XML document with a DOCTYPE is rejected, s
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from ccfs.switches.freeswitch.callflow import (
+    QUEUE_ENTRIES,
+    CallerProfile,
+    describe_callflow,
+    describe_queue_entries,
+)
 from ccfs.switches.freeswitch.recordings import APP_LOG_RECORD, PATH_SEPARATOR
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
@@ -19,47 +26,85 @@ from ccfs.switches.freeswitch.variables import (
 from ccfs.switches.freeswitch.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
+MAX_ELEMENTS: Final = 1000  # values of variables that have several
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024  # bytes of one document; a long call with many variables has some 100 KB
 
 XML_REPAIR = "xml_repair"  # our own name: what was dropped from a document that was not well-formed, else ""
 
 _TIME_FIELDS = {"start_uepoch": "created_time", "answer_uepoch": "answered_time", "end_uepoch": "hangup_time"}
-_PROFILE_FIELDS = ("caller_id_name", "caller_id_number", "destination_number", "context")
+_ATTRIBUTES = "@attributes"  # of an element of XML that FusionPBX stored as JSON, as PHP's json_encode writes it
 _RECORDING_APPLICATIONS = ("record", "record_session")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+_ARRAY_VARIABLES = ("originated_legs", "transfer_history")  # with several values, which XML writes as several elements
 
 
 def parse_json(document: bytes) -> Any:
-    """Return the value of a JSON text. Of a repeated name, the first counts: old versions of FreeSWITCH repeat
-    "callflow" for each profile of a channel, the latest profile first.
+    """Return the value of a JSON text. Of a repeated name, the first counts, except "callflow": old versions of FreeSWITCH
+    repeat it for each profile of a channel, the latest profile first, and newer ones write a list.
 
     Raise UnreadableLine.
     """
     try:
-        return _DECODER.decode(_decode_bounded(document))
+        return json.loads(_decode_bounded(document), object_pairs_hook=_collect_pairs)
     except (ValueError, RecursionError) as error:
         raise UnreadableLine(f"is not JSON: {error}") from None
 
 
+def _collect_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(reversed(pairs))
+    callflows = [value for name, value in pairs if name == "callflow"]
+    return table | {"callflow": callflows} if len(callflows) > 1 else table
+
+
 def extract_json_variables(cdr: object) -> ChannelVariables:
-    """Return the variables of one parsed object of mod_json_cdr. Raise UnreadableLine if it is none."""
+    """Return the variables of one parsed object: of mod_json_cdr, or XML of mod_xml_cdr that was stored as JSON.
+
+    Raise UnreadableLine if it is neither.
+    """
     if not isinstance(cdr, Mapping) or not ("variables" in cdr or "callflow" in cdr):
         raise UnreadableLine("is not a JSON CDR of FreeSWITCH")
     callflow = cdr.get("callflow")
-    latest = callflow[0] if isinstance(callflow, list) and callflow else callflow
-    profile = _get_nested(latest, "caller_profile")
-    originators = _get_nested(profile, "originator", "originator_caller_profiles")
-    applications = _get_nested(cdr, "app_log", "applications")
+    callflows = callflow if isinstance(callflow, list) else [callflow]
     return _combine_variables(
         variables=collect_texts(cdr.get("variables")),
-        profile=collect_texts(profile),
-        times=collect_texts(_get_nested(latest, "times")),
-        originator=collect_texts(originators[0] if isinstance(originators, list) and originators else None),
+        profiles=[
+            _read_json_profile(flow, was_xml=_ATTRIBUTES in cdr) for flow in callflows if isinstance(flow, Mapping)
+        ],
         direction=collect_texts(cdr.get("channel_data")).get("direction", ""),
-        applications=[collect_texts(app) for app in (applications if isinstance(applications, list) else [])],
+        applications=_list_applications(cdr),
     )
+
+
+def _read_json_profile(flow: object, *, was_xml: bool) -> CallerProfile:
+    profile = _get_nested(flow, "caller_profile")
+
+    def read_texts(value: object) -> dict[str, str]:
+        texts = collect_texts(value)
+        return clean_values(decode_variables(texts) if was_xml else texts)
+
+    def read_first(side: str) -> dict[str, str]:
+        profiles = _get_nested(profile, side, f"{side}_caller_profile" + ("" if was_xml else "s"))
+        return read_texts(next(iter(_list_values(profiles)), None))
+
+    return CallerProfile(
+        caller=read_texts(profile),
+        times=collect_texts(_get_nested(flow, "times")),
+        originator=read_first("originator"),
+        originatee=read_first("originatee"),
+    )
+
+
+def _list_applications(cdr: Mapping[Any, Any]) -> list[dict[str, str]]:
+    """Return the applications that a channel ran, with their arguments."""
+    if _ATTRIBUTES not in cdr:
+        applications = _get_nested(cdr, "app_log", "applications")
+        return [collect_texts(app) for app in (applications if isinstance(applications, list) else [])]
+    elements = _list_values(_get_nested(cdr, "app_log", "application"))
+    return [decode_variables(collect_texts(_get_nested(element, _ATTRIBUTES))) for element in elements]
+
+
+def _list_values(value: object) -> list[object]:
+    """Return the elements of one name: a list, a single value as it is, or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def parse_xml_variables(document: bytes) -> ChannelVariables:
@@ -70,18 +115,37 @@ def parse_xml_variables(document: bytes) -> ChannelVariables:
     cdr, repair = _parse_xml_text(text)
     if cdr.tag != "cdr":
         raise UnreadableLine(f"is not an XML CDR of FreeSWITCH: it begins with <{cdr.tag[:40]}>")
-    profile = cdr.find("callflow/caller_profile")
-    originator = profile.find("originator") if profile is not None else None
-    originator_uuid = next(originator.iter("uuid"), None) if originator is not None else None
+    variables = cdr.find("variables")
+    elements = [(name, each.text or "") for name in _ARRAY_VARIABLES for each in cdr.iterfind(f"variables/{name}")]
     combined = _combine_variables(
-        variables=_get_child_texts(cdr.find("variables")),
-        profile=decode_variables(_get_child_texts(profile)),
-        times=_get_child_texts(cdr.find("callflow/times")),
-        originator={} if originator_uuid is None else {"uuid": originator_uuid.text or ""},
+        variables=_get_child_texts(variables),
+        elements=elements[:MAX_ELEMENTS],
+        profiles=[_read_xml_profile(flow) for flow in cdr.iterfind("callflow")],
         direction=cdr.findtext("channel_data/direction", ""),
         applications=[decode_variables(dict(app.attrib)) for app in cdr.iterfind("app_log/application")],
     )
     return {**combined, XML_REPAIR: repair}
+
+
+def _read_xml_profile(flow: ElementTree.Element) -> CallerProfile:
+    profile = flow.find("caller_profile")
+    sides = [None if profile is None else profile.find(side) for side in ("originator", "originatee")]
+    originator, originatee = (
+        {}
+        if side is None
+        else _read_xml_party(next((each for each in side.iter() if each.find("uuid") is not None), None))
+        for side in sides
+    )
+    return CallerProfile(
+        caller=_read_xml_party(profile),
+        times=_get_child_texts(flow.find("times")),
+        originator=originator,
+        originatee=originatee,
+    )
+
+
+def _read_xml_party(profile: ElementTree.Element | None) -> dict[str, str]:
+    return clean_values(decode_variables(_get_child_texts(profile)))
 
 
 def _parse_xml_text(text: str) -> tuple[ElementTree.Element, str]:
@@ -104,30 +168,47 @@ def _parse_xml_text(text: str) -> tuple[ElementTree.Element, str]:
 def _combine_variables(
     *,
     variables: Mapping[str, str],
-    profile: Mapping[str, str],
-    times: Mapping[str, str],
-    originator: Mapping[str, str],
+    profiles: Sequence[CallerProfile],
     direction: str,
-    applications: Iterable[Mapping[str, str]],
+    applications: Sequence[Mapping[str, str]],
+    elements: Sequence[tuple[str, str]] = (),
 ) -> ChannelVariables:
-    """Return the variables. The latest caller profile overrules their numbers; its times fill missing ones.
+    """Return the variables. The caller profiles overrule their numbers; the latest one's times fill missing ones.
 
-    mod_cdr_csv takes caller and destination from that profile, so all formats agree.
+    `profiles` are the latest first; `elements` the values of variables that have several, each with its name.
     """
-    own, known = clean_values(decode_variables(variables)), clean_values(profile)
-    numbers = {name: known[name] for name in _PROFILE_FIELDS if known.get(name)}
+    numbered = {f"{name} {number}": text for number, (name, text) in enumerate(elements)}  # no variable has a blank
+    own = clean_values(decode_variables({**variables, **numbered}))
+    own |= _join_arrays([(name, own.pop(f"{name} {number}")) for number, (name, _) in enumerate(elements)])
+    latest = profiles[0] if profiles else CallerProfile(caller={})
+    callflow = describe_callflow(profiles, own.get("transfer_history", ""))
+    originator = callflow.pop("originator", "")
     recorded = (
         clean_text(app.get("app_data", "")) for app in applications if app.get("app_name") in _RECORDING_APPLICATIONS
     )
     fallback = {
-        "uuid": known.get("uuid", ""),
-        "channel_name": known.get("chan_name", ""),
+        "uuid": latest.caller.get("uuid", ""),
+        "channel_name": latest.caller.get("chan_name", ""),
         "direction": clean_text(direction),
-        "originator": clean_text(originator.get("uuid", "")),
+        "originator": originator,
     }
     if not _has_times(own):
-        fallback |= {name: clean_text(times.get(time, "")) for name, time in _TIME_FIELDS.items()}
-    return {**fallback, **own, **numbers, APP_LOG_RECORD: PATH_SEPARATOR.join(recorded)}
+        fallback |= {name: clean_text(latest.times.get(time, "")) for name, time in _TIME_FIELDS.items()}
+    return {
+        **fallback,
+        **own,
+        **callflow,
+        APP_LOG_RECORD: PATH_SEPARATOR.join(recorded),
+        QUEUE_ENTRIES: describe_queue_entries(applications),
+    }
+
+
+def _join_arrays(elements: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the variables that have several values as JSON has them."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for name, value in elements:
+        values[name].append(value)
+    return {name: "ARRAY::" + "|:".join(some) for name, some in values.items() if len(some) > 1}
 
 
 def _has_times(variables: Mapping[str, str]) -> bool:

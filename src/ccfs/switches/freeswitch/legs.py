@@ -1,4 +1,4 @@
-"""Build a leg from the variables of a channel, and a queue visit if the channel queued."""
+"""Build a leg from the variables of a channel."""
 
 import re
 from dataclasses import dataclass
@@ -7,10 +7,18 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, Talk, load_queue_entries, load_talks
 from ccfs.switches.freeswitch.causes import find_release_cause
-from ccfs.switches.freeswitch.parties import UUID, collect_call_facts, find_parties, strip_domain
+from ccfs.switches.freeswitch.parties import UUID, ChannelParties, find_parties, strip_domain
+from ccfs.switches.freeswitch.queue_visits import (
+    find_cancel_reason,
+    find_first_queue,
+    find_queue_agent,
+    find_talking_agent,
+)
 from ccfs.switches.freeswitch.recordings import list_named_files
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
+from ccfs.switches.freeswitch.tenant_facts import collect_call_facts, find_domain
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
     get_first_non_empty,
@@ -18,12 +26,11 @@ from ccfs.switches.freeswitch.variables import (
     parse_event_micros,
     parse_event_time,
 )
-from ccfs.switches.records import QueueVisit, UnreadableLine
+from ccfs.switches.records import UnreadableLine
 
 DEFAULT_AGENT_PATTERN: Final = re.compile(r"[0-9]{2,6}")  # of agents' extensions, unless the operator overrules it
 
 _MAX_ID_LENGTH = 128
-_UUID_DIGITS = re.compile(r"[0-9a-f]{32}")
 # The parent channel, nearest first. mod_callcenter calls agents without an originator, but names the member.
 _PARENT_VARIABLES = ("originating_leg_uuid", "originator", "cc_member_session_uuid", "call_uuid")
 
@@ -48,21 +55,26 @@ def build_leg(
     parties = find_parties(variables, agents, is_b_leg=bool(parent))
     queue, cause = strip_domain(variables.get("cc_queue", "")), variables.get("hangup_cause", "")
     started = parse_event_micros(variables, "start")
+    talks = tuple(_keep_agent(talk, agents) for talk in load_talks(variables))
+    extension = find_talking_agent(variables, talks) or parties.callee_agent
+    caller_no, callee_no = _find_numbers(variables, parties, is_first=not parent)
     leg = ChannelLeg(
         switch_call_id=parent or uuid,
         switch_leg_id=uuid,
         source_key=_compute_source_key(uuid, times.begin),
-        caller_no=variables.get("caller_id_number", ""),
+        caller_no=caller_no,
         caller_name=variables.get("caller_id_name", ""),
-        callee_no=get_first_non_empty(variables, "destination_number", "dialed_user"),
+        callee_no=callee_no,
         begin=times.begin,
         answer=times.answer,
         end=times.end,
         queue=queue,
+        first_queue=find_first_queue(variables, queue),
         release_cause=find_release_cause(cause, variables.get("hangup_cause_q850", "")),
         order=(started / 1e6 if started else times.begin.timestamp(), 1.0 if parent else 0.0, uuid),
         recordings=list_named_files(variables),
         facts=collect_call_facts(variables, parties),
+        domain=find_domain(variables),
         context=variables.get("context", ""),
         bridged_to=get_first_non_empty(
             variables, "bleg_uuid", "cc_agent_uuid", "bridge_uuid", "last_bridge_to"
@@ -70,75 +82,35 @@ def build_leg(
         direction=parties.direction,
         is_b_leg=bool(parent),
         caller_agent=parties.caller_agent,
-        callee_agent=_find_queue_agent(variables, parties.callee_agent) if queue else parties.callee_agent,
+        callee_agent=find_queue_agent(variables, extension) if queue else parties.callee_agent,
         callee_side=parties.callee_side,
         hangup_cause=cause,
         queue_side=(variables.get("cc_side") or "member") if queue else "",
-        cancel_reason=variables.get("cc_cancel_reason", "").upper().replace("NONE", ""),
+        cancel_reason=find_cancel_reason(variables),
         hangup_by=variables.get("sip_hangup_disposition", ""),
+        mailbox_agent=parties.mailbox_agent,
+        talks=talks,
+        queue_entries=tuple(load_queue_entries(variables)),
     )
     [assigned] = assign_roles(leg, [leg])
     return assigned
 
 
-def _find_queue_agent(variables: ChannelVariables, extension: str) -> str:
-    """Return the agent of mod_callcenter, "" if none answered.
-
-    FusionPBX names agents by UUIDs: the extension that rang says more. Where it is unknown, the UUID is written without
-    hyphens, as the column of agents has 32 characters.
-    """
-    if variables.get("cc_side") != "agent" and not variables.get("cc_queue_answered_epoch", "").strip("0"):
-        return ""
-    agent = strip_domain(variables.get("cc_agent", ""))
-    if not UUID.fullmatch(agent):
-        return agent or extension
-    return extension or agent.replace("-", "").lower()
+def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_first: bool) -> tuple[str, str]:
+    """Return caller and callee. Where a program called a phone first, the phone calls whom it was connected to then."""
+    caller = get_first_non_empty(variables, "pre_transfer_caller_id_number", "caller_id_number")
+    callee = get_first_non_empty(variables, "destination_number", "dialed_user")
+    phone = parties.callee_agent
+    if is_first and parties.direction == "outbound" and phone and not variables.get("cc_queue"):
+        reached = get_first_non_empty(variables, CALLFLOW_PEER, "destination_number")
+        return (phone, reached) if reached != phone else (caller, callee)
+    return caller, callee
 
 
-def build_queue_visit(variables: ChannelVariables, leg: ChannelLeg, *, zone: ZoneInfo) -> QueueVisit | None:
-    """Return the queue visit of a member's channel of mod_callcenter, or what an agent's channel adds to it; else None.
-
-    Where the queue names its agents by UUIDs, the agent's channel tells which extension answered.
-    """
-    if leg.queue_side == "agent":
-        return _build_answer(variables, leg)
-    if leg.queue_side != "member":
-        return None
-    answered = parse_event_time(variables, "cc_queue_answered", zone)
-    return QueueVisit(
-        switch_leg_id=leg.switch_leg_id,
-        queue=leg.queue,
-        entered_at=parse_event_time(variables, "cc_queue_joined", zone),
-        connected_at=answered,
-        left_at=parse_event_time(variables, "cc_queue_terminated", zone)
-        or parse_event_time(variables, "cc_queue_canceled", zone),
-        agent="" if not answered or _is_uuid_without_hyphens(leg.callee_agent) else leg.callee_agent,
-        outcome=_find_outcome(variables, answered=answered is not None),
-    )
-
-
-def _build_answer(variables: ChannelVariables, leg: ChannelLeg) -> QueueVisit | None:
-    member = variables.get("cc_member_session_uuid", "").lower()[:_MAX_ID_LENGTH]
-    is_named = UUID.fullmatch(strip_domain(variables.get("cc_agent", ""))) is None
-    if is_named or not member or leg.answer is None or _is_uuid_without_hyphens(leg.callee_agent):
-        return None
-    return QueueVisit(switch_leg_id=member, queue=leg.queue, agent=leg.callee_agent)
-
-
-def _is_uuid_without_hyphens(agent: str) -> bool:
-    return _UUID_DIGITS.fullmatch(agent) is not None
-
-
-def _find_outcome(variables: ChannelVariables, *, answered: bool) -> str:
-    """Return the last event of the visit in the words of Asterisk's queue log, which QueueVisit has for every switch."""
-    if answered:
-        return "COMPLETECALLER" if "recv_bye" in variables.get("sip_hangup_disposition", "") else "COMPLETEAGENT"
-    reasons = {
-        "TIMEOUT": "EXITWITHTIMEOUT",
-        "NO_AGENT_TIMEOUT": "EXITEMPTY",
-        "EXIT_WITH_KEY": "EXITWITHKEY",
-    }
-    return reasons.get(variables.get("cc_cancel_reason", "").upper(), "ABANDON")
+def _keep_agent(talk: Talk, agents: re.Pattern[str]) -> Talk:
+    """Return the talk with its number only if it is an agent's."""
+    is_agent = not talk.is_outside and agents.fullmatch(talk.number) is not None
+    return talk._replace(number=talk.number if is_agent else "")
 
 
 def _require_uuid(variables: ChannelVariables) -> str:

@@ -15,7 +15,8 @@ from ccfs.switches.freeswitch.documents import (
     parse_xml_variables,
 )
 from ccfs.switches.freeswitch.join_legs import join_call_legs
-from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg, build_queue_visit
+from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg
+from ccfs.switches.freeswitch.queue_visits import build_queue_visits
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.freeswitch.xml_repair import RepairNote
@@ -23,7 +24,7 @@ from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
 MAX_UNREADABLE = 10_000  # lines, of data that is read to its end although more of them cannot be read than can
-_NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
+NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
 
 
 def parse_cdr_data(
@@ -41,9 +42,19 @@ def parse_cdr_data(
     its repair as a RepairNote. The channels of a call that
     are in `data` are joined; `join_call_legs` joins those of several files.
     """
+    return parse_channels(_iter_variables(data, columns), zone=zone, agents=agents)
+
+
+def parse_channels(
+    numbered_variables: Iterable[NumberedVariables],
+    *,
+    zone: ZoneInfo,
+    agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
+) -> list[tuple[int, FreeSwitchRecord]]:
+    """Return as `parse_cdr_data` does, of variables that were read already, or of the reason why they could not be."""
     channels: list[tuple[int, ChannelLeg]] = []
     others: list[tuple[int, FreeSwitchRecord]] = []
-    for number, variables in _iter_variables(data, columns):
+    for number, variables in numbered_variables:
         try:
             if isinstance(variables, UnreadableLine):
                 raise variables
@@ -51,8 +62,7 @@ def parse_cdr_data(
             channels.append((number, leg))
             if repair := variables.get(XML_REPAIR):
                 others.append((number, RepairNote(repair)))
-            if visit := build_queue_visit(variables, leg, zone=zone):
-                others.append((number, visit))
+            others += [(number, visit) for visit in build_queue_visits(variables, leg, zone=zone)]
         except UnreadableLine as error:
             others.append((number, error))
     joined = join_call_legs(leg for _, leg in channels)
@@ -60,7 +70,7 @@ def parse_cdr_data(
     return sorted([*numbered, *others], key=itemgetter(0))
 
 
-def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
+def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
     first_byte = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first_byte == b"<":
         yield 1, _parse_xml(data)
@@ -77,7 +87,7 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
+def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
     """Parse one object, an array of objects, or one object a line. Objects that are no CDRs are reported once."""
     try:
         whole = parse_json(data)
@@ -97,7 +107,7 @@ def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
         yield 1, variables
 
 
-def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[_NumberedVariables]:
+def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[NumberedVariables]:
     """Parse lines that are an object each. If none is, the data is one damaged document."""
     lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
     parsed = list(_leave_out_rest((number, _parse_json_line(line)) for number, line in lines))
@@ -121,8 +131,10 @@ def _parse_json_object(cdr: object) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
-    lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
+def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
+    lines = (
+        (number, line) for number, line in enumerate(BytesIO(data.removeprefix(b"\xef\xbb\xbf")), 1) if line.strip()
+    )
     yield from _leave_out_rest((number, _parse_csv_line(line, columns)) for number, line in lines)
 
 
@@ -133,7 +145,7 @@ def _parse_csv_line(line: bytes, columns: Sequence[str]) -> ChannelVariables | U
         return error
 
 
-def _leave_out_rest(parsed: Iterable[_NumberedVariables]) -> Iterator[_NumberedVariables]:
+def _leave_out_rest(parsed: Iterable[NumberedVariables]) -> Iterator[NumberedVariables]:
     """Yield the lines until most of very many cannot be read: a damaged document may have millions of short ones."""
     unreadable = 0
     for count, (number, variables) in enumerate(parsed, 1):

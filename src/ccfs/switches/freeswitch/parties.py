@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 
 from ccfs.switches.freeswitch.variables import ChannelVariables, get_first_non_empty
-from ccfs.switches.tenant_rules import CallFacts, collect_facts
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 INSIDE, OUTSIDE, UNKNOWN = "inside", "outside", ""
+FIRST_CONTEXT = "first_context"  # our own name: dial-plan context in which the channel began
 
 _CALLER_VARIABLES = ("user_name", "sip_auth_username", "caller_id_number")
 _CALLEE_VARIABLES = ("dialed_user", "destination_number", "dialed_extension", "callee_id_number")
@@ -22,8 +22,6 @@ _SERVICE_APPLICATIONS = _JOINING_APPLICATIONS | {
     *("conference", "voicemail", "ivr", "park", "valet_park", "fifo", "echo", "delay_echo")
 }
 _BRIDGE_VARIABLES = ("bridge_uuid", "last_bridge_to", "cc_agent_uuid", "bridge_channel", "bleg_uuid")
-_DOMAIN_VARIABLES = ("domain_name", "dialed_domain", "sip_auth_realm")
-_DID_VARIABLES = ("destination_number", "caller_destination", "sip_to_user", "sip_req_user")
 _GATEWAY_VARIABLES = ("sip_gateway_name", "sip_gateway")
 _CHANNEL_PROFILE = re.compile(r"sofia/([^/]{1,64})/")
 _MAX_LEGS_LENGTH = 16 * 1024  # characters of originated_legs
@@ -39,17 +37,7 @@ class ChannelParties:
     callee_agent: str = ""  # extension that was called, or that answered; else ""
     caller_side: str = UNKNOWN
     callee_side: str = UNKNOWN
-
-
-def collect_call_facts(variables: ChannelVariables, parties: ChannelParties) -> CallFacts:
-    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
-    queue = variables.get("cc_queue", "")
-    is_inbound = parties.direction != "outbound" and not parties.caller_agent and parties.caller_side != INSIDE
-    pairs = [("domain", variables.get(name, "")) for name in _DOMAIN_VARIABLES]
-    pairs += [("domain", queue.partition("@")[2]), ("context", variables.get("context", ""))]
-    pairs += [("accountcode", variables.get("accountcode", ""))]
-    pairs += [("did", variables.get(name, "")) for name in _DID_VARIABLES if is_inbound]
-    return collect_facts([*pairs, ("queue", queue), ("queue", strip_domain(queue))])
+    mailbox_agent: str = ""  # extension that rang before a mailbox answered in its place, else ""
 
 
 def find_parties(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_leg: bool) -> ChannelParties:
@@ -60,9 +48,10 @@ def find_parties(variables: ChannelVariables, agents: re.Pattern[str], *, is_b_l
     return ChannelParties(
         direction=direction,
         caller_agent=_find_agent(variables, _CALLER_VARIABLES, agents) if caller_side != OUTSIDE else "",
-        callee_agent=_find_callee_agent(variables, agents, direction, callee_side),
+        callee_agent=_find_callee_agent(variables, agents, direction, callee_side, is_b_leg=is_b_leg),
         caller_side=caller_side,
         callee_side=callee_side,
+        mailbox_agent=_find_agent(variables, _CALLEE_VARIABLES, agents) if _is_in_mailbox(variables) else "",
     )
 
 
@@ -77,7 +66,7 @@ def _find_caller_side(variables: ChannelVariables, direction: str) -> str:
     if direction == "outbound":
         return UNKNOWN
     side = _find_phone_side(variables, "user_name", "sip_auth_username")
-    return OUTSIDE if side == UNKNOWN and variables.get("context") == "public" else side
+    return OUTSIDE if side == UNKNOWN and get_first_non_empty(variables, FIRST_CONTEXT, "context") == "public" else side
 
 
 def _find_callee_side(variables: ChannelVariables, direction: str) -> str:
@@ -86,7 +75,15 @@ def _find_callee_side(variables: ChannelVariables, direction: str) -> str:
     if variables.get("call_direction") == "outbound" or _is_bridged_outside(variables):
         return OUTSIDE
     is_service = variables.get("cc_queue") or variables.get("last_app") in _SERVICE_APPLICATIONS
-    return INSIDE if is_service else UNKNOWN
+    return INSIDE if is_service or _is_in_mailbox(variables) else UNKNOWN
+
+
+def _is_in_mailbox(variables: ChannelVariables) -> bool:
+    """Return whether a mailbox answered the channel last: FreeSWITCH's application, or FusionPBX's in Lua."""
+    application, argument = variables.get("last_app", ""), variables.get("last_arg", "")
+    if application == "lua":
+        return "voicemail" in argument.split() or argument.startswith("voicemail.lua")
+    return application == "voicemail" or (application == "bridge" and argument.startswith("loopback/app=voicemail"))
 
 
 def _find_phone_side(variables: ChannelVariables, *user_variables: str) -> str:
@@ -95,10 +92,10 @@ def _find_phone_side(variables: ChannelVariables, *user_variables: str) -> str:
         return OUTSIDE
     if get_first_non_empty(variables, *user_variables):
         return INSIDE
-    return _find_profile_side(variables.get("sofia_profile_name", "") or variables.get("channel_name", ""))
+    return find_channel_side(variables.get("sofia_profile_name", "") or variables.get("channel_name", ""))
 
 
-def _find_profile_side(name: str) -> str:
+def find_channel_side(name: str) -> str:
     """Return OUTSIDE for a SIP profile or channel that is not of an internal profile, else UNKNOWN."""
     if name.startswith("sofia/gateway/"):
         return OUTSIDE
@@ -109,12 +106,14 @@ def _find_profile_side(name: str) -> str:
 
 
 def _is_bridged_outside(variables: ChannelVariables) -> bool:
-    if _find_profile_side(variables.get("bridge_channel", "")) == OUTSIDE:
+    if find_channel_side(variables.get("bridge_channel", "")) == OUTSIDE:
         return True
     return variables.get("last_app") == "bridge" and "sofia/gateway/" in variables.get("last_arg", "")
 
 
-def _find_callee_agent(variables: ChannelVariables, agents: re.Pattern[str], direction: str, side: str) -> str:
+def _find_callee_agent(
+    variables: ChannelVariables, agents: re.Pattern[str], direction: str, side: str, *, is_b_leg: bool
+) -> str:
     """Return the extension that answered, else the one that was called.
 
     An a-leg names who answered in originated_legs and last_sent_callee_id_number: its b-legs may not be logged.
@@ -122,7 +121,10 @@ def _find_callee_agent(variables: ChannelVariables, agents: re.Pattern[str], dir
     if side == OUTSIDE:
         return ""
     if direction == "outbound":
-        return _find_agent(variables, _CALLEE_VARIABLES, agents)
+        # dialed_user of a phone that has asked a colleague back is the colleague's; the destination_number of a phone that a
+        # program called first is the one that it was connected to then.
+        names = ("destination_number", *_CALLEE_VARIABLES) if is_b_leg else _CALLEE_VARIABLES
+        return _find_agent(variables, names, agents)
     is_service = side == INSIDE
     number = _find_answering_number(variables, is_service)
     if agents.fullmatch(number):

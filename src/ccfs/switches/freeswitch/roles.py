@@ -1,10 +1,12 @@
 """Assign each channel its role in its call: the call's type, and the device and agent that the channel counts for."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ccfs.model.calls.cdr import CallType, DeviceType
+from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch.causes import find_leave_reason
 from ccfs.switches.freeswitch.parties import INSIDE, OUTSIDE
 from ccfs.switches.records import Leg
@@ -28,6 +30,12 @@ class ChannelLeg(Leg):
     hangup_cause: str = field(default="", compare=False)
     cancel_reason: str = field(default="", compare=False)  # mod_callcenter's; "" if not cancelled
     hangup_by: str = field(default="", compare=False)  # "recv_bye": this channel's phone, "send_bye": the other side
+    mailbox_agent: str = field(default="", compare=False)  # extension that rang before a mailbox answered, else ""
+    talks: tuple[Talk, ...] = field(default=(), compare=False)  # by the callflow; numbers that are no agent's are ""
+    queue_entries: tuple[tuple[str, int], ...] = field(default=(), compare=False)  # queue and second, in order
+
+
+_PHONE_NUMBER = re.compile(r"\+?[0-9]+")
 
 
 class _Role(NamedTuple):
@@ -64,16 +72,17 @@ def _apply_role(leg: ChannelLeg, role: _Role, call_type: CallType) -> ChannelLeg
             cancel_reason=leg.cancel_reason,
             answered=leg.answer is not None,
             to_agent=role.device == DeviceType.AGENT and call_type != CallType.OUTBOUND,
-            hung_up=_find_hangup_side(leg, call_type),
+            hung_up=_find_hangup_side(leg, call_type, role.agent),
         ),
     )
 
 
-def _find_hangup_side(leg: ChannelLeg, call_type: CallType) -> str:
+def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
     """Return who hung up: recv_bye means this channel's phone, send_bye the other side."""
     if leg.hangup_by not in ("recv_bye", "send_bye"):
         return ""
-    is_agents_phone = leg.is_b_leg if call_type != CallType.OUTBOUND else not leg.is_b_leg
+    has_dialled = bool(agent) and agent == leg.caller_agent and call_type == CallType.INBOUND  # to pick the call up
+    is_agents_phone = leg.is_b_leg or has_dialled if call_type != CallType.OUTBOUND else not leg.is_b_leg
     return "agent" if is_agents_phone == (leg.hangup_by == "recv_bye") else "user"
 
 
@@ -105,12 +114,12 @@ class _Children:
 def _find_call_type(first: ChannelLeg, children: _Children) -> CallType:
     """Return the type of the call that begins with the channel."""
     if first.queue:
-        return CallType.INBOUND
+        return CallType.INTERNAL if first.caller_agent and first.queue_side == "member" else CallType.INBOUND
+    is_dialled = first.direction == "outbound" or first.is_b_leg
     has_agent_child = children.has_agent(first)
-    goes_outside = first.callee_side == OUTSIDE
+    goes_outside = first.callee_side == OUTSIDE or (is_dialled and any(talk.is_outside for talk in first.talks))
     if not has_agent_child:
         goes_outside = goes_outside or children.is_called_outside
-    is_dialled = first.direction == "outbound" or first.is_b_leg
     if not is_dialled and not first.caller_agent:
         return CallType.INBOUND
     has_callee = first.callee_agent or first.callee_side == INSIDE or has_agent_child
@@ -171,4 +180,6 @@ def _has_direction(leg: ChannelLeg) -> bool:
 
 
 def _is_answered_outside(leg: ChannelLeg) -> bool:
-    return leg.callee_side == OUTSIDE and leg.answer is not None
+    is_unknown = not (leg.callee_side or leg.direction or leg.callee_agent)  # as in CSV without a column of the gateway
+    is_outside = leg.callee_side == OUTSIDE or (is_unknown and _PHONE_NUMBER.fullmatch(leg.callee_no))
+    return bool(is_outside) and leg.answer is not None

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.field.scenarios.asterisk.log import AsteriskManner, CdrLine, Channel, QueueLogLine, SwitchLog
-from tests.field.scenarios.events import CallScript, Connect, HangUp, LeaveQueue, Party, Reach, Ring, Stop, StopRinging, Target
+from tests.field.scenarios.events import (
+    CallScript,
+    Connect,
+    HangUp,
+    LeaveQueue,
+    Party,
+    Reach,
+    Ring,
+    Stop,
+    StopRinging,
+    Target,
+)
 from tests.field.scenarios.world import World
 
 OUTBOUND_CONTEXT: Final = "from-internal-out"
@@ -99,7 +110,9 @@ class AsteriskCall:
 
     def log_queue(self, at: int, member: str, event: str, *arguments: Channel | str | int) -> None:
         self.log.queue_lines.append(
-            QueueLogLine(at=at, channel=self.queue_channel, queue=self.queue, member=member, event=event, arguments=arguments)
+            QueueLogLine(
+                at=at, channel=self.queue_channel, queue=self.queue, member=member, event=event, arguments=arguments
+            )
         )
 
     # Steps that every call may have.
@@ -136,9 +149,13 @@ class AsteriskCall:
         if is_of_queue and self.manner.has_local_members:
             self._ring_local(event)
             return
-        phone_channel = self.open_channel(technology, phone.number if phone.is_agent else self.world.plan.trunk, event.at)
+        phone_channel = self.open_channel(
+            technology, phone.number if phone.is_agent else self.world.plan.trunk, event.at
+        )
         line = self.open_line(self.mover, phone_channel, self.take_begin(event.at))
-        self._add_attempt(Attempt(phone=phone, phone_channel=phone_channel, begin=event.at, line=line, is_of_queue=is_of_queue))
+        self._add_attempt(
+            Attempt(phone=phone, phone_channel=phone_channel, begin=event.at, line=line, is_of_queue=is_of_queue)
+        )
 
     def stop(self, event: StopRinging) -> None:
         """A phone stops ringing."""
@@ -231,7 +248,12 @@ class AsteriskCall:
         local_line.data = f"{self.manner.technology}/{number},60,TtrI"
         self._add_attempt(
             Attempt(
-                phone=event.phone, phone_channel=phone_channel, begin=event.at, line=line, local_line=local_line, is_of_queue=True
+                phone=event.phone,
+                phone_channel=phone_channel,
+                begin=event.at,
+                line=line,
+                local_line=local_line,
+                is_of_queue=True,
             )
         )
 

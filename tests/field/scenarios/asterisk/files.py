@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.field.scenarios.asterisk.log import CdrLine, Channel, QueueLogLine
@@ -30,7 +31,7 @@ class CdrDialect:
     """How CDR lines are written."""
 
     columns: str
-    quoting: int = csv.QUOTE_ALL
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_ALL
     delimiter: str = ","
     has_header: bool = False
     time_form: str = "local"  # or "iso", "epoch"
@@ -130,7 +131,9 @@ def format_queue_table(
     """Return the realtime table queue_log as CSV with a header, with local times."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow("id time callid queuename agent event data1 data2 data3 data4 data5".split())
+    writer.writerow(
+        ["id", "time", "callid", "queuename", "agent", "event", "data1", "data2", "data3", "data4", "data5"]
+    )
     for number, line in enumerate(lines, 1):
         _, *fields = _list_fields(line, names, name_member)
         moment = f"{names.to_local(line.at):%Y-%m-%d %H:%M:%S}.{line.at % 1000:03d}000"
@@ -138,9 +141,7 @@ def format_queue_table(
     return text.getvalue()
 
 
-def _list_fields(
-    line: QueueLogLine, names: AsteriskNames, name_member: Callable[[QueueLogLine], str]
-) -> list[str]:
+def _list_fields(line: QueueLogLine, names: AsteriskNames, name_member: Callable[[QueueLogLine], str]) -> list[str]:
     arguments = [names.format_id(one) if isinstance(one, Channel) else str(one) for one in line.arguments]
     member = name_member(line) if line.member else "NONE"
     return [str(line.at // 1000), names.format_id(line.channel), line.queue, member, line.event, *arguments]

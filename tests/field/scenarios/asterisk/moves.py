@@ -135,7 +135,11 @@ class MovingAsteriskCall(AsteriskCall):
             model = self._end_consultation_by_code(event)
         line = replace(model, dst_channel=self.consultation.dst_channel, start=event.at)
         self.talk = Attempt(
-            phone=event.colleague, phone_channel=self.consultation.dst_channel, begin=event.at, line=line, connected=event.at
+            phone=event.colleague,
+            phone_channel=self.consultation.dst_channel,
+            begin=event.at,
+            line=line,
+            connected=event.at,
         )
 
     def park(self, event: Park) -> None:
@@ -150,7 +154,9 @@ class MovingAsteriskCall(AsteriskCall):
         self.close_line(self.parked, event.at, "ANSWERED")
         phone = self.open_channel(self.manner.technology, event.phone.number, event.at - _CHANNEL_MILLISECONDS)
         self.answered[phone] = phone.created
-        own = replace(self.talk.line, channel=phone, dst_channel=None, src=event.phone.number, src_name=event.phone.name)
+        own = replace(
+            self.talk.line, channel=phone, dst_channel=None, src=event.phone.number, src_name=event.phone.name
+        )
         own.dst, own.context, own.app, own.data = event.slot, "from-internal", "ParkedCall", f"default,{event.slot}"
         own.start, own.did, own.recording = phone.created, "", ""
         self.close_line(own, event.at, "ANSWERED")
@@ -175,13 +181,18 @@ class MovingAsteriskCall(AsteriskCall):
     def reach(self, event: Reach) -> None:
         place = self.dst, self.context
         super().reach(event)
-        if self.mover is not self.channel:  # the half of a Local channel keeps what it was called by
-            self.dst, self.context = place
-        elif event.target is Target.OUTSIDE and not self.script.caller.is_agent:
+        if self.mover is not self.channel or (
+            event.target is Target.OUTSIDE and not self.script.caller.is_agent
+        ):  # the half of a Local channel keeps what it was called by
             self.dst, self.context = place
 
     def ring(self, event: Ring, phones: list[Any]) -> None:
-        if event.phone.is_agent or self.script.caller.is_agent or self.app != "Dial" or self.line_begin != self.script.begin:
+        if (
+            event.phone.is_agent
+            or self.script.caller.is_agent
+            or self.app != "Dial"
+            or self.line_begin != self.script.begin
+        ):
             super().ring(event, phones)
             return
         self._ring_forwarded(event)
@@ -259,7 +270,7 @@ class MovingAsteriskCall(AsteriskCall):
         for index, (joined, channel) in enumerate(others):
             line = self.open_line(self.channel, channel, self.take_begin(joined))
             self.close_line(line, event.at, "ANSWERED")
-            later = others[index + 1 :] or [(joined, None)]
+            later: list[tuple[int, Channel | None]] = [*others[index + 1 :]] or [(joined, None)]
             for second_joined, second in later:
                 number = channel.endpoint
                 pair = replace(line, channel=channel, dst_channel=second, src=number, src_name="", linked=channel)

@@ -63,7 +63,9 @@ class _AsteriskFiles:
         self._folder.mkdir(parents=True, exist_ok=True)
         cdr = self._folder / "Master.csv"
         name_recording = self._name_recording if self._writer.dialect.names_recording else lambda _line: ""
-        cdr.write_text(format_cdrs(self._log.lines, self._names, self._writer.dialect, name_recording), encoding="utf-8")
+        cdr.write_text(
+            format_cdrs(self._log.lines, self._names, self._writer.dialect, name_recording), encoding="utf-8"
+        )
         arguments: list[object] = ["--cdr", cdr]
         if self._writer.has_queue_log:
             write_queue_log = format_queue_table if self._writer.has_queue_table else format_queue_log
@@ -80,7 +82,9 @@ class _AsteriskFiles:
             path = self._folder / "monitor" / f"{self._names.to_local(call.script.begin):%Y/%m/%d}" / name
             write_wav(path, call.truth.recording, call.truth.end)
         ids = [self._names.format_id(channel) for channel in call.channels]
-        return KnownCall(truth=call.truth, first_id=ids[0], ids=frozenset(ids), recording=name if call.truth.recording else "")
+        return KnownCall(
+            truth=call.truth, first_id=ids[0], ids=frozenset(ids), recording=name if call.truth.recording else ""
+        )
 
     def _name_file(self, call: WrittenCall) -> str:
         unique_id = self._names.format_id(call.channels[0])

@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.field.scenarios.events import CallScript, Connect, HangUp, LeaveQueue, Party, Reach, Ring, Stop, StopRinging, Target
+from tests.field.scenarios.events import (
+    CallScript,
+    Connect,
+    HangUp,
+    LeaveQueue,
+    Party,
+    Reach,
+    Ring,
+    Stop,
+    StopRinging,
+    Target,
+)
 from tests.field.scenarios.freeswitch.channels import (
     NORMAL_CLEARING,
     FsChannel,
@@ -57,6 +68,7 @@ class FreeSwitchCall:
         self.ringing: dict[str, FsChannel] = {}
         self.talk: FsChannel | None = None
         self.queue = ""
+        self.first_target: Target | None = None  # what the dial plan led the caller to first
 
     # Channels.
 
@@ -80,8 +92,12 @@ class FreeSwitchCall:
         )
         channel = self.open_channel("inbound", f"sofia/{self.manner.profile}/{number}@{self.domain}", at, profile)
         channel.variables |= {
-            **{"user_name": number, "sip_auth_username": number, "sip_from_user": number, "call_uuid": channel.uuid},
-            **{"sofia_profile_name": self.manner.profile, "domain_name": self.domain},
+            "user_name": number,
+            "sip_auth_username": number,
+            "sip_from_user": number,
+            "call_uuid": channel.uuid,
+            "sofia_profile_name": self.manner.profile,
+            "domain_name": self.domain,
         }
         return channel
 
@@ -138,7 +154,9 @@ class FreeSwitchCall:
         )
         channel = self.open_channel("inbound", f"sofia/external/{caller.number}@198.51.100.7", script.begin, profile)
         channel.variables |= {
-            **{"sip_from_user": caller.number, "sofia_profile_name": "external", "call_uuid": channel.uuid},
+            "sip_from_user": caller.number,
+            "sofia_profile_name": "external",
+            "call_uuid": channel.uuid,
             **({"call_direction": "inbound", "domain_name": self.domain} if self.manner.is_fusionpbx else {}),
         }
         return channel
@@ -153,10 +171,15 @@ class FreeSwitchCall:
             destination=number,
             context=self.context,
         )
-        channel = self.open_channel("outbound", f"sofia/{self.manner.profile}/{number}@192.0.2.9:5060", script.begin, profile)
+        channel = self.open_channel(
+            "outbound", f"sofia/{self.manner.profile}/{number}@192.0.2.9:5060", script.begin, profile
+        )
         channel.variables |= {
-            **{"dialed_user": number, "dialed_domain": self.domain, "domain_name": self.domain},
-            **{"sofia_profile_name": self.manner.profile, "click_to_call": "true"},
+            "dialed_user": number,
+            "dialed_domain": self.domain,
+            "domain_name": self.domain,
+            "sofia_profile_name": self.manner.profile,
+            "click_to_call": "true",
         }
         return channel
 
@@ -164,13 +187,14 @@ class FreeSwitchCall:
 
     def reach(self, event: Reach) -> None:
         channel, at = self.channel, event.at
+        self.first_target = self.first_target or event.target
         self._set_direction(event)
         if event.target is Target.VOICEMAIL:
             self.reach_voicemail(event)
             return
-        if channel.profile.destination != event.name or channel.profile.context == "public":
-            if event.target is not Target.OUTSIDE or self.script.is_originated:
-                transfer(channel, event.name, self.context, at)
+        is_elsewhere = channel.profile.destination != event.name or channel.profile.context == "public"
+        if is_elsewhere and (event.target is not Target.OUTSIDE or self.script.is_originated):
+            transfer(channel, event.name, self.context, at)
         if event.target is Target.QUEUE:
             self._enter_queue(event)
             return
@@ -258,15 +282,18 @@ class FreeSwitchCall:
         at, channel = event.at, self.channel
         if self.queue and self.talk is None:
             self._cancel_queue(at, "BREAK_OUT")
+        is_outbound = self.script.caller.is_agent and self.first_target is Target.OUTSIDE
+        is_by_caller = event.by_agent is not None and event.by_agent == is_outbound
         if self.talk:
-            self.talk.hang_up(at, NORMAL_CLEARING, "recv_bye" if event.by_agent else "send_bye")
+            self.talk.hang_up(at, NORMAL_CLEARING, "send_bye" if is_by_caller else "recv_bye")
             if "cc_agent" in channel.variables and "cc_queue_terminated_epoch" not in channel.variables:
                 channel.variables["cc_queue_terminated_epoch"] = str(at // 1000)
         cause = NORMAL_CLEARING
         if not channel.answered:
             cause = getattr(self, "last_cause", NORMAL_CLEARING)
-        is_own = bool(event.by_agent) == self.script.caller.is_agent or not self.talk
-        channel.hang_up(at, cause, "recv_bye" if is_own and event.by_agent is not None else "send_bye")
+        channel.hang_up(
+            at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye"
+        )
         for other in self.channels:
             other.hang_up(at, NORMAL_CLEARING, "send_bye")
 
@@ -285,8 +312,10 @@ class FreeSwitchCall:
         channel.execute("callcenter", queue, event.at)
         self.member_uuid = draw_uuid(self.world.random)
         channel.variables |= {
-            **{"cc_side": "member", "cc_member_uuid": self.member_uuid, "cc_queue": queue},
-            **{"cc_queue_joined_epoch": str(event.at // 1000)},
+            "cc_side": "member",
+            "cc_member_uuid": self.member_uuid,
+            "cc_queue": queue,
+            "cc_queue_joined_epoch": str(event.at // 1000),
         }
 
     def name_agent(self, phone: Party) -> str:
@@ -298,16 +327,23 @@ class FreeSwitchCall:
     def _call_agent(self, phone: Party, at: int) -> FsChannel:
         callee = self.call_phone(self.channel, phone, at, has_session=False)
         callee.variables |= {
-            **{"cc_queue": f"{self.queue}@{self.domain}", "cc_member_uuid": self.member_uuid, "cc_side": "agent"},
-            **{"cc_member_session_uuid": self.channel.uuid, "cc_agent": self.name_agent(phone), "cc_agent_type": "callback"},
+            "cc_queue": f"{self.queue}@{self.domain}",
+            "cc_member_uuid": self.member_uuid,
+            "cc_side": "agent",
+            "cc_member_session_uuid": self.channel.uuid,
+            "cc_agent": self.name_agent(phone),
+            "cc_agent_type": "callback",
         }
         return callee
 
     def _bridge_agent(self, callee: FsChannel, event: Connect) -> None:
         channel = self.channel
         channel.variables |= {
-            **{"cc_agent": self.name_agent(event.phone), "cc_queue_answered_epoch": str(event.at // 1000)},
-            **{"cc_agent_uuid": callee.uuid, "cc_cause": "answered", "cc_agent_bridged": "true"},
+            "cc_agent": self.name_agent(event.phone),
+            "cc_queue_answered_epoch": str(event.at // 1000),
+            "cc_agent_uuid": callee.uuid,
+            "cc_cause": "answered",
+            "cc_agent_bridged": "true",
         }
         channel.variables.pop("cc_queue_terminated_epoch", None)
         uuid_bridge(channel, callee, event.at)
@@ -316,5 +352,7 @@ class FreeSwitchCall:
     def _cancel_queue(self, at: int, reason: str) -> None:
         self.queue = ""
         self.channel.variables |= {
-            **{"cc_queue_canceled_epoch": str(at // 1000), "cc_cause": "cancel", "cc_cancel_reason": reason},
+            "cc_queue_canceled_epoch": str(at // 1000),
+            "cc_cause": "cancel",
+            "cc_cancel_reason": reason,
         }

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
@@ -24,7 +24,10 @@ _PROFILE_KEYS = {
     "context": "context",
     "chan_name": "channel_name",
 }
-_CALLEE_KEYS = {"callee_id_name": "callee_name", "callee_id_number": "callee_number"}  # older versions lack them in JSON
+_CALLEE_KEYS = {
+    "callee_id_name": "callee_name",
+    "callee_id_number": "callee_number",
+}  # older versions lack them in JSON
 _TIME_KEYS = {
     "profile_created_time": "created",
     "answered_time": "answered",
@@ -38,7 +41,8 @@ def format_json(channel: FsChannel, *, encodes: bool) -> str:
     """Return the document of mod_json_cdr."""
     variables = {**channel.variables, **list_times(channel)}
     variables |= {
-        name: values[0] if len(values) == 1 else "ARRAY::" + "|:".join(values) for name, values in channel.arrays.items()
+        name: values[0] if len(values) == 1 else "ARRAY::" + "|:".join(values)
+        for name, values in channel.arrays.items()
     }
     document = {
         "core-uuid": "c0c0c0c0-0000-4000-8000-000000000000",
@@ -46,7 +50,8 @@ def format_json(channel: FsChannel, *, encodes: bool) -> str:
         "variables": {name: _encode(value) if encodes else value for name, value in variables.items()},
         "app_log": {
             "applications": [
-                {"app_name": name, "app_data": data, "app_stamp": str(at * 1000)} for name, data, at in channel.applications
+                {"app_name": name, "app_data": data, "app_stamp": str(at * 1000)}
+                for name, data, at in channel.applications
             ]
         },
         "callflow": [_list_callflow(channel, profile) for profile in reversed(channel.profiles)],
@@ -107,8 +112,8 @@ def _format_profile(tag: str, profile: Profile, others: str = "") -> str:
     return f"<{tag}>{elements}{others}</{tag}>"
 
 
-def _format_elements(pairs: "Iterator[tuple[str, str]] | object") -> str:
-    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in pairs)  # type: ignore[attr-defined]
+def _format_elements(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in pairs)
 
 
 def format_csv_line(channel: FsChannel, columns: str, zone: str) -> str:

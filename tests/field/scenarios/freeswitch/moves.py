@@ -76,7 +76,9 @@ class MovingFreeSwitchCall(FreeSwitchCall):
         if self.queue:
             self._cancel_queue(event.at, "BREAK_OUT")
         uuid_bridge(picker, self.channel, event.at)
-        ringing.hang_up(event.at, "ORIGINATOR_CANCEL" if "cc_side" in ringing.variables else "PICKED_OFF", "send_cancel")
+        ringing.hang_up(
+            event.at, "ORIGINATOR_CANCEL" if "cc_side" in ringing.variables else "PICKED_OFF", "send_cancel"
+        )
         self.talk = picker
 
     def consult(self, event: Consult) -> None:

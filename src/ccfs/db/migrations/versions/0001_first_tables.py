@@ -463,9 +463,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id", name=op.f("pk_expected_recordings")),
     )
     op.create_index(
-        op.f("ix_expected_recordings_app_account_id_stem"),
+        op.f("ix_expected_recordings_app_stem_account_id"),
         "expected_recordings",
-        ["app", "account_id", "stem"],
+        ["app", "stem", "account_id"],
         unique=False,
     )
     op.create_index(op.f("ix_expected_recordings_app_since"), "expected_recordings", ["app", "since"], unique=False)
@@ -534,12 +534,69 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("rejected_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_ingest_errors_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_errors")),
-        sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_ingest_errors_app_file_line_reason")),
+        sa.UniqueConstraint(
+            "app", "file", "line", "reason", "digest", name=op.f("uq_ingest_errors_app_file_line_reason_digest")
+        ),
     )
     op.create_index(op.f("ix_ingest_errors_app_id"), "ingest_errors", ["app", "id"], unique=False)
+    op.create_table(
+        "account_domains",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_account_domains_app")),
+        sa.PrimaryKeyConstraint("app", "source", "account_id", "domain", name=op.f("pk_account_domains")),
+    )
+    op.create_table(
+        "unassigned_records",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("leg_id", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("is_listed", sa.Boolean(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_unassigned_records_app")),
+        sa.PrimaryKeyConstraint("app", "source", "source_key", name=op.f("pk_unassigned_records")),
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_file_line"), "unassigned_records", ["app", "file", "line"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_call_id"),
+        "unassigned_records",
+        ["app", "source", "call_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_domain"), "unassigned_records", ["app", "source", "domain"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_is_listed"),
+        "unassigned_records",
+        ["app", "source", "is_listed"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_leg_id"), "unassigned_records", ["app", "source", "leg_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_rules"), "unassigned_records", ["app", "source", "rules"], unique=False
+    )
+    op.create_index(op.f("ix_unassigned_records_app_seen_at"), "unassigned_records", ["app", "seen_at"], unique=False)
     op.create_table(
         "leg_links",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -601,9 +658,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "path", "source_sha256", name=op.f("pk_recording_sources")),
     )
     op.create_index(
-        op.f("ix_recording_sources_app_account_id_stem"),
+        op.f("ix_recording_sources_app_stem_account_id"),
         "recording_sources",
-        ["app", "account_id", "stem"],
+        ["app", "stem", "account_id"],
         unique=False,
     )
     op.create_index(op.f("ix_recording_sources_app_recording"), "recording_sources", ["app", "recording"], unique=False)
@@ -660,12 +717,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_setup_links")),
     )
     op.create_table(
+        "rotated_files",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("is_reported", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_rotated_files_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rotated_files")),
+    )
+    op.create_index(op.f("ix_rotated_files_app_source"), "rotated_files", ["app", "source"], unique=False)
+    op.create_table(
         "source_cursors",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("first_line", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=False),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,9 @@ _UPDATE = (
     .values({name: sa.bindparam(f"new_{name}") for name in (*_FIELDS, *_SEARCH_COLUMNS) if name not in _KEY})
 )
 
+_DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
+
+_BEGINS_PER_QUERY = 500
 NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin within MAX_LEG_SPREAD of them
 
 
@@ -66,9 +70,42 @@ def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetim
     return call_ids
 
 
+def find_by_numbers(
+    connection: Connection, app: App, account_id: str, numbers: Iterable[str], first: datetime, last: datetime
+) -> list[Cdr]:
+    """Return the account's rows that begin between two instants and have one of these numbers as caller or called."""
+    names, rows = sorted(set(numbers)), list[Cdr]()
+    for column, start in product((_TABLE.c.caller_no, _TABLE.c.callee_no), range(0, len(names), _KEYS_PER_QUERY)):
+        query = _SELECT.where(
+            _TABLE.c.account_id == account_id,
+            column.in_(names[start:][:_KEYS_PER_QUERY]),
+            column != sa.literal_column("''"),  # as the partial index requires
+            _TABLE.c.begin.between(first, last),
+        )
+        rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, {"owner": app.id})]
+    return rows
+
+
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:
     """Return the app's rows for these legs, except legs with the id of their call, which find_by_call_ids returns."""
     return _select_rows(connection, app, _SELECT_BY_LEG_IDS, leg_ids, near)
+
+
+def find_by_begins(
+    connection: Connection, app: App, account_id: str, begins: Iterable[datetime], *, without_leg_id: bool
+) -> list[Cdr]:
+    """Return the account's rows that begin at these instants, all of them or those without the id of a leg."""
+    query = _SELECT.where(
+        _TABLE.c.begin.in_(sa.bindparam("begins", expanding=True, type_=schema.Instant)),
+        _TABLE.c.account_id == account_id,
+    )
+    if without_leg_id:
+        query = query.where(_TABLE.c.switch_leg_id == "")
+    instants, rows = sorted(set(begins)), list[Cdr]()
+    for start in range(0, len(instants), _BEGINS_PER_QUERY):
+        values = {"owner": app.id, "begins": instants[start:][:_BEGINS_PER_QUERY]}
+        rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, values)]
+    return rows
 
 
 def _select_rows(
@@ -101,4 +138,12 @@ def update(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
         names = (*_FIELDS, *_SEARCH_COLUMNS)
         values = [dict(zip(names, _BULK_INSERT.get_row_values(row), strict=True)) | {"app": app.id} for row in rows]
         connection.execute(_UPDATE, [{f"new_{name}": value for name, value in row.items()} for row in values])
+        call_statistics.mark_dirty(connection, app, rows)
+
+
+def delete(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
+    """Delete rows of the app: parts of a line that turned out to be in another line."""
+    if rows:
+        keys = [{f"old_{name}": getattr(row, name) for name in _KEY[1:]} | {"old_app": app.id} for row in rows]
+        connection.execute(_DELETE, keys)
         call_statistics.mark_dirty(connection, app, rows)
