@@ -239,7 +239,7 @@ class SourceReader:
         batch.count.read += len(batch.lines)
         if not source.is_packed or not batch.count.is_useless():
             return False
-        self._reject(IngestRejection(file=to_db_path(path), line=batch.end.line, reason=batch.count.describe()))
+        self._reject(IngestRejection(file=to_db_path(path), line=0, reason=batch.count.describe()))
         return True
 
     def _describe_format(self) -> str:
