@@ -82,6 +82,19 @@ def has_files_below(connection: Connection, app: App, folder: str) -> bool:
     return connection.execute(sa.select(files.path).where(is_below).limit(1)).first() is not None
 
 
+def mark_copies(connection: Connection, app: App, paths: Iterable[str], original: str) -> None:
+    """Mark files whose bytes were replaced by those of another file, and which are still beside it, as its copies."""
+    files = schema.source_files
+    is_listed = (files.c.app == app.id) & files.c.path.in_(list(paths))
+    connection.execute(sa.update(files).where(is_listed).values(state=COPY, reason=original))
+
+
+def mark_current(connection: Connection, app: App, source: RecordingSource) -> None:
+    """Mark a file whose bytes the recording has as not replaced: it may have been replaced by one that is gone."""
+    key = {"app": app.id, "path": source.path, "source_sha256": source.source_sha256}
+    connection.execute(sa.update(_TABLE).filter_by(**key).values(replaced_at=None, recording=source.recording))
+
+
 def mark_replaced(connection: Connection, app: App, recording: str, renamed: str, now: datetime) -> None:
     """Mark the files of a recording as replaced, and let them follow its new name."""
     is_of_recording = (_TABLE.c.app == app.id) & (_TABLE.c.recording == recording)

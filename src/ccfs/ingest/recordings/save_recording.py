@@ -47,7 +47,7 @@ def save_recording(
         if known.account_id == owner.account.account_id
     ]
     sources = recording_sources.list_by_recordings(connection, owner.app, [known.file_name for known in of_call])
-    known = _find_same_bytes(of_call, sources, audio)
+    known = _find_same_bytes(of_call, sources if match.state != COPY else (), audio)
     if known is None:
         known, version = _find_version(of_call, sources, match.file, audio)
         if known is not None and match.is_by_history and _is_later_call(match, known, audio):
@@ -64,6 +64,8 @@ def save_recording(
             run.result.recordings += 1
             known = recording
         elif version is _Version.NEWER and known is not None:
+            replaced = [path for path in _list_paths(sources, known) if path != to_db_path(match.file.path)]
+            recording_sources.mark_copies(connection, owner.app, replaced, to_db_path(match.file.path))
             _replace(connection, run, owner, known, recording)
             known = recording
         else:
@@ -73,7 +75,10 @@ def save_recording(
     else:
         _delete_blob(run, of_call, audio)
     assert known is not None
-    recording_sources.add(connection, owner.app, _build_source(match.file, audio, known), run.now())
+    source = _build_source(match.file, audio, known)
+    recording_sources.add(connection, owner.app, source, run.now())
+    if known.source_sha256 == audio.source_sha256:
+        recording_sources.mark_current(connection, owner.app, source)
     return INGESTED, ""
 
 
