@@ -27,6 +27,7 @@ from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
 
+_RENAMING_SECONDS = 1.0  # in which logrotate renames the files of a log
 SUSPECT = (
     "this file may have been rotated from {name}, or be another switch's: nothing of it was read. Ingest it with its own path if"
     " it is this switch's"
@@ -114,8 +115,8 @@ class SourceReader:
         if old is not None and not self._must_search(old, known, live):
             return cursor, []
         result = self._search(cursor, known, live, skips=old is None and self._rotated is None)
-        if not self._run.is_watching and _has_new_missing(result, known):  # logrotate may be at work
-            time.sleep(self._run.settings.settle_seconds)
+        if _has_new_missing(result, known):
+            time.sleep(_RENAMING_SECONDS)
             result = self._search(cursor, known, live, skips=False)
         self._report_suspects(cursor, result)
         if not any(row.state == MISSING for row in result.files):
