@@ -1,23 +1,28 @@
 """A switch's database that goes away costs time only; its password is seen nowhere."""
 
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ccfs.db import schema
 from ccfs.db.switch_tables.address import parse_table_url
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
 from ccfs.ingest.tables.formats import plan_cdr_table
 from ccfs.ingest.tables.source import MAX_PAUSE_SECONDS, TableSource
+from tests.certificates import create_identity
 from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav
 from tests.ingest.switch_database import FREEPBX_CDR, SwitchTables, build_row, create_mariadb_tables, with_password
 from tests.ingest.test_tables import ingest
 from tests.ingest.test_watch import has_rows, run_watch
 from tests.mariadb import PASSWORD, MariaDbServer, run_mariadb
 from tests.ports import get_free_port
+from tests.servers import ServerMissing
 from tests.waiting import wait_until
 
 
@@ -163,3 +168,42 @@ def test_ingest_of_a_table_that_was_read_can_be_requested_again(ingest_site: Ing
         connection.execute(update.values(first_line="again"))
     assert ingest(ingest_site, freepbx)["cdrs"] == 1
     assert ingest(ingest_site, freepbx)["cdrs"] == 0
+
+
+def test_a_connection_is_encrypted_and_the_certificate_checked(ingest_site: IngestSite) -> None:
+    authority, stranger = create_identity("authority", is_authority=True), create_identity("other", is_authority=True)
+    server_identity = create_identity("127.0.0.1", issuer=authority)
+    files = {"ca.pem": authority.pem, "other.pem": stranger.pem, "cert.pem": server_identity.pem}
+    files["key.pem"] = server_identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+            Path(folder, name).chmod(0o644)
+        options = (f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem", "--require-secure-transport=ON")
+        with run_mariadb(*options) as server, create_mariadb_tables(server, FREEPBX_CDR) as tables:
+            tables.insert("cdr", build_row(0))
+            good, bad, plain = (
+                ingest_site.run_ingest("asterisk", "--cdr", tables.url + query, **tables.settings)
+                for query in (f"?ssl_ca={folder}/ca.pem", f"?ssl_ca={folder}/other.pem", "")
+            )
+    assert good.json["cdrs"] == 1
+    assert (bad.code, "certificate verify failed" in bad.err) == (1, True)
+    assert plain.json["known"] == 1  # encrypted, as the server demands it, without a check of the certificate
+
+
+def test_a_unix_socket_may_be_named(
+    ingest_site: IngestSite, freepbx: SwitchTables, mariadb_server: MariaDbServer
+) -> None:
+    freepbx.insert("cdr", build_row(0))
+    url = freepbx.url.replace(f"127.0.0.1:{mariadb_server.port}", "localhost")
+    socket = f"?unix_socket={mariadb_server.socket}"
+    assert ingest(ingest_site, freepbx, query="")["cdrs"] == 1
+    result = ingest_site.run_ingest("asterisk", "--cdr", url + socket, **freepbx.settings)
+    assert (result.json["cdrs"], result.json["known"]) == (0, 1)
+
+
+def test_a_missing_mariadb_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_arguments, **_options: None)
+    with pytest.raises(ServerMissing, match="mariadb-server-core"), run_mariadb():
+        pass

@@ -21,9 +21,7 @@ from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import Account, App, Vdn
 from ccfs.settings import Settings
 
-MAX_REJECTED = (
-    10_000  # rejections of one file that a run stores: a damaged file has a million lines that cannot be read
-)
+MAX_REJECTED = 5_000  # rejections of one file that a run stores: of a damaged file, a million lines cannot be read
 MANY_REJECTED = f"more than {MAX_REJECTED} lines of this file are rejected; from here on, they are not listed"
 MAX_REPORTED = 10_000  # rejections, or missing recordings, in a result: a watch may last for months. All are rows
 
@@ -121,7 +119,9 @@ class IngestRun:
         return 0 < self.max_lines <= count
 
     def _limit_rejections(self, rejection: IngestRejection) -> IngestRejection | None:
-        """Count a rejection. Return it, or None beyond the limit; in place of the first one beyond, say so."""
+        """Count a line's rejection. Return it, or None beyond the limit; in place of the first one beyond, say so."""
+        if rejection.line == 0:
+            return rejection
         self.rejection_counts[rejection.file] += 1
         count = self.rejection_counts[rejection.file]
         if count == MAX_REJECTED + 1:

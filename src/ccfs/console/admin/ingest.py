@@ -20,7 +20,7 @@ from ccfs.db.system.console import audit
 from ccfs.db.tenant import expected_recordings, ingest_state
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, container_of, is_rotated, is_table_url
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # of each table
@@ -120,7 +120,9 @@ async def request_reread(request: ConsoleRequest) -> Response:
 
 
 def get_cursor_file(cursor: ingest_state.SourceCursor) -> str:
-    """Return the file of a cursor: its path without the account."""
+    """Return the file or table of a cursor: its path without the account."""
+    if is_table_url(table := cursor.path.partition(":")[2]):
+        return table
     account, colon, path = cursor.path.partition(":/")
     return f"/{path}" if colon and "/" not in account else cursor.path
 

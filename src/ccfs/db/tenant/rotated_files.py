@@ -11,7 +11,7 @@ from ccfs.db import schema
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import SourceCursor
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import MISSING, FilePosition
+from ccfs.model.source_files import FilePosition
 
 _TABLE, _CURSORS = schema.rotated_files, schema.source_cursors
 
@@ -65,9 +65,10 @@ def set_format(connection: Connection, app: App, path: str, text: str) -> None:
     connection.execute(sa.update(_CURSORS).filter_by(app=app.id, path=path).values(format=text))
 
 
-def delete_missing(connection: Connection, app: App, source: str) -> None:
-    """Delete the rows of a source's missing files."""
-    connection.execute(sa.delete(_TABLE).filter_by(app=app.id, source=source, state=MISSING))
+def delete(connection: Connection, app: App, row_ids: Iterable[int]) -> None:
+    """Delete rows of files that are of no interest any more."""
+    for row_id in row_ids:
+        connection.execute(sa.delete(_TABLE).filter_by(app=app.id, id=row_id))
 
 
 def _build_row(row: sa.Row[tuple[object, ...]]) -> RotatedFile:

@@ -24,6 +24,7 @@ from ccfs.switches.ccfs.csv_lexer import SupportsReadline
 from ccfs.switches.records import UnreadableLine
 
 BATCH_ROWS = 500  # rows in one transaction
+_ZIP_FACTOR = 4  # of the limit of all members to that of one member of the same size
 
 _NumberedRow: TypeAlias = tuple[int, IndexRow | UnreadableLine]  # line number, row
 
@@ -84,7 +85,7 @@ def _ingest_zip(run: IngestRun, source: CcfsSource, file: BinaryIO, name: str, t
     except DamagedFile as damage:
         _reject_file(run, source, name, f"the zip is damaged: {damage}")
         return True
-    unpacked, is_complete = UnpackedBytes(os.fstat(file.fileno()).st_size), True
+    unpacked, is_complete = UnpackedBytes(os.fstat(file.fileno()).st_size, _ZIP_FACTOR), True
     with archive:
         for member in archive.infolist():
             if member.filename.lower().endswith(".csv"):

@@ -11,10 +11,13 @@ _BUFFER_BYTES = 1 << 16
 
 
 class UnpackedBytes:
-    """Counts what was decompressed of a file of `packed_size` bytes."""
+    """Counts what was decompressed of a file of `packed_size` bytes.
 
-    def __init__(self, packed_size: int) -> None:
-        self._limit = compute_unpacked_limit(packed_size)
+    A zip may decompress to `factor` times as much as one member of its size, so that one bad member does not cost the others.
+    """
+
+    def __init__(self, packed_size: int, factor: int = 1) -> None:
+        self._limit = factor * compute_unpacked_limit(packed_size)
         self._left = self._limit
 
     def add(self, count: int) -> None:

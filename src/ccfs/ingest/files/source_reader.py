@@ -5,7 +5,7 @@ transaction that adds the rows of its lines.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,13 @@ from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, rea
 from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
 from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.model.source_files import MISSING, OPEN, READ
+from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
+
+_RENAMING_SECONDS = 1.0  # in which logrotate renames the files of a log
+SUSPECT = (
+    "this file may have been rotated from {name}, or be another switch's: nothing of it was read. Ingest it with its own path if"
+    " it is this switch's"
+)
 
 T = TypeVar("T")
 
@@ -110,9 +116,10 @@ class SourceReader:
         if old is not None and not self._must_search(old, known, live):
             return cursor, []
         result = self._search(cursor, known, live, skips=old is None and self._rotated is None)
-        if not self._run.is_watching and _has_new_missing(result, known):  # logrotate may be at work
-            time.sleep(self._run.settings.settle_seconds)
+        if _has_new_missing(result, known):
+            time.sleep(_RENAMING_SECONDS)
             result = self._search(cursor, known, live, skips=False)
+        self._report_suspects(cursor, result)
         if not any(row.state == MISSING for row in result.files):
             self._run.finished_files.update((self._name, file.path, file.version) for file in result.foreign)
         if result.cursor != old or result.files != known:
@@ -125,28 +132,43 @@ class SourceReader:
     def _search(
         self, cursor: SourceCursor, known: list[RotatedFile], live: OpenedSource | None, *, skips: bool
     ) -> Recognition:
-        """Search near the source first, and elsewhere for what is not there."""
+        """Search near the source first, and elsewhere for what is not there, or if the source does not tell what is missing."""
         file = live.file if live else None
+        remembered = {Path(row.path).parent for row in known if row.path and row.state != SKIPPED}
         for is_far in (False, True):
             found = [
                 one
-                for one in rotation.find_rotated_files(self._path, self._rotated, is_far=is_far or skips)
+                for one in rotation.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
                 if (self._name, one.path, one.version) not in self._run.finished_files
             ]
             result = Recogniser(cursor, known, file, self._run.now(), skips=skips).recognise(found)
-            if skips or not any(row.state == MISSING for row in result.files):
+            if skips or not (self._is_weak(cursor, known) or any(row.state == MISSING for row in result.files)):
                 break
         return result
 
-    def _must_search(self, cursor: SourceCursor, known: Iterable[RotatedFile], live: OpenedSource | None) -> bool:
-        """Return whether rotated files may be new or have changed.
+    def _is_weak(self, cursor: SourceCursor, known: Sequence[RotatedFile]) -> bool:
+        """Return whether the source cannot tell whether it was rotated: nothing of it was read, or one line, such as a header."""
+        return cursor.line < 2 and (self._rotated != [] or bool(known))
 
-        A source of which nothing or one line was read, which may be a header, does not tell whether it was rotated.
-        """
+    def _report_suspects(self, cursor: SourceCursor, result: Recognition) -> None:
+        """Reject files that may have been rotated from a source of which nothing was read, or may be another switch's."""
+        if cursor.line > 1 or cursor.is_reread_requested:
+            return
+        began, now = cursor.started_at or self._run.now(), self._run.now()
+        for file in result.foreign:
+            written = file.version[1] / 1e9
+            is_quiet = not self._run.is_watching or now.timestamp() - written > QUIET_SECONDS
+            if is_quiet and written > began.timestamp() and not rotation.has_source(file.path.parent, self._path):
+                reason = SUSPECT.format(name=self._path.name)
+                self._reject(IngestRejection(file=to_db_path(file.path), line=0, reason=reason), "rotated_file_unknown")
+
+    def _must_search(self, cursor: SourceCursor, known: Sequence[RotatedFile], live: OpenedSource | None) -> bool:
+        """Return whether rotated files may be new or have changed."""
         if live is None or cursor.is_reread_requested or not is_continued(live.file, cursor.position):
             return True
-        is_weak = cursor.line < 2 and self._rotated != []
-        return is_weak or any(row.state == OPEN or is_searched(row, self._run.now()) for row in known)
+        return self._is_weak(cursor, known) or any(
+            row.state == OPEN or is_searched(row, self._run.now()) for row in known
+        )
 
     def _save_recognition(self, old: SourceCursor | None, known: list[RotatedFile], result: Recognition) -> None:
         app = self._owner.app
@@ -157,8 +179,8 @@ class SourceReader:
                 connection, app, old, result.cursor, self._run.now()
             ):
                 raise MovedByOtherRun
-            if old is not None and old.is_reread_requested:
-                rotated_files.delete_missing(connection, app, self._name)
+            kept = {row.row_id for row in result.files}
+            rotated_files.delete(connection, app, (row.row_id for row in known if row.row_id not in kept))
             old_rows = {row.row_id: row for row in known}
             rotated_files.save(connection, app, (row for row in result.files if old_rows.get(row.row_id) != row))
 
@@ -239,16 +261,16 @@ class SourceReader:
         batch.count.read += len(batch.lines)
         if not source.is_packed or not batch.count.is_useless():
             return False
-        self._reject(IngestRejection(file=to_db_path(path), line=batch.end.line, reason=batch.count.describe()))
+        self._reject(IngestRejection(file=to_db_path(path), line=0, reason=batch.count.describe()))
         return True
 
     def _describe_format(self) -> str:
         return (self._line_format.describe() if self._line_format else "") or self._format
 
-    def _reject(self, rejection: IngestRejection) -> None:
+    def _reject(self, rejection: IngestRejection, action: str = "source_damaged") -> None:
         with self._run.app_transaction(self._owner.app) as connection:
             self._run.reject(connection, self._owner.app, [rejection])
-        self._run.alert(f"{rejection.file}: {rejection.reason}", "source_damaged", file=rejection.file)
+        self._run.alert(f"{rejection.file}: {rejection.reason}", action, file=rejection.file)
 
 
 def _create_cursor(name: str, path: Path) -> SourceCursor:

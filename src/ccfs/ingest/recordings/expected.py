@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings
 from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
@@ -32,6 +32,9 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
     stems = {(call_id, stem) for call_id, name in arrived for stem in list_stems(name)}
     pending = [recording for recording in expected if (recording.call_id, recording.stem) not in stems]
     expected_recordings.add(connection, app, pending)
+    for recording in expected:
+        if (recording.call_id, recording.stem) in stems:
+            _add_naming_line(connection, app, recording)
 
 
 def expect_named_later(
@@ -70,6 +73,15 @@ def _list_expected(account_id: str, legs: Iterable[Leg], calls: Mapping[str, str
         for leg in legs
         for path in (*leg.recordings, *leg.optional_recordings)
     ]
+
+
+def _add_naming_line(connection: Connection, app: App, expected: ExpectedRecording) -> None:
+    """Note with the files of a recording that has arrived that another line of its call names it."""
+    of_call = recordings.list_by_call(connection, app, expected.call_id)
+    names = [recording.file_name for recording in of_call if recording.account_id == expected.account_id]
+    for source in recording_sources.list_by_recordings(connection, app, names):
+        if expected.stem in list_stems(get_base_name(source.path)):
+            recording_sources.add_naming_line(connection, app, source, expected.source_key)
 
 
 def report_missing_recordings(run: IngestRun, app: App) -> None:

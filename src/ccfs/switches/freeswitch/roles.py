@@ -87,7 +87,7 @@ def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
 
 
 class _Children:
-    """The further channels of a call, taken together.
+    """Facts of the further channels of a call that the roles of its first ones depend on.
 
     An id may be used again, so that a call has many first channels: asking all children of each would take quadratic time.
     """
