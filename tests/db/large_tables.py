@@ -146,6 +146,13 @@ def _insert_ingest_rows(connection: Connection, app: App, numbers: range) -> Non
     ]
     unassigned_records.add(connection, app, "s", records, "r", NOW)
     unassigned_records.mark_listed(connection, app, "s", [record.source_key for record in records])
-    source = {"app": app.id, "account_id": "100", "source_sha256": "", "milliseconds": 1, "month": 202605}
+    source = {
+        "app": app.id,
+        "account_id": "100",
+        "source_sha256": "",
+        "milliseconds": 1,
+        "month": 202605,
+        "named_by": "",
+    }
     names = [{"path": f"/a/{number}.wav", "stem": f"{number}", "recording": f"{number}"} for number in numbers]
     connection.execute(sa.insert(schema.recording_sources), [{**source, "stored_at": NOW, **name} for name in names])

@@ -17,12 +17,12 @@ from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
+from ccfs.ingest.files.cursors import is_known_source
 from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
-from ccfs.ingest.files.source_reader import is_known_source
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.ingest.sources import LineSource, get_folder

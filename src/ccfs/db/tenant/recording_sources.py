@@ -79,6 +79,15 @@ def list_by_recordings(connection: Connection, app: App, file_names: Iterable[st
     return [_build_source(row) for row in connection.execute(query.order_by(_TABLE.c.stored_at, _TABLE.c.path))]
 
 
+def list_replaced(connection: Connection, app: App, file_names: Iterable[str]) -> dict[str, list[RecordingSource]]:
+    """Return the files whose bytes these recordings had before, by recording, the oldest first."""
+    replaced: dict[str, list[RecordingSource]] = {}
+    for source in list_by_recordings(connection, app, file_names):
+        if source.replaced_at is not None:
+            replaced.setdefault(source.recording, []).append(source)
+    return replaced
+
+
 def find_originals(connection: Connection, app: App, paths: Iterable[str]) -> dict[str, str]:
     """Return the file that each of these copies is a copy of, by their paths."""
     files, names = schema.source_files.c, list(paths)

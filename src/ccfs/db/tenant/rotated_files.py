@@ -11,7 +11,7 @@ from ccfs.db import schema
 from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import SourceCursor
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import FilePosition
+from ccfs.model.source_files import MISSING, FilePosition
 
 _TABLE, _CURSORS = schema.rotated_files, schema.source_cursors
 
@@ -35,6 +35,12 @@ def list_by_source(connection: Connection, app: App, source: str) -> list[Rotate
     """Return the files that were rotated from a source, in the order in which they were first seen."""
     query = sa.select(_TABLE).filter_by(app=app.id, source=source).order_by(_TABLE.c.id)
     return [_build_row(row) for row in connection.execute(query)]
+
+
+def list_missing(connection: Connection, app: App, limit: int) -> list[RotatedFile]:
+    """Return the app's missing files that were reported, the latest first."""
+    query = sa.select(_TABLE).filter_by(app=app.id, state=MISSING, is_reported=True).order_by(_TABLE.c.id.desc())
+    return [_build_row(row) for row in connection.execute(query.limit(limit))]
 
 
 def save(connection: Connection, app: App, files: Iterable[RotatedFile]) -> None:

@@ -7,7 +7,6 @@ transaction that adds the rows of its lines.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import rotation
 from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
+from ccfs.ingest.files.cursors import create_cursor, get_cursor_name
 from ccfs.ingest.files.line_reader import LineBatch, read_batches
 from ccfs.ingest.files.missing_files import is_searched, report_missing_files
 from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
@@ -39,17 +39,6 @@ T = TypeVar("T")
 
 class MovedByOtherRun(FileChanged):
     """Another run has read on in the file since this one looked."""
-
-
-def get_cursor_name(owner: CallOwner, path: Path) -> str:
-    """Return the name of a file's cursor in an account."""
-    return f"{owner.account.account_id}:{to_db_path(path)}"
-
-
-def is_known_source(run: IngestRun, owner: CallOwner, path: Path) -> bool:
-    """Return whether a source was read before."""
-    with run.database.read_transaction() as connection:
-        return ingest_state.find_cursor(connection, owner.app, get_cursor_name(owner, path)) is not None
 
 
 class SourceReader:
@@ -112,7 +101,7 @@ class SourceReader:
         self, old: SourceCursor | None, known: list[RotatedFile], live: OpenedSource | None
     ) -> tuple[SourceCursor, list[tuple[RotatedFile, Path]]]:
         """Return the cursor of the source, and the rotated files to be read, after saving what has changed."""
-        cursor = old or _create_cursor(self._name, self._path)
+        cursor = old or create_cursor(self._name, self._path)
         if old is not None and not self._must_search(old, known, live):
             return cursor, []
         result = self._search(cursor, known, live, skips=old is None and self._rotated is None)
@@ -271,14 +260,6 @@ class SourceReader:
         with self._run.app_transaction(self._owner.app) as connection:
             self._run.reject(connection, self._owner.app, [rejection])
         self._run.alert(f"{rejection.file}: {rejection.reason}", action, file=rejection.file)
-
-
-def _create_cursor(name: str, path: Path) -> SourceCursor:
-    try:
-        written = int(min(max(path.stat().st_mtime, 0), 4e9))  # a time stamp may be anything
-    except FileNotFoundError:
-        written = int(time.time())
-    return SourceCursor(path=name, first_line="", offset=0, line=0, started_at=datetime.fromtimestamp(written, UTC))
 
 
 def _has_new_missing(result: Recognition, known: Sequence[RotatedFile]) -> bool:
