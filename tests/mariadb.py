@@ -27,13 +27,19 @@ _numbers = count(1)  # of databases
 class MariaDbServer:
     """A private MariaDB that can be stopped and started again."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *more_options: str) -> None:
         """`home` is the folder of data, socket and log."""
         self._home = home
         self.port = get_free_port()
         self.socket = str(home / "socket")
         options = [f"--datadir={home / 'data'}", f"--socket={self.socket}", f"--port={self.port}"]
-        options += ["--bind-address=127.0.0.1", f"--pid-file={home / 'pid'}", *FAST_OPTIONS]
+        options += [
+            "--bind-address=127.0.0.1",
+            f"--pid-file={home / 'pid'}",
+            f"--tmpdir={home}",
+            *FAST_OPTIONS,
+            *more_options,
+        ]
         self._command = build_server_command([find_program("mariadbd"), "--no-defaults", *options])
         self._server: subprocess.Popen[bytes] | None = None
         self.admin_url = f"mysql+pymysql://root@localhost/mysql?unix_socket={self.socket}"
@@ -69,21 +75,22 @@ class MariaDbServer:
 
 
 @contextmanager
-def run_mariadb() -> Iterator[MariaDbServer]:
-    """Run a real MariaDB until the block ends. Raises ServerMissing where none is installed."""
+def run_mariadb(*options: str) -> Iterator[MariaDbServer]:
+    """Run a real MariaDB with further options until the block ends. Raises ServerMissing where none is installed."""
     find_program("mariadbd")
     home = Path(tempfile.mkdtemp(prefix="ccfs-maria-", dir="/tmp"))  # the path of a socket has at most 107 bytes
     try:
         if os.geteuid() == 0:
             shutil.chown(home, UNPRIVILEGED)
         install: list[str | Path] = [find_program("mariadb-install-db"), "--no-defaults", f"--datadir={home / 'data'}"]
+        install += [f"--tmpdir={home}"]  # a starting server deletes others' tables from the usual folder
         install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
         done = subprocess.run(
             build_server_command(install), cwd=home, capture_output=True, text=True, check=False, timeout=START_SECONDS
         )
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db failed:\n{done.stdout}{done.stderr}")
-        server = MariaDbServer(home)
+        server = MariaDbServer(home, *options)
         try:
             server.start()
             server.execute(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")

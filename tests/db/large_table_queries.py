@@ -122,6 +122,8 @@ QUERIES: dict[str, QueryAction] = {
     "CDRs of calls": lambda c, app: cdrs.find_by_call_ids(c, app, ["1777800001-1", "1777800002-2"]),
     "CDRs of legs near an instant": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"], [NOW]),
     "CDRs of legs": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"]),
+    "CDRs of numbers": lambda c, app: cdrs.find_by_numbers(c, app, "100", ["1", "2"], NOW, NOW + timedelta(days=40)),
+    "callIds of lines": lambda c, app: cdrs.find_call_ids(c, app, {make_cdr(5).source_key: make_cdr(5).begin}),
     "updated CDR": lambda c, app: cdrs.update(c, app, [replace(make_cdr(5), agent_id="7")]),
     "recording by index name": lambda c, app: recordings.find_by_name(c, app, make_recording(5).file_name),
     "recording by original name": lambda c, app: recordings.find_file_by_name(
@@ -159,13 +161,13 @@ QUERIES: dict[str, QueryAction] = {
     "unlisted unassigned records": lambda c, app: unassigned_records.list_unlisted(c, app, "s", 9),
     "deleted unassigned records": lambda c, app: unassigned_records.delete(c, app, "s", ["5"]),
     "old unassigned records": lambda c, app: unassigned_records.delete_before(c, app, NOW - 9 * DAY),
-    "expected recording": lambda c, app: ingest_state.find_expected_recordings(c, app, "100", ["5"]),
+    "expected recording": lambda c, app: expected_recordings.find(c, app, "100", ["5"]),
     "oldest recordings of a location": lambda c, _app: blob_moves.list_owners_before(
         c, BlobOwnerTable.RECORDINGS, "0", NOW, 3
     ),
     "reference to a blob": lambda c, app: blob_moves.is_referenced(c, make_orphan(app)),
     **console_queries.CONSOLE_QUERIES,
-    "missing recordings": lambda c, app: ingest_state.mark_missing_recordings(c, app, NOW - timedelta(days=1), NOW),
+    "missing recordings": lambda c, app: expected_recordings.mark_missing(c, app, NOW - timedelta(days=1), NOW),
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from ccfs.db import schema
-from ccfs.ingest.tables import progress
 from tests.ingest.ingest_site import IngestSite, make_wav
 from tests.ingest.switch_database import (
     FREEPBX_CDR,
@@ -225,8 +224,3 @@ def test_a_database_is_only_read(ingest_site: IngestSite, each_cdr_table: Switch
     before = each_cdr_table.read("SELECT * FROM cdr")
     ingest(ingest_site, each_cdr_table)
     assert each_cdr_table.read("SELECT * FROM cdr") == before
-
-
-def test_overlaps_grow_with_their_intervals() -> None:
-    assert sorted(progress.OVERLAPS) == [*progress.OVERLAPS]
-    assert sorted(progress.OVERLAPS.values()) == [*progress.OVERLAPS.values()]

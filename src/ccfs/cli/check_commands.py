@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 
 from ccfs.ingest.check.report import CheckReport, SwitchReport
@@ -17,9 +17,20 @@ _MAX_ACCOUNTS = 10
 def list_commands(report: CheckReport, given: Mapping[str, str]) -> list[str]:
     """Return the lines to paste; `given` are the options of the check that ingest needs, too."""
     lines = ['ccfs app add "My company"    # prints the AK: put it in the place of AK below']
-    for number, switch in enumerate((one for one in report.switches if one.totals.calls), 1):
-        lines += _list_ccfs(switch) if switch.kind is SwitchKind.CCFS else _list_switch(switch, number, given)
+    switches = [switch for switch in report.switches if switch.totals.calls]
+    used = {owner.vdn_id for switch in switches if _has_own_vdns(switch) for owner in switch.owners}
+    free = (number for number in count(1) if number not in used)
+    for switch in switches:
+        if switch.kind is SwitchKind.CCFS:
+            lines += _list_ccfs(switch)
+        else:
+            lines += _list_switch(switch, 0 if switch.tenants_file else next(free), given)
     return lines
+
+
+def _has_own_vdns(switch: SwitchReport) -> bool:
+    """Return whether files name the VDNs."""
+    return switch.kind is SwitchKind.CCFS or switch.tenants_file is not None
 
 
 def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> list[str]:
@@ -32,8 +43,8 @@ def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> li
     lines = accounts + _list_older(switch, start, options)
     for number, cdr in enumerate(switch.cdrs[:_MAX_CDRS]):
         parts = [start, f"--cdr {_quote(cdr)}"]
-        if switch.queue_log and not number:
-            parts.append(f"--queue-log {_quote(switch.queue_log)}")
+        if not number:
+            parts += _list_logs(switch.queue_log, switch.cel)
         is_last = number == len(switch.cdrs[:_MAX_CDRS]) - 1
         folders = [f"--recordings {_quote(folder)}" for folder in switch.recordings] if is_last else []
         lines += _join([*parts, *folders[:1], *options])
@@ -50,21 +61,25 @@ def _is_known(kind: SwitchKind, option: str) -> bool:
 
 def _list_older(switch: SwitchReport, start: str, options: Sequence[str]) -> list[str]:
     """Return commands for rotated files, oldest first."""
-    pairs = list(zip_longest(switch.older_cdrs, switch.older_queue_logs))
-    if not pairs:
+    files = list(zip_longest(switch.older_cdrs, switch.older_queue_logs, switch.older_cels))
+    if not files:
         return []
     lines = ["# once, for the older files:"]
-    if len(pairs) > _MAX_OLDER:
-        return [
-            *lines,
-            *_build_loop("--cdr", switch.older_cdrs, start, options),
-            *_build_queue_loop(switch, start, options),
-        ]
-    for cdr, queue_log in pairs:
-        parts = [start, f"--cdr {_quote(cdr or switch.cdrs[0])}"]
-        parts += [f"--queue-log {_quote(queue_log)}"] if queue_log else []
-        lines += _join([*parts, *options])
+    if len(files) > _MAX_OLDER:
+        current = f"--cdr {_quote(switch.cdrs[0])}"
+        lines += _build_loop("--cdr", switch.older_cdrs, start, options)
+        lines += _build_loop(f"{current} --queue-log", switch.older_queue_logs, start, options)
+        lines += _build_loop(f"{current} --cel", switch.older_cels, start, options)
+    else:
+        for cdr, queue_log, cel in files:
+            parts = [start, f"--cdr {_quote(cdr or switch.cdrs[0])}", *_list_logs(queue_log, cel)]
+            lines += _join([*parts, *options])
     return [*lines, "# then, and from now on:"]
+
+
+def _list_logs(queue_log: Path | None, cel: Path | None) -> list[str]:
+    logs = (("--queue-log", queue_log), ("--cel", cel))
+    return [f"{option} {_quote(log)}" for option, log in logs if log]
 
 
 def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequence[str]) -> list[str]:
@@ -72,11 +87,6 @@ def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequenc
         return []
     names, more = " ".join(map(_quote, files)), "".join(f" {given}" for given in options)
     return [f"for file in {names}; do", f'    {start} {option} "$file"{more}', "done"]
-
-
-def _build_queue_loop(switch: SwitchReport, start: str, options: Sequence[str]) -> list[str]:
-    cdr = f"--cdr {_quote(switch.cdrs[0])}"
-    return [*_build_loop(f"{cdr} --queue-log", switch.older_queue_logs, start, options), "# then, and from now on:"]
 
 
 def _list_ccfs(switch: SwitchReport) -> list[str]:

@@ -68,8 +68,9 @@ def _format_found(report: CheckReport) -> Iterator[str]:
             yield from _wrap(_describe_reading(reading), "    ")
     for reason, paths in _group_paths(report.unused):
         yield from _wrap(f"Not needed: {paths}: {reason}", "    ")
-    for path in report.cel[:_MAX_LISTED]:
-        yield from _wrap(f"Channel events (CEL): {path}", "    ")
+    if report.unused_cels:
+        paths = list_names([str(path) for path in report.unused_cels], _MAX_LISTED)
+        yield from _wrap(f"Channel events (CEL), not read: {paths}", "    ")
     if report.recordings.count:
         yield from _wrap(f"Recordings: {_describe_recordings(report.recordings)}", "  ")
     reasons = _group_paths((file.path, _describe_reason(file)) for file in report.unreadable)
@@ -96,7 +97,7 @@ def _describe_reason(file: UnreadableFile) -> str:
 
 
 def _describe_reading(reading: FileReading) -> str:
-    role = {"CDR": "CDRs", "queue log": "Queue log"}.get(reading.role, reading.role.capitalize())
+    role = "CDRs" if reading.role == "CDR" else f"{reading.role[:1].upper()}{reading.role[1:]}"
     parts = [reading.form, count_things(reading.lines, "file" if reading.is_folder else "line")]
     if reading.rotated:
         packed = f", {reading.compressed} compressed" if reading.compressed else ""

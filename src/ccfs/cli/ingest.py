@@ -19,8 +19,9 @@ from ccfs.cli.progress import ProgressBars
 from ccfs.cli.switch_tables import open_source, parse_source
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.db.tenant import expected_recordings, ingest_state
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
@@ -177,7 +178,7 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     with open_node(data).database.read_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
         rejections = ingest_state.list_rejections(connection, owner)
-        missing = ingest_state.list_missing_recordings(connection, owner)
+        missing = expected_recordings.list_missing(connection, owner)
     result = {
         "refused": [
             {"file": rejection.file, "line": rejection.line, "reason": rejection.reason, "at": at.isoformat()}

@@ -526,6 +526,7 @@ recording_sources = sa.Table(  # every file of a switch that was stored as a rec
     _number("milliseconds"),
     _text("recording"),  # its file_name
     _number("month"),  # of the recording
+    _text("named_by"),  # source keys of the CDR lines that name the file
     _instant("stored_at"),
     _instant("replaced_at", required=False),  # when another file's bytes took the place of these
     sa.PrimaryKeyConstraint("app", "path", "source_sha256"),

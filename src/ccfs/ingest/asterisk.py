@@ -50,15 +50,16 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     if assigner is not None:
         ingest_channel_events(run, owner, source, legs.find_zone, assigner)  # the calls tell whose events they are
         assigner.list_unassigned()
-    ingest_recordings(run, owner, source)
+    ingest_recordings(run, owner, source, legs)
 
 
-def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, legs: LegParser | None = None) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
     if source.recordings is None:
         return
     matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
-    ingest_folder(run, owner, source.recordings, find_call_ids, matcher)
+    find_zone = (legs or LegParser(run, owner, source)).find_zone
+    ingest_folder(run, owner, source.recordings, find_call_ids, matcher, find_zone)
 
 
 def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, router: TenantRouter) -> RecordAssigner:

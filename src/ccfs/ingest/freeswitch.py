@@ -17,12 +17,12 @@ from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
+from ccfs.ingest.files.cursors import is_known_source
 from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
-from ccfs.ingest.files.source_reader import is_known_source
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
 from ccfs.ingest.sources import LineSource, get_folder
@@ -225,6 +225,7 @@ def _parse_batch(
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
     numbered = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in numbered)
     _learn_domains(run, assigner, [record for _, record in numbered])
     return [(NumberedLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record) for line, record in numbered]
 

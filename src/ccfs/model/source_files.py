@@ -1,4 +1,4 @@
-"""What ingest reads: names of rotated and compressed files, members of a zip, tables of a database; positions in a file."""
+"""The sources of ingest: names of rotated and compressed files, members of a zip, tables of a database; positions in a file."""
 
 import re
 from dataclasses import dataclass, field

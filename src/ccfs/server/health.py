@@ -45,6 +45,7 @@ async def get_metrics(context: WebContext, _request: Request) -> Response:
 async def _update_gauges(context: WebContext, now: datetime) -> None:
     totals = await context.query(ingest_totals.count_totals)
     context.metrics.rejected_lines.set(totals.rejected)
+    context.metrics.missing_rotated_files.set(totals.missing_files)
     context.metrics.expected_recordings.labels(state="waiting").set(totals.expected)
     context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
     await _update_job_gauges(context, now)

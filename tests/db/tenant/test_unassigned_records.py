@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from ccfs.db.engine import Database
-from ccfs.db.tenant import account_domains, ingest_state, unassigned_records
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.db.tenant import account_domains, expected_recordings, ingest_state, unassigned_records
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.db.tenant.unassigned_records import UnassignedRecord
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import NOW
@@ -87,12 +88,12 @@ def test_old_records_are_deleted_with_all_that_they_left(database: Database, app
         ingest_state.add_rejections(
             connection, app, [IngestRejection(file="/a/Master.csv", line=1, reason="no rule")], old
         )
-        ingest_state.add_expected_recordings(connection, app, expected)
+        expected_recordings.add(connection, app, expected)
         unassigned_records.delete_before(connection, app, NOW - timedelta(days=30))
         assert list_keys(unassigned_records.find_by_ids(connection, app, SWITCH, ["call-0", "call-1"])) == ["key-2"]
         assert unassigned_records.exists(connection, other_app, SWITCH)
         assert ingest_state.list_rejections(connection, app) == []
-        accounts = [ingest_state.find_expected_recordings(connection, app, account, ["a"]) for account in ("", "100")]
+        accounts = [expected_recordings.find(connection, app, account, ["a"]) for account in ("", "100")]
         assert [len(rows) for rows in accounts] == [0, 1]
 
 

@@ -79,8 +79,11 @@ class _TruthBuilder:
             begin=script.begin,
             wait_begin=script.begin,
         )
-        outside = [script.dialled] if script.caller.is_agent else [script.caller.number]
-        outside += [event.phone.number for event in script.events if isinstance(event, Ring) and not event.phone.is_agent]
+        is_outbound = self.truth.call_type is CallType.OUTBOUND
+        outside = [script.dialled] if is_outbound else [] if script.caller.is_agent else [script.caller.number]
+        outside += [
+            event.phone.number for event in script.events if isinstance(event, Ring) and not event.phone.is_agent
+        ]
         self.truth.has_short_number = any(len(number) <= _MAX_EXTENSION_DIGITS for number in outside)
         if script.caller.is_agent:
             self.truth.agents.add(script.caller.number)

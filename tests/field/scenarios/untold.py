@@ -24,42 +24,165 @@ class Untold(NamedTuple):
 
 
 _ASTERISK = "asterisk freepbx"
-_PLAIN = "asterisk"
+_NO_QUEUE_LOG = "freepbx-without-queue-log"
 _A_LEGS = "fusionpbx-a-legs fusionpbx-json"
-_BRIDGED = "attended_transfer queue_attended feature_code pick_up queue_pick_up"
+_OWN, _EXAMPLE = "freeswitch-own-csv", "freeswitch-csv"
+_HANDED_OVER = "attended_transfer queue_attended_transfer feature_code_transfer"
+_BLIND = "blind_transfer queue_blind_transfer transfer_outside transfer_to_queue"
+_UNBRIDGED = (
+    "group direct_no_answer direct_busy direct_voicemail queue_same_agent queue_second queue_timeout queue_blind queue_attended "
+    "queue_abandoned_ringing queue_abandoned_second queue_rejected queue_ring_all queue_overflow queue_pick_up "
+    f"outbound_busy outbound_no outbound_given_up internal_busy pick_up parking {_HANDED_OVER} {_BLIND}"
+)
 UNTOLD = (
     Untold(
-        _ASTERISK, "talk", "blind_transfer queue_blind_transfer", "answer is the caller's own: ringing counts as talk"
+        _ASTERISK,
+        "talk",
+        "blind_transfer queue_blind_transfer",
+        "after a blind transfer the line's answer is the caller's own: the ringing of the new phone counts as talk",
     ),
-    Untold(_ASTERISK, "talk", "click_to_call", "answer is the agent's own: the ringing of the callee counts as talk"),
-    Untold(_ASTERISK, "cause", "outbound_not_found", "SIP's 404 is NO ANSWER unless the CDR has hangupcause"),
-    Untold(_ASTERISK, "talk wait", "conference", "the line of a pair begins before the second has joined"),
-    Untold(_PLAIN, "callee", "menu_hang_up", "dst is s, and without the column did the number dialled is nowhere"),
     Untold(
-        _PLAIN, "callee", "transfer_outside transfer_to_queue queue_blind_transfer", "dst becomes the transfer's target"
+        _ASTERISK,
+        "talk",
+        "click_to_call",
+        "in a call that a program began, the line's answer is the agent's own: the ringing of the callee counts as talk",
     ),
-    Untold("asterisk-11", "rang", "", "one line for a call: phones that rang in vain are in the queue log alone"),
-    Untold("freepbx-without-queue-log", "cause queue wait", "queue_empty queue_timeout", "no line of the queue"),
-    Untold("freepbx-without-queue-log", "wait", "menu_then_queue", "the line begins with the call, not with the queue"),
-    Untold("freepbx-without-queue-log", "hung_up", "", "who hung up is in the queue log alone"),
-    Untold(_A_LEGS, "rang", "", "originated_legs names the phones that rang in vain, but not when"),
+    Untold(
+        _ASTERISK,
+        "cause",
+        "outbound_not_found",
+        "a number that does not exist is NO ANSWER, without a column hangupcause",
+    ),
+    Untold(
+        _ASTERISK, "talk wait", "conference", "the line of a pair in a conference begins before the second has joined"
+    ),
+    Untold(
+        "asterisk",
+        "callee",
+        "menu_hang_up",
+        "where the dial plan ends in s or a menu, the number that was dialled is nowhere (FreePBX has it in the column did)",
+    ),
+    Untold(
+        "asterisk",
+        "callee",
+        "queue_blind_transfer transfer_outside transfer_to_queue",
+        "a transfer out of a queue changes dst of the caller's line to its target",
+    ),
+    Untold(
+        "asterisk-11",
+        "rang",
+        "group queue_timeout queue_second queue_abandoned_ringing queue_abandoned_second queue_rejected queue_ring_all "
+        "queue_overflow",
+        "one line for a whole call: the phones that rang in vain are in the queue log alone, of which no rows are made",
+    ),
+    Untold(_NO_QUEUE_LOG, "cause", "queue_empty queue_timeout", "why a caller left a queue is in the queue log alone"),
+    Untold(
+        _NO_QUEUE_LOG,
+        "queue wait",
+        "queue_empty queue_timeout_voicemail",
+        "the line names the application that came after the queue",
+    ),
+    Untold(_NO_QUEUE_LOG, "wait", "menu_then_queue", "when the caller entered the queue is in the queue log alone"),
+    Untold(
+        _NO_QUEUE_LOG,
+        "hung_up",
+        "queue internal_to_queue menu_then_queue two_at_once",
+        "who hung up is in the queue log alone",
+    ),
     Untold(
         _A_LEGS,
-        "call callee queue agent wait cause hung_up",
-        f"{_BRIDGED} parking",
-        "the caller's channel becomes a b-leg when it is bridged to a channel that joins it: it is not logged",
+        "rang",
+        "group pick_up",
+        "without b-legs, only mod_callcenter logs the phones that rang in vain",
     ),
-    Untold("freeswitch-own-csv", "talk", "click_to_call", "the answer is the agent's own"),
-    Untold("freeswitch-own-csv", "callee", "blind_transfer queue_blind transfer_", "destination_number is the latest"),
-    Untold("freeswitch-own-csv", "call", "queue_timeout_voicemail direct_voicemail", "no column joins a loopback channel"),
     Untold(
-        "freeswitch-own-csv", "", f"{_BRIDGED} parking", "caller_id_number is swapped, and no column joins the channels"
+        _A_LEGS,
+        "agent cause wait",
+        f"{_HANDED_OVER} parking",
+        "a caller's channel that is handed over or fetched from a parking slot becomes a b-leg and is not logged",
     ),
-    Untold("freeswitch-csv", "queue agent rang wait cause hung_up", "", "no columns of mod_callcenter"),
-    Untold("freeswitch-csv", "", "", "neither the gateway nor the profile: 10086 looks like an extension", only_short=True),
-    Untold("freeswitch-csv", "call", "", "no column joins channels that were not bridged to each other last"),
-    Untold("freeswitch-csv", "callee", "blind_transfer queue_blind transfer_", "destination_number is the latest"),
-    Untold("freeswitch-csv", "", f"{_BRIDGED} parking click_to_call conference", "neither direction nor joining columns"),
+    Untold(_A_LEGS, "wait", "pick_up", "so does that of a caller who is picked up: when the call began is nowhere"),
+    Untold(_A_LEGS, "queue", "queue_attended_transfer", "and the queue, if another agent is asked first"),
+    Untold(_A_LEGS, "callee", "parking queue_pick_up", "and the number that was dialled"),
+    Untold(_OWN, "talk", "click_to_call", "in a call that a program began, the answer is the agent's own"),
+    Untold(f"{_OWN} {_EXAMPLE}", "callee", _BLIND, "destination_number is the latest, after a transfer its target"),
+    Untold(_OWN, "call", "queue_timeout_voicemail direct_voicemail", "no column joins a loopback channel to its call"),
+    Untold(
+        _OWN,
+        "caller",
+        f"{_HANDED_OVER} parking pick_up queue_pick_up",
+        "caller_id_number is the other side's once a channel is handed over or picked up",
+    ),
+    Untold(
+        _OWN,
+        "agent",
+        "attended_transfer queue_attended_transfer parking pick_up queue_pick_up",
+        "and no column joins the channel that took the call over to the caller's",
+    ),
+    Untold(_OWN, "call recording", "pick_up queue_pick_up", "so that a call that was picked up is two"),
+    Untold(_OWN, "call callee", "parking", "as is one that was parked"),
+    Untold(_OWN, "cause", _HANDED_OVER, "and that an agent handed over is not to be seen"),
+    Untold(_OWN, "talk", "feature_code_transfer", "nor when"),
+    Untold(_OWN, "hung_up", "queue_pick_up", "nor who hung up"),
+    Untold(
+        _EXAMPLE,
+        "direction recording",
+        "",
+        "neither the gateway nor the profile is a column: a short number outside (10086) looks like an extension",
+        only_short=True,
+    ),
+    Untold(_EXAMPLE, "agent rang", "", "so that it counts as the agent's number", only_short=True),
+    Untold(_EXAMPLE, "call", _UNBRIDGED, "no column joins channels that were not bridged to each other last"),
+    Untold(
+        _EXAMPLE,
+        "rang",
+        "group queue_timeout queue_second queue_ring_all queue_abandoned_ringing queue_abandoned_second queue_pick_up "
+        "queue_rejected queue_overflow direct_voicemail pick_up",
+        "so that phones that rang in vain are in calls of their own",
+    ),
+    Untold(
+        _EXAMPLE,
+        "agent",
+        f"group_nobody conference queue_timeout queue_empty queue_abandoned callback direct_voicemail {_BLIND} queue_pick_up",
+        "the number of a queue, a group, a conference or a mailbox looks like an extension",
+    ),
+    Untold(_EXAMPLE, "rang", "queue_empty", "and such a phone rings"),
+    Untold(
+        _EXAMPLE,
+        "queue",
+        "queue internal_to_queue menu_then_queue two_at_once callback transfer",
+        "no column of mod_callcenter names the queue",
+    ),
+    Untold(
+        _EXAMPLE,
+        "hung_up",
+        "queue internal_to_queue menu_then_queue two_at_once",
+        "nor who hung up",
+    ),
+    Untold(
+        _EXAMPLE,
+        "wait",
+        f"queue_timeout queue_empty queue_abandoned menu_then_queue callback queue_pick_up queue_attended conference {_BLIND}",
+        "nor when the caller entered it or was answered",
+    ),
+    Untold(_EXAMPLE, "cause", "queue_timeout queue_empty queue_abandoned callback", "nor why the caller left it"),
+    Untold(_EXAMPLE, "cause", f"{_BLIND} {_HANDED_OVER} parking", "no column says that a call was transferred"),
+    Untold(_EXAMPLE, "recording", "transfer_outside", "and the agent who transferred it is in a call of its own"),
+    Untold(
+        _EXAMPLE,
+        "caller direction",
+        f"click_to_call pick_up queue_pick_up parking {_HANDED_OVER}",
+        "without a column of the direction, a channel that the switch dialled looks like one that dialled",
+    ),
+    Untold(
+        _EXAMPLE,
+        "agent recording",
+        f"pick_up queue_pick_up parking {_HANDED_OVER}",
+        "so that the wrong phone counts",
+    ),
+    Untold(_EXAMPLE, "agent", "click_to_call", "or none"),
+    Untold(_EXAMPLE, "talk", "attended_transfer feature_code_transfer", "and its times are of all talks together"),
+    Untold(_EXAMPLE, "callee", "parking", "the number of the slot is the latest"),
 )
 
 

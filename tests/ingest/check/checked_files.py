@@ -1,5 +1,7 @@
 """Files of switches to check, and the check as a command."""
 
+import csv
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,13 @@ def write_file(path: Path, data: str | bytes, modified: float = OLD_TIMESTAMP) -
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     os.utime(path, (modified, modified))
     return path
+
+
+def write_rows(rows: list[list[str]], **dialect: Any) -> str:
+    """Return the rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", **dialect).writerows(rows)
+    return text.getvalue()
 
 
 def write_queue_call(folder: Path) -> None:

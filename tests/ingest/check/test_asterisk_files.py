@@ -3,10 +3,8 @@
 import bz2
 import csv
 import gzip
-import io
 import lzma
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,18 +17,13 @@ from tests.ingest.check.checked_files import (
     get_section,
     write_file,
     write_queue_call,
+    write_rows,
 )
 from tests.ingest.ingest_site import build_cdr_line, iter_cdr_lines, make_wav
 
 
 def read_fields(line: str) -> list[str]:
     return next(csv.reader([line]))
-
-
-def write_rows(rows: list[list[str]], **dialect: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n", **dialect).writerows(rows)
-    return text.getvalue()
 
 
 def build_freepbx_row(call: str = CALL, recording: str = "") -> list[str]:
@@ -218,15 +211,6 @@ def test_files_with_calls_of_their_own_are_all_read(tmp_path: Path) -> None:
     [switch] = check_json(tmp_path)["switches"]
     assert sorted(switch["cdrs"]) == [f"{tmp_path}/a/Master.csv", f"{tmp_path}/b/Master.csv"]
     assert switch["totals"]["calls"] == 2
-
-
-def test_channel_events_are_found_with_the_option_that_reads_them(tmp_path: Path) -> None:
-    write_queue_call(tmp_path)
-    event = f'"CHAN_START","1705311042.1","Ann","02079460123","600","from-trunk","PJSIP/t-1","","","{CALL}","{CALL}","",""\n'
-    write_file(tmp_path / "cel-custom" / "Master.csv", event)
-    text = check(tmp_path).out
-    assert f"Channel events (CEL): {tmp_path}/cel-custom/Master.csv" in get_section(text, "FOUND")
-    assert "They show transfers and holds. Add --cel to the command." in get_section(text, "PLEASE NOTE")
 
 
 def test_columns_that_are_given_read_a_file_of_an_unknown_order(tmp_path: Path) -> None:

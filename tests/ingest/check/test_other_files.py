@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.check.checked_files import check, check_json, get_section, write_file
+from tests.ingest.check.checked_files import check, check_json, get_section, write_file, write_queue_call
 from tests.ingest.ingest_site import build_cdr_line, make_wav
+from tests.ingest.test_ccfs_exports import MEMBERS
 from tests.switches.freeswitch.channels import A_LEG, B_LEG, OTHER_LEG, make_variables, make_xml
 
 
@@ -68,6 +69,35 @@ def test_tenant_rules_are_tried_on_asterisk(tmp_path: Path) -> None:
     assert switch["totals"]["calls"] == 1
     [refusals] = switch["refusals"]
     assert refusals["reason"].startswith("no tenant rule matches: context from-trunk")
+
+
+def test_a_vdn_of_two_accounts_is_refused_with_the_line(tmp_path: Path) -> None:
+    write_channel(tmp_path / "cdr" / "1.json", A_LEG, domain_name="acme.example.com")
+    file = write_file(tmp_path / "tenants.csv", "domain,acme.*,,acme,17\ndomain,other.*,,other,17\n")
+    done = check(tmp_path / "cdr", "--tenants", file)
+    assert (done.code, done.err) == (1, "ccfs: --tenants: line 2: VDN 17 belongs to account acme\n")
+
+
+def test_switches_whose_files_use_the_same_vdn_do_not_hinder_each_other(tmp_path: Path) -> None:
+    write_queue_call(tmp_path / "asterisk")
+    for number, domain in enumerate(("acme.example.com", "other.example.com")):
+        write_channel(tmp_path / "cdr" / f"{number}.json", (A_LEG, B_LEG)[number], domain_name=domain)
+    report = check_json(tmp_path)
+    assert [(one["kind"], one["totals"]["calls"]) for one in report["switches"]] == [("asterisk", 1), ("freeswitch", 2)]
+    assert [[owner["vdn_id"] for owner in one["owners"]] for one in report["switches"]] == [[1], [1, 2]]
+    commands = get_section(check(tmp_path).out, "TO INGEST THESE CALLS")
+    assert "ccfs ingest asterisk --app AK --account acme --vdn 3" in commands.replace("\\ ", "")
+
+
+def test_rows_of_an_account_whose_vdn_is_mostly_anothers_are_refused(tmp_path: Path) -> None:
+    name, text = next((name, text) for name, text in MEMBERS.items() if "_call_" in name)
+    header, row = text.splitlines()
+    strangers = row.replace("acme", "other")
+    write_file(tmp_path / name, "\n".join([header, strangers, row, row.replace("67110003", "67110004")]))
+    text = check(tmp_path, zone="Asia/Shanghai").out
+    assert "1 × " in get_section(text, "WOULD BE REFUSED: 1")
+    accounts = [line for line in text.splitlines() if "ccfs account add" in line]
+    assert accounts == ["  ccfs account add --app AK --account acme --vdn 17 --zone Asia/Shanghai"]
 
 
 def test_recordings_that_go_to_a_web_address_are_noted(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ccfs.db import schema
 from tests.ingest.check.checked_files import check_json
 from tests.ingest.ingest_site import ASTERISK_SAMPLES, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav
+from tests.ingest.test_channel_events import CDRS, EVENTS
 
 AGENTS = "10(?:01|02|03)"
 
@@ -46,6 +47,18 @@ def test_a_check_of_asterisk_counts_what_ingest_ingests(name: str, ingest_site: 
     calls = set(site.read_rows(schema.cdrs, "call_id"))
     assert switch["totals"]["calls"] == len(calls)
     assert {sample["call_id"] for sample in switch["samples"]} == calls
+
+
+def test_a_check_with_channel_events_finds_what_ingest_finds(ingest_site: IngestSite) -> None:
+    site = ingest_site
+    cdr = site.write_file("cdr-csv/Master.csv", "".join(CDRS))
+    cel = site.write_file("cel-custom/Master.csv", "".join(EVENTS))
+    [switch] = check_json(site.switch_folder)["switches"]
+    result = site.ingest_asterisk(cdr, "--cel", cel, CCFS_SETTLE_SECONDS="0")
+    assert (switch["totals"]["rows"], *count_report(switch)) == (result["cdrs"], *count_results(result))
+    rows = site.read_rows(schema.cdrs, "call_id", "call_begin")
+    assert switch["totals"]["answered"] == len({call_id for call_id, begin in rows if begin})
+    assert switch["agent_operations"] == 1  # the hold that only the channel events show
 
 
 def test_a_check_of_freeswitch_counts_what_ingest_ingests(ingest_site: IngestSite) -> None:

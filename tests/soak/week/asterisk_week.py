@@ -13,7 +13,7 @@ from tests.soak.week.audio_files import iter_recording_events
 from tests.soak.week.steps import CDR_LOG, QUEUE_LOG, Event, LineStep
 
 FIRST_DAY, DAYS, ZONE = date(2024, 1, 15), 7, "Europe/London"
-BAD_LINES = 3  # a day and log; their text and often their line number are those of other days
+BAD_LINES = 3  # a day and log; their line numbers are often those of other days
 _START, _ANSWER, _END, _DISPOSITION, _UNIQUEID, _USERFIELD = 9, 10, 11, 14, 16, 17  # columns of cdr_csv
 
 
@@ -29,8 +29,7 @@ def iter_events(seed: int, calls: int) -> Iterator[Event]:
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(ZONE)).timestamp()
         for log in (CDR_LOG, QUEUE_LOG):
             for count in range(BAD_LINES):
-                text = f"nonsense of day {number}\n" if count else "nonsense\n"
-                yield Event(noon + random.uniform(-4, 6) * 3600, LineStep(log, text))
+                yield Event(noon + random.uniform(-4, 6) * 3600, LineStep(log, f"nonsense {number}.{count}\n"))
 
 
 def _iter_queue_events(text: str) -> Iterator[Event]:

@@ -13,7 +13,6 @@ from tests.soak.week.audio_files import iter_recording_events
 from tests.soak.week.steps import FREESWITCH_LOG, Event, FileAction, FileStep, LineStep
 
 _ZONE = ZoneInfo(ZONE)
-_BAD_LINE = '"nonsense","1"\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def iter_events(seed: int, calls: int) -> Iterator[Event]:
             path, moved = (f"freeswitch/recordings/{name}{first.uuid}.wav" for name in ("", f"{dated}/"))
             yield from iter_recording_events(random, path, moved, first.answer, first.end, 9_000_000 + number)
         if number % 40 == 0:
-            yield Event(begin, LineStep(FREESWITCH_LOG, _BAD_LINE))
+            yield Event(begin, LineStep(FREESWITCH_LOG, f'"nonsense","{number}"\n'))
 
 
 def _create_call(random: Random, begin: int) -> tuple[Channel, Channel]:

@@ -107,7 +107,7 @@ class LogRotator:
         for path in self._list_rotated():
             switch = self._folder / path.relative_to(self._folder).parts[0]
             folder = switch / ("log" if switch.name == "asterisk" else "cdr") / f"archive-{self._archives}"
-            if not path.parent.name.startswith("archive-"):
+            if path.parent == folder.parent:
                 folder.mkdir(exist_ok=True)
                 path.rename(folder / path.name)
 

@@ -64,6 +64,8 @@ def test_a_queue_member_is_identified_by_its_number(name: str) -> None:
     [
         ('"Ann Lee" <02079460123>', "Ann Lee"),
         ('"The "Boss"" <1001>', 'The "Boss"'),
+        (r'"J. \"Bob\" Lee" <1001>', 'J. "Bob" Lee'),  # as chan_sip leaves it
+        (r'"J. \\\"Bob\\\" Lee" <1001>', 'J. "Bob" Lee'),  # as chan_pjsip does
         ("Ann <1001>", "Ann"),
         ('"" <1001>', ""),
         ("<1001>", ""),

@@ -20,7 +20,7 @@ class ColumnChoice:
     """A column to read."""
 
     column: TableColumn
-    as_epoch: bool = False  # an instant as seconds since 1970
+    as_epoch: bool = False  # an instant as whole seconds since 1970
     max_bytes: int = _MAX_BYTES_DEFAULT  # a longer value is read as NULL
 
 
@@ -107,7 +107,7 @@ class TableReader:
         is_postgresql = self._database.dialect == "postgresql"
         if choice.column.kind is ColumnKind.INSTANT:
             if choice.as_epoch:
-                column = sa.extract("epoch", column) if is_postgresql else sa.func.unix_timestamp(column)
+                column = sa.func.floor(sa.extract("epoch", column) if is_postgresql else sa.func.unix_timestamp(column))
             elif is_postgresql:
                 column = sa.func.timezone(self._zone, column)
             else:

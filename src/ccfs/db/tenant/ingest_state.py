@@ -1,6 +1,6 @@
-"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections, expected recordings."""
+"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from hashlib import blake2b
@@ -19,7 +19,6 @@ from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, c
 LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 _CURSORS, _FILES, _ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
-_EXPECTED = schema.expected_recordings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +52,6 @@ class IngestRejection:
     line: int  # 0: the whole file
     reason: str
     raw: bytes = b""  # the line's first kilobyte
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedRecording:
-    """A recording that a CDR names and that has not arrived."""
-
-    account_id: str
-    name: str  # base name of the file
-    path: str  # as the CDR names it
-    stem: str  # base name without audio extensions
-    call_id: str
-    since: datetime  # end of the call
-    source_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
-    is_optional: bool = False  # it may never arrive: it is then not missing
-
-
-_EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
 
 
 def lock_app(connection: Connection, app: App) -> None:
@@ -248,58 +230,3 @@ def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[st
         count += connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, is_listed)).rowcount
     unassigned_records.unlist_files(connection, app, names)
     return count
-
-
-def add_expected_recordings(connection: Connection, app: App, expected: list[ExpectedRecording]) -> None:
-    """Add recordings that CDRs of the app name."""
-    if expected:
-        values = [{"app": app.id, **{name: getattr(row, name) for name in _EXPECTED_COLUMNS}} for row in expected]
-        connection.execute(insert_or_ignore(connection, _EXPECTED), values)
-
-
-def find_expected_recordings(
-    connection: Connection, app: App, account_id: str, stems: Iterable[str]
-) -> list[ExpectedRecording]:
-    """Return the account's expected recordings of these stems."""
-    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
-    query = sa.select(*columns).filter_by(app=app.id, account_id=account_id)
-    names, expected = sorted(set(stems)), list[ExpectedRecording]()
-    for start in range(0, len(names), _NAMES_PER_QUERY):
-        rows = connection.execute(query.where(_EXPECTED.c.stem.in_(names[start:][:_NAMES_PER_QUERY])))
-        expected += [ExpectedRecording(**row._mapping) for row in rows]
-    return expected
-
-
-def mark_arrived(connection: Connection, app: App, account_id: str, stems: Iterable[str], call_id: str) -> None:
-    """Delete the expectation of a call's recording that arrived under one of these stems."""
-    is_own = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.account_id == account_id) & (_EXPECTED.c.call_id == call_id)
-    connection.execute(sa.delete(_EXPECTED).where(is_own, _EXPECTED.c.stem.in_(list(stems))))
-
-
-def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
-    """Move expected recordings from one call to another that turned out to contain it."""
-    own = {"app": app.id, "account_id": account_id}
-    known = sa.select(_EXPECTED.c.path).filter_by(**own, call_id=new)
-    connection.execute(sa.delete(_EXPECTED).filter_by(**own, call_id=old).where(_EXPECTED.c.path.in_(known)))
-    connection.execute(sa.update(_EXPECTED).filter_by(**own, call_id=old).values(call_id=new))
-
-
-def mark_missing_recordings(
-    connection: Connection, app: App, before: datetime, now: datetime
-) -> list[ExpectedRecording]:
-    """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
-    is_due = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.since <= before) & _EXPECTED.c.missing_at.is_(None)
-    is_due &= _EXPECTED.c.is_optional == sa.false()
-    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
-    rows = connection.execute(sa.update(_EXPECTED).where(is_due).values(missing_at=now).returning(*columns))
-    return [ExpectedRecording(**row._mapping) for row in rows]
-
-
-def list_missing_recordings(connection: Connection, app: App, limit: int = 1000) -> list[ExpectedRecording]:
-    """Return the app's missing recordings, the longest missing first."""
-    query = sa.select(*(_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)).where(
-        _EXPECTED.c.app == app.id, _EXPECTED.c.missing_at.is_not(None)
-    )
-    return [
-        ExpectedRecording(**row._mapping) for row in connection.execute(query.order_by(_EXPECTED.c.since).limit(limit))
-    ]

@@ -37,6 +37,12 @@ def list_by_source(connection: Connection, app: App, source: str) -> list[Rotate
     return [_build_row(row) for row in connection.execute(query)]
 
 
+def list_missing(connection: Connection, app: App, limit: int) -> list[RotatedFile]:
+    """Return the app's missing files that were reported, the latest first."""
+    query = sa.select(_TABLE).filter_by(app=app.id, state=MISSING, is_reported=True).order_by(_TABLE.c.id.desc())
+    return [_build_row(row) for row in connection.execute(query.limit(limit))]
+
+
 def save(connection: Connection, app: App, files: Iterable[RotatedFile]) -> None:
     """Add files that have no row yet, and update the others."""
     for file in files:
@@ -65,9 +71,10 @@ def set_format(connection: Connection, app: App, path: str, text: str) -> None:
     connection.execute(sa.update(_CURSORS).filter_by(app=app.id, path=path).values(format=text))
 
 
-def delete_missing(connection: Connection, app: App, source: str) -> None:
-    """Delete the rows of a source's missing files."""
-    connection.execute(sa.delete(_TABLE).filter_by(app=app.id, source=source, state=MISSING))
+def delete(connection: Connection, app: App, row_ids: Iterable[int]) -> None:
+    """Delete rows of files that are of no interest any more."""
+    for row_id in row_ids:
+        connection.execute(sa.delete(_TABLE).filter_by(app=app.id, id=row_id))
 
 
 def _build_row(row: sa.Row[tuple[object, ...]]) -> RotatedFile:

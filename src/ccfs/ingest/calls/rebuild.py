@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, recording_sources, recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
@@ -147,6 +147,9 @@ def _rebuild(
     # A call counts where its first leg is, and that may have changed.
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
+    # Another leg may be the one that talks on a recording of a call that was known before.
+    known_calls = {row.call_id for row in changed} | (affected & {row.call_id for row in saved.values()})
+    recording_sources.request_recheck(connection, owner.app, owner.account.account_id, known_calls)
     correct_operations(connection, owner, timed_legs, visits)
     run.result.agent_operations += save_holds(connection, owner, timed_legs, histories) if histories else 0
     return {key: row.call_id for key, row in rows.items()}
@@ -167,4 +170,4 @@ def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: M
     for old, row in row_by_old_call.items():
         if old != row.call_id:
             recordings.reassign_call(connection, app, account_id, old, row.call_id, row.begin)
-            ingest_state.reassign_call(connection, app, account_id, old, row.call_id)
+            expected_recordings.reassign_call(connection, app, account_id, old, row.call_id)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant import expected_recordings, recordings
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import to_db_name
 from ccfs.ingest.recordings import store_audio
@@ -120,7 +120,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
             call_id=row.call_id,
             since=row.call_end,
         )
-        ingest_state.add_expected_recordings(connection, app, [expected])
+        expected_recordings.add(connection, app, [expected])
         return ""
     recording = Recording(
         **{name: getattr(row, name) for name in (*_CALL_FIELDS, *_RECORDING_FIELDS)},
@@ -131,7 +131,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
         source_name=to_db_name(indexed.source_path),
     )
     recordings.add(connection, app, recording, run.now())
-    ingest_state.mark_arrived(connection, app, row.account_id, [file_name], row.call_id)
+    expected_recordings.mark_arrived(connection, app, row.account_id, [file_name], row.call_id)
     run.result.recordings += 1
     return ""
 

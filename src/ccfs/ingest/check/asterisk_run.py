@@ -1,4 +1,4 @@
-"""Dry run over the files of Asterisk: the CDR files, each with the queue log, then the recordings."""
+"""Dry run over the files of Asterisk: CDR files, the first with the queue log, then channel events, then recordings."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +8,16 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview
 from ccfs.ingest import asterisk
+from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
 from ccfs.ingest.check.scratch_site import ScratchSite
-from ccfs.ingest.check.sources import FileSeries, find_queue_log, list_cdr_series, list_recordings_folders
+from ccfs.ingest.check.sources import (
+    FileSeries,
+    find_channel_events,
+    find_queue_log,
+    list_cdr_series,
+    list_recordings_folders,
+)
 from ccfs.ingest.check.survey import Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
@@ -46,6 +53,8 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
     )
     for series in all_series:
         _ingest_series(done, series, options)
+    if router is None:  # as `ccfs ingest`, which reads channel events for one account
+        _ingest_channel_events(done, find_channel_events(survey), options)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
@@ -69,7 +78,7 @@ def create_source(cdr: Path, queue_log: FileSeries | None, options: CheckOptions
 
 def _find_zone(site: ScratchSite, run: IngestRun, source: AsteriskSource, options: CheckOptions) -> str:
     """Return the zone of the CDRs: accounts in it give ingest no other zone to warn of."""
-    owner, _ = site.create_owner(_ACCOUNT, options.zone or options.local_zone, None)
+    owner = site.build_file_owner(options.zone or options.local_zone)
     silent = replace(run, result=IngestResult())
     try:
         return LegParser(silent, owner, source).find_zone()
@@ -94,6 +103,16 @@ def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -
     done.series.append(series)
     done.cdrs.append(series.watched_path)
     done.older_cdrs += [file.path for file in series.files if file.path != series.watched_path]
+
+
+def _ingest_channel_events(done: SwitchRun, series: FileSeries | None, options: CheckOptions) -> None:
+    """Ingest a channel event log (CEL) and those that were rotated from it, after all calls: the order does not matter."""
+    source = create_source(done.series[0].current.path, None, options)
+    find_zone = LegParser(done.run, done.owner, source).find_zone
+    for file in series.files if series else ():
+        with done.catch_failure(file.path):
+            ingest_channel_events(done.run, done.owner, replace(source, cel=file.path), find_zone)
+            done.cel = series
 
 
 def _pair_files(series: FileSeries, queue_log: FileSeries | None) -> Iterator[tuple[Path, Path | None]]:

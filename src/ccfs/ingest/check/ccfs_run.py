@@ -4,6 +4,7 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,10 @@ from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import list_ccfs_paths, list_recordings_folders
 from ccfs.ingest.check.survey import Survey
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.damage import DamagedFile, catch_damage
 from ccfs.model.calls.agent_operation import AgentSkillChange
+from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import MAX_VDN_ID, is_account_id
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexRow, list_candidate_paths
@@ -33,16 +36,16 @@ def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> Switch
     paths = list_ccfs_paths(survey)
     if not paths:
         return None
-    keys: set[_OwnerKey] = set()
+    keys: Counter[_OwnerKey] = Counter()
     named: list[IndexedRecording] = []
     for record in _iter_records(survey):
         key = _find_owner_key(record)
-        if key is not None and len(keys) < _MAX_VDNS:
-            keys.add(key)
+        if key is not None and (key in keys or len(keys) < _MAX_VDNS):
+            keys[key] += 1
         if isinstance(record, IndexedRecording) and len(named) < _MAX_NAMED:
             named.append(record)
     zone = options.zone or options.local_zone
-    owners = [site.add_account(account, zone, vdn, cc) for account, vdn, cc in sorted(keys)]
+    owners = list(_add_owners(site, zone, keys))
     tree = _find_tree(survey, named)
     run = site.create_run(options.report_progress, options.max_lines)
     done = SwitchRun(
@@ -63,6 +66,13 @@ def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> Switch
     with done.catch_failure(paths[0]):
         ccfs_pass.ingest(run, source)
     return done
+
+
+def _add_owners(site: ScratchSite, zone: str, keys: Counter[_OwnerKey]) -> Iterator[CallOwner]:
+    """Add the accounts. A VDN of two accounts is that of the most rows: ingest rejects the rows of the other one."""
+    for (account, vdn, call_centre), _ in keys.most_common():
+        with suppress(OperatorError):
+            yield site.add_account(account, zone, vdn, call_centre)
 
 
 def _find_owner_key(record: IndexRecord) -> _OwnerKey | None:

@@ -14,8 +14,9 @@ from ccfs.ingest.check.foreign_formats import find_foreign_format
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.detect import detect_kind
 from ccfs.switches import ccfs, freeswitch
-from ccfs.switches.asterisk import cdr, queue_log, queue_log_table
+from ccfs.switches.asterisk import calls, cdr, cel, queue_log, queue_log_table
 from ccfs.switches.asterisk.cdr import CdrLayout
+from ccfs.switches.asterisk.channels import AgentMatcher
 from ccfs.switches.asterisk.columns import COLUMN_ORDERS
 from ccfs.switches.asterisk.queue_log import END_EVENTS
 from ccfs.switches.ccfs import IndexRow
@@ -33,6 +34,7 @@ _XML_CDR = re.compile(rb"<cdr[\s>]")
 _JSON_CDR = re.compile(rb'"(?:callflow|variables|channel_data)"\s*:')
 _DOMAIN = re.compile(rb'(?:"domain_name"\s*:\s*"|<domain_name>)([^"<\s]{1,100})')
 _RECORD_TO_URL = re.compile(rb'record_session"[^{}<>]{0,60}https?://')
+_AGENTS = AgentMatcher()
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -147,16 +149,16 @@ def _classify_lines(name: str, lines: Sequence[bytes], options: ReadOptions) -> 
         return FileClass(kind=FileKind.QUEUE_LOG, form="queue_log")
     if queue_log_table.detect_layout(lines, options.encoding):
         return FileClass(kind=FileKind.QUEUE_LOG, form="queue_log table as CSV")
-    if _is_cel(lines):
-        return FileClass(kind=FileKind.CEL, form="CEL")
+    if found := _classify_cel(lines, options.encoding):
+        return found
+    if index := find_index_name(name, b"\n".join(lines)):
+        return FileClass(kind=FileKind.CCFS_INDEX, form=index)
     is_meant = _is_cdr_name(name)
     found = _classify_asterisk_cdr(lines, options, min_share=0 if is_meant else _MIN_SHARE)
     if found.kind is FileKind.ASTERISK_CDR:
         return found
     if _is_freeswitch_csv(lines, options.freeswitch_columns):
         return FileClass(kind=FileKind.FREESWITCH_CDR, form="CSV (mod_cdr_csv)")
-    if index := find_index_name(name, b"\n".join(lines)):
-        return FileClass(kind=FileKind.CCFS_INDEX, form=index)
     return found if is_meant or found.form == "header" else FileClass(kind=FileKind.OTHER)
 
 
@@ -168,16 +170,21 @@ def _is_queue_log(lines: Sequence[bytes], encoding: str) -> bool:
     return _has_most(lines, is_event)
 
 
-def _is_cel(lines: Sequence[bytes]) -> bool:
-    first = lines[0].lower()
-    if b"eventtype" in first and b"eventtime" in first:
-        return True
-    return _has_most(lines, lambda line: line.replace(b'"', b"").split(b",")[0] in _CEL_EVENTS)
+def _classify_cel(lines: Sequence[bytes], encoding: str) -> FileClass | None:
+    try:
+        layout = cel.detect_layout(lines, encoding)
+    except UnreadableLine:
+        if _has_most(lines, lambda line: line.replace(b'"', b"").split(b",")[0] in _CEL_EVENTS):
+            reason = "a channel event log (CEL) without the times, channels or unique ids of its events"
+            return FileClass(kind=FileKind.UNREADABLE, reason=reason, remedy=_CEL_REMEDY)
+        return None
+    return FileClass(kind=FileKind.CEL, form="table cel as CSV" if layout.header else "cel_custom")
 
 
-_CEL_EVENTS = frozenset(
-    b"CHAN_START CHAN_END ANSWER HANGUP APP_START APP_END BRIDGE_ENTER BRIDGE_EXIT PARK_START PARK_END BLINDTRANSFER "
-    b"ATTENDEDTRANSFER PICKUP FORWARD LINKEDID_END LOCAL_OPTIMIZE LOCAL_OPTIMIZE_BEGIN USER_DEFINED".split()
+_CEL_EVENTS = frozenset(b"CHAN_START CHAN_END ANSWER HANGUP APP_START APP_END BRIDGE_ENTER BRIDGE_EXIT".split())
+_CEL_REMEDY = (
+    "In the mapping of /etc/asterisk/cel_custom.conf, use eventtype, eventtime, CHANNEL(channame), CHANNEL(uniqueid) "
+    "and CHANNEL(linkedid)"
 )
 
 
@@ -190,8 +197,8 @@ def _classify_asterisk_cdr(lines: Sequence[bytes], options: ReadOptions, min_sha
         return FileClass(kind=FileKind.UNREADABLE, form=form, reason=reason, remedy=_COLUMNS_REMEDY)
 
     def is_readable(line: bytes) -> bool:
-        cdr.parse_row(line, layout)
-        return True
+        row = cdr.parse_row(line, layout)
+        return row is not None and bool(calls.build_leg(row, "UTC", _AGENTS))
 
     if not _has_most(lines, is_readable, min_share):
         reason = "most of its lines do not fit its columns"

@@ -20,11 +20,13 @@ from ccfs.ingest.check.report import CheckReport, OwnerPlan, RecordingsFound, Sw
 from ccfs.ingest.check.samples import MAX_SAMPLES, choose_samples
 from ccfs.ingest.check.scratch_site import open_scratch_site
 from ccfs.ingest.check.survey import Survey, survey_paths
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call import Direction
 from ccfs.model.identity.tenancy import App
 
+COMMAND_AK = "AK"  # in the commands: the AK of an app that does not exist yet
+_RUNS = {SwitchKind.ASTERISK: run_asterisk, SwitchKind.FREESWITCH: run_freeswitch, SwitchKind.CCFS: run_ccfs}
 _MAX_NAMES = 20  # queues, and agents, that are listed
 
 
@@ -32,10 +34,11 @@ def check_paths(paths: Sequence[Path], options: CheckOptions) -> CheckReport:
     """Check files and folders. Nothing outlasts the call. Raise FileNotFoundError for a path that does not exist."""
     survey = survey_paths(paths, options.read, options.report_progress)
     with open_scratch_site() as site:
-        all_runs = [run(site, survey, options) for run in (run_asterisk, run_freeswitch, run_ccfs)]
+        all_runs = [run(site.create_site(name), survey, options) for name, run in _RUNS.items()]
         runs = [done for done in all_runs if done is not None]
+        apps = [done.owner.app for done in runs]
         with site.database.read_transaction() as connection:
-            switches = [_describe_switch(connection, done, survey, options) for done in runs]
+            switches = [_describe_switch(connection, done, apps, survey, options) for done in runs]
     report = _build_report(paths, survey, runs, switches)
     return replace(report, advice=advise(report, survey, options))
 
@@ -56,7 +59,7 @@ def _build_report(
             bytes=survey.recording_bytes,
             by_extension=dict(survey.recording_extensions.most_common()),
         ),
-        cel=[file.path for file in survey.list_kind(FileKind.CEL)],
+        unused_cels=_list_unused_cels(survey, runs),
         queue_logs=[file.path for file in survey.list_kind(FileKind.QUEUE_LOG)],
         unused=[unused for done in runs for unused in done.unused],
         unreadable=unreadable,
@@ -64,10 +67,17 @@ def _build_report(
     )
 
 
-def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, options: CheckOptions) -> SwitchReport:
+def _list_unused_cels(survey: Survey, runs: Iterable[SwitchRun]) -> list[Path]:
+    used = {file.path for done in runs if done.cel for file in done.cel.files}
+    return [file.path for file in survey.list_kind(FileKind.CEL) if file.path not in used]
+
+
+def _describe_switch(
+    connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey, options: CheckOptions
+) -> SwitchReport:
     owners = list({(owner.app.id, owner.account.account_id): owner for owner in done.owners}.values())
-    refusals, unmatched = group_rejections(connection, done, survey)
-    log, share = done.queue_log, max(1, MAX_SAMPLES // max(1, len(owners)))
+    refusals, unmatched = group_rejections(connection, done, apps, survey)
+    log, cel, share = done.queue_log, done.cel, max(1, MAX_SAMPLES // max(1, len(owners)))
     report = SwitchReport(
         kind=done.kind,
         readings=describe_files(done, survey, options),
@@ -83,7 +93,7 @@ def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, op
         absent=find_absent(connection, owners),
         owners=[
             OwnerPlan(
-                ak=own.app.ak,
+                ak=COMMAND_AK if own.app == done.owner.app else own.app.ak,
                 account_id=own.account.account_id,
                 vdn_id=own.vdn.vdn_id,
                 zone=_propose_zone(own.account.zone, options),
@@ -94,6 +104,8 @@ def _describe_switch(connection: Connection, done: SwitchRun, survey: Survey, op
         older_cdrs=done.older_cdrs,
         queue_log=log.watched_path if log else None,
         older_queue_logs=[file.path for file in log.files if file.path != log.watched_path] if log else [],
+        cel=cel.watched_path if cel else None,
+        older_cels=[file.path for file in cel.files if file.path != cel.watched_path] if cel else [],
         recordings=done.recordings,
         tenants_file=done.tenants_file,
     )

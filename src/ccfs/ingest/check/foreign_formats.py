@@ -17,6 +17,7 @@ _MYSQL_EXPORT = (
     "Have ccfs read the database itself: --cdr mysql://USER@HOST/asteriskcdrdb. Or export the table as text: "
     "mysql -B asteriskcdrdb -e 'SELECT * FROM cdr' > cdr.txt"
 )
+_VICIDIAL = "Have ccfs read VICIdial's database itself: --cdr 'mysql://USER@HOST/asterisk?table=recording_log'"
 _SQLITE_EXPORT = "Export the table as CSV: sqlite3 -csv -header {name} 'SELECT * FROM cdr' > cdr.csv"
 _SQL_DUMP = re.compile(
     rb"(?i)\A(?:[^\n]*\n){0,200}?(?:-- (?:MySQL|MariaDB|PostgreSQL) |CREATE TABLE|INSERT INTO [`\"]?cdr)"
@@ -47,7 +48,7 @@ def find_foreign_format(name: str, head: bytes) -> ForeignFormat | None:
         remedy = "Have ccfs read the database itself: --cdr postgresql://USER@HOST/fusionpbx"
         return ForeignFormat("table v_xml_cdr", "an export of FusionPBX's table v_xml_cdr", remedy)
     if _RECORDING_TABLE.search(first_line):
-        return ForeignFormat("table recording_log", "an export of VICIdial's table recording_log", _MYSQL_EXPORT)
+        return ForeignFormat("table recording_log", "an export of VICIdial's table recording_log", _VICIDIAL)
     if _SQL_DUMP.match(head[:8192]) and not head.lstrip().upper().startswith(b"INSERT INTO CDR VALUES"):
         return ForeignFormat("SQL dump", "a dump of a database", _MYSQL_EXPORT)
     return None

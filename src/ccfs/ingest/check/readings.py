@@ -35,19 +35,19 @@ def _describe_asterisk(done: SwitchRun, options: CheckOptions) -> list[FileReadi
     formats = _load_formats(done, done.owner)
     lines = _count_lines(done)
     readings = [_describe_cdr(series, formats, lines, options) for series in done.series]
-    if done.queue_log:
-        log = done.queue_log
-        readings.append(
-            FileReading(
-                path=log.watched_path,
-                role="queue log",
-                form=log.current.found.form,
-                lines=_sum_lines(log, lines),
-                rotated=len(log.files) - 1,
-                compressed=sum(file.is_compressed for file in log.files),
-            )
-        )
-    return readings
+    logs = (("queue log", done.queue_log), ("channel events (CEL)", done.cel))
+    return readings + [_describe_log(role, series, lines) for role, series in logs if series]
+
+
+def _describe_log(role: str, series: FileSeries, lines: Mapping[str, int]) -> FileReading:
+    return FileReading(
+        path=series.watched_path,
+        role=role,
+        form=series.current.found.form,
+        lines=_sum_lines(series, lines),
+        rotated=len(series.files) - 1,
+        compressed=sum(file.is_compressed for file in series.files),
+    )
 
 
 def _describe_cdr(

@@ -24,10 +24,12 @@ _RAW_LENGTH = 120  # characters of a refused line
 _PATHS_PER_QUERY = 1000
 
 
-def group_rejections(connection: Connection, done: SwitchRun, survey: Survey) -> tuple[list[Refusals], list[Refusals]]:
+def group_rejections(
+    connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey
+) -> tuple[list[Refusals], list[Refusals]]:
     """Return the refused lines and CDR files, and the refused recordings, each by reason, the most frequent first.
 
-    A file that lay among the recordings and is none is left out, and so is one that another switch's CDRs matched.
+    A file among the recordings that is none is left out, and so is one that a call of any of the apps matched.
     """
     rejected = done.run.result.rejected
     recordings = {to_db_path(path) for path in survey.recordings}
@@ -36,7 +38,8 @@ def group_rejections(connection: Connection, done: SwitchRun, survey: Survey) ->
     lines = [
         one for one in rejected if one.line or (one.file not in recordings | useless and one.reason not in _OF_FOLDER)
     ]
-    ingested = _find_ingested(connection, done.owner.app, [one.file for one in files])
+    paths = [one.file for one in files]
+    ingested = {path for app in apps for path in _find_ingested(connection, app, paths)}
     return _group(lines), _group(one for one in files if one.file not in ingested)
 
 

@@ -103,6 +103,8 @@ class SwitchReport:
     older_cdrs: Sequence[Path]
     queue_log: Path | None
     older_queue_logs: Sequence[Path]
+    cel: Path | None
+    older_cels: Sequence[Path]
     recordings: Sequence[Path]
     tenants_file: Path | None = None
     advice: Sequence[Advice] = ()
@@ -124,7 +126,7 @@ class CheckReport:
     paths: Sequence[Path]
     switches: Sequence[SwitchReport]
     recordings: RecordingsFound
-    cel: Sequence[Path]
+    unused_cels: Sequence[Path]  # channel event logs that the commands do not name
     queue_logs: Sequence[Path]
     unused: Sequence[tuple[Path, str]]  # CDR files that hold nothing new, with the reason
     unreadable: Sequence[UnreadableFile]

@@ -68,6 +68,12 @@ def find_queue_log(survey: Survey) -> FileSeries | None:
     return min(series, key=lambda one: (one.current.found.form != "queue_log", -one.current.modified_ns), default=None)
 
 
+def find_channel_events(survey: Survey) -> FileSeries | None:
+    """Return the channel event log (CEL): Asterisk's own file before an exported table, of equal ones the newest."""
+    series = _group_series(survey.list_kind(FileKind.CEL))
+    return min(series, key=lambda one: (one.current.found.form != "cel_custom", -one.current.modified_ns), default=None)
+
+
 def list_freeswitch_paths(survey: Survey) -> list[Path]:
     """Return the files and folders with the CDRs of FreeSWITCH: a folder where it holds nothing but them."""
     files = [file.path for file in survey.list_kind(FileKind.FREESWITCH_CDR)]

@@ -50,6 +50,7 @@ class SwitchRun:
     older_cdrs: list[Path] = field(default_factory=list)  # rotated files, oldest first
     series: list[FileSeries] = field(default_factory=list)  # of CDR files of Asterisk that were ingested
     queue_log: FileSeries | None = None
+    cel: FileSeries | None = None  # channel event log
     recordings: list[Path] = field(default_factory=list)  # folders
     unused: list[tuple[Path, str]] = field(default_factory=list)  # files that add nothing, with the reason
     failed: list[tuple[Path, str]] = field(default_factory=list)  # files that could not be read at all

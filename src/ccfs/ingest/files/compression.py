@@ -1,7 +1,7 @@
 """Open a source file, decompressed if logrotate compressed it: gzip, bzip2, xz and zstd are recognised by their first bytes.
 
 A compressed file is decompressed into a temporary file, because reading needs positions. The work has a limit, so that a
-small file cannot fill the disk.
+small file can neither fill the disk nor take long.
 """
 
 import bz2
@@ -19,8 +19,9 @@ import zstandard
 
 from ccfs.ingest.files.damage import DamagedFile, catch_damage
 
-MIN_UNPACKED_LIMIT, MAX_UNPACKED_LIMIT = 64 << 20, 16 << 30  # bytes that any file, and that no file, may decompress to
-MAX_RATIO = 300  # decompressed to compressed size; logs reach some 40
+MIN_UNPACKED_LIMIT, MAX_UNPACKED_LIMIT = 80 << 20, 16 << 30  # bytes that any file, and that no file, may decompress to
+# Decompressed to compressed size. Logs reach some 40; those of a switch that makes the same call every minute reach 84.
+MAX_RATIO = 300
 _CHUNK_BYTES = 1 << 16  # read1: what was decompressed before the damage is not lost
 _ZSTD_INPUT_BYTES = 1 << 10  # a kilobyte may become 32 MB
 _ZSTD_WINDOW_BYTES = 1 << 27  # as zstd's own default limit
@@ -45,7 +46,7 @@ def open_source(path: Path) -> Iterator[OpenedSource]:
         if read_chunks is None:
             yield OpenedSource(file, version)
             return
-        limit = min(max(MIN_UNPACKED_LIMIT, MAX_RATIO * version[0]), MAX_UNPACKED_LIMIT)
+        limit = compute_unpacked_limit(version[0])
         with tempfile.TemporaryFile() as unpacked:
             damage = _unpack(file, read_chunks, unpacked, limit)
             unpacked.seek(0)
@@ -112,6 +113,16 @@ def read_beginning(path: Path, size: int) -> bytes:
         return data[:size]
 
 
+def compute_unpacked_limit(packed_size: int) -> int:
+    """Return the bytes that a file of `packed_size` may decompress to."""
+    return min(max(MIN_UNPACKED_LIMIT, MAX_RATIO * packed_size), MAX_UNPACKED_LIMIT)
+
+
+def describe_excess(limit: int) -> str:
+    """Return why a file is not read beyond the limit."""
+    return f"decompresses to more than {limit >> 20} MB; the rest is not read"
+
+
 _ChunkReader = Callable[[BinaryIO], Iterator[bytes]]
 
 
@@ -124,7 +135,7 @@ def _unpack(file: BinaryIO, read_chunks: _ChunkReader, target: BinaryIO, limit: 
                 size += len(chunk)
                 target.write(chunk[: max(0, len(chunk) - max(0, size - limit))])
                 if size > limit:
-                    return f"decompresses to more than {limit >> 20} MB; the rest is not read"
+                    return describe_excess(limit)
     except DamagedFile as error:
         return f"is damaged after {size} decompressed bytes; the rest is not read: {error}"
     return ""

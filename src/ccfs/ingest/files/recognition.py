@@ -85,10 +85,14 @@ class Recogniser:
         self._reset_cursor()
         new = [*self._accept_unknown(), *self._list_unreadable()]
         rows = [self._update_known(index) for index in range(len(self._known))]
-        rows = [row for row in rows if not (self._is_reread and row.state == MISSING)]
         gaps = [] if self._skips else find_gaps(self._known, rows, new, self._now)
-        self._result.files = [*rows, *new, *gaps]
+        self._result.files = [*(row for row in rows if not self._is_resolved(row)), *new, *gaps]
         return self._result
+
+    def _is_resolved(self, row: RotatedFile) -> bool:
+        """Return whether a missing file is of no interest any more: logrotate was renaming files, or all are read again."""
+        is_number = not row.position.head and not row.is_reported and row.path in self._result.paths
+        return row.state == MISSING and (is_number or self._is_reread)
 
     def _find_unchanged(self, file: FoundFile) -> bool:
         """Find a known file of this size and time, which may have been renamed."""

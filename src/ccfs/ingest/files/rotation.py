@@ -1,6 +1,6 @@
 """Find the files that were rotated from a source file: in its folder, in folders within it, and in those beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,24 +22,29 @@ class FoundFile:
     is_near: bool  # in the source's folder, or in one within it that has no such source of its own
 
 
-def find_rotated_files(path: Path, listed: Iterable[Path] | None = None, *, is_far: bool) -> list[FoundFile]:
+def find_rotated_files(
+    path: Path, listed: Sequence[Path] | None, remembered: Iterable[Path], *, is_far: bool
+) -> list[FoundFile]:
     """Return the rotated files of a source, in order of time; with `is_far`, also those of other folders within and beside its own.
 
     logrotate may have put them there (olddir), but they may also be another switch's. `listed`: the files near the source, if
-    they are known already.
+    they are known already. `remembered`: folders in which its rotated files have been.
     """
     own = path.absolute().parent
     within = _list_folders(own) if listed is None or is_far else []
-    near = [own, *(folder for folder in within if not (folder / path.name).exists())]
-    files = _describe(_iter_rotated(near, path.name) if listed is None else listed, is_near=True)
+    near = [folder for folder in (*(within if listed is None else ()), *remembered) if not has_source(folder, path)]
+    near = list(dict.fromkeys([*([own] if listed is None else []), *near]))
+    files = {file.path: file for file in _describe([*(listed or ()), *_iter_rotated(near, path.name)], is_near=True)}
     if is_far:
-        known = {file.path for file in files}
-        folders = [
-            folder for folder in (*within, *_list_folders(own.parent)) if listed is not None or folder not in near
-        ]
-        far = _describe(_iter_rotated(folders, path.name), is_near=False)
-        files += [file for file in far if file.path not in known]
-    return sorted(files, key=_get_order)[-MAX_FILES:]
+        far = (folder for folder in (*within, *_list_folders(own.parent)) if folder not in near)
+        for file in _describe(_iter_rotated(far, path.name), is_near=False):
+            files.setdefault(file.path, file)
+    return sorted(files.values(), key=_get_order)[-MAX_FILES:]
+
+
+def has_source(folder: Path, path: Path) -> bool:
+    """Return whether a folder has a source of the same name as another: its rotated files are another switch's."""
+    return folder != path.absolute().parent and (folder / path.name).exists()
 
 
 def has_rotated_files(path: Path) -> bool:

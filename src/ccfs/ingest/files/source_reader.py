@@ -5,9 +5,8 @@ transaction that adds the rows of its lines.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,29 +19,26 @@ from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import rotation
 from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
-from ccfs.ingest.files.line_reader import LineBatch, LineFormat, read_batches
+from ccfs.ingest.files.cursors import create_cursor, get_cursor_name
+from ccfs.ingest.files.line_reader import LineBatch, read_batches
 from ccfs.ingest.files.missing_files import is_searched, report_missing_files
 from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
 from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
+from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.model.source_files import MISSING, OPEN, READ
+from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
+
+_RENAMING_SECONDS = 1.0  # in which logrotate renames the files of a log
+SUSPECT = (
+    "this file may have been rotated from {name}, or be another switch's: nothing of it was read. Ingest it with its own path if"
+    " it is this switch's"
+)
 
 T = TypeVar("T")
 
 
 class MovedByOtherRun(FileChanged):
     """Another run has read on in the file since this one looked."""
-
-
-def get_cursor_name(owner: CallOwner, path: Path) -> str:
-    """Return the name of a file's cursor in an account."""
-    return f"{owner.account.account_id}:{to_db_path(path)}"
-
-
-def is_known_source(run: IngestRun, owner: CallOwner, path: Path) -> bool:
-    """Return whether a source was read before."""
-    with run.database.read_transaction() as connection:
-        return ingest_state.find_cursor(connection, owner.app, get_cursor_name(owner, path)) is not None
 
 
 class SourceReader:
@@ -105,13 +101,14 @@ class SourceReader:
         self, old: SourceCursor | None, known: list[RotatedFile], live: OpenedSource | None
     ) -> tuple[SourceCursor, list[tuple[RotatedFile, Path]]]:
         """Return the cursor of the source, and the rotated files to be read, after saving what has changed."""
-        cursor = old or _create_cursor(self._name, self._path)
+        cursor = old or create_cursor(self._name, self._path)
         if old is not None and not self._must_search(old, known, live):
             return cursor, []
         result = self._search(cursor, known, live, skips=old is None and self._rotated is None)
-        if not self._run.is_watching and _has_new_missing(result, known):  # logrotate may be at work
-            time.sleep(self._run.settings.settle_seconds)
+        if _has_new_missing(result, known):
+            time.sleep(_RENAMING_SECONDS)
             result = self._search(cursor, known, live, skips=False)
+        self._report_suspects(cursor, result)
         if not any(row.state == MISSING for row in result.files):
             self._run.finished_files.update((self._name, file.path, file.version) for file in result.foreign)
         if result.cursor != old or result.files != known:
@@ -124,28 +121,43 @@ class SourceReader:
     def _search(
         self, cursor: SourceCursor, known: list[RotatedFile], live: OpenedSource | None, *, skips: bool
     ) -> Recognition:
-        """Search near the source first, and elsewhere for what is not there."""
+        """Search near the source first, and elsewhere for what is not there, or if the source does not tell what is missing."""
         file = live.file if live else None
+        remembered = {Path(row.path).parent for row in known if row.path and row.state != SKIPPED}
         for is_far in (False, True):
             found = [
                 one
-                for one in rotation.find_rotated_files(self._path, self._rotated, is_far=is_far or skips)
+                for one in rotation.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
                 if (self._name, one.path, one.version) not in self._run.finished_files
             ]
             result = Recogniser(cursor, known, file, self._run.now(), skips=skips).recognise(found)
-            if skips or not any(row.state == MISSING for row in result.files):
+            if skips or not (self._is_weak(cursor, known) or any(row.state == MISSING for row in result.files)):
                 break
         return result
 
-    def _must_search(self, cursor: SourceCursor, known: Iterable[RotatedFile], live: OpenedSource | None) -> bool:
-        """Return whether rotated files may be new or have changed.
+    def _is_weak(self, cursor: SourceCursor, known: Sequence[RotatedFile]) -> bool:
+        """Return whether the source cannot tell whether it was rotated: nothing of it was read, or one line, such as a header."""
+        return cursor.line < 2 and (self._rotated != [] or bool(known))
 
-        A source of which nothing or one line was read, which may be a header, does not tell whether it was rotated.
-        """
+    def _report_suspects(self, cursor: SourceCursor, result: Recognition) -> None:
+        """Reject files that may have been rotated from a source of which nothing was read, or may be another switch's."""
+        if cursor.line > 1 or cursor.is_reread_requested:
+            return
+        began, now = cursor.started_at or self._run.now(), self._run.now()
+        for file in result.foreign:
+            written = file.version[1] / 1e9
+            is_quiet = not self._run.is_watching or now.timestamp() - written > QUIET_SECONDS
+            if is_quiet and written > began.timestamp() and not rotation.has_source(file.path.parent, self._path):
+                reason = SUSPECT.format(name=self._path.name)
+                self._reject(IngestRejection(file=to_db_path(file.path), line=0, reason=reason), "rotated_file_unknown")
+
+    def _must_search(self, cursor: SourceCursor, known: Sequence[RotatedFile], live: OpenedSource | None) -> bool:
+        """Return whether rotated files may be new or have changed."""
         if live is None or cursor.is_reread_requested or not is_continued(live.file, cursor.position):
             return True
-        is_weak = cursor.line < 2 and self._rotated != []
-        return is_weak or any(row.state == OPEN or is_searched(row, self._run.now()) for row in known)
+        return self._is_weak(cursor, known) or any(
+            row.state == OPEN or is_searched(row, self._run.now()) for row in known
+        )
 
     def _save_recognition(self, old: SourceCursor | None, known: list[RotatedFile], result: Recognition) -> None:
         app = self._owner.app
@@ -156,8 +168,8 @@ class SourceReader:
                 connection, app, old, result.cursor, self._run.now()
             ):
                 raise MovedByOtherRun
-            if old is not None and old.is_reread_requested:
-                rotated_files.delete_missing(connection, app, self._name)
+            kept = {row.row_id for row in result.files}
+            rotated_files.delete(connection, app, (row.row_id for row in known if row.row_id not in kept))
             old_rows = {row.row_id: row for row in known}
             rotated_files.save(connection, app, (row for row in result.files if old_rows.get(row.row_id) != row))
 
@@ -182,6 +194,8 @@ class SourceReader:
                     new = replace(row, position=batch.end)
                     self._save_batch(parse(batch), save, partial(self._move_rotated, row, new))
                     row = new
+                    if self._leaves_rest(source, path, batch):
+                        break
         except FileNotFoundError:
             raise FileChanged from None
         if source.damage and is_final:
@@ -208,6 +222,8 @@ class SourceReader:
             self._save_batch(parsed, save, partial(self._move_cursor, cursor, new))
             cursor = new
             self._run.report_progress(self._path.name, batch.end.offset, batch.size)
+            if self._leaves_rest(live, self._path, batch):
+                break
         if live.damage:
             self._reject(IngestRejection(file=to_db_path(self._path), line=0, reason=live.damage))
 
@@ -229,21 +245,21 @@ class SourceReader:
             save(connection, parsed)
         self._format = text
 
+    def _leaves_rest(self, source: OpenedSource, path: Path, batch: LineBatch) -> bool:
+        """Return whether the rest of a compressed file is not worth its work, and report that."""
+        batch.count.read += len(batch.lines)
+        if not source.is_packed or not batch.count.is_useless():
+            return False
+        self._reject(IngestRejection(file=to_db_path(path), line=0, reason=batch.count.describe()))
+        return True
+
     def _describe_format(self) -> str:
         return (self._line_format.describe() if self._line_format else "") or self._format
 
-    def _reject(self, rejection: IngestRejection) -> None:
+    def _reject(self, rejection: IngestRejection, action: str = "source_damaged") -> None:
         with self._run.app_transaction(self._owner.app) as connection:
             self._run.reject(connection, self._owner.app, [rejection])
-        self._run.alert(f"{rejection.file}: {rejection.reason}", "source_damaged", file=rejection.file)
-
-
-def _create_cursor(name: str, path: Path) -> SourceCursor:
-    try:
-        written = int(min(max(path.stat().st_mtime, 0), 4e9))  # a time stamp may be anything
-    except FileNotFoundError:
-        written = int(time.time())
-    return SourceCursor(path=name, first_line="", offset=0, line=0, started_at=datetime.fromtimestamp(written, UTC))
+        self._run.alert(f"{rejection.file}: {rejection.reason}", action, file=rejection.file)
 
 
 def _has_new_missing(result: Recognition, known: Sequence[RotatedFile]) -> bool:

@@ -9,9 +9,10 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.compression import open_if_present
-from ccfs.ingest.files.line_reader import NUL_BLOCK, LineBatch, LineFormat, read_line
+from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.positions import get_size
 from ccfs.ingest.files.recognition import FileChanged
+from ccfs.ingest.files.record_reader import NUL_BLOCK, LineFormat, read_line
 from ccfs.ingest.files.source_reader import SourceReader
 from ccfs.switches.records import UnreadableLine
 
@@ -70,6 +71,7 @@ def parse_lines(
             except UnreadableLine as error:
                 reason = str(error) if piece is line else "the line has a NUL byte"
                 rejections.append(IngestRejection(file=batch.path, line=number, reason=reason, raw=line))
+                batch.count.unreadable += 1
             else:
                 if record is not None:
                     records.append((NumberedLine(batch.path, number, piece), record))
@@ -94,5 +96,5 @@ def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
             file.seek(start)
             if start:
                 read_line(file)
-            sample += [line for line in (read_line(file)[0] for _ in range(lines)) if line]
+            sample += [line for line in (read_line(file).data for _ in range(lines)) if line]
     return sample

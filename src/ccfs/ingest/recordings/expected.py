@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, ingest_state, recordings
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
 from ccfs.media.convert import NO_AUDIO
@@ -31,7 +31,10 @@ def expect_recordings(connection: Connection, owner: CallOwner, legs: Iterable[L
     arrived = recordings.list_source_names(connection, app, account_id, call_ids, times)
     stems = {(call_id, stem) for call_id, name in arrived for stem in list_stems(name)}
     pending = [recording for recording in expected if (recording.call_id, recording.stem) not in stems]
-    ingest_state.add_expected_recordings(connection, app, pending)
+    expected_recordings.add(connection, app, pending)
+    for recording in expected:
+        if (recording.call_id, recording.stem) in stems:
+            _add_naming_line(connection, app, recording)
 
 
 def expect_named_later(
@@ -46,7 +49,7 @@ def expect_named_later(
 def expect_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
     """Expect the recordings of calls that are of no account yet, so that no other call gets them. They are not missing."""
     expected = _list_expected(NO_ACCOUNT_ID, legs, {})
-    ingest_state.add_expected_recordings(connection, app, [replace(row, is_optional=True) for row in expected])
+    expected_recordings.add(connection, app, [replace(row, is_optional=True) for row in expected])
 
 
 def forget_unassigned_recordings(connection: Connection, app: App, legs: Iterable[Leg]) -> None:
@@ -72,8 +75,17 @@ def _list_expected(account_id: str, legs: Iterable[Leg], calls: Mapping[str, str
     ]
 
 
+def _add_naming_line(connection: Connection, app: App, expected: ExpectedRecording) -> None:
+    """Note with the files of a recording that has arrived that another line of its call names it."""
+    of_call = recordings.list_by_call(connection, app, expected.call_id)
+    names = [recording.file_name for recording in of_call if recording.account_id == expected.account_id]
+    for source in recording_sources.list_by_recordings(connection, app, names):
+        if expected.stem in list_stems(get_base_name(source.path)):
+            recording_sources.add_naming_line(connection, app, source, expected.source_key)
+
+
 def report_missing_recordings(run: IngestRun, app: App) -> None:
     """Report expected recordings that have not arrived within CCFS_RECORDING_WAIT_SECONDS."""
     before = run.now() - timedelta(seconds=run.settings.recording_wait_seconds)
     with run.database.write_transaction() as connection:
-        run.report_missing(ingest_state.mark_missing_recordings(connection, app, before, run.now()))
+        run.report_missing(expected_recordings.mark_missing(connection, app, before, run.now()))

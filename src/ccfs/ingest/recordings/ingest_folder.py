@@ -1,14 +1,14 @@
 """Ingest a switch's folder of recordings: match each file to its call, store its bytes, add its row to the index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recording_sources, resolved_rejections
+from ccfs.db.tenant import expected_recordings, recording_sources, resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
@@ -16,9 +16,11 @@ from ccfs.ingest.files.file_states import record_state, select_due_files
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import store_audio
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.explain import explain_unmatched
 from ccfs.ingest.recordings.file_names import list_stems
 from ccfs.ingest.recordings.finished import drop_unfinished
 from ccfs.ingest.recordings.match import CallIdFinder, MatchFiles, RecordingMatch, match_files
+from ccfs.ingest.recordings.match_number import match_by_number, needs_number
 from ccfs.ingest.recordings.save_recording import save_recording
 from ccfs.ingest.recordings.store_audio import StoredAudio, UnreadableAudio
 from ccfs.ingest.tenants.assignment import lock_apps
@@ -32,19 +34,27 @@ STORE_THREADS = 4  # files written in parallel: most of the time is spent waitin
 
 
 def ingest_folder(
-    run: IngestRun, owner: CallOwner, root: Path, find_ids: CallIdFinder, matcher: TenantMatcher | None = None
+    run: IngestRun,
+    owner: CallOwner,
+    root: Path,
+    find_ids: CallIdFinder,
+    matcher: TenantMatcher | None = None,
+    find_zone: Callable[[], str] | None = None,
 ) -> None:
     """Ingest the new files below the folder. Then report recordings that are missing.
 
-    `owner` holds the states of the files; with a matcher, they go to the owners that it finds.
+    `owner` holds the states of the files; with a matcher, they go to the owners that it finds. Else, with `find_zone`, which
+    returns the zone of times in names, files without an id are matched by number and time.
     """
-    find_matches = matcher or match_files
+    find_matches: MatchFiles = partial(matcher or match_files, find_ids=find_ids, root=root)
+    if matcher is None and find_zone is not None:
+        find_matches = partial(_match_with_numbers, find_matches, find_zone, run.is_watching)
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
                 return
-            _ingest_batch(run, owner, batch, partial(find_matches, find_ids=find_ids, root=root), pool)
+            _ingest_batch(run, owner, batch, find_matches, pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
     if done or not _was_ingested(run, owner, root):
@@ -59,6 +69,21 @@ def ingest_folder(
 def _was_ingested(run: IngestRun, owner: CallOwner, root: Path) -> bool:
     with run.database.read_transaction() as connection:
         return recording_sources.has_files_below(connection, owner.app, to_db_path(root))
+
+
+def _match_with_numbers(
+    find_matches: MatchFiles,
+    find_zone: Callable[[], str],
+    is_watching: bool,
+    connection: Connection,
+    owner: CallOwner,
+    due: Sequence[tuple[ScannedFile, str]],
+) -> list[RecordingMatch]:
+    """Match files; those without an id by number and time."""
+    matches = find_matches(connection, owner, due)
+    if any(map(needs_number, matches)):
+        return match_by_number(connection, owner, matches, find_zone(), is_watching=is_watching)
+    return matches
 
 
 def _ingest_batch(
@@ -128,7 +153,7 @@ def _save_stored(
 
 def _mark_arrived(connection: Connection, match: RecordingMatch) -> None:
     stems, account_id = list_stems(to_db_name(match.file.path)), match.owner.account.account_id
-    ingest_state.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
+    expected_recordings.mark_arrived(connection, match.owner.app, account_id, stems, match.rows[0].call_id)
 
 
 def _reject(
@@ -153,6 +178,6 @@ def _has_waited(run: IngestRun, file: ScannedFile) -> bool:
 def _save_unmatched(connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch) -> None:
     """Record a file that matches no call. Every run retries it; it is rejected once it has waited long enough."""
     if _has_waited(run, match.file):
-        _reject(connection, run, owner, match.file, match.reason, REPORTED)
+        _reject(connection, run, owner, match.file, explain_unmatched(connection, owner, match), REPORTED)
     else:
         record_state(connection, run, owner.app, match.file, UNMATCHED)

@@ -47,7 +47,7 @@ def save_recording(
         if known.account_id == owner.account.account_id
     ]
     sources = recording_sources.list_by_recordings(connection, owner.app, [known.file_name for known in of_call])
-    known = _find_same_bytes(of_call, sources, audio)
+    known = _find_same_bytes(of_call, sources if match.state != COPY else (), audio)
     if known is None:
         known, version = _find_version(of_call, sources, match.file, audio)
         if known is not None and match.is_by_history and _is_later_call(match, known, audio):
@@ -64,6 +64,8 @@ def save_recording(
             run.result.recordings += 1
             known = recording
         elif version is _Version.NEWER and known is not None:
+            replaced = [path for path in _list_paths(sources, known) if path != to_db_path(match.file.path)]
+            recording_sources.mark_copies(connection, owner.app, replaced, to_db_path(match.file.path))
             _replace(connection, run, owner, known, recording)
             known = recording
         else:
@@ -72,9 +74,36 @@ def save_recording(
             return COPY, _list_paths(sources, known)[0]
     else:
         _delete_blob(run, of_call, audio)
+        known = _choose_agent_again(connection, owner, match, audio, known, sources)
     assert known is not None
-    recording_sources.add(connection, owner.app, _build_source(match.file, audio, known), run.now())
+    source = _build_source(match, audio, known)
+    recording_sources.add(connection, owner.app, source, run.now())
+    if known.source_sha256 == audio.source_sha256:
+        recording_sources.mark_current(connection, owner.app, source)
     return INGESTED, ""
+
+
+def _choose_agent_again(
+    connection: Connection,
+    owner: CallOwner,
+    match: RecordingMatch,
+    audio: StoredAudio,
+    known: Recording,
+    sources: Sequence[RecordingSource],
+) -> Recording:
+    """Return the recording of a file that was stored before, of another leg if one that is known since talks on it."""
+    of_bytes = [source for source in sources if source.recording == known.file_name and source.replaced_at is None]
+    first = next((source.path for source in of_bytes if os.path.lexists(source.path)), "")
+    if known.source_sha256 != audio.source_sha256 or first != to_db_path(match.file.path):
+        return known
+    keys = {key for source in of_bytes for key in source.named_by.split()}
+    named = replace(match, source_keys=match.source_keys | keys)
+    built = _build_recording(connection, owner, named, audio, known)
+    recording = replace(built, blob=known.blob, task_status=known.task_status, task_result=known.task_result)
+    if recording != known:
+        recordings.replace(connection, owner.app, known, recording)
+        recording_sources.rename(connection, owner.app, known.file_name, recording.file_name)
+    return recording
 
 
 def _find_same_bytes(
@@ -187,14 +216,15 @@ def _build_index_row(
     )
 
 
-def _build_source(file: ScannedFile, audio: StoredAudio, recording: Recording) -> RecordingSource:
+def _build_source(match: RecordingMatch, audio: StoredAudio, recording: Recording) -> RecordingSource:
     return RecordingSource(
         account_id=recording.account_id,
-        path=to_db_path(file.path),
-        stem=get_stem(to_db_name(file.path)),
+        path=to_db_path(match.file.path),
+        stem=get_stem(to_db_name(match.file.path)),
         source_sha256=audio.source_sha256,
         milliseconds=round(audio.seconds * 1000),
         recording=recording.file_name,
+        named_by=" ".join(sorted(match.source_keys)),
     )
 
 
@@ -203,7 +233,8 @@ def _replace(connection: Connection, run: IngestRun, owner: CallOwner, old: Reco
     now = run.now()
     kept = replace(new, task_status=old.task_status, task_result=old.task_result)
     recordings.replace(connection, owner.app, old, kept)
-    recording_sources.mark_replaced(connection, owner.app, old.file_name, new.file_name, now)
+    recording_sources.mark_replaced(connection, owner.app, old.file_name, now)
+    recording_sources.rename(connection, owner.app, old.file_name, new.file_name)
     if not old.blob.is_same_blob(new.blob):
         orphan = OrphanedBlob(
             location_id=old.blob.location_id,

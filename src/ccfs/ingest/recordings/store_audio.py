@@ -107,6 +107,16 @@ def _estimate_seconds(file: BinaryIO, kind: AudioKind, size: int) -> float:
         return 0.0
 
 
+def measure_file(path: Path) -> float:
+    """Return the seconds of audio in a file; 0 where they are unknown."""
+    try:
+        with _open_file(path) as file:
+            kind = detect_kind(path.name, _read_bytes(file, HEAD_BYTES))
+            return _measure_seconds(file, kind)
+    except (UnknownAudio, OSError):
+        return 0.0
+
+
 def _open_file(path: Path) -> BinaryIO:
     """Open a plain file. Raise UnknownAudio for a pipe or device, UnreadableAudio for a link."""
     try:

@@ -24,7 +24,8 @@ def plan_channel_table(structure: TableStructure) -> TableFormat:
     """
     if not any(name in structure.columns for name in table_rows.ID_COLUMNS):
         raise UnusableTable(f"the table {structure.table} has no CDRs of FreeSWITCH: it lacks xml_cdr_uuid and uuid")
-    chosen = [_choose(name, column) for name, column in structure.columns.items() if name in table_rows.COLUMNS]
+    known = [(name, column) for name, column in structure.columns.items() if name in table_rows.COLUMNS]
+    chosen = [_choose(name, column) for name, column in known if _EPOCHS.get(name) not in structure.columns]
     documents = [
         (name, ColumnChoice(column=structure.columns[name], max_bytes=MAX_DOCUMENT_BYTES))
         for name in table_rows.DOCUMENT_COLUMNS

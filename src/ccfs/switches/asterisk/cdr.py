@@ -165,6 +165,8 @@ def _split_otherwise(text: str, layout: CdrLayout) -> list[str] | None:
     if "disposition" not in layout.names:
         return None
     for dialect in DIALECTS:
+        if text.count(dialect.delimiter) < len(layout.names) - 1:
+            continue
         try:
             fields = split_fields(text, dialect)
         except UnreadableLine:

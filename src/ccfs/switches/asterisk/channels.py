@@ -11,6 +11,7 @@ _TRUNK_TECHNOLOGIES = frozenset(
 _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
 # FreePBX's browser phone and softphone of extension 1001 are the devices 991001 and 981001.
 _SECOND_PHONE = re.compile(r"9[089](\d{2,})", re.ASCII)
+_SIP_ESCAPE = re.compile(r'\\{1,3}(["\\])')  # chan_sip leaves one backslash before a quote, chan_pjsip three
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ def parse_member(name: str) -> str:
 
 
 def parse_caller_name(clid: str) -> str:
-    """Return the name in `"Name" <number>`, else ""."""
+    """Return the name in `"Name" <number>` without the escapes of SIP, else ""."""
     parts = _split_caller_id(clid)
-    return parts[0] if parts else ""
+    return _SIP_ESCAPE.sub(r"\1", parts[0]).strip() if parts else ""
 
 
 def parse_caller_number(clid: str) -> str:

@@ -27,6 +27,7 @@ DIALECTS = tuple(  # in order of preference: the first of those that fit equally
         ",;\t|", (('"', False), ('"', True), ("", True), ("", False), ("'", False), ("'", True))
     )
 )
+MAX_FIELDS = 500  # of a line; tables of CDRs have some 30
 _EMPTY_WORDS = frozenset({"NULL", "\\N"})  # where they are not quoted
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": ""}
@@ -78,6 +79,8 @@ def _split(text: str, dialect: CsvDialect) -> list[str]:
             assert match is not None  # the pattern matches no character, too
             value = "" if match[0] in _EMPTY_WORDS else _unescape(match[0], dialect)
         fields.append(value)
+        if len(fields) > MAX_FIELDS:
+            raise UnreadableLine(f"more than {MAX_FIELDS} fields")
         at = match.end()
         if at == len(text):
             return fields

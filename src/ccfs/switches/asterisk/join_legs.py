@@ -56,7 +56,8 @@ def _join_call(legs: Sequence[AsteriskLeg]) -> list[AsteriskLeg]:
     ordered = sorted(legs, key=lambda leg: (leg.order, leg.source_key))
     by_channel, dialling = defaultdict(list), defaultdict(list)
     for leg in ordered:
-        by_channel[leg.channel].append(leg)
+        if leg.channel:  # lines without a channel have none in common
+            by_channel[leg.channel].append(leg)
         dialling[leg.dstchannel].append(leg)
     call = _CallLegs(by_channel, dialling, _find_ringing_channels(by_channel))
     call = replace(call, call_type=_find_call_type(ordered, call))

@@ -2,7 +2,15 @@
 (`list_candidate_paths`)."""
 
 from ccfs.switches.ccfs.candidate_paths import list_candidate_paths
-from ccfs.switches.ccfs.index import IndexRow, ZoneLookup, parse_index
+from ccfs.switches.ccfs.index import IndexRow, UnknownAccount, ZoneLookup, parse_index
 from ccfs.switches.ccfs.rows import IndexedRecording, IndexRecord
 
-__all__ = ["IndexRecord", "IndexRow", "IndexedRecording", "ZoneLookup", "list_candidate_paths", "parse_index"]
+__all__ = [
+    "IndexRecord",
+    "IndexRow",
+    "IndexedRecording",
+    "UnknownAccount",
+    "ZoneLookup",
+    "list_candidate_paths",
+    "parse_index",
+]

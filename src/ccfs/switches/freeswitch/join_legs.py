@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
-from ccfs.switches.freeswitch.talk_parts import build_joined_parts, split_talks
+from ccfs.switches.freeswitch.talk_parts import build_joined_parts, list_joined_talks, split_talks
 
 
 def join_call_legs(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
@@ -40,7 +40,7 @@ def join_call_talks(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
     split = [
         leg
         for root, members in calls.items()
-        for leg in split_talks(next((one for one in members if one.switch_leg_id == root), None), members)
+        for leg in split_talks(next((one for one in members if one.switch_leg_id == root), None), members, known)
     ]
     return split + [part for leg in legs for part in build_joined_parts(leg, known)]
 
@@ -77,9 +77,13 @@ class _ChannelTrees:
 def _build_trees(legs: Sequence[ChannelLeg]) -> _ChannelTrees:
     """Return the channels with their parents."""
     by_id = {leg.switch_leg_id: leg for leg in legs}
-    trees = _ChannelTrees(
-        {leg.switch_leg_id: leg.switch_call_id for leg in legs if leg.switch_call_id != leg.switch_leg_id}
-    )
+    parents = {leg.switch_leg_id: leg.switch_call_id for leg in legs if leg.switch_call_id != leg.switch_leg_id}
+    for leg in legs:
+        joined = list_joined_talks(leg, by_id)
+        has_parent = leg.switch_leg_id in parents
+        if joined and (parents[leg.switch_leg_id] not in by_id if has_parent else len(leg.talks) == 1):
+            parents[leg.switch_leg_id] = joined[-1].peer
+    trees = _ChannelTrees(parents)
     for leg in legs:
         peer = by_id.get(leg.bridged_to)
         if peer is None or trees.has_parent(peer.switch_leg_id) or peer.begin < leg.begin:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
+MAX_UNREADABLE = 10_000  # lines, of data that is read to its end although more of them cannot be read than can
 NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
 
 
@@ -75,7 +77,7 @@ def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVar
     elif first_byte in (b"{", b"["):
         yield from _iter_json(data)
     else:
-        yield from _iter_csv(data, columns)
+        yield from _iter_csv(data.removeprefix(b"\xef\xbb\xbf"), columns)
 
 
 def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
@@ -86,23 +88,29 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
 
 
 def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
-    """Parse one object, an array of objects, or one object a line."""
+    """Parse one object, an array of objects, or one object a line. Objects that are no CDRs are reported once."""
     try:
         whole = parse_json(data)
     except UnreadableLine as error:
         if b"\n" not in data.strip():
             yield 1, error
             return
-        lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-        yield from _iter_json_lines(lines, error)
+        yield from _iter_json_lines(data, error)
         return
+    reasons = set[str]()
     for cdr in whole if isinstance(whole, list) else [whole]:
-        yield 1, _parse_json_object(cdr)
+        variables = _parse_json_object(cdr)
+        if isinstance(variables, UnreadableLine):
+            if str(variables) in reasons:
+                continue  # an array may have a million objects that are no CDRs
+            reasons.add(str(variables))
+        yield 1, variables
 
 
-def _iter_json_lines(lines: Sequence[tuple[int, bytes]], error: UnreadableLine) -> Iterator[NumberedVariables]:
+def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[NumberedVariables]:
     """Parse lines that are an object each. If none is, the data is one damaged document."""
-    parsed = [(number, _parse_json_line(line)) for number, line in lines]
+    lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
+    parsed = list(_leave_out_rest((number, _parse_json_line(line)) for number, line in lines))
     if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
         yield 1, error
     else:
@@ -124,10 +132,25 @@ def _parse_json_object(cdr: object) -> ChannelVariables | UnreadableLine:
 
 
 def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield number, parse_csv_variables(line, columns=columns)
-        except UnreadableLine as error:
-            yield number, error
+    lines = (
+        (number, line) for number, line in enumerate(BytesIO(data.removeprefix(b"\xef\xbb\xbf")), 1) if line.strip()
+    )
+    yield from _leave_out_rest((number, _parse_csv_line(line, columns)) for number, line in lines)
+
+
+def _parse_csv_line(line: bytes, columns: Sequence[str]) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_csv_variables(line, columns=columns)
+    except UnreadableLine as error:
+        return error
+
+
+def _leave_out_rest(parsed: Iterable[NumberedVariables]) -> Iterator[NumberedVariables]:
+    """Yield the lines until most of very many cannot be read: a damaged document may have millions of short ones."""
+    unreadable = 0
+    for count, (number, variables) in enumerate(parsed, 1):
+        yield number, variables
+        unreadable += isinstance(variables, UnreadableLine)
+        if unreadable > MAX_UNREADABLE and 2 * unreadable > count:
+            yield number, UnreadableLine(f"{unreadable} of {count} lines cannot be read; the rest is not read")
+            return

@@ -24,7 +24,7 @@ _PATH_VARIABLES = (
     APP_LOG_RECORD,
 )
 # "… 3600 +200 5", read backwards: the time and silence limits after the path. Forwards, each blank would be a beginning.
-_REVERSED_LIMITS = re.compile(r"(?:[0-9]+\+?\s+)+")
+_REVERSED_LIMITS = re.compile(r"(?:[0-9]++\+?\s++)++")
 _URL = re.compile(r"[a-z][a-z0-9+._-]{0,31}://", re.IGNORECASE)
 _LOCAL_SCHEMES = ("file://", "av://")  # of files on the switch's own disks
 _OPTIONS = re.compile(r"^(?:\{[^}]*\}|\[[^\]]*\])")  # "{append=true}/path"

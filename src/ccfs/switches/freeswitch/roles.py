@@ -1,5 +1,6 @@
 """Assign each channel its role in its call: the call's type, and the device and agent that the channel counts for."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -32,6 +33,9 @@ class ChannelLeg(Leg):
     mailbox_agent: str = field(default="", compare=False)  # extension that rang before a mailbox answered, else ""
     talks: tuple[Talk, ...] = field(default=(), compare=False)  # by the callflow; numbers that are no agent's are ""
     queue_entries: tuple[tuple[str, int], ...] = field(default=(), compare=False)  # queue and second, in order
+
+
+_PHONE_NUMBER = re.compile(r"\+?[0-9]+")
 
 
 class _Role(NamedTuple):
@@ -83,7 +87,7 @@ def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
 
 
 class _Children:
-    """What the further channels of a call say together.
+    """Facts of the further channels of a call that the roles of its first ones depend on.
 
     An id may be used again, so that a call has many first channels: asking all children of each would take quadratic time.
     """
@@ -176,4 +180,6 @@ def _has_direction(leg: ChannelLeg) -> bool:
 
 
 def _is_answered_outside(leg: ChannelLeg) -> bool:
-    return leg.callee_side == OUTSIDE and leg.answer is not None
+    is_unknown = not (leg.callee_side or leg.direction or leg.callee_agent)  # as in CSV without a column of the gateway
+    is_outside = leg.callee_side == OUTSIDE or (is_unknown and _PHONE_NUMBER.fullmatch(leg.callee_no))
+    return bool(is_outside) and leg.answer is not None

@@ -1,6 +1,6 @@
 """Talks of a call that no channel's own record reports, and talks that end before their channel does.
 
-FreeSWITCH logs the a-legs alone unless it is told otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
+FreeSWITCH logs the a-legs alone unless it is set otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
 says with whom it talked and when. It says so, too, where the other channel is logged under another call: that of a consultation
 before a transfer.
 """
@@ -23,17 +23,25 @@ def build_joined_parts(leg: ChannelLeg, known: Collection[str]) -> list[ChannelL
     Without b-legs, FreeSWITCH does not log a caller who was picked up, fetched from a parking slot, or handed over after a
     consultation: to be bridged made that channel a b-leg. The part is in the caller's call, under the caller's uuid.
     """
-    if leg.queue:
+    return [_build_joined_part(leg, talk) for talk in list_joined_talks(leg, known)]
+
+
+def list_joined_talks(leg: ChannelLeg, known: Collection[str]) -> list[Talk]:
+    """Return the channel's talks with callers whose call it has joined, and whose own record is not known."""
+    if leg.queue or not _find_joining_agent(leg):
         return []
-    joined = [(number, talk) for number, talk in enumerate(leg.talks) if talk.caller and talk.peer not in known]
-    agent = leg.caller_agent if leg.direction == "inbound" else leg.callee_agent
-    return [_build_joined_part(leg, talk, number, agent) for number, talk in joined if agent]
+    return [talk for talk in leg.talks if talk.caller and talk.peer not in known]
 
 
-def _build_joined_part(leg: ChannelLeg, talk: Talk, number: int, agent: str) -> ChannelLeg:
-    part = _build_part(leg, talk, number)
+def _find_joining_agent(leg: ChannelLeg) -> str:
+    return leg.caller_agent if leg.direction == "inbound" else leg.callee_agent
+
+
+def _build_joined_part(leg: ChannelLeg, talk: Talk) -> ChannelLeg:
+    part, agent = _build_part(leg, talk, leg.talks.index(talk)), _find_joining_agent(leg)
     return replace(
         part,
+        order=(min(leg.order[0], float(talk.begin)), 0.0, part.source_key),  # the caller's own channel
         switch_call_id=talk.peer,
         switch_leg_id=talk.peer,
         caller_no=talk.caller,
@@ -42,16 +50,22 @@ def _build_joined_part(leg: ChannelLeg, talk: Talk, number: int, agent: str) -> 
         device_type=DeviceType.AGENT,
         device_name=agent,
         agent=agent,
-        call_type=CallType.INBOUND if talk.is_outside else CallType.INTERNAL,
+        call_type=_find_joined_type(talk),
         leave_reason={"recv_bye": LeaveReason.AGENT_HUNG_UP, "send_bye": LeaveReason.USER_HUNG_UP}.get(
             leg.hangup_by, LeaveReason.NORMAL
         ),
     )
 
 
-def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list[ChannelLeg]:
+def _find_joined_type(talk: Talk) -> CallType:
+    return CallType.INBOUND if talk.is_outside else CallType.INTERNAL
+
+
+def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg], known: Collection[str]) -> list[ChannelLeg]:
     """Return the legs of a call, with a leg for each talk of the first channel that no other one reports."""
-    if root is None or not any(leg.talks for leg in members):
+    if root is None:
+        return [_end_before_joining(leg, list_joined_talks(leg, known)) for leg in members]
+    if not any(leg.talks for leg in members):
         return [_exclude_mailbox(leg, members) if leg == root else leg for leg in members]
     present = {leg.switch_leg_id for leg in members}
     split: list[ChannelLeg] = []
@@ -79,6 +93,20 @@ def _split_root(root: ChannelLeg, present: set[str]) -> list[ChannelLeg]:
     first, *later = root.talks
     parts = [_build_part(root, talk, number) for number, talk in enumerate(later, 1)]
     return [_narrow_root(root, first, is_last=not later), *parts]
+
+
+def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
+    """Return the leg of a channel as it was before it talked to the caller whose call it has joined.
+
+    A consultation before a transfer is no talk of the caller's call.
+    """
+    if not joined:
+        return leg
+    end = min(_to_instant(joined[0].begin), leg.end)
+    is_consultation = leg.switch_call_id == joined[-1].peer
+    is_answered = leg.answer is not None and leg.answer < end and not is_consultation
+    call_type = _find_joined_type(joined[0]) if is_consultation else leg.call_type
+    return replace(leg, call_type=call_type, answer=leg.answer if is_answered else None, end=end)
 
 
 def _number_talks(root: ChannelLeg, talks: Sequence[Talk]) -> list[tuple[int, Talk]]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.field.scenarios.asterisk.log import CdrLine, Channel, QueueLogLine
@@ -30,7 +31,7 @@ class CdrDialect:
     """How CDR lines are written."""
 
     columns: str
-    quoting: int = csv.QUOTE_ALL
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_ALL
     delimiter: str = ","
     has_header: bool = False
     time_form: str = "local"  # or "iso", "epoch"

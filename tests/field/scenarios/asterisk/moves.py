@@ -270,7 +270,7 @@ class MovingAsteriskCall(AsteriskCall):
         for index, (joined, channel) in enumerate(others):
             line = self.open_line(self.channel, channel, self.take_begin(joined))
             self.close_line(line, event.at, "ANSWERED")
-            later = others[index + 1 :] or [(joined, None)]
+            later: list[tuple[int, Channel | None]] = [*others[index + 1 :]] or [(joined, None)]
             for second_joined, second in later:
                 number = channel.endpoint
                 pair = replace(line, channel=channel, dst_channel=second, src=number, src_name="", linked=channel)

@@ -192,9 +192,9 @@ class FreeSwitchCall:
         if event.target is Target.VOICEMAIL:
             self.reach_voicemail(event)
             return
-        if channel.profile.destination != event.name or channel.profile.context == "public":
-            if event.target is not Target.OUTSIDE or self.script.is_originated:
-                transfer(channel, event.name, self.context, at)
+        is_elsewhere = channel.profile.destination != event.name or channel.profile.context == "public"
+        if is_elsewhere and (event.target is not Target.OUTSIDE or self.script.is_originated):
+            transfer(channel, event.name, self.context, at)
         if event.target is Target.QUEUE:
             self._enter_queue(event)
             return
@@ -291,7 +291,9 @@ class FreeSwitchCall:
         cause = NORMAL_CLEARING
         if not channel.answered:
             cause = getattr(self, "last_cause", NORMAL_CLEARING)
-        channel.hang_up(at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye")
+        channel.hang_up(
+            at, cause, "recv_bye" if is_by_caller or (not self.talk and event.by_agent is not None) else "send_bye"
+        )
         for other in self.channels:
             other.hang_up(at, NORMAL_CLEARING, "send_bye")
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
@@ -112,8 +112,8 @@ def _format_profile(tag: str, profile: Profile, others: str = "") -> str:
     return f"<{tag}>{elements}{others}</{tag}>"
 
 
-def _format_elements(pairs: "Iterator[tuple[str, str]] | object") -> str:
-    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in pairs)  # type: ignore[attr-defined]
+def _format_elements(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in pairs)
 
 
 def format_csv_line(channel: FsChannel, columns: str, zone: str) -> str:

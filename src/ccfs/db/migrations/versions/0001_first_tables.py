@@ -652,6 +652,7 @@ def upgrade() -> None:
         sa.Column("milliseconds", sa.Integer(), nullable=False),
         sa.Column("recording", sa.Text(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("named_by", sa.Text(), nullable=False),
         sa.Column("stored_at", Instant(), nullable=False),
         sa.Column("replaced_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_recording_sources_app")),

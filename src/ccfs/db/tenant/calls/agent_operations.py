@@ -61,6 +61,20 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
     _BULK_INSERT.insert(connection, app, operations)
 
 
+def set_first_queues(
+    connection: Connection, app: App, queues: Mapping[str, str], begins: Mapping[str, datetime]
+) -> None:
+    """Give operations, by their ids, these queues, unless they have one whose name comes before it."""
+    values = [
+        {"row_id": row_id, "row_begin": begins[row_id], "queue": queue} for row_id, queue in queues.items() if queue
+    ]
+    if values:
+        is_row = (_TABLE.c.id == sa.bindparam("row_id")) & (_TABLE.c.begin == sa.bindparam("row_begin"))
+        is_later = (_TABLE.c.skill_id == "") | (_TABLE.c.skill_id > sa.bindparam("queue"))
+        update = sa.update(_TABLE).where(_TABLE.c.app == app.id, is_row, is_later)
+        connection.execute(update.values(skill_id=sa.bindparam("queue")), values)
+
+
 def list_open_operations(
     connection: Connection, app: App, account_id: str, agents: Iterable[str], since: datetime | None = None
 ) -> list[OperationSpan]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,6 +68,22 @@ def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetim
         is_row = _TABLE.c.begin.in_({begins[key] for key in some}) & _TABLE.c.source_key.in_(some)
         call_ids |= set(connection.execute(query.where(is_row)).scalars())
     return call_ids
+
+
+def find_by_numbers(
+    connection: Connection, app: App, account_id: str, numbers: Iterable[str], first: datetime, last: datetime
+) -> list[Cdr]:
+    """Return the account's rows that begin between two instants and have one of these numbers as caller or called."""
+    names, rows = sorted(set(numbers)), list[Cdr]()
+    for column, start in product((_TABLE.c.caller_no, _TABLE.c.callee_no), range(0, len(names), _KEYS_PER_QUERY)):
+        query = _SELECT.where(
+            _TABLE.c.account_id == account_id,
+            column.in_(names[start:][:_KEYS_PER_QUERY]),
+            column != sa.literal_column("''"),  # as the partial index requires
+            _TABLE.c.begin.between(first, last),
+        )
+        rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, {"owner": app.id})]
+    return rows
 
 
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:
