@@ -77,7 +77,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         leave_reason=_find_leave_reason(
             row.disposition, device, cause, outbound=bool(calling_agent and not ringing_agent)
         ),
-        order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
+        order=(begin.timestamp(), _find_sequence(row), row.end, row.channel),
         recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
         channel=row.channel,
@@ -167,10 +167,12 @@ _FAILURE_REASONS = {
 }
 
 
-def _parse_sequence(text: str) -> float:
-    if not text:
-        return 0.0
+def _find_sequence(row: AsteriskCdrRow) -> float:
+    """Return a number that sorts lines of one second: the sequence, else the counter in the channel's id."""
+    if not row.sequence:
+        creation = clock.parse_creation(row.uniqueid)
+        return float(creation[1]) if creation else float(row.channel.startswith("Local/"))
     try:
-        return float(text)
+        return float(row.sequence)
     except ValueError:
         raise UnreadableLine("the sequence is not a number") from None
