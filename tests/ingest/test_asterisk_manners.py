@@ -112,6 +112,22 @@ def test_direct_members_under_names_are_the_phones_that_rang_and_answered(switch
     assert min(switch.site.read_rows(schema.cdrs, "begin")) == datetime.fromtimestamp(BEGIN, UTC)
 
 
+def test_of_two_members_who_ring_at_once_the_one_who_is_known_tells_the_other(switch: Switch) -> None:
+    add_queue_call(switch)  # tells who Ann and Bo are
+    at = 60
+    for number, phone in enumerate((ANN, CY)):
+        switch.add_line(TRUNK, phone, 50, (at, None, at + 9), QUEUE)
+        switch.cdr[-1] = (
+            switch.cdr[-1].replace(f'"{BEGIN}.1"', f'"{BEGIN}.50"').replace(f",{number}\n", f",{number + 50}\n")
+        )
+    switch.add_event(at, f"ENTERQUEUE||{CALLER}|1", leg=50)
+    for name in ("Ann Lee", "Cy Day"):
+        switch.add_event(at + 9, "RINGNOANSWER|9000", name, leg=50)
+    switch.add_event(at + 20, "ABANDON|1|1|20", leg=50)
+    switch.ingest()
+    assert set(switch.site.read_rows(schema.agent_operations, "agent_id")) == {"2001", "2002", "2003"}
+
+
 def test_without_a_queue_log_the_lines_alone_report_the_same_talk(switch: Switch) -> None:
     add_queue_call(switch)
     switch.ingest(log=False)
