@@ -17,7 +17,8 @@ from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant import ingest_state, lost_blobs
+from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, container_of, is_rotated
@@ -44,6 +45,7 @@ class IngestStatus:
     sources: list[tuple[ingest_state.SourceCursor, datetime]]  # each with the time of its last pass
     rejected: list[tuple[int, ingest_state.IngestRejection, datetime]]  # row id, rejection, time
     missing: list[ingest_state.ExpectedRecording]
+    lost: list[tuple[LostBlob, str, str]]  # each with account and callId
     reread_requests: list[tuple[str, datetime]]  # files without a cursor whose reread is requested
     file_states: dict[str, str]  # states of files without a cursor, where one is stored
     source_files: dict[str, SourceFileStatus] = field(default_factory=dict)  # of files with a cursor or rejections
@@ -134,6 +136,7 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
         rejected=rejected,
         missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
+        lost=lost_blobs.list_newest(connection, app, MAX_TABLE_ROWS),
         reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )

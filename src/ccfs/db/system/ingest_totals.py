@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.system import lost_blobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class IngestTotals:
     rejected: int  # lines and files
     expected: int  # recordings that may still arrive
     missing: int
+    lost: int  # recordings whose stored file is lost
     last_read_at: datetime | None  # of the source file that was read last
 
 
@@ -27,4 +29,10 @@ def count_totals(connection: Connection) -> IngestTotals:
     ).one()
     rejected = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
     read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
-    return IngestTotals(rejected=rejected, expected=all_expected - missing, missing=missing, last_read_at=read_at)
+    return IngestTotals(
+        rejected=rejected,
+        expected=all_expected - missing,
+        missing=missing,
+        lost=lost_blobs.count(connection),
+        last_read_at=read_at,
+    )
