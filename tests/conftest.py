@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests import servers
+from tests import mariadb, servers
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,13 @@ def s3_url() -> Iterator[str]:
     """One real S3 service for the whole run: its URL. Its keys are servers.S3_KEYS."""
     with servers.run_seaweedfs() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.MariaDbServer]:
+    """One real MariaDB for the whole run."""
+    with mariadb.run_mariadb() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

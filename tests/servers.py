@@ -56,7 +56,7 @@ class PostgresCluster:
         """`home` is the folder of data, socket and log."""
         self._home = home
         settings = [f"--{setting}" for setting in (*FAST_OPTIONS, f"unix_socket_directories={home}")]
-        self._command = _build_server_command([programs / "postgres", "-D", "data", *settings])
+        self._command = build_server_command([programs / "postgres", "-D", "data", *settings])
         self._server: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={home}"
         self.socket = str(home / ".s.PGSQL.5432")
@@ -145,7 +145,7 @@ def _copy_package(package: Path, home: Path) -> Path:
     return home / WHEEL
 
 
-def _build_server_command(command: Sequence[str | Path]) -> list[str]:
+def build_server_command(command: Sequence[str | Path]) -> list[str]:
     """Return the command to run as another user than root. The kernel stops it if the tests are killed."""
     if not shutil.which("setpriv"):
         raise ServerMissing("setpriv is missing: install the package util-linux")
@@ -155,7 +155,7 @@ def _build_server_command(command: Sequence[str | Path]) -> list[str]:
 
 
 def _run(command: Sequence[str | Path], home: Path) -> None:
-    done = subprocess.run(_build_server_command(command), cwd=home, capture_output=True, text=True, check=False)
+    done = subprocess.run(build_server_command(command), cwd=home, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 

@@ -27,6 +27,11 @@ def configure_logging(*, json: bool = True) -> None:
     )
 
 
+def disable_logging() -> None:
+    """Drop all messages of structlog, for a command whose output is a report."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """Return the logger. Every call names an `action`."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()

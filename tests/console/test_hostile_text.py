@@ -15,9 +15,10 @@ from ccfs.console.request import sanitize_redirect
 from ccfs.db.schema import METADATA
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
-from ccfs.db.tenant import deliveries, ingest_state
+from ccfs.db.tenant import deliveries, expected_recordings, ingest_state
 from ccfs.db.tenant.calls import agent_operations, cdrs
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.exports.export import ExportKind
@@ -84,12 +85,12 @@ def hostile_data(console_server: CcfsServer, call_centre: CallCentreData) -> Non
         ingest_state.set_cursor(
             connection, app, SourceCursor(path=f"acme:/{text}", first_line="", offset=1, line=1), now
         )
-        ingest_state.add_expected_recordings(
+        expected_recordings.add(
             connection,
             app,
             [ExpectedRecording(account_id="acme-account", name=text, path=text, stem=text, call_id=text, since=BEGIN)],
         )
-        ingest_state.mark_missing_recordings(connection, app, now, now)
+        expected_recordings.mark_missing(connection, app, now, now)
     more = {
         "account_id": "acme-account",
         "call_id": CALL_ID,

@@ -17,7 +17,7 @@ from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
 from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings, unassigned_records
 from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, call_statistics, cdrs, queue_visits
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
@@ -31,7 +31,7 @@ from tests.db import console_queries
 from tests.db.large_tables import make_cdr, make_operation, make_recording, make_skill_change
 from tests.db.sample_rows import MINUTE, NOW
 
-LARGE_TABLES = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|"
+LARGE_TABLES = "cdrs|recordings|agent_operations|agent_skill_changes|queue_visits|source_files|expected_recordings|call_statistics|unassigned_records|recording_sources|"
 LARGE_TABLES += console_queries.TABLES
 FULL_SCAN = re.compile(
     rf"Seq Scan on ({LARGE_TABLES})(_p\d+)?\b|SCAN ({LARGE_TABLES})\b|SEARCH ({LARGE_TABLES}) USING (COVERING )?INDEX (?!{console_queries.SMALL_INDEXES})\S+ \(app=\?\)"
@@ -40,6 +40,7 @@ DAY = timedelta(days=1)
 ALLOWED_SCANS = {
     *("newest recordings", "dirty statistics"),  # in the order of the index, up to a limit
     "storage of a month",  # reads the whole month
+    "any unassigned record",  # reads one
     *console_queries.ORDERED_QUERIES,
     *console_queries.FULL_SCAN_QUERIES,
 }
@@ -121,6 +122,8 @@ QUERIES: dict[str, QueryAction] = {
     "CDRs of calls": lambda c, app: cdrs.find_by_call_ids(c, app, ["1777800001-1", "1777800002-2"]),
     "CDRs of legs near an instant": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"], [NOW]),
     "CDRs of legs": lambda c, app: cdrs.find_by_leg_ids(c, app, ["leg-9", "leg-18"]),
+    "CDRs of numbers": lambda c, app: cdrs.find_by_numbers(c, app, "100", ["1", "2"], NOW, NOW + timedelta(days=40)),
+    "callIds of lines": lambda c, app: cdrs.find_call_ids(c, app, {make_cdr(5).source_key: make_cdr(5).begin}),
     "updated CDR": lambda c, app: cdrs.update(c, app, [replace(make_cdr(5), agent_id="7")]),
     "recording by index name": lambda c, app: recordings.find_by_name(c, app, make_recording(5).file_name),
     "recording by original name": lambda c, app: recordings.find_file_by_name(
@@ -148,13 +151,23 @@ QUERIES: dict[str, QueryAction] = {
     "known skill changes": lambda c, app: agent_operations.add_skill_changes(c, app, [make_skill_change(5)]),
     "queue visits of legs": lambda c, app: queue_visits.find_by_leg_ids(c, app, "100", ["leg-9"]),
     "known source files": lambda c, app: ingest_state.find_known_files(c, app, ["/a/5.wav"]),
-    "expected recording": lambda c, app: ingest_state.find_expected_recordings(c, app, "100", ["5"]),
+    "accounts of agents": lambda c, app: agent_operations.list_accounts_of_agents(c, app, ["100"], ["5"]),
+    "accounts that expect a recording": lambda c, app: expected_recordings.list_accounts(c, app, ["5"]),
+    "accounts of a recording's name": lambda c, app: recording_sources.list_accounts(c, app, ["5"]),
+    "unassigned records of a call": lambda c, app: unassigned_records.find_by_ids(c, app, "s", ["5"]),
+    "any unassigned record": lambda c, app: unassigned_records.exists(c, app, "s"),
+    "outdated unassigned records": lambda c, app: unassigned_records.list_outdated(c, app, "s", "r", 9),
+    "unassigned records of a domain": lambda c, app: unassigned_records.list_by_domains(c, app, "s", ["5"], 9),
+    "unlisted unassigned records": lambda c, app: unassigned_records.list_unlisted(c, app, "s", 9),
+    "deleted unassigned records": lambda c, app: unassigned_records.delete(c, app, "s", ["5"]),
+    "old unassigned records": lambda c, app: unassigned_records.delete_before(c, app, NOW - 9 * DAY),
+    "expected recording": lambda c, app: expected_recordings.find(c, app, "100", ["5"]),
     "oldest recordings of a location": lambda c, _app: blob_moves.list_owners_before(
         c, BlobOwnerTable.RECORDINGS, "0", NOW, 3
     ),
     "reference to a blob": lambda c, app: blob_moves.is_referenced(c, make_orphan(app)),
     **console_queries.CONSOLE_QUERIES,
-    "missing recordings": lambda c, app: ingest_state.mark_missing_recordings(c, app, NOW - timedelta(days=1), NOW),
+    "missing recordings": lambda c, app: expected_recordings.mark_missing(c, app, NOW - timedelta(days=1), NOW),
 }
 
 

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, recordings, unassigned_records
 from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs, queue_visits
+from ccfs.db.tenant.unassigned_records import UnassignedRecord
 from ccfs.model.calls.agent_operation import AgentOperation, AgentSkillChange
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.calls.statistics import QUARTER_HOUR
@@ -97,7 +98,7 @@ def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None
     file = {"app": app.id, "size": 1, "modified_ns": 1, "state": INGESTED, "reason": "", "seen_at": NOW}
     connection.execute(sa.insert(schema.source_files), [{**file, "path": f"/a/{number}.wav"} for number in numbers])
     expected = [
-        ingest_state.ExpectedRecording(
+        expected_recordings.ExpectedRecording(
             account_id="100",
             name=f"{number}.wav",
             path=f"{number}.wav",
@@ -107,7 +108,8 @@ def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None
         )
         for number in numbers
     ]
-    ingest_state.add_expected_recordings(connection, app, expected)
+    expected_recordings.add(connection, app, expected)
+    _insert_ingest_rows(connection, app, numbers)
     call_statistics.mark_dirty(
         connection, app, [replace(make_cdr(0), begin=NOW + number * QUARTER_HOUR) for number in numbers]
     )
@@ -125,3 +127,32 @@ def _insert_other_rows(connection: Connection, app: App, numbers: range) -> None
         for number in numbers
     ]
     queue_visits.upsert(connection, app, "100", visits)
+
+
+def _insert_ingest_rows(connection: Connection, app: App, numbers: range) -> None:
+    records = [
+        UnassignedRecord(
+            source_key=f"{number}",
+            kind="AsteriskLeg",
+            call_id=f"{number}",
+            leg_id=f"leg-{number}",
+            domain=f"{number}",
+            file=f"/a/{number % 9}.csv",
+            line=number,
+            reason="",
+            record="",
+        )
+        for number in numbers
+    ]
+    unassigned_records.add(connection, app, "s", records, "r", NOW)
+    unassigned_records.mark_listed(connection, app, "s", [record.source_key for record in records])
+    source = {
+        "app": app.id,
+        "account_id": "100",
+        "source_sha256": "",
+        "milliseconds": 1,
+        "month": 202605,
+        "named_by": "",
+    }
+    names = [{"path": f"/a/{number}.wav", "stem": f"{number}", "recording": f"{number}"} for number in numbers]
+    connection.execute(sa.insert(schema.recording_sources), [{**source, "stored_at": NOW, **name} for name in names])

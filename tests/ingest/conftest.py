@@ -8,6 +8,14 @@ from shutil import copytree
 import pytest
 
 from tests.ingest.ingest_site import CreateSite, IngestSite
+from tests.ingest.switch_database import (
+    FREEPBX_CDR,
+    POSTGRESQL_CDR,
+    SwitchTables,
+    create_mariadb_tables,
+    create_postgres_tables,
+)
+from tests.mariadb import MariaDbServer
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +56,20 @@ def ingest_site(create_site: CreateSite) -> IngestSite:
 def each_ingest_site(create_site: CreateSite, database_url: str) -> IngestSite:
     """An empty site on each database."""
     return create_site(database_url)
+
+
+@pytest.fixture
+def freepbx(mariadb_server: MariaDbServer) -> Iterator[SwitchTables]:
+    """FreePBX's table on MariaDB, without rows."""
+    with create_mariadb_tables(mariadb_server, FREEPBX_CDR) as tables:
+        yield tables
+
+
+@pytest.fixture(params=["mysql", "postgresql"])
+def each_cdr_table(request: pytest.FixtureRequest) -> Iterator[SwitchTables]:
+    """A `cdr` table without rows, of Asterisk's own columns on PostgreSQL, and of FreePBX's on MariaDB."""
+    if request.param == "mysql":
+        yield request.getfixturevalue("freepbx")
+    else:
+        with create_postgres_tables(request.getfixturevalue("postgres_url"), POSTGRESQL_CDR) as tables:
+            yield tables

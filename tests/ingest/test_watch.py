@@ -26,9 +26,9 @@ PROGRAM = (sys.executable, "-c", "from ccfs.cli import main; main()")
 class WatchProcess:
     """A process of `ccfs ingest --watch`."""
 
-    def __init__(self, site: IngestSite, switch: str, *arguments: object) -> None:
+    def __init__(self, site: IngestSite, switch: str, *arguments: object, **settings: str) -> None:
         command = [*PROGRAM, *site.build_command(switch, *arguments, "--watch")]
-        environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **SHORT_INTERVALS, **site.environment}
+        environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **SHORT_INTERVALS, **site.environment, **settings}
         self._log = site.folder / "watch.log"
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
@@ -52,9 +52,9 @@ class WatchProcess:
 
 
 @contextmanager
-def run_watch(site: IngestSite, switch: str, *arguments: object) -> Iterator[WatchProcess]:
-    """Run a watch until the block ends."""
-    watch = WatchProcess(site, switch, *arguments)
+def run_watch(site: IngestSite, switch: str, *arguments: object, **settings: str) -> Iterator[WatchProcess]:
+    """Run a watch with extra settings until the block ends."""
+    watch = WatchProcess(site, switch, *arguments, **settings)
     try:
         yield watch
     finally:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,15 +14,23 @@ import typer
 
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
+from ccfs.cli.owners import find_owner
 from ccfs.cli.progress import ProgressBars
+from ccfs.cli.switch_tables import open_source, parse_source
+from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection
+from ccfs.db.tenant import expected_recordings, ingest_state
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
-from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
+from ccfs.ingest.context import IngestResult, IngestRun
+from ccfs.ingest.files.rotation import has_rotated_files
+from ccfs.ingest.tables.channels import plan_channel_table
+from ccfs.ingest.tables.formats import plan_queue_table
+from ccfs.ingest.tables.recording_log import plan_call_table
 from ccfs.ingest.watch import run_passes as watch_passes
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node, utc_now
@@ -29,10 +38,19 @@ from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN
 from ccfs.switches.freeswitch import parse_columns
 from ccfs.switches.records import UnreadableLine
 
-ingest_commands = typer.Typer(help="Ingest CDRs and recordings of a switch.", no_args_is_help=True)
+ingest_commands = typer.Typer(
+    help="Ingest CDRs and recordings of a switch. Begin with `ccfs ingest check`.", no_args_is_help=True
+)
 
-AccountIdOption = Annotated[str, typer.Option("--account", help="Account id (accountId).", metavar="ID")]
-VdnIdOption = Annotated[int, typer.Option("--vdn", help="VDN of the account.", metavar="N")]
+AccountIdOption = Annotated[
+    str, typer.Option("--account", help="Account id (accountId), unless --tenants.", metavar="ID", show_default=False)
+]
+VdnIdOption = Annotated[
+    int, typer.Option("--vdn", help="VDN of the account, unless --tenants.", metavar="N", show_default=False)
+]
+TenantsOption = Annotated[
+    Path | None, typer.Option("--tenants", help="Rules that assign calls to accounts (CSV).", metavar="FILE")
+]
 RecordingsOption = Annotated[
     Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")
 ]
@@ -54,61 +72,79 @@ WatchOption = Annotated[bool, typer.Option("--watch", help="Continue until SIGTE
 @ingest_commands.command("asterisk")
 def ingest_asterisk(
     app: AppKeyOption,
-    account: AccountIdOption,
-    vdn: VdnIdOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file (cdr-csv or cdr_custom).", metavar="FILE")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file, or mysql:// or postgresql:// URL.", metavar="FILE_OR_URL")
+    ],
     recordings: RecordingsOption = None,
-    queue_log: Annotated[Path | None, typer.Option("--queue-log", help="queue_log file.", metavar="FILE")] = None,
+    queue_log: Annotated[
+        str | None, typer.Option("--queue-log", help="queue_log file, or URL of that table.", metavar="FILE_OR_URL")
+    ] = None,
+    cel: Annotated[Path | None, typer.Option("--cel", help="Channel event log (cel_custom).", metavar="FILE")] = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
     encoding: EncodingOption = "",
+    account: AccountIdOption = "",
+    vdn: VdnIdOption = 0,
+    tenants_file: TenantsOption = None,
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ingest CDRs, queue log and recordings of Asterisk. Running it again ingests only what is new."""
-    _require_paths(files=(cdr, queue_log), folder=recordings)
-    node = open_node(data)
-    owner = _get_owner(node, app, account, vdn)
+    """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
+    calls, log = parse_source("--cdr", cdr), parse_source("--queue-log", queue_log) if queue_log else None
+    _require_paths(logs=(*_list_files(calls, log), cel), folder=recordings)
+    _refuse_columns(columns, calls)
+    node, text_encoding = open_node(data), parse_encoding(encoding)
+    owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_call_table, "cdr", text_encoding),
         recordings=recordings,
-        queue_log=queue_log,
+        queue_log=open_source(log, node.settings, plan_queue_table, "queue_log", text_encoding) if log else None,
+        cel=cel,
         columns=columns,
-        encoding=_check_encoding(encoding),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        encoding=text_encoding,
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
-    _run_ingest(node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, switch))
+    _run_ingest(
+        node, watch, as_json, lambda run: asterisk_pass.ingest(run, owner, replace(switch, router=load_router()))
+    )
 
 
 @ingest_commands.command("freeswitch")
 def ingest_freeswitch(
     app: AppKeyOption,
-    account: AccountIdOption,
-    vdn: VdnIdOption,
-    cdr: Annotated[Path, typer.Option("--cdr", help="CDR file or folder: CSV, JSON or XML.", metavar="FILE_OR_DIR")],
+    cdr: Annotated[
+        str, typer.Option("--cdr", help="CDR file or folder (CSV, JSON, XML), or URL.", metavar="FILE_OR_DIR_OR_URL")
+    ],
     recordings: RecordingsOption = None,
     columns: ColumnsOption = None,
     zone: ZoneOption = None,
     agents: AgentsOption = AGENT_NUMBER_PATTERN,
+    account: AccountIdOption = "",
+    vdn: VdnIdOption = 0,
+    tenants_file: TenantsOption = None,
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
-    _require_paths(files=() if cdr.is_dir() else (cdr,), folder=recordings)
+    calls = parse_source("--cdr", cdr)
+    _require_paths(logs=[file for file in _list_files(calls) if not file.is_dir()], folder=recordings)
+    _refuse_columns(columns, calls)
     node = open_node(data)
-    owner = _get_owner(node, app, account, vdn)
+    owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = freeswitch_pass.FreeSwitchSource(
-        cdr=cdr,
+        cdr=open_source(calls, node.settings, plan_channel_table, "v_xml_cdr"),
         recordings=recordings,
         columns=_parse_columns(columns),
-        zone=_check_zone(zone),
-        agent_pattern=_compile_agent_pattern(agents),
+        zone=parse_zone(zone),
+        agent_pattern=compile_agent_pattern(agents),
     )
-    _run_ingest(node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, switch))
+    _run_ingest(
+        node, watch, as_json, lambda run: freeswitch_pass.ingest(run, owner, replace(switch, router=load_router()))
+    )
 
 
 @ingest_commands.command("ccfs")
@@ -142,7 +178,7 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     with open_node(data).database.read_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
         rejections = ingest_state.list_rejections(connection, owner)
-        missing = ingest_state.list_missing_recordings(connection, owner)
+        missing = expected_recordings.list_missing(connection, owner)
     result = {
         "refused": [
             {"file": rejection.file, "line": rejection.line, "reason": rejection.reason, "at": at.isoformat()}
@@ -157,32 +193,33 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     print_result(result, as_json, "\n".join(text))
 
 
-def _require_paths(*, files: Iterable[Path | None], folder: Path | None) -> None:
-    for file in files:
+def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path | None] = (), folder: Path | None) -> None:
+    """Raise OperatorError for a path that does not exist. A log may be absent between its rotation and its next line."""
+    for file in (*files, *(log for log in logs if log and (log.exists() or not has_rotated_files(log)))):
         if file is not None and not file.is_file():
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
     if folder is not None and not folder.is_dir():
         raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
 
 
-def _get_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> CallOwner:
-    with node.database.read_transaction() as connection:
-        app = tenants.get_app_by_ak(connection, ak)
-        account = tenants.get_accounts(connection, app).get(account_id)
-        vdn = next((vdn for vdn in tenants.list_vdns(connection, app) if vdn.vdn_id == vdn_id), None)
-    if account is None or vdn is None or vdn.account_id != account_id:
-        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; see `ccfs account list`")
-    return CallOwner(app=app, account=account, vdn=vdn)
+def _list_files(*sources: Path | TableAddress | None) -> list[Path]:
+    return [source for source in sources if isinstance(source, Path)]
 
 
-def _check_zone(zone: str | None) -> str | None:
+def _refuse_columns(columns: str | None, source: Path | TableAddress) -> None:
+    if columns is not None and not isinstance(source, Path):
+        raise OperatorError("--columns is for files: the columns of a table have names")
+
+
+def parse_zone(zone: str | None) -> str | None:
+    """Return a zone that the operator names. Raise OperatorError for an unknown one."""
     try:
         return zone and ZoneInfo(zone).key
     except (KeyError, ValueError, OSError):
         raise OperatorError(f"--zone: {zone} is not an IANA time zone") from None
 
 
-def _check_encoding(name: str) -> str:
+def parse_encoding(name: str) -> str:
     """Return an encoding of text in which ASCII stays as it is. Raise OperatorError for any other."""
     try:
         if not name or b"a,1".decode(name) == "a,1":
@@ -192,7 +229,8 @@ def _check_encoding(name: str) -> str:
     raise OperatorError(f"--encoding: {name} is not an encoding of text files")
 
 
-def _compile_agent_pattern(text: str) -> re.Pattern[str]:
+def compile_agent_pattern(text: str) -> re.Pattern[str]:
+    """Return the expression of --agents. Raise OperatorError if it is none."""
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:
@@ -221,6 +259,7 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[I
             is_watching=watching,
             report_progress=bars.update,
             is_stopped=stopped.is_set,
+            replicas=node.replicas,
         )
         try:
             if watching:

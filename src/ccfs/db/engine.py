@@ -190,6 +190,17 @@ def open_database(url: str) -> Database:
     raise OperatorError(f"database_url: {parsed.drivername} is not supported; use a file of sqlite, or postgresql")
 
 
+def open_scratch_database(file: Path) -> Database:
+    """Return a new SQLite database for results that need not outlast the process: commits do not wait for the disk."""
+    database = open_database(str(URL.create("sqlite", database=str(file))))
+    event.listen(database.engine, "connect", _disable_sync)
+    return database
+
+
+def _disable_sync(connection: Any, _record: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
+
+
 def _create_sqlite_engine(url: URL) -> Engine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(

@@ -190,6 +190,18 @@ orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, an
     sa.Column("due_at", Instant, nullable=False, index=True),
     sa.PrimaryKeyConstraint("location_id", "key"),
 )
+lost_blobs = sa.Table(  # recordings' bytes that their location did not have when they were read
+    "lost_blobs",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _number("app"),  # by the key
+    _text("recording"),  # its file_name; "" until it is looked up
+    _instant("noticed_at"),
+    _instant("tried_at"),  # when ingest last tried to restore them; `noticed_at` before
+    sa.PrimaryKeyConstraint("location_id", "key"),
+    sa.Index(None, "app", "tried_at"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,
@@ -414,6 +426,30 @@ member_names = sa.Table(
     _text("agent"),
     sa.PrimaryKeyConstraint("app", "account_id", "name"),
 )
+leg_links = sa.Table(
+    "leg_links",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("link"),
+    _instant("begin"),  # of the leg
+    _instant("end"),
+    _text("source_key"),
+    sa.PrimaryKeyConstraint("app", "account_id", "link", "begin", "source_key"),
+)
+channel_events = sa.Table(
+    "channel_events",
+    METADATA,
+    _app(),
+    _text("account_id"),
+    _text("switch_leg_id"),
+    _text("switch_call_id"),
+    _text("channel"),
+    _instant("begin"),  # the first event's
+    _text("events"),  # JSON
+    sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id"),
+    sa.Index(None, "app", "account_id", "switch_call_id"),
+)
 queue_visits = sa.Table(
     "queue_visits",
     METADATA,
@@ -437,10 +473,29 @@ source_cursors = sa.Table(
     _text("first_line"),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("line", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),  # the first bytes of what was read
     _text("format"),
     _instant("started_at"),
     _instant("read_at"),
     sa.PrimaryKeyConstraint("app", "path"),
+)
+rotated_files = sa.Table(  # files that were rotated from a source file, and how far each was read
+    "rotated_files",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    _app(),
+    _text("source"),  # the path of the source's cursor
+    _text("path"),  # where it was last seen: logrotate renames and compresses it
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),
+    _text("digest"),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    _text("state"),
+    _instant("since"),  # the time of the state
+    _flag("is_reported"),  # that the file is missing
+    sa.Index(None, "app", "source"),
 )
 source_files = sa.Table(
     "source_files",
@@ -469,7 +524,7 @@ expected_recordings = sa.Table(
     _flag("is_optional"),  # may never arrive: it is then not missing
     _instant("missing_at", required=False),
     sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id"),
-    sa.Index(None, "app", "account_id", "stem"),
+    sa.Index(None, "app", "stem", "account_id"),
     sa.Index(None, "app", "since"),
 )
 recording_sources = sa.Table(  # every file of a switch that was stored as a recording, or as an earlier version of one
@@ -483,10 +538,11 @@ recording_sources = sa.Table(  # every file of a switch that was stored as a rec
     _number("milliseconds"),
     _text("recording"),  # its file_name
     _number("month"),  # of the recording
+    _text("named_by"),  # source keys of the CDR lines that name the file
     _instant("stored_at"),
     _instant("replaced_at", required=False),  # when another file's bytes took the place of these
     sa.PrimaryKeyConstraint("app", "path", "source_sha256"),
-    sa.Index(None, "app", "account_id", "stem"),
+    sa.Index(None, "app", "stem", "account_id"),
     sa.Index(None, "app", "recording"),
 )
 ingest_errors = sa.Table(
@@ -498,9 +554,46 @@ ingest_errors = sa.Table(
     sa.Column("line", sa.BigInteger, nullable=False),
     _text("reason"),
     sa.Column("raw", sa.LargeBinary, nullable=False),
+    _text("digest"),  # of raw: after a rotation, other lines have the same numbers
     _instant("rejected_at"),
-    sa.UniqueConstraint("app", "file", "line", "reason"),
+    sa.UniqueConstraint("app", "file", "line", "reason", "digest"),
     sa.Index(None, "app", "id"),
+)
+unassigned_records = sa.Table(  # parsed lines of calls whose tenant is not known yet
+    "unassigned_records",
+    METADATA,
+    _app(),  # of the command line, which holds the state of the switch's files
+    _text("source"),  # the kind of switch and its folder
+    _text("source_key"),  # identifies the line
+    _text("kind"),  # what the record is
+    _text("call_id"),  # as the switch has it; "" if the line is of no call
+    _text("leg_id"),
+    _text("domain"),  # of the call; "" if it has none
+    _text("file"),
+    sa.Column("line", sa.BigInteger, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    _text("reason"),
+    _text("rules"),  # digest of the tenant rules that were tried last
+    _flag("is_listed"),  # among the rejections
+    _text("record"),  # JSON
+    _instant("seen_at"),
+    sa.PrimaryKeyConstraint("app", "source", "source_key"),
+    sa.Index(None, "app", "source", "rules"),
+    sa.Index(None, "app", "source", "domain"),
+    sa.Index(None, "app", "source", "is_listed"),
+    sa.Index(None, "app", "source", "call_id"),
+    sa.Index(None, "app", "source", "leg_id"),
+    sa.Index(None, "app", "file", "line"),
+    sa.Index(None, "app", "seen_at"),
+)
+account_domains = sa.Table(  # of FreeSWITCH: the domains whose calls are an account's, where no tenant rules are given
+    "account_domains",
+    METADATA,
+    _app(),
+    _text("source"),  # as in unassigned_records
+    _text("account_id"),
+    _text("domain"),  # in lower case
+    sa.PrimaryKeyConstraint("app", "source", "account_id", "domain"),
 )
 exports = sa.Table(
     "exports",

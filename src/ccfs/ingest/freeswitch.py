@@ -1,29 +1,45 @@
-"""One pass over the files of FreeSWITCH: CSV files that grow, or a folder of JSON and XML documents; then recordings."""
+"""One pass over FreeSWITCH: CSV files that grow, a folder of JSON and XML documents, or a table; then recordings."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
+from ccfs.ingest.files.cursors import is_known_source
 from ccfs.ingest.files.file_states import record_state, select_due_files
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
-from ccfs.ingest.files.tail_reader import LineBatch
+from ccfs.ingest.files.source_groups import group_by_source
+from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.sources import LineSource, get_folder
+from ccfs.ingest.tables.channels import parse_channel_line
+from ccfs.ingest.tables.source import TableSource
+from ccfs.ingest.tables.table_pass import ingest_table
+from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
+from ccfs.ingest.tenants.account_router import AccountRouter, list_names
+from ccfs.ingest.tenants.assignment import RecordAssigner
+from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
+from ccfs.ingest.tenants.recordings import TenantMatcher
+from ccfs.ingest.tenants.routers import CallRouter, TenantRouter
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
 from ccfs.switches.freeswitch import ChannelLeg, FreeSwitchRecord, RepairNote
+from ccfs.switches.freeswitch.variables import ChannelVariables
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 MAX_DOCUMENT_BYTES = 16 << 20  # bytes; a real one has some ten thousand
@@ -31,61 +47,150 @@ DOCUMENT_SUFFIXES = (".json", ".xml")
 BATCH_DOCUMENTS = 500  # documents whose channels are joined, and whose rows are written in one transaction
 
 
-class _SourceLine(NamedTuple):
-    """File and line of a record."""
-
-    file: str
-    number: int
-    raw: bytes = b""
-
-
-_ParsedRecords = Sequence[tuple[_SourceLine, FreeSwitchRecord]]
+_ParsedRecords = Sequence[tuple[NumberedLine, FreeSwitchRecord]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
-    cdr: Path  # a CSV, JSON or XML file, or a folder of them
+    cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
     recordings: Path | None
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
+    router: TenantRouter | None = None  # of the tenant rules, where the switch has many tenants
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path of the source cannot be opened."""
-    files = scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
+    if source.router is not None:
+        run = replace(run, has_many_apps=True)
+    assigner = _build_assigner(run, owner, source)
+    assigner.try_again()
+    if isinstance(source.cdr, TableSource):
+        parse = partial(_parse_rows, run, owner, source, assigner)
+        ingest_table(run, owner, source.cdr, parse, partial(_save_records, run, owner, assigner))
+    else:
+        _ingest_files(run, owner, source, assigner, source.cdr)
+    if run.is_stopped():
+        return
+    assigner.list_unassigned()
+    ingest_recordings(run, owner, source, assigner)
+
+
+def _ingest_files(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> None:
+    parse, save = partial(_parse_batch, run, owner, source, assigner), partial(_save_records, run, owner, assigner)
+    if root.is_dir():
+        csv_files = _ingest_folder(run, owner, source, assigner, root)
+        for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
+            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+    elif root.suffix.lower() in DOCUMENT_SUFFIXES:
+        _ingest_documents(run, owner, source, assigner, [scan.stat_file(root)])
+    else:
+        tail_reader.ingest_file(run, owner, root, parse, save)
+
+
+def _ingest_folder(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, root: Path
+) -> list[Path]:
+    """Ingest the documents of the folder. Return its CSV files."""
     csv_files: list[Path] = []
-    for batch in scan.iter_batches(files, BATCH_DOCUMENTS):
+    for number, batch in enumerate(scan.iter_batches(scan.scan_folder(root, run.warn), BATCH_DOCUMENTS)):
         if run.is_stopped():
-            return
-        documents = [file for file in batch if file.unusable_reason or file.path.suffix.lower() in DOCUMENT_SUFFIXES]
-        csv_files += [file.path for file in batch if file not in documents]
-        _ingest_documents(run, owner, source, documents)
-    for path in csv_files:
-        parse = partial(_parse_batch, owner, source)
-        tail_reader.ingest_file(run, owner, path, parse, partial(_save_records, run, owner))
-    if source.recordings is not None:
-        ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids)
+            return []
+        if run.has_enough_lines(number * BATCH_DOCUMENTS):
+            break
+        csv_files += [file.path for file in batch if not _is_document(file)]
+        _ingest_documents(run, owner, source, assigner, [file for file in batch if _is_document(file)])
+    return csv_files
 
 
-def _ingest_documents(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, batch: list[ScannedFile]) -> None:
+def ingest_recordings(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
+) -> None:
+    """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
+    if source.recordings is None:
+        return
+    assigner = assigner or _build_assigner(run, owner, source)
+    matcher = TenantMatcher(assigner.router, assigner.source) if source.router or assigner.has_unassigned() else None
+    ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
+
+
+def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:
+    """Yield the files of the source; none if it is a table."""
+    if isinstance(source.cdr, TableSource):
+        return iter(())
+    return scan.scan_folder(source.cdr, run.warn) if source.cdr.is_dir() else iter([scan.stat_file(source.cdr)])
+
+
+def _is_document(file: ScannedFile) -> bool:
+    return bool(file.unusable_reason) or file.path.suffix.lower() in DOCUMENT_SUFFIXES
+
+
+def _build_assigner(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> RecordAssigner:
+    """Return what finds the calls' owners: by the tenant rules, else by the domains of the account."""
+
+    def save_own_legs(connection: Connection, own: CallOwner, items: Sequence[ChannelLeg | QueueVisit]) -> None:
+        merge_visits(connection, own, [item for item in items if isinstance(item, QueueVisit)])
+        save_legs(connection, run, own, [item for item in items if isinstance(item, ChannelLeg)], FREESWITCH_MERGER)
+
+    cdr = source.cdr
+    name = f"freeswitch {to_db_path(cdr) if isinstance(cdr, Path) and cdr.is_dir() else get_folder(cdr)}"
+    router: CallRouter | None = source.router
+    if router is None:
+        router = account_router = load_account_router(run, owner, name)
+        if not account_router.domains:
+            learn_domains(run, account_router, _find_domains(run, owner, source, account_router))
+    return RecordAssigner(run=run, home=owner, router=router, source=name, savers={ChannelLeg: save_own_legs})
+
+
+def _find_domains(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, router: AccountRouter) -> set[str]:
+    """Return the domains in new documents, up to one that is named for the account."""
+    domains: set[str] = set()
+    for batch in scan.iter_batches(filter(_is_document, _scan_files(run, source)), BATCH_DOCUMENTS):
+        with run.database.read_transaction() as connection:
+            due = [file for file, _ in select_due_files(connection, owner.app, batch)]
+        for file in due:
+            records = _read_document(run, file, owner, source) or []
+            found = _list_names([record for _, record in records])
+            domains |= found
+            if run.is_stopped() or any(map(router.is_domain_of_account, found)):
+                return domains
+    return domains
+
+
+def _ingest_documents(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: list[ScannedFile]
+) -> None:
     """Ingest each document once. Those of one batch are joined, so that both legs of a call find each other."""
     with run.database.read_transaction() as connection:
         due = [file for file, _ in select_due_files(connection, owner.app, batch)]
-    stable = [file for file in due if file.unusable_reason or scan.wait_until_stable(run, file)]
+    open_files = find_unclosed(file for file in due if not file.unusable_reason)
+    closed = [file for file in due if file.path not in open_files]
+    stable = [file for file in closed if file.unusable_reason or scan.wait_until_stable(run, file)]
     parsed = [(file, records) for file in stable if (records := _read_document(run, file, owner, source)) is not None]
     if not parsed:
         return
+    _learn_domains(run, assigner, [record for _, records in parsed for _, record in records])
     with run.app_transaction(owner.app) as connection:
+        resolved_rejections.delete_of_files(connection, owner.app, [to_db_path(file.path) for file, _ in parsed])
+        _save_records(
+            run,
+            owner,
+            assigner,
+            connection,
+            [
+                (NumberedLine(to_db_path(file.path), line, b""), record)
+                for file, records in parsed
+                for line, record in records
+            ],
+        )
         for file, records in parsed:
-            is_rejected = any(isinstance(record, UnreadableLine) for _, record in records)
-            record_state(connection, run, owner.app, file, REJECTED if is_rejected else INGESTED)
-        numbered = [
-            (_SourceLine(to_db_path(file.path), line), record) for file, records in parsed for line, record in records
-        ]
-        _save_records(run, owner, connection, numbered)
+            is_bad = any(isinstance(record, UnreadableLine) for _, record in records)
+            record_state(connection, run, owner.app, file, REJECTED if is_bad else INGESTED)
 
 
 def _read_document(
@@ -104,13 +209,43 @@ def _read_document(
     return _parse_data(data, owner, source)
 
 
-def _parse_batch(owner: CallOwner, source: FreeSwitchSource, batch: LineBatch) -> _ParsedRecords:
+def _learn_domains(run: IngestRun, assigner: RecordAssigner, records: Sequence[FreeSwitchRecord]) -> None:
+    if isinstance(assigner.router, AccountRouter):
+        learn_domains(run, assigner.router, _list_names(records))
+
+
+def _list_names(records: Iterable[FreeSwitchRecord]) -> set[str]:
+    legs = [record for record in records if isinstance(record, ChannelLeg)]
+    return {name for leg in legs for name in list_names(leg.facts, leg.domain)}
+
+
+def _parse_batch(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
+) -> _ParsedRecords:
     first = batch.lines[0][0]
     data = b"".join(line for _, line in batch.lines)
-    return [
-        (_SourceLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record)
-        for line, record in _parse_data(data, owner, source)
-    ]
+    numbered = _parse_data(data, owner, source)
+    batch.count.unreadable += sum(isinstance(record, UnreadableLine) for _, record in numbered)
+    _learn_domains(run, assigner, [record for _, record in numbered])
+    return [(NumberedLine(batch.path, first + line - 1, batch.lines[line - 1][1]), record) for line, record in numbered]
+
+
+def _parse_rows(
+    run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner, batch: LineBatch
+) -> _ParsedRecords:
+    """Parse rows of a table, and join the channels of a call that are among them."""
+    variables = [(index, _parse_row(line)) for index, (_, line) in enumerate(batch.lines)]
+    zone = ZoneInfo(source.zone or owner.account.zone)
+    records = freeswitch.parse_channels(variables, zone=zone, agents=source.agent_pattern)
+    _learn_domains(run, assigner, [record for _, record in records])
+    return [(NumberedLine(batch.path, *batch.lines[index]), record) for index, record in records]
+
+
+def _parse_row(line: bytes) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_channel_line(line)
+    except UnreadableLine as error:
+        return error
 
 
 def _parse_data(data: bytes, owner: CallOwner, source: FreeSwitchSource) -> list[tuple[int, FreeSwitchRecord]]:
@@ -124,14 +259,30 @@ def _log_repairs(records: _ParsedRecords) -> None:
             get_logger().warning("cdr document repaired", action="cdr_repaired", file=line.file, repair=record.text)
 
 
-def _save_records(run: IngestRun, owner: CallOwner, connection: Connection, records: _ParsedRecords) -> None:
+def _save_records(
+    run: IngestRun, owner: CallOwner, assigner: RecordAssigner, connection: Connection, records: _ParsedRecords
+) -> None:
+    """Save the records, each for its owner."""
     _log_repairs(records)
-    merge_visits(connection, owner, [record for _, record in records if isinstance(record, QueueVisit)])
-    legs = [record for _, record in records if isinstance(record, ChannelLeg)]
-    save_legs(connection, run, owner, legs, FREESWITCH_MERGER)
+    visits: dict[str, list[QueueVisit]] = defaultdict(list)
+    for _, record in records:
+        if isinstance(record, QueueVisit):
+            visits[record.switch_leg_id].append(record)
+    legs = [(line, record) for line, record in records if isinstance(record, ChannelLeg)]
+    if may_be_foreign(connection, assigner, [leg for _, leg in legs]):
+        assigner.assign(connection, [_build_record(line, leg, visits) for line, leg in legs])
+    else:
+        merge_visits(connection, owner, [visit for some in visits.values() for visit in some])
+        save_legs(connection, run, owner, [leg for _, leg in legs], FREESWITCH_MERGER)
     rejections = [
         IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
         for line, record in records
         if isinstance(record, UnreadableLine)
     ]
     run.reject(connection, owner.app, rejections)
+
+
+def _build_record(line: NumberedLine, leg: ChannelLeg, visits: Mapping[str, Sequence[QueueVisit]]) -> CallRecord:
+    """Return the record of a leg, with the queue visits of it and of its call."""
+    leg_ids = dict.fromkeys((leg.switch_leg_id, leg.switch_call_id))
+    return build_leg_record(line, leg, *(visit for leg_id in leg_ids for visit in visits.get(leg_id, ())))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ccfs.ingest.context import IngestResult
 from ccfs.logs import get_logger
+from ccfs.model.errors import OperatorError
 from ccfs.switches.records import UnreadableLine
 
 
@@ -24,7 +25,7 @@ def run_passes(
                 get_logger().info("node draining" if is_paused else "node resumed", action="node_state")
             if not is_paused:
                 one_pass()
-        except (OSError, UnreadableLine) as error:
+        except (OSError, UnreadableLine, OperatorError) as error:
             get_logger().warning("pass failed", action="ingest_failed", reason=str(error))
         except Exception:  # noqa: BLE001  whatever the error, the next pass may succeed
             get_logger().exception("pass failed", action="ingest_failed")

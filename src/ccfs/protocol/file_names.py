@@ -53,10 +53,14 @@ def vdn_from_path_rules(name: str, rules: str) -> int | None:
     """Return the VDN of a path at or below one of the `;`-separated rules with %VDNNO%, None if no rule matches."""
     bare = re.sub(r"\A[A-Za-z]:", "", name)
     for rule in filter(None, (part.strip().rstrip("/") for part in rules.split(";"))):
-        match = re.match(re.escape(rule).replace("%VDNNO%", r"(\d{1,9})") + r"(?:/|\Z)", bare)
-        if match:
+        if match := compile_path_rule(rule).match(bare):
             return int(match[1])
     return None
+
+
+def compile_path_rule(rule: str) -> re.Pattern[str]:
+    """Return the pattern of paths at or below a rule with %VDNNO%; the VDN is its group."""
+    return re.compile(re.escape(rule).replace("%VDNNO%", r"(\d{1,9})") + r"(?:/|\Z)")
 
 
 def build_upload_name(rule: str, vdn_id: int, random8: str, now_ms: int) -> str:

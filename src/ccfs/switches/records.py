@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
+from ccfs.switches.tenant_rules import CallFacts
 
 
 class UnreadableLine(ValueError):
@@ -37,6 +38,8 @@ class Leg:
     recordings: tuple[str, ...] = ()  # file names or paths that the line itself names
     part_of: str = ""  # switch_leg_id of the leg whose line reports this one beside it; "" for a line's own leg
     optional_recordings: tuple[str, ...] = ()  # those that may exist: they are matched, and never missing
+    facts: CallFacts = field(default=(), compare=False)  # what tenant rules match
+    domain: str = field(default="", compare=False)  # that the switch names as the call's tenant, in lower case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from tests.console.call_centre_data import CallCentreData
 from tests.console.conftest import SignIn
 from tests.console.console_client import ConsoleClient
 from tests.ingest.ingest_site import OLD_TIMESTAMP, make_wav
+from tests.ingest.switch_database import FREEPBX_CDR, build_row, create_mariadb_tables, with_password
+from tests.mariadb import MariaDbServer
 from tests.server.ccfs_server import CcfsServer
 from tests.switches.test_ccfs import CALL_ROW
 
@@ -223,3 +225,21 @@ def test_only_an_ingested_file_can_be_reread(signed_in: SignIn, call_centre: Cal
     assert signed_in("olga").post(f"{INGEST_PAGE}/reread", app=call_centre.bolt.ak, file="/etc/passwd").status == 400
     for name in ("anna", "lucy"):
         assert signed_in(name).post(f"{INGEST_PAGE}/reread", app=call_centre.acme.ak, file="x").status == 404
+
+
+def test_a_table_is_reread_from_its_first_row(switch_files: SwitchFiles, mariadb_server: MariaDbServer) -> None:
+    with create_mariadb_tables(mariadb_server, FREEPBX_CDR) as tables:
+        tables.insert("cdr", build_row(0, src="0123", dst="600"), build_row(1, src="0123", disposition="PERHAPS"))
+        url, name = with_password(tables.url, tables.password), tables.url.replace("reader@", "") + "/cdr"
+        command = ("asterisk", "--account", "bolt-account", "--vdn", "8", "--cdr", url)
+        first = switch_files.ingest(*command)
+        assert (first["cdrs"], first["refused_count"]) == (1, 1)
+        page = switch_files.ingest_page
+        assert f'name="file" value="{name}"' in page
+        assert "File not found" not in page
+        assert tables.password not in page
+        tables.execute("UPDATE cdr SET disposition = 'BUSY' WHERE sequence = 1")
+        assert switch_files.request_reread(name) == 303
+        second = switch_files.ingest(*command)
+    assert (second["cdrs"], second["known"], second["refused_count"]) == (1, 1, 0)
+    assert "PERHAPS" not in switch_files.ingest_page

@@ -6,8 +6,9 @@ from sqlalchemy.engine import Connection
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.ingest_totals import IngestTotals
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import ExpectedRecording, IngestRejection, SourceCursor
+from ccfs.db.tenant import expected_recordings, ingest_state
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.identity.tenancy import App
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
@@ -26,7 +27,7 @@ def make_expected_recording(name: str, minutes: int = 0) -> ExpectedRecording:
 
 def find_calls(connection: Connection, app: App, account_id: str, stems: list[str]) -> dict[str, str]:
     """Return the callId of each expected recording of these stems, by its name."""
-    expected = ingest_state.find_expected_recordings(connection, app, account_id, stems)
+    expected = expected_recordings.find(connection, app, account_id, stems)
     return {row.name: row.call_id for row in expected}
 
 
@@ -96,7 +97,7 @@ def test_a_folder_may_have_more_files_than_a_query_has_parameters(database: Data
 
 def test_an_expected_recording_becomes_missing_once(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
-        ingest_state.add_expected_recordings(
+        expected_recordings.add(
             connection,
             app,
             [
@@ -105,29 +106,29 @@ def test_an_expected_recording_becomes_missing_once(database: Database, app: App
                 make_expected_recording("old.wav"),
             ],
         )
-        ingest_state.add_expected_recordings(connection, other_app, [make_expected_recording("theirs.wav")])
-        assert ingest_state.list_missing_recordings(connection, app) == []
-        assert ingest_state.mark_missing_recordings(connection, app, NOW, NOW + MINUTE) == [
+        expected_recordings.add(connection, other_app, [make_expected_recording("theirs.wav")])
+        assert expected_recordings.list_missing(connection, app) == []
+        assert expected_recordings.mark_missing(connection, app, NOW, NOW + MINUTE) == [
             make_expected_recording("old.wav")
         ]
-        assert ingest_state.mark_missing_recordings(connection, app, NOW, NOW + MINUTE) == []
-        assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("old.wav")]
-        assert ingest_state.mark_missing_recordings(connection, app, NOW + MINUTE, NOW + MINUTE) == [
+        assert expected_recordings.mark_missing(connection, app, NOW, NOW + MINUTE) == []
+        assert expected_recordings.list_missing(connection, app) == [make_expected_recording("old.wav")]
+        assert expected_recordings.mark_missing(connection, app, NOW + MINUTE, NOW + MINUTE) == [
             make_expected_recording("late.wav", 1)
         ]
-        assert ingest_state.list_missing_recordings(connection, app) == [
+        assert expected_recordings.list_missing(connection, app) == [
             make_expected_recording("old.wav"),
             make_expected_recording("late.wav", 1),
         ]
-        assert ingest_state.list_missing_recordings(connection, other_app) == []
+        assert expected_recordings.list_missing(connection, other_app) == []
 
 
 def test_a_recording_that_arrives_is_neither_expected_nor_missing(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
-        ingest_state.add_expected_recordings(
+        expected_recordings.add(
             connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
         )
-        ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
+        expected_recordings.mark_missing(connection, app, NOW, NOW)
         names = ["a", "b", "c"]
         assert find_calls(connection, app, "100", names) == {
             "a.wav": "c-a.wav",
@@ -136,29 +137,29 @@ def test_a_recording_that_arrives_is_neither_expected_nor_missing(database: Data
         assert find_calls(connection, app, "100", []) == {}
         assert find_calls(connection, app, "200", names) == {}
         assert find_calls(connection, other_app, "100", names) == {}
-        ingest_state.mark_arrived(connection, other_app, "100", ["a"], "c-a.wav")
-        ingest_state.mark_arrived(connection, app, "200", ["a"], "c-a.wav")
-        ingest_state.mark_arrived(connection, app, "100", ["a"], "c-b.wav")
-        assert ingest_state.list_missing_recordings(connection, app) == [make_expected_recording("a.wav")]
+        expected_recordings.mark_arrived(connection, other_app, "100", ["a"], "c-a.wav")
+        expected_recordings.mark_arrived(connection, app, "200", ["a"], "c-a.wav")
+        expected_recordings.mark_arrived(connection, app, "100", ["a"], "c-b.wav")
+        assert expected_recordings.list_missing(connection, app) == [make_expected_recording("a.wav")]
         for stem in ("a", "b", "never-expected"):
-            ingest_state.mark_arrived(connection, app, "100", [stem], f"c-{stem}.wav")
-        assert ingest_state.list_missing_recordings(connection, app) == []
+            expected_recordings.mark_arrived(connection, app, "100", [stem], f"c-{stem}.wav")
+        assert expected_recordings.list_missing(connection, app) == []
         assert find_calls(connection, app, "100", names) == {}
 
 
 def test_totals_count_all_apps(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         assert ingest_totals.count_totals(connection) == IngestTotals(
-            rejected=0, expected=0, missing=0, last_read_at=None
+            rejected=0, expected=0, missing=0, lost=0, last_read_at=None
         )
         ingest_state.add_rejections(connection, app, [IngestRejection(file=CDR_FILE, line=1, reason="odd")], NOW)
-        ingest_state.add_expected_recordings(
+        expected_recordings.add(
             connection, app, [make_expected_recording("a.wav"), make_expected_recording("b.wav", 5)]
         )
-        ingest_state.add_expected_recordings(connection, other_app, [make_expected_recording("c.wav")])
-        ingest_state.mark_missing_recordings(connection, app, NOW, NOW)
+        expected_recordings.add(connection, other_app, [make_expected_recording("c.wav")])
+        expected_recordings.mark_missing(connection, app, NOW, NOW)
         ingest_state.set_cursor(connection, app, make_cursor(1), NOW)
         ingest_state.set_cursor(connection, other_app, make_cursor(1), NOW + SECOND)
         assert ingest_totals.count_totals(connection) == IngestTotals(
-            rejected=1, expected=2, missing=1, last_read_at=NOW + SECOND
+            rejected=1, expected=2, missing=1, lost=0, last_read_at=NOW + SECOND
         )

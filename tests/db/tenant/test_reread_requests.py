@@ -170,3 +170,6 @@ def test_the_container_of_a_zip_member_is_the_zip() -> None:
     assert container_of("/a:b.zip:c.csv") == "/a:b.zip"
     assert container_of("/a.zip/b.csv") == "/a.zip/b.csv"
     assert container_of("/a.csv:1.csv") == "/a.csv:1.csv"
+    assert container_of("/a.ZIP:b.zip:c.CSV") == "/a.ZIP"
+    assert container_of("/a.zip:b.txt") == "/a.zip:b.txt"
+    assert container_of("/a.zip:csv") == "/a.zip:csv"

@@ -64,11 +64,19 @@ def test_a_queue_member_is_identified_by_its_number(name: str) -> None:
     [
         ('"Ann Lee" <02079460123>', "Ann Lee"),
         ('"The "Boss"" <1001>', 'The "Boss"'),
+        (r'"J. \"Bob\" Lee" <1001>', 'J. "Bob" Lee'),  # as chan_sip leaves it
+        (r'"J. \\\"Bob\\\" Lee" <1001>', 'J. "Bob" Lee'),  # as chan_pjsip does
         ("Ann <1001>", "Ann"),
         ('"" <1001>', ""),
         ("<1001>", ""),
         ("1001", ""),
         ("", ""),
+        (' "Ann  " <1001> ', "Ann"),
+        ('"<Ann>" <1001>', "<Ann>"),
+        ('"Ann" <1001> x', ""),
+        ('"Ann" <10>01>', ""),
+        ("x" * 5000 + " <1001>", "x" * 5000),
+        (" " * 2500, ""),  # a pattern once took 29 seconds
     ],
 )
 def test_a_callers_name_precedes_the_number(clid: str, name: str) -> None:

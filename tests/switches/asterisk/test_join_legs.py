@@ -2,6 +2,7 @@
 
 import itertools
 import time
+import zlib
 
 import pytest
 
@@ -25,7 +26,7 @@ def make_leg(channel: str, dialled: str, begin: int, answer: int | None, end: in
         "dst": "600",
         "dcontext": "from-trunk",
         "clid": "<02079460123>",
-        "uniqueid": f"1705311000.{abs(hash(channel)) % 1000}",
+        "uniqueid": f"1705311000.{100 + zlib.crc32(channel.encode()) % 10**6}",
         "linkedid": "1705311000.1",
         "lastapp": "Dial",
         "lastdata": "PJSIP/1001,20",
@@ -257,3 +258,9 @@ def test_one_id_of_very_many_lines_costs_no_more_than_their_reading() -> None:
     start = time.process_time()
     assert len(join_call_legs(legs[1:])) == MAX_JOINED_LEGS
     assert time.process_time() - start < 10
+
+
+def test_lines_without_a_channel_are_of_no_common_channel() -> None:
+    legs = [make_leg("", "Agent/6001", 0, 0, 10), make_leg("", "Agent/6002", 10, 10, 30)]
+    assert summarize(legs) == ({"6001": 10, "6002": 20}, set(), {CallType.INBOUND})
+    assert {leg.leave_reason for leg in join_call_legs(legs)} == {LeaveReason.NORMAL}

@@ -11,7 +11,10 @@ from ccfs.blobs.registry import Locations
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
-from ccfs.db.tenant import recordings
+from ccfs.db.tenant import recordings, unassigned_records
+from ccfs.db.tenant.calls import channel_events, leg_links
+from ccfs.db.tenant.calls.channel_events import ChannelEventsRow
+from ccfs.db.tenant.calls.leg_links import LegLink
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.identity.tenancy import App
@@ -19,6 +22,7 @@ from ccfs.model.recordings.recording import Recording
 from ccfs.workers.maintenance.retention import RetentionJob, RetentionPolicy
 from ccfs.workers.storage.mover import ORPHAN_BATCH_SIZE, ORPHAN_LEASE, BlobMover
 from tests.db import sample_rows
+from tests.db.tenant.test_unassigned_records import make_record as make_unassigned_record
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 APP = App(id=1, ak="AK-acme", name="acme")
@@ -88,6 +92,35 @@ def test_recordings_of_the_retention_months_before_this_one_stay(
     assert list_recording_days(database) == list_stored_days(disk, dated_recordings) == set(DAYS[:3])
     create_retention_job(database, rows=1)()
     assert list_recording_days(database) == set(DAYS[:3])  # recordings have a retention of their own
+
+
+def test_channel_events_and_leg_links_go_with_the_rows_of_their_month(database: Database) -> None:
+    moments = [datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) for day in DAYS]
+    with database.write_transaction() as connection:
+        app = sample_rows.add_app(connection)
+        rows = [
+            ChannelEventsRow(switch_leg_id=day, switch_call_id=day, channel="PJSIP/1001-1", begin=moment, events="[]")
+            for day, moment in zip(DAYS, moments, strict=True)
+        ]
+        channel_events.upsert(connection, app, "100", rows)
+        leg_links.add(connection, app, "100", [LegLink("ConfBridge/900", moment, moment, "k") for moment in moments])
+    create_retention_job(database, rows=1)()
+    with database.read_transaction() as connection:
+        for table in (schema.channel_events, schema.leg_links):
+            assert sorted(connection.execute(sa.select(table.c.begin)).scalars()) == sorted(moments[:2])
+
+
+@pytest.mark.parametrize(("months", "left"), [(0, 2), (1, 1)])
+def test_calls_without_a_tenant_are_deleted_with_the_rows_of_their_time(
+    database: Database, months: int, left: int
+) -> None:
+    with database.write_transaction() as connection:
+        app = sample_rows.add_app(connection)
+        for number, seen_at in enumerate((NOW, NOW - timedelta(days=70))):
+            unassigned_records.add(connection, app, "asterisk /a", [make_unassigned_record(number)], "r", seen_at)
+    create_retention_job(database, rows=months)()
+    with database.read_transaction() as connection:
+        assert len(unassigned_records.list_unlisted(connection, app, "asterisk /a", 9)) == left
 
 
 def test_retention_runs_once_an_hour(database: Database, dated_recordings: list[Recording]) -> None:

@@ -17,10 +17,12 @@ from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant import expected_recordings, ingest_state, lost_blobs, rotated_files
+from ccfs.db.tenant.lost_blobs import LostBlob
+from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, container_of, is_rotated, is_table_url
 from ccfs.web.responses.types import BytesResponse, Response
 
 MAX_TABLE_ROWS = 100  # of each table
@@ -43,7 +45,9 @@ class IngestStatus:
     app: App
     sources: list[tuple[ingest_state.SourceCursor, datetime]]  # each with the time of its last pass
     rejected: list[tuple[int, ingest_state.IngestRejection, datetime]]  # row id, rejection, time
-    missing: list[ingest_state.ExpectedRecording]
+    missing: list[expected_recordings.ExpectedRecording]
+    missing_files: list[RotatedFile]
+    lost: list[tuple[LostBlob, str, str]]  # each with account and callId
     reread_requests: list[tuple[str, datetime]]  # files without a cursor whose reread is requested
     file_states: dict[str, str]  # states of files without a cursor, where one is stored
     source_files: dict[str, SourceFileStatus] = field(default_factory=dict)  # of files with a cursor or rejections
@@ -120,7 +124,9 @@ async def request_reread(request: ConsoleRequest) -> Response:
 
 
 def get_cursor_file(cursor: ingest_state.SourceCursor) -> str:
-    """Return the file of a cursor: its path without the account."""
+    """Return the file or table of a cursor: its path without the account."""
+    if is_table_url(table := cursor.path.partition(":")[2]):
+        return table
     account, colon, path = cursor.path.partition(":/")
     return f"/{path}" if colon and "/" not in account else cursor.path
 
@@ -133,7 +139,9 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         app=app,
         sources=ingest_state.list_cursors(connection, app, MAX_TABLE_ROWS),
         rejected=rejected,
-        missing=ingest_state.list_missing_recordings(connection, app, MAX_TABLE_ROWS),
+        missing=expected_recordings.list_missing(connection, app, MAX_TABLE_ROWS),
+        missing_files=rotated_files.list_missing(connection, app, MAX_TABLE_ROWS),
+        lost=lost_blobs.list_newest(connection, app, MAX_TABLE_ROWS),
         reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ccfs.model.source_files import is_rotated, is_unreadable_rotation
+from ccfs.model.source_files import is_rotated, is_table_url, is_unreadable_rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ def get_source_file_status(file: str, since: datetime | None = None, *, is_only_
 
     `is_only_node`: no other machine ingests into the database.
     """
+    if is_table_url(file):
+        return SourceFileStatus()
     path = Path(file)
     try:
         size = path.stat().st_size

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.calls import search_form, timeline
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
-from ccfs.db.tenant import annotations
+from ccfs.db.tenant import annotations, recording_sources
 from ccfs.db.tenant.calls import call_lookup, call_search
 from ccfs.model.calls.call import Call, build_call, build_timeline
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchCount, SearchCursor
@@ -165,6 +165,7 @@ async def show_call(request: ConsoleRequest) -> Response:
     if not legs and not recordings:
         raise NotFound
     operations = await query(lambda c: call_lookup.list_agent_operations(c, app, accounts, call_id))
+    names = [recording.file_name for recording in recordings]
     await request.audit_action(AuditAction.CALL_VIEWED, call_id, scope)
     return request.render_page(
         "call.html",
@@ -175,6 +176,7 @@ async def show_call(request: ConsoleRequest) -> Response:
         timeline=timeline.build_timeline_rows(build_timeline(legs)),
         recordings=recordings,
         operations=operations,
+        replaced=await query(lambda c: recording_sources.list_replaced(c, app, names)),
         annotations=await query(lambda c: annotations.list_by_recordings(c, app, recordings)),
         may_delete_all=request.has_permission_in(Permission.ADMINISTER, scope),
         may_listen=request.has_permission_in(Permission.LISTEN, scope),

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.system import lost_blobs
+from ccfs.model.source_files import MISSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,9 @@ class IngestTotals:
     rejected: int  # lines and files
     expected: int  # recordings that may still arrive
     missing: int
+    lost: int  # recordings whose stored file is lost
     last_read_at: datetime | None  # of the source file that was read last
+    missing_files: int = 0  # rotated files that were not found
 
 
 def count_totals(connection: Connection) -> IngestTotals:
@@ -27,4 +31,14 @@ def count_totals(connection: Connection) -> IngestTotals:
     ).one()
     rejected = connection.execute(sa.select(sa.func.count()).select_from(schema.ingest_errors)).scalar_one()
     read_at = connection.execute(sa.select(sa.func.max(schema.source_cursors.c.read_at))).scalar()
-    return IngestTotals(rejected=rejected, expected=all_expected - missing, missing=missing, last_read_at=read_at)
+    files = schema.rotated_files.c
+    is_missing = (files.state == MISSING) & files.is_reported
+    missing_files = connection.execute(sa.select(sa.func.count(files.id)).where(is_missing)).scalar_one()
+    return IngestTotals(
+        rejected=rejected,
+        expected=all_expected - missing,
+        missing=missing,
+        lost=lost_blobs.count(connection),
+        last_read_at=read_at,
+        missing_files=missing_files,
+    )

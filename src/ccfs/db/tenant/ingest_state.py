@@ -1,8 +1,9 @@
-"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections, expected recordings."""
+"""Rows of ingest: cursors in source files, states of files, re-read requests, rejections."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,13 +12,13 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
+from ccfs.db.tenant import unassigned_records
 from ccfs.model.identity.tenancy import App
-from ccfs.model.source_files import REJECTED, REREAD, container_of, is_rotated
+from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, container_of, is_rotated
 
-_LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
+LOCK_CLASS = 0x63636966  # "ccif": class of the advisory locks of ingest, one for each app
 _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 _CURSORS, _FILES, _ERRORS = schema.source_cursors, schema.source_files, schema.ingest_errors
-_EXPECTED = schema.expected_recordings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,12 @@ class SourceCursor:
     line: int  # lines before the offset
     started_at: datetime | None = field(default=None, compare=False)  # last change of the file before its first read
     format: str = field(default="", compare=False)  # what its lines were detected to be, as its parser writes it
+    head: bytes = field(default=b"", compare=False, repr=False)  # the first bytes of what was read
+
+    @property
+    def position(self) -> FilePosition:
+        """How far the file was read."""
+        return FilePosition(self.offset, self.line, self.first_line, self.head)
 
     @property
     def is_reread_requested(self) -> bool:
@@ -47,27 +54,10 @@ class IngestRejection:
     raw: bytes = b""  # the line's first kilobyte
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedRecording:
-    """A recording that a CDR names and that has not arrived."""
-
-    account_id: str
-    name: str  # base name of the file
-    path: str  # as the CDR names it
-    stem: str  # base name without audio extensions
-    call_id: str
-    since: datetime  # end of the call
-    source_key: str = ""  # of the CDR line that names it; the line tells whose voice it is
-    is_optional: bool = False  # it may never arrive: it is then not missing
-
-
-_EXPECTED_COLUMNS = tuple(column.name for column in fields(ExpectedRecording))
-
-
 def lock_app(connection: Connection, app: App) -> None:
     """Wait for other transactions that ingest calls of the app; later ones wait for the end of this one."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": _LOCK_CLASS, "app": app.id})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:class, :app)"), {"class": LOCK_CLASS, "app": app.id})
         force_custom_plan(connection)
 
 
@@ -95,7 +85,7 @@ def list_formats(connection: Connection, app: App, account_id: str) -> list[tupl
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
     """Save how far the app's file was read, in the transaction that adds the rows of it."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "format": cursor.format}
-    values |= {"read_at": now}
+    values |= {"head": cursor.head, "read_at": now}
     key = {"app": app.id, "path": cursor.path}
     connection.execute(
         insert_or_ignore(connection, _CURSORS).values(**key, **values, started_at=cursor.started_at or now)
@@ -127,10 +117,15 @@ def save_file_state(
     connection.execute(sa.update(_FILES).filter_by(**key).values(**values))
 
 
+def retry_rejected_files(connection: Connection, app: App, reason: str) -> None:
+    """Have the next pass try the recordings again that were rejected for this reason: more is known of their calls."""
+    is_chosen = (_FILES.c.app == app.id) & (_FILES.c.state == REJECTED) & (_FILES.c.reason == reason)
+    connection.execute(sa.update(_FILES).where(is_chosen).values(state=UNMATCHED))
+
+
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
     """Have the next pass read a file of the app again from the start, in every account, after the files rotated from it since
-    its first read. Return whether a pass will do so, and how many rejections were deleted: another rejection of the same line
-    is a new row. Delete none where no pass will do so."""
+    its first read. Return whether a pass will do so, and how many rejections were deleted: none where no pass will."""
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:
@@ -183,19 +178,31 @@ def add_rejections(
     ]
     if new:
         values = [
-            {"app": app.id, "file": row.file, "line": row.line, "reason": row.reason, "raw": row.raw[:1024]}
+            {
+                "app": app.id,
+                "file": row.file,
+                "line": row.line,
+                "reason": row.reason,
+                "raw": row.raw[:1024],
+                "digest": _compute_digest(row),
+            }
             for row in new
         ]
         connection.execute(insert_or_ignore(connection, _ERRORS).values(rejected_at=now), values)
     return new
 
 
-def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str]:
-    return rejection.file, rejection.line, rejection.reason
+def _rejection_key(rejection: IngestRejection) -> tuple[str, int, str, str]:
+    return rejection.file, rejection.line, rejection.reason, _compute_digest(rejection)
+
+
+def _compute_digest(rejection: IngestRejection) -> str:
+    """Return a digest of the line: after a rotation, another line of the file has the same number."""
+    return blake2b(rejection.raw[:1024], digest_size=8).hexdigest() if rejection.raw else ""
 
 
 def _select_new(connection: Connection, app: App, rejections: list[IngestRejection]) -> list[IngestRejection]:
-    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason
+    key = _ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason, _ERRORS.c.digest
     is_listed = sa.tuple_(*key).in_([_rejection_key(rejection) for rejection in rejections])
     known = {tuple(row) for row in connection.execute(sa.select(*key).where(_ERRORS.c.app == app.id, is_listed))}
     return [rejection for rejection in rejections if _rejection_key(rejection) not in known]
@@ -221,59 +228,5 @@ def _delete_rejections(connection: Connection, app: App, is_chosen: Callable[[st
     for start in range(0, len(names), _NAMES_PER_QUERY):
         is_listed = _ERRORS.c.file.in_(names[start:][:_NAMES_PER_QUERY])
         count += connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, is_listed)).rowcount
+    unassigned_records.unlist_files(connection, app, names)
     return count
-
-
-def add_expected_recordings(connection: Connection, app: App, expected: list[ExpectedRecording]) -> None:
-    """Add recordings that CDRs of the app name."""
-    if expected:
-        values = [{"app": app.id, **{name: getattr(row, name) for name in _EXPECTED_COLUMNS}} for row in expected]
-        connection.execute(insert_or_ignore(connection, _EXPECTED), values)
-
-
-def find_expected_recordings(
-    connection: Connection, app: App, account_id: str, stems: Iterable[str]
-) -> list[ExpectedRecording]:
-    """Return the account's expected recordings of these stems."""
-    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
-    query = sa.select(*columns).filter_by(app=app.id, account_id=account_id)
-    names, expected = sorted(set(stems)), list[ExpectedRecording]()
-    for start in range(0, len(names), _NAMES_PER_QUERY):
-        rows = connection.execute(query.where(_EXPECTED.c.stem.in_(names[start:][:_NAMES_PER_QUERY])))
-        expected += [ExpectedRecording(**row._mapping) for row in rows]
-    return expected
-
-
-def mark_arrived(connection: Connection, app: App, account_id: str, stems: Iterable[str], call_id: str) -> None:
-    """Delete the expectation of a call's recording that arrived under one of these stems."""
-    is_own = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.account_id == account_id) & (_EXPECTED.c.call_id == call_id)
-    connection.execute(sa.delete(_EXPECTED).where(is_own, _EXPECTED.c.stem.in_(list(stems))))
-
-
-def reassign_call(connection: Connection, app: App, account_id: str, old: str, new: str) -> None:
-    """Move expected recordings from one call to another that turned out to contain it."""
-    own = {"app": app.id, "account_id": account_id}
-    known = sa.select(_EXPECTED.c.path).filter_by(**own, call_id=new)
-    connection.execute(sa.delete(_EXPECTED).filter_by(**own, call_id=old).where(_EXPECTED.c.path.in_(known)))
-    connection.execute(sa.update(_EXPECTED).filter_by(**own, call_id=old).values(call_id=new))
-
-
-def mark_missing_recordings(
-    connection: Connection, app: App, before: datetime, now: datetime
-) -> list[ExpectedRecording]:
-    """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
-    is_due = (_EXPECTED.c.app == app.id) & (_EXPECTED.c.since <= before) & _EXPECTED.c.missing_at.is_(None)
-    is_due &= _EXPECTED.c.is_optional == sa.false()
-    columns = (_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)
-    rows = connection.execute(sa.update(_EXPECTED).where(is_due).values(missing_at=now).returning(*columns))
-    return [ExpectedRecording(**row._mapping) for row in rows]
-
-
-def list_missing_recordings(connection: Connection, app: App, limit: int = 1000) -> list[ExpectedRecording]:
-    """Return the app's missing recordings, the longest missing first."""
-    query = sa.select(*(_EXPECTED.c[name] for name in _EXPECTED_COLUMNS)).where(
-        _EXPECTED.c.app == app.id, _EXPECTED.c.missing_at.is_not(None)
-    )
-    return [
-        ExpectedRecording(**row._mapping) for row in connection.execute(query.order_by(_EXPECTED.c.since).limit(limit))
-    ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ccfs.demo.simulator.agents import SALES, SUPPORT, AgentRoster
-from ccfs.demo.simulator.durations import Talk, TalkGenerator
+from ccfs.demo.simulator.durations import SimulatedTalk, TalkGenerator
 from ccfs.demo.simulator.events import (
     Disposition,
     Journal,
@@ -107,7 +107,7 @@ class SimulatedCall:
         start = self.last_cdr_end or self.channel.created_at
         self.add_cdr("Queue", self.queue.app_data, start, "ANSWERED" if self.answered_at else "NO ANSWER")
 
-    def talk_to_agent(self, agent: str, ring: int, talk: Talk, *, transfer_to: str = "") -> None:
+    def talk_to_agent(self, agent: str, ring: int, talk: SimulatedTalk, *, transfer_to: str = "") -> None:
         """An agent of the queue answers after `ring` seconds. One of them hangs up, or the agent transfers blindly."""
         start, callee_channel = self._get_cdr_start(), self.simulation.journal.add_channel(agent, self.now)
         self.now += ring

@@ -14,7 +14,7 @@ _RECORDED_SHARE, _FULL_SHARE_CALLS = 0.8, 40  # share of recorded talks on a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class SimulatedTalk:
     """The duration of a talk and whether it is recorded."""
 
     seconds: int
@@ -30,15 +30,17 @@ class TalkGenerator:
         self._bytes_left = MAX_RECORDED_BYTES
         self._balance = 0  # recordings that a CDR names minus those that none names
 
-    def draw_talk(self) -> Talk:
+    def draw_talk(self) -> SimulatedTalk:
         seconds = self._random.randint(*_RECORDED_SECONDS)
         size = seconds * BYTES_PER_SECOND + _HEADER_BYTES
         if self._random.random() >= self._recorded_share or size > self._bytes_left:
-            return Talk(seconds=self._random.randint(*_UNRECORDED_SECONDS), is_recorded=False)
+            return SimulatedTalk(seconds=self._random.randint(*_UNRECORDED_SECONDS), is_recorded=False)
         self._bytes_left -= size
-        return Talk(seconds=seconds, is_recorded=True)
+        return SimulatedTalk(seconds=seconds, is_recorded=True)
 
-    def build_recording(self, talk: Talk, name_prefix: str, *, named: bool = False) -> SimulatedRecording | None:
+    def build_recording(
+        self, talk: SimulatedTalk, name_prefix: str, *, named: bool = False
+    ) -> SimulatedRecording | None:
         """Return the recording of a talk, None if it is not recorded.
 
         CDRs name half of the recordings, and this one if `named`.

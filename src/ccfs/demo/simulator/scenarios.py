@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ccfs.demo.simulator.agents import SALES, SUPPORT
 from ccfs.demo.simulator.call_script import RING_TIMEOUT_SECONDS, TRUNK, SimulatedCall, Simulation
-from ccfs.demo.simulator.durations import Talk
+from ccfs.demo.simulator.durations import SimulatedTalk
 from ccfs.demo.simulator.events import Disposition, SimulatedCdr, SimulatedChannel, SimulatedRecording
 from ccfs.demo.simulator.identities import PhoneIdentity
 
@@ -229,7 +229,7 @@ def _ring_unanswered(sim: Simulation, caller: SimulatedCall) -> str:
 
 
 def _build_direct_recording(
-    sim: Simulation, talk: Talk, agent: str, caller: SimulatedCall
+    sim: Simulation, talk: SimulatedTalk, agent: str, caller: SimulatedCall
 ) -> SimulatedRecording | None:
     """Return a recording that its CDR names: other talks of this call may be recorded, too."""
     return sim.talks.build_recording(talk, f"exten-{agent}-{caller.customer.number}", named=True)

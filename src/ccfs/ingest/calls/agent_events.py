@@ -25,11 +25,18 @@ def save_events(connection: Connection, run: IngestRun, owner: CallOwner, events
 
     A state ends where the agent's next one begins, in whatever order the two arrive.
     """
-    by_id = {_compute_id(owner, event.source_key): event for event in events}
+    by_id: dict[str, AgentEvent] = {}
+    for event in events:
+        row_id = _compute_id(owner, event.source_key)
+        by_id[row_id] = min(event, by_id.get(row_id, event), key=_get_queue_order)
     written_ids = {row_id: _compute_id(owner, event.written_key) for row_id, event in by_id.items()}
     times = {any_id: event.occurred_at for row_id, event in by_id.items() for any_id in (row_id, written_ids[row_id])}
     stored = agent_operations.find_existing_ids(connection, owner.app, times)
     known = {row_id for row_id, written_id in written_ids.items() if row_id in stored or written_id in stored}
+    queues = {any_id: by_id[row_id] for row_id in known for any_id in (row_id, written_ids[row_id])}
+    agent_operations.set_first_queues(
+        connection, owner.app, {row_id: event.queue[:25] for row_id, event in queues.items() if event.is_state}, times
+    )
     run.result.duplicates += len(events) - len(by_id) + len(known)
     rows = [_build_row(owner, row_id, event) for row_id, event in by_id.items() if row_id not in known]
     before = _find_affected_operations(connection, owner, [row for row in rows if row.end is None])
@@ -82,6 +89,11 @@ def rename_agent(connection: Connection, owner: CallOwner, name: str, number: st
     agent_operations.close_operations(connection, app, [(span, ends[span.id]) for span in spans if span.id in ends])
 
 
+def _get_queue_order(event: AgentEvent) -> tuple[bool, str]:
+    """Return a key of the line that tells the queue of an operation in several queues, whatever line is read first."""
+    return not event.queue, event.queue
+
+
 def _find_affected_operations(
     connection: Connection, owner: CallOwner, rows: Sequence[AgentOperation]
 ) -> list[OperationSpan]:
@@ -103,10 +115,14 @@ def _find_affected_operations(
 
 
 def _compute_ends(before: Sequence[OperationSpan], rows: Sequence[AgentOperation]) -> dict[str, datetime]:
-    """Return, by id, the ends of operations that were open or ended later: the begin of the agent's next state."""
+    """Return, by id, the ends of operations that were open or ended later: the begin of the agent's next state.
+
+    An operation without duration, such as an unanswered call, is no state that ends another.
+    """
     chains: dict[str, list[OperationSpan]] = defaultdict(list)
     for span in [*before, *(OperationSpan(row.id, row.agent_id, row.begin, None) for row in rows if row.end is None)]:
-        chains[span.agent_id].append(span)
+        if span.begin != span.end:
+            chains[span.agent_id].append(span)
     ends = {}
     for chain in chains.values():
         chain.sort(key=attrgetter("begin"))  # states of one second stay in the order in which they were written

@@ -25,13 +25,17 @@ def build_rows(
     saved: RowsByKey,
     facts: Mapping[str, str],
 ) -> list[Cdr]:
-    """Return rows without numbers. A leg whose row is `saved` stays in its VDN; `facts` of new legs are by source_key."""
+    """Return rows without numbers. A leg whose row is `saved` stays in its VDN.
+
+    `facts` are those of new and of completed legs, by source_key.
+    """
     devices = _collect_devices(leg for leg, _ in timed_legs)
     numbers = device_numbers.assign_numbers(connection, owner.app, owner.account.account_id, devices)
     rows = []
     for leg, times in timed_legs:
         old = saved.get(leg.source_key)
-        leg_facts = leg_source.get_stored_facts(old) if old else facts[leg.source_key]
+        new_facts = facts.get(leg.source_key, "")
+        leg_facts = leg_source.get_stored_facts(old) if old and not new_facts else new_facts
         row = _build_row(owner, leg, times, numbers, leg_source.format_leg_order(leg, leg_facts))
         rows.append(replace(row, cc_id=old.cc_id, vdn_id=old.vdn_id) if old else row)
     return rows

@@ -5,16 +5,19 @@ call, may overrule them.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk import same_line
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.channel_history import ChannelHistory, correct_legs
 from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
+from ccfs.switches.asterisk.links import list_links
 from ccfs.switches.freeswitch import ChannelLeg, join_call_talks
-from ccfs.switches.freeswitch.callflow import BridgedTalk
+from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.records import Leg
 
 L = TypeVar("L", bound=Leg)
@@ -29,7 +32,8 @@ _JOIN_FIELDS = (
 _PART_OF = "part of "  # in place of a line's facts, before the switch_leg_id of the leg whose line reports this one too
 _ASTERISK_FIELDS = (
     *("order", "call_type", "channel", "dstchannel", "app", "context"),
-    *("calling_agent", "ringing_agent", "has_talk"),
+    *("calling_agent", "ringing_agent", "has_talk", "conference", "is_unlinked", "switch_call_id", "release_cause"),
+    "names_files",
 )
 _ROW_FIELDS = (
     *("switch_call_id", "switch_leg_id", "source_key", "caller_no", "caller_name", "callee_no"),
@@ -45,8 +49,13 @@ class LegMerger(Generic[L]):
     stored_fields: tuple[str, ...] = _VISIT_FIELDS  # fields that the row itself does not hold for good
     # Ids of other legs that may be of a leg's call; what legs of one call change in each other.
     related_ids: Callable[[L], Iterable[str]] = field(default=lambda _leg: ())
+    list_links: Callable[[L], Sequence[str]] | None = None  # texts that legs of one call share where their ids differ
     join_legs: Callable[[Iterable[L]], list[L]] = field(default=list)
     restore_values: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)  # of fields that JSON changes
+    correct_legs: Callable[[Iterable[L], Iterable[ChannelHistory]], list[L]] | None = None  # by a channel event log
+    # Known legs of the lines that another source has written otherwise; what further lines complete in known legs.
+    find_twins: Callable[[Iterable[L], Sequence[L]], Mapping[str, L]] = field(default=lambda _legs, _known: {})
+    find_completed: Callable[[Mapping[str, L], Iterable[L]], Mapping[str, L]] = field(default=lambda _pairs, _legs: {})
 
 
 def _get_related_ids(channel: ChannelLeg) -> Iterable[str]:
@@ -58,17 +67,27 @@ def _to_pairs(values: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple(map(tuple, values))
 
 
+def _get_own_id(leg: AsteriskLeg) -> Iterable[str]:
+    """Return the channel's id: a source without linkedid gives its line to a call of this id."""
+    return (leg.switch_leg_id,) if leg.switch_leg_id not in ("", leg.switch_call_id) else ()
+
+
 ASTERISK_MERGER = LegMerger(
     leg_class=AsteriskLeg,
     stored_fields=(*_VISIT_FIELDS, *_ASTERISK_FIELDS),
+    related_ids=_get_own_id,
+    list_links=list_links,
     join_legs=asterisk_join_legs,
+    correct_legs=correct_legs,
+    find_twins=same_line.find_twins,
+    find_completed=same_line.find_completed,
 )
 FREESWITCH_MERGER = LegMerger(
     leg_class=ChannelLeg,
     stored_fields=(*_VISIT_FIELDS, *_JOIN_FIELDS),
     related_ids=_get_related_ids,
     join_legs=join_call_talks,
-    restore_values={"talks": lambda talks: tuple(BridgedTalk(*talk) for talk in talks), "queue_entries": _to_pairs},
+    restore_values={"talks": lambda talks: tuple(Talk(*talk) for talk in talks), "queue_entries": _to_pairs},
 )
 
 

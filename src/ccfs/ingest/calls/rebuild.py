@@ -7,38 +7,46 @@ lines (leg_source.py) whenever more is known of it, so that the result is always
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
+from ccfs.db.tenant import expected_recordings, recording_sources, recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
+from ccfs.ingest.calls.channel_histories import find_histories, save_holds
+from ccfs.ingest.calls.known_lines import sort_legs
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
+from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
 from ccfs.ingest.calls.queue_visits import VisitsByLeg, find_visits
 from ccfs.ingest.calls.unclaimed_visits import claim_visits
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.expected import expect_recordings
+from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
+from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.records import Leg
 
 
 def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
-    """Store the legs that are new, and rebuild the rows of their calls."""
+    """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
     saved = _find_related_rows(connection, owner, legs, merger)
-    fresh = list({leg.source_key: leg for leg in legs if leg.source_key not in saved}.values())
-    _rebuild(connection, owner, fresh, saved, merger)
-    expect_recordings(connection, owner, fresh)
+    sorted_legs = sort_legs(connection, owner, legs, saved, merger)
+    fresh = sorted_legs.fresh
+    save_links(connection, owner, fresh, merger)
+    calls = _rebuild(connection, run, owner, fresh, saved | sorted_legs.found_rows, merger, sorted_legs.completed)
+    expect_recordings(connection, owner, fresh, calls)
+    expect_named_later(connection, owner, sorted_legs.named, calls)
     run.result.duplicates += len(legs) - len(fresh)
     run.result.cdrs += len(fresh)
 
 
-def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsByLeg) -> None:
+def rebuild_for_visits(connection: Connection, run: IngestRun, owner: CallOwner, visits: VisitsByLeg) -> None:
     """Rebuild the rows of legs whose queue visit is new or changed."""
     leg_ids = {leg_id for leg_id, _ in visits}
     near = [
@@ -48,7 +56,19 @@ def rebuild_for_visits(connection: Connection, owner: CallOwner, visits: VisitsB
         if instant
     ]
     saved = _find_saved_rows(connection, owner, leg_ids, leg_ids, near)
-    _rebuild(connection, owner, [], saved, ASTERISK_MERGER)
+    _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
+
+
+def rebuild_for_histories(
+    connection: Connection, run: IngestRun, owner: CallOwner, histories: Sequence[ChannelHistory]
+) -> None:
+    """Rebuild the rows of calls whose channels have new events."""
+    leg_ids = {history.switch_leg_id for history in histories}
+    call_ids = {history.switch_call_id for history in histories} | leg_ids
+    near = [instant for history in histories for instant in (history.begin, history.events[-1].occurred_at)]
+    saved = _find_saved_rows(connection, owner, call_ids, call_ids, near)
+    if saved:
+        _rebuild(connection, run, owner, [], saved, ASTERISK_MERGER)
 
 
 def _find_related_rows(
@@ -83,20 +103,32 @@ def _find_saved_rows(
 
     Rows that were not built from a switch's line are left out.
     """
-    app, account_id = owner.app, owner.account.account_id
+    app = owner.app
     call_ids = {to_call_id(switch_call_id) for switch_call_id in switch_call_ids}
     call_ids |= {row.call_id for row in cdrs.find_by_leg_ids(connection, app, leg_ids, near)}
-    rows = (row for call in cdrs.find_by_call_ids(connection, app, call_ids, near).values() for row in call)
-    return {row.source_key: row for row in rows if row.account_id == account_id and row.leg_order}
+    return find_rows(connection, owner, call_ids, near)
 
 
 def _rebuild(
-    connection: Connection, owner: CallOwner, fresh: Sequence[L], saved: RowsByKey, merger: LegMerger[L]
-) -> None:
-    """Rebuild the rows, number their calls, and write what is new or changed."""
-    restored = [leg for row in saved.values() if (leg := leg_source.restore_leg(row, merger))]
-    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in fresh}
-    legs = merger.join_legs([*restored, *fresh])
+    connection: Connection,
+    run: IngestRun,
+    owner: CallOwner,
+    fresh: Sequence[L],
+    saved: RowsByKey,
+    merger: LegMerger[L],
+    completed: Mapping[str, L] = MappingProxyType({}),
+) -> dict[str, str]:
+    """Rebuild the rows, number their calls, and write what is new or changed. Return callIds by source_key.
+
+    `completed` legs replace those of their rows.
+    """
+    saved, restored = restore_linked_legs(connection, owner, saved, fresh, merger)
+    facts = {leg.source_key: leg_source.serialize_leg(leg, merger) for leg in (*fresh, *completed.values())}
+    legs = [*(completed.get(leg.source_key, leg) for leg in restored), *fresh]
+    histories = find_histories(connection, owner, legs) if merger.correct_legs else []
+    if merger.correct_legs and histories:
+        legs = merger.correct_legs(legs, histories)
+    legs = merger.join_legs(legs)
     facts |= {leg.source_key: leg_source.describe_part(leg.part_of) for leg in legs if leg.part_of}
     saved = _delete_parts(connection, owner, legs, saved)
     visits = find_visits(connection, owner, (get_visit_key(leg)[0] for leg in legs))
@@ -115,7 +147,12 @@ def _rebuild(
     # A call counts where its first leg is, and that may have changed.
     call_statistics.mark_dirty(connection, owner.app, [row for row in saved.values() if row.call_id in affected])
     _reassign_calls(connection, owner, {saved[row.source_key].call_id: row for row in changed})
+    # Another leg may be the one that talks on a recording of a call that was known before.
+    known_calls = {row.call_id for row in changed} | (affected & {row.call_id for row in saved.values()})
+    recording_sources.request_recheck(connection, owner.app, owner.account.account_id, known_calls)
     correct_operations(connection, owner, timed_legs, visits)
+    run.result.agent_operations += save_holds(connection, owner, timed_legs, histories) if histories else 0
+    return {key: row.call_id for key, row in rows.items()}
 
 
 def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg], saved: RowsByKey) -> RowsByKey:
@@ -133,4 +170,4 @@ def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: M
     for old, row in row_by_old_call.items():
         if old != row.call_id:
             recordings.reassign_call(connection, app, account_id, old, row.call_id, row.begin)
-            ingest_state.reassign_call(connection, app, account_id, old, row.call_id)
+            expected_recordings.reassign_call(connection, app, account_id, old, row.call_id)

@@ -1,7 +1,9 @@
 """One pass over an export of CC-FS: its index files, loose or zipped, then the voice files of its tree."""
 
+import os
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -9,19 +11,22 @@ from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.rows import save_rows, sort_rows
 from ccfs.ingest.ccfs.source import CcfsSource
-from ccfs.ingest.ccfs.tree import CcfsTree, store_indexed_audio
+from ccfs.ingest.ccfs.tree import CcfsTree, find_files_of_recording, store_indexed_audio
 from ccfs.ingest.ccfs.voice_files import ingest_voice_files
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan
-from ccfs.ingest.files.damage import DamagedFile, catch_damage
+from ccfs.ingest.files.damage import DamagedFile, LineCount, UnreadRest, catch_damage
+from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
 from ccfs.ingest.files.scan import ScannedFile
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.restore import restore_lost_recordings
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexRow
 from ccfs.switches.ccfs.csv_lexer import SupportsReadline
 from ccfs.switches.records import UnreadableLine
 
 BATCH_ROWS = 500  # rows in one transaction
+_ZIP_FACTOR = 4  # of the limit of all members to that of one member of the same size
 
 _NumberedRow: TypeAlias = tuple[int, IndexRow | UnreadableLine]  # line number, row
 
@@ -38,6 +43,7 @@ def ingest(run: IngestRun, source: CcfsSource) -> None:
             if path == file.path or file.path.suffix.lower() in (".csv", ".zip"):
                 _ingest_source_file(run, source, file, tree, is_reread=scan.to_db_path(file.path) in rereads)
     if tree is not None:
+        restore_lost_recordings(run, source.app, partial(find_files_of_recording, tree))
         ingest_voice_files(run, source.app, source.vdns, tree)
         report_missing_recordings(run, source.app)
 
@@ -82,10 +88,14 @@ def _ingest_zip(run: IngestRun, source: CcfsSource, file: BinaryIO, name: str, t
     except DamagedFile as damage:
         _reject_file(run, source, name, f"the zip is damaged: {damage}")
         return True
+    unpacked, is_complete = UnpackedBytes(os.fstat(file.fileno()).st_size, _ZIP_FACTOR), True
     with archive:
-        members = [member for member in archive.infolist() if member.filename.lower().endswith(".csv")]
-        are_complete = [_ingest_member(run, source, archive, member, name, tree) for member in members]
-    return all(are_complete)
+        for member in archive.infolist():
+            if member.filename.lower().endswith(".csv"):
+                is_complete &= _ingest_member(run, source, archive, member, name, tree, unpacked)
+            if unpacked.is_exceeded or run.is_stopped():
+                break  # the bytes of one member may be those of many others
+    return is_complete
 
 
 def _ingest_member(
@@ -95,6 +105,7 @@ def _ingest_member(
     member: zipfile.ZipInfo,
     zip_name: str,
     tree: CcfsTree | None,
+    unpacked: UnpackedBytes,
 ) -> bool:
     name = f"{zip_name}:{member.filename}"
     try:
@@ -103,8 +114,8 @@ def _ingest_member(
     except DamagedFile as damage:
         _reject_file(run, source, name, f"the zip is damaged: {damage}")
         return True
-    with file:
-        return _ingest_index(run, source, file, name, tree)
+    with file, open_limited(file, (UnpackedBytes(member.compress_size), unpacked)) as limited:
+        return _ingest_index(run, source, limited, name, tree)
 
 
 def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, name: str, tree: CcfsTree | None) -> bool:
@@ -114,18 +125,31 @@ def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, na
         account = source.accounts.get(account_id)
         return account.zoneinfo if account else None
 
-    done, expected = 0, 0
+    count, expected = LineCount(), 0
     try:
         for batch in _iter_batches(ccfs.parse_index(file, name=name, zone_of=find_zone)):
             rows = sort_rows(source, name, batch)
             audio = store_indexed_audio(run, source.app, [row for _, row in rows.recordings], tree)
             with run.app_transaction(source.app) as connection:
                 save_rows(connection, run, source.app, name, rows, audio)
-            done, expected = done + len(batch), expected + sum(recording.is_expected for recording in audio)
-            run.report_progress(name, done, 0)
+            expected += sum(recording.is_expected for recording in audio)
+            count.read += len(batch)
+            count.unreadable += sum(_is_unreadable(row) for _, row in batch)
+            run.report_progress(name, count.read, 0)
+            if count.is_useless():
+                raise UnreadRest(count.describe())
+            if run.has_enough_lines(count.read):
+                break
+    except UnreadRest as error:
+        _reject_file(run, source, name, str(error))
     except DamagedFile as damage:
         _reject_file(run, source, name, f"the file is damaged: {damage}")
     return not expected
+
+
+def _is_unreadable(row: IndexRow | UnreadableLine) -> bool:
+    """Return whether a row is damaged: one of an account that the app does not have is not."""
+    return isinstance(row, UnreadableLine) and not isinstance(row, ccfs.UnknownAccount)
 
 
 def _iter_batches(rows: Iterator[_NumberedRow]) -> Iterator[list[_NumberedRow]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recordings
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant import expected_recordings, recordings
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import to_db_name
 from ccfs.ingest.recordings import store_audio
@@ -19,7 +19,7 @@ from ccfs.media.codec_table import UnknownAudio
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol import file_names
-from ccfs.switches.ccfs import IndexedRecording, list_candidate_paths
+from ccfs.switches.ccfs import IndexedRecording, NamedRecording, list_candidate_paths
 
 _CALL_FIELDS = (
     *("account_id", "cc_id", "vdn_id", "agent_id", "call_id"),
@@ -44,7 +44,7 @@ class CcfsTree:
             raise NotADirectoryError(f"there is no folder {root}")
         return cls(Path(os.path.realpath(root)))
 
-    def find_file(self, row: IndexedRecording) -> Path | None:
+    def find_file(self, row: NamedRecording) -> Path | None:
         """Return the file of an index row, if it is in the tree. Raise UnknownAudio for a link that leads out of it."""
         for candidate in list_candidate_paths(row):
             path = self.root / candidate
@@ -54,6 +54,15 @@ class CcfsTree:
                     raise UnknownAudio("a link that leads out of the recordings' folder")
                 return real
         return None
+
+
+def find_files_of_recording(tree: CcfsTree, recording: Recording) -> list[tuple[Path, str]]:
+    """Return the file that a recording may be restored from, with its index name, which is a part of its key."""
+    try:
+        path = tree.find_file(recording)
+    except UnknownAudio:
+        return []
+    return [(path, recording.file_name)] if path else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ def _find_and_store(run: IngestRun, app: App, indexed: IndexedAudio, tree: CcfsT
         path = tree.find_file(indexed.row)
         if path is not None:
             prefix = f"{app.id}/recordings"
-            stored = store_audio.store_audio_file(run.primary_location, prefix, path, indexed.file_name)
+            stored = run.store_audio(run.primary_location, prefix, path, indexed.file_name)
             return replace(indexed, source_path=path, audio=stored)
     except UnknownAudio as error:
         return replace(indexed, reason=f"{indexed.file_name}: {error}")
@@ -120,7 +129,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
             call_id=row.call_id,
             since=row.call_end,
         )
-        ingest_state.add_expected_recordings(connection, app, [expected])
+        expected_recordings.add(connection, app, [expected])
         return ""
     recording = Recording(
         **{name: getattr(row, name) for name in (*_CALL_FIELDS, *_RECORDING_FIELDS)},
@@ -131,7 +140,7 @@ def save_indexed_recording(connection: Connection, run: IngestRun, app: App, ind
         source_name=to_db_name(indexed.source_path),
     )
     recordings.add(connection, app, recording, run.now())
-    ingest_state.mark_arrived(connection, app, row.account_id, [file_name], row.call_id)
+    expected_recordings.mark_arrived(connection, app, row.account_id, [file_name], row.call_id)
     run.result.recordings += 1
     return ""
 

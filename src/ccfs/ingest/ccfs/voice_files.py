@@ -57,7 +57,7 @@ def _ingest_voice_file(run: IngestRun, app: App, file: ScannedFile, name: str, v
     try:
         if file.unusable_reason:
             raise UnknownAudio(file.unusable_reason)
-        blob = store_audio.store_audio_file(run.primary_location, f"{app.id}/voice/ingested", file.path, name).blob
+        blob = run.store_audio(run.primary_location, f"{app.id}/voice/ingested", file.path, name).blob
     except UnknownAudio as error:
         _reject(run, app, file, str(error), is_final=not isinstance(error, store_audio.UnreadableAudio))
         return

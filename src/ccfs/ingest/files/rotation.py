@@ -1,80 +1,99 @@
-"""Recognise a text file after it has grown or was rotated.
+"""Find the files that were rotated from a source file: in its folder, in folders within it, and in those beside it."""
 
-A file is identified by a digest of the beginning and the end of what was read. So a file that was renamed, emptied or
-written afresh differs from one that has grown.
-"""
-
-import os
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from ccfs.db.tenant.ingest_state import SourceCursor
-from ccfs.ingest.files.compression import open_source
-from ccfs.model.source_files import is_rotated
+from ccfs.ingest.files.compression import read_first_bytes
+from ccfs.ingest.files.positions import HEAD_BYTES
+from ccfs.ingest.files.scan import to_db_path
+from ccfs.model.source_files import COMPRESSION_SUFFIXES, is_rotated, split_rotation_number
 
-_FINGERPRINT_BYTES = 1024  # bytes at either end of what was read
-_MAX_FOLDERS = 200  # folders that are searched for rotated files
-_MAX_CANDIDATES = 100  # rotated files of a folder that are compared, the newest first
-
-
-def compute_fingerprint(file: BinaryIO, offset: int) -> str:
-    """Return a digest of the first and the last bytes of a file up to an offset."""
-    length = min(offset, _FINGERPRINT_BYTES)
-    ends = os.pread(file.fileno(), length, 0), os.pread(file.fileno(), length, offset - length)
-    return blake2b(b"".join(ends), digest_size=16).hexdigest()
+_MAX_FOLDERS = 200  # folders that are searched
+MAX_FILES = 5000  # rotated files of a source that are compared, the newest ones
 
 
-_EMPTY_FINGERPRINT = blake2b(b"", digest_size=16).hexdigest()
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A rotated file on disk."""
+
+    path: Path
+    version: tuple[int, int]  # size and modification time in ns: renaming a file does not change them
+    is_near: bool  # in the source's folder, or in one within it that has no such source of its own
 
 
-def is_same_file(file: BinaryIO, cursor: SourceCursor) -> bool:
-    """Return whether the file is the one that was read up to the cursor, as far as its bytes can prove that."""
-    if cursor.offset > os.fstat(file.fileno()).st_size:
-        return False
-    return compute_fingerprint(file, cursor.offset) in (cursor.first_line, _EMPTY_FINGERPRINT)
+def find_rotated_files(
+    path: Path, listed: Sequence[Path] | None, remembered: Iterable[Path], *, is_far: bool
+) -> list[FoundFile]:
+    """Return the rotated files of a source, in order of time; with `is_far`, also those of other folders within and beside its own.
 
-
-def find_rotated_files(path: Path, cursor: SourceCursor) -> list[Path]:
-    """Return the rotated file that was read up to the cursor (Master.csv.1, Master.csv-20240115.gz) and all rotated after it.
-
-    They are in order of time; none if the first is not found beside the file, in a folder beside it, or in one beside its
-    folder (logrotate's olddir). If a re-read was requested: all that were ever read, which are those not older than the
-    file was when it was first read.
+    logrotate may have put them there (olddir), but they may also be another switch's. `listed`: the files near the source, if
+    they are known already. `remembered`: folders in which its rotated files have been.
     """
-    folders = _list_folders(path)
-    if cursor.is_reread_requested:
-        since = cursor.started_at.timestamp() if cursor.started_at else 0.0
-        within = [folder for folder in folders if folder == path.parent or folder.parent == path.parent]
-        files = [file for folder in within for file in _list_rotated(folder, path.name)]
-        return [file for time, file in sorted((file.stat().st_mtime, file) for file in files) if time >= since]
-    for folder in folders:
-        files = _list_rotated(folder, path.name)
-        for index in range(len(files) - 1, max(-1, len(files) - 1 - _MAX_CANDIDATES), -1):
-            with open_source(files[index]) as source:
-                if is_same_file(source.file, cursor):
-                    return files[index:]
-    return []
-
-
-def _list_folders(path: Path) -> list[Path]:
-    """Return the folders where rotated files may be: the file's own first, then those within it, then those beside it."""
     own = path.absolute().parent
-    folders = [own]
-    for parent in (own, own.parent):
-        try:
-            folders += sorted(folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink())
-        except OSError:
-            continue  # not readable
-    return list(dict.fromkeys(folders))[:_MAX_FOLDERS]
+    within = _list_folders(own) if listed is None or is_far else []
+    near = [folder for folder in (*(within if listed is None else ()), *remembered) if not has_source(folder, path)]
+    near = list(dict.fromkeys([*([own] if listed is None else []), *near]))
+    files = {file.path: file for file in _describe([*(listed or ()), *_iter_rotated(near, path.name)], is_near=True)}
+    if is_far:
+        far = (folder for folder in (*within, *_list_folders(own.parent)) if folder not in near)
+        for file in _describe(_iter_rotated(far, path.name), is_near=False):
+            files.setdefault(file.path, file)
+    return sorted(files.values(), key=_get_order)[-MAX_FILES:]
 
 
-def _list_rotated(folder: Path, name: str) -> list[Path]:
-    """Return the rotated files of a folder in order of time. A file that is just being compressed counts once."""
+def has_source(folder: Path, path: Path) -> bool:
+    """Return whether a folder has a source of the same name as another: its rotated files are another switch's."""
+    return folder != path.absolute().parent and (folder / path.name).exists()
+
+
+def has_rotated_files(path: Path) -> bool:
+    """Return whether a source has a rotated file in its folder or in one within it."""
+    own = path.absolute().parent
+    return next(iter(_iter_rotated([own, *_list_folders(own)], path.name)), None) is not None
+
+
+def _list_folders(parent: Path) -> list[Path]:
     try:
-        files = [file for file in folder.iterdir() if is_rotated(file.name, name) and file.is_file()]
-    except OSError:
+        folders = sorted(folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink())
+    except OSError:  # not readable
         return []
-    names = {file.name for file in files}
-    files = [file for file in files if file.name.removesuffix(file.suffix) not in names]
-    return sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
+    return folders[:_MAX_FOLDERS]
+
+
+def _iter_rotated(folders: Iterable[Path], name: str) -> Iterable[Path]:
+    for folder in folders:
+        try:
+            names = {file.name: file for file in folder.iterdir() if is_rotated(file.name, name)}
+        except OSError:
+            continue
+        for file in names.values():
+            plain = names.get(file.stem) if file.suffix in COMPRESSION_SUFFIXES else None
+            if plain is None or not _is_being_compressed(plain, file):
+                yield file
+
+
+def _is_being_compressed(plain: Path, packed: Path) -> bool:
+    """Return whether `packed` is made of `plain` at this moment. It may also be left of another rotation."""
+    try:
+        head, _ = read_first_bytes(packed, HEAD_BYTES)
+        return head == read_first_bytes(plain, len(head))[0]
+    except OSError:
+        return False
+
+
+def _describe(files: Iterable[Path], *, is_near: bool) -> list[FoundFile]:
+    found = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            continue  # renamed meanwhile
+        if file.is_file():
+            found.append(FoundFile(file.absolute(), (status.st_size, status.st_mtime_ns), is_near))
+    return found
+
+
+def _get_order(file: FoundFile) -> tuple[int, int, str]:
+    _, number = split_rotation_number(file.path.name) or ("", 0)
+    return file.version[1], -number, to_db_path(file.path)

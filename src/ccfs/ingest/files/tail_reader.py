@@ -1,57 +1,32 @@
-"""Read a switch's growing text file from the cursor of the last run, in batches, at constant memory.
+"""Ingest a switch's growing text file from where the last run ended, and what was rotated from it since."""
 
-After a rotation, the rest of the rotated file is read first. Compressed files are decompressed.
-"""
-
-import os
-import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import is_compressed, open_source
-from ccfs.ingest.files.rotation import compute_fingerprint, find_rotated_files, is_same_file
-from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.files.compression import open_if_present
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.positions import get_size
+from ccfs.ingest.files.recognition import FileChanged
+from ccfs.ingest.files.record_reader import NUL_BLOCK, LineFormat, read_line
+from ccfs.ingest.files.source_reader import SourceReader
 from ccfs.switches.records import UnreadableLine
 
-BATCH_LINES = 2000  # lines
-MAX_LINE_BYTES = 1 << 17  # bytes of a line that are held in memory; parsers reject shorter ones already
-MAX_JOINED_LINES = 20  # physical lines of one record, whose fields may have line ends
-_NULS = re.compile(rb"\0+")
+_MAX_RESTARTS = 1000  # of a pass over a file, each after the file was emptied, or another run has read on
 
 T = TypeVar("T")
-ReportProblem = Callable[[Path, int, str], None]  # with the file, the line or 0, and the reason
 
 
-class LineFormat(Protocol):
-    """The format of the lines of a file, as far as it is known."""
+class NumberedLine(NamedTuple):
+    """A line of a file."""
 
-    def is_open(self, line: bytes) -> bool:
-        """Return whether the line ends within a field, so that the record goes on in the next line."""
-
-    def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
-
-    def describe(self) -> str:
-        """Return the format, to be stored with the cursor; "" if nothing is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineBatch:
-    """Lines with their numbers, and the cursor after them."""
-
-    lines: list[tuple[int, bytes]]
-    cursor: SourceCursor
-    size: int  # of the file when it was opened
-    path: str  # absolute, as rows hold it
+    file: str  # absolute, as rows hold it
+    number: int
+    raw: bytes
 
 
 def ingest_file(
@@ -61,211 +36,65 @@ def ingest_file(
     parse: Callable[[LineBatch], T],
     save: Callable[[Connection, T], None],
     line_format: LineFormat | None = None,
+    *,
+    rotated: Sequence[Path] | None = None,
 ) -> None:
-    """Parse the new lines of a file, and save each batch's rows and the cursor after them in one transaction.
+    """Parse the new lines of a file, and save each batch's rows and the position after them in one transaction.
 
-    One file may be ingested for several accounts, each with a cursor of its own. The cursor is written first: its row
-    makes two runs over the same file queue. Damage and rotated files that are not found are rejections.
+    One file may be ingested for several accounts, each with a cursor of its own. Damage, and rotated files that are not
+    found, are rejections. `rotated`: the rotated files near it, if they are known, which are then read from the first pass on.
+    Raise FileNotFoundError if a single run finds neither the file nor a rotated one.
     """
-    if not run.is_watching:
-        _wait_until_stable(path, run.settings.settle_seconds)
-    name = get_cursor_name(owner, path)
-    status = path.stat()
-    version = (name, status.st_size, status.st_mtime_ns, status.st_ino)
-    if version in run.finished_files:
+    reader = SourceReader(run, owner, path, line_format, rotated)
+    for _ in range(_MAX_RESTARTS):
+        try:
+            reader.ingest(parse, save)
+        except FileChanged:
+            continue
         return
-    with run.database.read_transaction() as connection:
-        cursor = ingest_state.find_cursor(connection, owner.app, name) or _create_cursor(name, path)
-    is_reread_pending = cursor.is_reread_requested
-    problems: list[IngestRejection] = []
-
-    def report(file: Path, line: int, reason: str) -> None:
-        problems.append(IngestRejection(file=to_db_path(file), line=line, reason=reason))
-
-    for batch in iter_batches(path, cursor, report, whole_tail=not run.is_watching, line_format=line_format):
-        if run.is_stopped():
-            return
-        parsed = parse(batch)
-        with run.app_transaction(owner.app) as connection:
-            if batch.cursor != cursor:
-                known = line_format.describe() if line_format else ""
-                new = replace(batch.cursor, format=known or cursor.format)
-                ingest_state.set_cursor(connection, owner.app, new, run.now())
-            save(connection, parsed)
-        cursor, is_reread_pending = replace(batch.cursor, format=cursor.format), False
-        run.report_progress(path.name, batch.cursor.offset, batch.size)
-    if is_reread_pending:  # the file had no line
-        with run.app_transaction(owner.app) as connection:
-            ingest_state.set_cursor(connection, owner.app, replace(cursor, first_line=""), run.now())
-    _save_problems(run, owner, problems)
-    if run.is_watching and is_compressed(path):
-        run.finished_files.add(version)
 
 
-def get_cursor_name(owner: CallOwner, path: Path) -> str:
-    """Return the name of a file's cursor in an account."""
-    return f"{owner.account.account_id}:{to_db_path(path)}"
-
-
-def _save_problems(run: IngestRun, owner: CallOwner, problems: list[IngestRejection]) -> None:
-    for problem in problems:
-        run.warn(f"{problem.file}: {problem.reason}")
-    if problems:
-        with run.app_transaction(owner.app) as connection:
-            run.reject(connection, owner.app, problems)
-
-
-def parse_lines(batch: LineBatch, parse: Callable[[bytes], T | None]) -> tuple[list[T], list[IngestRejection]]:
-    """Return the parsed lines without None, and the rejections of lines that raise UnreadableLine.
+def parse_lines(
+    batch: LineBatch, parse: Callable[[bytes], T | None]
+) -> tuple[list[tuple[NumberedLine, T]], list[IngestRejection]]:
+    """Return the parsed lines without None, each with its line, and the rejections of lines that raise UnreadableLine.
 
     A disk that crashed leaves blocks of NUL bytes: what is before and after such a block are lines of their own.
     """
-    records: list[T] = []
+    records: list[tuple[NumberedLine, T]] = []
     rejections: list[IngestRejection] = []
     for number, line in batch.lines:
-        pieces = [line] if b"\0" not in line else [piece for piece in _NULS.split(line) if piece.strip()]
+        pieces = [line] if b"\0" not in line else [piece for piece in NUL_BLOCK.split(line) if piece.strip()]
         for piece in pieces:
             try:
                 record = parse(piece)
             except UnreadableLine as error:
                 reason = str(error) if piece is line else "the line has a NUL byte"
                 rejections.append(IngestRejection(file=batch.path, line=number, reason=reason, raw=line))
+                batch.count.unreadable += 1
             else:
                 if record is not None:
-                    records.append(record)
+                    records.append((NumberedLine(batch.path, number, piece), record))
     return records, rejections
 
 
-def iter_batches(
-    path: Path,
-    cursor: SourceCursor,
-    report: ReportProblem,
-    *,
-    whole_tail: bool,
-    line_format: LineFormat | None = None,
-) -> Iterator[LineBatch]:
-    """Yield the lines after the cursor. Report damaged files, and a rotated file that is not found.
-
-    A last line without its newline is included only if `whole_tail`. It may still be written, so the cursor stays before
-    it.
-    """
-    with open_source(path) as source:
-        if cursor.is_reread_requested or not is_same_file(source.file, cursor):
-            rotated = find_rotated_files(path, cursor)
-            if not rotated and not cursor.is_reread_requested:
-                report(path, cursor.line, LOST_ROTATION.format(line=cursor.line))
-            for file in rotated:
-                with open_source(file) as old:
-                    if not is_same_file(old.file, cursor):
-                        cursor = replace(cursor, first_line="", offset=0, line=0)
-                    for batch in _read_batches(old.file, cursor, file, whole_tail=True, line_format=line_format):
-                        cursor = batch.cursor
-                        yield batch
-                    if old.damage:
-                        report(file, 0, old.damage)
-            cursor = replace(cursor, first_line="", offset=0, line=0)
-        yield from _read_batches(source.file, cursor, path, whole_tail=whole_tail, line_format=line_format)
-        if source.damage:
-            report(path, 0, source.damage)
-
-
-LOST_ROTATION = (
-    "the file was rotated or rewritten after line {line}, and the rotated file is not found: lines that were written to it"
-    " later are missing. Ingest it with its own path if it is elsewhere"
-)
-
-
 def sample_lines(path: Path, spots: int = 40, lines: int = 30) -> list[bytes]:
-    """Return lines from the whole length of a file, its first ones included: enough to detect columns and zone."""
+    """Return lines from the whole length of a file, its first ones included: enough to detect columns and zone.
+
+    Return none if there is no such file: after a rotation, the switch may create it with its next line.
+    """
     sample: list[bytes] = []
-    with open_source(path) as source:
+    with open_if_present(path) as source:
+        if source is None:
+            return []
         file = source.file
-        size = os.fstat(file.fileno()).st_size
+        size = get_size(file)
         for spot in range(spots):
             start = size * spot // spots
             if start and start < file.tell():
                 continue  # the lines before reach here already
             file.seek(start)
             if start:
-                _read_line(file)
-            sample += [line for line in (_read_line(file)[0] for _ in range(lines)) if line]
+                read_line(file)
+            sample += [line for line in (read_line(file).data for _ in range(lines)) if line]
     return sample
-
-
-def _create_cursor(name: str, path: Path) -> SourceCursor:
-    written = int(min(max(path.stat().st_mtime, 0), 4e9))  # a time stamp may be anything
-    return SourceCursor(path=name, first_line="", offset=0, line=0, started_at=datetime.fromtimestamp(written, UTC))
-
-
-def _read_batches(
-    file: BinaryIO, cursor: SourceCursor, path: Path, *, whole_tail: bool, line_format: LineFormat | None
-) -> Iterator[LineBatch]:
-    size, name = os.fstat(file.fileno()).st_size, to_db_path(path)
-    file.seek(cursor.offset)
-    offset, number, lines = cursor.offset, cursor.line, list[tuple[int, bytes]]()
-
-    def build_batch() -> LineBatch:
-        end = replace(cursor, first_line=compute_fingerprint(file, offset), offset=offset, line=number)
-        return LineBatch(lines, end, size, name)
-
-    while (line := _read_line(file))[0].endswith(b"\n"):
-        record, length, count = _join_lines(file, line, offset, line_format)
-        if not count and not whole_tail:
-            line = (b"", 0)  # the rest of the record is still to be written
-            break
-        lines.append((number + 1, record))
-        offset, number = offset + length, number + max(count, 1)
-        if len(lines) == BATCH_LINES:
-            yield build_batch()
-            lines = []
-    if line[0] and whole_tail:
-        lines.append((number + 1, line[0]))
-    if lines:
-        yield build_batch()
-
-
-def _wait_until_stable(path: Path, seconds: float) -> None:
-    """Wait until the file has been unchanged for some seconds, for at most twice as long."""
-    deadline = time.monotonic() + 2 * seconds
-    while (left := path.stat().st_mtime + seconds - time.time()) > 0 and time.monotonic() < deadline:
-        time.sleep(min(left, seconds))
-
-
-def _join_lines(
-    file: BinaryIO, line: tuple[bytes, int], offset: int, line_format: LineFormat | None
-) -> tuple[bytes, int, int]:
-    """Return a record, its length, and how many physical lines it has; 0 if the file ends before the record does.
-
-    A line whose quote is open for another reason is a record by itself: a line that is whole follows it.
-    """
-    record, length = line
-    if line_format is None or not line_format.is_open(record):
-        return record, length, 1
-    for count in range(2, MAX_JOINED_LINES + 1):
-        more, more_length = _read_line(file)
-        if not more:
-            file.seek(offset + line[1])
-            return *line, 0
-        record, length = record + more, length + more_length
-        if line_format.is_record(more) or len(record) > MAX_LINE_BYTES:
-            break
-        if line_format.is_record(record):
-            return record, length, count
-    file.seek(offset + line[1])
-    return *line, 1
-
-
-def _read_line(file: BinaryIO) -> tuple[bytes, int]:
-    """Return a line, cut to MAX_LINE_BYTES, and its full length in the file. A block of NUL bytes becomes one."""
-    line = file.readline(MAX_LINE_BYTES)
-    length = len(line)
-    if line.endswith(b"\n") and b"\0\0" not in line:
-        return line, length
-    line, is_cut, rest = _NULS.sub(b"\0", line), False, line
-    while rest and not rest.endswith(b"\n"):
-        rest = file.readline(MAX_LINE_BYTES)
-        length += len(rest)
-        line = _NULS.sub(b"\0", line + rest)
-        is_cut = is_cut or len(line) > MAX_LINE_BYTES
-        line = line[:MAX_LINE_BYTES]
-    return (line[: MAX_LINE_BYTES - 1] + b"\n" if is_cut else line), length

@@ -55,6 +55,11 @@ def count_shared_folders(path: str, named: str) -> int | None:
     return shared
 
 
+def is_date_or_number(name: str) -> bool:
+    """Return whether a folder is named for a day, a month or a number."""
+    return _DATE_OR_NUMBER.fullmatch(name) is not None
+
+
 def _list_folders(path: str) -> list[str]:
     """Return the folders of a path, the innermost first."""
     return [part for part in path.replace("\\", "/").split("/")[-2::-1] if part not in ("", ".")]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ccfs.ingest.context import IngestRun
-from ccfs.ingest.files.open_files import find_open_for_writing
+from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.recordings.choose_row import find_last_end
 from ccfs.ingest.recordings.match import RecordingMatch
@@ -15,13 +15,11 @@ from ccfs.media.detect import HEAD_BYTES
 BUFFER_SECONDS = (
     60.0  # seconds between two writes of a switch: Asterisk's buffer has 20 s of GSM, FreeSWITCH's 4 s of WAV
 )
-_OPEN_SECONDS = 86_400.0  # seconds; a file that was not written to for longer is not searched for among open files
 
 
 def drop_unfinished(run: IngestRun, matches: Collection[RecordingMatch]) -> list[RecordingMatch]:
     """Return the matches without files that are still being written. A later pass ingests these."""
-    recent = [match.file.path for match in matches if match.rows and _get_age(match.file) < _OPEN_SECONDS]
-    open_files = find_open_for_writing(recent)
+    open_files = find_unclosed(match.file for match in matches if match.rows)
     finished = []
     for match in matches:
         if match.file.path in open_files:

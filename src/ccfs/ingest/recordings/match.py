@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recording_sources
+from ccfs.db.tenant import expected_recordings, recording_sources
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import ExpectedRecording
+from ccfs.db.tenant.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings.file_names import count_shared_folders, list_sibling_stems, list_stems
@@ -20,6 +20,7 @@ from ccfs.model.calls.cdr import Cdr
 from ccfs.model.identity.tenancy import App
 
 CallIdFinder = Callable[[str], tuple[str, ...]]  # from a file's name to the ids of the switch in it
+DueFiles = Sequence[tuple[ScannedFile, str]]  # each with its state of the last run
 NO_CDR = "no CDR of this account matches this recording; every run retries it"
 SEVERAL_CALLS = "several calls match this recording; it is not stored for any"
 SEVERAL_FILES = "several files in different folders may be the recording that a CDR names; none is stored"
@@ -30,21 +31,23 @@ _RowsById = Mapping[str, Sequence[Cdr]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMatch:
-    """A file and the rows of its call; no rows where no call matches."""
+    """A file and the rows of its call, all of one owner; no rows where no call matches."""
 
     file: ScannedFile
-    state: str  # UNMATCHED or REPORTED if it is unchanged since; else ""
+    owner: CallOwner
+    state: str  # UNMATCHED, REPORTED or COPY if it is unchanged since; else ""
     rows: tuple[Cdr, ...] = ()
     leg_ids: tuple[str, ...] = ()  # ids in its name
     source_keys: frozenset[str] = field(default=frozenset())  # of the lines that name it
     named_path: str = ""  # as a CDR names the file; "" where its name has an id, too
     shared_folders: int = 0  # with the path that a CDR names
+    ids: tuple[str, ...] = ()  # all ids that its name and its folders' may have
     is_by_history: bool = False  # only an earlier file of this name tells the call
     reason: str = NO_CDR  # why there are no rows
 
 
 @dataclass(frozen=True, slots=True)
-class _NamedCall:
+class NamedCall:
     """A call whose CDR, or whose earlier recording, has the file's name."""
 
     call_id: str
@@ -53,34 +56,38 @@ class _NamedCall:
     shared_folders: int
 
 
+MatchFiles = Callable[[Connection, CallOwner, DueFiles], list[RecordingMatch]]
+
+
 def match_files(
-    connection: Connection, owner: CallOwner, due: Sequence[tuple[ScannedFile, str]], find_ids: CallIdFinder, root: Path
+    connection: Connection, owner: CallOwner, due: DueFiles, find_ids: CallIdFinder, root: Path
 ) -> list[RecordingMatch]:
-    """Match files, each with its state of the last run, to the account's rows."""
+    """Match files to the account's rows."""
     app, account_id = owner.app, owner.account.account_id
     files = [file for file, _ in due]
-    named = _find_named_calls(connection, owner, files)
+    named = find_named_calls(connection, owner, files)
     earlier = _find_earlier_calls(connection, owner, [file for file in files if not named[file]])
-    id_groups = {file: _list_id_groups(file.path, root, find_ids) for file in files}
+    id_groups = {file: list_id_groups(file.path, root, find_ids) for file in files}
     ids = {leg_id for groups in id_groups.values() for group in groups for leg_id in group}
     calls = {call.call_id for some in (*named.values(), *earlier.values()) for call in some}
-    rows_by_leg = _keep_own(_find_rows_by_leg(connection, app, ids), account_id)
+    rows_by_leg = _keep_own(find_rows_by_leg(connection, app, ids), account_id)
     calls |= {row.call_id for rows in rows_by_leg.values() for row in rows}
-    rows_by_call = _keep_own(_find_rows_by_call(connection, app, calls, ids), account_id)
+    rows_by_call = _keep_own(find_rows_by_call(connection, app, calls, ids), account_id)
     matches = []
     for file, state in due:
         found, leg_ids = _find_rows_by_ids(id_groups[file], rows_by_call, rows_by_leg)
         by_id = {row.call_id for row in found}
-        match = RecordingMatch(file=file, state=state, leg_ids=leg_ids)
+        all_ids = tuple(leg_id for group in id_groups[file] for leg_id in group)
+        match = RecordingMatch(file=file, owner=owner, state=state, leg_ids=leg_ids, ids=all_ids)
         matches.append(_choose_call(match, named[file], by_id, earlier.get(file, []), rows_by_call))
     return _reject_rivals(matches)
 
 
 def _choose_call(
     match: RecordingMatch,
-    named: Sequence[_NamedCall],
+    named: Sequence[NamedCall],
     by_id: set[str],
-    earlier: Sequence[_NamedCall],
+    earlier: Sequence[NamedCall],
     rows_by_call: _RowsById,
 ) -> RecordingMatch:
     """Return the match with the rows of the one call that the names tell, else with the reason."""
@@ -120,14 +127,14 @@ def _reject_rivals(matches: Sequence[RecordingMatch]) -> list[RecordingMatch]:
     return [replace(match, rows=(), reason=SEVERAL_FILES) if match.file in rejected else match for match in matches]
 
 
-def _find_named_calls(
+def find_named_calls(
     connection: Connection, owner: CallOwner, files: Sequence[ScannedFile]
-) -> dict[ScannedFile, list[_NamedCall]]:
+) -> dict[ScannedFile, list[NamedCall]]:
     """Return the calls whose CDRs name each file and share the most folders with it."""
     stems = {file: list_stems(to_db_name(file.path)) for file in files}
     expected: dict[str, list[ExpectedRecording]] = defaultdict(list)
     wanted = [stem for some in stems.values() for stem in some]
-    for row in ingest_state.find_expected_recordings(connection, owner.app, owner.account.account_id, wanted):
+    for row in expected_recordings.find(connection, owner.app, owner.account.account_id, wanted):
         expected[row.stem].append(row)
     named = {}
     for file in files:
@@ -138,7 +145,7 @@ def _find_named_calls(
 
 def _find_earlier_calls(
     connection: Connection, owner: CallOwner, files: Sequence[ScannedFile]
-) -> dict[ScannedFile, list[_NamedCall]]:
+) -> dict[ScannedFile, list[NamedCall]]:
     """Return the calls of recordings that came from files of this name, in the same folder or gone since."""
     stems = {file: list_sibling_stems(to_db_name(file.path)) for file in files}
     wanted = [stem for some in stems.values() for stem in some]
@@ -156,10 +163,10 @@ def _find_earlier_calls(
     return earlier
 
 
-def _keep_closest(file: ScannedFile, calls: Iterable[tuple[str, str, str]]) -> list[_NamedCall]:
+def _keep_closest(file: ScannedFile, calls: Iterable[tuple[str, str, str]]) -> list[NamedCall]:
     """Return the calls, given as (callId, source_key, path), whose path shares the most folders with the file's."""
     shared = [
-        _NamedCall(call_id, key, path, count)
+        NamedCall(call_id, key, path, count)
         for call_id, key, path in calls
         if (count := count_shared_folders(to_db_path(file.path), path)) is not None
     ]
@@ -167,7 +174,7 @@ def _keep_closest(file: ScannedFile, calls: Iterable[tuple[str, str, str]]) -> l
     return [call for call in shared if call.shared_folders == best]
 
 
-def _list_id_groups(path: Path, root: Path, find_ids: CallIdFinder) -> list[tuple[str, ...]]:
+def list_id_groups(path: Path, root: Path, find_ids: CallIdFinder) -> list[tuple[str, ...]]:
     """Return the ids in the file's name, and in each folder's below the root, the innermost first."""
     names = path.relative_to(root).parts if path.is_relative_to(root) else (path.name,)
     return [ids for name in names[: -_MAX_FOLDERS - 2 : -1] if (ids := find_ids(name))]
@@ -199,7 +206,7 @@ def _keep_own(rows_by_id: Mapping[str, Iterable[Cdr]], account_id: str) -> dict[
     return {key: rows for key, rows in own.items() if rows}
 
 
-def _find_rows_by_call(connection: Connection, app: App, calls: set[str], ids: set[str]) -> dict[str, list[Cdr]]:
+def find_rows_by_call(connection: Connection, app: App, calls: set[str], ids: set[str]) -> dict[str, list[Cdr]]:
     """Return the rows of these calls, and of the calls of these ids, by callId.
 
     Calls whose id holds their time are looked up near it first, and then everywhere; ids after a system's name only near
@@ -217,7 +224,7 @@ def _find_begin(leg_id: str) -> datetime | None:
     return started_at(to_call_id(leg_id.rpartition("-")[2]))
 
 
-def _find_rows_by_leg(connection: Connection, app: App, leg_ids: set[str]) -> dict[str, list[Cdr]]:
+def find_rows_by_leg(connection: Connection, app: App, leg_ids: set[str]) -> dict[str, list[Cdr]]:
     """Return rows by leg. Ids that hold their time are looked up near it only, because most have no row of their own."""
     near = {leg_id: begin for leg_id in leg_ids if (begin := _find_begin(leg_id))}
     found_rows: Iterable[Cdr] = (

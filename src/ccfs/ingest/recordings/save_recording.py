@@ -21,6 +21,7 @@ from ccfs.ingest.recordings.store_audio import StoredAudio
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.cdr import Cdr
 from ccfs.model.recordings.recording import Recording
+from ccfs.model.source_files import COPY, INGESTED, REJECTED
 
 SAME_SECONDS = 0.5  # seconds; a codec adds some hundredths of padding
 OTHER_AUDIO = "a recording of this name is stored already, and this file is not a longer or converted version of it"
@@ -38,15 +39,15 @@ class _Version(Enum):
 
 def save_recording(
     connection: Connection, run: IngestRun, owner: CallOwner, match: RecordingMatch, audio: StoredAudio
-) -> str:
-    """Save the recording of a matched file. Return the reason why it is not saved, or ""."""
+) -> tuple[str, str]:
+    """Save the recording of a matched file. Return the file's state, and why it is rejected or of which file it is a copy."""
     of_call = [
         known
         for known in recordings.list_by_call(connection, owner.app, match.rows[0].call_id)
         if known.account_id == owner.account.account_id
     ]
     sources = recording_sources.list_by_recordings(connection, owner.app, [known.file_name for known in of_call])
-    known = _find_same_bytes(of_call, sources, audio)
+    known = _find_same_bytes(of_call, sources if match.state != COPY else (), audio)
     if known is None:
         known, version = _find_version(of_call, sources, match.file, audio)
         if known is not None and match.is_by_history and _is_later_call(match, known, audio):
@@ -55,20 +56,54 @@ def save_recording(
         if version is _Version.OTHER:
             if match.is_by_history and not _may_be_other_side(match, sources):
                 _delete_blob(run, of_call, audio)
-                return OTHER_AUDIO
+                return REJECTED, OTHER_AUDIO
+            if match.state == COPY:  # the recording was deleted since
+                _delete_blob(run, of_call, audio)
+                return INGESTED, ""
             recordings.add(connection, owner.app, recording, run.now())
             run.result.recordings += 1
             known = recording
         elif version is _Version.NEWER and known is not None:
+            replaced = [path for path in _list_paths(sources, known) if path != to_db_path(match.file.path)]
+            recording_sources.mark_copies(connection, owner.app, replaced, to_db_path(match.file.path))
             _replace(connection, run, owner, known, recording)
             known = recording
         else:
+            assert known is not None
             _delete_blob(run, of_call, audio)
+            return COPY, _list_paths(sources, known)[0]
     else:
         _delete_blob(run, of_call, audio)
+        known = _choose_agent_again(connection, owner, match, audio, known, sources)
     assert known is not None
-    recording_sources.add(connection, owner.app, _build_source(match.file, audio, known), run.now())
-    return ""
+    source = _build_source(match, audio, known)
+    recording_sources.add(connection, owner.app, source, run.now())
+    if known.source_sha256 == audio.source_sha256:
+        recording_sources.mark_current(connection, owner.app, source)
+    return INGESTED, ""
+
+
+def _choose_agent_again(
+    connection: Connection,
+    owner: CallOwner,
+    match: RecordingMatch,
+    audio: StoredAudio,
+    known: Recording,
+    sources: Sequence[RecordingSource],
+) -> Recording:
+    """Return the recording of a file that was stored before, of another leg if one that is known since talks on it."""
+    of_bytes = [source for source in sources if source.recording == known.file_name and source.replaced_at is None]
+    first = next((source.path for source in of_bytes if os.path.lexists(source.path)), "")
+    if known.source_sha256 != audio.source_sha256 or first != to_db_path(match.file.path):
+        return known
+    keys = {key for source in of_bytes for key in source.named_by.split()}
+    named = replace(match, source_keys=match.source_keys | keys)
+    built = _build_recording(connection, owner, named, audio, known)
+    recording = replace(built, blob=known.blob, task_status=known.task_status, task_result=known.task_result)
+    if recording != known:
+        recordings.replace(connection, owner.app, known, recording)
+        recording_sources.rename(connection, owner.app, known.file_name, recording.file_name)
+    return recording
 
 
 def _find_same_bytes(
@@ -90,13 +125,22 @@ def _find_version(
     for source in sources:
         if source.replaced_at is None and source.stem == stem and source.recording in by_name:
             known = by_name[source.recording]
-            version = _compare(source, known, file, audio)
+            version = _compare(source, known, file, audio, is_gone=not _list_paths(sources, known))
             if version is not _Version.OTHER:
                 return known, version
     return None, _Version.OTHER
 
 
-def _compare(source: RecordingSource, known: Recording, file: ScannedFile, audio: StoredAudio) -> _Version:
+def _list_paths(sources: Sequence[RecordingSource], known: Recording) -> list[str]:
+    """Return the files that have the stored bytes of a recording, as far as they are still there: one may have been moved."""
+    same = (source for source in sources if source.recording == known.file_name and source.replaced_at is None)
+    paths = (source.path for source in same if source.source_sha256 == known.source_sha256)
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def _compare(
+    source: RecordingSource, known: Recording, file: ScannedFile, audio: StoredAudio, *, is_gone: bool
+) -> _Version:
     """Return what the file is to a recording whose file has the same stem."""
     path = to_db_path(file.path)
     gained = audio.seconds - source.milliseconds / 1000
@@ -104,7 +148,7 @@ def _compare(source: RecordingSource, known: Recording, file: ScannedFile, audio
     if source.path == path:
         return _Version.NEWER if is_equal or is_longer else _Version.OTHER
     is_same_folder = os.path.dirname(source.path) == os.path.dirname(path)
-    if not os.path.lexists(source.path):
+    if is_gone:
         return _Version.NEWER if is_equal or (is_longer and is_same_folder) else _Version.OTHER
     if not is_equal or _get_extension(known.file_name) == audio.extension:
         return _Version.OTHER  # two files beside each other that are stored alike, such as .PCMU and .PCMA
@@ -172,14 +216,15 @@ def _build_index_row(
     )
 
 
-def _build_source(file: ScannedFile, audio: StoredAudio, recording: Recording) -> RecordingSource:
+def _build_source(match: RecordingMatch, audio: StoredAudio, recording: Recording) -> RecordingSource:
     return RecordingSource(
         account_id=recording.account_id,
-        path=to_db_path(file.path),
-        stem=get_stem(to_db_name(file.path)),
+        path=to_db_path(match.file.path),
+        stem=get_stem(to_db_name(match.file.path)),
         source_sha256=audio.source_sha256,
         milliseconds=round(audio.seconds * 1000),
         recording=recording.file_name,
+        named_by=" ".join(sorted(match.source_keys)),
     )
 
 
@@ -188,7 +233,8 @@ def _replace(connection: Connection, run: IngestRun, owner: CallOwner, old: Reco
     now = run.now()
     kept = replace(new, task_status=old.task_status, task_result=old.task_result)
     recordings.replace(connection, owner.app, old, kept)
-    recording_sources.mark_replaced(connection, owner.app, old.file_name, new.file_name, now)
+    recording_sources.mark_replaced(connection, owner.app, old.file_name, now)
+    recording_sources.rename(connection, owner.app, old.file_name, new.file_name)
     if not old.blob.is_same_blob(new.blob):
         orphan = OrphanedBlob(
             location_id=old.blob.location_id,

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b, sha256
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from ccfs.blobs.interface import CHUNK_BYTES, Location
 from ccfs.media import convert
-from ccfs.media.codec_table import AudioKind, UnknownAudio
+from ccfs.media.codec_table import RIFF, AudioKind, Storage, UnknownAudio
 from ccfs.media.detect import HEAD_BYTES, detect_kind
-from ccfs.media.probe import measure_duration
+from ccfs.media.probe import measure_duration, probe_audio
 from ccfs.model.blobs.blob_ref import BlobRef
 
 
@@ -61,6 +62,59 @@ def store_audio_file(location: Location, prefix: str, path: Path, name: str = ""
             raise StillGrowing
         seconds = _measure_seconds(file, kind)
     return StoredAudio(blob=blob, source_sha256=source_sha256, extension=kind.extension, seconds=seconds)
+
+
+def inspect_audio_file(location: Location, prefix: str, path: Path, name: str = "") -> StoredAudio:
+    """Check a file as `store_audio_file` does, without writing it and without reading all of it. Raise the same errors.
+
+    A digest of the file's size, beginning and end is in the place of its hashes. Of formats that are decoded, only the
+    beginning is. The duration of an MP3 is what its header says.
+    """
+    with _open_file(path) as file:
+        status = os.fstat(file.fileno())
+        head = _read_bytes(file, HEAD_BYTES)
+        kind = detect_kind(path.name, head)
+        file.seek(max(0, status.st_size - HEAD_BYTES))
+        digest = sha256(b"%d\n%b%b" % (status.st_size, head, _read_bytes(file, HEAD_BYTES))).hexdigest()
+        file.seek(0)
+        _check_beginning(file, kind, head, status.st_size)
+        seconds = _estimate_seconds(file, kind, status.st_size)
+    key = f"{prefix}/{_build_key(path, status, name)}{kind.extension}"
+    blob = BlobRef(location_id=location.location_id, key=key, size=status.st_size, sha256=digest, crc32=0)
+    return StoredAudio(blob=blob, source_sha256=digest, extension=kind.extension, seconds=seconds)
+
+
+def _check_beginning(file: BinaryIO, kind: AudioKind, head: bytes, size: int) -> None:
+    """Raise UnknownAudio if the file, or its beginning, cannot be stored as its kind is."""
+    match kind.codec.storage:
+        case Storage.COPY:
+            convert.check_copy(file, kind)
+        case Storage.REMUX:
+            with tempfile.TemporaryFile() as converted:
+                convert.convert_audio(file, kind, converted)
+        case Storage.DECODE | Storage.WRAP:
+            is_whole = size <= len(head)
+            beginning = head if is_whole else head[: len(head) // kind.codec.frame_bytes * kind.codec.frame_bytes]
+            convert.convert_audio(BytesIO(beginning), kind, BytesIO())
+
+
+def _estimate_seconds(file: BinaryIO, kind: AudioKind, size: int) -> float:
+    if kind.codec is RIFF or kind.codec.storage is not Storage.COPY:
+        return _measure_seconds(file, kind)
+    try:
+        return probe_audio(file, size).duration_seconds
+    except UnknownAudio:
+        return 0.0
+
+
+def measure_file(path: Path) -> float:
+    """Return the seconds of audio in a file; 0 where they are unknown."""
+    try:
+        with _open_file(path) as file:
+            kind = detect_kind(path.name, _read_bytes(file, HEAD_BYTES))
+            return _measure_seconds(file, kind)
+    except (UnknownAudio, OSError):
+        return 0.0
 
 
 def _open_file(path: Path) -> BinaryIO:

@@ -14,6 +14,7 @@ class AgentOperationType(IntEnum):
     BUSY = 3
     TALKING = 4
     AFTER_CALL = 27
+    HOLD = 38
     INTERNAL_TRANSFER = 45
     TRANSFER_OUT = 46
 

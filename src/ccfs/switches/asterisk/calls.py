@@ -12,6 +12,7 @@ from ccfs.switches.asterisk import cdr, clock, recordings
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_caller_number
 from ccfs.switches.records import Leg, UnreadableLine
+from ccfs.switches.tenant_rules import CallFacts, collect_facts
 
 Q850_BY_DISPOSITION = {"ANSWERED": 16, "NO ANSWER": 19, "BUSY": 17, "CONGESTION": 34, "FAILED": 38, "UNKNOWN": 31}
 _Q850_UNALLOCATED, _Q850_REJECTED = 1, 21  # Q.850 causes that are more precise than the disposition
@@ -41,6 +42,9 @@ class AsteriskLeg(Leg):
     calling_agent: str = ""  # agent whose phone `channel` is
     ringing_agent: str = ""  # agent whose phone `dstchannel` is
     has_talk: bool = False  # the line reports more than 0 seconds of talk
+    conference: str = ""  # number or name of the conference that `channel` takes part in
+    is_unlinked: bool = False  # the line has no linkedid, so that the call's id is only its channel's
+    names_files: bool = False  # the line names a recording
 
 
 def parse_leg(line: bytes, cdr_format: AsteriskCdrFormat) -> AsteriskLeg | None:
@@ -57,6 +61,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
     queue = row.lastdata.replace("|", ",").partition(",")[0] if row.lastapp.lower() == "queue" else ""
     device, name = _find_device(row, ringing_agent, calling_agent, queue)
     cause = _find_release_cause(row)
+    files = recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata)
     return AsteriskLeg(
         switch_call_id=row.linkedid or row.uniqueid or _make_call_id(row),
         switch_leg_id=row.uniqueid,
@@ -76,8 +81,10 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         leave_reason=_find_leave_reason(
             row, device, cause, is_answered=answer is not None, is_outbound=bool(calling_agent and not ringing_agent)
         ),
-        order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
-        recordings=recordings.list_named_files(row.recordingfile, row.userfield, row.lastapp, row.lastdata),
+        order=(begin.timestamp(), _find_sequence(row), row.end, row.channel),
+        facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
+        recordings=files,
+        names_files=bool(files),
         optional_recordings=recordings.list_possible_files(row.lastapp, row.lastdata, row.clid, answer or begin),
         channel=row.channel,
         dstchannel=row.dstchannel,
@@ -86,7 +93,15 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         calling_agent=calling_agent,
         ringing_agent=ringing_agent,
         has_talk=answer is not None and answer < end and (not row.billsec or row.billsec.strip("0.") != ""),
+        conference=_find_conference(row),
+        is_unlinked=not row.linkedid,
     )
+
+
+def _collect_call_facts(row: AsteriskCdrRow, queue: str, *, is_inbound: bool) -> CallFacts:
+    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
+    numbers = [("did", row.did), ("did", row.dst)] if is_inbound else []
+    return collect_facts([("context", row.dcontext), ("accountcode", row.accountcode), *numbers, ("queue", queue)])
 
 
 def compute_source_key(row: AsteriskCdrRow) -> str:
@@ -97,7 +112,13 @@ def compute_source_key(row: AsteriskCdrRow) -> str:
 
 
 def _cut_fraction(seconds: str) -> str:
-    return seconds.partition(".")[0] if seconds != "0" else ""
+    whole = seconds.partition(".")[0]
+    return whole if whole != "0" else ""
+
+
+def _find_conference(row: AsteriskCdrRow) -> str:
+    is_conference = row.lastapp.lower() in ("confbridge", "meetme")
+    return row.lastdata.replace("|", ",").partition(",")[0].strip() if is_conference else ""
 
 
 def _make_call_id(row: AsteriskCdrRow) -> str:
@@ -174,10 +195,12 @@ _FAILURE_REASONS = {
 }
 
 
-def _parse_sequence(text: str) -> float:
-    if not text:
-        return 0.0
+def _find_sequence(row: AsteriskCdrRow) -> float:
+    """Return a number that sorts lines of one second: the sequence, else the counter in the channel's id."""
+    if not row.sequence:
+        creation = clock.parse_creation(row.uniqueid)
+        return float(creation[1]) if creation else float(row.channel.startswith("Local/"))
     try:
-        return float(text)
+        return float(row.sequence)
     except ValueError:
         raise UnreadableLine("the sequence is not a number") from None

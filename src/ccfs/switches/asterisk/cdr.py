@@ -17,6 +17,7 @@ from ccfs.switches.records import UnreadableLine
 MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
 MAX_SAMPLE_BYTES = 8 * 1024  # bytes of a line that is compared with each dialect
 MAX_LAYOUT_LINES = 300  # lines of a sample that are compared with each dialect
+UNKNOWN_COLUMNS = "the lines fit neither cdr-csv's columns nor cdr_custom's: name them with --columns"
 _MULTIBYTE = ("gb", "big5", "cp9", "shift", "euc", "johab", "hz", "iso2022")  # encodings that UTF-8 can be mistaken for
 _LINE_END = re.compile(r"\\?\r?\n")
 
@@ -102,7 +103,7 @@ def detect_layout(sample: Sequence[bytes], columns: str | None = None, encoding:
     if given is not None:
         return CdrLayout(given, dialect=best.dialect if best else DIALECTS[0], encoding=encoding)
     if best is None:
-        raise UnreadableLine("the lines fit neither cdr-csv's columns nor cdr_custom's: name them with --columns")
+        raise UnreadableLine(UNKNOWN_COLUMNS)
     if best.header:
         _require_columns(best.names)
     return best
@@ -164,6 +165,8 @@ def _split_otherwise(text: str, layout: CdrLayout) -> list[str] | None:
     if "disposition" not in layout.names:
         return None
     for dialect in DIALECTS:
+        if text.count(dialect.delimiter) < len(layout.names) - 1:
+            continue
         try:
             fields = split_fields(text, dialect)
         except UnreadableLine:

@@ -11,8 +11,7 @@ _TRUNK_TECHNOLOGIES = frozenset(
 _CHANNEL_NAME = re.compile(r"Local/([^@]*)@.*|[^/]*/(.*?)(?:-[0-9a-fA-F]+)?(?:;[12])?", re.DOTALL)
 # FreePBX's browser phone and softphone of extension 1001 are the devices 991001 and 981001.
 _SECOND_PHONE = re.compile(r"9[089](\d{2,})", re.ASCII)
-_MAX_CALLER_ID = 256  # characters; Asterisk cuts a caller id at 80, and the pattern takes cubic time
-_CALLER_ID = re.compile(r'\s*"?(.*?)"?\s*<([^<>]*)>\s*', re.DOTALL)
+_SIP_ESCAPE = re.compile(r'\\{1,3}(["\\])')  # chan_sip leaves one backslash before a quote, chan_pjsip three
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,20 @@ def parse_member(name: str) -> str:
 
 
 def parse_caller_name(clid: str) -> str:
-    """Return the name in `"Name" <number>`, else ""."""
-    match = _CALLER_ID.fullmatch(clid[:_MAX_CALLER_ID])
-    return match[1].strip() if match else ""
+    """Return the name in `"Name" <number>` without the escapes of SIP, else ""."""
+    parts = _split_caller_id(clid)
+    return _SIP_ESCAPE.sub(r"\1", parts[0]).strip() if parts else ""
 
 
 def parse_caller_number(clid: str) -> str:
     """Return the number in `"Name" <number>`, or the whole of any other caller id."""
-    match = _CALLER_ID.fullmatch(clid[:_MAX_CALLER_ID])
-    return match[2] if match else clid
+    parts = _split_caller_id(clid)
+    return parts[1] if parts else clid
+
+
+def _split_caller_id(clid: str) -> tuple[str, str] | None:
+    """Return name and number of `"Name" <number>`, None of any other text. The number is within the last brackets."""
+    name, bracket, number = clid.strip().rpartition("<")
+    if not bracket or not number.endswith(">") or number.count(">") > 1:
+        return None
+    return name.rstrip().removeprefix('"').removesuffix('"').strip(), number[:-1]

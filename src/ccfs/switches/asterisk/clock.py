@@ -22,6 +22,12 @@ def parse_channel_epoch(unique_id: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def parse_creation(unique_id: str) -> tuple[int, int] | None:
+    """Return second and counter of a channel's id, which sort channels by their creation; None if it has none."""
+    match = UNIQUE_ID.fullmatch(unique_id)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 def parse_leg_times(row: AsteriskCdrRow, zone: str) -> tuple[datetime, datetime | None, datetime]:
     """Return begin, answer (None: not answered) and end of a line in UTC, in this order of time.
 

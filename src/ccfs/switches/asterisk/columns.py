@@ -19,7 +19,7 @@ DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)
     **dict(zip(("2", "4", "8", "16"), ("FAILED", "BUSY", "ANSWERED", "CONGESTION"), strict=True)),
 }
 # Asterisk's [systemname-]seconds.counter; MikoPBX adds _XXXXXX for each leg.
-UNIQUE_ID = re.compile(r"(?:.*-)?([0-9]{9,11})\.[0-9]{1,10}(?:_[0-9A-Za-z]{1,32})?", re.DOTALL)
+UNIQUE_ID = re.compile(r"(?:.*-)?([0-9]{9,11})\.([0-9]{1,10})(?:_[0-9A-Za-z]{1,32})?", re.DOTALL)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}.*|[0-9]{9,11}(\.[0-9]+)?")
 _AUDIO_NAME = re.compile(r"(?i)[^\n]{1,250}\.(?:wav|wav49|mp3|gsm|ogg|g722|ulaw|alaw|ul|al|sln16|sln|webm|opus|pcm)")
 _MIN_HEADER_NAMES = 4  # known names that make a line a header

@@ -27,6 +27,7 @@ DIALECTS = tuple(  # in order of preference: the first of those that fit equally
         ",;\t|", (('"', False), ('"', True), ("", True), ("", False), ("'", False), ("'", True))
     )
 )
+MAX_FIELDS = 500  # of a line; tables of CDRs have some 30
 _EMPTY_WORDS = frozenset({"NULL", "\\N"})  # where they are not quoted
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": ""}
@@ -78,6 +79,8 @@ def _split(text: str, dialect: CsvDialect) -> list[str]:
             assert match is not None  # the pattern matches no character, too
             value = "" if match[0] in _EMPTY_WORDS else _unescape(match[0], dialect)
         fields.append(value)
+        if len(fields) > MAX_FIELDS:
+            raise UnreadableLine(f"more than {MAX_FIELDS} fields")
         at = match.end()
         if at == len(text):
             return fields
@@ -88,11 +91,15 @@ def _split(text: str, dialect: CsvDialect) -> list[str]:
 
 @lru_cache(maxsize=len(DIALECTS))
 def _compile_fields(dialect: CsvDialect) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return the patterns of a quoted and of a plain field. Each character fits one branch only, so both are linear."""
+    """Return the patterns of a quoted and of a plain field.
+
+    Each character fits one branch only, so both are linear. Their repetitions are possessive, because each step that may be
+    taken back takes some hundred bytes of memory.
+    """
     quote, delimiter = re.escape(dialect.quote or '"'), re.escape(dialect.delimiter)
     if dialect.has_escapes:
         quoted = rf"{quote}((?:[^{quote}\\]+|\\.|{quote}{quote})*+){quote}"
-        return re.compile(quoted, re.DOTALL), re.compile(rf"(?:[^{delimiter}\\]|\\.)*", re.DOTALL)
+        return re.compile(quoted, re.DOTALL), re.compile(rf"(?:[^{delimiter}\\]+|\\.)*+", re.DOTALL)
     return re.compile(rf"{quote}((?:[^{quote}]+|{quote}{quote})*+){quote}"), re.compile(rf"[^{delimiter}]*")
 
 

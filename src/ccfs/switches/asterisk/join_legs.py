@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
 from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.conferences import join_conferences
+from ccfs.switches.asterisk.links import unite_calls
 
 _REPEATING_APPS = frozenset({"appdial", "appqueue"})
 MAX_JOINED_LEGS = 500  # of a call; a file in which one id has more is damaged, and its lines stay as they are
@@ -25,28 +27,25 @@ class _CallLegs:
 
     by_channel: _LegsByChannel
     dialling: _LegsByChannel  # by the channel that they dialled
+    ringing_channels: set[str]  # channels with a line that rings an agent's phone, itself or through Local channels
     call_type: int = CallType.INBOUND
 
     def list_halves(self, leg: AsteriskLeg) -> Sequence[AsteriskLeg]:
         """Return the lines of the second half of the Local channel that a line dialled."""
-        return self.by_channel.get(_get_other_half(leg.dstchannel, "1"), ())
+        half = _get_other_half(leg.dstchannel, "1")
+        return self.by_channel.get(half, ()) if half else ()
 
     def rings_agent(self, leg: AsteriskLeg) -> bool:
         """Return whether the line rings an agent's phone, itself or through Local channels."""
-        due, seen = [leg], {leg.source_key}
-        while due:
-            halves = self.list_halves(current := due.pop())
-            if current.ringing_agent and not halves:
-                return True
-            due += [half for half in halves if half.source_key not in seen]
-            seen |= {half.source_key for half in halves}
-        return False
+        if halves := self.list_halves(leg):
+            return halves[0].channel in self.ringing_channels
+        return bool(leg.ringing_agent)
 
 
 def join_call_legs(legs: Iterable[AsteriskLeg]) -> list[AsteriskLeg]:
     """Return the legs as the other lines of their call change them. The result does not depend on the order."""
     calls: dict[str, list[AsteriskLeg]] = defaultdict(list)
-    for leg in legs:
+    for leg in join_conferences(unite_calls(legs)):
         calls[leg.switch_call_id].append(leg)
     return [joined for call in calls.values() for joined in _join_call(call)]
 
@@ -57,16 +56,37 @@ def _join_call(legs: Sequence[AsteriskLeg]) -> list[AsteriskLeg]:
     ordered = sorted(legs, key=lambda leg: (leg.order, leg.source_key))
     by_channel, dialling = defaultdict(list), defaultdict(list)
     for leg in ordered:
-        by_channel[leg.channel].append(leg)
+        if leg.channel:  # lines without a channel have none in common
+            by_channel[leg.channel].append(leg)
         dialling[leg.dstchannel].append(leg)
-    call = _CallLegs(by_channel, dialling)
+    call = _CallLegs(by_channel, dialling, _find_ringing_channels(by_channel))
     call = replace(call, call_type=_find_call_type(ordered, call))
     return [_inherit_queue(_adjust_leg(leg, call), call) for leg in ordered]
+
+
+def _find_ringing_channels(by_channel: _LegsByChannel) -> set[str]:
+    callers: dict[str, list[str]] = defaultdict(list)  # channels by the second half that a line of them leads to
+    due, ringing = list[str](), set[str]()
+    for channel, legs in by_channel.items():
+        for leg in legs:
+            half = _get_other_half(leg.dstchannel, "1")
+            if half and half in by_channel:
+                callers[half].append(channel)
+            elif leg.ringing_agent:
+                due.append(channel)
+    while due:
+        channel = due.pop()
+        if channel not in ringing:
+            ringing.add(channel)
+            due += callers[channel]
+    return ringing
 
 
 def _find_call_type(ordered: Sequence[AsteriskLeg], call: _CallLegs) -> int:
     """Return the type of the call's first line: that of the channel that gave the call its id, if it has one."""
     first = min(ordered, key=lambda leg: (_is_repeat(leg, call), leg.switch_leg_id != leg.switch_call_id, leg.order))
+    if first.app in _REPEATING_APPS:  # the line that dialled is elsewhere: the phone called nobody
+        return CallType.INBOUND
     if first.calling_agent and not first.queue and call.list_halves(first):
         return CallType.INTERNAL if call.rings_agent(first) else CallType.OUTBOUND
     return first.call_type
@@ -74,6 +94,8 @@ def _find_call_type(ordered: Sequence[AsteriskLeg], call: _CallLegs) -> int:
 
 def _adjust_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
     leg = replace(leg, call_type=call.call_type)
+    if leg.conference:
+        return leg
     if _is_repeat(leg, call):
         return _adjust_repeat(leg)
     if call.list_halves(leg):

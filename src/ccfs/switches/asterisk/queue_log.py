@@ -206,6 +206,12 @@ def _compute_source_key(line: QueueLine, agent: str, op_type: int, cause: str, *
     return blake2b("\x1f".join(texts).encode(), digest_size=16).hexdigest()
 
 
+def compute_line_key(line: QueueLine) -> str:
+    """Return 32 hex digits that identify a line by all that it says."""
+    texts = [line.occurred_at.isoformat(), line.leg_id, line.queue, line.member, line.event, *line.arguments]
+    return blake2b("\x1f".join(texts).encode(), digest_size=16).hexdigest()
+
+
 def _parse_instant(text: str) -> datetime:
     try:
         if re.fullmatch(r"[0-9]{9,11}(\.[0-9]{1,9})?", text):

@@ -14,7 +14,7 @@ from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_field
 from ccfs.switches.asterisk.queue_log import QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
 
-_REQUIRED = ("time", "callid", "queuename", "agent", "event")
+REQUIRED_COLUMNS = ("time", "callid", "queuename", "agent", "event")
 _ALIASES = {
     "queue": "queuename",
     "queue_name": "queuename",
@@ -29,15 +29,16 @@ _ALIASES = {
     "eventtime": "time",
 }
 _ARGUMENTS = ("data1", "data2", "data3", "data4", "data5")
+COLUMNS = (*REQUIRED_COLUMNS, "data", *_ARGUMENTS)
 _EVENTS = frozenset(
     {"ENTERQUEUE", "CONNECT", "COMPLETECALLER", "COMPLETEAGENT", "ABANDON", "RINGNOANSWER", "ADDMEMBER", "REMOVEMEMBER"}
     | {"PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "EXITWITHTIMEOUT", "DID"}
 )
 _ORDERS = (  # of tables that were exported without a header
-    ("id", *_REQUIRED, *_ARGUMENTS),
-    ("id", *_REQUIRED, "data", *_ARGUMENTS),
-    (*_REQUIRED, *_ARGUMENTS),
-    (*_REQUIRED, "data", *_ARGUMENTS),
+    ("id", *REQUIRED_COLUMNS, *_ARGUMENTS),
+    ("id", *REQUIRED_COLUMNS, "data", *_ARGUMENTS),
+    (*REQUIRED_COLUMNS, *_ARGUMENTS),
+    (*REQUIRED_COLUMNS, "data", *_ARGUMENTS),
 )
 
 
@@ -62,7 +63,7 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayo
                 rows.append((text, split_fields(text, dialect)))
             except UnreadableLine:
                 continue
-        rows = [(text, fields) for text, fields in rows if len(fields) >= len(_REQUIRED)]
+        rows = [(text, fields) for text, fields in rows if len(fields) >= len(REQUIRED_COLUMNS)]
         if rows and (layout := _name_columns(rows, dialect, encoding)):
             return layout
     return None
@@ -70,8 +71,8 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayo
 
 def _name_columns(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, encoding: str) -> QueueTableLayout | None:
     header, first = rows[0]
-    names = tuple(_ALIASES.get(name.strip().lower(), name.strip().lower()) for name in first)
-    if not set(_REQUIRED) <= set(names):
+    names = tuple(get_column(name) for name in first)
+    if not set(REQUIRED_COLUMNS) <= set(names):
         if dialect.delimiter == "|":
             return None  # the file of Asterisk itself
         header = ""
@@ -92,6 +93,12 @@ def _name_columns(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, en
 def _has_shape(fields: Sequence[str], order: Sequence[str]) -> bool:
     named = dict(zip(order, fields, strict=False))
     return named.get("event", "").upper() in _EVENTS and named["time"][:4].isdecimal()
+
+
+def get_column(name: str) -> str:
+    """Return the name of a column in Asterisk's own scripts."""
+    plain = name.strip().lower()
+    return _ALIASES.get(plain, plain)
 
 
 def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | None:

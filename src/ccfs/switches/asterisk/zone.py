@@ -159,11 +159,16 @@ def _choose_best(few: Sequence[ZoneSample], candidates: Sequence[str]) -> str | 
 
 def _score_zone(few: Sequence[ZoneSample], name: str) -> float:
     """Return the share of samples whose times agree with their uniqueids in a zone."""
+    return count_agreeing(few, name) / len(few)
+
+
+def count_agreeing(samples: Sequence[ZoneSample], name: str) -> int:
+    """Return the number of samples whose times agree with their uniqueids in a zone."""
     zone = load_zone(name)
     hits = 0
-    for local, seconds in few:
+    for local, seconds in samples:
         offset = datetime.fromtimestamp(seconds, zone).utcoffset()
         hits += (
             offset is not None and MIN_DELAY_SECONDS <= local - offset.total_seconds() - seconds <= MAX_DELAY_SECONDS
         )
-    return hits / len(few)
+    return hits

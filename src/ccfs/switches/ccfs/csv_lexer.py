@@ -6,14 +6,26 @@ A damaged line becomes an UnreadableLine, and reading continues with the next on
 import csv
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedReader
 from typing import Protocol, TypeAlias
 
 from ccfs.switches.records import UnreadableLine
 
 MAX_LINE_BYTES = 64 * 1024  # bytes; the widest row of the interface has under 4,000
 MAX_RECORD_LINES = 20  # that one quoted record may span
+_FREE_ATTEMPTS, _LINES_PER_ATTEMPT = 100, 50  # lines that begin a longer record and do not: so many, and one in fifty
+_CHUNK_BYTES = 1 << 16
 
-DecodedLine: TypeAlias = str | UnreadableLine
+
+@dataclass(frozen=True, slots=True)
+class EmptyLines:
+    """Many empty lines. A run of them is longer than any record."""
+
+    count: int
+
+
+DecodedLine: TypeAlias = str | UnreadableLine | EmptyLines
 
 
 class SupportsReadline(Protocol):
@@ -29,6 +41,7 @@ class LineReader:
         self._lines = _decode_lines(file)
         self._ahead: deque[DecodedLine] = deque()
         self.lines_read = 0  # number of the last line that was skipped or read
+        self.failed_attempts = 0  # lines that seemed to begin a record of several lines
 
     def peek(self, ahead: int) -> DecodedLine | None:
         """Return the line after `ahead` others, or None if the file ends before it."""
@@ -39,15 +52,15 @@ class LineReader:
     def skip(self, count: int = 1) -> None:
         """Skip lines that were peeked at."""
         for _ in range(count):
-            self._ahead.popleft()
-        self.lines_read += count
+            line = self._ahead.popleft()
+            self.lines_read += line.count if isinstance(line, EmptyLines) else 1
 
 
 def iter_records(lines: LineReader, width: int) -> Iterator[tuple[int, list[str] | UnreadableLine]]:
     """Yield records of `width` cells, each with the number of its first line. Skip blank lines."""
     while (line := lines.peek(0)) is not None:
         number = lines.lines_read + 1
-        if line == "":
+        if line == "" or isinstance(line, EmptyLines):
             lines.skip()
             continue
         record, line_count = _read_record(lines, line, width)
@@ -63,7 +76,7 @@ def split_cells(text: str) -> list[str]:
         raise UnreadableLine(f"quotes are not in order: {error}") from None
 
 
-def _read_record(lines: LineReader, line: DecodedLine, width: int) -> tuple[list[str] | UnreadableLine, int]:
+def _read_record(lines: LineReader, line: str | UnreadableLine, width: int) -> tuple[list[str] | UnreadableLine, int]:
     """Return the record that begins with a line, and the number of its lines."""
     if isinstance(line, UnreadableLine):
         return line, 1
@@ -79,8 +92,11 @@ def _read_record(lines: LineReader, line: DecodedLine, width: int) -> tuple[list
 def _read_multiline_record(lines: LineReader, text: str, width: int) -> tuple[list[str], int] | None:
     """Return a record whose quoted cell continues in the next lines; None if none of the right width begins here.
 
-    A line that is a record of its own ends the search: else one stray quote would consume good lines up to the next.
+    A line that is a record of its own ends the search: else one stray quote would consume good lines up to the next. Where
+    many searches have failed, a damaged file has quotes everywhere.
     """
+    if lines.failed_attempts > _FREE_ATTEMPTS + lines.lines_read // _LINES_PER_ATTEMPT:
+        return None
     joined = [text + "\n"]
     for ahead in range(1, MAX_RECORD_LINES):
         line = lines.peek(ahead)
@@ -92,6 +108,7 @@ def _read_multiline_record(lines: LineReader, text: str, width: int) -> tuple[li
         except (csv.Error, StopIteration):
             continue
         return (cells, ahead + 1) if len(cells) == width else None
+    lines.failed_attempts += 1
     return None
 
 
@@ -104,7 +121,7 @@ def _count_cells(text: str) -> int:
 
 
 def _decode_lines(file: SupportsReadline) -> Iterator[DecodedLine]:
-    is_first = True
+    is_first, empty_lines = True, 0
     while raw := file.readline(MAX_LINE_BYTES):
         if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
             _skip_to_line_end(file)
@@ -112,6 +129,20 @@ def _decode_lines(file: SupportsReadline) -> Iterator[DecodedLine]:
         else:
             yield _decode_line(raw.removeprefix(b"\xef\xbb\xbf") if is_first else raw)
         is_first = False
+        empty_lines = empty_lines + 1 if raw in (b"\n", b"\r\n") else 0
+        if empty_lines > MAX_RECORD_LINES and (skipped := _skip_empty_lines(file)):
+            yield EmptyLines(skipped)
+
+
+def _skip_empty_lines(file: SupportsReadline) -> int:
+    """Skip empty lines without decoding each, as far as the file shows what follows. Return their number."""
+    count = 0
+    while isinstance(file, BufferedReader) and (ahead := file.peek(_CHUNK_BYTES)):
+        end = ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip(b"\r\n"))) + 1
+        count += file.read(end).count(b"\n")
+        if end < len(ahead):
+            break
+    return count
 
 
 def _skip_to_line_end(file: SupportsReadline) -> None:

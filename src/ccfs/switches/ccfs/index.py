@@ -42,6 +42,10 @@ _FILE_NAME = re.compile(r"(?:^|[_/\\])(call|record|agentoprinfo|agentskillinfo)(
 _MIN_HEADER_NAMES = 3  # of known columns that make a row a header
 
 
+class UnknownAccount(UnreadableLine):
+    """A row of an account that the app does not have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
     """One parsed row, and its app."""
@@ -119,7 +123,7 @@ def _parse_row(cells: list[str], layout: _IndexLayout, zone_of: ZoneLookup) -> I
     try:
         account = fields.require_text("account_id")
         if (zone := zone_of(account)) is None:
-            return UnreadableLine(f"account {account} is unknown")
+            return UnknownAccount(f"account {account} is unknown")
         fields.zone = zone
         return IndexRow(developer=fields.get_text(layout.kind.developer_column), row=layout.kind.parse_row(fields))
     except UnreadableLine as error:

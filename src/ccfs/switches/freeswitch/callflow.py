@@ -14,7 +14,7 @@ from ccfs.switches.freeswitch.parties import FIRST_CONTEXT, OUTSIDE, find_channe
 from ccfs.switches.freeswitch.variables import ChannelVariables, clean_text
 
 # Our own names of variables.
-CALLFLOW_TALKS: Final = "callflow_talks"  # JSON list of BridgedTalk, each as a list
+CALLFLOW_TALKS: Final = "callflow_talks"  # JSON list of Talk, each as a list
 CALLFLOW_PEER: Final = "callflow_peer"  # number that the channel was bridged to first
 QUEUE_ENTRIES: Final = "queue_entries"  # JSON list of queue and second of each run of mod_callcenter
 
@@ -23,7 +23,7 @@ _MAX_NUMBER: Final = 64  # characters
 _MICROSECONDS: Final = 1_000_000
 
 
-class BridgedTalk(NamedTuple):
+class Talk(NamedTuple):
     """One conversation of a channel. Seconds since 1970."""
 
     peer: str  # uuid of the other channel
@@ -71,7 +71,7 @@ def describe_callflow(profiles: Sequence[CallerProfile], transfer_history: str) 
     }
 
 
-def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list[BridgedTalk]:
+def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list[Talk]:
     """Return the conversations of a channel by its profiles, the earliest first."""
     talks = []
     for profile in profiles:
@@ -84,7 +84,7 @@ def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list
             continue
         number = other.get("destination_number" if profile.originatee else "caller_id_number", "")
         is_outside = find_channel_side(other.get("chan_name", "")) == OUTSIDE
-        talk = BridgedTalk(other["uuid"].lower(), strip_domain(number)[:_MAX_NUMBER], is_outside, begin, end)
+        talk = Talk(other["uuid"].lower(), strip_domain(number)[:_MAX_NUMBER], is_outside, begin, end)
         if profile.originatee and f":uuid_br:{other['uuid']}" in transfer_history:
             joined = [other.get(name, "")[:_MAX_NUMBER] for name in ("ani", "destination_number")]
             talk = talk._replace(caller=joined[0], callee=joined[1])
@@ -92,10 +92,10 @@ def list_talks(profiles: Iterable[CallerProfile], transfer_history: str) -> list
     return talks
 
 
-def load_talks(variables: ChannelVariables) -> list[BridgedTalk]:
+def load_talks(variables: ChannelVariables) -> list[Talk]:
     """Return the conversations that `describe_callflow` found."""
     text = variables.get(CALLFLOW_TALKS, "")
-    return [BridgedTalk(*values) for values in json.loads(text)] if text else []
+    return [Talk(*values) for values in json.loads(text)] if text else []
 
 
 def describe_queue_entries(applications: Iterable[Mapping[str, str]]) -> str:

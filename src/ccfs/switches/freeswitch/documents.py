@@ -23,7 +23,7 @@ from ccfs.switches.freeswitch.variables import (
     collect_texts,
     decode_variables,
 )
-from ccfs.switches.freeswitch.xml_repair import describe_repair, repair_xml
+from ccfs.switches.freeswitch.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
 MAX_ELEMENTS: Final = 1000  # values of variables that have several
@@ -32,6 +32,7 @@ MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024  # bytes of one document; a long cal
 XML_REPAIR = "xml_repair"  # our own name: what was dropped from a document that was not well-formed, else ""
 
 _TIME_FIELDS = {"start_uepoch": "created_time", "answer_uepoch": "answered_time", "end_uepoch": "hangup_time"}
+_ATTRIBUTES = "@attributes"  # of an element of XML that FusionPBX stored as JSON, as PHP's json_encode writes it
 _RECORDING_APPLICATIONS = ("record", "record_session")
 _ARRAY_VARIABLES = ("originated_legs", "transfer_history")  # with several values, which XML writes as several elements
 
@@ -55,32 +56,55 @@ def _collect_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def extract_json_variables(cdr: object) -> ChannelVariables:
-    """Return the variables of one parsed object of mod_json_cdr. Raise UnreadableLine if it is none."""
+    """Return the variables of one parsed object: of mod_json_cdr, or XML of mod_xml_cdr that was stored as JSON.
+
+    Raise UnreadableLine if it is neither.
+    """
     if not isinstance(cdr, Mapping) or not ("variables" in cdr or "callflow" in cdr):
         raise UnreadableLine("is not a JSON CDR of FreeSWITCH")
     callflow = cdr.get("callflow")
     callflows = callflow if isinstance(callflow, list) else [callflow]
-    applications = _get_nested(cdr, "app_log", "applications")
     return _combine_variables(
         variables=collect_texts(cdr.get("variables")),
-        profiles=[_read_json_profile(flow) for flow in callflows if isinstance(flow, Mapping)],
+        profiles=[
+            _read_json_profile(flow, was_xml=_ATTRIBUTES in cdr) for flow in callflows if isinstance(flow, Mapping)
+        ],
         direction=collect_texts(cdr.get("channel_data")).get("direction", ""),
-        applications=[collect_texts(app) for app in (applications if isinstance(applications, list) else [])],
+        applications=_list_applications(cdr),
     )
 
 
-def _read_json_profile(flow: object) -> CallerProfile:
+def _read_json_profile(flow: object, *, was_xml: bool) -> CallerProfile:
     profile = _get_nested(flow, "caller_profile")
-    others = [_get_nested(profile, side, f"{side}_caller_profiles") for side in ("originator", "originatee")]
-    originator, originatee = (
-        clean_values(collect_texts(other[0] if isinstance(other, list) and other else None)) for other in others
-    )
+
+    def read_texts(value: object) -> dict[str, str]:
+        texts = collect_texts(value)
+        return clean_values(decode_variables(texts) if was_xml else texts)
+
+    def read_first(side: str) -> dict[str, str]:
+        profiles = _get_nested(profile, side, f"{side}_caller_profile" + ("" if was_xml else "s"))
+        return read_texts(next(iter(_list_values(profiles)), None))
+
     return CallerProfile(
-        caller=clean_values(collect_texts(profile)),
+        caller=read_texts(profile),
         times=collect_texts(_get_nested(flow, "times")),
-        originator=originator,
-        originatee=originatee,
+        originator=read_first("originator"),
+        originatee=read_first("originatee"),
     )
+
+
+def _list_applications(cdr: Mapping[Any, Any]) -> list[dict[str, str]]:
+    """Return the applications that a channel ran, with their arguments."""
+    if _ATTRIBUTES not in cdr:
+        applications = _get_nested(cdr, "app_log", "applications")
+        return [collect_texts(app) for app in (applications if isinstance(applications, list) else [])]
+    elements = _list_values(_get_nested(cdr, "app_log", "application"))
+    return [decode_variables(collect_texts(_get_nested(element, _ATTRIBUTES))) for element in elements]
+
+
+def _list_values(value: object) -> list[object]:
+    """Return the elements of one name: a list, a single value as it is, or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def parse_xml_variables(document: bytes) -> ChannelVariables:
@@ -130,6 +154,8 @@ def _parse_xml_text(text: str) -> tuple[ElementTree.Element, str]:
         return ElementTree.fromstring(text), ""
     except (ElementTree.ParseError, ValueError) as error:
         reason = f"is not XML: {error}"
+    if len(text) > MAX_REPAIR_LENGTH:
+        raise UnreadableLine(reason)
     repaired = repair_xml(text)
     if not repaired.dropped and not repaired.escaped:
         raise UnreadableLine(reason)

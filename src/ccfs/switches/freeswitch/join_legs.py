@@ -1,7 +1,7 @@
 """Join the channels of a call."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
@@ -17,8 +17,8 @@ def join_call_legs(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
     Joined channels may be joined with others later; the result does not depend on the order.
     """
     legs = list(channels)
-    parents = _find_parents(legs)
-    roots = {leg.switch_leg_id: _find_root(leg.switch_leg_id, parents) for leg in legs}
+    trees = _build_trees(legs)
+    roots = {leg.switch_leg_id: trees.find_root(leg.switch_leg_id) for leg in legs}
     positions: dict[str, list[int]] = defaultdict(list)
     for position, leg in enumerate(legs):
         positions[roots[leg.switch_leg_id]].append(position)
@@ -45,8 +45,37 @@ def join_call_talks(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
     return split + [part for leg in legs for part in build_joined_parts(leg, known)]
 
 
-def _find_parents(legs: Iterable[ChannelLeg]) -> dict[str, str]:
-    """Return the parent of each channel that has one."""
+class _ChannelTrees:
+    """Channels and their parents. Each search shortens the chain that it followed, so that many searches need few steps."""
+
+    def __init__(self, parents: Mapping[str, str]) -> None:
+        self._parents = dict(parents)
+
+    def has_parent(self, leg_id: str) -> bool:
+        """Return whether a channel has a parent, or is one of a ring."""
+        return leg_id in self._parents
+
+    def set_parent(self, leg_id: str, parent: str) -> None:
+        """Give a parent to a channel that has none."""
+        self._parents[leg_id] = parent
+
+    def find_root(self, leg_id: str) -> str:
+        """Return the end of a chain of parents; of a ring, which only damaged records have, its smallest member."""
+        chain: dict[str, None] = {}  # in order
+        current = leg_id
+        while (parent := self._parents.get(current, current)) != current:
+            if current in chain:
+                members = list(chain)
+                current = min(members[members.index(current) :])
+                break
+            chain[current] = None
+            current = parent
+        self._parents |= dict.fromkeys(chain, current)
+        return current
+
+
+def _build_trees(legs: Sequence[ChannelLeg]) -> _ChannelTrees:
+    """Return the channels with their parents."""
     by_id = {leg.switch_leg_id: leg for leg in legs}
     parents = {leg.switch_leg_id: leg.switch_call_id for leg in legs if leg.switch_call_id != leg.switch_leg_id}
     for leg in legs:
@@ -54,23 +83,14 @@ def _find_parents(legs: Iterable[ChannelLeg]) -> dict[str, str]:
         has_parent = leg.switch_leg_id in parents
         if joined and (parents[leg.switch_leg_id] not in by_id if has_parent else len(leg.talks) == 1):
             parents[leg.switch_leg_id] = joined[-1].peer
+    trees = _ChannelTrees(parents)
     for leg in legs:
         peer = by_id.get(leg.bridged_to)
-        if peer is None or peer.switch_leg_id in parents or peer.begin < leg.begin:
+        if peer is None or trees.has_parent(peer.switch_leg_id) or peer.begin < leg.begin:
             continue
-        if _find_root(leg.switch_leg_id, parents) != peer.switch_leg_id:
-            parents[peer.switch_leg_id] = leg.switch_leg_id
-    return parents
-
-
-def _find_root(leg_id: str, parents: dict[str, str]) -> str:
-    """Return the end of a chain of parents; of a ring, which only damaged records have, its smallest member."""
-    seen = [leg_id]
-    while (parent := parents.get(seen[-1])) is not None:
-        if parent in seen:
-            return min(seen[seen.index(parent) :])
-        seen.append(parent)
-    return seen[-1]
+        if trees.find_root(leg.switch_leg_id) != peer.switch_leg_id:
+            trees.set_parent(peer.switch_leg_id, leg.switch_leg_id)
+    return trees
 
 
 def _join_call(root: str, members: list[ChannelLeg]) -> list[ChannelLeg]:

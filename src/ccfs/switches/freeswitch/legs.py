@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, BridgedTalk, load_queue_entries, load_talks
+from ccfs.switches.freeswitch.callflow import CALLFLOW_PEER, Talk, load_queue_entries, load_talks
 from ccfs.switches.freeswitch.causes import find_release_cause
 from ccfs.switches.freeswitch.parties import UUID, ChannelParties, find_parties, strip_domain
 from ccfs.switches.freeswitch.queue_visits import (
@@ -18,6 +18,7 @@ from ccfs.switches.freeswitch.queue_visits import (
 )
 from ccfs.switches.freeswitch.recordings import list_named_files
 from ccfs.switches.freeswitch.roles import ChannelLeg, assign_roles
+from ccfs.switches.freeswitch.tenant_facts import collect_call_facts, find_domain
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
     get_first_non_empty,
@@ -72,6 +73,8 @@ def build_leg(
         release_cause=find_release_cause(cause, variables.get("hangup_cause_q850", "")),
         order=(started / 1e6 if started else times.begin.timestamp(), 1.0 if parent else 0.0, uuid),
         recordings=list_named_files(variables),
+        facts=collect_call_facts(variables, parties),
+        domain=find_domain(variables),
         context=variables.get("context", ""),
         bridged_to=get_first_non_empty(
             variables, "bleg_uuid", "cc_agent_uuid", "bridge_uuid", "last_bridge_to"
@@ -104,7 +107,7 @@ def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_fi
     return caller, callee
 
 
-def _keep_agent(talk: BridgedTalk, agents: re.Pattern[str]) -> BridgedTalk:
+def _keep_agent(talk: Talk, agents: re.Pattern[str]) -> Talk:
     """Return the talk with its number only if it is an agent's."""
     is_agent = not talk.is_outside and agents.fullmatch(talk.number) is not None
     return talk._replace(number=talk.number if is_agent else "")

@@ -1,7 +1,8 @@
 """Parse a CDR file of FreeSWITCH, or a part of one, in any of its formats. Raise nothing."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -22,7 +23,8 @@ from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine
-_NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
+MAX_UNREADABLE = 10_000  # lines, of data that is read to its end although more of them cannot be read than can
+NumberedVariables: TypeAlias = tuple[int, ChannelVariables | UnreadableLine]
 
 
 def parse_cdr_data(
@@ -40,9 +42,19 @@ def parse_cdr_data(
     its repair as a RepairNote. The channels of a call that
     are in `data` are joined; `join_call_legs` joins those of several files.
     """
+    return parse_channels(_iter_variables(data, columns), zone=zone, agents=agents)
+
+
+def parse_channels(
+    numbered_variables: Iterable[NumberedVariables],
+    *,
+    zone: ZoneInfo,
+    agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
+) -> list[tuple[int, FreeSwitchRecord]]:
+    """Return as `parse_cdr_data` does, of variables that were read already, or of the reason why they could not be."""
     channels: list[tuple[int, ChannelLeg]] = []
     others: list[tuple[int, FreeSwitchRecord]] = []
-    for number, variables in _iter_variables(data, columns):
+    for number, variables in numbered_variables:
         try:
             if isinstance(variables, UnreadableLine):
                 raise variables
@@ -58,14 +70,14 @@ def parse_cdr_data(
     return sorted([*numbered, *others], key=itemgetter(0))
 
 
-def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
+def _iter_variables(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
     first_byte = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first_byte == b"<":
         yield 1, _parse_xml(data)
     elif first_byte in (b"{", b"["):
         yield from _iter_json(data)
     else:
-        yield from _iter_csv(data, columns)
+        yield from _iter_csv(data.removeprefix(b"\xef\xbb\xbf"), columns)
 
 
 def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
@@ -75,24 +87,30 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_json(data: bytes) -> Iterator[_NumberedVariables]:
-    """Parse one object, an array of objects, or one object a line."""
+def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
+    """Parse one object, an array of objects, or one object a line. Objects that are no CDRs are reported once."""
     try:
         whole = parse_json(data)
     except UnreadableLine as error:
         if b"\n" not in data.strip():
             yield 1, error
             return
-        lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-        yield from _iter_json_lines(lines, error)
+        yield from _iter_json_lines(data, error)
         return
+    reasons = set[str]()
     for cdr in whole if isinstance(whole, list) else [whole]:
-        yield 1, _parse_json_object(cdr)
+        variables = _parse_json_object(cdr)
+        if isinstance(variables, UnreadableLine):
+            if str(variables) in reasons:
+                continue  # an array may have a million objects that are no CDRs
+            reasons.add(str(variables))
+        yield 1, variables
 
 
-def _iter_json_lines(lines: Sequence[tuple[int, bytes]], error: UnreadableLine) -> Iterator[_NumberedVariables]:
+def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[NumberedVariables]:
     """Parse lines that are an object each. If none is, the data is one damaged document."""
-    parsed = [(number, _parse_json_line(line)) for number, line in lines]
+    lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
+    parsed = list(_leave_out_rest((number, _parse_json_line(line)) for number, line in lines))
     if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
         yield 1, error
     else:
@@ -113,11 +131,26 @@ def _parse_json_object(cdr: object) -> ChannelVariables | UnreadableLine:
         return error
 
 
-def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[_NumberedVariables]:
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield number, parse_csv_variables(line, columns=columns)
-        except UnreadableLine as error:
-            yield number, error
+def _iter_csv(data: bytes, columns: Sequence[str]) -> Iterator[NumberedVariables]:
+    lines = (
+        (number, line) for number, line in enumerate(BytesIO(data.removeprefix(b"\xef\xbb\xbf")), 1) if line.strip()
+    )
+    yield from _leave_out_rest((number, _parse_csv_line(line, columns)) for number, line in lines)
+
+
+def _parse_csv_line(line: bytes, columns: Sequence[str]) -> ChannelVariables | UnreadableLine:
+    try:
+        return parse_csv_variables(line, columns=columns)
+    except UnreadableLine as error:
+        return error
+
+
+def _leave_out_rest(parsed: Iterable[NumberedVariables]) -> Iterator[NumberedVariables]:
+    """Yield the lines until most of very many cannot be read: a damaged document may have millions of short ones."""
+    unreadable = 0
+    for count, (number, variables) in enumerate(parsed, 1):
+        yield number, variables
+        unreadable += isinstance(variables, UnreadableLine)
+        if unreadable > MAX_UNREADABLE and 2 * unreadable > count:
+            yield number, UnreadableLine(f"{unreadable} of {count} lines cannot be read; the rest is not read")
+            return

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.freeswitch.callflow import BridgedTalk, load_queue_entries, load_talks
+from ccfs.switches.freeswitch.callflow import Talk, load_queue_entries, load_talks
 from ccfs.switches.freeswitch.parties import UUID, strip_domain
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables, parse_event_time
@@ -60,7 +60,7 @@ def find_queue_agent(variables: ChannelVariables, extension: str) -> str:
     return extension or agent.replace("-", "").lower()
 
 
-def find_talking_agent(variables: ChannelVariables, talks: Sequence[BridgedTalk]) -> str:
+def find_talking_agent(variables: ChannelVariables, talks: Sequence[Talk]) -> str:
     """Return the agent to whom mod_callcenter bridged the channel, by the callflow; else ""."""
     answered = variables.get("cc_queue_answered_epoch", "")
     if not answered.isdecimal() or len(answered) > 11:

@@ -11,6 +11,7 @@ PATH_SEPARATOR = "\x1e"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX_DIGITS = re.compile(r"[0-9a-f]{32,}")
 _UUID_DIGITS = 32
+_MAX_PATH_LENGTH = 4096  # characters from its end
 _PATH_VARIABLES = (
     "record_file_path",
     "record_filename",
@@ -22,7 +23,8 @@ _PATH_VARIABLES = (
     "last_record_file",
     APP_LOG_RECORD,
 )
-_TIME_LIMITS = re.compile(r"(?:\s+\+?[0-9]+)+$")  # "… 3600 200 5": the time and silence limits after the path
+# "… 3600 +200 5", read backwards: the time and silence limits after the path. Forwards, each blank would be a beginning.
+_REVERSED_LIMITS = re.compile(r"(?:[0-9]++\+?\s++)++")
 _URL = re.compile(r"[a-z][a-z0-9+._-]{0,31}://", re.IGNORECASE)
 _LOCAL_SCHEMES = ("file://", "av://")  # of files on the switch's own disks
 _OPTIONS = re.compile(r"^(?:\{[^}]*\}|\[[^\]]*\])")  # "{append=true}/path"
@@ -33,7 +35,7 @@ def find_channel_ids(path: str) -> tuple[str, ...]:
 
     A name without one may be in a folder named for the channel: the nearest such folder counts.
     """
-    for part in reversed(re.split(r"[/\\]", path.lower())):
+    for part in reversed(re.split(r"[/\\]", path.lower()[-_MAX_PATH_LENGTH:])):
         if ids := _find_ids_in_name(part):
             return ids
     return ()
@@ -69,7 +71,13 @@ def list_named_files(variables: ChannelVariables) -> tuple[str, ...]:
 
 def _split_paths(value: str) -> list[str]:
     parts = (_strip_options(part) for part in value.split(PATH_SEPARATOR))
-    return [path for part in parts if (path := _TIME_LIMITS.sub("", part).strip()) and not _URL.match(path)]
+    return [path for part in parts if (path := _strip_limits(part)) and not _URL.match(path)]
+
+
+def _strip_limits(part: str) -> str:
+    """Return a path without the limits after it."""
+    limits = _REVERSED_LIMITS.match(part[::-1])
+    return part[: len(part) - limits.end()].strip() if limits else part
 
 
 def _strip_options(value: str) -> str:

@@ -1,12 +1,12 @@
 """Assign each channel its role in its call: the call's type, and the device and agent that the channel counts for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ccfs.model.calls.cdr import CallType, DeviceType
-from ccfs.switches.freeswitch.callflow import BridgedTalk
+from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch.causes import find_leave_reason
 from ccfs.switches.freeswitch.parties import INSIDE, OUTSIDE
 from ccfs.switches.records import Leg
@@ -31,9 +31,7 @@ class ChannelLeg(Leg):
     cancel_reason: str = field(default="", compare=False)  # mod_callcenter's; "" if not cancelled
     hangup_by: str = field(default="", compare=False)  # "recv_bye": this channel's phone, "send_bye": the other side
     mailbox_agent: str = field(default="", compare=False)  # extension that rang before a mailbox answered, else ""
-    talks: tuple[BridgedTalk, ...] = field(
-        default=(), compare=False
-    )  # by the callflow; numbers that are no agent's are ""
+    talks: tuple[Talk, ...] = field(default=(), compare=False)  # by the callflow; numbers that are no agent's are ""
     queue_entries: tuple[tuple[str, int], ...] = field(default=(), compare=False)  # queue and second, in order
 
 
@@ -48,7 +46,8 @@ class _Role(NamedTuple):
 
 def assign_roles(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list[ChannelLeg]:
     """Return the channels of one call, each with its role. `root` is the call's first channel, if it is known."""
-    children = [leg for leg in members if root is None or leg.switch_leg_id != root.switch_leg_id]
+    children = _Children([leg for leg in members if root is None or leg.switch_leg_id != root.switch_leg_id])
+    no_children = _Children([])
     call_type = None if root is None else _find_call_type(root, children)
     assigned = []
     for leg in members:
@@ -56,7 +55,7 @@ def assign_roles(root: ChannelLeg | None, members: Sequence[ChannelLeg]) -> list
             role = _find_first_role(leg, call_type or CallType.INBOUND, children)
         else:
             role = _find_child_role(leg, root)
-        own_type = _find_call_type(leg, []) if call_type is None else call_type
+        own_type = _find_call_type(leg, no_children) if call_type is None else call_type
         assigned.append(_apply_role(leg, role, own_type))
     return assigned
 
@@ -87,15 +86,40 @@ def _find_hangup_side(leg: ChannelLeg, call_type: CallType, agent: str) -> str:
     return "agent" if is_agents_phone == (leg.hangup_by == "recv_bye") else "user"
 
 
-def _find_call_type(first: ChannelLeg, children: Sequence[ChannelLeg]) -> CallType:
+class _Children:
+    """Facts of the further channels of a call that the roles of its first ones depend on.
+
+    An id may be used again, so that a call has many first channels: asking all children of each would take quadratic time.
+    """
+
+    def __init__(self, children: Sequence[ChannelLeg]) -> None:
+        self.is_called_outside = any(child.callee_side == OUTSIDE for child in children)
+        self.is_answered_outside = any(map(_is_answered_outside, children))
+        answered = (child for child in children if child.queue_side == "agent" and child.answer is not None)
+        self.queue_agents = frozenset(child.callee_agent for child in answered)
+        directed = [child for child in children if _has_direction(child)]
+        undirected = [child for child in children if not _has_direction(child)]
+        self._has_directed_agent = any(_find_child_agent(child, None) for child in directed)
+        # Callers of channels without a direction, whose agent depends on the first channel's caller.
+        self._callers_to_agents = {child.caller_no for child in undirected if child.callee_agent}
+        self._callers_from_agents = {child.caller_no for child in undirected if child.caller_agent}
+
+    def has_agent(self, first: ChannelLeg) -> bool:
+        """Return whether a channel leads to an agent's phone, in a call that begins with the first one."""
+        if self._has_directed_agent or first.caller_no in self._callers_to_agents:
+            return True
+        return len(self._callers_from_agents) > (first.caller_no in self._callers_from_agents)
+
+
+def _find_call_type(first: ChannelLeg, children: _Children) -> CallType:
     """Return the type of the call that begins with the channel."""
     if first.queue:
         return CallType.INTERNAL if first.caller_agent and first.queue_side == "member" else CallType.INBOUND
     is_dialled = first.direction == "outbound" or first.is_b_leg
-    has_agent_child = any(_find_child_agent(child, first) for child in children)
+    has_agent_child = children.has_agent(first)
     goes_outside = first.callee_side == OUTSIDE or (is_dialled and any(talk.is_outside for talk in first.talks))
     if not has_agent_child:
-        goes_outside = goes_outside or any(child.callee_side == OUTSIDE for child in children)
+        goes_outside = goes_outside or children.is_called_outside
     if not is_dialled and not first.caller_agent:
         return CallType.INBOUND
     has_callee = first.callee_agent or first.callee_side == INSIDE or has_agent_child
@@ -104,26 +128,28 @@ def _find_call_type(first: ChannelLeg, children: Sequence[ChannelLeg]) -> CallTy
     return CallType.INTERNAL if first.caller_agent else CallType.INBOUND
 
 
-def _find_first_role(leg: ChannelLeg, call_type: CallType, children: Sequence[ChannelLeg]) -> _Role:
+def _find_first_role(leg: ChannelLeg, call_type: CallType, children: _Children) -> _Role:
     """Return the role of a call's first channel. It counts for an agent only where no other channel does so better."""
     if leg.queue:
-        return _find_queue_role(leg, children)
+        return _find_queue_role(leg, children.queue_agents)
     flow = _Role(DeviceType.FLOW, leg.context, "")
     if call_type == CallType.OUTBOUND:
         is_dialled = leg.direction == "outbound" or leg.is_b_leg
         agent = leg.callee_agent if is_dialled else leg.caller_agent
         return _Role(DeviceType.AGENT, agent, agent) if agent else flow
-    if any(_find_child_agent(child, leg) or _is_answered_outside(child) for child in children):
+    if children.has_agent(leg) or children.is_answered_outside:
         return flow
     agent = leg.callee_agent or (leg.caller_agent if leg.callee_side == INSIDE else "")
     return _Role(DeviceType.AGENT, agent, agent) if agent else flow
 
 
-def _find_queue_role(leg: ChannelLeg, children: Sequence[ChannelLeg] = ()) -> _Role:
-    """Return the role of a channel of mod_callcenter. The caller's channel waits; its agent is the one who answered."""
+def _find_queue_role(leg: ChannelLeg, answered: Collection[str] = ()) -> _Role:
+    """Return the role of a channel of mod_callcenter. The caller's channel waits; its agent is the one who answered.
+
+    `answered`: agents who answered on channels of their own.
+    """
     if leg.queue_side == "agent":
         return _Role(DeviceType.AGENT, leg.callee_agent, leg.callee_agent)
-    answered = {child.callee_agent for child in children if child.queue_side == "agent" and child.answer is not None}
     agent = leg.callee_agent
     if agent and len(answered) == 1:
         [agent] = answered
@@ -144,9 +170,13 @@ def _find_child_agent(leg: ChannelLeg, first: ChannelLeg | None) -> str:
     direction, a caller of its own shows it: a channel that the switch dialled has the caller of the first channel.
     """
     is_dialled = leg.direction == "outbound" or leg.is_b_leg
-    if not is_dialled and not leg.direction:
+    if not _has_direction(leg):
         is_dialled = first is None or leg.caller_no == first.caller_no
     return leg.callee_agent if is_dialled else leg.caller_agent
+
+
+def _has_direction(leg: ChannelLeg) -> bool:
+    return leg.is_b_leg or leg.direction != ""
 
 
 def _is_answered_outside(leg: ChannelLeg) -> bool:

@@ -1,6 +1,6 @@
 """Talks of a call that no channel's own record reports, and talks that end before their channel does.
 
-FreeSWITCH logs the a-legs alone unless log-b-leg is set, and FusionPBX leaves it so. Then the callflow of the caller's channel
+FreeSWITCH logs the a-legs alone unless it is set otherwise, and FusionPBX leaves it so. Then the callflow of the caller's channel
 says with whom it talked and when. It says so, too, where the other channel is logged under another call: that of a consultation
 before a transfer.
 """
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from ccfs.switches.freeswitch.callflow import BridgedTalk
+from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch.roles import ChannelLeg
 
 _CLOCK_STEP = timedelta(seconds=1)  # of a CDR's times
@@ -26,7 +26,7 @@ def build_joined_parts(leg: ChannelLeg, known: Collection[str]) -> list[ChannelL
     return [_build_joined_part(leg, talk) for talk in list_joined_talks(leg, known)]
 
 
-def list_joined_talks(leg: ChannelLeg, known: Collection[str]) -> list[BridgedTalk]:
+def list_joined_talks(leg: ChannelLeg, known: Collection[str]) -> list[Talk]:
     """Return the channel's talks with callers whose call it has joined, and whose own record is not known."""
     if leg.queue or not _find_joining_agent(leg):
         return []
@@ -37,7 +37,7 @@ def _find_joining_agent(leg: ChannelLeg) -> str:
     return leg.caller_agent if leg.direction == "inbound" else leg.callee_agent
 
 
-def _build_joined_part(leg: ChannelLeg, talk: BridgedTalk) -> ChannelLeg:
+def _build_joined_part(leg: ChannelLeg, talk: Talk) -> ChannelLeg:
     part, agent = _build_part(leg, talk, leg.talks.index(talk)), _find_joining_agent(leg)
     return replace(
         part,
@@ -57,7 +57,7 @@ def _build_joined_part(leg: ChannelLeg, talk: BridgedTalk) -> ChannelLeg:
     )
 
 
-def _find_joined_type(talk: BridgedTalk) -> CallType:
+def _find_joined_type(talk: Talk) -> CallType:
     return CallType.INBOUND if talk.is_outside else CallType.INTERNAL
 
 
@@ -95,7 +95,7 @@ def _split_root(root: ChannelLeg, present: set[str]) -> list[ChannelLeg]:
     return [_narrow_root(root, first, is_last=not later), *parts]
 
 
-def _end_before_joining(leg: ChannelLeg, joined: Sequence[BridgedTalk]) -> ChannelLeg:
+def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
     """Return the leg of a channel as it was before it talked to the caller whose call it has joined.
 
     A consultation before a transfer is no talk of the caller's call.
@@ -109,12 +109,12 @@ def _end_before_joining(leg: ChannelLeg, joined: Sequence[BridgedTalk]) -> Chann
     return replace(leg, call_type=call_type, answer=leg.answer if is_answered else None, end=end)
 
 
-def _number_talks(root: ChannelLeg, talks: Sequence[BridgedTalk]) -> list[tuple[int, BridgedTalk]]:
+def _number_talks(root: ChannelLeg, talks: Sequence[Talk]) -> list[tuple[int, Talk]]:
     """Return the talks with their numbers in the channel's callflow."""
     return [(root.talks.index(talk), talk) for talk in talks]
 
 
-def _narrow_root(root: ChannelLeg, talk: BridgedTalk, *, is_last: bool) -> ChannelLeg:
+def _narrow_root(root: ChannelLeg, talk: Talk, *, is_last: bool) -> ChannelLeg:
     """Return the leg of a channel whose other side is not logged: it is the first talk's."""
     queue = _find_queue(root, talk)
     narrowed = replace(root, answer=_to_instant(talk.begin), end=_find_end(root, talk))
@@ -126,7 +126,7 @@ def _narrow_root(root: ChannelLeg, talk: BridgedTalk, *, is_last: bool) -> Chann
     return narrowed if is_last else replace(narrowed, leave_reason=LeaveReason.TRANSFERRED_OUT)
 
 
-def _build_part(root: ChannelLeg, talk: BridgedTalk, number: int) -> ChannelLeg:
+def _build_part(root: ChannelLeg, talk: Talk, number: int) -> ChannelLeg:
     """Return the leg of one talk of the first channel."""
     begin, queue = _to_instant(talk.begin), _find_queue(root, talk)
     key = blake2b(f"{root.source_key}\x1f{number}".encode(), digest_size=16).hexdigest()
@@ -157,7 +157,7 @@ def _find_last_reason(root: ChannelLeg) -> int:
     return LeaveReason.NORMAL
 
 
-def _find_queue(root: ChannelLeg, talk: BridgedTalk) -> str:
+def _find_queue(root: ChannelLeg, talk: Talk) -> str:
     """Return the queue through which the channel got to a talk: the one that it entered last, unless it talked since."""
     if not root.queue:
         return ""
@@ -169,7 +169,7 @@ def _find_queue(root: ChannelLeg, talk: BridgedTalk) -> str:
     return before[-1] if before and not any(other.begin >= entered[-1] for other in earlier) else ""
 
 
-def _begin_with_talk(root: ChannelLeg, talk: BridgedTalk) -> ChannelLeg:
+def _begin_with_talk(root: ChannelLeg, talk: Talk) -> ChannelLeg:
     """Return the leg of an agent who calls; the talk begins when somebody answers, not when a program's call does."""
     if root.call_type == CallType.OUTBOUND and root.device_type == DeviceType.AGENT and root.answer:
         return replace(root, answer=max(root.answer, _to_instant(talk.begin)))
@@ -214,7 +214,7 @@ def _exclude_mailbox(root: ChannelLeg, members: Sequence[ChannelLeg]) -> Channel
     )
 
 
-def _find_end(leg: ChannelLeg, talk: BridgedTalk) -> datetime:
+def _find_end(leg: ChannelLeg, talk: Talk) -> datetime:
     return min(max(_to_instant(talk.end), _to_instant(talk.begin)), leg.end) if talk.end else leg.end
 
 

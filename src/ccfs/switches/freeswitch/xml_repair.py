@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+MAX_REPAIR_LENGTH = 1 << 20  # characters of a document that is repaired
+
 _TAG = re.compile(r'<[^<>"]*(?:"[^"<]*"[^<>"]*)*>')
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _START_TAG = re.compile(rf'<({_NAME})(?:\s+{_NAME}\s*=\s*"[^"<]*")*\s*(/?)>')

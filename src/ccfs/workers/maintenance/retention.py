@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance, tenants
-from ccfs.db.tenant.calls import call_statistics
+from ccfs.db.tenant import unassigned_records
+from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links
 from ccfs.model.calls import partition_month
 
 RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds
@@ -44,7 +45,7 @@ class RetentionJob:
             self._last_run_at = now
 
     def delete_expired(self, now: datetime) -> None:
-        """Drop partitions, statistics and annotations that are older than the policy allows."""
+        """Drop partitions, and what accompanies calls, if older than the policy allows: statistics, links, events."""
         for table in partitions.AGE_COLUMN:
             if count := self._policy.get_months(table.name):
                 partitions.drop_before(
@@ -57,6 +58,9 @@ class RetentionJob:
             with self._database.write_transaction() as connection:
                 for app in tenants.list_apps(connection):
                     call_statistics.delete_before(connection, app, before)
+                    unassigned_records.delete_before(connection, app, before)
+                    channel_events.delete_before(connection, app, before)
+                    leg_links.delete_before(connection, app, before)
         if self._policy.recording_months:
             with self._database.write_transaction() as connection:
                 maintenance.delete_rows_without_recording(connection)

@@ -97,6 +97,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_orphaned_blobs_due_at"), "orphaned_blobs", ["due_at"], unique=False)
     op.create_table(
+        "lost_blobs",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("noticed_at", Instant(), nullable=False),
+        sa.Column("tried_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_lost_blobs")),
+    )
+    op.create_index(op.f("ix_lost_blobs_app_tried_at"), "lost_blobs", ["app", "tried_at"], unique=False)
+    op.create_table(
         "storage_statistics",
         sa.Column("location_id", sa.Text(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
@@ -404,6 +415,24 @@ def upgrade() -> None:
         "ix_cdrs_search_talk", "cdrs", ["app", "account_id", "talk_seconds", "begin", "direction"], unique=False
     )
     op.create_table(
+        "channel_events",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("switch_leg_id", sa.Text(), nullable=False),
+        sa.Column("switch_call_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_channel_events_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "switch_leg_id", name=op.f("pk_channel_events")),
+    )
+    op.create_index(
+        op.f("ix_channel_events_app_account_id_switch_call_id"),
+        "channel_events",
+        ["app", "account_id", "switch_call_id"],
+        unique=False,
+    )
+    op.create_table(
         "console_sessions",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -445,9 +474,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "account_id", "path", "call_id", name=op.f("pk_expected_recordings")),
     )
     op.create_index(
-        op.f("ix_expected_recordings_app_account_id_stem"),
+        op.f("ix_expected_recordings_app_stem_account_id"),
         "expected_recordings",
-        ["app", "account_id", "stem"],
+        ["app", "stem", "account_id"],
         unique=False,
     )
     op.create_index(op.f("ix_expected_recordings_app_since"), "expected_recordings", ["app", "since"], unique=False)
@@ -516,12 +545,80 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("rejected_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_ingest_errors_app")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_errors")),
-        sa.UniqueConstraint("app", "file", "line", "reason", name=op.f("uq_ingest_errors_app_file_line_reason")),
+        sa.UniqueConstraint(
+            "app", "file", "line", "reason", "digest", name=op.f("uq_ingest_errors_app_file_line_reason_digest")
+        ),
     )
     op.create_index(op.f("ix_ingest_errors_app_id"), "ingest_errors", ["app", "id"], unique=False)
+    op.create_table(
+        "account_domains",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_account_domains_app")),
+        sa.PrimaryKeyConstraint("app", "source", "account_id", "domain", name=op.f("pk_account_domains")),
+    )
+    op.create_table(
+        "unassigned_records",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("leg_id", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("is_listed", sa.Boolean(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_unassigned_records_app")),
+        sa.PrimaryKeyConstraint("app", "source", "source_key", name=op.f("pk_unassigned_records")),
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_file_line"), "unassigned_records", ["app", "file", "line"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_call_id"),
+        "unassigned_records",
+        ["app", "source", "call_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_domain"), "unassigned_records", ["app", "source", "domain"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_is_listed"),
+        "unassigned_records",
+        ["app", "source", "is_listed"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_leg_id"), "unassigned_records", ["app", "source", "leg_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unassigned_records_app_source_rules"), "unassigned_records", ["app", "source", "rules"], unique=False
+    )
+    op.create_index(op.f("ix_unassigned_records_app_seen_at"), "unassigned_records", ["app", "seen_at"], unique=False)
+    op.create_table(
+        "leg_links",
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("begin", Instant(), nullable=False),
+        sa.Column("end", Instant(), nullable=False),
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_leg_links_app")),
+        sa.PrimaryKeyConstraint("app", "account_id", "link", "begin", "source_key", name=op.f("pk_leg_links")),
+    )
     op.create_table(
         "member_names",
         sa.Column("app", sa.Integer(), nullable=False),
@@ -566,15 +663,16 @@ def upgrade() -> None:
         sa.Column("milliseconds", sa.Integer(), nullable=False),
         sa.Column("recording", sa.Text(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("named_by", sa.Text(), nullable=False),
         sa.Column("stored_at", Instant(), nullable=False),
         sa.Column("replaced_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_recording_sources_app")),
         sa.PrimaryKeyConstraint("app", "path", "source_sha256", name=op.f("pk_recording_sources")),
     )
     op.create_index(
-        op.f("ix_recording_sources_app_account_id_stem"),
+        op.f("ix_recording_sources_app_stem_account_id"),
         "recording_sources",
-        ["app", "account_id", "stem"],
+        ["app", "stem", "account_id"],
         unique=False,
     )
     op.create_index(op.f("ix_recording_sources_app_recording"), "recording_sources", ["app", "recording"], unique=False)
@@ -631,12 +729,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_setup_links")),
     )
     op.create_table(
+        "rotated_files",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("is_reported", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_rotated_files_app")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rotated_files")),
+    )
+    op.create_index(op.f("ix_rotated_files_app_source"), "rotated_files", ["app", "source"], unique=False)
+    op.create_table(
         "source_cursors",
         sa.Column("app", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("first_line", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=False),

@@ -14,6 +14,7 @@ from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType,
 from ccfs.model.identity.tenancy import App
 
 MAX_ZONE_SHIFT = timedelta(days=2)  # a line may be read again with another zone
+_ACCOUNTS_PER_QUERY = 1000  # every database limits the parameters of a query
 MAX_LASTING = timedelta(days=31)  # in which an operation that lasts is looked for
 _TABLE = schema.agent_operations
 _SKILL_TABLE = schema.agent_skill_changes
@@ -60,6 +61,20 @@ def add(connection: Connection, app: App, operations: Sequence[AgentOperation]) 
     _BULK_INSERT.insert(connection, app, operations)
 
 
+def set_first_queues(
+    connection: Connection, app: App, queues: Mapping[str, str], begins: Mapping[str, datetime]
+) -> None:
+    """Give operations, by their ids, these queues, unless they have one whose name comes before it."""
+    values = [
+        {"row_id": row_id, "row_begin": begins[row_id], "queue": queue} for row_id, queue in queues.items() if queue
+    ]
+    if values:
+        is_row = (_TABLE.c.id == sa.bindparam("row_id")) & (_TABLE.c.begin == sa.bindparam("row_begin"))
+        is_later = (_TABLE.c.skill_id == "") | (_TABLE.c.skill_id > sa.bindparam("queue"))
+        update = sa.update(_TABLE).where(_TABLE.c.app == app.id, is_row, is_later)
+        connection.execute(update.values(skill_id=sa.bindparam("queue")), values)
+
+
 def list_open_operations(
     connection: Connection, app: App, account_id: str, agents: Iterable[str], since: datetime | None = None
 ) -> list[OperationSpan]:
@@ -69,11 +84,29 @@ def list_open_operations(
         _TABLE.c.app == app.id,
         _TABLE.c.account_id == account_id,
         _TABLE.c.agent_id.in_(list(agents)),
+        _TABLE.c.op_type != AgentOperationType.HOLD,  # a part of a talk, which it does not end
         is_open if since is None else is_open | (_TABLE.c.end > since),
     )
     # Sorted here, because SQLite would read all operations of the app for an ORDER BY.
     spans = [OperationSpan(*row) for row in connection.execute(query)]
     return sorted(spans, key=lambda span: (span.begin, span.end is None, span.end or span.begin))
+
+
+def list_accounts_of_agents(
+    connection: Connection, app: App, account_ids: Sequence[str], agents: Iterable[str]
+) -> set[tuple[str, str]]:
+    """Return (account, agent) of those of these agents and accounts that have an operation without an end."""
+    found: set[tuple[str, str]] = set()
+    names = list(agents)
+    for start in range(0, len(account_ids), _ACCOUNTS_PER_QUERY):
+        query = sa.select(_TABLE.c.account_id, _TABLE.c.agent_id).where(
+            _TABLE.c.app == app.id,
+            _TABLE.c.account_id.in_(account_ids[start:][:_ACCOUNTS_PER_QUERY]),
+            _TABLE.c.agent_id.in_(names),
+            _TABLE.c.end.is_(None),
+        )
+        found |= {(row.account_id, row.agent_id) for row in connection.execute(query)}
+    return found
 
 
 def close_operations(connection: Connection, app: App, ends: Sequence[tuple[OperationSpan, datetime]]) -> None:

@@ -1,9 +1,10 @@
 """Rows of CDRs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.cdrs
 _FIELDS = tuple(field.name for field in fields(Cdr))
+_KEYS_PER_QUERY = 500  # every database limits the parameters of a query
 _KEY = ("app", "begin", "account_id", "source_key")
 _SEARCH_COLUMNS: dict[str, Callable[[Cdr], int]] = {  # columns that the search needs beside the fields
     "talk_seconds": leg_talk_seconds,
@@ -43,6 +45,7 @@ _UPDATE = (
 
 _DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
 
+_BEGINS_PER_QUERY = 500
 NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin within MAX_LEG_SPREAD of them
 
 
@@ -56,9 +59,53 @@ def find_by_call_ids(
     return legs
 
 
+def find_call_ids(connection: Connection, app: App, begins: Mapping[str, datetime]) -> set[str]:
+    """Return the callIds of rows that are given by their source_key and begin."""
+    keys, call_ids = sorted(begins), set[str]()
+    query = sa.select(_TABLE.c.call_id).where(_TABLE.c.app == app.id)
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        some = keys[start:][:_KEYS_PER_QUERY]
+        is_row = _TABLE.c.begin.in_({begins[key] for key in some}) & _TABLE.c.source_key.in_(some)
+        call_ids |= set(connection.execute(query.where(is_row)).scalars())
+    return call_ids
+
+
+def find_by_numbers(
+    connection: Connection, app: App, account_id: str, numbers: Iterable[str], first: datetime, last: datetime
+) -> list[Cdr]:
+    """Return the account's rows that begin between two instants and have one of these numbers as caller or called."""
+    names, rows = sorted(set(numbers)), list[Cdr]()
+    for column, start in product((_TABLE.c.caller_no, _TABLE.c.callee_no), range(0, len(names), _KEYS_PER_QUERY)):
+        query = _SELECT.where(
+            _TABLE.c.account_id == account_id,
+            column.in_(names[start:][:_KEYS_PER_QUERY]),
+            column != sa.literal_column("''"),  # as the partial index requires
+            _TABLE.c.begin.between(first, last),
+        )
+        rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, {"owner": app.id})]
+    return rows
+
+
 def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], near: NearInstants = None) -> list[Cdr]:
     """Return the app's rows for these legs, except legs with the id of their call, which find_by_call_ids returns."""
     return _select_rows(connection, app, _SELECT_BY_LEG_IDS, leg_ids, near)
+
+
+def find_by_begins(
+    connection: Connection, app: App, account_id: str, begins: Iterable[datetime], *, without_leg_id: bool
+) -> list[Cdr]:
+    """Return the account's rows that begin at these instants, all of them or those without the id of a leg."""
+    query = _SELECT.where(
+        _TABLE.c.begin.in_(sa.bindparam("begins", expanding=True, type_=schema.Instant)),
+        _TABLE.c.account_id == account_id,
+    )
+    if without_leg_id:
+        query = query.where(_TABLE.c.switch_leg_id == "")
+    instants, rows = sorted(set(begins)), list[Cdr]()
+    for start in range(0, len(instants), _BEGINS_PER_QUERY):
+        values = {"owner": app.id, "begins": instants[start:][:_BEGINS_PER_QUERY]}
+        rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, values)]
+    return rows
 
 
 def _select_rows(

@@ -4,7 +4,7 @@ The numbers have up to 5 digits. A name that is already such a number is used as
 60001 up, above the interface's agent numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,6 +15,7 @@ from ccfs.model.identity.tenancy import App
 
 FIRST_ASSIGNED_NUMBER, LARGEST_NUMBER = 60001, 99999
 _TABLE = schema.device_numbers
+_ACCOUNTS_PER_QUERY = 1000  # every database limits the parameters of a query
 
 DeviceKey = tuple[int, str]  # device type, name
 
@@ -44,7 +45,10 @@ def _assign_number(connection: Connection, app: App, account_id: str, kind: int,
     return number
 
 
-def list_names(connection: Connection, app: App, account_id: str, kind: int) -> frozenset[str]:
-    """Return the names of a device type to which numbers were assigned."""
-    is_kind = (_TABLE.c.app == app.id) & (_TABLE.c.account_id == account_id) & (_TABLE.c.kind == kind)
-    return frozenset(connection.execute(sa.select(_TABLE.c.name).where(is_kind)).scalars())
+def list_names(connection: Connection, app: App, account_ids: Sequence[str], kind: int) -> frozenset[str]:
+    """Return the names of a device type to which numbers were assigned in these accounts."""
+    names: set[str] = set()
+    for start in range(0, len(account_ids), _ACCOUNTS_PER_QUERY):
+        is_kind = _TABLE.c.account_id.in_(account_ids[start:][:_ACCOUNTS_PER_QUERY]) & (_TABLE.c.kind == kind)
+        names.update(connection.execute(sa.select(_TABLE.c.name).where(_TABLE.c.app == app.id, is_kind)).scalars())
+    return frozenset(names)

@@ -1,6 +1,6 @@
 """Rows of member names: the agent's number for each name of a queue's member, as CDRs have shown it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,12 +10,26 @@ from ccfs.db.statements import insert_or_ignore
 from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.member_names
+_ACCOUNTS_PER_QUERY = 1000  # every database limits the parameters of a query
 
 
 def list_numbers(connection: Connection, app: App, account_id: str) -> dict[str, str]:
     """Return the agents' numbers by member name."""
     query = sa.select(_TABLE.c.name, _TABLE.c.agent).where(_TABLE.c.app == app.id, _TABLE.c.account_id == account_id)
     return {row.name: row.agent for row in connection.execute(query)}
+
+
+def find_accounts(
+    connection: Connection, app: App, account_ids: Sequence[str], names: Iterable[str]
+) -> set[tuple[str, str]]:
+    """Return (account, name) of those of these accounts that know an agent's number for one of these names."""
+    found: set[tuple[str, str]] = set()
+    members = list(names)
+    for start in range(0, len(account_ids), _ACCOUNTS_PER_QUERY):
+        is_known = _TABLE.c.account_id.in_(account_ids[start:][:_ACCOUNTS_PER_QUERY]) & _TABLE.c.name.in_(members)
+        query = sa.select(_TABLE.c.account_id, _TABLE.c.name).where(_TABLE.c.app == app.id, is_known)
+        found |= {(row.account_id, row.name) for row in connection.execute(query)}
+    return found
 
 
 def add(connection: Connection, app: App, account_id: str, numbers: Mapping[str, str]) -> None:

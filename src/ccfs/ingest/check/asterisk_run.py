@@ -1,0 +1,146 @@
+"""Dry run over the files of Asterisk: CDR files, the first with the queue log, then channel events, then recordings."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from ccfs.db.tenant import ingest_overview
+from ccfs.ingest import asterisk
+from ccfs.ingest.asterisk_cel import ingest_channel_events
+from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
+from ccfs.ingest.check.scratch_site import ScratchSite
+from ccfs.ingest.check.sources import (
+    FileSeries,
+    find_channel_events,
+    find_queue_log,
+    list_cdr_series,
+    list_recordings_folders,
+)
+from ccfs.ingest.check.survey import Survey
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
+from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.line_reader import LineBatch
+from ccfs.ingest.files.scan import to_db_path
+from ccfs.model.source_files import FilePosition
+from ccfs.switches.records import Leg, UnreadableLine
+
+_ACCOUNT = "asterisk"
+_SAME_SHARE = 0.9  # of sampled lines whose calls are known: from it on, a file holds the same calls as another
+_SAME_SHARE_WITHOUT_IDS = 0.1  # its lines would become calls of their own
+_SPOTS, _LINES = 20, 10  # of the sample
+
+
+def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
+    """Ingest the files of Asterisk; None if it left no CDRs."""
+    all_series = list_cdr_series(survey)
+    if not all_series:
+        return None
+    run = site.create_run(options.report_progress, options.max_lines)
+    queue_log = find_queue_log(survey)
+    zone = _find_zone(site, run, create_source(all_series[0].current.path, queue_log, options), options)
+    tenants_file, rules = options.tenants or (None, None)
+    owner, router = site.create_owner(_ACCOUNT, zone, rules)
+    done = SwitchRun(
+        kind=SwitchKind.ASTERISK,
+        owner=owner,
+        router=router,
+        tenants_file=tenants_file,
+        run=run,
+        queue_log=queue_log,
+    )
+    for series in all_series:
+        _ingest_series(done, series, options)
+    if router is None:  # as `ccfs ingest`, which reads channel events for one account
+        _ingest_channel_events(done, find_channel_events(survey), options)
+    done.recordings = list_recordings_folders(survey)
+    for folder in done.recordings:
+        with done.catch_failure(folder):
+            source = create_source(all_series[0].current.path, None, options)
+            asterisk.ingest_recordings(run, owner, replace(source, recordings=folder, router=router))
+    return done
+
+
+def create_source(cdr: Path, queue_log: FileSeries | None, options: CheckOptions) -> AsteriskSource:
+    """Return the source of a CDR file, with the current queue log."""
+    return AsteriskSource(
+        cdr=cdr,
+        recordings=None,
+        queue_log=queue_log.current.path if queue_log else None,
+        columns=options.read.asterisk_columns,
+        encoding=options.read.encoding,
+        zone=options.zone,
+        agent_pattern=options.agent_pattern,
+    )
+
+
+def _find_zone(site: ScratchSite, run: IngestRun, source: AsteriskSource, options: CheckOptions) -> str:
+    """Return the zone of the CDRs: accounts in it give ingest no other zone to warn of."""
+    owner = site.build_file_owner(options.zone or options.local_zone)
+    silent = replace(run, result=IngestResult())
+    try:
+        return LegParser(silent, owner, source).find_zone()
+    except OSError:
+        return owner.account.zone
+
+
+def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -> None:
+    """Ingest a CDR file and the rotated ones, unless they hold the same calls as files before."""
+    run, owner = done.run, done.owner
+    if done.series and _holds_known_calls(done, series, options):
+        done.unused.append((series.watched_path, f"the same calls as {to_db_path(done.series[0].watched_path)}"))
+        return
+    before = run.result.cdrs
+    for cdr, queue_log in _pair_files(series, None if done.series else done.queue_log):
+        source = replace(create_source(cdr, None, options), queue_log=queue_log, router=done.router)
+        with done.catch_failure(cdr):
+            asterisk.ingest(run, owner, source)
+    if done.series and run.result.cdrs == before:
+        done.unused.append((series.watched_path, f"the same lines as {to_db_path(done.series[0].watched_path)}"))
+        return
+    done.series.append(series)
+    done.cdrs.append(series.watched_path)
+    done.older_cdrs += [file.path for file in series.files if file.path != series.watched_path]
+
+
+def _ingest_channel_events(done: SwitchRun, series: FileSeries | None, options: CheckOptions) -> None:
+    """Ingest a channel event log (CEL) and those that were rotated from it, after all calls: the order does not matter."""
+    source = create_source(done.series[0].current.path, None, options)
+    find_zone = LegParser(done.run, done.owner, source).find_zone
+    for file in series.files if series else ():
+        with done.catch_failure(file.path):
+            ingest_channel_events(done.run, done.owner, replace(source, cel=file.path), find_zone)
+            done.cel = series
+
+
+def _pair_files(series: FileSeries, queue_log: FileSeries | None) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each CDR file with a queue log, both oldest first; the shorter list repeats its last."""
+    cdrs, queue_logs = series.files, queue_log.files if queue_log else ()
+    for index in range(max(len(cdrs), len(queue_logs))):
+        cdr = cdrs[min(index, len(cdrs) - 1)]
+        log = queue_logs[min(index, len(queue_logs) - 1)] if queue_logs else None
+        yield cdr.path, log.path if log else None
+
+
+def _holds_known_calls(done: SwitchRun, series: FileSeries, options: CheckOptions) -> bool:
+    """Return whether calls of the same second and caller are known for most lines of a sample."""
+    path = series.current.path
+    try:
+        lines = list(enumerate(tail_reader.sample_lines(path, _SPOTS, _LINES), 1))
+        parse = LegParser(replace(done.run, result=IngestResult()), done.owner, create_source(path, None, options))
+        legs = [leg for _, leg in parse(LineBatch(lines, FilePosition(), 0, to_db_path(path)))[0]]
+    except (UnreadableLine, OSError):
+        return False
+    with done.run.database.read_transaction() as connection:
+        known = sum(any(_has_row(connection, owner, leg) for owner in done.owners) for leg in legs)
+    layout = series.current.found.layout
+    has_ids = layout is not None and "uniqueid" in layout.names
+    share = _SAME_SHARE if has_ids else _SAME_SHARE_WITHOUT_IDS
+    return bool(legs) and known >= share * len(legs)
+
+
+def _has_row(connection: Connection, owner: CallOwner, leg: Leg) -> bool:
+    account_id = owner.account.account_id
+    return ingest_overview.has_row_at(connection, owner.app, account_id, leg.begin, leg.caller_no)
