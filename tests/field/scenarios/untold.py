@@ -1,4 +1,4 @@
-"""Facts that the files of a switch do not tell, each with the reason. docs/ingest.md lists them."""
+"""Facts that the files of a switch do not tell, each with the reason. docs/pbx/not-shown.md lists them."""
 
 from typing import NamedTuple
 
