@@ -85,7 +85,11 @@ def _serve(node: Node, listener: socket.socket, host: str, listen: str, tls: Tls
     if node.settings.workers > 1:
         _prepare_metrics_folder(node)
     supervisor = Supervisor(
-        run_web_process, (listener, tls, DRAIN_TIMEOUT_SECONDS), node.settings.workers, DRAIN_TIMEOUT_SECONDS
+        run_web_process,
+        (listener, tls, DRAIN_TIMEOUT_SECONDS),
+        node.settings.workers,
+        DRAIN_TIMEOUT_SECONDS,
+        listener.close,
     )
     heartbeat = worker_process.build_heartbeat(node, "" if host in _WILDCARD_HOSTS else f"{scheme}://{listen}")
     heartbeat.register()

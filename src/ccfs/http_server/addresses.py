@@ -19,7 +19,7 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(4096)
 def format_client_address(address: Address) -> str:
-    """Return the address that stands for a client. An IPv6 client counts by its /64: one household or machine has that."""
+    """Return the address by which a client is counted. For IPv6 it is the /64: one household or machine has that."""
     return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 

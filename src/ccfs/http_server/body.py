@@ -13,7 +13,7 @@ _CHUNK_OVERHEAD_FACTOR = 8  # bytes on the wire per byte of the body: chunks of 
 _MAX_CHUNK_OVERHEAD_BYTES = 1 << 16  # extensions and trailers beyond that
 
 
-class RequestBody:
+class IncomingBody:
     """One body. The connection feeds it, a handler reads it; `resume` makes the connection read on."""
 
     __slots__ = (
@@ -143,11 +143,11 @@ class RequestBody:
 
 
 class _ChunkReceiver:
-    """What the parser of chunks calls. It has no `on_header`, so that trailers are not collected."""
+    """The callbacks of the parser of chunks. There is no `on_header`, so that trailers are not collected."""
 
     __slots__ = ("_body", "_messages")
 
-    def __init__(self, body: RequestBody) -> None:
+    def __init__(self, body: IncomingBody) -> None:
         self._body, self._messages = body, 0
 
     def on_message_begin(self) -> None:

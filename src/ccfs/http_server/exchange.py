@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ccfs.http_server.body import RequestBody
+from ccfs.http_server.body import IncomingBody
 from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.file_sender import send_file_range
 from ccfs.http_server.head import RequestHead
-from ccfs.http_server.limits import BUFFERED_RESPONSES_BYTES, SMALL_BODY_BYTES, SMALL_RESPONSE_BYTES
+from ccfs.http_server.limits import (
+    BUFFERED_RESPONSES_BYTES,
+    KEPT_DISCARD_BYTES,
+    SMALL_BODY_BYTES,
+    SMALL_RESPONSE_BYTES,
+)
 from ccfs.http_server.response_head import CONTINUE, build_head
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ _BODILESS_STATUSES = frozenset({204, 304})
 class Exchange:
     """A request whose body may still arrive, and the only response to it."""
 
-    def __init__(self, connection: Connection, server: HttpServer, head: RequestHead, body: RequestBody) -> None:
+    def __init__(self, connection: Connection, server: HttpServer, head: RequestHead, body: IncomingBody) -> None:
         self.head = head
         self.body = body
         self._connection = connection
@@ -176,7 +181,7 @@ class Exchange:
         self.raise_if_disconnected()
         if self.has_started:
             raise RuntimeError("a second response")
-        if not self.body.is_complete and not self._connection.keeps_after_discard(self.body.remaining):
+        if not self.body.is_complete and not _keeps_after_discard(self.body.remaining):
             self.keeps_alive = False
         if self.awaits_continue or self._connection.must_close:
             self.keeps_alive = False
@@ -187,3 +192,8 @@ class Exchange:
         self.has_started = True
         self.started_at = time.perf_counter()
         return head
+
+
+def _keeps_after_discard(remaining: int | None) -> bool:
+    """Return whether a connection is kept although so much of a rejected body is still to come."""
+    return remaining is not None and remaining <= KEPT_DISCARD_BYTES

@@ -31,21 +31,40 @@ class RequestHead:
         return self.is_chunked or self.content_length > 0
 
 
-class HeadParser:
-    """Collects one head. Feed it no byte beyond the blank line."""
+_END = b"\r\n\r\n"
 
-    __slots__ = ("_headers", "_max_bytes", "_max_headers", "_parser", "_size", "_target", "head")
+
+class HeadParser:
+    """Collects one head."""
+
+    __slots__ = ("_headers", "_max_bytes", "_max_headers", "_parser", "_size", "_tail", "_target", "head")
 
     def __init__(self, max_bytes: int, max_headers: int) -> None:
         self._headers: dict[str, str] = {}
         self._target = b""
         self._size = 0
+        self._tail = b""  # last bytes, with which the blank line may begin
         self._max_bytes, self._max_headers = max_bytes, max_headers
         self.head: RequestHead | None = None  # once it is complete
         self._parser = httptools.HttpRequestParser(self)
 
-    def feed(self, data: bytes) -> None:
-        """Parse more of the head; raise BadRequest."""
+    def feed(self, data: bytes) -> bytes:
+        """Parse more of the head, and return what follows it; raise BadRequest.
+
+        The parser gets no byte beyond the blank line: bodies and further requests wait until this one is judged.
+        """
+        joined = self._tail + data
+        found = joined.find(_END)
+        if found < 0:
+            self._tail = joined[-3:]
+            self._parse(data)
+            return b""
+        end = found + len(_END) - len(self._tail)
+        self._tail = b""
+        self._parse(data[:end])
+        return data[end:]
+
+    def _parse(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._max_bytes:
             raise BadRequest(431)
@@ -53,8 +72,6 @@ class HeadParser:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # of the body, of which this parser gets nothing: upgrades are ignored
             return
-        except httptools.HttpParserInvalidMethodError:
-            raise BadRequest(501) from None
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             raise cause if isinstance(cause, BadRequest) else BadRequest(400) from None

@@ -9,6 +9,7 @@ MAX_DISCARD_BYTES = 64 << 20  # of a rejected body that are read and dropped, so
 KEPT_DISCARD_BYTES = 1 << 20  # of a rejected body after which the connection is still used
 DISCARD_SECONDS = 30.0  # longest time for that
 LINGER_SECONDS = 2.0  # in which bytes after a malformed request are dropped, so that the client sees the response
+DRAIN_SILENT_SECONDS = 0.5  # that a connection without a request may still send one after the drain has begun
 RESERVED_CONNECTIONS = 32  # beyond `max_connections`; they are served health checks only
 SMALL_BODY_BYTES = 1 << 14  # bodies up to that size do not count against the budget of bodies
 SMALL_RESPONSE_BYTES = 1 << 16  # responses up to that size may wait in memory for every client

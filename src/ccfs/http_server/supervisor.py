@@ -31,9 +31,18 @@ class Supervisor:
     """Runs a function in so many processes until the program should stop."""
 
     def __init__(
-        self, target: Callable[..., None], arguments: tuple[object, ...], count: int, drain_seconds: float
+        self,
+        target: Callable[..., None],
+        arguments: tuple[object, ...],
+        count: int,
+        drain_seconds: float,
+        on_stop: Callable[[], None],
     ) -> None:
-        """The function must be importable: the processes are spawned. SIGTERM makes it return within `drain_seconds`."""
+        """The function must be importable: the processes are spawned. SIGTERM makes it return within `drain_seconds`.
+
+        `on_stop` is called once, before the processes are stopped: it closes this process's copy of what they share.
+        """
+        self._on_stop = on_stop
         self._context = multiprocessing.get_context("spawn")  # a forked process would inherit database connections
         self._target, self._arguments = target, arguments
         self._workers = [_Worker() for _ in range(count)]
@@ -95,6 +104,7 @@ class Supervisor:
             self._start(worker)
 
     def _stop(self) -> None:
+        self._on_stop()
         processes = [worker.process for worker in self._workers if worker.process is not None]
         for process in processes:
             process.terminate()
