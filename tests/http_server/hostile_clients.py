@@ -14,7 +14,7 @@ GIVE_UP_SECONDS = 30.0  # on a busy machine; an unbounded connection would stay 
 
 def sign_head(client: ApiClient, path: str, length: int) -> bytes:
     """Return the head of a POST that is signed as far as its headers tell."""
-    headers = LegacyApiClient(server=client.server, ak=client.ak, sk=client.sk).sign_headers(path, b"")
+    headers = LegacyApiClient(server=client.server, ak=client.ak, sk=client.sk, age=client.age).sign_headers(path, b"")
     lines = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "content-length": str(length)}.items())
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode()
 

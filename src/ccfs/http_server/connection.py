@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 from ccfs.http_server.body import IncomingBody
@@ -12,6 +13,7 @@ from ccfs.http_server.errors import BadRequest, BodyTimeout, ClientDisconnected,
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.head import HeadParser
 from ccfs.http_server.limits import (
+    DISCARD_IDLE_SECONDS,
     DISCARD_SECONDS,
     DRAIN_SILENT_SECONDS,
     MAX_DISCARD_BYTES,
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 class Connection(ConnectionIo):
     """One connection of a client."""
 
-    def __init__(self, server: HttpServer, peer_address: str, group: str, *, is_reserve: bool) -> None:
-        super().__init__()
+    def __init__(
+        self, server: HttpServer, client: socket.socket, peer_address: str, group: str, *, is_reserve: bool
+    ) -> None:
+        super().__init__(client)
         self._server = server
         self._limits = server.limits
         self._group = group
@@ -40,6 +44,7 @@ class Connection(ConnectionIo):
         self._pending = b""  # bytes of the requests after the current one
         self._exchange: Exchange | None = None
         self._must_close = False
+        self._discard_end = NEVER
         self._received = 0  # bytes of the current body
         self._body_rate, self._response_rate = RateWindow(), RateWindow()
 
@@ -132,10 +137,12 @@ class Connection(ConnectionIo):
         if body.is_full:
             self.pause_reading()
         if self.phase is Phase.DISCARD:
-            if body.is_complete:
-                self._end_discard()
+            if body.is_complete and self._exchange is not None:
+                self._end_request(self._exchange)
             elif self._received > MAX_DISCARD_BYTES:
                 self.abort()
+            else:
+                self.deadline = min(self._discard_end, self._server.now() + DISCARD_IDLE_SECONDS)
         return rest
 
     def finish_exchange(self, exchange: Exchange) -> None:
@@ -147,13 +154,10 @@ class Connection(ConnectionIo):
             self._end_request(exchange)
             return
         self.phase = Phase.DISCARD
-        self.deadline = self._server.now() + DISCARD_SECONDS
+        self._discard_end = self._server.now() + DISCARD_SECONDS
+        self.deadline = self._server.now() + DISCARD_IDLE_SECONDS
         self._received = body.size
         body.discard()
-
-    def _end_discard(self) -> None:
-        if self._exchange is not None:
-            self._end_request(self._exchange)
 
     def _end_request(self, exchange: Exchange) -> None:
         self._exchange = None
@@ -233,7 +237,7 @@ class Connection(ConnectionIo):
         if self.phase is Phase.HEAD:
             self.write(build_error(408))
             self.linger(self._server.now())
-        elif self.phase is Phase.IDLE:
+        elif self.phase in (Phase.IDLE, Phase.DISCARD):
             self.close()
         else:
             self.abort()

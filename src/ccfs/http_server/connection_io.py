@@ -1,7 +1,9 @@
 """The transport of one connection: what is written to it, how full it is, and how it ends."""
 
 import asyncio
+import fcntl
 import socket
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -17,7 +19,8 @@ _FLUSH_POLL_SECONDS: Final = 0.005  # a pipelined request for a file waits for t
 class ConnectionIo(asyncio.BufferedProtocol):
     """The half of a connection that knows nothing of requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client  # to look at, never to read from or write to
         self.phase = Phase.SILENT
         self.deadline = NEVER  # by the event loop's clock, of the current phase
         self.transport: asyncio.Transport | None = None
@@ -75,6 +78,17 @@ class ConnectionIo(asyncio.BufferedProtocol):
         if self._is_reading_paused and self.transport is not None:
             self._is_reading_paused = False
             self.transport.resume_reading()
+
+    def has_unread_bytes(self) -> bool:
+        """Return whether the client has sent bytes that were not read yet, such as a request that is about to be read."""
+        if self.transport is None and self.accept_task is None:
+            return False
+        unread = bytearray(4)
+        try:
+            fcntl.ioctl(self._client.fileno(), termios.FIONREAD, unread)
+        except (OSError, ValueError):
+            return False
+        return any(unread)
 
     def count_waiting(self) -> int:
         """Return how many bytes were written and not yet taken by the kernel."""

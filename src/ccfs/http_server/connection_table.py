@@ -34,6 +34,9 @@ class TableEntry(Protocol):
 
     phase: Phase
 
+    def has_unread_bytes(self) -> bool:
+        """Return whether the client has sent bytes that were not read yet."""
+
     def evict(self) -> None:
         """Close it at once, to make room."""
 
@@ -77,10 +80,12 @@ class ConnectionTable:
         if group and has_too_many and not self._evict_from(group):
             self.rejected += 1
             return Admission.REJECTED, key
-        if self._count >= self._limits.max_connections and not self._evict_any():
-            if self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
-                self.rejected += 1
-                return Admission.REJECTED, key
+        while self._count >= self._limits.max_connections and self._evict_any():
+            pass
+        if self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
+            self.rejected += 1
+            return Admission.REJECTED, key
+        if self._count >= self._limits.max_connections:
             return Admission.RESERVE, key
         return Admission.ADMITTED, key
 
@@ -109,9 +114,11 @@ class ConnectionTable:
         return any(self._evict_from(group) for group in groups)
 
     def _evict_from(self, group: _Group) -> bool:
-        victim = min(group, key=lambda entry: entry.phase, default=None)  # of equals the oldest
-        if victim is None or victim.phase > Phase.IDLE:
-            return False
-        self.evicted += 1
-        victim.evict()
-        return True
+        """Close the connection that waits for its client, has nothing unread, and is the least useful; of equals the oldest."""
+        for phase in (Phase.SILENT, Phase.HEAD, Phase.IDLE):
+            for entry in group:
+                if entry.phase is phase and not entry.has_unread_bytes():
+                    self.evicted += 1
+                    entry.evict()
+                    return True
+        return False

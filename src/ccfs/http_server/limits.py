@@ -8,6 +8,7 @@ MAX_READ_AHEAD_BYTES = 1 << 16  # of a connection that nobody has read yet; then
 MAX_DISCARD_BYTES = 64 << 20  # of a rejected body that are read and dropped, so that the client sees the response
 KEPT_DISCARD_BYTES = 1 << 20  # of a rejected body after which the connection is still used
 DISCARD_SECONDS = 30.0  # longest time for that
+DISCARD_IDLE_SECONDS = 5.0  # longest time without a byte meanwhile
 LINGER_SECONDS = 2.0  # in which bytes after a malformed request are dropped, so that the client sees the response
 DRAIN_SILENT_SECONDS = 0.5  # that a connection without a request may still send one after the drain has begun
 RESERVED_CONNECTIONS = 32  # beyond `max_connections`; they are served health checks only

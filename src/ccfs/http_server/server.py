@@ -132,7 +132,7 @@ class HttpServer:
         if admission is Admission.REJECTED:
             self._reject(client)
             return
-        connection = Connection(self, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE)
+        connection = Connection(self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE)
         self.table.add(connection, group)
         connection.accept_task = self._loop.create_task(self._open(connection, client, group))
 
