@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,11 @@ def test_uploads_wait_for_the_budget(tmp_path: Path) -> None:
 
 
 def test_an_upload_that_waits_too_long_for_the_budget_gets_503(tmp_path: Path) -> None:
-    budget = {"http_body_budget_mb": 8, "http_body_budget_per_client_mb": 8, "http_body_wait_seconds": 0.3}
+    budget: dict[str, Any] = {
+        "http_body_budget_mb": 8,
+        "http_body_budget_per_client_mb": 8,
+        "http_body_wait_seconds": 0.3,
+    }
     with run_server(tmp_path, http_body_stall_seconds=60, **budget) as server, ExitStack() as stack:
         client = create_client(server, create_two_tenants(server.node).acme)
         held = stack.enter_context(connect_from(server, "127.0.0.2"))
@@ -141,7 +146,11 @@ def test_an_upload_that_waits_too_long_for_the_budget_gets_503(tmp_path: Path) -
 
 
 def test_one_address_cannot_use_up_the_budget(tmp_path: Path) -> None:
-    budget = {"http_body_budget_mb": 24, "http_body_budget_per_client_mb": 8, "http_body_wait_seconds": 0.3}
+    budget: dict[str, Any] = {
+        "http_body_budget_mb": 24,
+        "http_body_budget_per_client_mb": 8,
+        "http_body_wait_seconds": 0.3,
+    }
     with run_server(tmp_path, http_body_stall_seconds=60, **budget) as server, ExitStack() as stack:
         pair = create_two_tenants(server.node)
         client, other = create_client(server, pair.acme), create_client(server, pair.bolt)

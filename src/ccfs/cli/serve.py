@@ -32,6 +32,7 @@ from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, run_clea
 from ccfs.workers.maintenance.statistics import update_statistics
 
 _WILDCARD_HOSTS = ("0.0.0.0", "::")  # not reachable under these addresses
+METRICS_FOLDER = "metrics"  # in the data folder, of several web processes
 CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
@@ -89,7 +90,8 @@ def _serve(node: Node, listener: socket.socket, host: str, listen: str, tls: Tls
         (listener, tls, DRAIN_TIMEOUT_SECONDS),
         node.settings.workers,
         DRAIN_TIMEOUT_SECONDS,
-        listener.close,
+        on_stop=listener.close,
+        on_death=lambda pid: _forget_gauges(node, pid),
     )
     heartbeat = worker_process.build_heartbeat(node, "" if host in _WILDCARD_HOSTS else f"{scheme}://{listen}")
     heartbeat.register()
@@ -251,8 +253,14 @@ def _move_to_tier(node: Node, heartbeat: Heartbeat, loop: WorkLoop) -> None:
 
 def _prepare_metrics_folder(node: Node) -> None:
     """Prepare a folder in which all web processes count, so that each can report the totals."""
-    folder = node.settings.data / "metrics"
+    folder = node.settings.data / METRICS_FOLDER
     folder.mkdir(exist_ok=True)
     for stale_file in folder.glob("*.db"):
         stale_file.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _forget_gauges(node: Node, pid: int) -> None:
+    """Delete the gauges of a web process that died; its counters stay."""
+    for path in (node.settings.data / METRICS_FOLDER).glob(f"gauge_live*_{pid}.db"):
+        path.unlink(missing_ok=True)

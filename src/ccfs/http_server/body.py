@@ -108,6 +108,8 @@ class IncomingBody:
         """Let readers raise the error, unless the body is complete."""
         if not self.is_complete:
             self._error = self._error or error
+            self._chunks.clear()
+            self.buffered = 0
             self._wake()
 
     def discard(self) -> None:

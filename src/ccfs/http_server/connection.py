@@ -67,8 +67,13 @@ class Connection(ConnectionIo):
         self._server.on_connection_lost()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the buffer that all connections share: what is read is taken at once."""
-        return self._server.read_buffer
+        """Return the buffer that all connections share: what is read is taken at once.
+
+        Until somebody waits for a body, no more of it is read than may wait in memory.
+        """
+        buffer = self._server.read_buffer
+        is_wanted = self._exchange is not None and self._exchange.body.is_wanted
+        return buffer if is_wanted else buffer[:MAX_READ_AHEAD_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has been read."""
@@ -205,6 +210,15 @@ class Connection(ConnectionIo):
         self._server.table.remove(self, self._group)
         self.abort()
 
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether the client has to send or to read before anything goes on."""
+        if self.phase <= Phase.IDLE:
+            return not self.has_unread_bytes()
+        if self._exchange is not None and (self._exchange.body.is_wanted or self._exchange.waits_for_client):
+            return True
+        return self.count_waiting() > 0
+
     # Deadlines
 
     def check(self, now: float) -> None:
@@ -215,7 +229,7 @@ class Connection(ConnectionIo):
         if self.phase is Phase.REQUEST and self._exchange is not None and self._exchange.body.is_wanted:
             rate = PRESSED_BODY_RATE if self._server.body_budget.is_pressed else self._limits.body_min_rate
             if self._body_rate.is_too_slow(now, self._received, self._limits.body_window_seconds, rate):
-                self._server.count_timeout("body")
+                self._server.count_closed("body")
                 self._exchange.disconnect(BodyTimeout())
                 self._reject(408)
         else:
@@ -229,11 +243,11 @@ class Connection(ConnectionIo):
             return
         seconds = max(self._limits.response_window_seconds, exchange.stall_timeout if exchange else 0.0)
         if self._response_rate.is_too_slow(now, self.written - waiting, seconds, self._limits.response_min_rate):
-            self._server.count_timeout("response")
+            self._server.count_closed("response")
             self.abort()
 
     def _end_late(self) -> None:
-        self._server.count_timeout(self.phase.name.lower())
+        self._server.count_closed(self.phase.name.lower())
         if self.phase is Phase.HEAD:
             self.write(build_error(408))
             self.linger(self._server.now())

@@ -41,7 +41,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
         self._is_write_paused = False
         self._set_drained()
 
-    def write(self, *parts: bytes) -> None:
+    def write(self, *parts: bytes | memoryview) -> None:
         """Send bytes, in order."""
         if self.transport is not None:
             self.written += sum(map(len, parts))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
 from ccfs.http_server.addresses import format_client_address, is_in_networks, parse_address
-from ccfs.http_server.limits import RESERVED_CONNECTIONS, HttpLimits
+from ccfs.http_server.limits import MANY_CONNECTIONS_SHARE, RESERVED_CONNECTIONS, HttpLimits
 
 
 class Phase(IntEnum):
@@ -34,8 +34,9 @@ class TableEntry(Protocol):
 
     phase: Phase
 
-    def has_unread_bytes(self) -> bool:
-        """Return whether the client has sent bytes that were not read yet."""
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether the client has to send or to read before anything goes on."""
 
     def evict(self) -> None:
         """Close it at once, to make room."""
@@ -50,18 +51,20 @@ class TableEntry(Protocol):
         """Close it as soon as no response is under way."""
 
 
+_WAITING_PHASES = (Phase.SILENT, Phase.HEAD, Phase.IDLE)
+_ALL_PHASES = (*_WAITING_PHASES, Phase.DISCARD, Phase.CLOSING, Phase.REQUEST)
 _Group = dict[TableEntry, None]  # the connections of one client, the oldest first
 
 
 class ConnectionTable:
     """All connections of one web process."""
 
-    def __init__(self, limits: HttpLimits) -> None:
+    def __init__(self, limits: HttpLimits, count_closed: Callable[[str], None]) -> None:
+        """`count_closed` is called with "evicted" or "rejected" for each connection that has to make room or finds none."""
         self._limits = limits
+        self._count_closed = count_closed
         self._groups: dict[str, _Group] = {}
         self._count = 0
-        self.evicted = 0  # connections that had to make room
-        self.rejected = 0  # connections that found none
 
     def __len__(self) -> int:
         return self._count
@@ -75,15 +78,16 @@ class ConnectionTable:
         address = parse_address(host)
         key = format_client_address(address) if address else host
         group = self._groups.get(key)
-        is_exempt = address is not None and is_in_networks(address, self._limits.exempt_networks)
-        has_too_many = group and not is_exempt and len(group) >= self._limits.max_connections_per_address > 0
-        if group and has_too_many and not self._evict_from(group):
-            self.rejected += 1
+        has_too_many = (
+            group and not self._is_exempt(host) and len(group) >= self._limits.max_connections_per_address > 0
+        )
+        if group and has_too_many and not self._evict_from(group, _WAITING_PHASES):
+            self._count_closed("rejected")
             return Admission.REJECTED, key
         while self._count >= self._limits.max_connections and self._evict_any():
             pass
         if self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
-            self.rejected += 1
+            self._count_closed("rejected")
             return Admission.REJECTED, key
         if self._count >= self._limits.max_connections:
             return Admission.RESERVE, key
@@ -110,15 +114,24 @@ class ConnectionTable:
 
     def _evict_any(self) -> bool:
         """Make room at the cost of the client with the most connections, else of the next one."""
-        groups = sorted(self._groups.values(), key=len, reverse=True)
-        return any(self._evict_from(group) for group in groups)
+        many = self._limits.max_connections // MANY_CONNECTIONS_SHARE
+        for key in sorted(self._groups, key=lambda key: len(self._groups[key]), reverse=True):
+            group = self._groups[key]
+            phases = _ALL_PHASES if len(group) > many and not self._is_exempt(key) else _WAITING_PHASES
+            if self._evict_from(group, phases):
+                return True
+        return False
 
-    def _evict_from(self, group: _Group) -> bool:
-        """Close the connection that waits for its client, has nothing unread, and is the least useful; of equals the oldest."""
-        for phase in (Phase.SILENT, Phase.HEAD, Phase.IDLE):
+    def _is_exempt(self, key: str) -> bool:
+        address = parse_address(key.partition("/")[0])
+        return address is not None and is_in_networks(address, self._limits.exempt_networks)
+
+    def _evict_from(self, group: _Group, phases: tuple[Phase, ...]) -> bool:
+        """Close a connection that waits for its client and is in the first of the phases; of equals the oldest."""
+        for phase in phases:
             for entry in group:
-                if entry.phase is phase and not entry.has_unread_bytes():
-                    self.evicted += 1
+                if entry.phase is phase and entry.waits_for_client:
+                    self._count_closed("evicted")
                     entry.evict()
                     return True
         return False

@@ -12,8 +12,10 @@ from ccfs.http_server.head import RequestHead
 from ccfs.http_server.limits import (
     BUFFERED_RESPONSES_BYTES,
     KEPT_DISCARD_BYTES,
+    MAX_STREAM_BATCH_BYTES,
     SMALL_BODY_BYTES,
     SMALL_RESPONSE_BYTES,
+    STREAMS_BYTES,
 )
 from ccfs.http_server.response_head import CONTINUE, build_head
 
@@ -35,6 +37,7 @@ class Exchange:
         self._server = server
         self._error: ClientDisconnected | None = None
         self._is_chunked = False
+        self._is_stream = False
         self._buffered = 0  # bytes of the response that count as waiting in memory
         self._reserved: tuple[int, tuple[str, ...]] | None = None  # of the budget of bodies
         self.awaits_continue = head.expects_continue  # the client may hold back its body
@@ -126,6 +129,13 @@ class Exchange:
                 self._is_chunked = True
                 headers = [*headers, ("transfer-encoding", "chunked")]
         self._connection.write(self._start(status, headers))
+        self._is_stream = True
+        self._server.stream_count += 1
+
+    @property
+    def stream_batch_bytes(self) -> int:
+        """How many bytes of a stream to have in memory at a time: the more streams there are, the fewer."""
+        return min(STREAMS_BYTES // max(self._server.stream_count, 1), MAX_STREAM_BATCH_BYTES)
 
     async def write(self, data: bytes) -> None:
         """Send a part of a stream; return once the client has read most of it. Raise ClientDisconnected."""
@@ -136,7 +146,7 @@ class Exchange:
         if self._is_chunked:
             self._connection.write(b"%x\r\n" % len(data))
         for at in range(0, len(data), SMALL_RESPONSE_BYTES):
-            self._connection.write(bytes(view[at : at + SMALL_RESPONSE_BYTES]))
+            self._connection.write(view[at : at + SMALL_RESPONSE_BYTES])
             await self._connection.drain()
         if self._is_chunked:
             self._connection.write(b"\r\n")
@@ -156,8 +166,10 @@ class Exchange:
         if self._error is not None:
             raise self._error
 
-    def release_body(self) -> None:
-        """Count the body as no longer in memory; the server calls this once the handler has returned."""
+    def release(self) -> None:
+        """Count body and stream as no longer in memory; the server calls this once the handler has returned."""
+        if self._is_stream:
+            self._server.stream_count -= 1
         if self._reserved is not None:
             self._server.body_budget.release(*self._reserved)
             self._reserved = None

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from ccfs.http_server.addresses import Networks
 
-MAX_READ_AHEAD_BYTES = 1 << 16  # of a connection that nobody has read yet; then the server stops reading
+MAX_READ_AHEAD_BYTES = 1 << 14  # of a connection that nobody has read yet; then the server stops reading
+LARGE_READ_BYTES = 1 << 17  # that are read at a time while somebody waits for a body
+MANY_CONNECTIONS_SHARE = 16  # a client with more than that part of all connections loses slow requests, too
 MAX_DISCARD_BYTES = 64 << 20  # of a rejected body that are read and dropped, so that the client sees the response
 KEPT_DISCARD_BYTES = 1 << 20  # of a rejected body after which the connection is still used
 DISCARD_SECONDS = 30.0  # longest time for that
@@ -15,6 +17,8 @@ RESERVED_CONNECTIONS = 32  # beyond `max_connections`; they are served health ch
 SMALL_BODY_BYTES = 1 << 14  # bodies up to that size do not count against the budget of bodies
 SMALL_RESPONSE_BYTES = 1 << 16  # responses up to that size may wait in memory for every client
 BUFFERED_RESPONSES_BYTES = 64 << 20  # of larger responses that wait in memory, per process; then they are streamed
+STREAMS_BYTES = 32 << 20  # that all streams together take from their sources at a time
+MAX_STREAM_BATCH_BYTES = 1 << 19  # that one of them takes
 PRESSED_BODY_RATE = 32_768  # least bytes per second of a body while other bodies wait for the budget
 RETRY_AFTER_SECONDS = 5  # that a 503 announces
 

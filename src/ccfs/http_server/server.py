@@ -6,40 +6,54 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from ccfs.http_server.budget import BodyBudget
 from ccfs.http_server.connection import Connection
 from ccfs.http_server.connection_table import Admission, ConnectionTable
 from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.exchange import Exchange
-from ccfs.http_server.limits import RETRY_AFTER_SECONDS, HttpLimits
+from ccfs.http_server.limits import LARGE_READ_BYTES, RETRY_AFTER_SECONDS, HttpLimits
 from ccfs.http_server.response_head import build_error
 from ccfs.logs import get_logger
 
-Handler = Callable[[Exchange], Awaitable[None]]
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full
-_READ_BUFFER_BYTES: Final = 1 << 16
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the process ran out of descriptors
 
 
-class HttpServer:
-    """Serves the connections of a listening socket with one handler."""
+class Application(Protocol):
+    """The code that handles requests."""
 
-    def __init__(self, handler: Handler, limits: HttpLimits, ssl_context: ssl.SSLContext | None = None) -> None:
+    def prepare_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare the event loop; called once."""
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Handle one request."""
+
+    def record_connections(self, count: int) -> None:
+        """Note how many connections there are; called regularly."""
+
+    def record_closed_connection(self, reason: str) -> None:
+        """Count a connection that the server has closed against its client's will."""
+
+
+class HttpServer:
+    """Serves the connections of a listening socket with one application."""
+
+    def __init__(self, application: Application, limits: HttpLimits, ssl_context: ssl.SSLContext | None = None) -> None:
         self.limits = limits
-        self.table = ConnectionTable(limits)
+        self.count_closed = application.record_closed_connection
+        self.table = ConnectionTable(limits, self.count_closed)
         self.body_budget = BodyBudget(
             limits.body_budget_bytes, limits.body_budget_per_client_bytes, limits.body_wait_seconds
         )
         self.buffered_bytes = 0  # of large responses that wait in memory
+        self.stream_count = 0  # responses that are generated while they are sent
         self.is_tls = ssl_context is not None
         self.is_draining = False
-        self.read_buffer = memoryview(bytearray(_READ_BUFFER_BYTES))
-        self.timeouts: dict[str, int] = {}  # connections that were closed for being too slow, by what was too slow
-        self._handler = handler
+        self.read_buffer = memoryview(bytearray(LARGE_READ_BYTES))
+        self._application = application
         self._ssl_context = ssl_context
         self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
@@ -83,10 +97,6 @@ class HttpServer:
         if self._empty is not None and not len(self.table) and not self._empty.done():
             self._empty.set_result(None)
 
-    def count_timeout(self, reason: str) -> None:
-        """Count a connection that is closed for being too slow."""
-        self.timeouts[reason] = self.timeouts.get(reason, 0) + 1
-
     # Requests
 
     def start_task(self, exchange: Exchange) -> None:
@@ -100,7 +110,7 @@ class HttpServer:
             if exchange.is_reserve and exchange.head.path not in HEALTH_PATHS:
                 exchange.send_empty(503, [("retry-after", str(RETRY_AFTER_SECONDS))])
             else:
-                await self._handler(exchange)
+                await self._application.handle(exchange)
         except ClientDisconnected:
             pass
         except Exception:  # noqa: BLE001  of any kind: the connection must not wait for ever
@@ -108,7 +118,7 @@ class HttpServer:
             if exchange.has_started:
                 exchange.abort()
         finally:
-            exchange.release_body()
+            exchange.release()
         if not exchange.has_started and not exchange.is_disconnected:
             exchange.send_empty(500, [])
         await exchange.finish()
@@ -181,4 +191,5 @@ class HttpServer:
         now = self.now()
         for connection in self.table:
             connection.check(now)
+        self._application.record_connections(len(self.table))
         self._ticker = self._loop.call_later(self.limits.tick_seconds, self._tick)

@@ -37,11 +37,14 @@ class Supervisor:
         count: int,
         drain_seconds: float,
         on_stop: Callable[[], None],
+        on_death: Callable[[int], None],
     ) -> None:
         """The function must be importable: the processes are spawned. SIGTERM makes it return within `drain_seconds`.
 
         `on_stop` is called once, before the processes are stopped: it closes this process's copy of what they share.
+        `on_death` gets the id of a process that died.
         """
+        self._on_death = on_death
         self._on_stop = on_stop
         self._context = multiprocessing.get_context("spawn")  # a forked process would inherit database connections
         self._target, self._arguments = target, arguments
@@ -98,6 +101,7 @@ class Supervisor:
                 exit_code=worker.process.exitcode,
                 restart_seconds=worker.delay,
             )
+            self._on_death(worker.process.pid or 0)
             worker.process.close()
             worker.process = None
         if worker.process is None and now >= worker.restart_at:

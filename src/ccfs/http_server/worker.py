@@ -6,24 +6,12 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 import uvloop
 
-from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import HttpLimits
-from ccfs.http_server.server import HttpServer
+from ccfs.http_server.server import Application, HttpServer
 from ccfs.http_server.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
-
-
-class Application(Protocol):
-    """The code that handles requests."""
-
-    def prepare_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Prepare the event loop; called once."""
-
-    async def handle(self, exchange: Exchange) -> None:
-        """Handle one request."""
 
 
 def run_application(
@@ -44,7 +32,7 @@ async def _serve(
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     ssl_context = build_context(tls) if tls else None
-    server = HttpServer(application.handle, limits, ssl_context)
+    server = HttpServer(application, limits, ssl_context)
     server.start(listener)
     if tls and ssl_context:
         _check_certificate(loop, CertificateReloader(ssl_context, tls).reload_if_changed)

@@ -94,6 +94,14 @@ class WebApp:
         seconds = (exchange.started_at or time.perf_counter()) - started_at
         self._record_request(request, name, status, code, size, seconds)
 
+    def record_connections(self, count: int) -> None:
+        """Note how many connections this process has."""
+        self._context.metrics.connections.set(count)
+
+    def record_closed_connection(self, reason: str) -> None:
+        """Count a connection that the server has closed."""
+        self._context.metrics.closed_connections.labels(reason).inc()
+
     async def _handle_and_send(
         self, request: Request, operation: Operation | None, exchange: Exchange
     ) -> tuple[int, str, int]:

@@ -77,7 +77,8 @@ async def _send_streamed(request: Request, response: StreamedResponse, exchange:
         exchange.send_bytes(selected.status, headers, body)
         return selected.status, len(body)
     exchange.stall_timeout = response.stall_timeout or 0.0
-    size = await send_stream(chunks, exchange, selected.status, headers, executor=response.executor)
+    is_slow = not response.has_ranges
+    size = await send_stream(chunks, exchange, selected.status, headers, executor=response.executor, is_slow=is_slow)
     return selected.status, size
 
 

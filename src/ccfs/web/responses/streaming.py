@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,11 +27,18 @@ async def run_in_thread(work: Callable[[], T], executor: Executor | None = None)
 
 
 async def send_stream(
-    chunks: Iterator[bytes], exchange: Exchange, status: int, headers: Headers, *, executor: Executor | None = None
+    chunks: Iterator[bytes],
+    exchange: Exchange,
+    status: int,
+    headers: Headers,
+    *,
+    executor: Executor | None = None,
+    is_slow: bool = False,
 ) -> int:
     """Send the chunks and return their size. Raise FileUnavailable before the first, ClientDisconnected after it.
 
-    A body that ends early must not look complete: the connection ends with it.
+    Chunks are sent in batches, which need fewer threads, unless they come from a slow source: then each is sent at once. A body
+    that ends early must not look complete: the connection ends with it.
     """
     filled = filter(None, chunks)  # an empty chunk is not the end
     chunk, size = await run_in_thread(lambda: next(filled, b""), executor), 0
@@ -39,7 +47,8 @@ async def send_stream(
         while chunk:
             await exchange.write(chunk)
             size += len(chunk)
-            chunk = await run_in_thread(lambda: next(filled, b""), executor)
+            batch_bytes = 1 if is_slow else exchange.stream_batch_bytes
+            chunk = await run_in_thread(partial(_take_batch, filled, batch_bytes), executor)
         await exchange.end_stream()
     except ClientDisconnected:
         raise ClientDisconnected(size) from None
@@ -49,3 +58,14 @@ async def send_stream(
         get_logger().error("file became unavailable during transfer", action="response_aborted", reason=reason)
         raise ClientDisconnected(size) from None
     return size
+
+
+def _take_batch(chunks: Iterator[bytes], size: int) -> bytes:
+    """Return the next chunks, joined, of at least that size; empty at the end."""
+    batch, taken = [], 0
+    for chunk in chunks:
+        batch.append(chunk)
+        taken += len(chunk)
+        if taken >= size:
+            break
+    return batch[0] if len(batch) == 1 else b"".join(batch)
