@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ccfs.http_server.connection import Connection
 
 _SLICE_BYTES: Final = 4 << 20  # that one call in a thread sends at most
+_SHORT_BYTES: Final = 1 << 20  # of a range that is sent without a thread if no disk has to be waited for
 _READ_BYTES: Final = 1 << 17  # that are read at a time for TLS
 _CLIENT_IS_FULL: Final = -1
 
@@ -81,7 +82,10 @@ class _SocketSender:
         at = start
         try:
             while at < end:
-                sent = await loop.run_in_executor(None, self._send_slice, descriptor, at, end)
+                if end - at <= _SHORT_BYTES and _is_in_memory(descriptor, at, end):
+                    sent = self._send_slice(descriptor, at, end)
+                else:
+                    sent = await loop.run_in_executor(None, self._send_slice, descriptor, at, end)
                 if sent == _CLIENT_IS_FULL:
                     await self._wait_until_writable()
                 elif sent == 0:  # the file has become shorter
@@ -129,3 +133,12 @@ class _SocketSender:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _is_in_memory(descriptor: int, start: int, end: int) -> bool:
+    """Return whether first and last byte of a range can be read without waiting for a disk; the rest probably can, too."""
+    probe = bytearray(1)
+    try:
+        return all(os.preadv(descriptor, [probe], at, os.RWF_NOWAIT) for at in (start, end - 1))
+    except OSError:  # not in memory, or a file system that cannot tell
+        return False

@@ -25,7 +25,7 @@ from ccfs.web.responses.headers import (
 from ccfs.web.responses.streaming import run_in_thread, send_stream
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response, StreamedResponse
 
-MAX_INLINE_READ_BYTES = 1 << 20  # of a file that is read at once rather than sent by sendfile
+MAX_INLINE_READ_BYTES = 1 << 17  # of a file that is read at once rather than sent by sendfile
 MAX_BUFFERED_BYTES = 2 << 20  # of a body that is generated before it is sent; more is streamed
 
 
