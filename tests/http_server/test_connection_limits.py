@@ -74,13 +74,31 @@ def test_an_idle_connection_of_another_client_outlives_those_of_the_client_with_
 
 
 def test_a_server_full_of_requests_answers_health_checks_and_503_to_others(tmp_path: Path) -> None:
-    with run_server(tmp_path, http_max_connections=6, http_body_stall_seconds=60) as server:
+    with run_server(tmp_path, http_max_connections=32, http_body_stall_seconds=60) as server, ExitStack() as stack:
         client = create_client(server, create_two_tenants(server.node).acme)
-        with hold_connections(server, 6, "127.0.0.2", sign_head(client, UPLOAD_PATH, 100_000) + b"x" * 20_000) as busy:
-            for path in ("/healthz", "/readyz", "/metrics"):
-                assert send_request(server, "GET", path).status == 200
-            refused = send_request(server, "GET", "/docs")
-            assert (refused.status, refused.headers["connection"]) == (503, "close")
-            assert int(refused.headers["retry-after"]) > 0
-            assert not any(map(is_ended, busy))
+        sent = sign_head(client, UPLOAD_PATH, 100_000) + b"x" * 20_000
+        busy: list[socket.socket] = []
+        for number in range(16):
+            busy += stack.enter_context(hold_connections(server, 2, f"127.0.0.{10 + number}", sent))
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert send_request(server, "GET", path).status == 200
+        refused = send_request(server, "GET", "/docs")
+        assert (refused.status, refused.headers["connection"]) == (503, "close")
+        assert int(refused.headers["retry-after"]) > 0
+        assert not any(map(is_ended, busy))
+        stack.close()
         wait_until(lambda: send_request(server, "GET", "/docs").status == 200)
+
+
+def test_a_client_with_most_of_the_connections_loses_slow_requests_first(tmp_path: Path) -> None:
+    with (
+        run_server(tmp_path, http_max_connections=32, http_body_stall_seconds=60) as server,
+        connect_from(server, "127.0.0.3") as honest,
+    ):
+        client = create_client(server, create_two_tenants(server.node).acme)
+        honest.sendall(HEALTH)
+        assert honest.recv(1 << 12).endswith(b'{"status":"ok"}')
+        with hold_connections(server, 50, "127.0.0.2", sign_head(client, UPLOAD_PATH, 100_000) + b"x" * 20_000):
+            assert send_request(server, "GET", "/docs", source="127.0.0.4").status == 200
+            honest.sendall(HEALTH)  # idle since then, and not closed
+            assert honest.recv(1 << 12).endswith(b'{"status":"ok"}')
