@@ -63,9 +63,6 @@ UNTOLD = (
         "a number that does not exist is NO ANSWER, without a column hangupcause",
     ),
     Untold(
-        _ASTERISK, "talk wait", "conference", "the line of a pair in a conference begins before the second has joined"
-    ),
-    Untold(
         "asterisk",
         "callee",
         "menu_hang_up",
