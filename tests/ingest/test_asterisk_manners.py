@@ -11,7 +11,7 @@ from ccfs.db import schema
 from ccfs.model.calls.agent_operation import AgentOperationType
 from ccfs.model.calls.cdr import CallType, LeaveReason
 from ccfs.model.recordings import wav
-from tests.ingest.ingest_site import CreateSite, IngestSite, make_wav
+from tests.ingest.ingest_site import OLD_TIMESTAMP, CreateSite, IngestSite, make_wav
 
 BEGIN = 1_705_311_042  # 2024-01-15 09:30:42 UTC; 06:30:42 in São Paulo, 17:30:42 in Shanghai
 HOURS = -3
@@ -177,17 +177,19 @@ def test_a_phone_that_a_call_was_picked_up_from_calls_nobody(switch: Switch) -> 
     assert set(switch.site.read_rows(schema.cdrs, "call_type")) == {CallType.INBOUND}
 
 
-def test_a_recording_of_the_second_agents_phone_is_of_that_agent(switch: Switch) -> None:
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_a_recording_of_the_second_agents_phone_is_of_that_agent(switch: Switch, is_copied: bool) -> None:
+    written, name = (OLD_TIMESTAMP, "2002-") if is_copied else (BEGIN + 60, "")  # a copy has lost the time of its call
     switch.add_line(TRUNK, ANN, 1, (0, 4, 20), QUEUE, dst="2002")
     switch.add_line(TRUNK, BO, 1, (20, 20, 60), ("Dial", "SIP/2002,20"), dst="2002")
     switch.add_event(0, f"ENTERQUEUE||{CALLER}|1")
     switch.add_event(4, f"CONNECT|4|{BEGIN}.2|4", "Ann Lee")
     switch.add_event(20, "BLINDTRANSFER|2002|internal|4|16|1", "Ann Lee")
-    switch.site.write_recording(f"in-{BEGIN}.1.wav", make_wav(1, 56), BEGIN + 60)
-    switch.site.write_recording(f"in-{BEGIN}.1.WAV", make_wav(2, 38), BEGIN + 60)
+    switch.site.write_recording(f"in-{BEGIN}.1.wav", make_wav(1, 56), written)
+    switch.site.write_recording(f"{name}in-{BEGIN}.1.WAV", make_wav(2, 38), written)
     switch.ingest()
     recordings = dict(switch.site.read_rows(schema.recordings, "source_name", "agent_id"))
-    assert recordings == {f"in-{BEGIN}.1.wav": "2001", f"in-{BEGIN}.1.WAV": "2002"}
+    assert recordings == {f"in-{BEGIN}.1.wav": "2001", f"{name}in-{BEGIN}.1.WAV": "2002"}
     assert LeaveReason.TRANSFERRED_OUT in switch.site.read_rows(schema.cdrs, "leave_reason")
     [moved] = [
         row

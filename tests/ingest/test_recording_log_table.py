@@ -90,10 +90,10 @@ def test_a_recording_of_vicidial_joins_the_call_of_its_cdr(ingest_site: IngestSi
     )
     ingest_site.write_recording(f"{RECORDINGS[0]['filename']}-all.wav", make_wav(1))
     assert ingest_site.ingest_asterisk(ingest_site.write_file("Master.csv", line))["cdrs"] == 1
-    assert ingest(ingest_site, vicidial, query="?table=recording_log")["recordings"] == 1
+    assert ingest(ingest_site, vicidial, query="?table=recording_log")["missing"] == []
     rows = ingest_site.read_rows(schema.cdrs, "call_id", "agent_id", order="begin")
     assert rows == [("1705311000-77", ""), ("1705311000-77", "6001")]
-    assert ingest_site.read_rows(schema.recordings, "agent_id") == ["6001"]
+    assert ingest_site.read_rows(schema.recordings, "call_id", "agent_id") == [("1705311000-77", "6001")]
 
 
 def test_a_recording_of_vicidial_waits_for_its_end(ingest_site: IngestSite, vicidial: SwitchTables) -> None:

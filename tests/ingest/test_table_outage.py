@@ -45,6 +45,19 @@ def test_a_watch_outlasts_a_database_that_is_killed(ingest_site: IngestSite) -> 
     assert PASSWORD not in log
 
 
+def test_a_killed_run_is_completed_by_the_next(ingest_site: IngestSite, freepbx: SwitchTables) -> None:
+    freepbx.insert("cdr", *(build_row(number) for number in range(300)))
+    freepbx.execute(*("INSERT INTO cdr SELECT * FROM cdr" for _ in range(4)))
+    freepbx.execute("ALTER TABLE cdr ADD id int AUTO_INCREMENT PRIMARY KEY")
+    freepbx.execute("UPDATE cdr SET channel = CONCAT('PJSIP/trunk-', LPAD(HEX(id), 8, '0'))")
+    with run_watch(ingest_site, "asterisk", "--cdr", freepbx.url, **freepbx.settings):  # killed at the end of the block
+        wait_until(lambda: len(ingest_site.read_rows(schema.cdrs, "source_key")) >= 1900)
+    before = len(ingest_site.read_rows(schema.cdrs, "source_key"))
+    added = ingest(ingest_site, freepbx)["cdrs"]
+    keys = ingest_site.read_rows(schema.cdrs, "source_key")
+    assert (before + added, len(keys), len(set(keys))) == (4800, 4800, 4800)
+
+
 def test_pauses_grow_to_a_limit_and_end_with_a_success(mariadb_server: MariaDbServer) -> None:
     away = parse_table_url(f"mysql://reader@127.0.0.1:{get_free_port()}/x?table=cdr")
     table = TableSource(away, plan_cdr_table)

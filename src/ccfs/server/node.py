@@ -27,7 +27,6 @@ from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.errors import OperatorError
 from ccfs.model.node import NodeRecord, NodeState
 from ccfs.server import config
-from ccfs.server.lost_blobs import LostBlobReporter
 from ccfs.settings import Settings
 
 FIRST_LOCATION_ID = "0"  # the disk of the first node, which exists before an operator adds a location
@@ -117,6 +116,8 @@ class Node:
     @cached_property
     def replicas(self) -> Replicas:
         """The policy of reading blobs, from their rows' locations or from replicas."""
+        from ccfs.server.lost_blobs import LostBlobReporter
+
         return Replicas(self.locations, LostBlobReporter(lambda: self.database, utc_now))
 
     def find_primary_location_id(self) -> str:
