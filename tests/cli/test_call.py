@@ -1,11 +1,13 @@
 """ccfs call: signed requests, JSON on stdout, complete files or none, exit codes."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,19 @@ def test_a_file_is_saved_as_the_output_option_names_it(server: CcfsServer, tenan
     assert (done.code, done.out) == (0, "")
     assert (tmp_path / "call.wav").read_bytes() == tenant.audio_by_name[tenant.large_recording.file_name]
     assert [path.name for path in tmp_path.iterdir()] == ["call.wav"]
+
+
+def test_a_pipe_that_the_output_option_names_is_written_to(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:
+    """It is not replaced: with /dev/null, that would harm the machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        received = pool.submit(pipe.read_bytes)
+        body = {"fileName": tenant.only_recording.original_file_name}
+        assert run_call(server, tenant, "downloadRecord", body, "-o", pipe).code == 0
+        assert received.result(timeout=60) == tenant.audio_by_name[tenant.only_recording.file_name]
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_json_goes_to_stdout_and_the_token_in_it_plays(server: CcfsServer, tenant: Tenant, tmp_path: Path) -> None:

@@ -120,7 +120,15 @@ def _build_attempt_row(app: App, number: int) -> dict[str, object]:
 
 def _build_error_row(app: App, number: int) -> dict[str, object]:
     line = _make_rejected_line(number)
-    return {"app": app.id, "file": line.file, "line": line.line, "reason": line.reason, "raw": b"x", "rejected_at": NOW}
+    return {
+        "app": app.id,
+        "file": line.file,
+        "line": line.line,
+        "reason": line.reason,
+        "raw": b"x",
+        "digest": "",
+        "rejected_at": NOW,
+    }
 
 
 def _build_audit_row(app: App, number: int) -> dict[str, object]:

@@ -17,7 +17,14 @@ from ccfs.db.engine import Database
 from ccfs.db.export_csv import iter_csv_chunks
 from ccfs.db.system import maintenance, storage_statistics
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings, unassigned_records
+from ccfs.db.tenant import (
+    expected_recordings,
+    ingest_state,
+    lost_blobs,
+    recording_sources,
+    recordings,
+    unassigned_records,
+)
 from ccfs.db.tenant.calls import agent_operations, call_lookup, call_search, call_statistics, cdrs, queue_visits
 from ccfs.db.tenant.calls.agent_operations import OperationSpan
 from ccfs.model.blobs.orphan import BlobOwner, BlobOwnerTable, OrphanedBlob
@@ -139,6 +146,8 @@ QUERIES: dict[str, QueryAction] = {
         c, app, "100", "1777800001-1", "x", NOW
     ),
     "source names of recordings": lambda c, app: recordings.list_source_names(c, app, "100", ["1777800001-1"], [NOW]),
+    "recordings in order": lambda c, app: recordings.list_files_after(c, app, make_recording(5).file_name, 3),
+    "lost recordings": lambda c, app: lost_blobs.list_newest(c, app, 3),
     "newest recordings": lambda c, app: recordings.list_newest(c, app, 3),
     "known agent operations": lambda c, app: agent_operations.find_existing_ids(c, app, {make_operation(5).id: NOW}),
     "open agent operations": lambda c, app: agent_operations.list_open_operations(c, app, "100", ["5"]),

@@ -69,6 +69,7 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("cli", "ccfs.cli"): "a command's file is imported when that command runs",
     ("cli", "ccfs.cli.demo"): "the demo's day of calls needs codecs and numpy",
     ("server", "ccfs.console.login.oidc_client"): "an HTTP client and JOSE, only where single sign-on is configured",
+    ("server", "ccfs.server.lost_blobs"): "the log, once a process reads stored files",
     ("db", "ccfs.db.migrations"): "Alembic, only where a migration is missing",
     ("db", "ccfs.db.export_csv"): "psycopg, only where the database is PostgreSQL",
     ("db", "ccfs.db.pg_timeout"): "psycopg, only where the database is PostgreSQL",

@@ -1,5 +1,6 @@
 """One account of a FreeSWITCH with many domains, without tenant rules: it gets the calls of its own domain only."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,32 @@ def test_contexts_that_are_no_domains_and_addresses_tell_nothing(
     write_channel(ingest_site, "1", ACME_CALL, context=contexts[0], domain_name="192.0.2.7")
     write_channel(ingest_site, "2", OTHER_CALL, context=contexts[1], domain_name="2001:db8::7")
     cdr = write_channel(ingest_site, "3", THIRD_CALL, context=contexts[1])
+    assert run_for_account(ingest_site, cdr)["cdrs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("fact", "address"),
+    [*product(["accountcode"], ["", "192.0.2.7", "pbx.test"]), *product(["context"], ["", "192.0.2.7"])],
+)
+@pytest.mark.parametrize("names", [("acme", "other"), ("ACME-in", "1234a")])
+def test_an_account_code_or_a_context_that_is_named_for_the_account_tells_its_calls(
+    fact: str, names: tuple[str, str], address: str, ingest_site: IngestSite
+) -> None:
+    for number, (uuid, name) in enumerate(zip((OTHER_CALL, ACME_CALL), names[::-1], strict=True)):
+        write_channel(ingest_site, str(number), uuid, domain_name=address, **{fact: name})
+    cdr = write_channel(ingest_site, "9", THIRD_CALL, domain_name=address, originating_leg_uuid=ACME_CALL)
+    [document] = list_reasons(run_for_account(ingest_site, cdr))
+    assert document[2].startswith(f"the call is of the {fact} {names[1].lower()}, and account acme has the calls of")
+    assert read_owners(ingest_site) == {ACME_CALL: "acme", THIRD_CALL: "acme"}
+
+
+@pytest.mark.parametrize("codes", [("1001", "1002"), ("sales", "support"), ("acme-sales", "")])
+def test_account_codes_that_are_not_named_for_the_account_tell_nothing(
+    codes: tuple[str, str], ingest_site: IngestSite
+) -> None:
+    write_channel(ingest_site, "1", ACME_CALL, accountcode=codes[0], context="internal", domain_name="pbx.test")
+    write_channel(ingest_site, "2", OTHER_CALL, accountcode=codes[1], context="public")
+    cdr = write_channel(ingest_site, "3", THIRD_CALL, accountcode=codes[0], context="from-here")
     assert run_for_account(ingest_site, cdr)["cdrs"] == 3
 
 

@@ -11,7 +11,7 @@ from ccfs.db import schema
 from ccfs.model.calls.agent_operation import AgentOperationType
 from ccfs.model.calls.cdr import CallType, LeaveReason
 from ccfs.model.recordings import wav
-from tests.ingest.ingest_site import CreateSite, IngestSite, make_wav
+from tests.ingest.ingest_site import OLD_TIMESTAMP, CreateSite, IngestSite, make_wav
 
 BEGIN = 1_705_311_042  # 2024-01-15 09:30:42 UTC; 06:30:42 in São Paulo, 17:30:42 in Shanghai
 HOURS = -3
@@ -112,6 +112,22 @@ def test_direct_members_under_names_are_the_phones_that_rang_and_answered(switch
     assert min(switch.site.read_rows(schema.cdrs, "begin")) == datetime.fromtimestamp(BEGIN, UTC)
 
 
+def test_of_two_members_who_ring_at_once_the_one_who_is_known_tells_the_other(switch: Switch) -> None:
+    add_queue_call(switch)  # tells who Ann and Bo are
+    at = 60
+    for number, phone in enumerate((ANN, CY)):
+        switch.add_line(TRUNK, phone, 50, (at, None, at + 9), QUEUE)
+        switch.cdr[-1] = (
+            switch.cdr[-1].replace(f'"{BEGIN}.1"', f'"{BEGIN}.50"').replace(f",{number}\n", f",{number + 50}\n")
+        )
+    switch.add_event(at, f"ENTERQUEUE||{CALLER}|1", leg=50)
+    for name in ("Ann Lee", "Cy Day"):
+        switch.add_event(at + 9, "RINGNOANSWER|9000", name, leg=50)
+    switch.add_event(at + 20, "ABANDON|1|1|20", leg=50)
+    switch.ingest()
+    assert set(switch.site.read_rows(schema.agent_operations, "agent_id")) == {"2001", "2002", "2003"}
+
+
 def test_without_a_queue_log_the_lines_alone_report_the_same_talk(switch: Switch) -> None:
     add_queue_call(switch)
     switch.ingest(log=False)
@@ -161,17 +177,19 @@ def test_a_phone_that_a_call_was_picked_up_from_calls_nobody(switch: Switch) -> 
     assert set(switch.site.read_rows(schema.cdrs, "call_type")) == {CallType.INBOUND}
 
 
-def test_a_recording_of_the_second_agents_phone_is_of_that_agent(switch: Switch) -> None:
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_a_recording_of_the_second_agents_phone_is_of_that_agent(switch: Switch, is_copied: bool) -> None:
+    written, name = (OLD_TIMESTAMP, "2002-") if is_copied else (BEGIN + 60, "")  # a copy has lost the time of its call
     switch.add_line(TRUNK, ANN, 1, (0, 4, 20), QUEUE, dst="2002")
     switch.add_line(TRUNK, BO, 1, (20, 20, 60), ("Dial", "SIP/2002,20"), dst="2002")
     switch.add_event(0, f"ENTERQUEUE||{CALLER}|1")
     switch.add_event(4, f"CONNECT|4|{BEGIN}.2|4", "Ann Lee")
     switch.add_event(20, "BLINDTRANSFER|2002|internal|4|16|1", "Ann Lee")
-    switch.site.write_recording(f"in-{BEGIN}.1.wav", make_wav(1, 56), BEGIN + 60)
-    switch.site.write_recording(f"in-{BEGIN}.1.WAV", make_wav(2, 38), BEGIN + 60)
+    switch.site.write_recording(f"in-{BEGIN}.1.wav", make_wav(1, 56), written)
+    switch.site.write_recording(f"{name}in-{BEGIN}.1.WAV", make_wav(2, 38), written)
     switch.ingest()
     recordings = dict(switch.site.read_rows(schema.recordings, "source_name", "agent_id"))
-    assert recordings == {f"in-{BEGIN}.1.wav": "2001", f"in-{BEGIN}.1.WAV": "2002"}
+    assert recordings == {f"in-{BEGIN}.1.wav": "2001", f"{name}in-{BEGIN}.1.WAV": "2002"}
     assert LeaveReason.TRANSFERRED_OUT in switch.site.read_rows(schema.cdrs, "leave_reason")
     [moved] = [
         row

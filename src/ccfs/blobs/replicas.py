@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
-from ccfs.model.blobs.errors import BlobNotFound
+from ccfs.model.blobs.errors import BlobNotFound, LocationUnreachable
 from ccfs.model.blobs.location_config import LocationKind
 
 T = TypeVar("T")
@@ -38,25 +38,48 @@ def try_with_replica(
 
 
 class Replicas:
-    """Reads a blob from the location in its row first, then from a verified replica. Thread-safe."""
+    """Reads a blob from the location in its row first, then from a verified replica. Thread-safe.
 
-    def __init__(self, locations: Locations) -> None:
-        self._locations = locations
+    `report_lost` is called with each blob that a reader finds neither in its location nor elsewhere.
+    """
+
+    def __init__(self, locations: Locations, report_lost: Callable[[BlobRef], None] = lambda _blob: None) -> None:
+        self._locations, self._report_lost = locations, report_lost
         self._verified: dict[tuple[str, str, str], None] = {}
 
     def is_available(self, blob: BlobRef) -> bool:
         """Return whether the location has a file of the recorded size under the key."""
         return self._get_size(blob) == blob.size
 
+    def is_lost(self, blob: BlobRef) -> bool:
+        """Return whether no location has the blob's bytes. Raise OSError if its own location cannot tell."""
+        try:
+            if self._locations[blob.location_id].get_size(blob.key) == blob.size:
+                return False
+        except BlobNotFound:
+            pass
+        except KeyError:
+            raise LocationUnreachable(f"location {blob.location_id} is unknown") from None
+        return not self.has_replica(blob)
+
     def has_replica(self, blob: BlobRef) -> bool:
         """Return whether another location has a file with that key and size, verified or not."""
         return next(self._iter_candidates(blob), None) is not None
 
     def find(self, blob: BlobRef) -> BlobRef | None:
-        """Return a replica in another location. Each replica is read and hashed once before it is trusted."""
+        """Return a replica in another location. Each replica is read and hashed once before it is trusted.
+
+        Readers call this when they cannot read the blob itself.
+        """
         if not blob.sha256:
             return None
-        return next((replica for replica in self._iter_candidates(blob) if self._is_verified(replica)), None)
+        for replica in self._iter_candidates(blob):
+            if self._is_verified(replica):
+                return replica
+        with suppress(OSError):
+            if self.is_lost(blob):
+                self._report_lost(blob)
+        return None
 
     def resolve(self, blob: BlobRef) -> BlobRef:
         """Return the blob if its file has the recorded size, or else a replica; raise BlobNotFound if there is neither."""

@@ -63,7 +63,14 @@ def _print_response(response: ClientResponse, output: Path | None) -> None:
 
 
 def _save_file(response: ClientResponse, path: Path) -> None:
-    """Save under a temporary name first, so that an aborted download leaves no file that looks complete."""
+    """Save under a temporary name first, so that an aborted download leaves no file that looks complete.
+
+    A device or a pipe is written to: renaming would put a file in its place.
+    """
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            _write_chunks(response, file)
+        return
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:

@@ -259,6 +259,7 @@ def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[I
             is_watching=watching,
             report_progress=bars.update,
             is_stopped=stopped.is_set,
+            replicas=node.replicas,
         )
         try:
             if watching:

@@ -190,6 +190,18 @@ orphaned_blobs = sa.Table(  # blobs that may have no row: copies in progress, an
     sa.Column("due_at", Instant, nullable=False, index=True),
     sa.PrimaryKeyConstraint("location_id", "key"),
 )
+lost_blobs = sa.Table(  # recordings' bytes that their location did not have when they were read
+    "lost_blobs",
+    METADATA,
+    _text("location_id"),
+    _text("key"),
+    _number("app"),  # by the key
+    _text("recording"),  # its file_name; "" until it is looked up
+    _instant("noticed_at"),
+    _instant("tried_at"),  # when ingest last tried to restore them; `noticed_at` before
+    sa.PrimaryKeyConstraint("location_id", "key"),
+    sa.Index(None, "app", "tried_at"),
+)
 address_failures = sa.Table(
     "address_failures",
     METADATA,

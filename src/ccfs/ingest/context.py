@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 
 from ccfs.blobs.interface import Location
+from ccfs.blobs.replicas import Replicas
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_lock
 from ccfs.db.tenant import ingest_state
@@ -97,6 +98,7 @@ class IngestRun:
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
     max_lines: int = 0  # of each file, to whole batches; 0: all
     store_audio: AudioStore = store_audio_file
+    replicas: Replicas | None = None  # to tell whether stored bytes are still there
 
     @contextmanager
     def app_transaction(self, app: App) -> Iterator[Connection]:

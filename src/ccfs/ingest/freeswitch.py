@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,10 +30,11 @@ from ccfs.ingest.tables.channels import parse_channel_line
 from ccfs.ingest.tables.source import TableSource
 from ccfs.ingest.tables.table_pass import ingest_table
 from ccfs.ingest.tenants.account_calls import learn_domains, load_account_router, may_be_foreign
+from ccfs.ingest.tenants.account_router import AccountRouter, list_names
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
 from ccfs.ingest.tenants.recordings import TenantMatcher
-from ccfs.ingest.tenants.routers import AccountRouter, CallRouter, TenantRouter
+from ccfs.ingest.tenants.routers import CallRouter, TenantRouter
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
@@ -154,9 +155,9 @@ def _find_domains(run: IngestRun, owner: CallOwner, source: FreeSwitchSource, ro
             due = [file for file, _ in select_due_files(connection, owner.app, batch)]
         for file in due:
             records = _read_document(run, file, owner, source) or []
-            found = {record.domain for _, record in records if isinstance(record, ChannelLeg)} - {""}
+            found = _list_names([record for _, record in records])
             domains |= found
-            if run.is_stopped() or any(map(router.is_named_for_account, found)):
+            if run.is_stopped() or any(map(router.is_domain_of_account, found)):
                 return domains
     return domains
 
@@ -210,8 +211,12 @@ def _read_document(
 
 def _learn_domains(run: IngestRun, assigner: RecordAssigner, records: Sequence[FreeSwitchRecord]) -> None:
     if isinstance(assigner.router, AccountRouter):
-        domains = {record.domain for record in records if isinstance(record, ChannelLeg)}
-        learn_domains(run, assigner.router, domains)
+        learn_domains(run, assigner.router, _list_names(records))
+
+
+def _list_names(records: Iterable[FreeSwitchRecord]) -> set[str]:
+    legs = [record for record in records if isinstance(record, ChannelLeg)]
+    return {name for leg in legs for name in list_names(leg.facts, leg.domain)}
 
 
 def _parse_batch(

@@ -48,6 +48,7 @@ async def _update_gauges(context: WebContext, now: datetime) -> None:
     context.metrics.missing_rotated_files.set(totals.missing_files)
     context.metrics.expected_recordings.labels(state="waiting").set(totals.expected)
     context.metrics.expected_recordings.labels(state="missing").set(totals.missing)
+    context.metrics.lost_recordings.set(totals.lost)
     await _update_job_gauges(context, now)
     timeout = timedelta(seconds=context.settings.node_timeout_seconds)
     node_counts = await context.query(lambda connection: nodes.count_by_state(connection, timeout))

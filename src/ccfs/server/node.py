@@ -116,7 +116,9 @@ class Node:
     @cached_property
     def replicas(self) -> Replicas:
         """The policy of reading blobs, from their rows' locations or from replicas."""
-        return Replicas(self.locations)
+        from ccfs.server.lost_blobs import LostBlobReporter
+
+        return Replicas(self.locations, LostBlobReporter(lambda: self.database, utc_now))
 
     def find_primary_location_id(self) -> str:
         """Return the id of the primary location; empty if none is configured and nothing was stored yet."""

@@ -28,6 +28,9 @@ class WebMetrics:
         self.expected_recordings = self._build_database_gauge(
             "ccfs_expected_recordings", "Recordings that CDRs name and that have not arrived.", "state"
         )
+        self.lost_recordings = Gauge(
+            "ccfs_lost_recordings", "Recordings whose stored file was not found.", registry=registry
+        )
         self.rejected_lines = Gauge("ccfs_rejected_lines", "Lines and files that ingest rejected.", registry=registry)
         self.missing_rotated_files = Gauge(
             "ccfs_missing_rotated_files", "Rotated log files that ingest did not find.", registry=registry

@@ -150,7 +150,7 @@ def test_a_recording_that_arrives_is_neither_expected_nor_missing(database: Data
 def test_totals_count_all_apps(database: Database, app: App, other_app: App) -> None:
     with database.write_transaction() as connection:
         assert ingest_totals.count_totals(connection) == IngestTotals(
-            rejected=0, expected=0, missing=0, last_read_at=None
+            rejected=0, expected=0, missing=0, lost=0, last_read_at=None
         )
         ingest_state.add_rejections(connection, app, [IngestRejection(file=CDR_FILE, line=1, reason="odd")], NOW)
         expected_recordings.add(
@@ -161,5 +161,5 @@ def test_totals_count_all_apps(database: Database, app: App, other_app: App) -> 
         ingest_state.set_cursor(connection, app, make_cursor(1), NOW)
         ingest_state.set_cursor(connection, other_app, make_cursor(1), NOW + SECOND)
         assert ingest_totals.count_totals(connection) == IngestTotals(
-            rejected=1, expected=2, missing=1, last_read_at=NOW + SECOND
+            rejected=1, expected=2, missing=1, lost=0, last_read_at=NOW + SECOND
         )

@@ -12,7 +12,7 @@ from tests.field.scenarios.asterisk.log import AsteriskManner
 from tests.field.scenarios.asterisk.writer import AsteriskWriter
 from tests.field.scenarios.catalogue import SCENARIOS
 from tests.field.scenarios.events import CallScript
-from tests.field.scenarios.freeswitch.call import FreeSwitchManner
+from tests.field.scenarios.freeswitch.dialled import FreeSwitchManner
 from tests.field.scenarios.freeswitch.writer import FreeSwitchWriter
 from tests.field.scenarios.world import World, WorldPlan
 from tests.field.scenarios.written import WrittenFiles

@@ -8,17 +8,26 @@ from tests.field.scenarios.compare import Fact
 class Untold(NamedTuple):
     """Facts of some scenarios that the files of some switches do not tell."""
 
-    switches: str  # how their names begin, with blanks between; "" for all
-    facts: str  # with blanks between; "" for all
-    scenarios: str  # how their names begin, with blanks between; "" for all
+    switches: str  # their names, or how they begin, with blanks between
+    facts: str  # with blanks between
+    scenarios: str  # their names, or how they begin, with blanks between; "" for all
     reason: str
     only_short: bool = False  # only of calls with a number outside that is as short as an extension
 
+
+class Claim(NamedTuple):
+    """One fact that the files of a switch do not tell."""
+
+    switch: str  # its name, or how it begins
+    fact: str
+    scenario: str  # its name, or how it begins; "" for all
+    only_short: bool
+
     def covers(self, switch: str, fact: Fact) -> bool:
         return (
-            _begins(switch, self.switches)
-            and (not self.facts or fact.name in self.facts.split())
-            and _begins(fact.scenario, self.scenarios)
+            switch.startswith(self.switch)
+            and fact.name == self.fact
+            and fact.scenario.startswith(self.scenario)
             and (fact.has_short_number or not self.only_short)
         )
 
@@ -52,9 +61,6 @@ UNTOLD = (
         "cause",
         "outbound_not_found",
         "a number that does not exist is NO ANSWER, without a column hangupcause",
-    ),
-    Untold(
-        _ASTERISK, "talk wait", "conference", "the line of a pair in a conference begins before the second has joined"
     ),
     Untold(
         "asterisk",
@@ -186,10 +192,20 @@ UNTOLD = (
 )
 
 
-def is_told(switch: str, fact: Fact) -> bool:
-    """Return whether the files of the switch tell the fact."""
-    return not any(untold.covers(switch, fact) for untold in UNTOLD)
+def list_claims() -> list[Claim]:
+    """Return all single claims."""
+    return [
+        Claim(switch, fact, scenario, untold.only_short)
+        for untold in UNTOLD
+        for switch in untold.switches.split()
+        for fact in untold.facts.split()
+        for scenario in untold.scenarios.split() or [""]
+    ]
 
 
-def _begins(name: str, prefixes: str) -> bool:
-    return not prefixes or name.startswith(tuple(prefixes.split()))
+_CLAIMS = list_claims()
+
+
+def find_claims(switch: str, fact: Fact) -> list[Claim]:
+    """Return the claims by which the files of the switch do not tell the fact; [] if they tell it."""
+    return [claim for claim in _CLAIMS if claim.covers(switch, fact)]

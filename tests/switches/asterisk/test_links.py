@@ -55,6 +55,7 @@ def test_lines_with_linkedids_keep_them() -> None:
         ("PJSIP/1001-00000002", "PJSIP/1001-00000003", 2),
         ("Local/1001@q-b4c1,1", "Local/1001@q-b4c1,2", 1),
         ("DAHDI/1-1", "DAHDI/1-1", 2),  # the next call has the same name
+        ("Local/1001@from-queue", "Local/1001@from-queue", 2),  # cut by another program
     ],
 )
 def test_only_names_that_no_other_channel_has_are_links(first: str, second: str, count: int) -> None:

@@ -17,7 +17,8 @@ from ccfs.console.admin.source_files import SourceFileStatus
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import ingest_totals
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import expected_recordings, ingest_state, rotated_files
+from ccfs.db.tenant import expected_recordings, ingest_state, lost_blobs, rotated_files
+from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.tenancy import App
@@ -46,6 +47,7 @@ class IngestStatus:
     rejected: list[tuple[int, ingest_state.IngestRejection, datetime]]  # row id, rejection, time
     missing: list[expected_recordings.ExpectedRecording]
     missing_files: list[RotatedFile]
+    lost: list[tuple[LostBlob, str, str]]  # each with account and callId
     reread_requests: list[tuple[str, datetime]]  # files without a cursor whose reread is requested
     file_states: dict[str, str]  # states of files without a cursor, where one is stored
     source_files: dict[str, SourceFileStatus] = field(default_factory=dict)  # of files with a cursor or rejections
@@ -139,6 +141,7 @@ def _load_status(connection: Connection, app: App) -> IngestStatus:
         rejected=rejected,
         missing=expected_recordings.list_missing(connection, app, MAX_TABLE_ROWS),
         missing_files=rotated_files.list_missing(connection, app, MAX_TABLE_ROWS),
+        lost=lost_blobs.list_newest(connection, app, MAX_TABLE_ROWS),
         reread_requests=ingest_state.list_requested_rereads(connection, app),
         file_states={path: state for path, (_, _, state) in known.items()},
     )

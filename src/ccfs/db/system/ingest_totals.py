@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
+from ccfs.db.system import lost_blobs
 from ccfs.model.source_files import MISSING
 
 
@@ -17,6 +18,7 @@ class IngestTotals:
     rejected: int  # lines and files
     expected: int  # recordings that may still arrive
     missing: int
+    lost: int  # recordings whose stored file is lost
     last_read_at: datetime | None  # of the source file that was read last
     missing_files: int = 0  # rotated files that were not found
 
@@ -36,6 +38,7 @@ def count_totals(connection: Connection) -> IngestTotals:
         rejected=rejected,
         expected=all_expected - missing,
         missing=missing,
+        lost=lost_blobs.count(connection),
         last_read_at=read_at,
         missing_files=missing_files,
     )

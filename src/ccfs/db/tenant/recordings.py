@@ -154,6 +154,14 @@ def list_newest(connection: Connection, app: App, limit: int) -> list[Recording]
     return [build_recording(row) for row in connection.execute(statement, {"app": app.id})]
 
 
+def list_files_after(connection: Connection, app: App, name: str, limit: int) -> list[tuple[str, BlobRef]]:
+    """Return index names and blobs of the app's recordings whose index name sorts after `name`, in order."""
+    columns = (_TABLE.c.file_name, *(_TABLE.c[column] for column in _BLOB_COLUMNS))
+    query = sa.select(*columns).where(_TABLE.c.app == app.id, _TABLE.c.file_name > name)
+    rows = connection.execute(query.order_by(_TABLE.c.file_name).limit(limit))
+    return [(row[0], BlobRef(**dict(zip(_BLOB_COLUMNS, row[1:], strict=True)))) for row in rows]
+
+
 def has_original_name(connection: Connection, app: App, name: str) -> bool:
     """Return whether a recording of the app has this original name, in the month given in the name."""
     statement = sa.select(_TABLE.c.app).where(_TABLE.c.app == app.id, _TABLE.c.original_file_name == name)

@@ -1,6 +1,7 @@
 """Correct agent operations of a queue log by the CDRs of their calls: the agent's number, the call, and where talk ended."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -27,7 +28,8 @@ def correct_operations(
     known = member_names.list_numbers(connection, app, account_id)
     calls = {to_call_id(leg_id) for leg_id, _ in visits} | {to_call_id(leg.switch_call_id) for leg, _ in timed_legs}
     attempts = agent_operations.list_unanswered_attempts(connection, app, account_id, calls)
-    found = find_member_numbers(timed_legs, visits) | find_unanswered_numbers(timed_legs, visits, attempts)
+    answered = find_member_numbers(timed_legs, visits)
+    found = answered | find_unanswered_numbers(timed_legs, visits, attempts, answered | known)
     new = {name: number for name, number in found.items() if name not in known}
     member_names.add(connection, app, account_id, new)
     for name, number in new.items():
@@ -58,26 +60,45 @@ def find_member_numbers(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> 
 
 
 def find_unanswered_numbers(
-    timed_legs: Sequence[TimedLeg], visits: VisitsByLeg, attempts: Sequence[tuple[OperationSpan, str]]
+    timed_legs: Sequence[TimedLeg],
+    visits: VisitsByLeg,
+    attempts: Sequence[tuple[OperationSpan, str]],
+    known: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the numbers of members who did not answer: one leg of a queue rang in vain until the attempt ended."""
+    """Return the numbers of members who did not answer: one leg of a queue rang in vain until the attempt ended.
+
+    Where several rang at once, `known`, numbers by names, leaves one name and one number.
+    """
     numbers: dict[str, str] = {}
+    by_call: dict[str, list[OperationSpan]] = defaultdict(list)
     for attempt, call_id in attempts:
-        if attempt.agent_id.isdecimal():
+        by_call[call_id].append(attempt)
+    for attempt, call_id in [*attempts, *attempts]:  # once more, because a later attempt may tell who another one is
+        if attempt.agent_id.isdecimal() or attempt.agent_id in known or attempt.agent_id in numbers:
             continue
-        ringing = {
-            leg.agent
-            for leg, times in timed_legs
-            if leg.agent
-            and get_visit_key(leg) in visits
-            and call_id in (to_call_id(leg.switch_call_id), to_call_id(get_visit_key(leg)[0]))
-            and times.call_begin is None
-            and times.ack_end
-            and abs(times.ack_end - attempt.begin) <= _CLOCK_TOLERANCE
-        }
-        if len(ringing) == 1 and (number := ringing.pop()).isdecimal():
-            numbers.setdefault(attempt.agent_id, number)
+        at_once = {other.agent_id for other in by_call[call_id] if abs(other.begin - attempt.begin) <= _CLOCK_TOLERANCE}
+        others = {known.get(name) or numbers.get(name, name) for name in at_once - {attempt.agent_id}}
+        ringing = _find_ringing(timed_legs, visits, attempt, call_id)
+        left = ringing - others if others <= ringing and len(ringing) == len(at_once) else ringing
+        if len(left) == 1 and (number := left.pop()).isdecimal():
+            numbers[attempt.agent_id] = number
     return numbers
+
+
+def _find_ringing(
+    timed_legs: Sequence[TimedLeg], visits: VisitsByLeg, attempt: OperationSpan, call_id: str
+) -> set[str]:
+    """Return the numbers of the legs of a call's queue that stopped ringing when an attempt ended."""
+    return {
+        leg.agent
+        for leg, times in timed_legs
+        if leg.agent
+        and get_visit_key(leg) in visits
+        and call_id in (to_call_id(leg.switch_call_id), to_call_id(get_visit_key(leg)[0]))
+        and times.call_begin is None
+        and times.ack_end
+        and abs(times.ack_end - attempt.begin) <= _CLOCK_TOLERANCE
+    }
 
 
 def find_short_talks(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> dict[tuple[str, datetime], datetime]:

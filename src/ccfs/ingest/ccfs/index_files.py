@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.rows import save_rows, sort_rows
 from ccfs.ingest.ccfs.source import CcfsSource
-from ccfs.ingest.ccfs.tree import CcfsTree, store_indexed_audio
+from ccfs.ingest.ccfs.tree import CcfsTree, find_files_of_recording, store_indexed_audio
 from ccfs.ingest.ccfs.voice_files import ingest_voice_files
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan
@@ -18,6 +19,7 @@ from ccfs.ingest.files.damage import DamagedFile, LineCount, UnreadRest, catch_d
 from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
 from ccfs.ingest.files.scan import ScannedFile
 from ccfs.ingest.recordings.expected import report_missing_recordings
+from ccfs.ingest.recordings.restore import restore_lost_recordings
 from ccfs.switches import ccfs
 from ccfs.switches.ccfs import IndexRow
 from ccfs.switches.ccfs.csv_lexer import SupportsReadline
@@ -41,6 +43,7 @@ def ingest(run: IngestRun, source: CcfsSource) -> None:
             if path == file.path or file.path.suffix.lower() in (".csv", ".zip"):
                 _ingest_source_file(run, source, file, tree, is_reread=scan.to_db_path(file.path) in rereads)
     if tree is not None:
+        restore_lost_recordings(run, source.app, partial(find_files_of_recording, tree))
         ingest_voice_files(run, source.app, source.vdns, tree)
         report_missing_recordings(run, source.app)
 

@@ -19,7 +19,7 @@ from ccfs.media.codec_table import UnknownAudio
 from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol import file_names
-from ccfs.switches.ccfs import IndexedRecording, list_candidate_paths
+from ccfs.switches.ccfs import IndexedRecording, NamedRecording, list_candidate_paths
 
 _CALL_FIELDS = (
     *("account_id", "cc_id", "vdn_id", "agent_id", "call_id"),
@@ -44,7 +44,7 @@ class CcfsTree:
             raise NotADirectoryError(f"there is no folder {root}")
         return cls(Path(os.path.realpath(root)))
 
-    def find_file(self, row: IndexedRecording) -> Path | None:
+    def find_file(self, row: NamedRecording) -> Path | None:
         """Return the file of an index row, if it is in the tree. Raise UnknownAudio for a link that leads out of it."""
         for candidate in list_candidate_paths(row):
             path = self.root / candidate
@@ -54,6 +54,15 @@ class CcfsTree:
                     raise UnknownAudio("a link that leads out of the recordings' folder")
                 return real
         return None
+
+
+def find_files_of_recording(tree: CcfsTree, recording: Recording) -> list[tuple[Path, str]]:
+    """Return the file that a recording may be restored from, with its index name, which is a part of its key."""
+    try:
+        path = tree.find_file(recording)
+    except UnknownAudio:
+        return []
+    return [(path, recording.file_name)] if path else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ccfs.ingest.files.positions import (
     move_cursor,
     read_head,
 )
-from ccfs.ingest.files.rotation import FoundFile
+from ccfs.ingest.files.rotation import FoundFile, get_order
 from ccfs.ingest.files.rotation_gaps import find_gaps
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition
@@ -75,7 +75,7 @@ class Recogniser:
 
         Raise FileChanged if the source was emptied, or a file was renamed, meanwhile.
         """
-        for file in found:
+        for file in sorted(found, key=lambda file: not file.is_near):  # elsewhere are copies
             if not self._find_unchanged(file):
                 self._inspect(file)
         unreadable = {file.path for file in self._unreadable}
@@ -135,8 +135,9 @@ class Recogniser:
         if self._live is not None and is_contained(opened, self._live):
             return  # the source itself, renamed since it was opened, or copied and not truncated yet
         head, size = read_head(opened), get_size(opened)
-        matching = (index for index in candidates if _is_match(self._known[index], head, size, opened))
-        for index in sorted(matching, key=lambda index: (self._known[index].position.offset, index), reverse=True):
+        rows = ((index, self._known[index]) for index in candidates)
+        matching = (index for index, row in rows if self._may_skip(file, row) and _is_match(row, head, size, opened))
+        for index in sorted(matching, key=self._get_rank, reverse=True):
             other = self._matches.get(index)
             if other is None:
                 self._matches[index] = file
@@ -149,6 +150,16 @@ class Recogniser:
                     return
         self._unknown[file.version] = file, head
 
+    def _may_skip(self, file: FoundFile, row: RotatedFile) -> bool:
+        """Return whether a row may have a file skipped: one of a folder beside the source's says nothing of those in it."""
+        own = self._cursor.path.partition(":")[2].rpartition("/")[0]
+        return row.state != SKIPPED or not file.is_near or row.path.startswith(f"{own}/")
+
+    def _get_rank(self, index: int) -> tuple[bool, int, int]:
+        """Return a key that puts files first that were read further, and among equals the one that was the source until now."""
+        row = self._known[index]
+        return row.state != SKIPPED, row.position.offset, index
+
     def _reset_cursor(self) -> None:
         """Set the cursor to the start if another file has taken the source's place. A source that is absent may come back."""
         if self._is_lost and self._live is None and len(self._known) - 1 not in self._matches:
@@ -160,9 +171,9 @@ class Recogniser:
         """Return a known file as it is now."""
         row, found = self._known[index], self._matches.get(index)
         if found is None:
-            is_there = row.path in {to_db_path(file.path) for file in self._unreadable}
-            is_read = row.state != OPEN or row.size == row.position.offset
-            return row if is_read or is_there else replace(row, state=MISSING, since=self._now)
+            if row.state != OPEN or row.path in {to_db_path(file.path) for file in self._unreadable}:
+                return row
+            return replace(row, state=READ if row.size == row.position.offset else MISSING, since=self._now)
         now = _describe(row, found)
         if row.state == SKIPPED or (row.state == READ and row.size == now.size and not self._is_reread):
             return now
@@ -174,7 +185,7 @@ class Recogniser:
         """Return the files that were rotated from this source since it was read last; of a new source, to be skipped."""
         matches = ((self._known[index], found) for index, found in self._matches.items())
         folders = {found.path.parent for row, found in matches if row.state != SKIPPED}
-        for file, head in self._unknown.values():
+        for file, head in sorted(self._unknown.values(), key=lambda known: get_order(known[0])):
             if not (file.is_near or file.path.parent in folders or self._skips):
                 self._result.foreign.append(file)
                 continue

@@ -10,21 +10,28 @@ _FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is writ
 
 
 def choose_row(
-    rows: Sequence[Cdr], source_keys: Collection[str], leg_ids: Collection[str], begin: datetime, end: datetime
+    rows: Sequence[Cdr],
+    source_keys: Collection[str],
+    leg_ids: Collection[str],
+    begin: datetime,
+    end: datetime,
+    numbers: Collection[str] = (),
 ) -> Cdr:
     """Return the row that talks on the recording, which by its file lasted from `begin` to `end`.
 
     Legs that talked come first, then agents', then legs whose line names the file, then those whose talk the recording
-    begins in, then those whose id is in the file's name, then the earliest.
+    begins in, then those of an agent whose number is one of the `numbers` in the file's name, then those whose id is in the
+    name, then the earliest.
     """
     has_time = _is_time_of_call(rows, begin, end)
 
-    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, bool, str]:
+    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, bool, bool, str]:
         return (
             not _has_talk(row),
             row.device_type != DeviceType.AGENT,
             row.source_key not in source_keys,
             not (has_time and _is_in_talk(row, begin)),
+            row.agent_id not in numbers,
             row.switch_leg_id not in leg_ids,
             row.leg_order,
         )

@@ -21,6 +21,7 @@ from ccfs.ingest.recordings.file_names import list_stems
 from ccfs.ingest.recordings.finished import drop_unfinished
 from ccfs.ingest.recordings.match import CallIdFinder, MatchFiles, RecordingMatch, match_files
 from ccfs.ingest.recordings.match_number import match_by_number, needs_number
+from ccfs.ingest.recordings.restore import restore_lost_recordings
 from ccfs.ingest.recordings.save_recording import save_recording
 from ccfs.ingest.recordings.store_audio import StoredAudio, UnreadableAudio
 from ccfs.ingest.tenants.assignment import lock_apps
@@ -49,6 +50,8 @@ def ingest_folder(
     find_matches: MatchFiles = partial(matcher or match_files, find_ids=find_ids, root=root)
     if matcher is None and find_zone is not None:
         find_matches = partial(_match_with_numbers, find_matches, find_zone, run.is_watching)
+    for app in matcher.list_apps() if matcher else [owner.app]:
+        restore_lost_recordings(run, app)
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):

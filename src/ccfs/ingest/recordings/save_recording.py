@@ -17,6 +17,7 @@ from ccfs.ingest.recordings import names
 from ccfs.ingest.recordings.choose_row import choose_row, find_last_end
 from ccfs.ingest.recordings.file_names import get_stem
 from ccfs.ingest.recordings.match import RecordingMatch
+from ccfs.ingest.recordings.number_hints import find_number_hints
 from ccfs.ingest.recordings.store_audio import StoredAudio
 from ccfs.model.blobs.orphan import BlobOwnerTable, OrphanedBlob
 from ccfs.model.calls.cdr import Cdr
@@ -181,7 +182,8 @@ def _build_recording(
     connection: Connection, owner: CallOwner, match: RecordingMatch, audio: StoredAudio, old: Recording | None
 ) -> Recording:
     written = _get_written(match.file)
-    row = choose_row(match.rows, match.source_keys, match.leg_ids, written - timedelta(seconds=audio.seconds), written)
+    begin, numbers = written - timedelta(seconds=audio.seconds), find_number_hints(match.file.path).numbers
+    row = choose_row(match.rows, match.source_keys, match.leg_ids, begin, written, numbers)
     begin = row.call_begin or row.begin
     keeps_names = old is not None and (old.agent_id, _get_extension(old.file_name)) == (row.agent_id, audio.extension)
     if old is not None and keeps_names:

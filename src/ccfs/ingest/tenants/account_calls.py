@@ -6,8 +6,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import account_domains, unassigned_records
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.tenants.account_router import AccountRouter
 from ccfs.ingest.tenants.assignment import RecordAssigner
-from ccfs.ingest.tenants.routers import AccountRouter
 from ccfs.switches.records import Leg
 
 
@@ -37,6 +37,7 @@ def may_be_foreign(connection: Connection, assigner: RecordAssigner, legs: Itera
     router = assigner.router
     if not isinstance(router, AccountRouter):
         return True
-    if any(leg.domain and router.find_owner(leg.facts, leg.domain) is None for leg in legs):
+    pairs = [(leg.facts, leg.domain) for leg in legs]
+    if any(router.find_name(*pair) and router.find_owner(*pair) is None for pair in pairs):
         return True
     return unassigned_records.exists(connection, router.owner.app, assigner.source)

@@ -6,7 +6,7 @@ owner, and when the rules change, whether its file is still there or not.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.engine import Connection
 
@@ -16,9 +16,10 @@ from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.db.tenant.unassigned_records import UnassignedRecord
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_unassigned_recordings, forget_unassigned_recordings
+from ccfs.ingest.tenants.account_router import AccountRouter
 from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_row, list_legs, to_row
 from ccfs.ingest.tenants.queue_lines import find_member_owners
-from ccfs.ingest.tenants.routers import NO_RULE, AccountRouter, CallRouter, Owner, TenantRouter, group_by_app
+from ccfs.ingest.tenants.routers import NO_RULE, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.switches.asterisk.channels import AgentMatcher
 
@@ -119,7 +120,9 @@ class RecordAssigner:
             return set()
         ids = {name for record in others for name in (record.call_id, record.leg_id) if name}
         stored = unassigned_records.find_by_ids(connection, self.home.app, self.source, ids)
-        foreign = [(record.call_id, record.leg_id) for record in others if record.domain]
+        foreign = [
+            (record.call_id, record.leg_id) for record in others if self.router.find_name(record.facts, record.domain)
+        ]
         foreign += [(row.call_id, row.leg_id) for row in stored if row.domain]
         return {name for names in foreign for name in names} - {""}
 
@@ -161,7 +164,10 @@ class RecordAssigner:
         app = self.home.app
         if isinstance(self.router, AccountRouter):
             records = _drop_saved(connection, self.home, records)
-        rows = [to_row(record, self._describe(record)) for record in records]
+        rows = [
+            replace(to_row(record, self._describe(record)), domain=self.router.find_name(record.facts, record.domain))
+            for record in records
+        ]
         unassigned_records.add(connection, app, self.source, rows, self._rules, self.run.now())
         expect_unassigned_recordings(connection, app, list_legs(records))
 

@@ -118,9 +118,13 @@ def to_row(record: CallRecord, reason: str) -> UnassignedRecord:
 
 
 def from_row(row: UnassignedRecord) -> CallRecord:
-    """Return the record that a row stores."""
+    """Return the record that a row stores, under the row's key: another release may compute it otherwise."""
     line = NumberedLine(row.file, row.line, row.raw)
     first, *others = (_build_item(_CLASSES[name], values) for name, values in json.loads(row.record))
+    return replace(_build_record(line, first, others), source_key=row.source_key)
+
+
+def _build_record(line: NumberedLine, first: Item, others: Sequence[Item]) -> CallRecord:
     if isinstance(first, QueueLine):
         return build_queue_record(line, first)
     if isinstance(first, ChannelHistory):

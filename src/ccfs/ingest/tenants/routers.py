@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
-from ipaddress import ip_address
 from typing import Protocol
 
 from ccfs.ingest.context import CallOwner
@@ -36,6 +35,9 @@ class CallRouter(Protocol):
     @property
     def default_owner(self) -> CallOwner | None:
         """The owner of a call whose lines tell nothing of its tenant."""
+
+    def find_name(self, facts: CallFacts, domain: str) -> str:
+        """Return the name of a line's tenant, as the switch has it; "" if it has none."""
 
     def find_owner(self, facts: CallFacts, domain: str) -> Owner | None:
         """Return the owner of a line with these facts; None if they do not tell."""
@@ -69,6 +71,10 @@ class TenantRouter:
     def digest(self) -> str:
         """The digest of the rules."""
         return self.rules.digest
+
+    def find_name(self, facts: CallFacts, domain: str) -> str:
+        """Return the domain."""
+        return domain
 
     def find_owner(self, facts: CallFacts, domain: str = "") -> Owner | None:
         """Return the owner of the first rule that one of the facts matches."""
@@ -113,78 +119,9 @@ class TenantRouter:
         return NO_RULE + describe_facts(facts)
 
 
-@dataclass(kw_only=True)
-class AccountRouter:
-    """Without rules, all calls are one account's, unless the switch names domains as their tenants.
-
-    Then the account has the domain that is named for it (acme.example.com for acme), or the only one.
-    """
-
-    owner: CallOwner
-    source: str  # the switch
-    domains: frozenset[str] = frozenset()  # of the account, in lower case
-    foreign: frozenset[str] = frozenset()  # of other accounts, or of calls that are unassigned
-    _seen: set[str] = field(default_factory=set)
-
-    def learn_domains(self, names: Iterable[str]) -> frozenset[str]:
-        """Learn from domains that the switch has. Return those that are found to be the account's."""
-        self._seen.update(name for name in names if name and not _is_address(name))
-        own = frozenset(filter(self.is_named_for_account, self._seen))
-        if not own and not self.domains and len(self._seen) == 1 and not self._seen & self.foreign:
-            own = frozenset(self._seen)
-        new = own - self.domains
-        self.domains |= new
-        return new
-
-    def is_named_for_account(self, name: str) -> bool:
-        """Return whether a domain, or its first part, is the account's id."""
-        account_id = self.owner.account.account_id.lower()
-        return account_id in (name, name.partition(".")[0])
-
-    @property
-    def default_owner(self) -> CallOwner | None:
-        """The account, while the switch has no domain but its."""
-        return None if (self._seen | self.foreign) - self.domains else self.owner
-
-    def find_owner(self, facts: CallFacts, domain: str) -> CallOwner | None:
-        """Return the account if the domain is its, or is the address of a switch that names no domains."""
-        is_own = domain in self.domains or (not self.domains and _is_address(domain))
-        return self.owner if is_own else None
-
-    def may_follow_call(self, facts: CallFacts, domain: str) -> bool:
-        """Return whether the line has no domain."""
-        return not domain
-
-    def find_folder_owner(self, name: str) -> Owner | Unknown | None:
-        """Return the account if the folder is named for a domain of its, UNKNOWN for another's."""
-        if name.lower() in self.domains:
-            return self.owner
-        return UNKNOWN if name.lower() in self._seen | self.foreign else None
-
-    def list_owners(self) -> tuple[CallOwner]:
-        """Return the account."""
-        return (self.owner,)
-
-    def describe(self, facts: CallFacts, domain: str) -> str:
-        """Return the reason, with the domains."""
-        if not domain:
-            return "the switch has several domains, and neither this line nor its call names one; see --tenants"
-        account_id = self.owner.account.account_id
-        own = f"has the calls of {', '.join(sorted(self.domains)[:3])}" if self.domains else "is named by no domain"
-        return f"the call is of the domain {domain}, and account {account_id} {own}; see --tenants"
-
-
 def group_by_app(owners: Iterable[CallOwner]) -> list[list[CallOwner]]:
     """Return the owners of each app."""
     groups: dict[int, list[CallOwner]] = defaultdict(list)
     for owner in owners:
         groups[owner.app.id].append(owner)
     return list(groups.values())
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -81,7 +81,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         leave_reason=_find_leave_reason(
             row, device, cause, is_answered=answer is not None, is_outbound=bool(calling_agent and not ringing_agent)
         ),
-        order=(begin.timestamp(), _parse_sequence(row.sequence), row.end, row.channel),
+        order=(begin.timestamp(), _find_sequence(row), row.end, row.channel),
         facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
         recordings=files,
         names_files=bool(files),
@@ -195,10 +195,12 @@ _FAILURE_REASONS = {
 }
 
 
-def _parse_sequence(text: str) -> float:
-    if not text:
-        return 0.0
+def _find_sequence(row: AsteriskCdrRow) -> float:
+    """Return a number that sorts lines of one second: the sequence, else the counter in the channel's id."""
+    if not row.sequence:
+        creation = clock.parse_creation(row.uniqueid)
+        return float(creation[1]) if creation else float(row.channel.startswith("Local/"))
     try:
-        return float(text)
+        return float(row.sequence)
     except ValueError:
         raise UnreadableLine("the sequence is not a number") from None

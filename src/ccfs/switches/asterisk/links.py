@@ -14,7 +14,7 @@ from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.clock import parse_creation
 
 # Names that Asterisk gives to one channel only. Others (DAHDI/1-1) return with the next call.
-_OWN_NAME = re.compile(r"Local/.{1,200}|[^/]{1,32}/.{1,200}-[0-9a-f]{8}(?:;[12])?", re.DOTALL)
+_OWN_NAME = re.compile(r"Local/.{1,200}-[0-9a-f]{4,8}[;,][12]|[^/]{1,32}/.{1,200}-[0-9a-f]{8}", re.DOTALL)
 _HALF_MARKS = (";1", ";2", ",1", ",2")
 _CLOCK_STEP = timedelta(seconds=1)  # of a CDR's times
 

@@ -1,14 +1,22 @@
 """Candidate paths of the file of an index row."""
 
 import re
-
-from ccfs.switches.ccfs.rows import IndexedRecording
+from typing import Protocol
 
 _DRIVE = re.compile(r"([A-Za-z]):/*(.*)", re.DOTALL)
 _EXTENSIONS = (".wav", ".WAV", ".v3", ".V3")  # a .V3 is a WAV file by content; people rename it
 
 
-def list_candidate_paths(indexed: IndexedRecording) -> tuple[str, ...]:
+class NamedRecording(Protocol):
+    """A recording with the two names of the interface."""
+
+    @property
+    def original_file_name(self) -> str: ...
+    @property
+    def file_name(self) -> str: ...
+
+
+def list_candidate_paths(indexed: NamedRecording) -> tuple[str, ...]:
     """Return relative POSIX paths below the recordings' folder where the file may be, best first.
 
     The drive letter may be a folder, in either case, or missing; next are the index's own file name and, last, the bare

@@ -73,7 +73,7 @@ def format_cdrs(
     """Return the CDR file; `name_recording` returns the name of a line's recording, or ""."""
     columns = dialect.columns.split()
     text = io.StringIO()
-    quoting = csv.QUOTE_NONNUMERIC if not dialect.numbers_are_quoted else dialect.quoting
+    quoting = dialect.quoting if dialect.numbers_are_quoted else csv.QUOTE_NONNUMERIC
     writer = csv.writer(text, delimiter=dialect.delimiter, quoting=quoting, lineterminator="\n")
     if dialect.has_header:
         csv.writer(text, delimiter=dialect.delimiter, lineterminator="\n").writerow(columns)

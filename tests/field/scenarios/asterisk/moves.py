@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from tests.field.scenarios.asterisk.call import OUTBOUND_CONTEXT, AsteriskCall, Attempt
-from tests.field.scenarios.asterisk.log import CdrLine, Channel
+from tests.field.scenarios.asterisk.log import AsteriskManner, CdrLine, Channel, SwitchLog
 from tests.field.scenarios.events import (
     AnyEvent,
     BlindTransfer,
+    CallScript,
     Connect,
     Consult,
     ConsultAnswer,
@@ -24,12 +25,23 @@ from tests.field.scenarios.events import (
     StopRinging,
     Target,
 )
+from tests.field.scenarios.world import World
 
 _CHANNEL_MILLISECONDS = 300  # from a phone's own call until the switch acts on it
 
 
 class MovingAsteriskCall(AsteriskCall):
     """A call with transfers, pick-ups, parking, conferences and forwarding."""
+
+    def __init__(self, world: World, manner: AsteriskManner, log: SwitchLog, script: CallScript) -> None:
+        super().__init__(world, manner, log, script)
+        self.consultation: CdrLine | None = None
+        self.held: CdrLine | None = None  # the caller's, while the agent consults by a feature code
+        self.own: CdrLine | None = None  # the agent's, then
+        self.queue_line: Attempt | None = None  # of a queue that does not see that the call has left its agent
+        self.first_queue, self.first_entered = "", 0  # that queue
+        self.parked: CdrLine | None = None
+        self.members: list[tuple[int, Channel]] = []  # of the conference
 
     def play(self) -> None:
         """Log the whole call."""
@@ -48,10 +60,6 @@ class MovingAsteriskCall(AsteriskCall):
             Join: self.join,
             HangUp: self.hang_up,
         }
-        self.consultation: CdrLine | None = None
-        self.queue_line: Attempt | None = None  # of a queue that does not see that the call has left its agent
-        self.parked: CdrLine | None = None
-        self.members: list[tuple[int, Channel]] = []  # of the conference
         events: list[AnyEvent] = self.script.events
         for event in events:
             if isinstance(event, Ring):
@@ -237,19 +245,20 @@ class MovingAsteriskCall(AsteriskCall):
         second = self.open_channel("Local", f"{number}@from-internal", event.at, half=2)
         first.other_half, second.other_half = second, first
         phone = self.open_channel(self.manner.technology, number, event.at)
-        self.held = replace(self.talk.line, dst_channel=first, start=event.at)
-        self.own = replace(self.held, channel=agent, src=event.agent.number, src_name=event.agent.name)
-        self.own.dst, self.own.context, self.own.app, self.own.data = "", "from-internal", "AppDial", "(Outgoing Line)"
-        self.own.did, self.own.recording = "", ""
+        held = replace(self.talk.line, dst_channel=first, start=event.at)
+        own = replace(held, channel=agent, src=event.agent.number, src_name=event.agent.name, did="", recording="")
+        own.dst, own.context, own.app, own.data = "", "from-internal", "AppDial", "(Outgoing Line)"
         self.answered[agent] = event.at
-        self.consultation = replace(self.held, channel=second, dst_channel=phone, dst=number, context="from-internal")
-        self.consultation.did, self.consultation.recording = "", ""
-        self.consultation.data = f"{self.manner.technology}/{number},60,TtrI"
+        asked = replace(held, channel=second, dst_channel=phone, dst=number, context="from-internal")
+        asked.did, asked.recording, asked.data = "", "", f"{self.manner.technology}/{number},60,TtrI"
+        self.held, self.own, self.consultation = held, own, asked
         self.talk = None
 
     def _end_consultation_by_code(self, event: HandOver) -> CdrLine:
         """End the lines of a consultation by feature code. Return the caller's line, which goes on."""
         assert self.consultation
+        assert self.held
+        assert self.own
         first, phone = self.held.dst_channel, self.consultation.dst_channel
         assert first
         assert phone
@@ -270,8 +279,8 @@ class MovingAsteriskCall(AsteriskCall):
         for index, (joined, channel) in enumerate(others):
             line = self.open_line(self.channel, channel, self.take_begin(joined))
             self.close_line(line, event.at, "ANSWERED")
-            later: list[tuple[int, Channel | None]] = [*others[index + 1 :]] or [(joined, None)]
-            for second_joined, second in later:
+            later: list[tuple[int, Channel | None]] = [*others[index + 1 :]]
+            for second_joined, second in later or [(joined, None)]:
                 number = channel.endpoint
                 pair = replace(line, channel=channel, dst_channel=second, src=number, src_name="", linked=channel)
                 pair.context, pair.did, pair.start = "from-internal", "", joined if second else second_joined

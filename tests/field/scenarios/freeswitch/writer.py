@@ -7,8 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tests.field.scenarios.events import CallScript
-from tests.field.scenarios.freeswitch.call import FreeSwitchManner
 from tests.field.scenarios.freeswitch.channels import FsChannel
+from tests.field.scenarios.freeswitch.dialled import FreeSwitchManner
 from tests.field.scenarios.freeswitch.files import CSV_EXAMPLE, format_csv_line, format_json, format_xml
 from tests.field.scenarios.freeswitch.moves import MovingFreeSwitchCall
 from tests.field.scenarios.truth import find_truth

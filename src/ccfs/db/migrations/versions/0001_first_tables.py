@@ -97,6 +97,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_orphaned_blobs_due_at"), "orphaned_blobs", ["due_at"], unique=False)
     op.create_table(
+        "lost_blobs",
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("app", sa.Integer(), nullable=False),
+        sa.Column("recording", sa.Text(), nullable=False),
+        sa.Column("noticed_at", Instant(), nullable=False),
+        sa.Column("tried_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_lost_blobs")),
+    )
+    op.create_index(op.f("ix_lost_blobs_app_tried_at"), "lost_blobs", ["app", "tried_at"], unique=False)
+    op.create_table(
         "storage_statistics",
         sa.Column("location_id", sa.Text(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
