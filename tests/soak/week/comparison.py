@@ -14,7 +14,16 @@ _VARYING = {
     "member_names": (),
     "expected_recordings": ("missing_at",),
 }
-_RECORDING_COLUMNS = ("account_id", "vdn_id", "agent_id", "call_id", "caller_no", "callee_no", "call_begin", "call_end")
+_RECORDING_COLUMNS: tuple[str, ...] = (
+    "account_id",
+    "vdn_id",
+    "agent_id",
+    "call_id",
+    "caller_no",
+    "callee_no",
+    "call_begin",
+    "call_end",
+)
 _RECORDING_COLUMNS += ("call_type", "source_sha256", "source_name", "sha256", "size")
 
 Rows = Counter[str]
