@@ -85,7 +85,8 @@ class Recogniser:
         self._reset_cursor()
         new = [*self._accept_unknown(), *self._list_unreadable()]
         rows = [self._update_known(index) for index in range(len(self._known))]
-        gaps = [] if self._skips else find_gaps(self._known, rows, new, self._now)
+        found_again = [(self._known[index], rows[index]) for index in self._matches]
+        gaps = [] if self._skips else find_gaps(self._cursor.path, found_again, new, self._now)
         self._result.files = [*(row for row in rows if not self._is_resolved(row)), *new, *gaps]
         return self._result
 
