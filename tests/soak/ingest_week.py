@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from ccfs.db import schema
+from ccfs.model.source_files import READ
 from tests.ingest.ingest_site import ACCOUNT_ID, IngestSite
 from tests.soak.week import ingests
 from tests.soak.week.comparison import find_differences, load_rows
@@ -38,22 +39,35 @@ class Week:
 
     def __init__(self, folder: Path, site: IngestSite, seconds: float, calls: int, seed: int) -> None:
         self.folder, self.site, self._random = folder, site, Random(seed)
-        command = ["-m", "tests.soak.week.switch", folder, seed, calls, seconds]
-        self._switch = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, text=True)
+        self._arguments = list(map(str, (folder, seed, calls, seconds)))
         self.sources = list_sources(folder, folder)
         self.watches = [Watch(site, source) for source in self.sources]
         self.rotator = LogRotator(folder)
         self._seconds = seconds
-        self.downtimes_over_rotations = 0
+        self._rotated_beside = set[str]()  # logs with a rotated file in a folder beside theirs
 
     def run(self) -> dict[str, int]:
         """Run until the switch has written everything. Return what it has written."""
+        self.wait_until(self._has_begun)  # what was rotated before the first pass is not read
+        command = [sys.executable, "-m", "tests.soak.week.switch", *self._arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as switch:
+            try:
+                self._run_watches(switch)
+            except BaseException:
+                switch.kill()
+                raise
+            out, _ = switch.communicate()
+        assert switch.returncode == 0
+        return dict(json.loads(out))
+
+    def _run_watches(self, switch: subprocess.Popen[str]) -> None:
+        """Kill and start watches, and rotate, until the switch ends."""
         turns = dict.fromkeys(self.watches, 0.0)
         pause = self._seconds / (len(MANNERS) * 3 + 2)  # three rotations of each manner, at least
         began = next_rotation = time.monotonic()
         manners = list(MANNERS)
         self._random.shuffle(manners)
-        while self._switch.poll() is None:
+        while switch.poll() is None:
             now = time.monotonic()
             for watch, turn in turns.items():
                 if now >= turn:
@@ -62,14 +76,9 @@ class Week:
                 self._rotate(manners[int((now - began) / self._seconds * len(manners)) % len(manners)])
                 next_rotation = time.monotonic() + self._random.uniform(0.2, 1.0) * min(pause, 3.0)
             time.sleep(0.01)
-        out, _ = self._switch.communicate()
-        assert self._switch.returncode == 0
-        return dict(json.loads(out))
 
     def close(self) -> None:
         """Kill what still runs."""
-        self._switch.kill()
-        self._switch.wait()
         for watch in self.watches:
             if watch.is_running:
                 watch.stop()
@@ -83,14 +92,25 @@ class Week:
         return self._random.uniform(*LIFE)
 
     def _rotate(self, manner: Manner) -> None:
+        logs = [log for log in LOGS if self._random.random() < 0.8] or list(LOGS)
         if manner.keeps_few:  # what logrotate deletes must have been read
-            with hold_lock(self.folder):
-                self.wait_until(self._has_read_all)
-                self.rotator.rotate(manner)
+            self._rotate_when_read(manner, logs)
             return
-        logs = [log for log in LOGS if self._random.random() < 0.8]
+        if manner.is_beside and not self._rotated_beside.issuperset(logs):
+            # The first file in a folder beside is known by what was read of it: another switch might have left it there.
+            self._rotate_when_read(manner, [log for log in logs if (self.folder / log).exists()])
+            return
         for _ in range(self._random.choice((1, 1, 1, 2))):
-            self.rotator.rotate(manner, logs or LOGS)
+            self.rotator.rotate(manner, logs)
+
+    def _rotate_when_read(self, manner: Manner, logs: list[str]) -> None:
+        with hold_lock(self.folder):
+            self.wait_until(self._has_read_all)
+            if manner.is_beside:
+                logs = [log for log in logs if (self.folder / log).stat().st_size]
+                self._rotated_beside.update(logs)
+            if logs:
+                self.rotator.rotate(manner, logs, is_locked=True)
 
     def catch_up(self) -> None:
         """Wait until watches of all sources have read everything, and nothing has changed for a while."""
@@ -111,12 +131,18 @@ class Week:
             if state is not None and time.monotonic() - since > IDLE_SECONDS:
                 return
 
+    def _has_begun(self) -> bool:
+        return len(self.site.read_rows(schema.source_cursors)) == len(LOGS)
+
     def _has_read_all(self) -> bool:
-        rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset")
+        """Return whether every log, and every file that was rotated from one, is known and was read to its end."""
+        rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset", "modified_ns")
         cursors = dict(self.site.read_rows(schema.source_cursors, "path", "offset"))
         logs = [self.folder / log for log in LOGS if (self.folder / log).exists()]
+        read = {(size, at) for state, size, offset, at in rotated if state == READ or size == offset}
+        files = [path.stat() for path in self.rotator.list_rotated()]
         return all(cursors.get(f"{ACCOUNT_ID}:{log}", 0) == log.stat().st_size for log in logs) and all(
-            state not in ("open", "missing") or size == offset for state, size, offset in rotated
+            (file.st_size, file.st_mtime_ns) in read for file in files
         )
 
     def _count_rows(self) -> dict[str, int]:

@@ -123,10 +123,13 @@ def prepare_folders(folder: Path) -> None:
 
 @contextmanager
 def hold_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock without which the switch does not write."""
+    """Hold the lock without which the switch does not write. Processes that are forked meanwhile do not keep it."""
     with open(folder / LOCK, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _open_log(path: Path) -> int:
