@@ -52,9 +52,18 @@ class Recogniser:
     """Compares the files on disk with what is known of a source."""
 
     def __init__(
-        self, cursor: SourceCursor, known: Sequence[RotatedFile], live: BinaryIO | None, now: datetime, *, skips: bool
+        self,
+        cursor: SourceCursor,
+        known: Sequence[RotatedFile],
+        live: BinaryIO | None,
+        now: datetime,
+        *,
+        skips: bool,
+        own_folder: Path | None = None,
     ) -> None:
-        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are not wanted."""
+        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are not wanted;
+        `own_folder`: a folder beside whose files are the source's, too."""
+        self._own_folders = {own_folder} if own_folder else set()
         self._cursor, self._known, self._live, self._now, self._skips = cursor, list(known), live, now, skips
         self._is_reread = cursor.is_reread_requested
         self._is_lost = bool(cursor.offset) and (live is None or not is_continued(live, cursor.position))
@@ -188,7 +197,7 @@ class Recogniser:
     def _accept_unknown(self) -> Iterable[RotatedFile]:
         """Return the files that were rotated from this source since it was read last; of a new source, to be skipped."""
         matches = ((self._known[index], found) for index, found in self._matches.items())
-        folders = {found.path.parent for row, found in matches if row.state != SKIPPED}
+        folders = {found.path.parent for row, found in matches if row.state != SKIPPED} | self._own_folders
         for (_, head), file in sorted(self._unknown.items(), key=lambda known: get_order(known[1])):
             if not (file.is_near or file.path.parent in folders or self._skips):
                 self._result.foreign.append(file)
