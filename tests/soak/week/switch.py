@@ -144,7 +144,9 @@ def main() -> None:
     began, counts = time.monotonic(), Counter[str]()
     for number, event in enumerate(events):
         time.sleep(max(0.0, began + number * seconds / len(events) - time.monotonic()))
+        asked = time.monotonic()
         with hold_lock(folder):
+            began += time.monotonic() - asked  # the week goes on where it stopped
             switch.do(event.step)
         counts["lines" if isinstance(event.step, LineStep) else event.step.action.name.lower()] += 1
     for log in LOGS:  # "nocreate" may have left none
