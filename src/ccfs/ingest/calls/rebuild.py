@@ -18,6 +18,7 @@ from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.channel_histories import find_histories, save_holds
 from ccfs.ingest.calls.known_lines import sort_legs
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
@@ -35,6 +36,7 @@ def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
     """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
+    legs = leave_out_large_calls(connection, run, owner, legs, merger)
     saved = _find_related_rows(connection, owner, legs, merger)
     sorted_legs = sort_legs(connection, owner, legs, saved, merger)
     fresh = sorted_legs.fresh
@@ -159,9 +161,9 @@ def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg],
     """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
     keys = {leg.source_key for leg in legs}
     leg_ids = {leg.switch_leg_id for leg in legs}
-    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids]
-    cdrs.delete(connection, owner.app, stale)
-    return {key: row for key, row in saved.items() if row not in stale} if stale else saved
+    stale = {key: row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids}
+    cdrs.delete(connection, owner.app, list(stale.values()))
+    return {key: row for key, row in saved.items() if key not in stale} if stale else saved
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:
