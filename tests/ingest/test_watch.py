@@ -159,7 +159,7 @@ def test_a_watch_survives_a_file_that_is_missing_for_a_moment(ingest_site: Inges
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
         wait_until(has_rows(ingest_site, cdrs=1))
         cdr.rename(ingest_site.switch_folder / "away")
-        wait_until(lambda: "ingest_failed" in watch.read_log())
+        wait_until(lambda: "source_absent" in watch.read_log())
         (ingest_site.switch_folder / "away").rename(cdr)
         append_text(cdr, build_cdr_line("1705311042.119"))
         wait_until(has_rows(ingest_site, cdrs=2))

@@ -13,22 +13,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.ingest.ingest_site import IngestSite
+from ccfs.db import schema
+from tests.ingest.ingest_site import ACCOUNT_ID, IngestSite
 from tests.soak.week import ingests
 from tests.soak.week.comparison import find_differences, load_rows
-from tests.soak.week.ingests import Watch, list_sources, wait_until_idle
+from tests.soak.week.ingests import Watch, list_sources
 from tests.soak.week.rotations import MANNERS, LogRotator, Manner
 from tests.soak.week.steps import LOGS
 from tests.soak.week.switch import COMPLETE, hold_lock, prepare_folders
 
 ACCOUNT_ZONE = "Asia/Shanghai"  # not the switch's, so that a zone that is not detected shows
 LIFE, DOWN = (0.3, 3.0), (0.0, 4.0)  # seconds that a watch runs, and that it is down
-FINAL_SECONDS = 120.0
+FINAL_SECONDS, IDLE_SECONDS = 120.0, 3.0
 
 
 class Week:
@@ -83,21 +85,41 @@ class Week:
     def _rotate(self, manner: Manner) -> None:
         if manner.keeps_few:  # what logrotate deletes must have been read
             with hold_lock(self.folder):
-                self.catch_up(5)
+                self.wait_until(self._has_read_all)
                 self.rotator.rotate(manner)
             return
         logs = [log for log in LOGS if self._random.random() < 0.8]
         for _ in range(self._random.choice((1, 1, 1, 2))):
             self.rotator.rotate(manner, logs or LOGS)
 
-    def catch_up(self, seconds: float) -> None:
-        """Wait until watches of all sources have read everything."""
-        wait_until_idle(self._count_rows, seconds, FINAL_SECONDS)
+    def catch_up(self) -> None:
+        """Wait until watches of all sources have read everything, and nothing has changed for a while."""
+        self.wait_until(self._has_read_all)
+        self.wait_until(lambda: False, self._count_rows)
+
+    def wait_until(self, condition: Callable[[], bool], read_state: Callable[[], object] = lambda: None) -> None:
+        """Run the watches until the condition is true, or the state has not changed for some seconds."""
+        began = since = time.monotonic()
+        state = read_state()
+        while not condition() and time.monotonic() - began < FINAL_SECONDS:
+            for watch in self.watches:
+                if not watch.is_running:
+                    watch.start()
+            time.sleep(0.1)
+            if (new := read_state()) != state:
+                state, since = new, time.monotonic()
+            if state is not None and time.monotonic() - since > IDLE_SECONDS:
+                return
+
+    def _has_read_all(self) -> bool:
+        rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset")
+        cursors = dict(self.site.read_rows(schema.source_cursors, "path", "offset"))
+        logs = [self.folder / log for log in LOGS if (self.folder / log).exists()]
+        return all(cursors.get(f"{ACCOUNT_ID}:{log}", 0) == log.stat().st_size for log in logs) and all(
+            state not in ("open", "missing") or size == offset for state, size, offset in rotated
+        )
 
     def _count_rows(self) -> dict[str, int]:
-        for watch in self.watches:
-            if not watch.is_running:
-                watch.start()
         return {name: len(rows) for name, rows in self.site.read_tables().items()}
 
 
@@ -118,7 +140,7 @@ def run(folder: Path, seconds: float, calls: int, seed: int, url: str) -> dict[s
     site = IngestSite(folder / "watched", url, ACCOUNT_ZONE).prepare()
     with closing(Week(switch, site, seconds, calls, seed)) as week:
         written = week.run()
-        week.catch_up(4)
+        week.catch_up()
         for watch in week.watches:
             watch.stop(signal.SIGTERM)
     by_watches = load_rows(site)

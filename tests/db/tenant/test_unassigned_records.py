@@ -1,5 +1,6 @@
 """Rows of unassigned records on both engines: each app and each switch has its own."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ccfs.db.engine import Database
@@ -59,7 +60,10 @@ def test_records_are_outdated_until_they_were_tried_with_the_rules_of_now(databa
 def test_a_rejection_goes_with_the_last_record_of_its_line(database: Database, app: App) -> None:
     """An array of documents has all its channels in line 1."""
     records = [make_record(1, line=1), make_record(2, line=1), make_record(3, line=1, reason="another")]
-    rejections = [IngestRejection(file="/a/Master.csv", line=1, reason=reason) for reason in ("no rule", "another")]
+    rejections = [
+        IngestRejection(file="/a/Master.csv", line=1, reason=reason, raw=b"x" * 5000)
+        for reason in ("no rule", "another")
+    ]
     with database.write_transaction() as connection:
         unassigned_records.add(connection, app, SWITCH, records, "r1", NOW)
         ingest_state.add_rejections(connection, app, rejections, NOW)
@@ -75,6 +79,17 @@ def test_a_rejection_goes_with_the_last_record_of_its_line(database: Database, a
         assert (list_reasons(), unassigned_records.exists(connection, app, SWITCH)) == ([], False)
 
 
+def test_lines_of_one_number_before_and_after_a_rotation_are_told_apart(database: Database, app: App) -> None:
+    records = [replace(make_record(number, line=1), raw=f"line {number}".encode()) for number in range(2)]
+    rejections = [IngestRejection(file=row.file, line=1, reason=row.reason, raw=row.raw) for row in records]
+    with database.write_transaction() as connection:
+        unassigned_records.add(connection, app, SWITCH, records, "r1", NOW)
+        assert len(ingest_state.add_rejections(connection, app, rejections, NOW)) == 2
+        unassigned_records.delete(connection, app, SWITCH, ["key-0"])
+        left = ingest_state.list_rejections(connection, app)
+        assert [rejection.raw for _, rejection, _ in left] == [b"line 1"]
+
+
 def test_old_records_are_deleted_with_all_that_they_left(database: Database, app: App, other_app: App) -> None:
     old = NOW - timedelta(days=40)
     expected = [
@@ -86,7 +101,7 @@ def test_old_records_are_deleted_with_all_that_they_left(database: Database, app
             unassigned_records.add(connection, owner, SWITCH, [make_record(1)], "r1", old)
         unassigned_records.add(connection, app, SWITCH, [make_record(2)], "r1", NOW)
         ingest_state.add_rejections(
-            connection, app, [IngestRejection(file="/a/Master.csv", line=1, reason="no rule")], old
+            connection, app, [IngestRejection(file="/a/Master.csv", line=1, reason="no rule", raw=b"x" * 5000)], old
         )
         expected_recordings.add(connection, app, expected)
         unassigned_records.delete_before(connection, app, NOW - timedelta(days=30))

@@ -120,7 +120,7 @@ def simulate_conference(world: World, scenario: str) -> list[CallScript]:
     first, second = world.draw_agents(2)
     play = start_inbound(world, scenario)
     play.script.is_recorded = False
-    play.reach(Target.CONFERENCE, world.conference)
+    play.reach(Target.CONFERENCE, world.draw_room())
     for agent in (first, second):
         play.wait(1.5, 6)
         play.join(agent)

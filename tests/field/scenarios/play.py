@@ -97,7 +97,7 @@ class Play:
 
     def park(self, agent: Party, phone: Party) -> None:
         """The agent parks the caller, another phone fetches the caller."""
-        slot = self.world.slot
+        slot = self.world.draw_slot()
         self._add(Park(at=self.now, agent=agent, slot=slot))
         self.wait(4, 20)
         self._add(Retrieve(at=self.now, phone=phone, slot=slot))

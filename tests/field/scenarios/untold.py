@@ -1,4 +1,4 @@
-"""Facts that the files of a switch do not tell, each with the reason. docs/ingest.md lists them."""
+"""Facts that the files of a switch do not tell, each with the reason. docs/pbx/not-shown.md lists them."""
 
 from typing import NamedTuple
 
@@ -61,9 +61,6 @@ UNTOLD = (
         "cause",
         "outbound_not_found",
         "a number that does not exist is NO ANSWER, without a column hangupcause",
-    ),
-    Untold(
-        _ASTERISK, "talk wait", "conference", "the line of a pair in a conference begins before the second has joined"
     ),
     Untold(
         "asterisk",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,8 @@ class World:
             Party(number=str(plan.first_agent + index), name=name, is_agent=True) for index, name in enumerate(_NAMES)
         )
         self.queues = plan.queues
-        self.group, self.menu, self.conference, self.slot = "601", "7", "900", "71"
+        self.group, self.menu = "601", "7"
+        self._rooms, self._slots = cycle(range(930, 990)), cycle(range(71, 100))
         self.main_number = "442079460999"  # shown to those whom agents call
         self._numbers = {agent.number for agent in self.agents}
         self._instants = iter(self._draw_instants(calls))
@@ -74,6 +76,14 @@ class World:
 
     def draw_queue(self) -> str:
         return self.random.choice(self.queues)
+
+    def draw_room(self) -> str:
+        """Return a conference room in which nobody is."""
+        return str(next(self._rooms))
+
+    def draw_slot(self) -> str:
+        """Return a parking slot that is free."""
+        return str(next(self._slots))
 
     def draw_own_number(self) -> str:
         """Return a number at which the contact centre is called from outside."""

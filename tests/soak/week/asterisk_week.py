@@ -13,6 +13,7 @@ from tests.soak.week.audio_files import iter_recording_events
 from tests.soak.week.steps import CDR_LOG, QUEUE_LOG, Event, LineStep
 
 FIRST_DAY, DAYS, ZONE = date(2024, 1, 15), 7, "Europe/London"
+MEMBERS = {"PJSIP/1004": "Ann Lee", "PJSIP/1005": "Bo"}  # agents whom the queue log names
 BAD_LINES = 3  # a day and log; their line numbers are often those of other days
 _START, _ANSWER, _END, _DISPOSITION, _UNIQUEID, _USERFIELD = 9, 10, 11, 14, 16, 17  # columns of cdr_csv
 
@@ -34,7 +35,9 @@ def iter_events(seed: int, calls: int) -> Iterator[Event]:
 
 def _iter_queue_events(text: str) -> Iterator[Event]:
     for line in text.splitlines(keepends=True):
-        yield Event(float(line.partition("|")[0]), LineStep(QUEUE_LOG, line))
+        fields = line.split("|")
+        fields[3] = MEMBERS.get(fields[3], fields[3])
+        yield Event(float(fields[0]), LineStep(QUEUE_LOG, "|".join(fields)))
 
 
 def _iter_cdr_events(random: Random, text: str, day: int) -> Iterator[Event]:

@@ -33,6 +33,9 @@ def load_rows(site: IngestSite) -> dict[str, Rows]:
     """Return the rows of each table as texts: devices by name, rejections without file and line, which rotation changes."""
     tables = site.read_tables()
     devices = {(row["kind"], row["number"]): row["name"] for row in tables["device_numbers"]}
+    numbers = {row["name"]: row["agent"] for row in tables["member_names"]}
+    for row in tables["queue_visits"]:  # a visit has the name that its line had; readers resolve it
+        row["agent"] = numbers.get(row["agent"], row["agent"])
     for row in tables["cdrs"]:
         for kind, number in (("device_type", "device_no"), ("pre_device_type", "pre_device_no")):
             row[f"{number} name"] = devices.get((row[kind], row[number]), "") if row[kind] != DeviceType.NONE else ""

@@ -6,10 +6,8 @@ Each is forked from this process, which has imported the command, so that kills 
 import os
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ccfs.cli import main as ccfs
 from tests.ingest.ingest_site import ACCOUNT_ID, AK, VDN_ID, IngestSite
@@ -108,12 +106,3 @@ class Watch:
             code = os.waitstatus_to_exitcode(status)
             self.kills += code == -signal.SIGKILL
             self.failures += not is_stopped or code not in (0, -signal.SIGKILL)
-
-
-def wait_until_idle(read_state: Any, seconds: float, limit: float) -> None:
-    """Wait until the state has not changed for some seconds, at most `limit`."""
-    state, since, began = read_state(), time.monotonic(), time.monotonic()
-    while time.monotonic() - since < seconds and time.monotonic() - began < limit:
-        time.sleep(0.1)
-        if (new := read_state()) != state:
-            state, since = new, time.monotonic()

@@ -124,7 +124,7 @@ def prepare_folders(folder: Path) -> None:
 @contextmanager
 def hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock without which the switch does not write."""
-    with open(folder / LOCK, "rb") as file:
+    with open(folder / LOCK, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

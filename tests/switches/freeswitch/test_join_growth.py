@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ccfs.switches.freeswitch import ChannelLeg, join_call_legs
+from ccfs.switches.freeswitch import ChannelLeg, join_call_legs, join_call_talks
+from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.freeswitch.join_legs import _ChannelTrees
 from tests.growth import grows_linearly
 from tests.switches.freeswitch.read_samples import parse_channels, read_sample
@@ -83,6 +84,17 @@ SHAPES = [
 def test_joining_is_linear(build: Callable[[int], list[ChannelLeg]]) -> None:
     assert len({leg.switch_call_id for leg in join_call_legs(build(100))}) == 1
     assert grows_linearly(join_call_legs, build, MANY, rounds=1)
+
+
+def build_mailboxes(count: int) -> list[ChannelLeg]:
+    """Channels with the call's own id, each answered by a mailbox after many talks."""
+    talks = tuple(Talk(f"b{number}", "1002", False, number, number) for number in range(10))
+    return [build_leg(number, "a", "a", mailbox_agent="1001", talks=talks) for number in range(count)]
+
+
+@pytest.mark.parametrize("build", [build_star, build_repeated_first, build_mailboxes])
+def test_splitting_into_talks_is_linear(build: Callable[[int], list[ChannelLeg]]) -> None:
+    assert grows_linearly(join_call_talks, build, MANY // 4, rounds=1)
 
 
 def test_the_root_of_a_hundred_thousand_channels_is_found() -> None:

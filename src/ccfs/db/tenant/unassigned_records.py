@@ -120,14 +120,14 @@ def delete(connection: Connection, app: App, source: str, keys: Iterable[str]) -
             continue
         deleted += rows
         connection.execute(sa.delete(_TABLE).where(is_chosen))
-        places = {(row.file, row.line, row.reason) for row in rows}
-        place = (_TABLE.c.file, _TABLE.c.line, _TABLE.c.reason)
-        is_same_line = sa.tuple_(_TABLE.c.file, _TABLE.c.line).in_(sorted({(file, line) for file, line, _ in places}))
-        places -= {
-            tuple(row) for row in connection.execute(sa.select(*place).where(_TABLE.c.app == app.id, is_same_line))
-        }
-        rejection = sa.tuple_(_ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason)
-        connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, rejection.in_(sorted(places))))
+        # After a rotation, two lines may have one number and one reason: the text tells them apart.
+        texts = {(row.file, row.line, row.reason, row.raw) for row in rows}
+        is_same_line = sa.tuple_(_TABLE.c.file, _TABLE.c.line).in_(sorted({text[:2] for text in texts}))
+        columns = (_TABLE.c.file, _TABLE.c.line, _TABLE.c.reason, _TABLE.c.raw)
+        left = connection.execute(sa.select(*columns).where(_TABLE.c.app == app.id, is_same_line))
+        texts -= {tuple(row) for row in left}
+        rejection = sa.tuple_(_ERRORS.c.file, _ERRORS.c.line, _ERRORS.c.reason, _ERRORS.c.raw)
+        connection.execute(sa.delete(_ERRORS).where(_ERRORS.c.app == app.id, rejection.in_(sorted(texts))))
     return deleted
 
 

@@ -21,7 +21,7 @@ from ccfs.ingest.files.positions import (
     move_cursor,
     read_head,
 )
-from ccfs.ingest.files.rotation import FoundFile
+from ccfs.ingest.files.rotation import FoundFile, get_order
 from ccfs.ingest.files.rotation_gaps import find_gaps
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition
@@ -66,7 +66,7 @@ class Recogniser:
         for index, row in enumerate(self._known):
             self._by_version[row.size, row.modified_ns].append(index)
         self._matches: dict[int, FoundFile] = {}  # the file on disk of each known one, by index in _known
-        self._unknown: dict[tuple[int, int], tuple[FoundFile, bytes]] = {}  # with their first bytes, by version
+        self._unknown: dict[tuple[tuple[int, int], bytes], FoundFile] = {}  # by version and first bytes
         self._unreadable: list[FoundFile] = []
         self._result = Recognition(cursor=cursor)
 
@@ -75,7 +75,7 @@ class Recogniser:
 
         Raise FileChanged if the source was emptied, or a file was renamed, meanwhile.
         """
-        for file in found:
+        for file in sorted(found, key=lambda file: not file.is_near):  # elsewhere are copies
             if not self._find_unchanged(file):
                 self._inspect(file)
         unreadable = {file.path for file in self._unreadable}
@@ -85,14 +85,16 @@ class Recogniser:
         self._reset_cursor()
         new = [*self._accept_unknown(), *self._list_unreadable()]
         rows = [self._update_known(index) for index in range(len(self._known))]
-        gaps = [] if self._skips else find_gaps(self._known, rows, new, self._now)
+        found_again = [(self._known[index], rows[index]) for index in self._matches]
+        gaps = [] if self._skips else find_gaps(self._cursor.path, found_again, new, self._now)
         self._result.files = [*(row for row in rows if not self._is_resolved(row)), *new, *gaps]
         return self._result
 
     def _is_resolved(self, row: RotatedFile) -> bool:
-        """Return whether a missing file is of no interest any more: logrotate was renaming files, or all are read again."""
-        is_number = not row.position.head and not row.is_reported and row.path in self._result.paths
-        return row.state == MISSING and (is_number or self._is_reread)
+        """Return whether a row is of no interest any more: what could not be read can be, or all files are read again."""
+        is_unnamed = not row.position.head and not row.is_reported
+        is_found = row.state == READ or (row.state == MISSING and row.path in self._result.paths)
+        return (is_unnamed and is_found) or (self._is_reread and row.state == MISSING)
 
     def _find_unchanged(self, file: FoundFile) -> bool:
         """Find a known file of this size and time, which may have been renamed."""
@@ -113,7 +115,7 @@ class Recogniser:
             candidates = [index for index, row in enumerate(self._known) if _may_be(head, row.position)]
             is_live_like = self._live is not None and read_head(self._live)[: len(head)] == head
             if not candidates and not is_live_like:
-                self._unknown[version] = file, head
+                self._unknown[version, head] = file
                 return
             with open_source(file.path) as source:
                 self._compare(replace(file, version=source.version), source.file, candidates)
@@ -135,8 +137,9 @@ class Recogniser:
         if self._live is not None and is_contained(opened, self._live):
             return  # the source itself, renamed since it was opened, or copied and not truncated yet
         head, size = read_head(opened), get_size(opened)
-        matching = (index for index in candidates if _is_match(self._known[index], head, size, opened))
-        for index in sorted(matching, key=lambda index: (self._known[index].position.offset, index), reverse=True):
+        rows = ((index, self._known[index]) for index in candidates)
+        matching = (index for index, row in rows if self._may_skip(file, row) and _is_match(row, head, size, opened))
+        for index in sorted(matching, key=self._get_rank, reverse=True):
             other = self._matches.get(index)
             if other is None:
                 self._matches[index] = file
@@ -147,7 +150,17 @@ class Recogniser:
                 if is_contained(source.file, opened):
                     self._matches[index] = file
                     return
-        self._unknown[file.version] = file, head
+        self._unknown[file.version, head] = file
+
+    def _may_skip(self, file: FoundFile, row: RotatedFile) -> bool:
+        """Return whether a row may have a file skipped: one of a folder beside the source's says nothing of those in it."""
+        own = self._cursor.path.partition(":")[2].rpartition("/")[0]
+        return row.state != SKIPPED or not file.is_near or row.path.startswith(f"{own}/")
+
+    def _get_rank(self, index: int) -> tuple[bool, int, int]:
+        """Return a key that puts files first that were read further, and among equals the one that was the source until now."""
+        row = self._known[index]
+        return row.state != SKIPPED, row.position.offset, index
 
     def _reset_cursor(self) -> None:
         """Set the cursor to the start if another file has taken the source's place. A source that is absent may come back."""
@@ -160,9 +173,11 @@ class Recogniser:
         """Return a known file as it is now."""
         row, found = self._known[index], self._matches.get(index)
         if found is None:
-            is_there = row.path in {to_db_path(file.path) for file in self._unreadable}
-            is_read = row.state != OPEN or row.size == row.position.offset
-            return row if is_read or is_there else replace(row, state=MISSING, since=self._now)
+            if row.state == MISSING and row.size and not row.position.head and row.path in self._result.paths:
+                return replace(row, state=READ)  # it can be read now, and is known by its content
+            if row.state != OPEN or row.path in {to_db_path(file.path) for file in self._unreadable}:
+                return row
+            return replace(row, state=READ if row.size == row.position.offset else MISSING, since=self._now)
         now = _describe(row, found)
         if row.state == SKIPPED or (row.state == READ and row.size == now.size and not self._is_reread):
             return now
@@ -174,7 +189,7 @@ class Recogniser:
         """Return the files that were rotated from this source since it was read last; of a new source, to be skipped."""
         matches = ((self._known[index], found) for index, found in self._matches.items())
         folders = {found.path.parent for row, found in matches if row.state != SKIPPED}
-        for file, head in self._unknown.values():
+        for (_, head), file in sorted(self._unknown.items(), key=lambda known: get_order(known[1])):
             if not (file.is_near or file.path.parent in folders or self._skips):
                 self._result.foreign.append(file)
                 continue
@@ -194,7 +209,9 @@ class Recogniser:
         for index, row in enumerate(self._known):
             is_it = row.state == MISSING and not row.position.head
             if is_it and (row.path == path or (row.size, row.modified_ns) == file.version):
-                if state != MISSING:
+                if state == MISSING:
+                    self._known[index] = _describe(row, file)
+                else:
                     self._matches[index] = file
                 return row
         return _describe(RotatedFile(source=self._cursor.path, path=path, state=state, since=self._now), file)

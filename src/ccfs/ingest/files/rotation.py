@@ -39,7 +39,7 @@ def find_rotated_files(
         far = (folder for folder in (*within, *_list_folders(own.parent)) if folder not in near)
         for file in _describe(_iter_rotated(far, path.name), is_near=False):
             files.setdefault(file.path, file)
-    return sorted(files.values(), key=_get_order)[-MAX_FILES:]
+    return sorted(files.values(), key=get_order)[-MAX_FILES:]
 
 
 def has_source(folder: Path, path: Path) -> bool:
@@ -94,6 +94,7 @@ def _describe(files: Iterable[Path], *, is_near: bool) -> list[FoundFile]:
     return found
 
 
-def _get_order(file: FoundFile) -> tuple[int, int, str]:
+def get_order(file: FoundFile) -> tuple[int, int, str]:
+    """Return a key that sorts rotated files by time."""
     _, number = split_rotation_number(file.path.name) or ("", 0)
     return file.version[1], -number, to_db_path(file.path)

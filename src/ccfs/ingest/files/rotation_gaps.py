@@ -11,28 +11,27 @@ _MAX_GAPS = 20  # rows for one search
 
 
 def find_gaps(
-    before: Sequence[RotatedFile], now: Sequence[RotatedFile], new: Sequence[RotatedFile], time: datetime
+    source: str, known: Sequence[tuple[RotatedFile, RotatedFile]], new: Sequence[RotatedFile], time: datetime
 ) -> list[RotatedFile]:
-    """Return rows of missing files, one for each number that no file has.
+    """Return rows of missing files of a source, one for each number that no file has.
 
-    `before` and `now` are the known files, in one order; `new` those that were never seen before. A known file whose number
-    has grown by three tells of three rotations, whose files have the lowest numbers.
+    `known` are the known files that are on disk, each before and now; `new` those that were never seen before. A known file
+    whose number has grown by three tells of three rotations, whose files have the lowest numbers.
     """
     shifts, numbers, lowest = defaultdict[str, int](int), defaultdict[str, set[int]](set), dict[str, int]()
-    for old, row in zip(before, now, strict=True):
+    for old, row in known:
         was, now_at = _split(old), _split(row)
-        if was and now_at and was[0] == now_at[0] and row.state != MISSING:
+        if was and now_at and was[0] == now_at[0]:
             family, number = now_at
             shifts[family] = max(shifts[family], number - was[1])
             lowest[family] = min(lowest.get(family, was[1]), was[1])
-    for row in (*now, *new):
-        if (split := _split(row)) and row.state != MISSING:
+    for row in (*(row for _, row in known), *new):
+        if split := _split(row):
             numbers[split[0]].add(split[1])
     missing = []
     for family, shift in shifts.items():
         first = min(lowest[family], *numbers[family])
         missing += [family.replace("#", str(number)) for number in _list_absent(first, shift, numbers[family])]
-    source = before[0].source if before else ""
     return [RotatedFile(source=source, path=path, state=MISSING, since=time) for path in missing[:_MAX_GAPS]]
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, rotated_files
+from ccfs.db.tenant import ingest_state, resolved_rejections, rotated_files
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.db.tenant.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
@@ -109,8 +109,8 @@ class SourceReader:
             time.sleep(_RENAMING_SECONDS)
             result = self._search(cursor, known, live, skips=False)
         self._report_suspects(cursor, result)
-        if not any(row.state == MISSING for row in result.files):
-            self._run.finished_files.update((self._name, file.path, file.version) for file in result.foreign)
+        foreign = (file for file in result.foreign if rotation.has_source(file.path.parent, self._path))
+        self._run.finished_files.update((self._name, file.path, file.version) for file in foreign)
         if result.cursor != old or result.files != known:
             self._save_recognition(old, known, result)
         with self._run.database.read_transaction() as connection:
@@ -148,8 +148,10 @@ class SourceReader:
             written = file.version[1] / 1e9
             is_quiet = not self._run.is_watching or now.timestamp() - written > QUIET_SECONDS
             if is_quiet and written > began.timestamp() and not rotation.has_source(file.path.parent, self._path):
-                reason = SUSPECT.format(name=self._path.name)
-                self._reject(IngestRejection(file=to_db_path(file.path), line=0, reason=reason), "rotated_file_unknown")
+                self._reject(self._build_suspect(to_db_path(file.path)), "rotated_file_unknown")
+
+    def _build_suspect(self, path: str) -> IngestRejection:
+        return IngestRejection(file=path, line=0, reason=SUSPECT.format(name=self._path.name))
 
     def _must_search(self, cursor: SourceCursor, known: Sequence[RotatedFile], live: OpenedSource | None) -> bool:
         """Return whether rotated files may be new or have changed."""
@@ -170,6 +172,8 @@ class SourceReader:
                 raise MovedByOtherRun
             kept = {row.row_id for row in result.files}
             rotated_files.delete(connection, app, (row.row_id for row in known if row.row_id not in kept))
+            found = [self._build_suspect(row.path) for row in result.files if not row.row_id]
+            resolved_rejections.delete(connection, app, found)
             old_rows = {row.row_id: row for row in known}
             rotated_files.save(connection, app, (row for row in result.files if old_rows.get(row.row_id) != row))
 
@@ -257,6 +261,9 @@ class SourceReader:
         return (self._line_format.describe() if self._line_format else "") or self._format
 
     def _reject(self, rejection: IngestRejection, action: str = "source_damaged") -> None:
+        if (rejection.file, rejection.reason) in self._run.finished_files:
+            return
+        self._run.finished_files.add((rejection.file, rejection.reason))
         with self._run.app_transaction(self._owner.app) as connection:
             self._run.reject(connection, self._owner.app, [rejection])
         self._run.alert(f"{rejection.file}: {rejection.reason}", action, file=rejection.file)

@@ -81,7 +81,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
         leave_reason=_find_leave_reason(
             row, device, cause, is_answered=answer is not None, is_outbound=bool(calling_agent and not ringing_agent)
         ),
-        order=(begin.timestamp(), _find_sequence(row), row.end, row.channel),
+        order=(begin.timestamp(), _parse_sequence(row), _find_counter(row), row.end, row.channel),
         facts=_collect_call_facts(row, queue, is_inbound=not calling_agent),
         recordings=files,
         names_files=bool(files),
@@ -195,12 +195,15 @@ _FAILURE_REASONS = {
 }
 
 
-def _find_sequence(row: AsteriskCdrRow) -> float:
-    """Return a number that sorts lines of one second: the sequence, else the counter in the channel's id."""
-    if not row.sequence:
-        creation = clock.parse_creation(row.uniqueid)
-        return float(creation[1]) if creation else float(row.channel.startswith("Local/"))
+def _parse_sequence(row: AsteriskCdrRow) -> float:
+    """Return the sequence, 0 if there is none."""
     try:
-        return float(row.sequence)
+        return float(row.sequence or 0)
     except ValueError:
         raise UnreadableLine("the sequence is not a number") from None
+
+
+def _find_counter(row: AsteriskCdrRow) -> float:
+    """Return a number that sorts lines of one second that have no sequence: the counter in the channel's id."""
+    creation = clock.parse_creation(row.uniqueid)
+    return float(creation[1]) if creation else float(row.channel.startswith("Local/"))

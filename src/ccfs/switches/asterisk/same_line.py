@@ -54,12 +54,12 @@ def is_same_line(leg: AsteriskLeg, other: AsteriskLeg) -> bool:
 
 def complete_line(known: AsteriskLeg, leg: AsteriskLeg) -> AsteriskLeg:
     """Return the known leg with the ids and the sequence that it lacks, and whether either line names a recording."""
+    if not known.order[1] and (leg.order[1] or (leg.switch_leg_id and not known.switch_leg_id)):
+        known = replace(known, order=leg.order)
     if not known.switch_leg_id and leg.switch_leg_id:
         known = replace(known, switch_leg_id=leg.switch_leg_id, switch_call_id=leg.switch_call_id)
     elif known.switch_call_id == known.switch_leg_id and leg.switch_leg_id:  # there may have been no linkedid
         known = replace(known, switch_call_id=leg.switch_call_id)
-    if not known.order[1] and leg.order[1]:
-        known = replace(known, order=leg.order)
     return replace(known, names_files=known.names_files or leg.names_files)
 
 

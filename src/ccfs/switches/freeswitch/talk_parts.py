@@ -38,7 +38,7 @@ def _find_joining_agent(leg: ChannelLeg) -> str:
 
 
 def _build_joined_part(leg: ChannelLeg, talk: Talk) -> ChannelLeg:
-    part, agent = _build_part(leg, talk, leg.talks.index(talk)), _find_joining_agent(leg)
+    part, agent = _build_part(leg, talk), _find_joining_agent(leg)
     return replace(
         part,
         order=(min(leg.order[0], float(talk.begin)), 0.0, part.source_key),  # the caller's own channel
@@ -65,34 +65,34 @@ def split_talks(root: ChannelLeg | None, members: Sequence[ChannelLeg], known: C
     """Return the legs of a call, with a leg for each talk of the first channel that no other one reports."""
     if root is None:
         return [_end_before_joining(leg, list_joined_talks(leg, known)) for leg in members]
-    if not any(leg.talks for leg in members):
-        return [_exclude_mailbox(leg, members) if leg == root else leg for leg in members]
     present = {leg.switch_leg_id for leg in members}
+    has_phone = any(leg.agent for leg in members if leg.switch_leg_id != root.switch_leg_id)
     split: list[ChannelLeg] = []
     for leg in members:
         if leg.switch_leg_id == root.switch_leg_id:
-            split += _split_root(_exclude_mailbox(leg, members), present)
+            split += _split_root(leg if has_phone else _exclude_mailbox(leg), present, known)
         else:
             split.append(_trim_child(leg, root, present))
     return split
 
 
-def _split_root(root: ChannelLeg, present: set[str]) -> list[ChannelLeg]:
+def _split_root(root: ChannelLeg, present: Collection[str], known: Collection[str]) -> list[ChannelLeg]:
     """Return the leg of the call's first channel, and one for each of its talks that is not reported otherwise."""
-    absent = [talk for talk in root.talks if talk.peer not in present]
-    if absent and root.talks[-1] == absent[-1] and absent[-1].caller and not root.queue:
-        return [replace(root, answer=None, end=_to_instant(absent[-1].begin))]  # what it joined is a call of its own
-    if not absent:
-        return [_begin_with_talk(root, root.talks[0]) if root.talks else root]
-    if len(absent) < len(root.talks) or root.call_type == CallType.OUTBOUND:
-        rest = absent if root.call_type != CallType.OUTBOUND else absent[1:]
-        return [
-            _begin_with_talk(root, root.talks[0]),
-            *(_build_part(root, talk, number) for number, talk in _number_talks(root, rest)),
-        ]
-    first, *later = root.talks
-    parts = [_build_part(root, talk, number) for number, talk in enumerate(later, 1)]
-    return [_narrow_root(root, first, is_last=not later), *parts]
+    joined = list_joined_talks(root, known)  # of other calls
+    own = [talk for talk in root.talks if talk not in joined]
+    if joined and root.talks[-1] == joined[-1]:
+        first_joined = next(talk for talk in joined if not own or talk.begin >= own[-1].begin)
+        root = replace(root, end=min(root.end, _to_instant(first_joined.begin)))
+    if not own:
+        return [replace(root, answer=None)] if joined else [root]
+    absent = [talk for talk in own if talk.peer not in present]
+    if root.call_type == CallType.OUTBOUND:
+        rest = [talk for talk in absent if talk != own[0]]
+    elif len(absent) < len(own):
+        rest = absent
+    else:
+        return [_narrow_root(root, own[0], is_last=len(own) == 1), *(_build_part(root, talk) for talk in own[1:])]
+    return [_begin_with_talk(root, own[0]), *(_build_part(root, talk) for talk in rest)]
 
 
 def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
@@ -109,11 +109,6 @@ def _end_before_joining(leg: ChannelLeg, joined: Sequence[Talk]) -> ChannelLeg:
     return replace(leg, call_type=call_type, answer=leg.answer if is_answered else None, end=end)
 
 
-def _number_talks(root: ChannelLeg, talks: Sequence[Talk]) -> list[tuple[int, Talk]]:
-    """Return the talks with their numbers in the channel's callflow."""
-    return [(root.talks.index(talk), talk) for talk in talks]
-
-
 def _narrow_root(root: ChannelLeg, talk: Talk, *, is_last: bool) -> ChannelLeg:
     """Return the leg of a channel whose other side is not logged: it is the first talk's."""
     queue = _find_queue(root, talk)
@@ -126,9 +121,9 @@ def _narrow_root(root: ChannelLeg, talk: Talk, *, is_last: bool) -> ChannelLeg:
     return narrowed if is_last else replace(narrowed, leave_reason=LeaveReason.TRANSFERRED_OUT)
 
 
-def _build_part(root: ChannelLeg, talk: Talk, number: int) -> ChannelLeg:
+def _build_part(root: ChannelLeg, talk: Talk) -> ChannelLeg:
     """Return the leg of one talk of the first channel."""
-    begin, queue = _to_instant(talk.begin), _find_queue(root, talk)
+    begin, queue, number = _to_instant(talk.begin), _find_queue(root, talk), root.talks.index(talk)
     key = blake2b(f"{root.source_key}\x1f{number}".encode(), digest_size=16).hexdigest()
     is_last = talk == root.talks[-1]
     device = (DeviceType.AGENT, talk.number) if talk.number else (DeviceType.FLOW, root.context)
@@ -197,10 +192,9 @@ def _mark_transfer(leg: ChannelLeg, root: ChannelLeg) -> ChannelLeg:
     return replace(leg, leave_reason=LeaveReason.TRANSFERRED_OUT) if goes_on else leg
 
 
-def _exclude_mailbox(root: ChannelLeg, members: Sequence[ChannelLeg]) -> ChannelLeg:
+def _exclude_mailbox(root: ChannelLeg) -> ChannelLeg:
     """Return the leg of a caller whom a mailbox answered: the phone that rang before is not logged, and did not talk."""
-    has_phone = any(leg.agent for leg in members if leg.switch_leg_id != root.switch_leg_id)
-    if not root.mailbox_agent or root.answer is None or root.queue or has_phone:
+    if not root.mailbox_agent or root.answer is None or root.queue:
         return root
     agent = root.mailbox_agent
     return replace(

@@ -124,9 +124,9 @@ class MovingFreeSwitchCall(FreeSwitchCall):
 
     def join(self, event: Join) -> None:
         """A phone dials into the conference."""
-        channel = self.open_phone(event.phone, self.world.conference, event.at - _PHONE_MILLISECONDS)
+        channel = self.open_phone(event.phone, self.channel.profile.destination, event.at - _PHONE_MILLISECONDS)
         self._set_local(channel)
-        channel.execute("conference", f"{self.world.conference}@{self.domain}", event.at)
+        channel.execute("conference", f"{self.channel.profile.destination}@{self.domain}", event.at)
         channel.answer(event.at)
 
     def _leave_agent(self, at: int, cause: str) -> None:
