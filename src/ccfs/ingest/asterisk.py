@@ -62,6 +62,18 @@ def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, 
     ingest_folder(run, owner, source.recordings, find_call_ids, matcher, find_zone)
 
 
+def ingest_channel_log(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+    """Ingest the channel events of calls that are ingested, or that wait for their tenant."""
+    find_zone = LegParser(run, owner, source).find_zone
+    if source.router is None:
+        ingest_channel_events(run, owner, source, find_zone)
+        return
+    run = replace(run, has_many_apps=True)
+    assigner = _build_assigner(run, owner, source, source.router)
+    ingest_channel_events(run, owner, source, find_zone, assigner)
+    assigner.list_unassigned()
+
+
 def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, router: TenantRouter) -> RecordAssigner:
     agents = AgentMatcher(pattern=source.agent_pattern)
 

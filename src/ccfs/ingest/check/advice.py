@@ -30,16 +30,14 @@ def advise(report: CheckReport, survey: Survey, options: CheckOptions) -> list[A
     if options.max_lines:
         text = f"Only about the first {options.max_lines} lines of each file were read (--lines)"
         found.append(Advice(text=f"{text}: recordings of later calls count as recordings without a call."))
-    return found + _advise_on_channel_events(report, options)
+    return found + _advise_on_channel_events(report)
 
 
-def _advise_on_channel_events(report: CheckReport, options: CheckOptions) -> list[Advice]:
+def _advise_on_channel_events(report: CheckReport) -> list[Advice]:
     if not report.unused_cels or not report.switches:
         return []
     text = f"Channel events (CEL) that were not read: {_list_paths(report.unused_cels)}."
     remedy = "ccfs ingest asterisk reads one such file: name another one with --cel."
-    if options.tenants:
-        remedy = "With --tenants, ccfs does not read them."
     return [Advice(text=text, remedy=remedy)]
 
 

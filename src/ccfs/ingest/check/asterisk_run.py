@@ -8,7 +8,6 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview
 from ccfs.ingest import asterisk
-from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
 from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import (
@@ -53,8 +52,7 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
     )
     for series in all_series:
         _ingest_series(done, series, options)
-    if router is None:  # as `ccfs ingest`, which reads channel events for one account
-        _ingest_channel_events(done, find_channel_events(survey), options)
+    _ingest_channel_events(done, find_channel_events(survey), options)
     done.recordings = list_recordings_folders(survey)
     for folder in done.recordings:
         with done.catch_failure(folder):
@@ -108,10 +106,9 @@ def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -
 def _ingest_channel_events(done: SwitchRun, series: FileSeries | None, options: CheckOptions) -> None:
     """Ingest a channel event log (CEL) and those that were rotated from it, after all calls: the order does not matter."""
     source = create_source(done.series[0].current.path, None, options)
-    find_zone = LegParser(done.run, done.owner, source).find_zone
     for file in series.files if series else ():
         with done.catch_failure(file.path):
-            ingest_channel_events(done.run, done.owner, replace(source, cel=file.path), find_zone)
+            asterisk.ingest_channel_log(done.run, done.owner, replace(source, cel=file.path, router=done.router))
             done.cel = series
 
 
