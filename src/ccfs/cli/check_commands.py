@@ -47,9 +47,7 @@ def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> li
             parts += _list_logs(switch.queue_log, switch.cel)
         is_last = number == len(switch.cdrs[:_MAX_CDRS]) - 1
         folders = [f"--recordings {_quote(folder)}" for folder in switch.recordings] if is_last else []
-        lines += _join([*parts, *folders[:1], *options])
-        for folder in folders[1:]:
-            lines += _join([start, f"--cdr {_quote(cdr)}", folder, *options])
+        lines += _join([*parts, *folders, *options])
     if len(switch.cdrs) > _MAX_CDRS:
         lines.append(f"# and so on: there are {len(switch.cdrs)} CDR files; it is simpler to move them into a folder")
     return lines
@@ -90,8 +88,10 @@ def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequenc
 
 
 def _list_ccfs(switch: SwitchReport) -> list[str]:
-    recordings = [f"--recordings {_quote(folder)}" for folder in switch.recordings[:1]]
-    return _list_accounts(switch) + _join(["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs), *recordings])
+    lines, command = _list_accounts(switch), ["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs)]
+    for folder in switch.recordings or [None]:  # each run reads one tree
+        lines += _join([*command, f"--recordings {_quote(folder)}"] if folder else command)
+    return lines
 
 
 def _list_accounts(switch: SwitchReport) -> list[str]:

@@ -16,7 +16,7 @@ from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_record
@@ -55,11 +55,11 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
 
 def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, legs: LegParser | None = None) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
-    if source.recordings is None:
+    if not source.recordings:
         return
     matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
     find_zone = (legs or LegParser(run, owner, source)).find_zone
-    ingest_folder(run, owner, source.recordings, find_call_ids, matcher, find_zone)
+    ingest_folders(run, owner, source.recordings, find_call_ids, matcher, find_zone)
 
 
 def ingest_channel_log(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:

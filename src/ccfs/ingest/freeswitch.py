@@ -24,7 +24,7 @@ from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
 from ccfs.ingest.files.tail_reader import NumberedLine
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import LineSource, get_folder
 from ccfs.ingest.tables.channels import parse_channel_line
 from ccfs.ingest.tables.source import TableSource
@@ -55,7 +55,7 @@ class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
     cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
-    recordings: Path | None
+    recordings: Sequence[Path] = ()  # folders
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
@@ -112,11 +112,11 @@ def ingest_recordings(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
 ) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
-    if source.recordings is None:
+    if not source.recordings:
         return
     assigner = assigner or _build_assigner(run, owner, source)
     matcher = TenantMatcher(assigner.router, assigner.source) if source.router or assigner.has_unassigned() else None
-    ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
+    ingest_folders(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
 
 
 def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:

@@ -54,10 +54,8 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
         _ingest_series(done, series, options)
     _ingest_channel_events(done, find_channel_events(survey), options)
     done.recordings = list_recordings_folders(survey)
-    for folder in done.recordings:
-        with done.catch_failure(folder):
-            source = create_source(all_series[0].current.path, None, options)
-            asterisk.ingest_recordings(run, owner, replace(source, recordings=folder, router=router))
+    source = create_source(all_series[0].current.path, None, options)
+    asterisk.ingest_recordings(run, owner, replace(source, recordings=done.recordings, router=router))
     return done
 
 
@@ -65,7 +63,6 @@ def create_source(cdr: Path, queue_log: FileSeries | None, options: CheckOptions
     """Return the source of a CDR file, with the current queue log."""
     return AsteriskSource(
         cdr=cdr,
-        recordings=None,
         queue_log=queue_log.current.path if queue_log else None,
         columns=options.read.asterisk_columns,
         encoding=options.read.encoding,

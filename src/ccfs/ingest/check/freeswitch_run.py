@@ -24,7 +24,6 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
     sources = [
         freeswitch.FreeSwitchSource(
             cdr=path,
-            recordings=None,
             columns=options.read.freeswitch_columns,
             zone=options.zone,
             agent_pattern=options.agent_pattern,
@@ -36,7 +35,5 @@ def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> 
         with done.catch_failure(path):
             freeswitch.ingest(run, owner, source)
     done.recordings = list_recordings_folders(survey)
-    for folder in done.recordings:
-        with done.catch_failure(folder):
-            freeswitch.ingest_recordings(run, owner, replace(sources[0], recordings=folder))
+    freeswitch.ingest_recordings(run, owner, replace(sources[0], recordings=done.recordings))
     return done

@@ -110,8 +110,8 @@ def find_large_calls(
     """Return those of these calls, and of the calls of these legs, that have more rows than `size`, each with its legs of
     `leg_ids`."""
     of_legs: dict[str, set[str]] = defaultdict(set)
-    for leg_id, call_id in _iter_rows(connection, app, _SELECT_CALLS_OF_LEGS, leg_ids, near):
-        of_legs[call_id].add(leg_id)
+    for row in _iter_rows(connection, app, _SELECT_CALLS_OF_LEGS, leg_ids, near):
+        of_legs[row.call_id].add(row.switch_leg_id)
     query = _SELECT_CALLS.group_by(_TABLE.c.call_id).having(sa.func.count() > size)
     large = {row[0] for row in _iter_rows(connection, app, query, {*call_ids, *of_legs}, near)}
     return {call_id: of_legs[call_id] for call_id in large}
