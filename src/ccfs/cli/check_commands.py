@@ -89,8 +89,9 @@ def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequenc
 
 def _list_ccfs(switch: SwitchReport) -> list[str]:
     lines, command = _list_accounts(switch), ["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs)]
-    for folder in switch.recordings or [None]:  # each run reads one tree
-        lines += _join([*command, f"--recordings {_quote(folder)}"] if folder else command)
+    trees = [f"--recordings {_quote(folder)}" for folder in switch.recordings]
+    for tree in [[one] for one in trees] or [[]]:  # each run reads one
+        lines += _join([*command, *tree])
     return lines
 
 

@@ -12,6 +12,7 @@ from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
@@ -110,7 +111,8 @@ def _save_legs(
 ) -> None:
     numbered, rejections = parsed
     if assigner is None:
-        save_legs(connection, run, owner, [leg for _, leg in numbered], ASTERISK_MERGER)
+        legs = leave_out_large_calls(connection, run, owner, numbered, ASTERISK_MERGER)
+        save_legs(connection, run, owner, legs, ASTERISK_MERGER)
     else:
         assigner.assign(connection, [build_leg_record(line, leg) for line, leg in numbered])
     run.reject(connection, owner.app, rejections)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
@@ -273,7 +274,8 @@ def _save_records(
         assigner.assign(connection, [_build_record(line, leg, visits) for line, leg in legs])
     else:
         merge_visits(connection, owner, [visit for some in visits.values() for visit in some])
-        save_legs(connection, run, owner, [leg for _, leg in legs], FREESWITCH_MERGER)
+        kept = leave_out_large_calls(connection, run, owner, legs, FREESWITCH_MERGER)
+        save_legs(connection, run, owner, kept, FREESWITCH_MERGER)
     rejections = [
         IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
         for line, record in records

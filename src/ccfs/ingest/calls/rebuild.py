@@ -18,7 +18,6 @@ from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
 from ccfs.ingest.calls.channel_histories import find_histories, save_holds
 from ccfs.ingest.calls.known_lines import sort_legs
-from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, L, LegMerger
 from ccfs.ingest.calls.linked_rows import find_rows, restore_linked_legs, save_links
 from ccfs.ingest.calls.operation_corrections import correct_operations
@@ -36,7 +35,6 @@ def save_legs(
     connection: Connection, run: IngestRun, owner: CallOwner, legs: Sequence[L], merger: LegMerger[L]
 ) -> None:
     """Store the legs that are new, complete the known ones by what another source says of them, and rebuild their calls."""
-    legs = leave_out_large_calls(connection, run, owner, legs, merger)
     saved = _find_related_rows(connection, owner, legs, merger)
     sorted_legs = sort_legs(connection, owner, legs, saved, merger)
     fresh = sorted_legs.fresh
