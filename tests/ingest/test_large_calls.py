@@ -67,8 +67,10 @@ def build_channels(count: int) -> str:
     return "".join(lines)
 
 
-COLUMNS = ("caller_id_number", "destination_number", "context", "start_stamp", "answer_stamp", "end_stamp")
-COLUMNS += ("hangup_cause", "uuid", "originating_leg_uuid")
+COLUMNS = (
+    *("caller_id_number", "destination_number", "context", "start_stamp", "answer_stamp", "end_stamp"),
+    *("hangup_cause", "uuid", "originating_leg_uuid"),
+)
 BUILDERS = {
     "linkedid": ("asterisk", build_linked_lines),
     "shared channel": ("asterisk", build_unlinked_lines),

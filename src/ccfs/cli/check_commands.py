@@ -6,7 +6,8 @@ from itertools import count, zip_longest
 from pathlib import Path
 
 from ccfs.ingest.check.report import CheckReport, SwitchReport
-from ccfs.ingest.check.switch_run import SwitchKind
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.tables import CheckedTable
 
 _ACCOUNT = "acme"
 _MAX_OLDER = 3  # rotated files with a command each; more have a loop
@@ -75,7 +76,7 @@ def _list_older(switch: SwitchReport, start: str, options: Sequence[str]) -> lis
     return [*lines, "# then, and from now on:"]
 
 
-def _list_logs(queue_log: Path | None, cel: Path | None) -> list[str]:
+def _list_logs(queue_log: Path | CheckedTable | None, cel: Path | None) -> list[str]:
     logs = (("--queue-log", queue_log), ("--cel", cel))
     return [f"{option} {_quote(log)}" for option, log in logs if log]
 
@@ -105,7 +106,7 @@ def _list_accounts(switch: SwitchReport) -> list[str]:
     return lines + (more if len(switch.owners) > _MAX_ACCOUNTS else [])
 
 
-def _quote(path: Path) -> str:
+def _quote(path: Path | CheckedTable) -> str:
     return shlex.quote(str(path))
 
 
