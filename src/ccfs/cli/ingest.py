@@ -52,8 +52,7 @@ TenantsOption = Annotated[
     Path | None, typer.Option("--tenants", help="Rules that assign calls to accounts (CSV).", metavar="FILE")
 ]
 RecordingsOption = Annotated[
-    list[Path] | None,
-    typer.Option("--recordings", help="Folder with recordings; may be repeated.", metavar="DIR", show_default=False),
+    list[Path] | None, typer.Option("--recordings", help="Folder with recordings; may be repeated.", metavar="DIR")
 ]
 TreeOption = Annotated[Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")]
 ZoneOption = Annotated[
@@ -197,9 +196,7 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
     print_result(result, as_json, "\n".join(text))
 
 
-def _require_paths(
-    *, logs: Iterable[Path | None] = (), files: Iterable[Path | None] = (), folders: Iterable[Path] | None
-) -> None:
+def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path] = (), folders: list[Path] | None) -> None:
     """Raise OperatorError for a path that does not exist. A log may be absent between its rotation and its next line."""
     for file in (*files, *(log for log in logs if log and (log.exists() or not has_rotated_files(log)))):
         if file is not None and not file.is_file():

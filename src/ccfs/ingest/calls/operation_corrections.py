@@ -95,7 +95,7 @@ def _list_stopped_phones(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) ->
 
 
 class _EventsByCall:
-    """Who did something in a call, and when; found by call and second, as a call may have thousands of events."""
+    """Events of agents, found by call and second: a call may have thousands."""
 
     def __init__(self, events: Iterable[tuple[str, datetime, str]]) -> None:
         self._by_second: dict[tuple[str, int], list[tuple[datetime, str]]] = defaultdict(list)
