@@ -9,6 +9,7 @@ from tests.ingest.switch_database import (
     build_row,
     create_mariadb_tables,
     create_postgres_tables,
+    to_csv_line,
     to_start_columns,
     with_password,
 )
@@ -101,6 +102,10 @@ def test_a_queue_log_in_a_table_completes_the_calls_of_a_file_and_of_a_table(
         assert f"Queue log: {logs.url} (table queue_log; 2 lines)" in get_section(done.out, "FOUND")
         assert "called queue 600, waited 8 s, 1001 answered" in get_section(done.out, "THE CALLS")
         assert f"--queue-log {logs.url}" in get_section(done.out, "TO INGEST THESE CALLS")
+        file = write_file(tmp_path / "Master.csv", to_csv_line(row))
+        text = check(file, "--queue-log", logs.url, **logs.settings).out
+        assert "called queue 600, waited 8 s, 1001 answered" in get_section(text, "THE CALLS")
+        assert f"--cdr {file} --queue-log {logs.url}" in get_section(text, "TO INGEST THESE CALLS").replace("\\ ", "")
 
 
 def test_fusionpbx_is_recognised_and_its_domains_get_tenant_rules(postgres_url: str) -> None:
