@@ -205,7 +205,7 @@ def test_recordings_without_cdrs_cannot_be_ingested(tmp_path: Path) -> None:
     ("arguments", "code", "reason"),
     [
         (("none",), 1, "file not found"),
-        ((), 2, "Missing argument"),
+        ((), 2, "name files or folders"),
         ((".", "--zone", "Europe/Nowhere"), 1, "--zone: Europe/Nowhere is not an IANA time zone"),
         ((".", "--agents", "("), 1, "--agents"),
         ((".", "--encoding", "rot13"), 1, "--encoding"),

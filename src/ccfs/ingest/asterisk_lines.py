@@ -38,7 +38,7 @@ class AsteriskSource:
     """The switch's files or tables, and what the operator overrules."""
 
     cdr: LineSource
-    recordings: Path | None
+    recordings: Sequence[Path] = ()  # folders
     queue_log: LineSource | None = None
     cel: Path | None = None  # channel event log
     columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
@@ -24,7 +25,7 @@ from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
 from ccfs.ingest.files.tail_reader import NumberedLine
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import LineSource, get_folder
 from ccfs.ingest.tables.channels import parse_channel_line
 from ccfs.ingest.tables.source import TableSource
@@ -55,7 +56,7 @@ class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
     cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
-    recordings: Path | None
+    recordings: Sequence[Path] = ()  # folders
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
@@ -112,11 +113,11 @@ def ingest_recordings(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
 ) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
-    if source.recordings is None:
+    if not source.recordings:
         return
     assigner = assigner or _build_assigner(run, owner, source)
     matcher = TenantMatcher(assigner.router, assigner.source) if source.router or assigner.has_unassigned() else None
-    ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
+    ingest_folders(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
 
 
 def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:
@@ -273,7 +274,8 @@ def _save_records(
         assigner.assign(connection, [_build_record(line, leg, visits) for line, leg in legs])
     else:
         merge_visits(connection, owner, [visit for some in visits.values() for visit in some])
-        save_legs(connection, run, owner, [leg for _, leg in legs], FREESWITCH_MERGER)
+        kept = leave_out_large_calls(connection, run, owner, legs, FREESWITCH_MERGER)
+        save_legs(connection, run, owner, kept, FREESWITCH_MERGER)
     rejections = [
         IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
         for line, record in records

@@ -192,3 +192,14 @@ def test_folders_of_days_are_left_to_later_recordings_but_not_above_what_was_nam
     [switch] = check_json(tmp_path / "Master.csv", day)["switches"]
     assert switch["recordings"] == [str(day)]
     assert switch["totals"]["recorded"] == 1
+
+
+def test_one_command_names_several_folders_of_recordings(tmp_path: Path) -> None:
+    write_file(tmp_path / "Master.csv", build_cdr_line("1705311042.118") + build_cdr_line("1705311042.119", sequence=2))
+    for number, name in ((8, "monitor"), (9, "archive")):
+        write_file(tmp_path / name / f"1705311042.11{number}.wav", make_wav(number, 70))
+    text = check(tmp_path / "Master.csv", tmp_path / "monitor", tmp_path / "archive").out
+    commands = get_section(text, "TO INGEST THESE CALLS").replace("\\ ", "")
+    assert f"--cdr {tmp_path}/Master.csv --recordings {tmp_path}/monitor --recordings {tmp_path}/archive" in commands
+    assert commands.count("ccfs ingest asterisk") == 1
+    assert "With a recording: 2" in get_section(text, "HOW IT WAS READ")

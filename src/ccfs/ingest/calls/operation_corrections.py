@@ -1,7 +1,7 @@
 """Correct agent operations of a queue log by the CDRs of their calls: the agent's number, the call, and where talk ended."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -14,6 +14,7 @@ from ccfs.ingest.calls.queue_visits import VisitsByLeg
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.switches.queue_merge import is_answering_leg
+from ccfs.switches.records import Leg
 
 _CLOCK_TOLERANCE = timedelta(seconds=1)  # between the ends of a CDR's leg and of the queue log's attempt
 
@@ -46,14 +47,14 @@ def find_member_numbers(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> 
     The CDR has one answered leg to a number at the second of the connection, and the phone that rang is the one that talked.
     """
     numbers: dict[str, str] = {}
+    answered: dict[tuple[str, str], list[Leg]] = defaultdict(list)
+    for leg, times in timed_legs:
+        if leg.agent and times.call_begin:
+            answered[get_visit_key(leg)].append(leg)
     for key, visit in visits.items():
         if not visit.agent or visit.agent.isdecimal():
             continue
-        answering = {
-            leg.agent
-            for leg, times in timed_legs
-            if get_visit_key(leg) == key and leg.agent and times.call_begin and is_answering_leg(leg, visit)
-        }
+        answering = {leg.agent for leg in answered.get(key, ()) if is_answering_leg(leg, visit)}
         if len(answering) == 1 and (number := answering.pop()).isdecimal():
             numbers.setdefault(visit.agent, number)
     return numbers
@@ -70,35 +71,42 @@ def find_unanswered_numbers(
     Where several rang at once, `known`, numbers by names, leaves one name and one number.
     """
     numbers: dict[str, str] = {}
-    by_call: dict[str, list[OperationSpan]] = defaultdict(list)
-    for attempt, call_id in attempts:
-        by_call[call_id].append(attempt)
+    ended = _EventsByCall([(call_id, attempt.begin, attempt.agent_id) for attempt, call_id in attempts])
+    stopped = _EventsByCall(_list_stopped_phones(timed_legs, visits))
     for attempt, call_id in [*attempts, *attempts]:  # once more, because a later attempt may tell who another one is
         if attempt.agent_id.isdecimal() or attempt.agent_id in known or attempt.agent_id in numbers:
             continue
-        at_once = {other.agent_id for other in by_call[call_id] if abs(other.begin - attempt.begin) <= _CLOCK_TOLERANCE}
+        at_once = ended.find_near(call_id, attempt.begin)
         others = {known.get(name) or numbers.get(name, name) for name in at_once - {attempt.agent_id}}
-        ringing = _find_ringing(timed_legs, visits, attempt, call_id)
+        ringing = stopped.find_near(call_id, attempt.begin)
         left = ringing - others if others <= ringing and len(ringing) == len(at_once) else ringing
         if len(left) == 1 and (number := left.pop()).isdecimal():
             numbers[attempt.agent_id] = number
     return numbers
 
 
-def _find_ringing(
-    timed_legs: Sequence[TimedLeg], visits: VisitsByLeg, attempt: OperationSpan, call_id: str
-) -> set[str]:
-    """Return the numbers of the legs of a call's queue that stopped ringing when an attempt ended."""
-    return {
-        leg.agent
-        for leg, times in timed_legs
-        if leg.agent
-        and get_visit_key(leg) in visits
-        and call_id in (to_call_id(leg.switch_call_id), to_call_id(get_visit_key(leg)[0]))
-        and times.call_begin is None
-        and times.ack_end
-        and abs(times.ack_end - attempt.begin) <= _CLOCK_TOLERANCE
-    }
+def _list_stopped_phones(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> Iterator[tuple[str, datetime, str]]:
+    """Yield the call, end and number of each leg of a queue that rang in vain; also by the call of the channel that waited."""
+    for leg, times in timed_legs:
+        key = get_visit_key(leg)
+        if leg.agent and key in visits and times.call_begin is None and times.ack_end:
+            for call_id in {to_call_id(leg.switch_call_id), to_call_id(key[0])}:
+                yield call_id, times.ack_end, leg.agent
+
+
+class _EventsByCall:
+    """Events of agents, found by call and second: a call may have thousands."""
+
+    def __init__(self, events: Iterable[tuple[str, datetime, str]]) -> None:
+        self._by_second: dict[tuple[str, int], list[tuple[datetime, str]]] = defaultdict(list)
+        for call_id, instant, agent in events:
+            self._by_second[call_id, int(instant.timestamp())].append((instant, agent))
+
+    def find_near(self, call_id: str, instant: datetime) -> set[str]:
+        """Return the agents of the events of a call at this time."""
+        second = int(instant.timestamp())
+        near = (event for at in (second - 1, second, second + 1) for event in self._by_second.get((call_id, at), ()))
+        return {agent for at, agent in near if abs(at - instant) <= _CLOCK_TOLERANCE}
 
 
 def find_short_talks(timed_legs: Sequence[TimedLeg], visits: VisitsByLeg) -> dict[tuple[str, datetime], datetime]:
