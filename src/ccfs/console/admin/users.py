@@ -133,7 +133,7 @@ async def grant_role(request: ConsoleRequest) -> Response:
 async def revoke_role(request: ConsoleRequest) -> Response:
     """Revoke a role of a user."""
     user, index = await _get_user(request), request.form.get("grant", "")
-    grant = dict(enumerate(user.grants)).get(int(index) if index.isascii() and index.isdecimal() else -1)
+    grant = {str(number): grant for number, grant in enumerate(user.grants)}.get(index)
     if grant is None:
         raise NotFound
 
