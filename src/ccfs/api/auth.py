@@ -25,13 +25,14 @@ async def authenticate_client(
         return await asyncio.to_thread(verify_client_signature, context, snapshot, request, body)
     except Unauthorised as error:
         context.metrics.unauthorized_requests.labels(reason=error.param).inc()
+        context.recent_failures.record(address, context.now())
         await _record_failure(context, address)
         raise
 
 
 def raise_if_locked(context: WebContext, snapshot: TenantSnapshot, address: str) -> None:
     """Raise AddressLocked while the address is locked out: its request is not even read."""
-    if lockout.is_locked_out(context, snapshot, address):
+    if lockout.is_locked_out(context, snapshot, address) or context.recent_failures.is_locked(address, context.now()):
         context.metrics.unauthorized_requests.labels(reason="locked").inc()
         raise AddressLocked
 
@@ -47,7 +48,7 @@ def verify_client_signature(context: WebContext, snapshot: TenantSnapshot, reque
     except signature.MalformedAuthorization:
         raise Unauthorised("malformed") from None
     keys = snapshot.keys.get(authorization.ak, [])
-    is_signed = _is_signature_valid(context, request, body, authorization, [key.sk for key in keys])
+    is_signed = _is_signature_valid(context, request, body, authorization, [key.sk for key in keys], snapshot.max_keys)
     skew = timedelta(seconds=context.settings.clock_skew_seconds)
     if skew and abs(context.now() - timestamp) > skew:
         raise Unauthorised("clock")
@@ -59,7 +60,12 @@ def verify_client_signature(context: WebContext, snapshot: TenantSnapshot, reque
 
 
 def _is_signature_valid(
-    context: WebContext, request: Request, body: bytes, authorization: signature.Authorization, sks: list[str]
+    context: WebContext,
+    request: Request,
+    body: bytes,
+    authorization: signature.Authorization,
+    sks: list[str],
+    max_keys: int,
 ) -> bool:
     """Return whether the request is signed for its Host header or for one of the configured aliases."""
     for host in (None, *context.settings.host_aliases):
@@ -67,7 +73,7 @@ def _is_signature_valid(
         signed = signature.SignedRequest(
             method=request.method, path=request.path, query=request.query, headers=headers, body=body
         )
-        if signature.verify_request(authorization, signed, sks):
+        if signature.verify_request(authorization, signed, sks, least_keys=max_keys):
             return True
     return False
 
