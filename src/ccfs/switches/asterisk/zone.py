@@ -21,15 +21,53 @@ _MAX_ENTRY_DELAY_SECONDS = 30  # between the start of a queue's line and the cal
 _NEWEST_SAMPLES, _MIN_NEW_MISFITS = 10, 2  # samples that show a change of the clocks, and misfits that prove it
 _MISFIT_TOLERANCE = 0.02  # share of samples that may disagree before another zone is preferred
 _MAX_SAMPLES = 500  # samples that are compared
-_LARGEST = (  # of zones that are alike for half a year, one that most people know; the most people first
-    "Europe/Berlin Europe/London Europe/Paris Europe/Madrid Europe/Rome Europe/Moscow Europe/Istanbul Europe/Kyiv "
-    "America/New_York America/Chicago America/Denver America/Los_Angeles America/Phoenix America/Anchorage "
-    "America/Sao_Paulo America/Mexico_City America/Bogota America/Lima America/Caracas America/Santiago "
-    "America/Halifax America/Havana Pacific/Honolulu Asia/Shanghai Asia/Kolkata Asia/Tokyo Asia/Jakarta Asia/Dhaka "
-    "Asia/Karachi Asia/Bangkok Asia/Riyadh Asia/Dubai Asia/Tehran Asia/Tashkent Asia/Yangon Asia/Kathmandu Africa/Lagos "
-    "Africa/Cairo Africa/Johannesburg Africa/Nairobi Australia/Sydney Australia/Brisbane Australia/Adelaide "
-    "Pacific/Auckland"
-).split()
+# of zones that are alike for half a year, one that most people know; the most people first
+_LARGEST = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Moscow",
+    "Europe/Istanbul",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Phoenix",
+    "America/Anchorage",
+    "America/Sao_Paulo",
+    "America/Mexico_City",
+    "America/Bogota",
+    "America/Lima",
+    "America/Caracas",
+    "America/Santiago",
+    "America/Halifax",
+    "America/Havana",
+    "Pacific/Honolulu",
+    "Asia/Shanghai",
+    "Asia/Kolkata",
+    "Asia/Tokyo",
+    "Asia/Jakarta",
+    "Asia/Dhaka",
+    "Asia/Karachi",
+    "Asia/Bangkok",
+    "Asia/Riyadh",
+    "Asia/Dubai",
+    "Asia/Tehran",
+    "Asia/Tashkent",
+    "Asia/Yangon",
+    "Asia/Kathmandu",
+    "Africa/Lagos",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Nairobi",
+    "Australia/Sydney",
+    "Australia/Brisbane",
+    "Australia/Adelaide",
+    "Pacific/Auckland",
+)
 _AREAS = (
     "Asia",
     "Europe",
