@@ -139,7 +139,7 @@ def _format_switch(switch: SwitchReport) -> Iterator[str]:
         yield from ("", f"{len(switch.samples)} OF THE CALLS" if totals.calls > len(switch.samples) else "THE CALLS")
         for sample in switch.samples:
             yield from _wrap(f"{sample.begin:%Y-%m-%d %H:%M:%S}  {sample.text}", "  ", "      ")
-    yield from _format_refusals("WOULD BE REFUSED", switch.refusals, is_lines=True)
+    yield from _format_refusals("WOULD BE REJECTED", switch.refusals, is_lines=True)
     yield from _format_refusals("RECORDINGS THAT WOULD NOT BE STORED", switch.unmatched, is_lines=False)
     if switch.absent.count:
         yield from ("", f"RECORDINGS THAT THE CDRS NAME AND THAT ARE NOT THERE: {switch.absent.count:,}")

@@ -193,7 +193,7 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
         ],
     }
     text = [*(_format_rejected(rejection) for _, rejection, _ in rejections), *map(_format_missing, missing)]
-    print_result(result, as_json, "\n".join(text))
+    print_result(result, as_json, "\n".join(text) or "nothing rejected, nothing missing")
 
 
 def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path] = (), folders: list[Path] | None) -> None:
@@ -287,7 +287,8 @@ def _format_summary(result: IngestResult) -> str:
 
 
 def _format_rejected(rejection: IngestRejection) -> str:
-    return escape_unprintable(f"rejected: {rejection.file}:{rejection.line}: {rejection.reason}")
+    place = f"{rejection.file}:{rejection.line}" if rejection.line else rejection.file  # 0: the whole file
+    return escape_unprintable(f"rejected: {place}: {rejection.reason}")
 
 
 def _format_missing(recording: ExpectedRecording) -> str:

@@ -4,6 +4,7 @@ calls; then CDRs; then recordings."""
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
@@ -16,6 +17,7 @@ from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
+from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source
@@ -24,6 +26,7 @@ from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_recor
 from ccfs.ingest.tenants.queue_lines import is_switch_line
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.ingest.tenants.routers import TenantRouter
+from ccfs.ingest.wrong_files import require_kind
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
 from ccfs.switches.asterisk.calls import AsteriskLeg
@@ -43,6 +46,8 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     legs = LegParser(run, owner, source)
     agents = AgentMatcher(pattern=source.agent_pattern)
     if source.queue_log is not None:
+        if isinstance(source.queue_log, Path):
+            require_kind(run, owner, source.queue_log, FileKind.QUEUE_LOG)
         save_lines = partial(_save_lines, run, owner, agents, assigner)
         ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
     if assigner is None:

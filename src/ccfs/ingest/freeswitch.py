@@ -16,6 +16,7 @@ from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
+from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.cursors import is_known_source
@@ -36,6 +37,7 @@ from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.ingest.tenants.routers import CallRouter, TenantRouter
+from ccfs.ingest.wrong_files import require_kind
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
@@ -64,7 +66,7 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
+    """Run one pass. Raise OSError if the source cannot be opened, UnreadableLine if it is another program's file."""
     if source.router is not None:
         run = replace(run, has_many_apps=True)
     assigner = _build_assigner(run, owner, source)
@@ -87,10 +89,16 @@ def _ingest_files(
     if root.is_dir():
         csv_files = _ingest_folder(run, owner, source, assigner, root)
         for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
-            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+            try:
+                require_kind(run, owner, path, FileKind.FREESWITCH_CDR, ",".join(source.columns) or None)
+            except UnreadableLine as error:
+                run.warn(str(error))
+            else:
+                tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
     elif root.suffix.lower() in DOCUMENT_SUFFIXES:
         _ingest_documents(run, owner, source, assigner, [scan.stat_file(root)])
     else:
+        require_kind(run, owner, root, FileKind.FREESWITCH_CDR, ",".join(source.columns) or None)
         tail_reader.ingest_file(run, owner, root, parse, save)
 
 

@@ -50,7 +50,7 @@ def test_tenant_rules_are_tried_and_calls_that_none_matches_are_listed(tmp_path:
     rules = "domain,acme.example.com,,acme,17\ndomain,other.*,AKother002,other,18\n"
     file = write_file(tmp_path / "tenants.csv", rules)
     text = check(tmp_path / "cdr", "--tenants", file).out
-    assert "1 × no tenant rule matches: domain third.example.com" in get_section(text, "WOULD BE REFUSED: 1")
+    assert "1 × no tenant rule matches: domain third.example.com" in get_section(text, "WOULD BE REJECTED: 1")
     assert "of 3 domains" not in text
     commands = get_section(text, "TO INGEST THESE CALLS").replace("\\ ", "")
     assert "ccfs account add --app AK --account acme --vdn 17 --zone Europe/London" in commands
@@ -95,7 +95,7 @@ def test_rows_of_an_account_whose_vdn_is_mostly_anothers_are_refused(tmp_path: P
     strangers = row.replace("acme", "other")
     write_file(tmp_path / name, "\n".join([header, strangers, row, row.replace("67110003", "67110004")]))
     text = check(tmp_path, zone="Asia/Shanghai").out
-    assert "1 × " in get_section(text, "WOULD BE REFUSED: 1")
+    assert "1 × " in get_section(text, "WOULD BE REJECTED: 1")
     accounts = [line for line in text.splitlines() if "ccfs account add" in line]
     assert accounts == ["  ccfs account add --app AK --account acme --vdn 17 --zone Asia/Shanghai"]
 

@@ -1,7 +1,7 @@
 """Describe how ingest read each file: lines, columns, dialect, zone with its evidence, encoding."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,19 @@ from ccfs.ingest.check.switch_kind import SwitchKind
 from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.check.text_encoding import find_encoding
+from ccfs.ingest.check.words import list_names
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.asterisk import cdr, zone
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect
+from ccfs.switches.asterisk.zone import ZoneSample
 from ccfs.switches.records import UnreadableLine
 
 USEFUL_COLUMNS = ("uniqueid", "linkedid", "sequence")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_MAX_ALIKE = 4  # zones that are named beside the detected one
 _QUOTES = {'"': "double quotes", "'": "single quotes", "": "no quotes"}
 
 
@@ -130,12 +133,17 @@ def _describe_zone(name: str, basis: str, rows: Iterable[AsteriskCdrRow]) -> str
         case "given":
             return f"as given with --zone; it fits {counted}" if samples else "as given with --zone"
         case "epoch" if samples:
-            return f"{offsets}; the unique ids agree in {counted}"
+            return f"{offsets}; the unique ids agree in {counted}{_describe_alike(samples, name)}"
         case "epoch":
             return "shown by the times in the queue log"
         case "known":
             return "as in the other files"
     return "assumed: nothing in the file shows it"
+
+
+def _describe_alike(samples: Sequence[ZoneSample], name: str) -> str:
+    alike = zone.list_alike(samples, name)
+    return f"; {list_names(alike, _MAX_ALIKE)} would fit as well: take yours" if alike else ""
 
 
 def _parse_rows(sample: Iterable[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
