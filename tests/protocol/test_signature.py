@@ -273,10 +273,11 @@ def test_an_unknown_key_an_absent_header_and_a_wrong_signature_take_the_same_wor
         return sum(fed)
 
     monkeypatch.setattr(hmac, "new", Counted)
-    dummy = sign_and_parse(request, signature._NO_SECRET)
+    dummy = sign_and_parse(request, signature._UNKNOWN_KEY_SECRET)
     least = work(wrong, [SK])
     assert least > 4 * 500_000
     assert least == work(wrong, []) == work(good, []) == work(absent, [SK]) == work(absent, []) == work(dummy, [])
+    assert not verify_request(dummy, request, [SK], least_keys=3)  # what fills up an AK's secrets signs nothing
     five = work(wrong, [f"{SK}{number}" for number in range(5)], 5)
     assert five == work(wrong, [], 5) == work(wrong, [SK], 5) == work(absent, [], 5) > 4 * least
 
