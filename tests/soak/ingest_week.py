@@ -31,6 +31,7 @@ from tests.soak.week.switch import COMPLETE, hold_lock, prepare_folders
 
 ACCOUNT_ZONE = "Asia/Shanghai"  # not the switch's, so that a zone that is not detected shows
 LIFE, DOWN = (0.3, 3.0), (0.0, 4.0)  # seconds that a watch runs, and that it is down
+READING_SECONDS = 20.0  # in which watches read everything before a rotation that needs it
 FINAL_SECONDS = 300.0  # in which watches that are not killed any more read what is left
 
 
@@ -106,7 +107,8 @@ class Week:
     def _rotate_when_read(self, manner: Manner, logs: list[str]) -> float:
         began = time.monotonic()
         with hold_lock(self.folder):
-            self.wait_until(self._has_read_all)
+            if not self.wait_until(self._has_read_all, READING_SECONDS):
+                logs = []  # another time
             if manner.is_beside:
                 logs = [log for log in logs if (self.folder / log).stat().st_size]
                 self._rotated_beside.update(logs)
@@ -118,17 +120,18 @@ class Week:
         """Wait until the watches have ingested the expected rows and no others."""
         self.wait_until(lambda: not find_differences(expected, load_rows(self.site)))
 
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Run the watches until the condition is true, or for FINAL_SECONDS."""
+    def wait_until(self, condition: Callable[[], bool], seconds: float = FINAL_SECONDS) -> bool:
+        """Run the watches until the condition is true, or for some seconds. Return whether it is true."""
         began = time.monotonic()
-        while time.monotonic() - began < FINAL_SECONDS:
+        while time.monotonic() - began < seconds:
             for watch in self.watches:
                 if not watch.is_running:
                     watch.start()
             asked = time.monotonic()
             if condition():
-                return
+                return True
             time.sleep(max(0.1, time.monotonic() - asked))  # the watches need the processor, too
+        return False
 
     def _has_begun(self) -> bool:
         return len(self.site.read_rows(schema.source_cursors)) == len(LOGS)
