@@ -91,7 +91,8 @@ class LegParser:
             return ""
         layout = self._layout
         zone_facts = {"zone": self._zones.zone, "basis": self._zone_basis}
-        return json.dumps(zone_facts | {"columns": layout.names, "dialect": layout.dialect})
+        dates = {"dates": layout.date_order} if layout.date_order else {}
+        return json.dumps(zone_facts | dates | {"columns": layout.names, "dialect": layout.dialect})
 
     def find_zone(self) -> str:
         """Return the zone of the CDR file's local times; that of earlier files, or the account's, if it has no lines yet."""
@@ -154,7 +155,9 @@ class LegParser:
                     raise
                 delimiter, quote, has_escapes = known["dialect"]
                 dialect = CsvDialect(delimiter, quote, bool(has_escapes))
-                self._layout = CdrLayout(tuple(known["columns"]), dialect=dialect, encoding=encoding)
+                self._layout = CdrLayout(
+                    tuple(known["columns"]), dialect=dialect, encoding=encoding, date_order=known.get("dates", "")
+                )
         return self._layout
 
     def _find_known_zone(self) -> str:
