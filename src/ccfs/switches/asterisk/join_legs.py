@@ -179,12 +179,18 @@ def _adjust_moved_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
 def _adjust_consulted_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
     """Return the leg of a colleague who was asked back before a transfer: talk with the caller begins with the transfer."""
     dialling = call.dialling.get(_get_other_half(leg.channel, "2") or "-", ())
-    if not any(first.app in _REPEATING_APPS for first in dialling):
+    questions = [first for first in dialling if first.app in _REPEATING_APPS]
+    if not questions:
         return leg
     is_handed_over = any(
         other.begin >= leg.end - _CLOCK_STEP for other in call.dialling[leg.dstchannel] if other != leg
     )
-    return _clear_talk(leg) if is_handed_over else leg
+    if is_handed_over:
+        return _clear_talk(leg)
+    asked_until = max(question.end for question in questions)
+    if not leg.answer or asked_until <= leg.answer or not any(first.end > asked_until for first in dialling):
+        return leg
+    return replace(leg, answer=min(asked_until, leg.end))  # the Local channel stayed between the two
 
 
 def _inherit_queue(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
