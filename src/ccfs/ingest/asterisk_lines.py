@@ -124,6 +124,7 @@ class LegParser:
         rows = _parse_sample(sample, layout)
         is_local = not rows or any(clock.parse_local_seconds(row.start) is not None for row in rows)
         samples = zone.collect_samples(rows) or zone.collect_queue_samples(rows, self._list_queue_entries())
+        samples = samples or zone.collect_offset_samples(rows)
         guess = zone.detect_zone(
             samples, self._owner.account.zone, self._source.zone, known=self._find_known_zone(), is_local=is_local
         )

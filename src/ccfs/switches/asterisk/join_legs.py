@@ -208,7 +208,19 @@ def _inherit_queue(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
             return leg
         current = dialling[0]
         seen.add(current.source_key)
-    return replace(leg, queue=current.queue, queue_leg_id=current.switch_leg_id)
+    rung_agent = _find_rung_agent(current, call)
+    return replace(leg, queue=current.queue, queue_leg_id=current.switch_leg_id, rung_agent=rung_agent)
+
+
+def _find_rung_agent(leg: AsteriskLeg, call: _CallLegs) -> str:
+    """Return the agent whose phone rings first behind the Local channel that a line dialled, else ""."""
+    seen = {leg.source_key}
+    while halves := call.list_halves(leg):
+        leg = halves[0]
+        if leg.source_key in seen:
+            return ""
+        seen.add(leg.source_key)
+    return leg.ringing_agent
 
 
 def _clear_talk(leg: AsteriskLeg) -> AsteriskLeg:
