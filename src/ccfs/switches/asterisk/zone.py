@@ -7,7 +7,7 @@ in which the times of the lines agree with their uniqueids.
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow
@@ -98,6 +98,19 @@ def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
     return sorted((earliest or others).values(), key=lambda sample: sample[1])
 
 
+def collect_offset_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
+    """Return samples of lines whose times have an offset, in order of time: they show the zone of the switch's other times."""
+    samples = []
+    for row in rows:
+        try:
+            start = datetime.fromisoformat(row.start)
+        except ValueError:
+            continue
+        if start.tzinfo is not None:
+            samples.append((int(start.replace(tzinfo=UTC).timestamp()), int(start.timestamp())))
+    return sorted(samples, key=lambda sample: sample[1])
+
+
 def collect_queue_samples(rows: Iterable[AsteriskCdrRow], entries: Iterable[tuple[str, int]]) -> list[ZoneSample]:
     """Return samples of lines without uniqueids: local starts of queue calls, and the seconds when callers entered queues.
 
@@ -146,7 +159,7 @@ def detect_zone(
     if given is not None:
         return ZoneGuess(zone=given, basis="given", report=_describe_mismatch(given, detected, samples))
     if not is_local:
-        return ZoneGuess(zone=known or account_zone, basis="not needed")
+        return ZoneGuess(zone=detected or known or account_zone, basis="not needed")
     zone = detected or known
     if not zone:
         why = "no zone fits the calls" if few else "no line has a uniqueid with a time"
