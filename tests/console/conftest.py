@@ -21,6 +21,7 @@ from tests.media import audio_samples
 from tests.ports import get_free_port
 from tests.server.ccfs_server import CcfsServer, run_server
 
+SEARCH_MS = 10_000  # a busy machine finds all calls at once, too
 SignIn = Callable[[str], ConsoleClient]
 
 
@@ -58,12 +59,12 @@ def console_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     """A server without lock-out, since all tests share one address."""
     folder = tmp_path_factory.mktemp("console")
     if request.param.startswith("sqlite"):
-        with run_server(folder, lock_failures=0) as server:
+        with run_server(folder, lock_failures=0, search_ms=SEARCH_MS) as server:
             yield server
     else:
         with (
             servers.create_database(request.getfixturevalue("postgres_url")) as url,
-            run_server(folder, lock_failures=0, database_url=url) as server,
+            run_server(folder, lock_failures=0, search_ms=SEARCH_MS, database_url=url) as server,
         ):
             yield server
 

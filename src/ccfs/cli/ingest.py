@@ -193,7 +193,10 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
         ],
     }
     text = [*(_format_rejected(rejection) for _, rejection, _ in rejections), *map(_format_missing, missing)]
-    print_result(result, as_json, "\n".join(text) or "nothing rejected, nothing missing")
+    if text or as_json:
+        print_result(result, as_json, "\n".join(text))
+    else:
+        print("nothing rejected, nothing missing", file=sys.stderr)  # not among what a script reads
 
 
 def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path] = (), folders: list[Path] | None) -> None:

@@ -12,7 +12,7 @@ from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import rotation
 from ccfs.ingest.files.recognition import QUIET_SECONDS, Recognition
 from ccfs.ingest.files.rotation import FoundFile
-from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.files.scan import to_db_name, to_db_path
 
 SUSPECT = (
     "this file may have been rotated from {name}, or be another switch's: nothing of it was read. Ingest it with its own path if"
@@ -49,7 +49,7 @@ def find_suspects(run: IngestRun, source: Path, cursor: SourceCursor, result: Re
 
 def build_suspect(source: Path, path: str) -> IngestRejection:
     """Return the rejection of a file that may have been rotated from the source."""
-    return IngestRejection(file=path, line=0, reason=SUSPECT.format(name=source.name))
+    return IngestRejection(file=path, line=0, reason=SUSPECT.format(name=to_db_name(source)))
 
 
 def _is_quiet(run: IngestRun, file: FoundFile) -> bool:
