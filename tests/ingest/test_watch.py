@@ -1,6 +1,7 @@
 """--watch: growing files wait, late files are ingested, missing ones reported; SIGTERM ends it in order."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 from ccfs.db import schema
 from ccfs.db.system import nodes
+from ccfs.ingest.recordings.finished import BUFFER_SECONDS
 from ccfs.model.node import NodeState
 from ccfs.server.worker_process import build_heartbeat
 from tests.cli.command import ROOT
@@ -20,6 +22,7 @@ from tests.switches.test_ccfs import RECORD_ROW
 from tests.waiting import wait_until
 
 SHORT_INTERVALS = {"CCFS_SETTLE_SECONDS": "0.4", "CCFS_WATCH_SECONDS": "0.1", "CCFS_RECORDING_WAIT_SECONDS": "2"}
+SHORTENED_WAIT = BUFFER_SECONDS - 3  # so that a test does not wait for all the time in which a switch may write again
 PROGRAM = (sys.executable, "-c", "from ccfs.cli import main; main()")
 
 
@@ -80,7 +83,7 @@ def test_a_watch_ingests_what_the_switch_writes(ingest_site: IngestSite) -> None
         wait_until(has_rows(ingest_site, cdrs=1))
         append_text(cdr, build_cdr_line(sequence=2, agent="1002")[40:])
         append_text(log, "1705309342|MANAGER|sales|PJSIP/1001|ADDMEMBER|\n")
-        ingest_site.write_recording("1705311042.118.wav", make_wav(1), time())
+        ingest_site.write_recording("1705311042.118.wav", make_wav(1))
         wait_until(has_rows(ingest_site, cdrs=2, agent_operations=1, recordings=1))
         append_text(cdr, "nonsense\n")
         wait_until(has_rows(ingest_site, ingest_errors=1))
@@ -104,6 +107,7 @@ def test_a_recording_that_grows_waits_until_it_is_complete(ingest_site: IngestSi
                 file.write(whole[start : start + 2000])
             sleep(0.3)
             assert not ingest_site.read_rows(schema.recordings) or start + 2000 >= len(whole)
+        os.utime(growing, (time(), time() - SHORTENED_WAIT))
         wait_until(has_rows(ingest_site, recordings=1))
         assert watch.stop()["recordings"] == 1
     assert list(ingest_site.read_files().values()) == [whole]
@@ -116,7 +120,7 @@ def test_a_recording_is_expected_and_reported_as_missing_when_it_does_not_arrive
         append_text(
             cdr, build_cdr_line(now, userfield="late.wav") + build_cdr_line("1705311042.119", userfield="never.wav")
         )
-        ingest_site.write_recording("late.wav", make_wav(1), time())
+        ingest_site.write_recording("late.wav", make_wav(1))
         wait_until(
             lambda: any(row["missing_at"] for row in ingest_site.read_rows(schema.expected_recordings, order="name"))
         )
@@ -131,7 +135,7 @@ def test_a_recording_waits_for_its_cdr_and_is_not_rejected_too_early(ingest_site
     ingest_site.settings["CCFS_RECORDING_WAIT_SECONDS"] = "300"
     cdr = ingest_site.write_file("Master.csv", build_cdr_line("1705311042.0", sequence=0))
     with run_watch(ingest_site, "asterisk", "--cdr", cdr) as watch:
-        ingest_site.write_recording("1705311042.118.wav", make_wav(1), time())
+        ingest_site.write_recording("1705311042.118.wav", make_wav(1), time() - SHORTENED_WAIT)
         wait_until(has_rows(ingest_site, source_files=1))
         assert ingest_site.read_rows(schema.ingest_errors) == []
         append_text(cdr, build_cdr_line())

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,14 @@ def open_node(data: Path | None) -> Node:
     if data is not None:
         os.environ["CCFS_DATA"] = str(data.absolute())
     return Node(settings.load_settings())
+
+
+def print_lines(value: dict[str, Any], as_json: bool, lines: Sequence[str], nothing: str) -> None:
+    """Print the result as JSON or as lines of text. If there are none, say so on stderr, where no script reads it."""
+    if lines or as_json:
+        print_result(value, as_json, "\n".join(lines))
+    else:
+        print(nothing, file=sys.stderr)
 
 
 def print_result(value: dict[str, Any], as_json: bool, text: str) -> None:

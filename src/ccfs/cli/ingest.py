@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from ccfs import logs
-from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
+from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
 from ccfs.cli.owners import find_owner
 from ccfs.cli.progress import ProgressBars
 from ccfs.cli.switch_tables import open_source, parse_source
@@ -193,10 +193,7 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
         ],
     }
     text = [*(_format_rejected(rejection) for _, rejection, _ in rejections), *map(_format_missing, missing)]
-    if text or as_json:
-        print_result(result, as_json, "\n".join(text))
-    else:
-        print("nothing rejected, nothing missing", file=sys.stderr)  # not among what a script reads
+    print_lines(result, as_json, text, nothing="nothing rejected, nothing missing")
 
 
 def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path] = (), folders: list[Path] | None) -> None:
