@@ -18,29 +18,29 @@ class IncomingBody:
 
     __slots__ = (
         "_chunk_parser",
-        "_chunks",
+        "_data",
         "_error",
-        "_extra",
         "_is_discarding",
         "_remaining",
         "_resume",
         "_waiter",
         "_wire_bytes",
-        "buffered",
+        "has_extra",
         "is_complete",
         "size",
     )
 
     def __init__(self, length: int, is_chunked: bool, resume: Callable[[], None]) -> None:
         self._remaining = length
-        self._chunks: list[bytes] = []
+        self._data = bytearray()  # not a list of what arrived: pieces of two bytes would take 28 times their size
         self._error: ClientDisconnected | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._resume = resume
         self._is_discarding = False
         self._wire_bytes = 0
-        self._extra = False
-        self.buffered = 0  # bytes that nobody has read yet
+        self.has_extra = (
+            False  # whether bytes followed a chunked body at once; they are lost, and the connection must end
+        )
         self.size = 0  # bytes that have arrived
         self.is_complete = length == 0 and not is_chunked
         self._chunk_parser: httptools.HttpRequestParser | None = None
@@ -56,7 +56,7 @@ class IncomingBody:
     @property
     def is_full(self) -> bool:
         """Whether the connection should stop reading until somebody has read."""
-        return self.buffered >= MAX_READ_AHEAD_BYTES and not self.is_wanted
+        return len(self._data) >= MAX_READ_AHEAD_BYTES and not self.is_wanted
 
     @property
     def remaining(self) -> int | None:
@@ -88,35 +88,23 @@ class IncomingBody:
         if self._wire_bytes > self.size * _CHUNK_OVERHEAD_FACTOR + _MAX_CHUNK_OVERHEAD_BYTES:
             raise InvalidBody
 
-    @property
-    def has_extra(self) -> bool:
-        """Whether bytes followed a chunked body at once. They are lost: the connection must end after the response."""
-        return self._extra
-
-    def note_extra(self) -> None:
-        """Note that bytes followed a chunked body."""
-        self._extra = True
-
     def add(self, part: bytes) -> None:
         """Take bytes of the body itself."""
         self.size += len(part)
-        if part and not self._is_discarding:
-            self._chunks.append(part)
-            self.buffered += len(part)
+        if not self._is_discarding:
+            self._data += part
 
     def fail(self, error: ClientDisconnected) -> None:
         """Let readers raise the error, unless the body is complete."""
         if not self.is_complete:
             self._error = self._error or error
-            self._chunks.clear()
-            self.buffered = 0
+            self._data.clear()
             self._wake()
 
     def discard(self) -> None:
         """Drop what has arrived and what will."""
         self._is_discarding = True
-        self._chunks.clear()
-        self.buffered = 0
+        self._data.clear()
         self._resume()
 
     async def read(self, limit: int) -> bytes:
@@ -134,9 +122,8 @@ class IncomingBody:
                 self._waiter = None
         if self.size > limit:
             raise BodyTooLarge
-        whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self.buffered = 0
+        whole = bytes(self._data)
+        self._data.clear()
         return whole
 
     def _wake(self) -> None:
@@ -155,7 +142,7 @@ class _ChunkReceiver:
     def on_message_begin(self) -> None:
         self._messages += 1
         if self._messages > 1:
-            self._body.note_extra()
+            self._body.has_extra = True
             raise ValueError("bytes after the last chunk")
 
     def on_body(self, part: bytes) -> None:

@@ -23,11 +23,6 @@ class BodyBudget:
         """Whether bodies wait."""
         return bool(self._waiting)
 
-    @property
-    def used_bytes(self) -> int:
-        """Bytes that are reserved."""
-        return self._used
-
     async def acquire(self, size: int, owners: tuple[str, ...]) -> int:
         """Reserve so many bytes, once they are free, and return how many to release. Raise BudgetExhausted.
 

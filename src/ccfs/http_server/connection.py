@@ -44,6 +44,7 @@ class Connection(ConnectionIo):
         self._pending = b""  # bytes of the requests after the current one
         self._exchange: Exchange | None = None
         self._must_close = False
+        self._is_half_closed = False  # whether the client will send nothing more, and may still read
         self._discard_end = NEVER
         self._received = 0  # bytes of the current body
         self._body_rate, self._response_rate = RateWindow(), RateWindow()
@@ -84,11 +85,11 @@ class Connection(ConnectionIo):
             self._reject(error.status)
 
     def eof_received(self) -> bool:
-        """Treat the end of the client's bytes: it may still read the response to a complete request."""
-        if self.phase is Phase.REQUEST and self._exchange is not None and self._exchange.body.is_complete:
-            self._must_close = True
-            return not self._server.is_tls
-        return False
+        """Treat the end of the client's bytes: it may still read the responses to complete requests."""
+        self._is_half_closed = self.phase is Phase.REQUEST and (
+            self._exchange is None or self._exchange.body.is_complete
+        )
+        return self._is_half_closed and not self._server.is_tls
 
     def resume_writing(self) -> None:
         """Go on once the client has read."""
@@ -155,8 +156,11 @@ class Connection(ConnectionIo):
         if self.transport is None or self._exchange is not exchange or self.phase is Phase.CLOSING:
             return
         body = exchange.body
-        if body.is_complete or (exchange.awaits_continue and not exchange.keeps_alive):
+        if body.is_complete:
             self._end_request(exchange)
+            return
+        if exchange.awaits_continue:  # the body may never come
+            self.linger(self._server.now())
             return
         self.phase = Phase.DISCARD
         self._discard_end = self._server.now() + DISCARD_SECONDS
@@ -177,7 +181,7 @@ class Connection(ConnectionIo):
         """Take the next request, once the client has read the last response."""
         self.phase = Phase.IDLE
         self.deadline = self._server.now() + self._limits.idle_seconds
-        if self._server.is_draining and not self._pending:
+        if (self._server.is_draining or self._is_half_closed) and not self._pending:
             self.close()
             return
         data, self._pending = self._pending, b""
@@ -258,12 +262,13 @@ class Connection(ConnectionIo):
 
     def drain_connection(self, now: float) -> None:
         """Close the connection as soon as no response is under way: the server stops."""
-        if self.phase is Phase.IDLE:
+        if self.phase is Phase.IDLE and not self.has_unread_bytes():
             self.close()
-        elif self.phase is Phase.SILENT:
+        elif self.phase <= Phase.IDLE:
             self.deadline = min(self.deadline, now + DRAIN_SILENT_SECONDS)
 
     @property
     def must_close(self) -> bool:
         """Whether the current response is the last one."""
-        return self._must_close or self._server.is_draining or self.is_reserve
+        is_last = self._is_half_closed and not self._pending
+        return self._must_close or is_last or self._server.is_draining or self.is_reserve

@@ -13,7 +13,6 @@ from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.limits import LINGER_SECONDS
 
 NEVER: Final = float("inf")
-_FLUSH_POLL_SECONDS: Final = 0.005  # a pipelined request for a file waits for the response before it
 
 
 class ConnectionIo(asyncio.BufferedProtocol):
@@ -57,11 +56,11 @@ class ConnectionIo(asyncio.BufferedProtocol):
 
     async def flush(self) -> None:
         """Wait until nothing that was written waits any more; raise ClientDisconnected."""
-        pause = 0.0
-        while self.transport is not None and self.transport.get_write_buffer_size():
-            await asyncio.sleep(pause)
-            pause = _FLUSH_POLL_SECONDS
         self._raise_if_closing()
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.transport.set_write_buffer_limits(high=0)  # `drain` then waits for the last byte
+            await self.drain()
+            self.transport.set_write_buffer_limits()
 
     def _raise_if_closing(self) -> None:
         if self.transport is None or self.transport.is_closing():

@@ -84,7 +84,7 @@ class ConnectionTable:
         if group and has_too_many and not self._evict_from(group, _WAITING_PHASES):
             self._count_closed("rejected")
             return Admission.REJECTED, key
-        while self._count >= self._limits.max_connections and self._evict_any():
+        while self._count >= self._limits.max_connections and self.evict_any():
             pass
         if self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
             self._count_closed("rejected")
@@ -108,12 +108,8 @@ class ConnectionTable:
         if not group:
             del self._groups[key]
 
-    def evict_waiting(self) -> bool:
-        """Close a connection that waits for its client, to free a descriptor; return whether there was one."""
-        return self._evict_any()
-
-    def _evict_any(self) -> bool:
-        """Make room at the cost of the client with the most connections, else of the next one."""
+    def evict_any(self) -> bool:
+        """Make room at the cost of the client with the most connections, else of the next one; return whether there is room."""
         many = self._limits.max_connections // MANY_CONNECTIONS_SHARE
         for key in sorted(self._groups, key=lambda key: len(self._groups[key]), reverse=True):
             group = self._groups[key]

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ccfs.http_server.body import IncomingBody
-from ccfs.http_server.errors import ClientDisconnected
+from ccfs.http_server.errors import BodyTooLarge, ClientDisconnected
 from ccfs.http_server.file_sender import send_file_range
 from ccfs.http_server.head import RequestHead
 from ccfs.http_server.limits import (
@@ -38,6 +38,7 @@ class Exchange:
         self._error: ClientDisconnected | None = None
         self._is_chunked = False
         self._is_stream = False
+        self._unsent: int | None = None  # bytes of a stream that its head announced and that are still to come
         self._buffered = 0  # bytes of the response that count as waiting in memory
         self._reserved: tuple[int, tuple[str, ...]] | None = None  # of the budget of bodies
         self.awaits_continue = head.expects_continue  # the client may hold back its body
@@ -78,15 +79,16 @@ class Exchange:
 
         Raise BodyTooLarge, BudgetExhausted or ClientDisconnected.
         """
+        announced = self.head.content_length if not self.head.is_chunked else limit
+        if announced > limit:
+            raise BodyTooLarge
+        if announced > SMALL_BODY_BYTES:
+            self._reserved = await self._server.body_budget.acquire(announced, owners), owners
+            self.raise_if_disconnected()
         if self.awaits_continue and not self.body.is_complete:
             self.awaits_continue = False
             if self.body.size == 0:
                 self._connection.write(CONTINUE)
-        announced = self.head.content_length if not self.head.is_chunked else limit
-        if announced <= SMALL_BODY_BYTES or announced > limit:
-            return await self.body.read(limit)
-        self._reserved = await self._server.body_budget.acquire(announced, owners), owners
-        self.raise_if_disconnected()
         return await self.body.read(limit)
 
     def send_bytes(self, status: int, headers: Headers, body: bytes) -> None:
@@ -122,7 +124,8 @@ class Exchange:
 
     async def start_stream(self, status: int, headers: Headers) -> None:
         """Begin a response whose body follows by `write`. Without a length it is chunked, or ends with the connection."""
-        if not any(name == "content-length" for name, _ in headers):
+        self._unsent = next((int(value) for name, value in headers if name == "content-length"), None)
+        if self._unsent is None:
             if self.head.is_http_1_0:
                 self.keeps_alive = False
             else:
@@ -138,10 +141,17 @@ class Exchange:
         return min(STREAMS_BYTES // max(self._server.stream_count, 1), MAX_STREAM_BATCH_BYTES)
 
     async def write(self, data: bytes) -> None:
-        """Send a part of a stream; return once the client has read most of it. Raise ClientDisconnected."""
+        """Send a part of a stream; return once the client has read most of it. Raise ClientDisconnected.
+
+        Raise ValueError for more than was announced: the client would take the rest for the next response.
+        """
         if not data:
             return
         self.raise_if_disconnected()
+        if self._unsent is not None:
+            if len(data) > self._unsent:
+                raise ValueError("a response is longer than announced")
+            self._unsent -= len(data)
         view = memoryview(data)
         if self._is_chunked:
             self._connection.write(b"%x\r\n" % len(data))
@@ -152,7 +162,9 @@ class Exchange:
             self._connection.write(b"\r\n")
 
     async def end_stream(self) -> None:
-        """End a stream."""
+        """End a stream. Raise ClientDisconnected, or ValueError if it is shorter than announced."""
+        if self._unsent:
+            raise ValueError("a response is shorter than announced")
         if self._is_chunked:
             self._connection.write(b"0\r\n\r\n")
         await self._connection.drain()
@@ -193,9 +205,10 @@ class Exchange:
         self.raise_if_disconnected()
         if self.has_started:
             raise RuntimeError("a second response")
-        if not self.body.is_complete and not _keeps_after_discard(self.body.remaining):
-            self.keeps_alive = False
-        if self.awaits_continue or self._connection.must_close:
+        has_unread_body = not self.body.is_complete and (
+            self.awaits_continue or not _keeps_after_discard(self.body.remaining)
+        )
+        if has_unread_body or self._connection.must_close:
             self.keeps_alive = False
         connection = "" if self.keeps_alive else "close"
         if self.keeps_alive and self.head.is_http_1_0:

@@ -25,11 +25,6 @@ class RequestHead:
     is_chunked: bool
     expects_continue: bool
 
-    @property
-    def has_body(self) -> bool:
-        """Whether a body follows."""
-        return self.is_chunked or self.content_length > 0
-
 
 _END = b"\r\n\r\n"
 

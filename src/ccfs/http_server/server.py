@@ -72,6 +72,8 @@ class HttpServer:
     async def drain(self, seconds: float) -> None:
         """Accept no more connections, let requests under way end, and disconnect what is left after so many seconds."""
         self.is_draining = True
+        while self._accept():  # what the kernel has accepted for us would otherwise be reset
+            pass
         self._stop_accepting()
         for connection in self.table:
             connection.drain_connection(self.now())
@@ -125,26 +127,27 @@ class HttpServer:
 
     # Connections
 
-    def _accept(self) -> None:
-        """Accept one connection: another process may take the next one."""
+    def _accept(self) -> bool:
+        """Accept one connection, another process may take the next one; return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:
             if error.errno in _NO_DESCRIPTOR:
                 self._pause_accepting()
-            return
+            return False
         client.setblocking(False)
         host, port = str(address[0]), address[1]
         admission, group = self.table.admit(host)
         if admission is Admission.REJECTED:
             self._reject(client)
-            return
+            return True
         connection = Connection(self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE)
         self.table.add(connection, group)
         connection.accept_task = self._loop.create_task(self._open(connection, client, group))
+        return True
 
     async def _open(self, connection: Connection, client: socket.socket, group: str) -> None:
         try:
@@ -173,7 +176,7 @@ class HttpServer:
 
     def _pause_accepting(self) -> None:
         assert self._listener is not None
-        self.table.evict_waiting()
+        self.table.evict_any()
         self._loop.remove_reader(self._listener.fileno())
         self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._resume_accepting)
 

@@ -74,8 +74,10 @@ async def _send_streamed(request: Request, response: StreamedResponse, exchange:
     chunks = response.chunks(selected.start, selected.end)
     if is_short:
         body = await run_in_thread(partial(b"".join, chunks), response.executor)
+        if len(body) != selected.size:
+            raise FileUnavailable
         exchange.send_bytes(selected.status, headers, body)
-        return selected.status, len(body)
+        return selected.status, selected.size
     exchange.stall_timeout = response.stall_timeout or 0.0
     is_slow = not response.has_ranges
     size = await send_stream(chunks, exchange, selected.status, headers, executor=response.executor, is_slow=is_slow)
