@@ -3,9 +3,10 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -14,7 +15,7 @@ from ccfs.http_server.limits import HttpLimits
 from ccfs.http_server.listener import bind_socket, start_listening
 from ccfs.http_server.server import HttpServer
 
-Handler = Callable[[Exchange], Awaitable[None]]
+Handler = Callable[[Exchange], Coroutine[Any, Any, None]]
 TIMEOUT_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 

@@ -38,9 +38,7 @@ class IncomingBody:
         self._resume = resume
         self._is_discarding = False
         self._wire_bytes = 0
-        self.has_extra = (
-            False  # whether bytes followed a chunked body at once; they are lost, and the connection must end
-        )
+        self.has_extra = False  # whether bytes followed a chunked body at once: lost, so that the connection must end
         self.size = 0  # bytes that have arrived
         self.is_complete = length == 0 and not is_chunked
         self._chunk_parser: httptools.HttpRequestParser | None = None
