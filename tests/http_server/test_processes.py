@@ -99,21 +99,13 @@ def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
         send_request(server, "GET", "/healthz")
         children = list_children(server.process.pid)
         server.process.terminate()
-        wait_until(lambda: is_refusing(server))
+        wait_until(server.is_refusing)
         assert server.process.poll() is None
         began = time.monotonic()
         server.process.terminate()
         assert server.process.wait(5) != 0
         assert time.monotonic() - began < 3
         wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-
-
-def is_refusing(server: CcfsServer) -> bool:
-    try:
-        server.connect().close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_idle_connections_are_closed_when_the_server_stops(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, LegacyApiClient
+from tests.http_server.hostile_clients import UPLOAD_PATH
 
-UPLOAD_PATH = f"{BASE_PATH}ivr/uploadFile"
 BODY_BYTES = 7_900_000
 RECEIVE_BYTES = 1 << 14  # buffer of a client that does not read
 HOSTILE_ADDRESSES = 8
