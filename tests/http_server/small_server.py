@@ -18,6 +18,7 @@ from ccfs.http_server.server import HttpServer
 Handler = Callable[[Exchange], Coroutine[Any, Any, None]]
 TIMEOUT_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
+DEFAULT_LIMITS = HttpLimits()
 
 
 class SmallApplication:
@@ -44,11 +45,13 @@ class SmallServer:
     http_server: HttpServer
     stopping: asyncio.Event
 
-    def connect(self, receive_bytes: int = 0) -> socket.socket:
-        """Return a new connection, with a small receive buffer if one is given."""
+    def connect(self, receive_bytes: int = 0, source: str = "") -> socket.socket:
+        """Return a new connection, with a small receive buffer or from another loopback address if they are given."""
         connection = socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET)
         if receive_bytes:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if source:
+            connection.bind((source, 0))
         connection.settimeout(TIMEOUT_SECONDS)
         connection.connect(self.address)
         return connection
@@ -68,7 +71,9 @@ def receive_all(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def run_small_server(handler: Handler, host: str = "127.0.0.1") -> Iterator[SmallServer]:
+def run_small_server(
+    handler: Handler, host: str = "127.0.0.1", limits: HttpLimits = DEFAULT_LIMITS
+) -> Iterator[SmallServer]:
     """Run a server on a free port until the block ends."""
     listener = bind_socket(host, 0)
     start_listening(listener)
@@ -76,7 +81,7 @@ def run_small_server(handler: Handler, host: str = "127.0.0.1") -> Iterator[Smal
     started, servers = threading.Event(), list[SmallServer]()
 
     async def serve() -> None:
-        http_server = HttpServer(SmallApplication(handler), HttpLimits())
+        http_server = HttpServer(SmallApplication(handler), limits)
         http_server.start(listener)
         servers.append(SmallServer(address=address, http_server=http_server, stopping=asyncio.Event()))
         started.set()

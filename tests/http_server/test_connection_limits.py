@@ -1,12 +1,16 @@
 """Limits of connections: of an address, of a process, and what a full server still does."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ccfs.http_server.exchange import Exchange
+from ccfs.http_server.limits import HttpLimits
 from tests.api.api_client import create_client, send_request
 from tests.http_server.hostile_clients import UPLOAD_PATH, connect_from, is_ended, sign_head, wait_for_end
+from tests.http_server.small_server import receive_all, run_small_server
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import create_two_tenants
 from tests.waiting import wait_until
@@ -102,3 +106,43 @@ def test_a_client_with_most_of_the_connections_loses_slow_requests_first(tmp_pat
             assert send_request(server, "GET", "/docs", source="127.0.0.4").status == 200
             honest.sendall(HEALTH)  # idle since then, and not closed
             assert honest.recv(1 << 12).endswith(b'{"status":"ok"}')
+
+
+FEW = HttpLimits(max_connections=16)
+
+
+async def answer_or_work(exchange: Exchange) -> None:
+    """Respond; to one client not before a time in which the server works at its requests."""
+    if exchange.peer_address.startswith("127.0.0.2:"):
+        await asyncio.sleep(3)
+    exchange.send_empty(204, [])
+
+
+def test_a_client_with_many_connections_gets_no_room_at_the_cost_of_one_with_few() -> None:
+    with run_small_server(answer_or_work, limits=FEW) as server, ExitStack() as stack:
+        honest = stack.enter_context(server.connect(source="127.0.0.3"))
+        honest.sendall(HEALTH)
+        assert honest.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+        for _ in range(15):
+            stack.enter_context(server.connect(source="127.0.0.2")).sendall(HEALTH)
+        wait_until(lambda: len(server.http_server.table) == 16)
+        for _ in range(5):
+            another = stack.enter_context(server.connect(source="127.0.0.2"))
+            assert receive_all(another).startswith(b"HTTP/1.1 503 ")
+        honest.sendall(HEALTH)
+        assert honest.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+
+
+def test_a_rejected_connection_that_lingers_makes_room_before_an_idle_one_of_another_client() -> None:
+    with run_small_server(answer_or_work, limits=FEW) as server, ExitStack() as stack:
+        idle = stack.enter_context(server.connect(source="127.0.0.3"))
+        idle.sendall(HEALTH)
+        assert idle.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+        for _ in range(15):
+            garbage = stack.enter_context(server.connect(source="127.0.0.2"))
+            garbage.sendall(b"\0\r\n\r\n")
+            assert garbage.recv(1 << 12).startswith(b"HTTP/1.1 400 ")
+        with server.connect(source="127.0.0.4") as newcomer:
+            newcomer.sendall(HEALTH)
+            assert newcomer.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+        assert not is_ended(idle)

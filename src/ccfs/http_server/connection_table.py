@@ -53,6 +53,7 @@ class TableEntry(Protocol):
 
 _WAITING_PHASES = (Phase.SILENT, Phase.HEAD, Phase.IDLE)
 _ALL_PHASES = (*_WAITING_PHASES, Phase.DISCARD, Phase.CLOSING, Phase.REQUEST)
+_UNSERVED_PHASES = (Phase.CLOSING, Phase.SILENT, Phase.HEAD, Phase.IDLE)
 _Group = dict[TableEntry, None]  # the connections of one client, the oldest first
 
 
@@ -63,6 +64,7 @@ class ConnectionTable:
         """`count_closed` is called with "evicted" or "rejected" for each connection that has to make room or finds none."""
         self._limits = limits
         self._count_closed = count_closed
+        self._many = limits.max_connections // MANY_CONNECTIONS_SHARE
         self._groups: dict[str, _Group] = {}
         self._count = 0
 
@@ -74,24 +76,25 @@ class ConnectionTable:
             yield from list(group)
 
     def admit(self, host: str) -> tuple[Admission, str]:
-        """Return how a new connection of a peer is treated, and its group, for `add`. Others may be closed for it."""
-        address = parse_address(host)
+        """Return how a new connection of a peer is treated, and its group, for `add`.
+
+        Others may be closed for it, but none of a client that has fewer connections than this one.
+        """
+        address, is_exempt = parse_address(host), self._is_exempt(host)
         key = format_client_address(address) if address else host
-        group = self._groups.get(key)
-        has_too_many = (
-            group and not self._is_exempt(host) and len(group) >= self._limits.max_connections_per_address > 0
-        )
-        if group and has_too_many and not self._evict_from(group, _WAITING_PHASES):
+        group, limit = self._groups.get(key, {}), self._limits.max_connections_per_address
+        if not is_exempt and len(group) >= limit > 0 and not self._evict_from(group, _WAITING_PHASES):
             self._count_closed("rejected")
             return Admission.REJECTED, key
-        while self._count >= self._limits.max_connections and self.evict_any():
+        own_size = 0 if is_exempt else len(group)
+        while self._count >= self._limits.max_connections and self.evict_any(own_size):
             pass
-        if self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
+        if self._count < self._limits.max_connections:
+            return Admission.ADMITTED, key
+        if own_size > self._many or self._count >= self._limits.max_connections + RESERVED_CONNECTIONS:
             self._count_closed("rejected")
             return Admission.REJECTED, key
-        if self._count >= self._limits.max_connections:
-            return Admission.RESERVE, key
-        return Admission.ADMITTED, key
+        return Admission.RESERVE, key
 
     def add(self, entry: TableEntry, key: str) -> None:
         """Count a connection."""
@@ -108,13 +111,19 @@ class ConnectionTable:
         if not group:
             del self._groups[key]
 
-    def evict_any(self) -> bool:
-        """Make room at the cost of the client with the most connections, else of the next one; return whether there is room."""
-        many = self._limits.max_connections // MANY_CONNECTIONS_SHARE
+    def evict_any(self, least_size: int = 0) -> bool:
+        """Make room at the cost of the client with the most connections, else of the next one; return whether there is room.
+
+        Clients with fewer than `least_size` connections lose none.
+        """
         for key in sorted(self._groups, key=lambda key: len(self._groups[key]), reverse=True):
             group = self._groups[key]
-            phases = _ALL_PHASES if len(group) > many and not self._is_exempt(key) else _WAITING_PHASES
-            if self._evict_from(group, phases):
+            if len(group) < least_size:
+                return False
+            is_large = len(group) > self._many and not self._is_exempt(key)
+            if self._evict_from(group, _ALL_PHASES if is_large else _WAITING_PHASES):
+                return True
+            if is_large and self._evict_from(group, _UNSERVED_PHASES, must_wait=False):
                 return True
         return False
 
@@ -122,11 +131,11 @@ class ConnectionTable:
         address = parse_address(key.partition("/")[0])
         return address is not None and is_in_networks(address, self._limits.exempt_networks)
 
-    def _evict_from(self, group: _Group, phases: tuple[Phase, ...]) -> bool:
-        """Close a connection that waits for its client and is in the first of the phases; of equals the oldest."""
+    def _evict_from(self, group: _Group, phases: tuple[Phase, ...], *, must_wait: bool = True) -> bool:
+        """Close a connection in the first of the phases that has one; of equals the oldest. With `must_wait`, its client has to act."""
         for phase in phases:
             for entry in group:
-                if entry.phase is phase and entry.waits_for_client:
+                if entry.phase is phase and (entry.waits_for_client or not must_wait):
                     self._count_closed("evicted")
                     entry.evict()
                     return True
