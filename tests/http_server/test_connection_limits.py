@@ -146,3 +146,17 @@ def test_a_rejected_connection_that_lingers_makes_room_before_an_idle_one_of_ano
             newcomer.sendall(HEALTH)
             assert newcomer.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
         assert not is_ended(idle)
+
+
+def test_a_client_with_most_of_the_connections_loses_requests_under_way_before_others_lose_idle_ones() -> None:
+    with run_small_server(answer_or_work, limits=FEW) as server, ExitStack() as stack:
+        idle = stack.enter_context(server.connect(source="127.0.0.3"))
+        idle.sendall(HEALTH)
+        assert idle.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+        for _ in range(15):
+            stack.enter_context(server.connect(source="127.0.0.2")).sendall(HEALTH)
+        wait_until(lambda: len(server.http_server.table) == 16)
+        with server.connect(source="127.0.0.4") as newcomer:
+            newcomer.sendall(HEALTH)
+            assert newcomer.recv(1 << 12).startswith(b"HTTP/1.1 204 ")
+        assert not is_ended(idle)

@@ -53,7 +53,6 @@ class TableEntry(Protocol):
 
 _WAITING_PHASES = (Phase.SILENT, Phase.HEAD, Phase.IDLE)
 _ALL_PHASES = (*_WAITING_PHASES, Phase.DISCARD, Phase.CLOSING, Phase.REQUEST)
-_UNSERVED_PHASES = (Phase.CLOSING, Phase.SILENT, Phase.HEAD, Phase.IDLE)
 _Group = dict[TableEntry, None]  # the connections of one client, the oldest first
 
 
@@ -114,7 +113,8 @@ class ConnectionTable:
     def evict_any(self, least_size: int = 0) -> bool:
         """Make room at the cost of the client with the most connections, else of the next one; return whether there is room.
 
-        Clients with fewer than `least_size` connections lose none.
+        Clients with fewer than `least_size` connections lose none. A client with more, and with a large part of all, loses
+        even requests that the server works at.
         """
         for key in sorted(self._groups, key=lambda key: len(self._groups[key]), reverse=True):
             group = self._groups[key]
@@ -123,7 +123,7 @@ class ConnectionTable:
             is_large = len(group) > self._many and not self._is_exempt(key)
             if self._evict_from(group, _ALL_PHASES if is_large else _WAITING_PHASES):
                 return True
-            if is_large and self._evict_from(group, _UNSERVED_PHASES, must_wait=False):
+            if is_large and len(group) > least_size and self._evict_from(group, _ALL_PHASES, must_wait=False):
                 return True
         return False
 
