@@ -9,12 +9,12 @@ class HttpSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     http_first_byte_seconds: float = Field(
-        default=10, gt=0, description="Time-out of a new connection until its first byte."
+        default=10, gt=0, description="Timeout of a new connection until its first byte."
     )
     http_head_seconds: float = Field(
-        default=15, gt=0, description="Time-out of a request's head after its first byte, and of the TLS handshake."
+        default=15, gt=0, description="Timeout of a request's head after its first byte, and of the TLS handshake."
     )
-    http_idle_seconds: float = Field(default=30, gt=0, description="Time-out of a connection between two requests.")
+    http_idle_seconds: float = Field(default=30, gt=0, description="Idle timeout of a connection between two requests.")
     http_body_stall_seconds: float = Field(
         default=10, gt=0, description="Period over which the rate of a request body is measured."
     )
