@@ -88,7 +88,7 @@ def test_refused_lines_and_recordings_without_a_call_are_listed_with_their_reaso
     write_file(asterisk_folder / "monitor" / "holiday.wav", make_wav(2), 1_600_000_000)
     write_file(asterisk_folder / "monitor" / f"x-{CALL}.m4a", b"ftyp")
     text = check(asterisk_folder).out
-    refused = get_section(text, "WOULD BE REFUSED: 2")
+    refused = get_section(text, "WOULD BE REJECTED: 2")
     assert f'a quote is not closed, or is inside a field {master}:3: "cut in the mid' in refused
     assert f"{master}:4: nonsense" in refused
     unstored = get_section(text, "RECORDINGS THAT WOULD NOT BE STORED: 2")
@@ -205,7 +205,7 @@ def test_recordings_without_cdrs_cannot_be_ingested(tmp_path: Path) -> None:
     ("arguments", "code", "reason"),
     [
         (("none",), 1, "file not found"),
-        ((), 2, "Missing argument"),
+        ((), 2, "name files or folders"),
         ((".", "--zone", "Europe/Nowhere"), 1, "--zone: Europe/Nowhere is not an IANA time zone"),
         ((".", "--agents", "("), 1, "--agents"),
         ((".", "--encoding", "rot13"), 1, "--encoding"),

@@ -25,9 +25,14 @@ class ConsoleClient:
         return self._send("GET", path, headers)
 
     def post(self, path: str, *, origin: str | None = "own", **form: str) -> Reply:
-        """Return the response to a form as our own pages send it, with the session's CSRF token unless `csrf` is given."""
+        """Return the response to a form as our own pages send it: with the session's CSRF token and the user's password,
+        unless they are given."""
         given = {"origin": f"http://{self.server.host}" if origin == "own" else origin} if origin else {}
-        fields = {"csrf": self.csrf} | form if "csrf" not in form and self.cookies.get("ccfs_session") else form
+        fields = (
+            {"csrf": self.csrf, "password": PASSWORD} | form
+            if "csrf" not in form and self.cookies.get("ccfs_session")
+            else form
+        )
         headers = {"content-type": "application/x-www-form-urlencoded", **given}
         return self._send("POST", path, headers, urlencode(fields).encode())
 

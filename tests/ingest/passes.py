@@ -53,12 +53,12 @@ class Passes:
 
     def pass_asterisk(self, cdr: Path, queue_log: Path | None = None) -> IngestResult:
         """Run one pass over Asterisk's files; return what all passes have added."""
-        source = AsteriskSource(cdr=cdr, queue_log=queue_log, recordings=self.site.recordings_folder)
+        source = AsteriskSource(cdr=cdr, queue_log=queue_log, recordings=[self.site.recordings_folder])
         asterisk.ingest(self.run, self.owner, source)
         return self.run.result
 
     def pass_freeswitch(self, cdr: Path) -> IngestResult:
         """Run one pass over FreeSWITCH's files; return what all passes have added."""
-        source = FreeSwitchSource(cdr=cdr, recordings=self.site.recordings_folder, zone=self.site.zone)
+        source = FreeSwitchSource(cdr=cdr, recordings=[self.site.recordings_folder], zone=self.site.zone)
         freeswitch.ingest(self.run, self.owner, source)
         return self.run.result

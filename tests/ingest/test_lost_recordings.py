@@ -41,9 +41,9 @@ def repeat_ingest(site: IngestSite) -> Any:
     return site.ingest_asterisk(site.write_file("Master.csv", LINES))
 
 
-def verify(site: IngestSite) -> tuple[int, Any, str]:
+def verify(site: IngestSite, *options: str) -> tuple[int, Any, str]:
     """Return the exit code, the result and the log of `ccfs ingest verify`."""
-    done = run_ccfs("ingest", "verify", "--app", AK, "--json", settings=site.environment)
+    done = run_ccfs("ingest", "verify", "--app", AK, "--json", *options, settings=site.environment)
     return done.code, json.loads(done.out), done.err
 
 
@@ -109,6 +109,52 @@ def test_verify_finds_lost_and_truncated_files_that_nobody_has_read(ingest_site:
     repeat_ingest(ingest_site)
     assert ingest_site.read_files() == before
     assert verify(ingest_site)[0] == 0
+
+
+def flip_bit(path: Path) -> None:
+    """Damage a byte in the middle of a file; its size stays."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+
+
+def test_a_full_verify_finds_damaged_bytes_and_ingest_restores_them(each_ingest_site: IngestSite) -> None:
+    site = each_ingest_site
+    rows, before = ingest_two(site), site.read_files()
+    for row in rows:
+        flip_bit(get_path(site, row))
+    assert verify(site)[:2] == (0, {"checked": 2, "unreachable": 0, "lost_count": 0, "lost": []})
+    code, result, log = verify(site, "--full")
+    assert (code, result["lost_count"], log.count("blob_lost")) == (1, 2, 2)
+    repeat_ingest(site)
+    assert site.read_files() == before
+    assert site.read_rows(schema.recordings) == rows
+    assert verify(site, "--full")[0] == 0
+
+
+def test_damaged_bytes_without_their_source_stay_lost(ingest_site: IngestSite) -> None:
+    rows = ingest_two(ingest_site)
+    flip_bit(get_path(ingest_site, rows[0]))
+    for source in ingest_site.recordings_folder.iterdir():
+        source.unlink()
+    ingest_site.write_recording("another.wav", make_wav(7))
+    assert verify(ingest_site, "--full")[1]["lost"] == [rows[0]["file_name"]]
+    repeat_ingest(ingest_site)
+    assert ingest_site.read_rows(schema.lost_blobs, "recording") == [rows[0]["file_name"]]
+
+
+def test_a_damaged_object_of_a_bucket_is_restored(ingest_site: IngestSite, s3_url: str) -> None:
+    bucket = use_bucket(ingest_site, s3_url)
+    ingest_two(ingest_site)
+    key, *_ = s3_locations.list_keys(bucket)
+    store = _create_store(bucket, s3_locations.make_s3_config())
+    data = obstore.get(store, key).bytes().to_bytes()
+    obstore.put(store, key, data[:-1] + bytes([data[-1] ^ 1]))
+    assert verify(ingest_site)[0] == 0
+    assert verify(ingest_site, "--full")[1]["lost_count"] == 1
+    repeat_ingest(ingest_site)
+    assert obstore.get(store, key).bytes().to_bytes() == data
+    assert verify(ingest_site, "--full")[0] == 0
 
 
 def test_a_file_without_its_source_stays_lost_and_one_that_came_back_does_not(ingest_site: IngestSite) -> None:

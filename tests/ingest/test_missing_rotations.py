@@ -1,7 +1,6 @@
-"""A rotated file that is not found is reported with file and line, and read when it is found; another switch's is left alone."""
+"""A rotated file that is not found is reported with file and line, and read when it is found."""
 
 import gzip
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from ccfs.db import schema
 from ccfs.db.system import ingest_totals
 from ccfs.ingest.files.missing_files import ABSENT
-from ccfs.ingest.files.source_reader import SUSPECT
 from tests.ingest.ingest_site import IngestSite
 from tests.ingest.passes import Passes
 from tests.ingest.test_logrotate import LOG, append_text, build_lines, count_rows
@@ -107,39 +105,3 @@ def test_a_file_that_is_deleted_before_it_is_read_to_its_end_is_reported(ingest_
     result = passes.pass_asterisk(log)
     assert result.cdrs == 8
     assert [(row.file, row.line) for row in result.rejected] == [(str(log), 4)]
-
-
-def test_rotated_files_of_another_switch_in_a_folder_beside_are_left_alone(ingest_site: IngestSite) -> None:
-    log = ingest_site.write_file(LOG, build_lines(0, 2))
-    passes = Passes(ingest_site)
-    passes.pass_asterisk(log)
-    ingest_site.write_file("asterisk/other/Master.csv", build_lines(100, 2))
-    ingest_site.write_file("asterisk/other/Master.csv.1", build_lines(200, 2))
-    append_text(log, build_lines(2, 2))
-    log.rename(f"{log}.1")
-    log.touch()
-    result = passes.pass_asterisk(log)
-    assert (result.cdrs, result.rejected) == (4, [])
-    passes.later += 2 * MINUTE
-    assert passes.pass_asterisk(log).cdrs == 4
-
-
-def test_a_file_elsewhere_that_may_be_rotated_from_an_unread_source_is_reported_and_not_read(
-    ingest_site: IngestSite,
-) -> None:
-    log = ingest_site.write_file(LOG, "")
-    os.utime(log)
-    passes = Passes(ingest_site)
-    passes.pass_asterisk(log)
-    append_text(log, build_lines(0, 4))
-    moved = ingest_site.switch_folder / "asterisk/old/Master.csv.1"
-    moved.parent.mkdir()
-    log.rename(moved)
-    os.utime(moved, (moved.stat().st_mtime + 5, moved.stat().st_mtime + 5))
-    log.touch()
-    assert passes.pass_asterisk(log).rejected == []
-    passes.later += 2 * MINUTE
-    for _ in range(2):
-        result = passes.pass_asterisk(log)
-        reported = [(row.file, row.reason) for row in result.rejected]
-        assert (result.cdrs, reported) == (0, [(str(moved), SUSPECT.format(name="Master.csv"))])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from ccfs.protocol import signature
 from ccfs.protocol.signature import (
     Authorization,
     MalformedAuthorization,
@@ -266,16 +267,19 @@ def test_an_unknown_key_an_absent_header_and_a_wrong_signature_take_the_same_wor
         def hexdigest(self) -> str:
             return self.mac.hexdigest()
 
-    def work(authorization: Authorization, secrets: list[str]) -> int:
+    def work(authorization: Authorization, secrets: list[str], least_keys: int = 1) -> int:
         fed.clear()
-        assert not verify_request(authorization, request, secrets)
+        assert not verify_request(authorization, request, secrets, least_keys=least_keys)
         return sum(fed)
 
     monkeypatch.setattr(hmac, "new", Counted)
-    dummy = sign_and_parse(request, "the secret of an access key that does not exist")
+    dummy = sign_and_parse(request, signature._UNKNOWN_KEY_SECRET)
     least = work(wrong, [SK])
     assert least > 4 * 500_000
     assert least == work(wrong, []) == work(good, []) == work(absent, [SK]) == work(absent, []) == work(dummy, [])
+    assert not verify_request(dummy, request, [SK], least_keys=3)  # what fills up an AK's secrets signs nothing
+    five = work(wrong, [f"{SK}{number}" for number in range(5)], 5)
+    assert five == work(wrong, [], 5) == work(wrong, [SK], 5) == work(absent, [], 5) > 4 * least
 
 
 def test_verifying_seven_megabytes_does_not_stall_other_threads() -> None:

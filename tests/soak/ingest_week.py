@@ -3,7 +3,7 @@
     python -m tests.soak.ingest_week FOLDER [SECONDS [CALLS [SEED [URL]]]]
 
 URL is that of an empty PostgreSQL database; the default is SQLite. At the end, the rows are compared with those of one pass over
-logs that were never rotated. Prints one JSON object; writes the differences to FOLDER/differences.json and exits with 1 if there
+logs that were never rotated: first those of the watches, then those after a single run over the same files. Prints one JSON object; writes the differences to FOLDER/differences.json and exits with 1 if there
 are any. tests/ingest/test_week.py runs a short version.
 """
 
@@ -20,9 +20,10 @@ from random import Random
 from typing import Any
 
 from ccfs.db import schema
+from ccfs.model.source_files import READ
 from tests.ingest.ingest_site import ACCOUNT_ID, IngestSite
 from tests.soak.week import ingests
-from tests.soak.week.comparison import find_differences, load_rows
+from tests.soak.week.comparison import Rows, find_differences, load_rows
 from tests.soak.week.ingests import Watch, list_sources
 from tests.soak.week.rotations import MANNERS, LogRotator, Manner
 from tests.soak.week.steps import LOGS
@@ -30,7 +31,8 @@ from tests.soak.week.switch import COMPLETE, hold_lock, prepare_folders
 
 ACCOUNT_ZONE = "Asia/Shanghai"  # not the switch's, so that a zone that is not detected shows
 LIFE, DOWN = (0.3, 3.0), (0.0, 4.0)  # seconds that a watch runs, and that it is down
-FINAL_SECONDS, IDLE_SECONDS = 120.0, 3.0
+READING_SECONDS = 20.0  # in which watches read everything before a rotation that needs it
+FINAL_SECONDS = 300.0  # in which watches that are not killed any more read what is left
 
 
 class Week:
@@ -38,38 +40,46 @@ class Week:
 
     def __init__(self, folder: Path, site: IngestSite, seconds: float, calls: int, seed: int) -> None:
         self.folder, self.site, self._random = folder, site, Random(seed)
-        command = ["-m", "tests.soak.week.switch", folder, seed, calls, seconds]
-        self._switch = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, text=True)
+        self._arguments = list(map(str, (folder, seed, calls, seconds)))
         self.sources = list_sources(folder, folder)
         self.watches = [Watch(site, source) for source in self.sources]
         self.rotator = LogRotator(folder)
         self._seconds = seconds
-        self.downtimes_over_rotations = 0
+        self._rotated_beside = set[str]()  # logs with a rotated file in a folder beside theirs
 
     def run(self) -> dict[str, int]:
         """Run until the switch has written everything. Return what it has written."""
+        self.wait_until(self._has_begun)  # what was rotated before the first pass is not read
+        command = [sys.executable, "-m", "tests.soak.week.switch", *self._arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as switch:
+            try:
+                self._run_watches(switch)
+            except BaseException:
+                switch.kill()
+                raise
+            out, _ = switch.communicate()
+        assert switch.returncode == 0
+        return dict(json.loads(out))
+
+    def _run_watches(self, switch: subprocess.Popen[str]) -> None:
+        """Kill and start watches, and rotate, until the switch ends."""
         turns = dict.fromkeys(self.watches, 0.0)
         pause = self._seconds / (len(MANNERS) * 3 + 2)  # three rotations of each manner, at least
         began = next_rotation = time.monotonic()
         manners = list(MANNERS)
         self._random.shuffle(manners)
-        while self._switch.poll() is None:
+        while switch.poll() is None:
             now = time.monotonic()
             for watch, turn in turns.items():
                 if now >= turn:
                     turns[watch] = now + self._toggle(watch)
             if now >= next_rotation and now - began > pause:
-                self._rotate(manners[int((now - began) / self._seconds * len(manners)) % len(manners)])
+                began += self._rotate(manners[int((now - began) / self._seconds * len(manners)) % len(manners)])
                 next_rotation = time.monotonic() + self._random.uniform(0.2, 1.0) * min(pause, 3.0)
             time.sleep(0.01)
-        out, _ = self._switch.communicate()
-        assert self._switch.returncode == 0
-        return dict(json.loads(out))
 
     def close(self) -> None:
         """Kill what still runs."""
-        self._switch.kill()
-        self._switch.wait()
         for watch in self.watches:
             if watch.is_running:
                 watch.stop()
@@ -82,76 +92,93 @@ class Week:
         watch.start()
         return self._random.uniform(*LIFE)
 
-    def _rotate(self, manner: Manner) -> None:
+    def _rotate(self, manner: Manner) -> float:
+        """Rotate some logs. Return for how many seconds the switch had to wait."""
+        logs = [log for log in LOGS if self._random.random() < 0.8] or list(LOGS)
         if manner.keeps_few:  # what logrotate deletes must have been read
-            with hold_lock(self.folder):
-                self.wait_until(self._has_read_all)
-                self.rotator.rotate(manner)
-            return
-        logs = [log for log in LOGS if self._random.random() < 0.8]
+            return self._rotate_when_read(manner, logs)
+        if manner.is_beside and not self._rotated_beside.issuperset(logs):
+            # The first file in a folder beside is known by what was read of it: another switch might have left it there.
+            return self._rotate_when_read(manner, [log for log in logs if (self.folder / log).exists()])
         for _ in range(self._random.choice((1, 1, 1, 2))):
-            self.rotator.rotate(manner, logs or LOGS)
+            self.rotator.rotate(manner, logs)
+        return 0.0
 
-    def catch_up(self) -> None:
-        """Wait until watches of all sources have read everything, and nothing has changed for a while."""
-        self.wait_until(self._has_read_all)
-        self.wait_until(lambda: False, self._count_rows)
+    def _rotate_when_read(self, manner: Manner, logs: list[str]) -> float:
+        began = time.monotonic()
+        with hold_lock(self.folder):
+            if not self.wait_until(self._has_read_all, READING_SECONDS):
+                logs = []  # another time
+            if manner.is_beside:
+                logs = [log for log in logs if (self.folder / log).stat().st_size]
+                self._rotated_beside.update(logs)
+            if logs:
+                self.rotator.rotate(manner, logs, is_locked=True)
+        return time.monotonic() - began
 
-    def wait_until(self, condition: Callable[[], bool], read_state: Callable[[], object] = lambda: None) -> None:
-        """Run the watches until the condition is true, or the state has not changed for some seconds."""
-        began = since = time.monotonic()
-        state = read_state()
-        while not condition() and time.monotonic() - began < FINAL_SECONDS:
+    def catch_up(self, expected: dict[str, Rows]) -> None:
+        """Wait until the watches have ingested the expected rows and no others."""
+        self.wait_until(lambda: not find_differences(expected, load_rows(self.site)))
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = FINAL_SECONDS) -> bool:
+        """Run the watches until the condition is true, or for some seconds. Return whether it is true."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
             for watch in self.watches:
                 if not watch.is_running:
                     watch.start()
-            time.sleep(0.1)
-            if (new := read_state()) != state:
-                state, since = new, time.monotonic()
-            if state is not None and time.monotonic() - since > IDLE_SECONDS:
-                return
+            asked = time.monotonic()
+            if condition():
+                return True
+            time.sleep(max(0.1, time.monotonic() - asked))  # the watches need the processor, too
+        return False
+
+    def _has_begun(self) -> bool:
+        return len(self.site.read_rows(schema.source_cursors)) == len(LOGS)
 
     def _has_read_all(self) -> bool:
-        rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset")
+        """Return whether every log, and every file that was rotated from one, is known and was read to its end."""
+        rotated = self.site.read_rows(schema.rotated_files, "state", "size", "offset", "modified_ns")
         cursors = dict(self.site.read_rows(schema.source_cursors, "path", "offset"))
         logs = [self.folder / log for log in LOGS if (self.folder / log).exists()]
+        read = {(size, at) for state, size, offset, at in rotated if state == READ or size == offset}
+        files = [path.stat() for path in self.rotator.list_rotated()]
         return all(cursors.get(f"{ACCOUNT_ID}:{log}", 0) == log.stat().st_size for log in logs) and all(
-            state not in ("open", "missing") or size == offset for state, size, offset in rotated
+            (file.st_size, file.st_mtime_ns) in read for file in files
         )
 
-    def _count_rows(self) -> dict[str, int]:
-        return {name: len(rows) for name, rows in self.site.read_tables().items()}
 
-
-def run_reference(site: IngestSite, folder: Path) -> None:
-    """Ingest the logs that were never rotated in one pass."""
+def run_reference(site: IngestSite, folder: Path) -> dict[str, Rows]:
+    """Ingest the logs that were never rotated in one pass. Return its rows."""
     complete = folder / COMPLETE
     for path in (folder / "freeswitch" / "cdr").iterdir():
         if path.suffix in (".json", ".xml"):
             shutil.copy2(path, complete / "freeswitch" / "cdr" / path.name)
     for source in list_sources(complete, folder):
         ingests.run_to_end(site, source)
+    return load_rows(site)
 
 
 def run(folder: Path, seconds: float, calls: int, seed: int, url: str) -> dict[str, Any]:
     """Run a week. Return counts, and how many rows differ from those of one pass."""
     switch = folder / "switch"
     prepare_folders(switch)
-    site = IngestSite(folder / "watched", url, ACCOUNT_ZONE).prepare()
+    site, reference = (
+        IngestSite(folder / name, database, ACCOUNT_ZONE).prepare()
+        for name, database in (("watched", url), ("reference", ""))
+    )
     with closing(Week(switch, site, seconds, calls, seed)) as week:
         written = week.run()
-        week.catch_up()
+        expected = run_reference(reference, switch)
+        week.catch_up(expected)
         for watch in week.watches:
             watch.stop(signal.SIGTERM)
     by_watches = load_rows(site)
     for source in week.sources:
         ingests.run_to_end(site, source)
     found = load_rows(site)
-    reference = IngestSite(folder / "reference", "", ACCOUNT_ZONE).prepare()
-    run_reference(reference, switch)
-    expected = load_rows(reference)
     differences = find_differences(expected, found)
-    late = sum((found[name] - by_watches[name]).total() for name in found)
+    late = find_differences(found, by_watches)
     (folder / "differences.json").write_text(json.dumps(differences, indent=1))
     blobs = site.check_blobs()
     return {
@@ -162,7 +189,7 @@ def run(folder: Path, seconds: float, calls: int, seed: int, url: str) -> dict[s
         "written": written,
         "rows": {name: rows.total() for name, rows in expected.items()},
         "replaced": sum(row["replaced_at"] is not None for row in site.read_tables()["recording_sources"]),
-        "late": late,
+        "late": {name: {kind: len(rows[kind]) for kind in rows} for name, rows in late.items()},
         "blobs": {name: blobs[name] for name in ("whole", "torn", "absent", "shared", "twice")},
         "lost": sum(len(rows["lost"]) for rows in differences.values()),
         "extra": sum(len(rows["extra"]) for rows in differences.values()),
@@ -177,7 +204,13 @@ def main() -> None:
     results = run(Path(sys.argv[1]), float(seconds), int(calls), int(seed), url)
     print(json.dumps(results))
     blobs = results["blobs"]
-    sys.exit(bool(results["differences"] or any(blobs[name] for name in ("torn", "absent", "shared", "twice"))))
+    sys.exit(
+        bool(
+            results["differences"]
+            or results["late"]
+            or any(blobs[name] for name in ("torn", "absent", "shared", "twice"))
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -159,6 +159,8 @@ def test_the_documentation_needs_no_network(server: CcfsServer) -> None:
 
 def test_the_docs_page_describes_every_operation_and_code(server: CcfsServer) -> None:
     page = send_request(server, "GET", "/docs")
+    assert page.headers["x-frame-options"] == "DENY"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert page.headers["content-type"] == "text/html;charset=UTF-8"
     text = page.body.decode()
     for operation in OPERATIONS:

@@ -24,6 +24,7 @@ class SignatureClaim:
     authorization: signature.Authorization
     app: App
     sks: list[str]  # secret keys of the AK
+    max_keys: int  # of any AK: as many are tried for each
 
 
 async def check_claim(context: WebContext, snapshot: TenantSnapshot, request: Request, address: str) -> SignatureClaim:
@@ -55,7 +56,7 @@ async def authenticate_client(
 
 def raise_if_locked(context: WebContext, snapshot: TenantSnapshot, address: str) -> None:
     """Raise AddressLocked while the address is locked out: the body of its request is not even read."""
-    if lockout.is_locked_out(context, snapshot, address):
+    if lockout.is_locked_out(context, snapshot, address) or context.recent_failures.is_locked(address, context.now()):
         context.metrics.unauthorized_requests.labels(reason="locked").inc()
         raise AddressLocked
 
@@ -78,7 +79,9 @@ def _parse_claim(context: WebContext, snapshot: TenantSnapshot, request: Request
         raise Unauthorised("unknown key")
     if not all(name.lower() in request.headers for name in authorization.signed_headers):
         raise Unauthorised("signature")
-    return SignatureClaim(authorization=authorization, app=keys[0].app, sks=[key.sk for key in keys])
+    return SignatureClaim(
+        authorization=authorization, app=keys[0].app, sks=[key.sk for key in keys], max_keys=snapshot.max_keys
+    )
 
 
 def _is_signature_valid(context: WebContext, request: Request, body: bytes, claim: SignatureClaim) -> bool:
@@ -88,13 +91,14 @@ def _is_signature_valid(context: WebContext, request: Request, body: bytes, clai
         signed = signature.SignedRequest(
             method=request.method, path=request.path, query=request.query, headers=headers, body=body
         )
-        if signature.verify_request(claim.authorization, signed, claim.sks):
+        if signature.verify_request(claim.authorization, signed, claim.sks, least_keys=claim.max_keys):
             return True
     return False
 
 
 async def _reject_client(context: WebContext, address: str, error: Unauthorised) -> None:
     context.metrics.unauthorized_requests.labels(reason=error.param).inc()
+    context.recent_failures.record(address, context.now())
     await _record_failure(context, address)
 
 

@@ -1,5 +1,7 @@
 """/docs and /openapi.json, generated from the tables that serve the operations. They need no asset, network or script."""
 
+import base64
+import hashlib
 import json
 from functools import cache
 from html import escape
@@ -28,6 +30,11 @@ _STYLE = (
     "@media(prefers-color-scheme:dark){body{background:#15181c;color:#e6e8eb}code,pre{background:#23272e}"
     "td,th{border-color:#3a4048}a{color:#8ab4f8}}"
 )
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_SECURITY_HEADERS = (
+    ("content-security-policy", f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'"),
+    ("x-frame-options", "DENY"),
+)
 
 
 async def get_openapi(_context: WebContext, _request: Request) -> Response:
@@ -37,7 +44,9 @@ async def get_openapi(_context: WebContext, _request: Request) -> Response:
 
 async def get_docs(_context: WebContext, _request: Request) -> Response:
     """Return the documentation page."""
-    return BytesResponse(body=_render_html().encode(), content_type="text/html;charset=UTF-8")
+    return BytesResponse(
+        body=_render_html().encode(), content_type="text/html;charset=UTF-8", extra_headers=_SECURITY_HEADERS
+    )
 
 
 @cache

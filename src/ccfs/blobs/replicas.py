@@ -51,16 +51,20 @@ class Replicas:
         """Return whether the location has a file of the recorded size under the key."""
         return self._get_size(blob) == blob.size
 
-    def is_lost(self, blob: BlobRef) -> bool:
-        """Return whether no location has the blob's bytes. Raise OSError if its own location cannot tell."""
+    def is_lost(self, blob: BlobRef, *, check_bytes: bool = False) -> bool:
+        """Return whether no location has a file of the blob's size. Raise OSError if its own location cannot tell.
+
+        With `check_bytes`, the file is read too. Readers use the own location's file if its size is right: one with other
+        bytes counts as lost, whatever other locations have.
+        """
         try:
             if self._locations[blob.location_id].get_size(blob.key) == blob.size:
-                return False
+                return check_bytes and not self._has_right_hash(blob)
         except BlobNotFound:
             pass
         except KeyError:
             raise LocationUnreachable(f"location {blob.location_id} is unknown") from None
-        return not self.has_replica(blob)
+        return not any(not check_bytes or self._is_verified(replica) for replica in self._iter_candidates(blob))
 
     def has_replica(self, blob: BlobRef) -> bool:
         """Return whether another location has a file with that key and size, verified or not."""
@@ -153,15 +157,19 @@ class Replicas:
     def _is_verified(self, replica: BlobRef) -> bool:
         name = (replica.location_id, replica.key, replica.sha256)
         if name not in self._verified:
-            digest = hashlib.sha256()
             try:
-                for chunk in self._locations[replica.location_id].read(replica.key):
-                    digest.update(chunk)
+                if not self._has_right_hash(replica):
+                    return False
             except (BlobNotFound, OSError):
-                return False
-            if digest.hexdigest() != replica.sha256:
                 return False
             if len(self._verified) >= _MAX_VERIFIED:
                 self._verified.clear()
             self._verified[name] = None
         return True
+
+    def _has_right_hash(self, blob: BlobRef) -> bool:
+        """Read the blob's file in its location. Return whether its SHA-256 is the recorded one, if one is."""
+        digest = hashlib.sha256()
+        for chunk in self._locations[blob.location_id].read(blob.key):
+            digest.update(chunk)
+        return blob.sha256 in ("", digest.hexdigest())

@@ -6,7 +6,8 @@ from itertools import count, zip_longest
 from pathlib import Path
 
 from ccfs.ingest.check.report import CheckReport, SwitchReport
-from ccfs.ingest.check.switch_run import SwitchKind
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.tables import CheckedTable
 
 _ACCOUNT = "acme"
 _MAX_OLDER = 3  # rotated files with a command each; more have a loop
@@ -47,9 +48,7 @@ def _list_switch(switch: SwitchReport, vdn: int, given: Mapping[str, str]) -> li
             parts += _list_logs(switch.queue_log, switch.cel)
         is_last = number == len(switch.cdrs[:_MAX_CDRS]) - 1
         folders = [f"--recordings {_quote(folder)}" for folder in switch.recordings] if is_last else []
-        lines += _join([*parts, *folders[:1], *options])
-        for folder in folders[1:]:
-            lines += _join([start, f"--cdr {_quote(cdr)}", folder, *options])
+        lines += _join([*parts, *folders, *options])
     if len(switch.cdrs) > _MAX_CDRS:
         lines.append(f"# and so on: there are {len(switch.cdrs)} CDR files; it is simpler to move them into a folder")
     return lines
@@ -77,7 +76,7 @@ def _list_older(switch: SwitchReport, start: str, options: Sequence[str]) -> lis
     return [*lines, "# then, and from now on:"]
 
 
-def _list_logs(queue_log: Path | None, cel: Path | None) -> list[str]:
+def _list_logs(queue_log: Path | CheckedTable | None, cel: Path | None) -> list[str]:
     logs = (("--queue-log", queue_log), ("--cel", cel))
     return [f"{option} {_quote(log)}" for option, log in logs if log]
 
@@ -90,8 +89,11 @@ def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequenc
 
 
 def _list_ccfs(switch: SwitchReport) -> list[str]:
-    recordings = [f"--recordings {_quote(folder)}" for folder in switch.recordings[:1]]
-    return _list_accounts(switch) + _join(["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs), *recordings])
+    lines, command = _list_accounts(switch), ["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs)]
+    trees = [f"--recordings {_quote(folder)}" for folder in switch.recordings]
+    for tree in [[one] for one in trees] or [[]]:  # each run reads one
+        lines += _join([*command, *tree])
+    return lines
 
 
 def _list_accounts(switch: SwitchReport) -> list[str]:
@@ -104,7 +106,7 @@ def _list_accounts(switch: SwitchReport) -> list[str]:
     return lines + (more if len(switch.owners) > _MAX_ACCOUNTS else [])
 
 
-def _quote(path: Path) -> str:
+def _quote(path: Path | CheckedTable) -> str:
     return shlex.quote(str(path))
 
 

@@ -16,7 +16,8 @@ from ccfs.ingest.check.report import (
     SwitchReport,
     UnreadableFile,
 )
-from ccfs.ingest.check.switch_run import SwitchKind
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.check.words import count_things, list_names
 from ccfs.ingest.recordings.match import NO_CDR, SEVERAL_CALLS
 from ccfs.media.convert import NO_AUDIO
@@ -40,7 +41,8 @@ _FORMATS = {"ogg": "Ogg", "opus": "Opus", "webm": "WebM"}
 
 def format_report(report: CheckReport, given: Mapping[str, str]) -> list[str]:
     """Return the lines of the report; `given` are the options of the check that ingest needs, too."""
-    lines = [f"Checked {', '.join(map(str, report.paths))}. Nothing was changed or stored."]
+    checked = [*report.paths, *report.tables]
+    lines = [f"Checked {', '.join(map(str, checked))}. Nothing was changed or stored."]
     lines += ["", "FOUND", *_format_found(report)]
     for switch in report.switches:
         lines += _format_switch(switch)
@@ -84,7 +86,7 @@ def _format_found(report: CheckReport) -> Iterator[str]:
         yield "  No files"
 
 
-def _group_paths(reasons: Iterable[tuple[Path, str]]) -> list[tuple[str, str]]:
+def _group_paths(reasons: Iterable[tuple[Path | CheckedTable, str]]) -> list[tuple[str, str]]:
     """Return each reason with the files that it is of, the first ones by name."""
     groups: dict[str, list[str]] = {}
     for path, reason in reasons:
@@ -137,7 +139,7 @@ def _format_switch(switch: SwitchReport) -> Iterator[str]:
         yield from ("", f"{len(switch.samples)} OF THE CALLS" if totals.calls > len(switch.samples) else "THE CALLS")
         for sample in switch.samples:
             yield from _wrap(f"{sample.begin:%Y-%m-%d %H:%M:%S}  {sample.text}", "  ", "      ")
-    yield from _format_refusals("WOULD BE REFUSED", switch.refusals, is_lines=True)
+    yield from _format_refusals("WOULD BE REJECTED", switch.refusals, is_lines=True)
     yield from _format_refusals("RECORDINGS THAT WOULD NOT BE STORED", switch.unmatched, is_lines=False)
     if switch.absent.count:
         yield from ("", f"RECORDINGS THAT THE CDRS NAME AND THAT ARE NOT THERE: {switch.absent.count:,}")

@@ -80,7 +80,7 @@ def _ingest_day(node: Node, owner: CallOwner, language: str, seed: int) -> None:
         )
         settled = node.settings.model_copy(update={"settle_seconds": 0.0})  # these files are complete
         run = IngestRun(database=node.database, primary_location=node.primary_location, settings=settled, now=utc_now)
-        ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=day.recordings))
+        ingest(run, owner, AsteriskSource(cdr=day.cdr, queue_log=day.queue_log, recordings=[day.recordings]))
 
 
 def _get_newest_recording(node: Node, app: App) -> Recording:

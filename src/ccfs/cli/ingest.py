@@ -52,8 +52,9 @@ TenantsOption = Annotated[
     Path | None, typer.Option("--tenants", help="Rules that assign calls to accounts (CSV).", metavar="FILE")
 ]
 RecordingsOption = Annotated[
-    Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")
+    list[Path] | None, typer.Option("--recordings", help="Folder with recordings; may be repeated.", metavar="DIR")
 ]
+TreeOption = Annotated[Path | None, typer.Option("--recordings", help="Folder with the recordings.", metavar="DIR")]
 ZoneOption = Annotated[
     str | None, typer.Option("--zone", help="IANA time zone of the switch; default: detected.", show_default=False)
 ]
@@ -93,13 +94,13 @@ def ingest_asterisk(
 ) -> None:
     """Ingest CDRs, logs and recordings of Asterisk. Running it again ingests only what is new."""
     calls, log = parse_source("--cdr", cdr), parse_source("--queue-log", queue_log) if queue_log else None
-    _require_paths(logs=(*_list_files(calls, log), cel), folder=recordings)
+    _require_paths(logs=(*_list_files(calls, log), cel), folders=recordings)
     _refuse_columns(columns, calls)
     node, text_encoding = open_node(data), parse_encoding(encoding)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = AsteriskSource(
         cdr=open_source(calls, node.settings, plan_call_table, "cdr", text_encoding),
-        recordings=recordings,
+        recordings=recordings or (),
         queue_log=open_source(log, node.settings, plan_queue_table, "queue_log", text_encoding) if log else None,
         cel=cel,
         columns=columns,
@@ -131,13 +132,13 @@ def ingest_freeswitch(
 ) -> None:
     """Ingest CDRs and recordings of FreeSWITCH. Running it again ingests only what is new."""
     calls = parse_source("--cdr", cdr)
-    _require_paths(logs=[file for file in _list_files(calls) if not file.is_dir()], folder=recordings)
+    _require_paths(logs=[file for file in _list_files(calls) if not file.is_dir()], folders=recordings)
     _refuse_columns(columns, calls)
     node = open_node(data)
     owner, load_router = find_owner(node, app, account, vdn, tenants_file)
     switch = freeswitch_pass.FreeSwitchSource(
         cdr=open_source(calls, node.settings, plan_channel_table, "v_xml_cdr"),
-        recordings=recordings,
+        recordings=recordings or (),
         columns=_parse_columns(columns),
         zone=parse_zone(zone),
         agent_pattern=compile_agent_pattern(agents),
@@ -151,13 +152,15 @@ def ingest_freeswitch(
 def ingest_ccfs(
     app: AppKeyOption,
     sources: Annotated[list[Path], typer.Argument(help="Folders, zips or CSV files.", metavar="DIR_OR_ZIP...")],
-    recordings: RecordingsOption = None,
+    recordings: TreeOption = None,
     watch: WatchOption = False,
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ingest index files of CC-FS and their recordings. Running it again ingests only what is new."""
-    _require_paths(files=[source for source in sources if not source.is_dir()], folder=recordings)
+    _require_paths(
+        files=[source for source in sources if not source.is_dir()], folders=[recordings] if recordings else []
+    )
     node = open_node(data)
     with node.database.read_transaction() as connection:
         owner = tenants.get_app_by_ak(connection, app)
@@ -190,16 +193,17 @@ def list_rejected(app: AppKeyOption, data: DataFolderOption = None, as_json: Jso
         ],
     }
     text = [*(_format_rejected(rejection) for _, rejection, _ in rejections), *map(_format_missing, missing)]
-    print_result(result, as_json, "\n".join(text))
+    print_result(result, as_json, "\n".join(text) or "nothing rejected, nothing missing")
 
 
-def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path | None] = (), folder: Path | None) -> None:
+def _require_paths(*, logs: Iterable[Path | None] = (), files: Iterable[Path] = (), folders: list[Path] | None) -> None:
     """Raise OperatorError for a path that does not exist. A log may be absent between its rotation and its next line."""
     for file in (*files, *(log for log in logs if log and (log.exists() or not has_rotated_files(log)))):
         if file is not None and not file.is_file():
             raise OperatorError(f"not a file: {file}" if file.exists() else f"file not found: {file}")
-    if folder is not None and not folder.is_dir():
-        raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
+    for folder in folders or ():
+        if not folder.is_dir():
+            raise OperatorError(f"not a folder: {folder}" if folder.exists() else f"folder not found: {folder}")
 
 
 def _list_files(*sources: Path | TableAddress | None) -> list[Path]:
@@ -283,7 +287,8 @@ def _format_summary(result: IngestResult) -> str:
 
 
 def _format_rejected(rejection: IngestRejection) -> str:
-    return escape_unprintable(f"rejected: {rejection.file}:{rejection.line}: {rejection.reason}")
+    place = f"{rejection.file}:{rejection.line}" if rejection.line else rejection.file  # 0: the whole file
+    return escape_unprintable(f"rejected: {place}: {rejection.reason}")
 
 
 def _format_missing(recording: ExpectedRecording) -> str:

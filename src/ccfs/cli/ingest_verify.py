@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -45,7 +45,12 @@ class _Verification:
 
 
 @ingest_commands.command("verify")
-def verify_recordings(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOption = False) -> None:
+def verify_recordings(
+    app: AppKeyOption,
+    full: Annotated[bool, typer.Option("--full", help="Also read each file and compare its SHA-256.")] = False,
+    data: DataFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check that every recording's stored file exists and has its size. The next ingest pass restores those that are lost."""
     logs.configure_logging()
     node = open_node(data)
@@ -54,7 +59,7 @@ def verify_recordings(app: AppKeyOption, data: DataFolderOption = None, as_json:
     result = _Verification()
     with ThreadPoolExecutor(THREADS) as pool:
         for batch in _iter_batches(node, owner):
-            states = list(pool.map(lambda file: _is_lost(node, file.blob), batch))
+            states = list(pool.map(lambda file: _is_lost(node, file.blob, full), batch))
             result.checked += len(batch)
             result.unreachable += states.count(None)
             lost = [file for file, is_lost in zip(batch, states, strict=True) if is_lost]
@@ -79,10 +84,10 @@ def _iter_batches(node: Node, app: App) -> Iterator[list[_StoredFile]]:
         last = rows[-1][0]
 
 
-def _is_lost(node: Node, blob: BlobRef) -> bool | None:
+def _is_lost(node: Node, blob: BlobRef, check_bytes: bool) -> bool | None:
     """Return whether no location has the bytes; None if their location cannot tell."""
     try:
-        return node.replicas.is_lost(blob)
+        return node.replicas.is_lost(blob, check_bytes=check_bytes)
     except OSError:
         return None
 

@@ -45,7 +45,9 @@ def _get_account_owner(node: Node, ak: str, account_id: str, vdn_id: int) -> Cal
     with node.database.read_transaction() as connection:
         owner = _AppAccounts(connection, tenants.get_app_by_ak(connection, ak)).find_owner(account_id, vdn_id)
     if owner is None:
-        raise OperatorError(f"app {ak} has no account {account_id} with VDN {vdn_id}; see `ccfs account list`")
+        raise OperatorError(
+            f"app {ak} has no account {account_id} with VDN {vdn_id}; see `ccfs account list --app {ak}`"
+        )
     return owner
 
 

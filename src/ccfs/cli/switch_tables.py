@@ -31,11 +31,16 @@ def open_source(
     """Return a source to read; nothing is connected yet. `usual_table` is the name where the URL has none."""
     if isinstance(source, Path):
         return source
-    if source.has_password:
-        print(f"ccfs: {VISIBLE_PASSWORD}", file=sys.stderr)
-    address = source.with_table(source.table or usual_table).with_password(_read_password(settings))
+    address = add_password(source, settings).with_table(source.table or usual_table)
     timeout = settings.switch_database_timeout_seconds
     return TableSource(address, plan, timeout_seconds=timeout, encoding=encoding)
+
+
+def add_password(address: TableAddress, settings: Settings) -> TableAddress:
+    """Return the address with the password of the settings. Warn of one in the URL."""
+    if address.has_password:
+        print(f"ccfs: {VISIBLE_PASSWORD}", file=sys.stderr)
+    return address.with_password(_read_password(settings))
 
 
 def _read_password(settings: Settings) -> str:

@@ -81,6 +81,7 @@ ACTIONS: Final = {
     AuditAction.LOGGED_IN: "Signed in",
     AuditAction.LOGIN_FAILED: "Sign-in failed",
     AuditAction.LOGGED_OUT: "Signed out",
+    AuditAction.PASSWORD_REJECTED: "Entered a wrong password",
     AuditAction.PASSWORD_SET: "Set a password",
     AuditAction.SECOND_FACTOR_ENABLED: "Turned on two-factor authentication",
     AuditAction.SECOND_FACTOR_DISABLED: "Turned off two-factor authentication",

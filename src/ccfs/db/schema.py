@@ -207,6 +207,7 @@ address_failures = sa.Table(
     METADATA,
     _text("address", primary_key=True),
     _number("failures"),
+    _number("pending"),  # attempts that are being judged
     _instant("since"),
     _instant("locked_until", required=False),
 )

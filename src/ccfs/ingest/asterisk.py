@@ -4,6 +4,7 @@ calls; then CDRs; then recordings."""
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
@@ -12,17 +13,20 @@ from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
+from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_leg_record, build_queue_record
 from ccfs.ingest.tenants.queue_lines import is_switch_line
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.ingest.tenants.routers import TenantRouter
+from ccfs.ingest.wrong_files import require_kind
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
 from ccfs.switches.asterisk.calls import AsteriskLeg
@@ -42,6 +46,8 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
     legs = LegParser(run, owner, source)
     agents = AgentMatcher(pattern=source.agent_pattern)
     if source.queue_log is not None:
+        if isinstance(source.queue_log, Path):
+            require_kind(run, owner, source.queue_log, FileKind.QUEUE_LOG)
         save_lines = partial(_save_lines, run, owner, agents, assigner)
         ingest_source(run, owner, source.queue_log, QueueLineParser(source, legs.find_zone), save_lines)
     if assigner is None:
@@ -55,11 +61,23 @@ def ingest(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
 
 def ingest_recordings(run: IngestRun, owner: CallOwner, source: AsteriskSource, legs: LegParser | None = None) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
-    if source.recordings is None:
+    if not source.recordings:
         return
     matcher = TenantMatcher(source.router, _name_source(source)) if source.router else None
     find_zone = (legs or LegParser(run, owner, source)).find_zone
-    ingest_folder(run, owner, source.recordings, find_call_ids, matcher, find_zone)
+    ingest_folders(run, owner, source.recordings, find_call_ids, matcher, find_zone)
+
+
+def ingest_channel_log(run: IngestRun, owner: CallOwner, source: AsteriskSource) -> None:
+    """Ingest the channel events of calls that are ingested, or that wait for their tenant."""
+    find_zone = LegParser(run, owner, source).find_zone
+    if source.router is None:
+        ingest_channel_events(run, owner, source, find_zone)
+        return
+    run = replace(run, has_many_apps=True)
+    assigner = _build_assigner(run, owner, source, source.router)
+    ingest_channel_events(run, owner, source, find_zone, assigner)
+    assigner.list_unassigned()
 
 
 def _build_assigner(run: IngestRun, owner: CallOwner, source: AsteriskSource, router: TenantRouter) -> RecordAssigner:
@@ -98,7 +116,8 @@ def _save_legs(
 ) -> None:
     numbered, rejections = parsed
     if assigner is None:
-        save_legs(connection, run, owner, [leg for _, leg in numbered], ASTERISK_MERGER)
+        legs = leave_out_large_calls(connection, run, owner, numbered, ASTERISK_MERGER)
+        save_legs(connection, run, owner, legs, ASTERISK_MERGER)
     else:
         assigner.assign(connection, [build_leg_record(line, leg) for line, leg in numbered])
     run.reject(connection, owner.app, rejections)

@@ -38,7 +38,7 @@ class AsteriskSource:
     """The switch's files or tables, and what the operator overrules."""
 
     cdr: LineSource
-    recordings: Path | None
+    recordings: Sequence[Path] = ()  # folders
     queue_log: LineSource | None = None
     cel: Path | None = None  # channel event log
     columns: str | None = None  # "clid,src,…" where the order is neither cdr-csv's nor cdr_custom's
@@ -91,7 +91,8 @@ class LegParser:
             return ""
         layout = self._layout
         zone_facts = {"zone": self._zones.zone, "basis": self._zone_basis}
-        return json.dumps(zone_facts | {"columns": layout.names, "dialect": layout.dialect})
+        dates = {"dates": layout.date_order} if layout.date_order else {}
+        return json.dumps(zone_facts | dates | {"columns": layout.names, "dialect": layout.dialect})
 
     def find_zone(self) -> str:
         """Return the zone of the CDR file's local times; that of earlier files, or the account's, if it has no lines yet."""
@@ -123,6 +124,7 @@ class LegParser:
         rows = _parse_sample(sample, layout)
         is_local = not rows or any(clock.parse_local_seconds(row.start) is not None for row in rows)
         samples = zone.collect_samples(rows) or zone.collect_queue_samples(rows, self._list_queue_entries())
+        samples = samples or zone.collect_offset_samples(rows)
         guess = zone.detect_zone(
             samples, self._owner.account.zone, self._source.zone, known=self._find_known_zone(), is_local=is_local
         )
@@ -154,7 +156,9 @@ class LegParser:
                     raise
                 delimiter, quote, has_escapes = known["dialect"]
                 dialect = CsvDialect(delimiter, quote, bool(has_escapes))
-                self._layout = CdrLayout(tuple(known["columns"]), dialect=dialect, encoding=encoding)
+                self._layout = CdrLayout(
+                    tuple(known["columns"]), dialect=dialect, encoding=encoding, date_order=known.get("dates", "")
+                )
         return self._layout
 
     def _find_known_zone(self) -> str:

@@ -97,6 +97,7 @@ class IngestRun:
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
     is_stopped: Callable[[], bool] = lambda: False  # whether to end after the present batch
     max_lines: int = 0  # of each file, to whole batches; 0: all
+    max_rows: int = 0  # of each table, the newest; 0: all
     store_audio: AudioStore = store_audio_file
     replicas: Replicas | None = None  # to tell whether stored bytes are still there
 

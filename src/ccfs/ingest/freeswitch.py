@@ -12,9 +12,11 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import resolved_rejections
 from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import save_legs
+from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan, tail_reader
 from ccfs.ingest.files.cursors import is_known_source
@@ -24,7 +26,7 @@ from ccfs.ingest.files.open_files import find_unclosed
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.ingest.files.source_groups import group_by_source
 from ccfs.ingest.files.tail_reader import NumberedLine
-from ccfs.ingest.recordings.ingest_folder import ingest_folder
+from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import LineSource, get_folder
 from ccfs.ingest.tables.channels import parse_channel_line
 from ccfs.ingest.tables.source import TableSource
@@ -35,6 +37,7 @@ from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import CallRecord, build_leg_record
 from ccfs.ingest.tenants.recordings import TenantMatcher
 from ccfs.ingest.tenants.routers import CallRouter, TenantRouter
+from ccfs.ingest.wrong_files import require_kind
 from ccfs.logs import get_logger
 from ccfs.model.source_files import INGESTED, REJECTED
 from ccfs.switches import freeswitch
@@ -55,7 +58,7 @@ class FreeSwitchSource:
     """Paths of the switch's files, and what the operator overrules."""
 
     cdr: LineSource  # a CSV, JSON or XML file, a folder of them, or a table
-    recordings: Path | None
+    recordings: Sequence[Path] = ()  # folders
     columns: tuple[str, ...] = ()  # of a CSV template that FreeSWITCH does not ship
     zone: str | None = None  # of local stamps in CSV; None: the account's
     agent_pattern: re.Pattern[str] = field(default=freeswitch.DEFAULT_AGENT_PATTERN)
@@ -63,7 +66,7 @@ class FreeSwitchSource:
 
 
 def ingest(run: IngestRun, owner: CallOwner, source: FreeSwitchSource) -> None:
-    """Run one pass. Raise OSError if a path or table of the source cannot be opened."""
+    """Run one pass. Raise OSError if the source cannot be opened, UnreadableLine if it is another program's file."""
     if source.router is not None:
         run = replace(run, has_many_apps=True)
     assigner = _build_assigner(run, owner, source)
@@ -86,10 +89,16 @@ def _ingest_files(
     if root.is_dir():
         csv_files = _ingest_folder(run, owner, source, assigner, root)
         for path, rotated in group_by_source(csv_files, partial(is_known_source, run, owner)).items():
-            tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
+            try:
+                require_kind(run, owner, path, FileKind.FREESWITCH_CDR, ",".join(source.columns) or None)
+            except UnreadableLine as error:
+                run.warn(str(error))
+            else:
+                tail_reader.ingest_file(run, owner, path, parse, save, rotated=rotated)
     elif root.suffix.lower() in DOCUMENT_SUFFIXES:
         _ingest_documents(run, owner, source, assigner, [scan.stat_file(root)])
     else:
+        require_kind(run, owner, root, FileKind.FREESWITCH_CDR, ",".join(source.columns) or None)
         tail_reader.ingest_file(run, owner, root, parse, save)
 
 
@@ -112,11 +121,11 @@ def ingest_recordings(
     run: IngestRun, owner: CallOwner, source: FreeSwitchSource, assigner: RecordAssigner | None = None
 ) -> None:
     """Ingest the recordings of calls that are ingested, or that wait for their tenant."""
-    if source.recordings is None:
+    if not source.recordings:
         return
     assigner = assigner or _build_assigner(run, owner, source)
     matcher = TenantMatcher(assigner.router, assigner.source) if source.router or assigner.has_unassigned() else None
-    ingest_folder(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
+    ingest_folders(run, owner, source.recordings, freeswitch.find_channel_ids, matcher)
 
 
 def _scan_files(run: IngestRun, source: FreeSwitchSource) -> Iterator[ScannedFile]:
@@ -273,7 +282,8 @@ def _save_records(
         assigner.assign(connection, [_build_record(line, leg, visits) for line, leg in legs])
     else:
         merge_visits(connection, owner, [visit for some in visits.values() for visit in some])
-        save_legs(connection, run, owner, [leg for _, leg in legs], FREESWITCH_MERGER)
+        kept = leave_out_large_calls(connection, run, owner, legs, FREESWITCH_MERGER)
+        save_legs(connection, run, owner, kept, FREESWITCH_MERGER)
     rejections = [
         IngestRejection(file=line.file, line=line.number, reason=str(record), raw=line.raw)
         for line, record in records

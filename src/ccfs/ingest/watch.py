@@ -25,6 +25,9 @@ def run_passes(
                 get_logger().info("node draining" if is_paused else "node resumed", action="node_state")
             if not is_paused:
                 one_pass()
+        except FileNotFoundError as error:  # the switch rotates its files: the next pass finds them again
+            reason = f"file not found: {error.filename}; the next pass tries again"
+            get_logger().warning("pass failed", action="ingest_failed", reason=reason)
         except (OSError, UnreadableLine, OperatorError) as error:
             get_logger().warning("pass failed", action="ingest_failed", reason=str(error))
         except Exception:  # noqa: BLE001  whatever the error, the next pass may succeed

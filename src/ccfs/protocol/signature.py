@@ -20,7 +20,7 @@ MAX_SIGNED_HEADERS = 100  # no genuine request has more
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, token
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_UNKNOWN_KEY_SECRET = "the secret of an access key that does not exist"
+_UNKNOWN_KEY_SECRET = "takes the place of a secret that an AK does not have"  # what it signs is never accepted
 _IMPOSSIBLE_SIGNATURE = "-" * 64  # never matches; as long as a signature, so that comparing takes the same time
 
 
@@ -168,21 +168,26 @@ def sign_request(
     return value
 
 
-def verify_request(authorization: Authorization, request: SignedRequest, secrets: Sequence[str]) -> bool:
+def verify_request(
+    authorization: Authorization, request: SignedRequest, secrets: Sequence[str], *, least_keys: int = 1
+) -> bool:
     """Whether one of the secrets of the AK signed this request. An unknown AK has no secrets and never matches.
 
     Accepted variants: without a query, no query line or an empty one; header lines sorted by line or by name; the body as
     sent or with its CR and LF removed, because some clients sign it before they break the lines. A rejection takes the same
-    time for an unknown AK, an absent signed header and a wrong signature. A body takes milliseconds per megabyte, in small
+    time for an unknown AK, an absent signed header and a wrong signature, and for every number of secrets up to
+    `least_keys`: the most that an AK has. A body takes milliseconds per megabyte, in small
     chunks between which other threads run; a server's event loop should leave large bodies to a thread.
     """
     names = authorization.signed_headers
     possible = bool(secrets) and all(name.lower() in request.headers for name in names)
-    keys = [derive_signing_key(sk, authorization.prefix) for sk in secrets or (_UNKNOWN_KEY_SECRET,)]
+    padding = (_UNKNOWN_KEY_SECRET,) * (least_keys - len(secrets))
+    keys = [derive_signing_key(sk, authorization.prefix) for sk in (*secrets, *padding)]
     signature = authorization.signature if possible else _IMPOSSIBLE_SIGNATURE
     for dropped in (b"", b"\r\n") if b"\n" in request.body or b"\r" in request.body else (b"",):
-        for accepted in _compute_signatures(keys, _accepted_canonical_heads(request, names), request.body, dropped):
-            if hmac.compare_digest(accepted, signature):
+        heads = _accepted_canonical_heads(request, names)
+        for number, computed in enumerate(_compute_signatures(keys, heads, request.body, dropped)):
+            if hmac.compare_digest(computed, signature) and number % len(keys) < len(secrets):
                 return True  # an early return reveals nothing to a client that did sign
     return False
 

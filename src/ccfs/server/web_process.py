@@ -17,8 +17,10 @@ from ccfs.http_server.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
+from ccfs.web import lockout
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
+from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.transcode_pool import TranscodePool
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def build_web_app(node: Node) -> WebApp:
             peer_keys=node.peer_keys,
             readiness=Readiness(node.database, node.primary_location, node.id),
             secret_box=node.secret_box,
+            recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),
             oidc_client=_build_oidc_client(oidc) if oidc else None,
         )

@@ -30,6 +30,7 @@ class Leg:
     queue: str = ""  # queue that the call came through, else empty
     first_queue: str = ""  # an earlier queue in which the caller waited on this leg, where there was one
     queue_leg_id: str = ""  # channel that waited in the queue, where it is not this leg's
+    rung_agent: str = ""  # agent whose phone the queue rang, where `queue_leg_id` is set
     is_waiting: bool = False  # other legs report ringing and talk
     call_type: int = CallType.INBOUND
     release_cause: int = 0  # Q.850

@@ -20,6 +20,7 @@ from ccfs.model.identity.tenancy import App
 from ccfs.settings import Settings
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
+from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.transcode_pool import TranscodePool
 
 A = TypeVar("A")
@@ -43,6 +44,7 @@ class WebContext:
     readiness: Readiness
     secret_box: SecretBox  # encrypts secrets that the console creates
     transcode_pool: TranscodePool
+    recent_failures: RecentFailures  # of signatures
 
     async def query(self, query: Callable[[Connection], T]) -> T:
         """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""

@@ -5,7 +5,9 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system import lockouts
+from ccfs.db.system.lockouts import LockoutPolicy
 from ccfs.db.system.tenant_cache import TenantSnapshot
+from ccfs.settings import Settings
 from ccfs.web.context import WebContext
 
 
@@ -15,18 +17,19 @@ def is_locked_out(context: WebContext, snapshot: TenantSnapshot, *keys: str) -> 
     return any(snapshot.locked_addresses.get(key, now) > now for key in keys)
 
 
+def build_policy(settings: Settings) -> LockoutPolicy:
+    """Return the policy that the settings describe."""
+    return LockoutPolicy(
+        limit=settings.lock_failures,
+        period=timedelta(seconds=settings.lock_period_seconds),
+        lock=timedelta(seconds=settings.lock_seconds),
+    )
+
+
 def record_failure(context: WebContext, connection: Connection, *keys: str) -> None:
     """Count a failed attempt against each key; the one that reaches CCFS_LOCK_FAILURES is locked. 0 failures: never.
 
     Invalidate the tenant cache after the commit: it holds the locks.
     """
-    settings = context.settings
-    for key in keys if settings.lock_failures else ():
-        lockouts.record_failure(
-            connection,
-            key,
-            context.now(),
-            limit=settings.lock_failures,
-            period=timedelta(seconds=settings.lock_period_seconds),
-            lock=timedelta(seconds=settings.lock_seconds),
-        )
+    for key in keys if context.settings.lock_failures else ():
+        lockouts.record_failure(connection, key, context.now(), build_policy(context.settings))

@@ -89,6 +89,8 @@ def test_a_user_is_added_granted_roles_and_disabled(signed_in: SignIn, call_cent
     paula = ConsoleClient(server=olga.server)
     assert paula.post("/console/setup", link=link[1], password=PASSWORD, repeat=PASSWORD).status == 303
     assert paula.get("/console/calls").status == 200
+    for index in ("9" * 5000, "-1", "٠", ""):
+        assert olga.post("/console/users/revoke", user="paula", grant=index).status == 404
     assert olga.post("/console/users/revoke", user="paula", grant="0").status == 303
     assert paula.get("/console/calls").status == 404
     assert olga.post("/console/users/grant", user="paula", role="auditor", scope="").status == 303

@@ -6,6 +6,7 @@ import pytest
 
 from ccfs.db.engine import Database
 from ccfs.db.system import lockouts, tenants
+from ccfs.db.system.lockouts import LockoutPolicy
 from tests.db.sample_rows import MINUTE, NOW, SECOND
 
 ADDRESS, NEIGHBOUR = "192.0.2.7", "192.0.2.8"
@@ -13,12 +14,16 @@ LOCK = 5 * MINUTE
 SHORTEST = timedelta(microseconds=1)
 
 
+def build_policy(limit: int = 3) -> LockoutPolicy:
+    return LockoutPolicy(limit=limit, period=MINUTE, lock=LOCK)
+
+
 def count_failures(database: Database, *instants: datetime, address: str = ADDRESS, limit: int = 3) -> list[bool]:
     """Record a failure at each of these instants. Return which of them locked the address."""
     locked = []
     for now in instants:
         with database.write_transaction() as connection:
-            locked.append(lockouts.record_failure(connection, address, now, limit=limit, period=MINUTE, lock=LOCK))
+            locked.append(lockouts.record_failure(connection, address, now, build_policy(limit)))
     return locked
 
 
@@ -81,3 +86,52 @@ def test_expired_rows_are_deleted(database: Database) -> None:
         assert lockouts.delete_expired(connection, NOW + MINUTE, MINUTE) == 1
         assert list(lockouts.list_active(connection, NOW + MINUTE)) == [ADDRESS]
         assert lockouts.delete_expired(connection, NOW + LOCK, MINUTE) == 1
+
+
+def reserve(database: Database, *addresses: str, now: datetime = NOW, limit: int = 3) -> bool:
+    with database.write_transaction() as connection:
+        return lockouts.reserve_attempt(connection, addresses or (ADDRESS,), now, build_policy(limit))
+
+
+def settle(database: Database, *addresses: str, has_failed: bool, now: datetime = NOW) -> None:
+    with database.write_transaction() as connection:
+        lockouts.settle_attempt(connection, addresses or (ADDRESS,), now, build_policy(), has_failed=has_failed)
+
+
+def test_a_burst_has_no_more_attempts_than_the_limit(database: Database) -> None:
+    assert [reserve(database) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert reserve(database, NEIGHBOUR)
+    for _ in range(3):
+        settle(database, has_failed=True)
+    assert list(list_locked(database, NOW)) == [ADDRESS]
+    assert not reserve(database)
+
+
+def test_failures_and_attempts_under_way_share_the_limit(database: Database) -> None:
+    count_failures(database, NOW, NOW)
+    assert [reserve(database), reserve(database)] == [True, False]
+
+
+def test_successful_attempts_are_given_back(database: Database) -> None:
+    for _ in range(10):
+        assert reserve(database, ADDRESS, NEIGHBOUR)
+        settle(database, ADDRESS, NEIGHBOUR, has_failed=False)
+    assert count_failures(database, NOW, NOW) == [False, False]  # none of them counts
+
+
+def test_an_attempt_that_one_address_lacks_is_reserved_for_none(database: Database) -> None:
+    count_failures(database, NOW, NOW, NOW, address=NEIGHBOUR)
+    assert [reserve(database, ADDRESS, NEIGHBOUR) for _ in range(5)] == [False] * 5
+    assert [reserve(database) for _ in range(3)] == [True] * 3
+
+
+def test_an_attempt_that_is_never_settled_counts_for_a_period(database: Database) -> None:
+    assert [reserve(database) for _ in range(3)] == [True] * 3
+    assert not reserve(database, now=NOW + MINUTE - SHORTEST)
+    assert reserve(database, now=NOW + MINUTE)
+
+
+def test_an_attempt_can_be_reserved_again_after_a_lockout(database: Database) -> None:
+    count_failures(database, NOW, NOW, NOW)
+    assert not reserve(database, now=NOW + LOCK - SHORTEST)
+    assert reserve(database, now=NOW + LOCK)

@@ -56,7 +56,8 @@ def test_accounts_vdns_and_lockouts_of_another_process_are_seen(url: str, app: A
     other_database = open_database(url)
     with other_database.write_transaction() as connection:
         sample_rows.add_account(connection, app, "100", 8, zone="Europe/London")
-        lockouts.record_failure(connection, "192.0.2.7", NOW, limit=1, period=MINUTE, lock=MINUTE)
+        policy = lockouts.LockoutPolicy(limit=1, period=MINUTE, lock=MINUTE)
+        lockouts.record_failure(connection, "192.0.2.7", NOW, policy)
     other_database.close()
     assert becomes_true(tenant_cache, lambda snapshot: 8 in snapshot.vdns[app.id])
     snapshot = tenant_cache.get_snapshot(NOW)

@@ -34,13 +34,16 @@ def test_a_second_channel_event_log_is_noted(tmp_path: Path) -> None:
     assert "reads one such file: name another one with --cel." in get_section(text, "PLEASE NOTE")
 
 
-def test_channel_events_are_not_read_with_tenant_rules(tmp_path: Path) -> None:
+def test_channel_events_are_read_with_tenant_rules_too(tmp_path: Path) -> None:
     write_queue_call(tmp_path / "switch")
-    write_event(tmp_path / "switch" / "cel.csv")
+    file = write_event(tmp_path / "switch" / "cel.csv")
     rules = write_file(tmp_path / "tenants.csv", "fact,value,app,account,vdn\nqueue,600,,acme,1\n")
     text = check(tmp_path / "switch", "--tenants", rules).out
-    assert "With --tenants, ccfs does not read them." in get_section(text, "PLEASE NOTE")
-    assert "--cel" not in get_section(text, "TO INGEST THESE CALLS")
+    assert f"Channel events (CEL): {file} (cel_custom; 1 line)" in get_section(text, "FOUND")
+    assert "not read" not in text
+    command = get_section(text, "TO INGEST THESE CALLS")
+    assert f"--tenants {rules}" in command
+    assert f"--cel {file}" in command
 
 
 def test_a_channel_event_log_without_ids_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_tenant_rules_are_tried_and_calls_that_none_matches_are_listed(tmp_path:
     rules = "domain,acme.example.com,,acme,17\ndomain,other.*,AKother002,other,18\n"
     file = write_file(tmp_path / "tenants.csv", rules)
     text = check(tmp_path / "cdr", "--tenants", file).out
-    assert "1 × no tenant rule matches: domain third.example.com" in get_section(text, "WOULD BE REFUSED: 1")
+    assert "1 × no tenant rule matches: domain third.example.com" in get_section(text, "WOULD BE REJECTED: 1")
     assert "of 3 domains" not in text
     commands = get_section(text, "TO INGEST THESE CALLS").replace("\\ ", "")
     assert "ccfs account add --app AK --account acme --vdn 17 --zone Europe/London" in commands
@@ -95,7 +95,7 @@ def test_rows_of_an_account_whose_vdn_is_mostly_anothers_are_refused(tmp_path: P
     strangers = row.replace("acme", "other")
     write_file(tmp_path / name, "\n".join([header, strangers, row, row.replace("67110003", "67110004")]))
     text = check(tmp_path, zone="Asia/Shanghai").out
-    assert "1 × " in get_section(text, "WOULD BE REFUSED: 1")
+    assert "1 × " in get_section(text, "WOULD BE REJECTED: 1")
     accounts = [line for line in text.splitlines() if "ccfs account add" in line]
     assert accounts == ["  ccfs account add --app AK --account acme --vdn 17 --zone Asia/Shanghai"]
 
@@ -192,3 +192,14 @@ def test_folders_of_days_are_left_to_later_recordings_but_not_above_what_was_nam
     [switch] = check_json(tmp_path / "Master.csv", day)["switches"]
     assert switch["recordings"] == [str(day)]
     assert switch["totals"]["recorded"] == 1
+
+
+def test_one_command_names_several_folders_of_recordings(tmp_path: Path) -> None:
+    write_file(tmp_path / "Master.csv", build_cdr_line("1705311042.118") + build_cdr_line("1705311042.119", sequence=2))
+    for number, name in ((8, "monitor"), (9, "archive")):
+        write_file(tmp_path / name / f"1705311042.11{number}.wav", make_wav(number, 70))
+    text = check(tmp_path / "Master.csv", tmp_path / "monitor", tmp_path / "archive").out
+    commands = get_section(text, "TO INGEST THESE CALLS").replace("\\ ", "")
+    assert f"--cdr {tmp_path}/Master.csv --recordings {tmp_path}/monitor --recordings {tmp_path}/archive" in commands
+    assert commands.count("ccfs ingest asterisk") == 1
+    assert "With a recording: 2" in get_section(text, "HOW IT WAS READ")

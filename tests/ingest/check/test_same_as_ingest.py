@@ -9,6 +9,7 @@ import pytest
 from ccfs.db import schema
 from tests.ingest.check.checked_files import check_json
 from tests.ingest.ingest_site import ASTERISK_SAMPLES, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav
+from tests.ingest.tenant_site import run_with_rules, write_rules
 from tests.ingest.test_channel_events import CDRS, EVENTS
 
 AGENTS = "10(?:01|02|03)"
@@ -58,6 +59,16 @@ def test_a_check_with_channel_events_finds_what_ingest_finds(ingest_site: Ingest
     assert (switch["totals"]["rows"], *count_report(switch)) == (result["cdrs"], *count_results(result))
     rows = site.read_rows(schema.cdrs, "call_id", "call_begin")
     assert switch["totals"]["answered"] == len({call_id for call_id, begin in rows if begin})
+    assert switch["agent_operations"] == 1  # the hold that only the channel events show
+
+
+def test_a_check_with_channel_events_and_tenant_rules_finds_what_ingest_finds(ingest_site: IngestSite) -> None:
+    site, rules = ingest_site, "context,*,,acme,17\n"
+    cdr = site.write_file("cdr-csv/Master.csv", "".join(CDRS))
+    cel = site.write_file("cel-custom/Master.csv", "".join(EVENTS))
+    [switch] = check_json(site.switch_folder, "--tenants", write_rules(site, rules))["switches"]
+    result = run_with_rules(site, "asterisk", rules, cdr, "--cel", cel)
+    assert (switch["totals"]["rows"], *count_report(switch)) == (result["cdrs"], *count_results(result))
     assert switch["agent_operations"] == 1  # the hold that only the channel events show
 
 

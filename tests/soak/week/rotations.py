@@ -28,6 +28,11 @@ class Manner:
     keeps_few: bool = False  # deletes files that are not read yet, if several are rotated
 
     @property
+    def is_beside(self) -> bool:
+        """Whether rotated files go to a folder beside the log's, where another switch might write."""
+        return any(directive.startswith("olddir ../") for directive in self.directives)
+
+    @property
     def loses_writes(self) -> bool:
         """Whether logrotate loses what is written while it copies or compresses a file: the switch waits then."""
         names = {directive.partition(" ")[0] for directive in self.directives}
@@ -78,22 +83,22 @@ class LogRotator:
         self._days = self._archives = 0
         self._manner = ""  # of the last rotation
 
-    def rotate(self, manner: Manner, logs: Iterable[str] = LOGS) -> None:
-        """Rotate the logs once."""
+    def rotate(self, manner: Manner, logs: Iterable[str] = LOGS, *, is_locked: bool = False) -> None:
+        """Rotate the logs once; `is_locked`: the caller holds the switch's lock."""
         if manner.name != self._manner:
             self._archive()
-        self._manner, folder, before = manner.name, self._folder, self._list_rotated()
+        self._manner, folder, before = manner.name, self._folder, self.list_rotated()
         config, state = folder / "logrotate.conf", folder / "logrotate.state"
         config.write_text(self._format_config(manner, logs))
         force = ["-f"] if manner.is_forced else []
         command = [str(self._program), *force, "-s", str(state), str(config)]
-        with hold_lock(folder) if manner.loses_writes else nullcontext():
+        with hold_lock(folder) if manner.loses_writes and not is_locked else nullcontext():
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         if "already exists, skipping rotation" not in done.stderr:  # twice in a second
             assert done.returncode == 0, done.stdout + done.stderr
         if manner.has_date:
             self._rename_by_days()
-        self.counts[manner.name] += len(self._list_rotated() - before)
+        self.counts[manner.name] += len(self.list_rotated() - before)
 
     def _format_config(self, manner: Manner, logs: Iterable[str]) -> str:
         hang_up = f"kill -HUP $(cat {self._folder / PID}) || true"
@@ -104,7 +109,7 @@ class LogRotator:
     def _archive(self) -> None:
         """Move the rotated files to folders of their own: logrotate would overwrite some of another manner."""
         self._archives += 1
-        for path in self._list_rotated():
+        for path in self.list_rotated():
             switch = self._folder / path.relative_to(self._folder).parts[0]
             folder = switch / ("log" if switch.name == "asterisk" else "cdr") / f"archive-{self._archives}"
             if path.parent == folder.parent:
@@ -114,12 +119,13 @@ class LogRotator:
     def _rename_by_days(self) -> None:
         """Give today's files the date of a day of their own, as if this rotation had been on that day."""
         self._days += 1
-        for path in self._list_rotated():
+        for path in self.list_rotated():
             if match := _TODAY.search(path.name):
                 stamp = f"-1999{1 + self._days // 28 % 12:02d}{1 + self._days % 28:02d}"
                 path.rename(path.with_name(path.name.replace(match[0], stamp)))
 
-    def _list_rotated(self) -> set[Path]:
+    def list_rotated(self) -> set[Path]:
+        """Return the rotated files of all logs."""
         names = {Path(log).name.removesuffix(".csv") for log in LOGS}
         roots = [self._folder / "asterisk", self._folder / "freeswitch"]
         files = (path for root in roots for path in root.rglob("*") if path.is_file())

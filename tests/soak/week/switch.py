@@ -123,10 +123,13 @@ def prepare_folders(folder: Path) -> None:
 
 @contextmanager
 def hold_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock without which the switch does not write."""
+    """Hold the lock without which the switch does not write. Processes that are forked meanwhile do not keep it."""
     with open(folder / LOCK, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _open_log(path: Path) -> int:
@@ -141,7 +144,9 @@ def main() -> None:
     began, counts = time.monotonic(), Counter[str]()
     for number, event in enumerate(events):
         time.sleep(max(0.0, began + number * seconds / len(events) - time.monotonic()))
+        asked = time.monotonic()
         with hold_lock(folder):
+            began += time.monotonic() - asked  # the week goes on where it stopped
             switch.do(event.step)
         counts["lines" if isinstance(event.step, LineStep) else event.step.action.name.lower()] += 1
     for log in LOGS:  # "nocreate" may have left none

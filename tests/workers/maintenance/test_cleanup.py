@@ -103,7 +103,8 @@ def test_expired_play_tokens_and_old_login_failures_are_deleted(
         recordings.add(connection, app, sample_rows.make_recording(), NOW)
         for token, end in (("old", NOW), ("good", NOW + 2 * MINUTE)):
             play_tokens.add(connection, app, token, sample_rows.make_recording(), end)
-        lockouts.record_failure(connection, "192.0.2.7", NOW, limit=3, period=MINUTE, lock=MINUTE)
+        policy = lockouts.LockoutPolicy(limit=3, period=MINUTE, lock=MINUTE)
+        lockouts.record_failure(connection, "192.0.2.7", NOW, policy)
     run_cleanup(database, {"0": disk}, NOW + MINUTE, MINUTE, WEEK)
     with database.write_transaction() as connection:
         assert play_tokens.resolve(connection, "good", NOW + MINUTE) is not None

@@ -5,6 +5,7 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system import tenants
 from ccfs.db.system.console import audit
@@ -46,6 +47,7 @@ async def _change_tenants(request: ConsoleRequest, change: Callable[[Connection]
     request.context.tenant_cache.invalidate()
 
 
+@requires_password(_render_page)
 async def add_app(request: ConsoleRequest) -> Response:
     """Add an app with its first key."""
     name, now = request.form.get("name", "").strip(), request.context.now()
@@ -62,6 +64,7 @@ async def add_app(request: ConsoleRequest) -> Response:
     return await _render_page(request, secret=(ak, sk))
 
 
+@requires_password(_render_page)
 async def add_key(request: ConsoleRequest) -> Response:
     """Add a key to an app under its AK. The older keys work until they are revoked."""
     app, sk, context = request.current_app, tenants.generate_sk(), request.context

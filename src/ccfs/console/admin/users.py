@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.login.attempts import requires_password
 from ccfs.console.request import ConsoleRequest
 from ccfs.db.system.console import audit, users
 from ccfs.model.errors import NotFound, OperatorError
@@ -43,6 +44,7 @@ async def _render_missing_scope(request: ConsoleRequest) -> BytesResponse:
     )
 
 
+@requires_password(_render_page)
 async def add_user(request: ConsoleRequest) -> Response:
     """Add a user with a role, and show the link that sets the password."""
     name, grant = clean_name(request.form.get("name", "")), await _parse_grant(request)
@@ -73,6 +75,7 @@ async def add_user(request: ConsoleRequest) -> Response:
     return await _render_page(request, link=(name, f"/console/setup?link={token}"))
 
 
+@requires_password(_render_page)
 async def reset_credentials(request: ConsoleRequest) -> Response:
     """Show a link that sets another password; turn off the second factor and unlink the identity provider's account.
 
@@ -112,6 +115,7 @@ async def toggle_disabled(request: ConsoleRequest) -> Response:
     return request.redirect("/console/users")
 
 
+@requires_password(_render_page)
 async def grant_role(request: ConsoleRequest) -> Response:
     """Grant a user a further role."""
     user, grant = await _get_user(request), await _parse_grant(request)
@@ -129,7 +133,7 @@ async def grant_role(request: ConsoleRequest) -> Response:
 async def revoke_role(request: ConsoleRequest) -> Response:
     """Revoke a role of a user."""
     user, index = await _get_user(request), request.form.get("grant", "")
-    grant = dict(enumerate(user.grants)).get(int(index) if index.isascii() and index.isdecimal() else -1)
+    grant = {str(number): grant for number, grant in enumerate(user.grants)}.get(index)
     if grant is None:
         raise NotFound
 

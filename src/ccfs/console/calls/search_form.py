@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ccfs.model.calls.call import MAX_TALK_SECONDS, Direction
 from ccfs.model.calls.search import CallSearch, SearchCursor, SearchOrder
-from ccfs.model.exports.time_window import SECOND, InvalidWindow, TimeWindow, build_window, to_local
+from ccfs.model.exports.time_window import SECOND, InvalidTime, InvalidWindow, TimeWindow, build_window, to_local
 from ccfs.model.formats.durations import parse_duration
 
 PERIOD_LABELS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}  # by days
@@ -104,6 +104,8 @@ def _parse_window(fields: dict[str, str], zone: ZoneInfo, now: datetime) -> Time
         return build_window(begin, end - SECOND if end > begin else end, zone, days=MAX_SEARCH_DAYS)
     except InvalidWindow:
         raise InvalidSearch("The end must not be before the start, and the period must not exceed 366 days.") from None
+    except InvalidTime:  # in the first or the last day of the calendar
+        raise InvalidSearch("Enter a date and time such as 2026-11-21 09:30.") from None
 
 
 def _parse_local_time(text: str) -> datetime | None:

@@ -1,13 +1,14 @@
 """The user's own account: roles, password, second factor."""
 
-import asyncio
 import secrets
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.login import password_hashing
+from ccfs.console.login.attempts import requires_password
 from ccfs.console.login.oidc_login import build_link_token
 from ccfs.console.request import SESSION_COOKIE, ConsoleRequest
-from ccfs.db.system.console import audit, passwords, sessions, users
+from ccfs.db.system.console import audit, sessions, users
 from ccfs.model.identity import totp
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.user import is_valid_password
@@ -22,7 +23,7 @@ async def show_account(request: ConsoleRequest) -> Response:
 async def _render_page(
     request: ConsoleRequest, status: int = 200, problem: str = "", secret: str = ""
 ) -> BytesResponse:
-    context = request.context
+    context, secret = request.context, secret or request.form.get("secret", "")
     return request.render_page(
         "account.html",
         status,
@@ -37,24 +38,15 @@ async def _render_page(
     )
 
 
-async def _verify_password(request: ConsoleRequest) -> bool:
-    stored, _, _ = await request.context.query(
-        lambda connection: users.get_credentials(connection, request.current_user)
-    )
-    password = request.form.get("password", "")
-    return is_valid_password(password) and await asyncio.to_thread(passwords.verify, stored, password)
-
-
+@requires_password(_render_page)
 async def change_password(request: ConsoleRequest) -> Response:
-    """Set a new password after checking the present one. All other sessions end; this one gets a new token."""
+    """Set a new password. All other sessions end; this one gets a new token."""
     password, context, user = request.form.get("new_password", ""), request.context, request.current_user
-    if not await _verify_password(request):
-        return await _render_page(request, 400, request.translate("The current password is incorrect."))
     if not is_valid_password(password):
         return await _render_page(request, 400, request.translate("The password must have 10 to 200 characters."))
     if password != request.form.get("repeat", ""):
         return await _render_page(request, 400, request.translate("The passwords do not match."))
-    password_hash, token = await asyncio.to_thread(passwords.hash_password, password), secrets.token_urlsafe(32)
+    password_hash, token = await password_hashing.hash_password(password), secrets.token_urlsafe(32)
 
     def change(connection: Connection) -> None:
         users.set_password(connection, user, password_hash)
@@ -71,6 +63,7 @@ async def start_totp_setup(request: ConsoleRequest) -> Response:
     return await _render_page(request, secret=totp.encode_secret(secrets.token_bytes(totp.SECRET_BYTES)))
 
 
+@requires_password(_render_page)
 async def enable_totp(request: ConsoleRequest) -> Response:
     """Require the second factor at each login, if the code is the secret's."""
     secret, context, user = request.form.get("secret", ""), request.context, request.current_user
@@ -80,7 +73,7 @@ async def enable_totp(request: ConsoleRequest) -> Response:
         step = None
     if step is None or len(secret) < 32:
         problem = request.translate("Incorrect code. Check that the time on your phone is correct.")
-        return await _render_page(request, 400, problem, secret)
+        return await _render_page(request, 400, problem)
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, user, context.secret_box.encrypt(secret))
@@ -91,10 +84,9 @@ async def enable_totp(request: ConsoleRequest) -> Response:
     return request.redirect("/console/account", done="yes")
 
 
+@requires_password(_render_page)
 async def disable_totp(request: ConsoleRequest) -> Response:
-    """Turn off the second factor after checking the password."""
-    if not await _verify_password(request):
-        return await _render_page(request, 400, request.translate("The current password is incorrect."))
+    """Turn off the second factor."""
 
     def change(connection: Connection) -> None:
         users.set_second_factor(connection, request.current_user, "")

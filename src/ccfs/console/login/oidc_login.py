@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy.engine import Connection
 
-from ccfs.console.login import password
+from ccfs.console.login import attempts, password
 from ccfs.console.login.oidc_config import OidcUnavailable, OidcVerificationFailed
 from ccfs.console.request import ConsoleRequest, sanitize_redirect
 from ccfs.db.system import tenants
@@ -56,6 +56,9 @@ class LoginDenied(Exception):
 async def start_oidc_login(request: ConsoleRequest) -> Response:
     """Redirect to the provider, with a login state for this browser."""
     client, now = _get_client(request), int(request.context.now().timestamp())
+    link_user_id = _get_link_user_id(request)
+    if link_user_id and not await attempts.has_signed_in_recently(request):  # a link outlives a stolen session
+        return request.render_error("error", 403, attempts.explain_old_session(request))
     lifetime = int(LOGIN_STATE_LIFETIME.total_seconds())
     state = LoginState(
         state=secrets.token_urlsafe(24),
@@ -63,7 +66,7 @@ async def start_oidc_login(request: ConsoleRequest) -> Response:
         code_verifier=secrets.token_urlsafe(48),
         next_path=sanitize_redirect(request.query_params.get("next", "")),
         expires_at=now + lifetime,
-        link_user_id=_get_link_user_id(request),
+        link_user_id=link_user_id,
     )
     try:
         url = await _run_in_executor(
@@ -82,8 +85,8 @@ async def handle_oidc_callback(request: ConsoleRequest) -> Response:
         get_logger().warning("callback without a login state", action="login_denied", reason="state")
         problem = request.translate("This sign-in has expired or was started in another browser. Please try again.")
         return _render_login(request, 400, problem)
-    if await password.is_locked_out(request):
-        return _render_login(request, 429, request.translate("Too many attempts. Try again in a few minutes."))
+    if await attempts.is_locked_out(request):
+        return _render_login(request, 429, attempts.explain_lockout(request))
     try:
         claims = await _fetch_claims(request, client, state)
         user = await _resolve_user(request, state, claims)
@@ -99,7 +102,7 @@ async def _reject(
     request: ConsoleRequest, error: OidcVerificationFailed | LoginDenied, next_path: str
 ) -> BytesResponse:
     get_logger().warning("login denied", action="login_denied", reason=str(error))
-    await password.record_failure(request, str(error))
+    await attempts.record_failure(request, str(error))
     if isinstance(error, LoginDenied):
         problem = request.translate("You do not have access to this server. Contact an operator.")
         return _render_login(request, 403, problem, next_path)

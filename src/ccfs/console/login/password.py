@@ -1,12 +1,12 @@
 """Login by password, logout, setting a password by a link, and choosing a language."""
 
-import asyncio
 import secrets
 from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
+from ccfs.console.login import attempts, password_hashing
 from ccfs.console.render import LANGUAGES
 from ccfs.console.request import (
     HOME_PATH,
@@ -16,12 +16,11 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
-from ccfs.db.system.console import audit, passwords, sessions, users
+from ccfs.db.system.console import audit, sessions, users
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
-from ccfs.web import lockout
 from ccfs.web.responses.types import BytesResponse, Response
 
 
@@ -56,12 +55,13 @@ async def login(request: ConsoleRequest) -> Response:
         raise NotFound
     name = request.form.get("name", "").strip().lower()[:100]
     next_path = sanitize_redirect(request.form.get("next", ""))
-    if await is_locked_out(request, name):
-        problem = request.translate("Too many attempts. Try again in a few minutes.")
-        return render_login(request, next_path, 429, problem, name)
+    if not await attempts.reserve(request, name):
+        return render_login(request, next_path, 429, attempts.explain_lockout(request), name)
     user = await request.context.query(lambda connection: users.find_by_name(connection, name))
-    if not await _check_credentials(request, user):
-        await record_failure(request, name, name)
+    is_right = await _check_credentials(request, user)
+    failure = None if is_right else request.build_audit_entry(AuditAction.LOGIN_FAILED, name)
+    await attempts.settle(request, name, failure)
+    if not is_right:
         return render_login(request, next_path, 401, request.translate("Incorrect user name, password or code."), name)
     assert user is not None
     return request.redirect(next_path, await start_session(request, user))
@@ -76,7 +76,7 @@ async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool
             lambda connection: users.get_credentials(connection, enabled)
         )
     password = request.form.get("password", "")
-    if not is_valid_password(password) or not await asyncio.to_thread(passwords.verify, stored, password):
+    if not is_valid_password(password) or not await password_hashing.verify(stored, password):
         return False
     if not encrypted_totp or user is None:
         return True
@@ -105,28 +105,6 @@ async def start_session(request: ConsoleRequest, user: User, issuer: str = "") -
 
     await request.context.transaction(begin)
     return request.build_cookie(SESSION_COOKIE, token, settings.session_seconds)
-
-
-def _build_lockout_keys(request: ConsoleRequest, name: str) -> tuple[str, ...]:
-    """Return the keys that failures count under; signature failures have others, so neither locks out the other."""
-    return (f"console {request.client_address}", *([f"user {name}"] if name else []))
-
-
-async def is_locked_out(request: ConsoleRequest, name: str = "") -> bool:
-    """Return whether the address or the name has too many failed attempts."""
-    snapshot = await request.context.get_tenant_snapshot()
-    return lockout.is_locked_out(request.context, snapshot, *_build_lockout_keys(request, name))
-
-
-async def record_failure(request: ConsoleRequest, target: str, name: str = "") -> None:
-    """Write a failed attempt to the audit log, and count it against the address and the name."""
-
-    def change(connection: Connection) -> None:
-        audit.add(connection, request.build_audit_entry(AuditAction.LOGIN_FAILED, target))
-        lockout.record_failure(request.context, connection, *_build_lockout_keys(request, name))
-
-    await request.context.transaction(change)
-    request.context.tenant_cache.invalidate()
 
 
 async def logout(request: ConsoleRequest) -> Response:
@@ -177,7 +155,7 @@ async def set_password(request: ConsoleRequest) -> Response:
         problem = request.translate("The passwords do not match.")
     if problem:
         return _render_password_form(request, token, user, 400, problem)
-    password_hash = await asyncio.to_thread(passwords.hash_password, password)
+    password_hash = await password_hashing.hash_password(password)
     saved_user = await request.context.transaction(
         lambda connection: _save_password(connection, request, token, user, name or "", password_hash)
     )

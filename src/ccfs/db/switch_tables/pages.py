@@ -78,6 +78,12 @@ class TableReader:
         lowest, highest = row
         return None if lowest is None else (_to_text(lowest), _to_text(highest))
 
+    def find_recent_key(self, count: int) -> str | None:
+        """Return the key of the `count`-th row from the end, or None if the table has fewer."""
+        query: Any = sa.select(self._to_bytes(self._key)).select_from(self._source).where(self._key.is_not(None))
+        rows = self._database.fetch(query.order_by(self._key.desc()).offset(count - 1).limit(1))
+        return _to_text(rows[0][0]) if rows else None
+
     def fetch_some(self, low: str, count: int) -> list[tuple[str, RawRow]]:
         """Return the first `count` rows from a key on."""
         return self._fetch_page(low, count)

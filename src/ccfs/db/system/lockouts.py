@@ -1,5 +1,7 @@
-"""Rows of failed authentication attempts by address, which are counted within a period. They belong to no app."""
+"""Rows of failed authentication attempts by address or name, counted within a period. They belong to no app."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,19 +14,66 @@ from ccfs.db.system import tenants
 _TABLE = schema.address_failures
 
 
-def record_failure(
-    connection: Connection, address: str, now: datetime, *, limit: int, period: timedelta, lock: timedelta
-) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockoutPolicy:
+    """When an address is locked, and for how long."""
+
+    limit: int  # failures within the period that lock; 0: never
+    period: timedelta
+    lock: timedelta
+
+
+def record_failure(connection: Connection, address: str, now: datetime, policy: LockoutPolicy) -> bool:
     """Count a failure of the address. Return True if this locked the address."""
+    _start_period(connection, address, now, policy.period)
     row = _TABLE.c.address == address
-    connection.execute(insert_or_ignore(connection, _TABLE).values(address=address, failures=0, since=now))
-    connection.execute(sa.update(_TABLE).where(row, _TABLE.c.since <= now - period).values(failures=0, since=now))
     count = sa.update(_TABLE).where(row).values(failures=_TABLE.c.failures + 1).returning(_TABLE.c.failures)
-    if int(connection.execute(count).scalar_one()) < limit:
+    if int(connection.execute(count).scalar_one()) < policy.limit:
         return False
-    connection.execute(sa.update(_TABLE).where(row).values(failures=0, since=now, locked_until=now + lock))
+    connection.execute(sa.update(_TABLE).where(row).values(failures=0, since=now, locked_until=now + policy.lock))
     tenants.CHANGE_COUNTER.increment(connection)
     return True
+
+
+def reserve_attempt(connection: Connection, addresses: Iterable[str], now: datetime, policy: LockoutPolicy) -> bool:
+    """Reserve an attempt for each of these addresses before it is judged, and return True.
+
+    Return False, and reserve none, if one of them is locked, or if its failures and the attempts that are being judged reach
+    the limit. An attempt that is never settled, because its process died, counts until the period is over.
+    """
+    reserved: list[str] = []
+    for address in sorted(addresses):  # in one order, so that two transactions never wait for each other
+        _start_period(connection, address, now, policy.period)
+        is_open = sa.or_(_TABLE.c.locked_until.is_(None), _TABLE.c.locked_until <= now)
+        is_free = _TABLE.c.failures + _TABLE.c.pending < policy.limit
+        row = sa.update(_TABLE).where(_TABLE.c.address == address, is_open, is_free)
+        if connection.execute(row.values(pending=_TABLE.c.pending + 1)).rowcount == 0:
+            _settle(connection, reserved)
+            return False
+        reserved.append(address)
+    return True
+
+
+def settle_attempt(
+    connection: Connection, addresses: Iterable[str], now: datetime, policy: LockoutPolicy, *, has_failed: bool
+) -> None:
+    """Give back a reserved attempt, and count it if it has failed."""
+    addresses = sorted(addresses)
+    _settle(connection, addresses)
+    for address in addresses if has_failed else ():
+        record_failure(connection, address, now, policy)
+
+
+def _start_period(connection: Connection, address: str, now: datetime, period: timedelta) -> None:
+    new = insert_or_ignore(connection, _TABLE).values(address=address, failures=0, pending=0, since=now)
+    connection.execute(new)
+    is_over = (_TABLE.c.address == address) & (_TABLE.c.since <= now - period)
+    connection.execute(sa.update(_TABLE).where(is_over).values(failures=0, pending=0, since=now))
+
+
+def _settle(connection: Connection, addresses: Iterable[str]) -> None:
+    is_pending = _TABLE.c.address.in_(list(addresses)) & (_TABLE.c.pending > 0)
+    connection.execute(sa.update(_TABLE).where(is_pending).values(pending=_TABLE.c.pending - 1))
 
 
 def list_active(connection: Connection, now: datetime) -> dict[str, datetime]:

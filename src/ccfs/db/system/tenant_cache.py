@@ -31,6 +31,7 @@ class TenantSnapshot:
     vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
     signing_keys: dict[int, AccessKey] = field(default_factory=dict)  # by app: signs its callbacks
     callback_prefixes: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> may be private
+    max_keys: int = 1  # the most active keys that an AK has
     locked_addresses: dict[str, datetime] = field(default_factory=dict)  # address -> locked until
 
 
@@ -107,5 +108,6 @@ class TenantCache:
             accounts={app.id: tenants.get_accounts(connection, app) for app in apps},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, app)} for app in apps},
             callback_prefixes={app.id: tenants.get_callback_prefixes(connection, app) for app in apps},
+            max_keys=max(map(len, keys.values()), default=1),
             locked_addresses=lockouts.list_active(connection, now),
         )

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant.calls import cdrs, leg_links
 from ccfs.db.tenant.calls.leg_links import LegLink
 from ccfs.ingest.calls import leg_source
+from ccfs.ingest.calls.large_calls import MAX_CALL_LEGS
 from ccfs.ingest.calls.leg_source import L, LegMerger
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.cdr import Cdr
@@ -28,7 +29,7 @@ def restore_linked_legs(
 ) -> tuple[dict[str, Cdr], list[L]]:
     """Return the saved rows, by source_key, with those of all calls that are linked to them or to the fresh legs.
 
-    Return also the legs of these rows, as their lines had them.
+    Return also the legs of these rows, as their lines had them. Links to a call that has too many rows are not followed.
     """
     rows, legs = dict(saved), _restore_legs(saved.values(), merger)
     due, links = [*fresh, *legs], {leg.switch_call_id for leg in fresh}
@@ -50,7 +51,10 @@ def _find_linked_rows(
     first, last = min(leg.begin for leg in legs), max(leg.end for leg in legs)
     found = leg_links.find_legs(connection, owner.app, owner.account.account_id, links, first, last)
     begins = {key: begin for key, begin in found.items() if key not in known}
-    rows = find_rows(connection, owner, cdrs.find_call_ids(connection, owner.app, begins), list(begins.values()))
+    near = list(begins.values())
+    call_ids = cdrs.find_call_ids(connection, owner.app, begins)
+    call_ids -= cdrs.find_large_calls(connection, owner.app, call_ids, (), near, MAX_CALL_LEGS).keys()
+    rows = find_rows(connection, owner, call_ids, near)
     return {key: row for key, row in rows.items() if key not in known}
 
 

@@ -159,9 +159,9 @@ def _delete_parts(connection: Connection, owner: CallOwner, legs: Sequence[Leg],
     """Delete the rows of parts of a line that the line does not report any more, as another line does. Return the others."""
     keys = {leg.source_key for leg in legs}
     leg_ids = {leg.switch_leg_id for leg in legs}
-    stale = [row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids]
-    cdrs.delete(connection, owner.app, stale)
-    return {key: row for key, row in saved.items() if row not in stale} if stale else saved
+    stale = {key: row for key, row in saved.items() if key not in keys and leg_source.find_whole(row) in leg_ids}
+    cdrs.delete(connection, owner.app, list(stale.values()))
+    return {key: row for key, row in saved.items() if key not in stale} if stale else saved
 
 
 def _reassign_calls(connection: Connection, owner: CallOwner, row_by_old_call: Mapping[str, Cdr]) -> None:

@@ -11,7 +11,9 @@ from ccfs.db.tenant.calls import device_numbers, member_names
 from ccfs.ingest.check.domains import PROPOSED_FILE, list_domains, propose_lines
 from ccfs.ingest.check.report import Advice, CheckReport, FileReading, SwitchReport
 from ccfs.ingest.check.survey import PERMISSION_REMEDY, Survey
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.tables import DEFAULT_ROWS
 from ccfs.ingest.check.words import count_things
 from ccfs.ingest.recordings.match import NO_CDR
 from ccfs.media.codec_table import is_audio_name
@@ -30,16 +32,17 @@ def advise(report: CheckReport, survey: Survey, options: CheckOptions) -> list[A
     if options.max_lines:
         text = f"Only about the first {options.max_lines} lines of each file were read (--lines)"
         found.append(Advice(text=f"{text}: recordings of later calls count as recordings without a call."))
-    return found + _advise_on_channel_events(report, options)
+    for table in filter(None, (options.cdr_table, options.queue_table)):
+        text = f"Of the table {table.table}, the newest {options.max_lines or DEFAULT_ROWS:,} rows were read at most."
+        found.append(Advice(text=text, remedy="--lines N reads more or fewer. ccfs ingest reads all."))
+    return found + _advise_on_channel_events(report)
 
 
-def _advise_on_channel_events(report: CheckReport, options: CheckOptions) -> list[Advice]:
+def _advise_on_channel_events(report: CheckReport) -> list[Advice]:
     if not report.unused_cels or not report.switches:
         return []
     text = f"Channel events (CEL) that were not read: {_list_paths(report.unused_cels)}."
     remedy = "ccfs ingest asterisk reads one such file: name another one with --cel."
-    if options.tenants:
-        remedy = "With --tenants, ccfs does not read them."
     return [Advice(text=text, remedy=remedy)]
 
 
@@ -91,6 +94,9 @@ _ENABLE_IN_CUSTOM = (
     "In the mapping of /etc/asterisk/cdr_custom.conf, add {variables}, then: asterisk -rx 'module reload cdr_custom.so'"
 )
 _EXPORT_COLUMNS = "Export these columns of the table, too: {names}."
+_ADD_COLUMNS = (
+    "Add these columns to the table, and where Asterisk is told to fill them (cdr_adaptive_odbc.conf): {names}."
+)
 _EFFECTS = {
     "uniqueid": "recordings cannot be found by their ids, the queue log cannot be joined, and nothing proves the time zone",
     "linkedid": "each channel becomes a call of its own: a queue call and the calls of its agents fall apart",
@@ -116,7 +122,8 @@ def _find_column_remedy(form: str, lacking: Sequence[str]) -> str:
     if form.startswith("cdr_custom"):
         variables = ", ".join(f"${{CSV_QUOTE(${{CDR({name})}})}}" for name in lacking)
         return _ENABLE_IN_CUSTOM.format(variables=variables)
-    return _EXPORT_COLUMNS.format(names=", ".join(lacking))
+    names = ", ".join(lacking)
+    return (_ADD_COLUMNS if form.startswith("table ") else _EXPORT_COLUMNS).format(names=names)
 
 
 def _advise_on_queue_log(report: SwitchReport) -> list[Advice]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from ccfs.db.switch_tables.connection import SwitchDatabaseError
 from ccfs.db.tenant import ingest_overview
 from ccfs.ingest import asterisk
-from ccfs.ingest.asterisk_cel import ingest_channel_events
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
 from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import (
@@ -19,11 +19,14 @@ from ccfs.ingest.check.sources import (
     list_recordings_folders,
 )
 from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.line_reader import LineBatch
 from ccfs.ingest.files.scan import to_db_path
+from ccfs.ingest.sources import LineSource
 from ccfs.model.source_files import FilePosition
 from ccfs.switches.records import Leg, UnreadableLine
 
@@ -34,13 +37,14 @@ _SPOTS, _LINES = 20, 10  # of the sample
 
 
 def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
-    """Ingest the files of Asterisk; None if it left no CDRs."""
-    all_series = list_cdr_series(survey)
-    if not all_series:
+    """Ingest the files and tables of Asterisk; None if it left no CDRs."""
+    all_series, table = list_cdr_series(survey), _get_table(options)
+    if not all_series and table is None:
         return None
+    first = table.source if table else all_series[0].current.path
     run = site.create_run(options.report_progress, options.max_lines)
-    queue_log = find_queue_log(survey)
-    zone = _find_zone(site, run, create_source(all_series[0].current.path, queue_log, options), options)
+    queue_log = None if options.queue_table else find_queue_log(survey)
+    zone = _find_zone(site, run, create_source(first, queue_log, options), options)
     tenants_file, rules = options.tenants or (None, None)
     owner, router = site.create_owner(_ACCOUNT, zone, rules)
     done = SwitchRun(
@@ -50,25 +54,30 @@ def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> Sw
         tenants_file=tenants_file,
         run=run,
         queue_log=queue_log,
+        queue_table=options.queue_table,
     )
+    if table:
+        _ingest_table(done, table, options)
     for series in all_series:
         _ingest_series(done, series, options)
-    if router is None:  # as `ccfs ingest`, which reads channel events for one account
-        _ingest_channel_events(done, find_channel_events(survey), options)
+    _ingest_channel_events(done, first, find_channel_events(survey), options)
     done.recordings = list_recordings_folders(survey)
-    for folder in done.recordings:
-        with done.catch_failure(folder):
-            source = create_source(all_series[0].current.path, None, options)
-            asterisk.ingest_recordings(run, owner, replace(source, recordings=folder, router=router))
+    source = create_source(first, None, options)
+    asterisk.ingest_recordings(run, owner, replace(source, recordings=done.recordings, router=router))
     return done
 
 
-def create_source(cdr: Path, queue_log: FileSeries | None, options: CheckOptions) -> AsteriskSource:
-    """Return the source of a CDR file, with the current queue log."""
+def _get_table(options: CheckOptions) -> CheckedTable | None:
+    table = options.cdr_table
+    return table if table and table.kind is SwitchKind.ASTERISK else None
+
+
+def create_source(cdr: LineSource, queue_log: FileSeries | None, options: CheckOptions) -> AsteriskSource:
+    """Return the source of a CDR file or table, with the current queue log."""
+    log = options.queue_table.source if options.queue_table else None
     return AsteriskSource(
         cdr=cdr,
-        recordings=None,
-        queue_log=queue_log.current.path if queue_log else None,
+        queue_log=queue_log.current.path if queue_log else log,
         columns=options.read.asterisk_columns,
         encoding=options.read.encoding,
         zone=options.zone,
@@ -82,36 +91,56 @@ def _find_zone(site: ScratchSite, run: IngestRun, source: AsteriskSource, option
     silent = replace(run, result=IngestResult())
     try:
         return LegParser(silent, owner, source).find_zone()
+    except SwitchDatabaseError:
+        raise
     except OSError:
         return owner.account.zone
+
+
+def _ingest_table(done: SwitchRun, table: CheckedTable, options: CheckOptions) -> None:
+    """Ingest a table of CDRs, with each queue log."""
+    logs: list[LineSource | None] = [file.path for file in done.queue_log.files] if done.queue_log else [None]
+    if done.queue_table:
+        logs = [done.queue_table.source]
+    for log in logs:
+        source = replace(create_source(table.source, None, options), queue_log=log, router=done.router)
+        with done.catch_failure(table):
+            asterisk.ingest(done.run, done.owner, source)
+    done.cdrs.append(table)
 
 
 def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -> None:
     """Ingest a CDR file and the rotated ones, unless they hold the same calls as files before."""
     run, owner = done.run, done.owner
-    if done.series and _holds_known_calls(done, series, options):
-        done.unused.append((series.watched_path, f"the same calls as {to_db_path(done.series[0].watched_path)}"))
+    is_first = not done.cdrs
+    if not is_first and _holds_known_calls(done, series, options):
+        done.unused.append((series.watched_path, f"the same calls as {_name_first(done)}"))
         return
     before = run.result.cdrs
-    for cdr, queue_log in _pair_files(series, None if done.series else done.queue_log):
-        source = replace(create_source(cdr, None, options), queue_log=queue_log, router=done.router)
+    table = done.queue_table.source if is_first and done.queue_table else None
+    for cdr, queue_log in _pair_files(series, done.queue_log if is_first else None):
+        source = replace(create_source(cdr, None, options), queue_log=queue_log or table, router=done.router)
         with done.catch_failure(cdr):
             asterisk.ingest(run, owner, source)
-    if done.series and run.result.cdrs == before:
-        done.unused.append((series.watched_path, f"the same lines as {to_db_path(done.series[0].watched_path)}"))
+    if not is_first and run.result.cdrs == before:
+        done.unused.append((series.watched_path, f"the same lines as {_name_first(done)}"))
         return
     done.series.append(series)
     done.cdrs.append(series.watched_path)
     done.older_cdrs += [file.path for file in series.files if file.path != series.watched_path]
 
 
-def _ingest_channel_events(done: SwitchRun, series: FileSeries | None, options: CheckOptions) -> None:
+def _name_first(done: SwitchRun) -> str:
+    first = done.cdrs[0]
+    return to_db_path(first) if isinstance(first, Path) else str(first)
+
+
+def _ingest_channel_events(done: SwitchRun, cdr: LineSource, series: FileSeries | None, options: CheckOptions) -> None:
     """Ingest a channel event log (CEL) and those that were rotated from it, after all calls: the order does not matter."""
-    source = create_source(done.series[0].current.path, None, options)
-    find_zone = LegParser(done.run, done.owner, source).find_zone
+    source = create_source(cdr, None, options)
     for file in series.files if series else ():
         with done.catch_failure(file.path):
-            ingest_channel_events(done.run, done.owner, replace(source, cel=file.path), find_zone)
+            asterisk.ingest_channel_log(done.run, done.owner, replace(source, cel=file.path, router=done.router))
             done.cel = series
 
 

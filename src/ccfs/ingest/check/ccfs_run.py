@@ -14,7 +14,8 @@ from ccfs.ingest.check.file_kinds import FileKind
 from ccfs.ingest.check.scratch_site import ScratchSite
 from ccfs.ingest.check.sources import list_ccfs_paths, list_recordings_folders
 from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.damage import DamagedFile, catch_damage
 from ccfs.model.calls.agent_operation import AgentSkillChange
@@ -53,7 +54,7 @@ def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> Switch
         owner=site.add_account("ccfs", zone) if not owners else owners[0],
         indexed_owners=owners,
         run=run,
-        cdrs=paths,
+        cdrs=[*paths],
         recordings=[tree] if tree else [],
     )
     source = CcfsSource(

@@ -12,7 +12,8 @@ PROPOSED_FILE = Path("tenants.csv")
 
 def list_domains(survey: Survey) -> list[str]:
     """Return the domains that the CDRs name, in order."""
-    return sorted({name for file in survey.list_kind(FileKind.FREESWITCH_CDR) for name in file.found.domains})
+    named = {name for file in survey.list_kind(FileKind.FREESWITCH_CDR) for name in file.found.domains}
+    return sorted(named | survey.table_domains)
 
 
 def propose_lines(domains: list[str]) -> list[str]:

@@ -20,7 +20,8 @@ from ccfs.ingest.check.report import CheckReport, OwnerPlan, RecordingsFound, Sw
 from ccfs.ingest.check.samples import MAX_SAMPLES, choose_samples
 from ccfs.ingest.check.scratch_site import open_scratch_site
 from ccfs.ingest.check.survey import Survey, survey_paths
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call import Direction
 from ccfs.model.identity.tenancy import App
@@ -40,7 +41,8 @@ def check_paths(paths: Sequence[Path], options: CheckOptions) -> CheckReport:
         with site.database.read_transaction() as connection:
             switches = [_describe_switch(connection, done, apps, survey, options) for done in runs]
     report = _build_report(paths, survey, runs, switches)
-    return replace(report, advice=advise(report, survey, options))
+    tables = [table for table in (options.cdr_table, options.queue_table) if table]
+    return replace(report, tables=tables, advice=advise(report, survey, options))
 
 
 def _build_report(
@@ -53,6 +55,7 @@ def _build_report(
     unreadable += [UnreadableFile(path=path, reason=why, remedy="") for done in runs for path, why in done.failed]
     return CheckReport(
         paths=paths,
+        tables=(),
         switches=switches,
         recordings=RecordingsFound(
             count=len(survey.recordings),
@@ -102,7 +105,7 @@ def _describe_switch(
         ],
         cdrs=done.cdrs,
         older_cdrs=done.older_cdrs,
-        queue_log=log.watched_path if log else None,
+        queue_log=log.watched_path if log else done.queue_table,
         older_queue_logs=[file.path for file in log.files if file.path != log.watched_path] if log else [],
         cel=cel.watched_path if cel else None,
         older_cels=[file.path for file in cel.files if file.path != cel.watched_path] if cel else [],

@@ -1,7 +1,8 @@
 """Describe how ingest read each file: lines, columns, dialect, zone with its evidence, encoding."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,23 @@ from ccfs.db.tenant import ingest_state
 from ccfs.ingest.check.report import FileReading
 from ccfs.ingest.check.sources import FileSeries
 from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchKind, SwitchRun
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.check.text_encoding import find_encoding
+from ccfs.ingest.check.words import list_names
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.asterisk import cdr, zone
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect
+from ccfs.switches.asterisk.zone import ZoneSample
 from ccfs.switches.records import UnreadableLine
 
 USEFUL_COLUMNS = ("uniqueid", "linkedid", "sequence")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_MAX_ALIKE = 4  # zones that are named beside the detected one
 _QUOTES = {'"': "double quotes", "'": "single quotes", "": "no quotes"}
 
 
@@ -28,15 +34,46 @@ def describe_files(done: SwitchRun, survey: Survey, options: CheckOptions) -> li
     """Return how each file of a switch was read."""
     if done.kind is SwitchKind.ASTERISK:
         return _describe_asterisk(done, options)
-    return [_describe_path(done, path, survey) for path in done.cdrs]
+    lines = _count_lines(done)
+    return [
+        _describe_path(done, path, survey) if isinstance(path, Path) else _describe_table("CDR", path, lines)
+        for path in done.cdrs
+    ]
 
 
 def _describe_asterisk(done: SwitchRun, options: CheckOptions) -> list[FileReading]:
     formats = _load_formats(done, done.owner)
     lines = _count_lines(done)
-    readings = [_describe_cdr(series, formats, lines, options) for series in done.series]
+    readings = [_describe_cdr_table(table, formats, lines) for table in done.cdrs if isinstance(table, CheckedTable)]
+    readings += [_describe_cdr(series, formats, lines, options) for series in done.series]
+    readings += [_describe_table("queue log", done.queue_table, lines)] if done.queue_table else []
     logs = (("queue log", done.queue_log), ("channel events (CEL)", done.cel))
     return readings + [_describe_log(role, series, lines) for role, series in logs if series]
+
+
+def _describe_table(role: str, table: CheckedTable, lines: Mapping[str, int]) -> FileReading:
+    return FileReading(
+        path=table,
+        role=role,
+        form=f"table {table.table}",
+        lines=lines.get(table.source.name, 0),
+        zone_evidence="not needed: the times are seconds since 1970" if table.kind is SwitchKind.FREESWITCH else "",
+    )
+
+
+def _describe_cdr_table(
+    table: CheckedTable, formats: Mapping[str, dict[str, Any]], lines: Mapping[str, int]
+) -> FileReading:
+    known = formats.get(table.source.name, {})
+    columns, zone_name = tuple(known.get("columns", ())), str(known.get("zone", ""))
+    rows = _parse_rows(table.source.sample_lines(), CdrLayout(columns)) if columns else []
+    return replace(
+        _describe_table("CDR", table, lines),
+        columns=columns,
+        lacking=tuple(name for name in USEFUL_COLUMNS if name not in columns),
+        zone=zone_name,
+        zone_evidence=_describe_zone(zone_name, str(known.get("basis", "")), rows),
+    )
 
 
 def _describe_log(role: str, series: FileSeries, lines: Mapping[str, int]) -> FileReading:
@@ -96,12 +133,17 @@ def _describe_zone(name: str, basis: str, rows: Iterable[AsteriskCdrRow]) -> str
         case "given":
             return f"as given with --zone; it fits {counted}" if samples else "as given with --zone"
         case "epoch" if samples:
-            return f"{offsets}; the unique ids agree in {counted}"
+            return f"{offsets}; the unique ids agree in {counted}{_describe_alike(samples, name)}"
         case "epoch":
             return "shown by the times in the queue log"
         case "known":
             return "as in the other files"
     return "assumed: nothing in the file shows it"
+
+
+def _describe_alike(samples: Sequence[ZoneSample], name: str) -> str:
+    alike = zone.list_alike(samples, name)
+    return f"; {list_names(alike, _MAX_ALIKE)} would fit as well: take yours" if alike else ""
 
 
 def _parse_rows(sample: Iterable[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.db.tenant.ingest_overview import CallsOfName, CallTotals
-from ccfs.ingest.check.switch_run import SwitchKind
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.files.scan import to_db_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReading:
-    """A file that was read, or a folder of documents, and how."""
+    """A file or a table that was read, or a folder of documents, and how."""
 
-    path: Path
+    path: Path | CheckedTable
     role: str  # CDR, queue log, recordings, …
     form: str  # format, for an operator
     lines: int  # lines, or files of a folder, that were read
@@ -58,9 +59,9 @@ class AbsentRecordings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableFile:
-    """A file that ingest cannot read."""
+    """A file or a table that ingest cannot read."""
 
-    path: Path
+    path: Path | CheckedTable
     reason: str
     remedy: str
 
@@ -99,9 +100,9 @@ class SwitchReport:
     unmatched: Sequence[Refusals]  # recordings that would not be stored
     absent: AbsentRecordings
     owners: Sequence[OwnerPlan]
-    cdrs: Sequence[Path]
+    cdrs: Sequence[Path | CheckedTable]
     older_cdrs: Sequence[Path]
-    queue_log: Path | None
+    queue_log: Path | CheckedTable | None
     older_queue_logs: Sequence[Path]
     cel: Path | None
     older_cels: Sequence[Path]
@@ -124,6 +125,7 @@ class CheckReport:
     """The result of a check."""
 
     paths: Sequence[Path]
+    tables: Sequence[CheckedTable]
     switches: Sequence[SwitchReport]
     recordings: RecordingsFound
     unused_cels: Sequence[Path]  # channel event logs that the commands do not name
@@ -141,6 +143,8 @@ class CheckReport:
 
 def to_json(value: Any) -> Any:
     """Return a report as JSON has it."""
+    if isinstance(value, CheckedTable):
+        return str(value)
     if is_dataclass(value):
         return {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):

@@ -12,6 +12,7 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.db.engine import Database, open_scratch_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import tenants
+from ccfs.ingest.check.tables import DEFAULT_ROWS
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.store_audio import inspect_audio_file
 from ccfs.ingest.tenants.routers import TenantRouter
@@ -43,6 +44,7 @@ class ScratchSite:
             now=lambda: datetime.now(UTC),
             report_progress=report_progress,
             max_lines=max_lines,
+            max_rows=max_lines or DEFAULT_ROWS,
             store_audio=inspect_audio_file,
         )
 

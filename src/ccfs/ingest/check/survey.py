@@ -50,6 +50,7 @@ class Survey:
     empty_cdrs: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)  # the first MAX_LISTED
     unreadable_folders: list[str] = field(default_factory=list)  # with the reason
+    table_domains: set[str] = field(default_factory=set)  # domains of FreeSWITCH in the table that is checked, too
 
     def list_kind(self, kind: FileKind) -> list[SurveyedFile]:
         """Return the files of a kind."""

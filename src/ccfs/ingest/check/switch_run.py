@@ -4,23 +4,17 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from ccfs.db.switch_tables.connection import SwitchDatabaseError
 from ccfs.ingest.check.file_kinds import ReadOptions
 from ccfs.ingest.check.sources import FileSeries
+from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.tables import CheckedTable
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.switches.records import UnreadableLine
 from ccfs.switches.tenant_rules import TenantRules
-
-
-class SwitchKind(StrEnum):
-    """The switches, as the subcommands of `ccfs ingest` name them."""
-
-    ASTERISK = "asterisk"
-    FREESWITCH = "freeswitch"
-    CCFS = "ccfs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +27,8 @@ class CheckOptions:
     zone: str | None = None
     local_zone: str = "UTC"  # of this machine: assumed where the files do not tell
     max_lines: int = 0
+    cdr_table: CheckedTable | None = None
+    queue_table: CheckedTable | None = None
     report_progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None
 
 
@@ -46,14 +42,17 @@ class SwitchRun:
     router: TenantRouter | None = None
     tenants_file: Path | None = None  # of the router's rules
     indexed_owners: list[CallOwner] = field(default_factory=list)  # that index files of CC-FS name
-    cdrs: list[Path] = field(default_factory=list)  # files or folders, as `ccfs ingest` is to be given them
+    cdrs: list[Path | CheckedTable] = field(
+        default_factory=list
+    )  # files, folders or tables, as `ccfs ingest` is to be given them
     older_cdrs: list[Path] = field(default_factory=list)  # rotated files, oldest first
     series: list[FileSeries] = field(default_factory=list)  # of CDR files of Asterisk that were ingested
     queue_log: FileSeries | None = None
+    queue_table: CheckedTable | None = None  # in place of the file
     cel: FileSeries | None = None  # channel event log
     recordings: list[Path] = field(default_factory=list)  # folders
     unused: list[tuple[Path, str]] = field(default_factory=list)  # files that add nothing, with the reason
-    failed: list[tuple[Path, str]] = field(default_factory=list)  # files that could not be read at all
+    failed: list[tuple[Path | CheckedTable, str]] = field(default_factory=list)  # files that could not be read at all
 
     @property
     def owners(self) -> list[CallOwner]:
@@ -61,11 +60,13 @@ class SwitchRun:
         return self.indexed_owners or list(self.router.list_owners() if self.router else [self.owner])
 
     @contextmanager
-    def catch_failure(self, path: Path) -> Iterator[None]:
-        """Note a file that cannot be read, in place of the error that ends an ingest."""
+    def catch_failure(self, path: Path | CheckedTable) -> Iterator[None]:
+        """Note a file that cannot be read, in place of the error that ends an ingest. A database's error is raised."""
         try:
             yield
         except UnreadableLine as error:
             self.failed.append((path, str(error)))
+        except SwitchDatabaseError:
+            raise
         except OSError as error:
             self.failed.append((path, f"cannot be read: {error.strerror}"))

@@ -41,8 +41,8 @@ class OpenedSource:
 def open_source(path: Path) -> Iterator[OpenedSource]:
     """Open a source file for reading. Raise OSError if it cannot be opened."""
     with open(path, "rb") as file:
-        read_chunks, version = _find_format(file.read(6)), _get_version(file)
-        file.seek(0)
+        # Nothing is buffered: lines that are read later would be those of a file that was emptied meanwhile.
+        read_chunks, version = _find_format(os.pread(file.fileno(), 6, 0)), _get_version(file)
         if read_chunks is None:
             yield OpenedSource(file, version)
             return

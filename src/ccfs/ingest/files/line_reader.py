@@ -8,12 +8,13 @@ from typing import BinaryIO
 
 from ccfs.ingest.files.damage import LineCount
 from ccfs.ingest.files.positions import get_size, is_continued, read_position
+from ccfs.ingest.files.recognition import FileChanged
 from ccfs.ingest.files.record_reader import MAX_LINE_BYTES, NOTHING, LineFormat, RecordReader
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import FilePosition
 
 BATCH_LINES = 2000  # lines
-_CHECKED_BYTES = 256  # of the last line
+_CHECKED_BYTES = 256  # of the end of a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,19 @@ def read_batches(
     """Yield the lines after a position.
 
     A last line without its newline is included only if `whole_tail`. It may still be written, so the position stays before
-    it. End early if the file is emptied meanwhile: its lines are in a rotated file now.
+    it. Raise FileChanged if the file is emptied meanwhile: its lines are in a rotated file now. New lines may have been written
+    to it since, so every line of a batch is compared with the file once more.
     """
     size, name = get_size(file), to_db_path(path)
     file.seek(start.offset)
     count = LineCount()
-    offset, number, lines, last = start.offset, start.line, list[tuple[int, bytes]](), b""
+    offset, number, lines, ends = start.offset, start.line, list[tuple[int, bytes]](), list[tuple[int, bytes]]()
 
-    def build_batch() -> list[LineBatch]:
+    def build_batch() -> LineBatch:
         batch = LineBatch(lines, read_position(file, offset, number), size, name, count)
-        return [batch] if is_continued(file, start) and _ends_with(file, offset, last) else []
+        if not (is_continued(file, start) and all(_is_at(file, end, line) for end, line in ends)):
+            raise FileChanged
+        return batch
 
     reader = RecordReader(file, line_format)
     while (record := reader.read()).has_end:
@@ -52,25 +56,25 @@ def read_batches(
             record = NOTHING  # the rest of it is still to be written
             break
         lines.append((number + 1, record.data))
-        offset, number, last = offset + record.length, number + record.lines, _get_end(record.data)
+        offset, number = offset + record.length, number + record.lines
+        ends.append((offset, _get_end(record.data)))
         if len(lines) == BATCH_LINES:
-            yield from (batches := build_batch())
-            lines = []
-            if not batches:
-                return
+            yield build_batch()
+            lines, ends = [], []
     if record.data and whole_tail:
         lines.append((number + 1, record.data))
+        ends.append((offset + record.length, _get_end(record.data)))
     if lines:
-        yield from build_batch()
+        yield build_batch()
 
 
-def _ends_with(file: BinaryIO, offset: int, line: bytes) -> bool:
-    """Return whether the line that was read last still ends at the offset. A changed line (cut, without NULs) proves nothing."""
-    end = line[-_CHECKED_BYTES:]
-    is_changed = b"\0" in line or len(line) >= MAX_LINE_BYTES
-    return is_changed or os.pread(file.fileno(), len(end), offset - len(end)) == end
+def _is_at(file: BinaryIO, offset: int, end: bytes) -> bool:
+    """Return whether a line that was read still ends at the offset. A changed line (cut, without NULs) proves nothing."""
+    return os.pread(file.fileno(), len(end), offset - len(end)) == end
 
 
 def _get_end(record: bytes) -> bytes:
-    """Return what a record ends with in the file. One empty line may be many, with other line ends."""
-    return record if record.strip(b"\r\n") else b"\n"
+    """Return the last bytes of a record, as they are in the file. One empty line may be many, with other line ends."""
+    if b"\0" in record or len(record) >= MAX_LINE_BYTES:
+        return b""
+    return record[-_CHECKED_BYTES:] if record.strip(b"\r\n") else b"\n"

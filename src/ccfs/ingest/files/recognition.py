@@ -24,7 +24,7 @@ from ccfs.ingest.files.positions import (
 from ccfs.ingest.files.rotation import FoundFile, get_order
 from ccfs.ingest.files.rotation_gaps import find_gaps
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition
+from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition, split_rotation_number
 
 
 @dataclass(slots=True)
@@ -52,9 +52,18 @@ class Recogniser:
     """Compares the files on disk with what is known of a source."""
 
     def __init__(
-        self, cursor: SourceCursor, known: Sequence[RotatedFile], live: BinaryIO | None, now: datetime, *, skips: bool
+        self,
+        cursor: SourceCursor,
+        known: Sequence[RotatedFile],
+        live: BinaryIO | None,
+        now: datetime,
+        *,
+        skips: bool,
+        own_folder: Path | None = None,
     ) -> None:
-        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are not wanted."""
+        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are not wanted;
+        `own_folder`: a folder beside whose files are the source's, too."""
+        self._own_folders = {own_folder} if own_folder else set()
         self._cursor, self._known, self._live, self._now, self._skips = cursor, list(known), live, now, skips
         self._is_reread = cursor.is_reread_requested
         self._is_lost = bool(cursor.offset) and (live is None or not is_continued(live, cursor.position))
@@ -86,14 +95,17 @@ class Recogniser:
         new = [*self._accept_unknown(), *self._list_unreadable()]
         rows = [self._update_known(index) for index in range(len(self._known))]
         found_again = [(self._known[index], rows[index]) for index in self._matches]
-        gaps = [] if self._skips else find_gaps(self._cursor.path, found_again, new, self._now)
+        paths = [to_db_path(file.path) for file in found]
+        gaps = [] if self._skips else find_gaps(self._cursor.path, found_again, paths, self._now)
         self._result.files = [*(row for row in rows if not self._is_resolved(row)), *new, *gaps]
         return self._result
 
     def _is_resolved(self, row: RotatedFile) -> bool:
         """Return whether a row is of no interest any more: what could not be read can be, or all files are read again."""
         is_unnamed = not row.position.head and not row.is_reported
-        is_found = row.state == READ or (row.state == MISSING and row.path in self._result.paths)
+        is_found = row.state == READ or (
+            row.state == MISSING and any(_is_same_path(row, path) for path in self._result.paths)
+        )
         return (is_unnamed and is_found) or (self._is_reread and row.state == MISSING)
 
     def _find_unchanged(self, file: FoundFile) -> bool:
@@ -188,7 +200,7 @@ class Recogniser:
     def _accept_unknown(self) -> Iterable[RotatedFile]:
         """Return the files that were rotated from this source since it was read last; of a new source, to be skipped."""
         matches = ((self._known[index], found) for index, found in self._matches.items())
-        folders = {found.path.parent for row, found in matches if row.state != SKIPPED}
+        folders = {found.path.parent for row, found in matches if row.state != SKIPPED} | self._own_folders
         for (_, head), file in sorted(self._unknown.items(), key=lambda known: get_order(known[1])):
             if not (file.is_near or file.path.parent in folders or self._skips):
                 self._result.foreign.append(file)
@@ -208,13 +220,19 @@ class Recogniser:
         path = to_db_path(file.path)
         for index, row in enumerate(self._known):
             is_it = row.state == MISSING and not row.position.head
-            if is_it and (row.path == path or (row.size, row.modified_ns) == file.version):
+            if is_it and (_is_same_path(row, path) or (row.size, row.modified_ns) == file.version):
                 if state == MISSING:
                     self._known[index] = _describe(row, file)
                 else:
                     self._matches[index] = file
                 return row
         return _describe(RotatedFile(source=self._cursor.path, path=path, state=state, since=self._now), file)
+
+
+def _is_same_path(row: RotatedFile, path: str) -> bool:
+    """Return whether a path is a row's, or that of the same file compressed."""
+    number = split_rotation_number(path)
+    return row.path == path or (number is not None and number == split_rotation_number(row.path))
 
 
 def _may_be(head: bytes, position: FilePosition) -> bool:

@@ -47,10 +47,16 @@ def has_source(folder: Path, path: Path) -> bool:
     return folder != path.absolute().parent and (folder / path.name).exists()
 
 
-def has_rotated_files(path: Path) -> bool:
-    """Return whether a source has a rotated file in its folder or in one within it."""
+def list_neighbours(path: Path) -> list[Path]:
+    """Return the folders within and beside that of a source, in which its rotated files may be."""
     own = path.absolute().parent
-    return next(iter(_iter_rotated([own, *_list_folders(own)], path.name)), None) is not None
+    return [folder for folder in (*_list_folders(own), *_list_folders(own.parent)) if folder != own]
+
+
+def has_rotated_files(path: Path) -> bool:
+    """Return whether a source has a rotated file in its folder, or in one within or beside it that has no such source itself."""
+    others = (folder for folder in list_neighbours(path) if not has_source(folder, path))
+    return next(iter(_iter_rotated([path.absolute().parent, *others], path.name)), None) is not None
 
 
 def _list_folders(parent: Path) -> list[Path]:

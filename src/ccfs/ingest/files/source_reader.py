@@ -20,6 +20,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import rotation
 from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
 from ccfs.ingest.files.cursors import create_cursor, get_cursor_name
+from ccfs.ingest.files.folders_beside import build_suspect, find_own_folder, find_suspects
 from ccfs.ingest.files.line_reader import LineBatch, read_batches
 from ccfs.ingest.files.missing_files import is_searched, report_missing_files
 from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
@@ -29,10 +30,6 @@ from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
 
 _RENAMING_SECONDS = 1.0  # in which logrotate renames the files of a log
-SUSPECT = (
-    "this file may have been rotated from {name}, or be another switch's: nothing of it was read. Ingest it with its own path if"
-    " it is this switch's"
-)
 
 T = TypeVar("T")
 
@@ -108,7 +105,8 @@ class SourceReader:
         if _has_new_missing(result, known):
             time.sleep(_RENAMING_SECONDS)
             result = self._search(cursor, known, live, skips=False)
-        self._report_suspects(cursor, result)
+        for suspect in find_suspects(self._run, self._path, cursor, result):
+            self._reject(suspect, "rotated_file_unknown")
         foreign = (file for file in result.foreign if rotation.has_source(file.path.parent, self._path))
         self._run.finished_files.update((self._name, file.path, file.version) for file in foreign)
         if result.cursor != old or result.files != known:
@@ -130,28 +128,17 @@ class SourceReader:
                 for one in rotation.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
                 if (self._name, one.path, one.version) not in self._run.finished_files
             ]
-            result = Recogniser(cursor, known, file, self._run.now(), skips=skips).recognise(found)
+            recognise = partial(Recogniser, cursor, known, file, self._run.now(), skips=skips)
+            result = recognise().recognise(found)
+            if result.foreign and (folder := find_own_folder(self._run, self._path, cursor, result)):
+                result = recognise(own_folder=folder).recognise(found)
             if skips or not (self._is_weak(cursor, known) or any(row.state == MISSING for row in result.files)):
                 break
         return result
 
     def _is_weak(self, cursor: SourceCursor, known: Sequence[RotatedFile]) -> bool:
         """Return whether the source cannot tell whether it was rotated: nothing of it was read, or one line, such as a header."""
-        return cursor.line < 2 and (self._rotated != [] or bool(known))
-
-    def _report_suspects(self, cursor: SourceCursor, result: Recognition) -> None:
-        """Reject files that may have been rotated from a source of which nothing was read, or may be another switch's."""
-        if cursor.line > 1 or cursor.is_reread_requested:
-            return
-        began, now = cursor.started_at or self._run.now(), self._run.now()
-        for file in result.foreign:
-            written = file.version[1] / 1e9
-            is_quiet = not self._run.is_watching or now.timestamp() - written > QUIET_SECONDS
-            if is_quiet and written > began.timestamp() and not rotation.has_source(file.path.parent, self._path):
-                self._reject(self._build_suspect(to_db_path(file.path)), "rotated_file_unknown")
-
-    def _build_suspect(self, path: str) -> IngestRejection:
-        return IngestRejection(file=path, line=0, reason=SUSPECT.format(name=self._path.name))
+        return not cursor.offset or (cursor.line < 2 and (self._rotated != [] or bool(known)))
 
     def _must_search(self, cursor: SourceCursor, known: Sequence[RotatedFile], live: OpenedSource | None) -> bool:
         """Return whether rotated files may be new or have changed."""
@@ -172,7 +159,7 @@ class SourceReader:
                 raise MovedByOtherRun
             kept = {row.row_id for row in result.files}
             rotated_files.delete(connection, app, (row.row_id for row in known if row.row_id not in kept))
-            found = [self._build_suspect(row.path) for row in result.files if not row.row_id]
+            found = [build_suspect(self._path, row.path) for row in result.files if not row.row_id]
             resolved_rejections.delete(connection, app, found)
             old_rows = {row.row_id: row for row in known}
             rotated_files.save(connection, app, (row for row in result.files if old_rows.get(row.row_id) != row))

@@ -1,9 +1,10 @@
 """Choose the row of the leg that a recording is of."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ccfs.model.calls.cdr import Cdr, DeviceType
+from ccfs.model.calls.cdr import CallType, Cdr, DeviceType
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)  # between the time of a file and those of a CDR, which are whole seconds
 _FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is written; later times are of a copy
@@ -19,15 +20,17 @@ def choose_row(
 ) -> Cdr:
     """Return the row that talks on the recording, which by its file lasted from `begin` to `end`.
 
-    Legs that talked come first, then agents', then legs whose line names the file, then those whose talk the recording
-    begins in, then those of an agent whose number is one of the `numbers` in the file's name, then those whose id is in the
-    name, then the earliest.
+    Legs that talked come first, those whose talk was at another time than the recording after them, then agents', then
+    legs whose line names the file, then those whose talk the recording begins in, then those of an agent whose number is
+    one of the `numbers` in the file's name, then those whose id is in the name, then the earliest. If nobody talked, only
+    an agent who called is heard: an agent whose phone rang in vain is not in the row.
     """
     has_time = _is_time_of_call(rows, begin, end)
 
-    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, bool, bool, str]:
+    def rank(row: Cdr) -> tuple[bool, bool, bool, bool, bool, bool, bool, str]:
         return (
             not _has_talk(row),
+            has_time and _is_apart(row, begin, end),
             row.device_type != DeviceType.AGENT,
             row.source_key not in source_keys,
             not (has_time and _is_in_talk(row, begin)),
@@ -36,7 +39,9 @@ def choose_row(
             row.leg_order,
         )
 
-    return min(rows, key=rank)
+    row = min(rows, key=rank)
+    is_heard = _has_talk(row) or row.call_type == CallType.OUTBOUND
+    return row if is_heard else replace(row, agent_id="")
 
 
 def find_last_end(rows: Sequence[Cdr]) -> datetime:
@@ -53,6 +58,14 @@ def _is_in_talk(row: Cdr, moment: datetime) -> bool:
     if row.call_begin is None or row.call_end is None:
         return False
     return row.call_begin - _CLOCK_TOLERANCE <= moment < row.call_end - _CLOCK_TOLERANCE / 2
+
+
+def _is_apart(row: Cdr, begin: datetime, end: datetime) -> bool:
+    """Return whether a row's talk and the recording have no more in common than inexact clocks explain."""
+    if row.call_begin is None or row.call_end is None:
+        return False
+    common = min(end, row.call_end) - max(begin, row.call_begin)
+    return common < _CLOCK_TOLERANCE and 2 * common < min(row.call_end - row.call_begin, end - begin)
 
 
 def _is_time_of_call(rows: Sequence[Cdr], begin: datetime, end: datetime) -> bool:

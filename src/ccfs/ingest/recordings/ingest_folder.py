@@ -1,4 +1,4 @@
-"""Ingest a switch's folder of recordings: match each file to its call, store its bytes, add its row to the index."""
+"""Ingest a switch's folders of recordings: match each file to its call, store its bytes, add its row to the index."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -34,36 +34,54 @@ EMPTY = "{folder} is empty, though recordings were ingested from it: is its file
 STORE_THREADS = 4  # files written in parallel: most of the time is spent waiting for the disk
 
 
-def ingest_folder(
+def ingest_folders(
     run: IngestRun,
     owner: CallOwner,
-    root: Path,
+    roots: Sequence[Path],
     find_ids: CallIdFinder,
     matcher: TenantMatcher | None = None,
     find_zone: Callable[[], str] | None = None,
 ) -> None:
-    """Ingest the new files below the folder. Then report recordings that are missing.
+    """Ingest the new files below the folders. Then report recordings that are missing in all of them.
 
     `owner` holds the states of the files; with a matcher, they go to the owners that it finds. Else, with `find_zone`, which
     returns the zone of times in names, files without an id are matched by number and time.
     """
-    find_matches: MatchFiles = partial(matcher or match_files, find_ids=find_ids, root=root)
-    if matcher is None and find_zone is not None:
-        find_matches = partial(_match_with_numbers, find_matches, find_zone, run.is_watching)
-    for app in matcher.list_apps() if matcher else [owner.app]:
+    apps = matcher.list_apps() if matcher else [owner.app]
+    for app in apps:
         restore_lost_recordings(run, app)
+    are_present = True
+    for root in roots:
+        find_matches: MatchFiles = partial(matcher or match_files, find_ids=find_ids, root=root)
+        if matcher is None and find_zone is not None:
+            find_matches = partial(_match_with_numbers, find_matches, find_zone, run.is_watching)
+        done = _ingest_folder(run, owner, root, find_matches)
+        if run.is_stopped():
+            return
+        is_present = done > 0 or not _was_ingested(run, owner, root)
+        _report_absence(run, root, is_present=is_present)
+        are_present &= is_present
+    for app in apps if are_present else ():
+        report_missing_recordings(run, app)
+
+
+def _ingest_folder(run: IngestRun, owner: CallOwner, root: Path, find_matches: MatchFiles) -> int:
+    """Ingest the new files below one folder. Return the number of its files, new or not."""
     done = 0
     with ThreadPoolExecutor(STORE_THREADS) as pool:
         for batch in scan.iter_batches(scan.scan_folder(root, run.warn)):
             if run.is_stopped():
-                return
+                break
             _ingest_batch(run, owner, batch, find_matches, pool)
             done += len(batch)
             run.report_progress("recordings", done, 0)
-    if done or not _was_ingested(run, owner, root):
+    return done
+
+
+def _report_absence(run: IngestRun, root: Path, *, is_present: bool) -> None:
+    """Report once that a folder has lost its files."""
+    if is_present:
         run.absent_files.discard(root)
-        for app in matcher.list_apps() if matcher else [owner.app]:
-            report_missing_recordings(run, app)
     elif root not in run.absent_files:
         run.absent_files.add(root)
         run.alert(EMPTY.format(folder=to_db_path(root)), "recordings_absent", folder=to_db_path(root))

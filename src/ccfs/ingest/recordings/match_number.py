@@ -25,6 +25,7 @@ _CLOCK_TOLERANCE = timedelta(seconds=2)
 _FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is written
 _MIN_CALLER_DIGITS = 5  # of a number that few calls have
 _DAY = timedelta(days=1)
+_QUARTER = timedelta(minutes=15)  # offsets of zones are multiples of it
 _MAX_CALL = timedelta(hours=12)
 
 
@@ -110,21 +111,30 @@ def _choose_call(
 def _is_of_call(clue: _Clue, number: str, rows: Sequence[Cdr], zone: str, seconds: float, *, is_watching: bool) -> bool:
     first, last = min(row.begin for row in rows), find_last_end(rows)
     written, duration = _get_written(clue.match.file), timedelta(seconds=seconds)
+    is_certain_number = len(number) >= _MIN_CALLER_DIGITS
+    is_written_then = first - _CLOCK_TOLERANCE <= written - duration and written <= last + _FLUSH_TOLERANCE
     if clue.hints.time_of_day is not None:
         is_near = clue.hints.day or (first <= written and (not is_watching or written <= last + _FLUSH_TOLERANCE))
-        return bool(is_near) and any(
-            first - _CLOCK_TOLERANCE <= moment and moment + duration <= last + _CLOCK_TOLERANCE
-            for moment in _list_moments(clue, zone, first)
-        )
-    if len(number) < _MIN_CALLER_DIGITS:
+        begins = first - _CLOCK_TOLERANCE, last + _CLOCK_TOLERANCE - duration
+        moments = _list_moments(clue, zone, first)
+        if is_near and any(begins[0] <= moment <= begins[1] for moment in moments):
+            return True
+        # The CDR's times may have shown no zone. The file's own time does, and that in the name agrees but for an offset.
+        return is_certain_number and is_written_then and any(_is_in_a_zone(moment, *begins) for moment in moments)
+    if not is_certain_number:
         return False
-    if first - _CLOCK_TOLERANCE <= written - duration and written <= last + _FLUSH_TOLERANCE:
+    if is_written_then:
         return True
     if is_watching or clue.hints.day is None or written <= last + _FLUSH_TOLERANCE:
         return False
     talk = max((row.call_end - row.call_begin for row in rows if row.call_begin and row.call_end), default=_DAY)
     is_that_day = first.astimezone(load_zone(zone)).date() == clue.hints.day
     return is_that_day and talk - _CLOCK_TOLERANCE <= duration <= last - first + _CLOCK_TOLERANCE
+
+
+def _is_in_a_zone(moment: datetime, first: datetime, last: datetime) -> bool:
+    """Return whether a moment is in a period by the clock of another zone."""
+    return timedelta() <= last - first and (moment - first) % _QUARTER <= last - first
 
 
 def _list_moments(clue: _Clue, zone: str, first: datetime) -> list[datetime]:

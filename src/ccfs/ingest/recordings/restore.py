@@ -68,9 +68,9 @@ def _is_of(recording: Recording, lost: LostBlob) -> bool:
 
 
 def _is_back(run: IngestRun, blob: BlobRef) -> bool:
-    """Return whether the bytes are there again, as far as their location can tell."""
+    """Return whether the very bytes are there again, as far as their location can tell."""
     with suppress(OSError):
-        return run.replicas is not None and not run.replicas.is_lost(blob)
+        return run.replicas is not None and not run.replicas.is_lost(blob, check_bytes=True)
     return False
 
 

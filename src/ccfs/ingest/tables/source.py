@@ -102,6 +102,10 @@ class TableSource:
         self._sample = (time.monotonic(), [*rows])
         return self._sample[1]
 
+    def find_recent_key(self, count: int) -> str | None:
+        """Return the key from which on there are about so many rows, or None if the table has fewer."""
+        return self._open_table().reader.find_recent_key(count)
+
     def iter_pages(self, low: str | None) -> Iterator[TablePage]:
         """Yield the rows from a key on. Raise SwitchDatabaseError, UnreadableLine."""
         table = self._open_table()

@@ -70,6 +70,8 @@ class _TablePass:
             self._progress = TableProgress()
         overlap = self._progress.choose_overlap(self._now)
         start = self._progress.find_start(overlap, self._now, is_id=is_id)
+        if start is None and self._run.max_rows:
+            start = table.find_recent_key(self._run.max_rows)
         for page in table.iter_pages(start):
             if self._run.is_stopped():
                 return

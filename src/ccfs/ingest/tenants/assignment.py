@@ -14,6 +14,8 @@ from ccfs.db.tenant import ingest_state, unassigned_records
 from ccfs.db.tenant.calls import cdrs
 from ccfs.db.tenant.ingest_state import IngestRejection
 from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.ingest.calls.large_calls import leave_out_large_calls
+from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, FREESWITCH_MERGER, L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_unassigned_recordings, forget_unassigned_recordings
 from ccfs.ingest.tenants.account_router import AccountRouter
@@ -21,7 +23,9 @@ from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_r
 from ccfs.ingest.tenants.queue_lines import find_member_owners
 from ccfs.ingest.tenants.routers import NO_RULE, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
+from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channels import AgentMatcher
+from ccfs.switches.freeswitch import ChannelLeg
 
 BATCH_RECORDS = 1000  # records that are tried again in one transaction
 _MAX_ROUNDS = 16  # legs of legs of a call that are followed
@@ -151,11 +155,32 @@ class RecordAssigner:
                 groups[owner, record.kind].append(record)
         lock_apps(connection, self.home, [owner for owner, _ in groups])
         for (owner, kind), some in groups.items():
-            self.savers[kind](connection, owner, [item for record in some for item in record.items])
+            items = self._leave_out_large_calls(connection, owner, some)
+            self.savers[kind](connection, owner, items)
         app = self.home.app
         if unassigned_records.exists(connection, app, self.source):
             deleted = unassigned_records.delete(connection, app, self.source, owners)
             forget_unassigned_recordings(connection, app, list_legs([from_row(row) for row in deleted]))
+
+    def _leave_out_large_calls(
+        self, connection: Connection, owner: CallOwner, records: Sequence[CallRecord]
+    ) -> list[Item]:
+        """Return the items of records of one kind, without those of calls that have too many rows."""
+        legs = [record for record in records if isinstance(record.items[0], AsteriskLeg)]
+        channels = [record for record in records if isinstance(record.items[0], ChannelLeg)]
+        kept = self._list_kept(connection, owner, legs, ASTERISK_MERGER)
+        kept |= self._list_kept(connection, owner, channels, FREESWITCH_MERGER)
+        others = {record.source_key for record in records} - {record.source_key for record in (*legs, *channels)}
+        keys = kept | others
+        return [item for record in records if record.source_key in keys for item in record.items]
+
+    def _list_kept(
+        self, connection: Connection, owner: CallOwner, records: Sequence[CallRecord], merger: LegMerger[L]
+    ) -> set[str]:
+        """Return the keys of the legs that can be saved."""
+        items = [(record.line, record.items[0]) for record in records]
+        lines = [(line, leg) for line, leg in items if isinstance(leg, merger.leg_class)]
+        return {leg.source_key for leg in leave_out_large_calls(connection, self.run, owner, lines, merger)}
 
     def _store(self, connection: Connection, records: Sequence[CallRecord]) -> None:
         """Store records without an owner, unless another account of the app has them."""

@@ -11,6 +11,7 @@ class AuditAction(StrEnum):
     LOGGED_IN = auto()
     LOGIN_FAILED = auto()
     LOGGED_OUT = auto()
+    PASSWORD_REJECTED = auto()
     PASSWORD_SET = auto()
     SECOND_FACTOR_ENABLED = auto()
     SECOND_FACTOR_DISABLED = auto()

@@ -65,6 +65,7 @@ class User:
     id: int
     name: str
     grants: tuple[Grant, ...] = field(default=())
+    has_password: bool = False
     has_second_factor: bool = False
     is_linked: bool = False  # to an OIDC subject
     is_disabled: bool = False

@@ -3,14 +3,15 @@
 import codecs
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
 from ccfs.switches.asterisk import columns as column_names
-from ccfs.switches.asterisk.columns import DISPOSITIONS, ColumnOrder, find_order, has_shape
+from ccfs.switches.asterisk import time_forms
+from ccfs.switches.asterisk.columns import DISPOSITIONS, UNIQUE_ID, ColumnOrder, find_order, has_shape
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, is_open, split_fields
 from ccfs.switches.records import UnreadableLine
 
@@ -62,6 +63,7 @@ class CdrLayout:
     order: ColumnOrder | None = None  # the known order, if it is one
     dialect: CsvDialect = DIALECTS[0]
     encoding: str = ""  # of text that is not UTF-8; "": bytes stay as \\xNN
+    date_order: str = ""  # of year, month and day; "": times are as Asterisk writes them
     names_by_width: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of a known order, by number of fields
     cut: "Callable[[list[str]], AsteriskCdrRow]" = field(init=False, repr=False, compare=False)
 
@@ -101,12 +103,22 @@ def detect_layout(sample: Sequence[bytes], columns: str | None = None, encoding:
         if best_score and best_score == len(rows):
             break
     if given is not None:
-        return CdrLayout(given, dialect=best.dialect if best else DIALECTS[0], encoding=encoding)
+        best = CdrLayout(given, dialect=best.dialect if best else DIALECTS[0], encoding=encoding)
     if best is None:
         raise UnreadableLine(UNKNOWN_COLUMNS)
     if best.header:
         _require_columns(best.names)
-    return best
+    return replace(best, date_order=time_forms.detect_order(_list_dated_lines(sample, best)))
+
+
+def _list_dated_lines(sample: Sequence[bytes], layout: CdrLayout) -> Iterator[time_forms.DatedLine]:
+    for line in sample:
+        _, fields = _try_split(line, layout)
+        try:
+            row = _cut_fields(fields, layout)
+        except UnreadableLine:
+            continue
+        yield time_forms.DatedLine(row.start, _parse_epoch(row))
 
 
 def _score_layout(
@@ -151,7 +163,25 @@ def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
     word = DISPOSITIONS.get(row.disposition) or DISPOSITIONS.get(row.disposition.strip().upper())
     if word is None:
         raise UnreadableLine("the disposition is unknown")
-    return row if word == row.disposition else row._replace(disposition=word)
+    row = row if word == row.disposition else row._replace(disposition=word)
+    if not (row.duration.isdecimal() and row.billsec.isdecimal()):
+        duration, billsec = map(time_forms.convert_duration, (row.duration, row.billsec))
+        row = row._replace(duration=duration, billsec=billsec)
+    return _convert_times(row, layout.date_order) if layout.date_order else row
+
+
+def _convert_times(row: AsteriskCdrRow, order: str) -> AsteriskCdrRow:
+    """Return the row with its times as Asterisk writes them. Durations are more precise than times without seconds."""
+    start, answer, end = (time_forms.convert_time(text, order) for text in (row.start, row.answer, row.end))
+    start = time_forms.add_seconds(row.start, start, _parse_epoch(row))
+    if row.duration and not time_forms.has_seconds(row.start):
+        answer, end = "", ""
+    return row._replace(start=start, answer=answer, end=end)
+
+
+def _parse_epoch(row: AsteriskCdrRow) -> int | None:
+    match = UNIQUE_ID.fullmatch(row.uniqueid)
+    return int(match[1]) if match else None
 
 
 def _cut_fields(fields: list[str], layout: CdrLayout) -> AsteriskCdrRow:

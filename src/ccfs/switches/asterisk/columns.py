@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ccfs.switches.asterisk import time_forms
 from ccfs.switches.records import UnreadableLine
 
 DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)` writes
@@ -115,7 +116,7 @@ def normalize_names(columns: Sequence[str]) -> tuple[str, ...]:
 def is_header(fields: Sequence[str]) -> bool:
     """Return whether a line names columns."""
     names = [name.strip().lower() for name in fields]
-    return len(_KNOWN_NAMES & set(names)) >= _MIN_HEADER_NAMES and not any(map(_TIME.fullmatch, names))
+    return len(_KNOWN_NAMES & set(names)) >= _MIN_HEADER_NAMES and not any(map(_is_time, names))
 
 
 def require_columns(names: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
@@ -147,8 +148,8 @@ def has_shape(fields: Sequence[str], head: Sequence[str]) -> bool:
     named = dict(zip(head, fields, strict=False))
     times = [named[name] for name in ("start", "answer", "end") if name in named]
     return (
-        bool(_TIME.fullmatch(named["start"]))
-        and all(not text or _TIME.fullmatch(text) for text in times)
+        _is_time(named["start"])
+        and all(not text or _is_time(text) for text in times)
         and (named["disposition"].strip().upper() in DISPOSITIONS)
     )
 
@@ -168,6 +169,10 @@ def name_columns(order: ColumnOrder, rows: Sequence[Sequence[str]]) -> tuple[str
     if "recordingfile" in tail or more.count("recordingfile") > 1:
         more = []
     return order.head + tail + tuple(more)
+
+
+def _is_time(text: str) -> bool:
+    return bool(_TIME.fullmatch(text)) or time_forms.is_time(text)
 
 
 def _holds_ids(values: Sequence[str]) -> bool:

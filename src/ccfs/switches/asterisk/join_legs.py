@@ -179,12 +179,18 @@ def _adjust_moved_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
 def _adjust_consulted_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
     """Return the leg of a colleague who was asked back before a transfer: talk with the caller begins with the transfer."""
     dialling = call.dialling.get(_get_other_half(leg.channel, "2") or "-", ())
-    if not any(first.app in _REPEATING_APPS for first in dialling):
+    questions = [first for first in dialling if first.app in _REPEATING_APPS]
+    if not questions:
         return leg
     is_handed_over = any(
         other.begin >= leg.end - _CLOCK_STEP for other in call.dialling[leg.dstchannel] if other != leg
     )
-    return _clear_talk(leg) if is_handed_over else leg
+    if is_handed_over:
+        return _clear_talk(leg)
+    asked_until = max(question.end for question in questions)
+    if not leg.answer or asked_until <= leg.answer or not any(first.end > asked_until for first in dialling):
+        return leg
+    return replace(leg, answer=min(asked_until, leg.end))  # the Local channel stayed between the two
 
 
 def _inherit_queue(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
@@ -202,7 +208,19 @@ def _inherit_queue(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
             return leg
         current = dialling[0]
         seen.add(current.source_key)
-    return replace(leg, queue=current.queue, queue_leg_id=current.switch_leg_id)
+    rung_agent = _find_rung_agent(current, call)
+    return replace(leg, queue=current.queue, queue_leg_id=current.switch_leg_id, rung_agent=rung_agent)
+
+
+def _find_rung_agent(leg: AsteriskLeg, call: _CallLegs) -> str:
+    """Return the agent whose phone rings first behind the Local channel that a line dialled, else ""."""
+    seen = {leg.source_key}
+    while halves := call.list_halves(leg):
+        leg = halves[0]
+        if leg.source_key in seen:
+            return ""
+        seen.add(leg.source_key)
+    return leg.ringing_agent
 
 
 def _clear_talk(leg: AsteriskLeg) -> AsteriskLeg:

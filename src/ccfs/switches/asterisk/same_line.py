@@ -14,6 +14,7 @@ _BEGIN_TOLERANCE = timedelta(seconds=1)  # exclusive: begins are cut to seconds,
 _END_TOLERANCE = timedelta(
     seconds=2
 )  # exclusive: an end is cut, or is a begin that was cut and a duration that was rounded
+MAX_LINES_PER_SECOND = 200  # that are compared; a file in which more lines begin at once is damaged
 _MIN_CUT = 40  # characters; a column of a table may cut longer names
 
 
@@ -21,7 +22,9 @@ def find_twins(legs: Iterable[AsteriskLeg], known: Sequence[AsteriskLeg]) -> dic
     """Return, by the `source_key` of a leg, the known leg of the same line. Each known leg is at most one's twin."""
     by_begin: dict[int, list[AsteriskLeg]] = {}
     for leg in known:
-        by_begin.setdefault(int(leg.begin.timestamp()), []).append(leg)
+        beginning = by_begin.setdefault(int(leg.begin.timestamp()), [])
+        if len(beginning) < MAX_LINES_PER_SECOND:
+            beginning.append(leg)
     twins: dict[str, AsteriskLeg] = {}
     used: set[str] = set()
     for leg in legs:

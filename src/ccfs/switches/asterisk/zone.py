@@ -7,7 +7,7 @@ in which the times of the lines agree with their uniqueids.
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow
@@ -21,6 +21,53 @@ _MAX_ENTRY_DELAY_SECONDS = 30  # between the start of a queue's line and the cal
 _NEWEST_SAMPLES, _MIN_NEW_MISFITS = 10, 2  # samples that show a change of the clocks, and misfits that prove it
 _MISFIT_TOLERANCE = 0.02  # share of samples that may disagree before another zone is preferred
 _MAX_SAMPLES = 500  # samples that are compared
+# of zones that are alike for half a year, one that most people know; the most people first
+_LARGEST = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Moscow",
+    "Europe/Istanbul",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Phoenix",
+    "America/Anchorage",
+    "America/Sao_Paulo",
+    "America/Mexico_City",
+    "America/Bogota",
+    "America/Lima",
+    "America/Caracas",
+    "America/Santiago",
+    "America/Halifax",
+    "America/Havana",
+    "Pacific/Honolulu",
+    "Asia/Shanghai",
+    "Asia/Kolkata",
+    "Asia/Tokyo",
+    "Asia/Jakarta",
+    "Asia/Dhaka",
+    "Asia/Karachi",
+    "Asia/Bangkok",
+    "Asia/Riyadh",
+    "Asia/Dubai",
+    "Asia/Tehran",
+    "Asia/Tashkent",
+    "Asia/Yangon",
+    "Asia/Kathmandu",
+    "Africa/Lagos",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+    "Africa/Nairobi",
+    "Australia/Sydney",
+    "Australia/Brisbane",
+    "Australia/Adelaide",
+    "Pacific/Auckland",
+)
 _AREAS = (
     "Asia",
     "Europe",
@@ -49,6 +96,19 @@ def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
         if row.uniqueid not in channels or local < channels[row.uniqueid][0]:
             channels[row.uniqueid] = (local, seconds)
     return sorted((earliest or others).values(), key=lambda sample: sample[1])
+
+
+def collect_offset_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
+    """Return samples of lines whose times have an offset, in order of time: they show the zone of the switch's other times."""
+    samples = []
+    for row in rows:
+        try:
+            start = datetime.fromisoformat(row.start)
+        except ValueError:
+            continue
+        if start.tzinfo is not None:
+            samples.append((int(start.replace(tzinfo=UTC).timestamp()), int(start.timestamp())))
+    return sorted(samples, key=lambda sample: sample[1])
 
 
 def collect_queue_samples(rows: Iterable[AsteriskCdrRow], entries: Iterable[tuple[str, int]]) -> list[ZoneSample]:
@@ -99,7 +159,7 @@ def detect_zone(
     if given is not None:
         return ZoneGuess(zone=given, basis="given", report=_describe_mismatch(given, detected, samples))
     if not is_local:
-        return ZoneGuess(zone=known or account_zone, basis="not needed")
+        return ZoneGuess(zone=detected or known or account_zone, basis="not needed")
     zone = detected or known
     if not zone:
         why = "no zone fits the calls" if few else "no line has a uniqueid with a time"
@@ -121,13 +181,25 @@ def describe_zone(zone: str, samples: Sequence[ZoneSample]) -> str:
     return " and ".join(format_offset(offset) for offset in seconds)
 
 
+def list_alike(samples: Sequence[ZoneSample], zone: str) -> list[str]:
+    """Return other zones of many people in which the times of the samples would be the same."""
+    offsets = {second: datetime.fromtimestamp(second, load_zone(zone)).utcoffset() for _, second in samples}
+    return [
+        name
+        for name in _LARGEST
+        if name != zone
+        and all(datetime.fromtimestamp(second, load_zone(name)).utcoffset() == one for second, one in offsets.items())
+    ]
+
+
 @lru_cache(maxsize=1)
 def list_zones() -> tuple[str, ...]:
-    """Return every zone of the database: cities (Area/City) by area, then the rest; each part sorted."""
+    """Return every zone of the database: those of most people, then cities by area, then the rest."""
 
-    def rank(name: str) -> tuple[int, str]:
+    def rank(name: str) -> tuple[int, int, str]:
         area = name.partition("/")[0]
-        return _AREAS.index(area) if area in _AREAS else len(_AREAS), name
+        size = _LARGEST.index(name) if name in _LARGEST else len(_LARGEST)
+        return size, _AREAS.index(area) if area in _AREAS else len(_AREAS), name
 
     return tuple(sorted(zoneinfo.available_timezones(), key=rank))
 

@@ -18,6 +18,7 @@ def upgrade() -> None:
         "address_failures",
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("pending", sa.Integer(), nullable=False),
         sa.Column("since", Instant(), nullable=False),
         sa.Column("locked_until", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_address_failures")),

@@ -1,4 +1,7 @@
-"""Rows of the audit log for all apps: who did what in the console. Entries are added and read, but never changed."""
+"""Rows of the audit log for all apps: who did what in the console. Entries are added and read, but never changed.
+
+Those of strangers, who failed to sign in, are deleted after a while.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -30,6 +33,18 @@ def was_logged_since(connection: Connection, entry: AuditEntry, since: datetime)
     is_equal.append(_TABLE.c.target == _truncate_target(entry))
     statement = sa.select(_TABLE.c.id).where(*is_equal, _TABLE.c.logged_at >= since)
     return connection.execute(statement.limit(1)).first() is not None
+
+
+def has_logged(connection: Connection, action: AuditAction, since: datetime, count: int) -> bool:
+    """Return whether users without a session have so many entries of an action since then."""
+    of_strangers = (_TABLE.c.logged_at >= since) & (_TABLE.c.action == action) & (_TABLE.c.actor == "")
+    return len(connection.execute(sa.select(_TABLE.c.id).where(of_strangers).limit(count)).all()) >= count
+
+
+def delete_of_strangers(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete the oldest entries of users without a session before a time, and return their number."""
+    old = sa.select(_TABLE.c.id).where(_TABLE.c.logged_at < before, _TABLE.c.actor == "").order_by(_TABLE.c.logged_at)
+    return connection.execute(sa.delete(_TABLE).where(_TABLE.c.id.in_(old.limit(limit)))).rowcount
 
 
 def list_entries(connection: Connection, query: AuditQuery) -> list[tuple[int, AuditEntry]]:

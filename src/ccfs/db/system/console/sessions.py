@@ -38,6 +38,11 @@ def resolve(
     return user, row.seen_at < now - TOUCH_INTERVAL
 
 
+def get_begin(connection: Connection, token: str) -> datetime | None:
+    """Return when the session's user signed in; None if there is no such session."""
+    return connection.execute(sa.select(_TABLE.c.created_at).where(_TABLE.c.digest == hash_token(token))).scalar()
+
+
 def touch(connection: Connection, token: str, now: datetime) -> None:
     """Record that the session is in use."""
     connection.execute(sa.update(_TABLE).where(_TABLE.c.digest == hash_token(token)).values(seen_at=now))

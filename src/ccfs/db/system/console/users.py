@@ -173,6 +173,7 @@ def _from_row(row: sa.Row[Any], grants: tuple[Grant, ...]) -> User:
         id=row.id,
         name=row.name,
         grants=grants,
+        has_password=bool(row.password_hash),
         has_second_factor=bool(row.encrypted_totp),
         is_linked=row.subject is not None,
         is_disabled=row.disabled_at is not None,

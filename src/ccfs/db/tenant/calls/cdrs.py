@@ -1,7 +1,7 @@
 """Rows of CDRs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import product
@@ -37,6 +37,18 @@ _SELECT_BY_LEG_IDS = _SELECT.where(
     _TABLE.c.switch_leg_id.in_(sa.bindparam("names", expanding=True)),
     _TABLE.c.switch_leg_id != _TABLE.c.switch_call_id,
 )
+_SELECT_CALLS_OF_LEGS = (
+    sa.select(_TABLE.c.switch_leg_id, _TABLE.c.call_id)
+    .distinct()
+    .where(
+        _TABLE.c.app == sa.bindparam("owner"),
+        _TABLE.c.switch_leg_id.in_(sa.bindparam("names", expanding=True)),
+        _TABLE.c.switch_leg_id != _TABLE.c.switch_call_id,
+    )
+)
+_SELECT_CALLS = sa.select(_TABLE.c.call_id).where(
+    _TABLE.c.app == sa.bindparam("owner"), _TABLE.c.call_id.in_(sa.bindparam("names", expanding=True))
+)
 _UPDATE = (
     sa.update(_TABLE)
     .where(*(_TABLE.c[name] == sa.bindparam(f"new_{name}") for name in _KEY))
@@ -45,7 +57,8 @@ _UPDATE = (
 
 _DELETE = sa.delete(_TABLE).where(*(_TABLE.c[name] == sa.bindparam(f"old_{name}") for name in _KEY))
 
-_BEGINS_PER_QUERY = 500
+_NAMES_PER_QUERY = 5000  # a batch has fewer; a document may have more, and PostgreSQL takes 65,535
+_BEGINS_PER_QUERY, _MAX_ROWS_OF_BEGINS = 500, 10_000
 NearInstants = Iterable[datetime] | None  # restricts a query to rows that begin within MAX_LEG_SPREAD of them
 
 
@@ -91,19 +104,36 @@ def find_by_leg_ids(connection: Connection, app: App, leg_ids: Iterable[str], ne
     return _select_rows(connection, app, _SELECT_BY_LEG_IDS, leg_ids, near)
 
 
+def find_large_calls(
+    connection: Connection, app: App, call_ids: Iterable[str], leg_ids: Iterable[str], near: NearInstants, size: int
+) -> dict[str, set[str]]:
+    """Return those of these calls, and of the calls of these legs, that have more rows than `size`, each with its legs of
+    `leg_ids`."""
+    of_legs: dict[str, set[str]] = defaultdict(set)
+    for row in _iter_rows(connection, app, _SELECT_CALLS_OF_LEGS, leg_ids, near):
+        of_legs[row.call_id].add(row.switch_leg_id)
+    query = _SELECT_CALLS.group_by(_TABLE.c.call_id).having(sa.func.count() > size)
+    large = {row[0] for row in _iter_rows(connection, app, query, {*call_ids, *of_legs}, near)}
+    return {call_id: of_legs[call_id] for call_id in large}
+
+
 def find_by_begins(
     connection: Connection, app: App, account_id: str, begins: Iterable[datetime], *, without_leg_id: bool
 ) -> list[Cdr]:
-    """Return the account's rows that begin at these instants, all of them or those without the id of a leg."""
+    """Return the account's rows that begin at these instants, all of them or those without the id of a leg.
+
+    Of very many, which only a damaged file has, some are left out.
+    """
     query = _SELECT.where(
         _TABLE.c.begin.in_(sa.bindparam("begins", expanding=True, type_=schema.Instant)),
         _TABLE.c.account_id == account_id,
     )
     if without_leg_id:
         query = query.where(_TABLE.c.switch_leg_id == "")
+    query = query.limit(sa.bindparam("most"))
     instants, rows = sorted(set(begins)), list[Cdr]()
     for start in range(0, len(instants), _BEGINS_PER_QUERY):
-        values = {"owner": app.id, "begins": instants[start:][:_BEGINS_PER_QUERY]}
+        values = {"owner": app.id, "begins": instants[start:][:_BEGINS_PER_QUERY], "most": _MAX_ROWS_OF_BEGINS}
         rows += [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, values)]
     return rows
 
@@ -111,15 +141,23 @@ def find_by_begins(
 def _select_rows(
     connection: Connection, app: App, query: sa.Select[Any], names: Iterable[str], near: NearInstants
 ) -> list[Cdr]:
-    values: dict[str, Any] = {"owner": app.id, "names": list(names)}
-    if not values["names"]:
-        return []
+    return [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in _iter_rows(connection, app, query, names, near)]
+
+
+def _iter_rows(
+    connection: Connection, app: App, query: sa.Select[Any], names: Iterable[str], near: NearInstants
+) -> Iterator[sa.Row[Any]]:
+    """Yield the rows of a query, which is restricted to rows near these instants, for all names."""
+    some, values = list(dict.fromkeys(names)), dict[str, Any](owner=app.id)
+    if not some:
+        return
     force_custom_plan(connection)
     if instants := list(near or ()):
         query = query.where(_IN_TIME_RANGE)
         values["first"] = partition_month.shift_clamped(min(instants), -MAX_LEG_SPREAD)
         values["last"] = partition_month.shift_clamped(max(instants), MAX_LEG_SPREAD)
-    return [Cdr(**dict(zip(_FIELDS, row, strict=True))) for row in connection.execute(query, values)]
+    for start in range(0, len(some), _NAMES_PER_QUERY):
+        yield from connection.execute(query, {**values, "names": some[start:][:_NAMES_PER_QUERY]})
 
 
 def add(connection: Connection, app: App, rows: Sequence[Cdr]) -> None:
