@@ -1,9 +1,7 @@
 """ccfs ingest: ingest the files of a switch once or continuously; list rejected lines."""
 
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
 from ccfs.cli.owners import find_owner
 from ccfs.cli.progress import ProgressBars
+from ccfs.cli.stop_signal import StopSignal
 from ccfs.cli.switch_tables import open_source, parse_source
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
@@ -250,10 +249,9 @@ def _parse_columns(columns: str | None) -> tuple[str, ...]:
 
 def _run_ingest(node: Node, watching: bool, as_json: bool, run_pass: Callable[[IngestRun], None]) -> None:
     logs.configure_logging()
-    stopped = threading.Event()
+    stopped = StopSignal()
     if watching:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.set())
+        stopped.catch()
     with ProgressBars(sys.stderr.isatty() and not watching) as bars:
         run = IngestRun(
             database=node.database,

@@ -1,9 +1,7 @@
 """ccfs location: add, list and drain storage locations; move files between them."""
 
 import secrets
-import signal
 import sys
-import threading
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -15,6 +13,7 @@ import typer
 from ccfs import logs
 from ccfs.cli.common import DataFolderOption, JsonOption, open_node, print_result
 from ccfs.cli.progress import ProgressBars
+from ccfs.cli.stop_signal import StopSignal
 from ccfs.db.system import locations
 from ccfs.db.system.jobs import blob_moves
 from ccfs.db.system.locations import LocationUsage
@@ -150,9 +149,8 @@ def move_blobs(
     node = open_node(data)
     logs.configure_logging()
     _check_move(_get_location(node, source), _get_location(node, target))
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    stopped = StopSignal()
+    stopped.catch()
     before = utc_now() - timedelta(days=older_than)
     with node.database.read_transaction() as connection:
         total = blob_moves.count_owners_before(connection, source, before)

@@ -1,7 +1,7 @@
 """Repeat passes every few seconds until stopped. The next pass retries what a pass could not do."""
 
-import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from ccfs.ingest.context import IngestResult
 from ccfs.logs import get_logger
@@ -9,11 +9,21 @@ from ccfs.model.errors import OperatorError
 from ccfs.switches.records import UnreadableLine
 
 
+class Stop(Protocol):
+    """A request to stop."""
+
+    def is_set(self) -> bool:
+        """Return whether it has been made."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait so long, or until it is made. Return whether it has been made."""
+
+
 def run_passes(
     one_pass: Callable[[], None],
     result: IngestResult,
     seconds: float,
-    stopped: threading.Event,
+    stopped: "Stop",
     is_draining: Callable[[], bool] = lambda: False,
 ) -> None:
     """Run passes until `stopped`, except while the node drains. A failed pass is logged and does not end the watch."""
