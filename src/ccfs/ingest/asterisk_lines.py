@@ -20,7 +20,7 @@ from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
 from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
+from ccfs.switches.asterisk.cdr import CdrLayout
 from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN, AgentMatcher
 from ccfs.switches.asterisk.csv_dialect import CsvDialect
 from ccfs.switches.asterisk.line_zones import LineZones
@@ -121,7 +121,7 @@ class LegParser:
             return self._zones
         layout = self._find_layout(lines)
         sample = sources.sample_lines(self._source.cdr) + list(lines)
-        rows = _parse_sample(sample, layout)
+        rows = cdr.parse_sample(sample, layout)
         is_local = not rows or any(clock.parse_local_seconds(row.start) is not None for row in rows)
         samples = zone.collect_samples(rows) or zone.collect_queue_samples(rows, self._list_queue_entries())
         samples = samples or zone.collect_offset_samples(rows)
@@ -210,15 +210,3 @@ class QueueLineParser:
             return tail_reader.parse_lines(batch, lambda line: queue_log.parse_line(line, encoding))
         zone_name = self._find_zone() if layout.has_local_times else "UTC"
         return tail_reader.parse_lines(batch, lambda line: queue_log_table.parse_line(line, layout, zone_name))
-
-
-def _parse_sample(sample: Sequence[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
-    rows = []
-    for line in sample:
-        try:
-            row = cdr.parse_row(line, layout)
-        except UnreadableLine:
-            continue
-        if row is not None:
-            rows.append(row)
-    return rows

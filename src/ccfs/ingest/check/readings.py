@@ -22,7 +22,6 @@ from ccfs.switches.asterisk import cdr, zone
 from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect
 from ccfs.switches.asterisk.zone import ZoneSample
-from ccfs.switches.records import UnreadableLine
 
 USEFUL_COLUMNS = ("uniqueid", "linkedid", "sequence")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -66,7 +65,7 @@ def _describe_cdr_table(
 ) -> FileReading:
     known = formats.get(table.source.name, {})
     columns, zone_name = tuple(known.get("columns", ())), str(known.get("zone", ""))
-    rows = _parse_rows(table.source.sample_lines(), CdrLayout(columns)) if columns else []
+    rows = cdr.parse_sample(table.source.sample_lines(), CdrLayout(columns)) if columns else []
     return replace(
         _describe_table("CDR", table, lines),
         columns=columns,
@@ -98,7 +97,7 @@ def _describe_cdr(
     dialect = CsvDialect(*known["dialect"]) if known else DIALECTS[0]
     sample = tail_reader.sample_lines(path)
     layout = series.current.found.layout
-    rows = _parse_rows(sample, layout) if layout else []
+    rows = cdr.parse_sample(sample, layout) if layout else []
     return FileReading(
         path=series.watched_path,
         role="CDR",
@@ -144,18 +143,6 @@ def _describe_zone(name: str, basis: str, rows: Iterable[AsteriskCdrRow]) -> str
 def _describe_alike(samples: Sequence[ZoneSample], name: str) -> str:
     alike = zone.list_alike(samples, name)
     return f"; {list_names(alike, _MAX_ALIKE)} would fit as well: take yours" if alike else ""
-
-
-def _parse_rows(sample: Iterable[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
-    rows = []
-    for line in sample:
-        try:
-            row = cdr.parse_row(line, layout)
-        except UnreadableLine:
-            continue
-        if row is not None:
-            rows.append(row)
-    return rows
 
 
 def _describe_path(done: SwitchRun, path: Path, survey: Survey) -> FileReading:

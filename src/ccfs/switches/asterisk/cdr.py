@@ -3,7 +3,7 @@
 import codecs
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import itemgetter
@@ -168,6 +168,19 @@ def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
         duration, billsec = map(time_forms.convert_duration, (row.duration, row.billsec))
         row = row._replace(duration=duration, billsec=billsec)
     return _convert_times(row, layout.date_order) if layout.date_order else row
+
+
+def parse_sample(sample: Iterable[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
+    """Return the rows of those lines that can be read."""
+    rows = []
+    for line in sample:
+        try:
+            row = parse_row(line, layout)
+        except UnreadableLine:
+            continue
+        if row is not None:
+            rows.append(row)
+    return rows
 
 
 def _convert_times(row: AsteriskCdrRow, order: str) -> AsteriskCdrRow:
