@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count, zip_longest
 from pathlib import Path
 
-from ccfs.ingest.check.report import CheckReport, SwitchReport
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.tables import CheckedTable
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
+from ccfs.ingest.check.report.types import CheckReport, SwitchReport
 
 _ACCOUNT = "acme"
 _MAX_OLDER = 3  # rotated files with a command each; more have a loop

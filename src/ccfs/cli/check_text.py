@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ccfs.cli.check_commands import list_commands
 from ccfs.db.tenant.ingest_overview import CallsOfName
-from ccfs.ingest.check.report import (
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
+from ccfs.ingest.check.report.types import (
     Advice,
     CheckReport,
     FileReading,
@@ -16,9 +18,7 @@ from ccfs.ingest.check.report import (
     SwitchReport,
     UnreadableFile,
 )
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.tables import CheckedTable
-from ccfs.ingest.check.words import count_things, list_names
+from ccfs.ingest.check.report.words import count_things, list_names
 from ccfs.ingest.recordings.match import NO_CDR, SEVERAL_CALLS
 from ccfs.media.convert import NO_AUDIO
 from ccfs.model.calls.call import Direction

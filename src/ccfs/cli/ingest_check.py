@@ -27,11 +27,11 @@ from ccfs.cli.owners import read_rules
 from ccfs.cli.progress import ProgressBars
 from ccfs.cli.switch_tables import add_password, parse_source
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
-from ccfs.ingest.check.file_kinds import ReadOptions
 from ccfs.ingest.check.findings import check_paths
-from ccfs.ingest.check.report import to_json
-from ccfs.ingest.check.switch_run import CheckOptions
-from ccfs.ingest.check.tables import CheckedTable, open_cdr_table, open_queue_table
+from ccfs.ingest.check.recognition.file_kinds import ReadOptions
+from ccfs.ingest.check.recognition.tables import CheckedTable, open_cdr_table, open_queue_table
+from ccfs.ingest.check.report.types import to_json
+from ccfs.ingest.check.runs.switch_run import CheckOptions
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import is_time_zone
 from ccfs.settings import load_settings

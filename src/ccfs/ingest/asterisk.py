@@ -17,7 +17,7 @@ from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
-from ccfs.ingest.check.file_kinds import FileKind
+from ccfs.ingest.check.recognition.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
+from ccfs.ingest.check.recognition.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.compression import read_first_bytes
 from ccfs.ingest.files.cursors import is_known_source

@@ -9,19 +9,19 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview
 from ccfs.db.tenant.ingest_overview import CallTotals
-from ccfs.ingest.check.advice import advise, advise_on_switch
-from ccfs.ingest.check.asterisk_run import run_asterisk
-from ccfs.ingest.check.ccfs_run import run_ccfs
-from ccfs.ingest.check.file_kinds import FileKind
-from ccfs.ingest.check.freeswitch_run import run_freeswitch
-from ccfs.ingest.check.readings import describe_files
-from ccfs.ingest.check.refusals import find_absent, group_rejections
-from ccfs.ingest.check.report import CheckReport, OwnerPlan, RecordingsFound, SwitchReport, UnreadableFile
-from ccfs.ingest.check.samples import MAX_SAMPLES, choose_samples
-from ccfs.ingest.check.scratch_site import open_scratch_site
-from ccfs.ingest.check.survey import Survey, survey_paths
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.recognition.file_kinds import FileKind
+from ccfs.ingest.check.recognition.survey import Survey, survey_paths
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.report.advice import advise, advise_on_switch
+from ccfs.ingest.check.report.readings import describe_files
+from ccfs.ingest.check.report.refusals import find_absent, group_rejections
+from ccfs.ingest.check.report.samples import MAX_SAMPLES, choose_samples
+from ccfs.ingest.check.report.types import CheckReport, OwnerPlan, RecordingsFound, SwitchReport, UnreadableFile
+from ccfs.ingest.check.runs.asterisk import run_asterisk
+from ccfs.ingest.check.runs.ccfs import run_ccfs
+from ccfs.ingest.check.runs.freeswitch import run_freeswitch
+from ccfs.ingest.check.runs.scratch_site import open_scratch_site
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call import Direction
 from ccfs.model.identity.tenancy import App

@@ -8,13 +8,13 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
-from ccfs.ingest.check.domains import PROPOSED_FILE, list_domains, propose_lines
-from ccfs.ingest.check.report import Advice, CheckReport, FileReading, SwitchReport
-from ccfs.ingest.check.survey import PERMISSION_REMEDY, Survey
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
-from ccfs.ingest.check.tables import DEFAULT_ROWS
-from ccfs.ingest.check.words import count_things
+from ccfs.ingest.check.recognition.survey import PERMISSION_REMEDY, Survey
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import DEFAULT_ROWS
+from ccfs.ingest.check.report.types import Advice, CheckReport, FileReading, SwitchReport
+from ccfs.ingest.check.report.words import count_things
+from ccfs.ingest.check.runs.domains import PROPOSED_FILE, list_domains, propose_lines
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.recordings.match import NO_CDR
 from ccfs.media.codec_table import is_audio_name
 from ccfs.model.calls.cdr import DeviceType

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import (
+from ccfs.ingest.check.recognition.file_kinds import (
     EMPTY_CDR,
     HEAD_BYTES,
     FileClass,

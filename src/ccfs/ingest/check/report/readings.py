@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.db.tenant import ingest_state
-from ccfs.ingest.check.report import FileReading
-from ccfs.ingest.check.sources import FileSeries
-from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
-from ccfs.ingest.check.tables import CheckedTable
-from ccfs.ingest.check.text_encoding import find_encoding
-from ccfs.ingest.check.words import list_names
+from ccfs.ingest.check.recognition.sources import FileSeries
+from ccfs.ingest.check.recognition.survey import Survey
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
+from ccfs.ingest.check.recognition.text_encoding import find_encoding
+from ccfs.ingest.check.report.types import FileReading
+from ccfs.ingest.check.report.words import list_names
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import FileKind
-from ccfs.ingest.check.survey import Survey, SurveyedFile
+from ccfs.ingest.check.recognition.file_kinds import FileKind
+from ccfs.ingest.check.recognition.survey import Survey, SurveyedFile
 from ccfs.model.source_files import is_rotated
 
 _DATED_FOLDER = re.compile(r"(?i)[0-9][0-9._-]*|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec")

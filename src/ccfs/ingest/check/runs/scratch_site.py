@@ -12,7 +12,7 @@ from ccfs.blobs.disk import DiskLocation
 from ccfs.db.engine import Database, open_scratch_database
 from ccfs.db.migrations.runner import upgrade
 from ccfs.db.system import tenants
-from ccfs.ingest.check.tables import DEFAULT_ROWS
+from ccfs.ingest.check.recognition.tables import DEFAULT_ROWS
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.store_audio import inspect_audio_file
 from ccfs.ingest.tenants.routers import TenantRouter

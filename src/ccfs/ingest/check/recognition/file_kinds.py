@@ -10,7 +10,7 @@ from enum import StrEnum, auto
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
-from ccfs.ingest.check.foreign_formats import find_foreign_format
+from ccfs.ingest.check.recognition.foreign_formats import find_foreign_format
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.detect import detect_kind
 from ccfs.switches import ccfs, freeswitch

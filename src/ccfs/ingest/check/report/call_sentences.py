@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ccfs.ingest.check.words import format_duration, list_names
+from ccfs.ingest.check.report.words import format_duration, list_names
 from ccfs.model.calls.call import Call, Direction, build_call, leg_talk_seconds, sort_legs
 from ccfs.model.calls.cdr import Cdr, DeviceType, LeaveReason
 

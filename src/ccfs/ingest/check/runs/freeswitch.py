@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ccfs.ingest import freeswitch
-from ccfs.ingest.check.domains import propose_rules
-from ccfs.ingest.check.scratch_site import ScratchSite
-from ccfs.ingest.check.sources import list_freeswitch_paths, list_recordings_folders
-from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
-from ccfs.ingest.check.tables import CheckedTable, list_table_domains
+from ccfs.ingest.check.recognition.sources import list_freeswitch_paths, list_recordings_folders
+from ccfs.ingest.check.recognition.survey import Survey
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable, list_table_domains
+from ccfs.ingest.check.runs.domains import propose_rules
+from ccfs.ingest.check.runs.scratch_site import ScratchSite
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 
 
 def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:

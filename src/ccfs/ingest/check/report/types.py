@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ccfs.db.tenant.ingest_overview import CallsOfName, CallTotals
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.tables import CheckedTable
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
 from ccfs.ingest.files.scan import to_db_path
 
 

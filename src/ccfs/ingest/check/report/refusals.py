@@ -7,9 +7,9 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview, ingest_state
 from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.ingest.check.report import AbsentRecordings, Refusals
-from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_run import SwitchRun
+from ccfs.ingest.check.recognition.survey import Survey
+from ccfs.ingest.check.report.types import AbsentRecordings, Refusals
+from ccfs.ingest.check.runs.switch_run import SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.recordings.match import NO_CDR, SEVERAL_CALLS, SEVERAL_FILES

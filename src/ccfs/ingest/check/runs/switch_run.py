@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
-from ccfs.ingest.check.file_kinds import ReadOptions
-from ccfs.ingest.check.sources import FileSeries
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.tables import CheckedTable
+from ccfs.ingest.check.recognition.file_kinds import ReadOptions
+from ccfs.ingest.check.recognition.sources import FileSeries
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.switches.records import UnreadableLine

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Inspector
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.switch_tables.connection import SwitchDatabase
 from ccfs.db.switch_tables.structure import TableStructure, UnusableTable, read_structure
-from ccfs.ingest.check.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
 from ccfs.ingest.tables.channels import parse_channel_line, plan_channel_table
 from ccfs.ingest.tables.formats import plan_queue_table
 from ccfs.ingest.tables.recording_log import plan_call_table

@@ -10,18 +10,18 @@ from ccfs.db.switch_tables.connection import SwitchDatabaseError
 from ccfs.db.tenant import ingest_overview
 from ccfs.ingest import asterisk
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
-from ccfs.ingest.check.scratch_site import ScratchSite
-from ccfs.ingest.check.sources import (
+from ccfs.ingest.check.recognition.sources import (
     FileSeries,
     find_channel_events,
     find_queue_log,
     list_cdr_series,
     list_recordings_folders,
 )
-from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
-from ccfs.ingest.check.tables import CheckedTable
+from ccfs.ingest.check.recognition.survey import Survey
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.recognition.tables import CheckedTable
+from ccfs.ingest.check.runs.scratch_site import ScratchSite
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner, IngestResult, IngestRun
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.line_reader import LineBatch

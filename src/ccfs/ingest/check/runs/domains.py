@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import FileKind
-from ccfs.ingest.check.survey import Survey
+from ccfs.ingest.check.recognition.file_kinds import FileKind
+from ccfs.ingest.check.recognition.survey import Survey
 from ccfs.model.identity.tenancy import is_account_id
 from ccfs.switches.tenant_rules import TenantRules, parse_rules
 

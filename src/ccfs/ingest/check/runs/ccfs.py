@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest.ccfs import CcfsSource
-from ccfs.ingest.check.file_kinds import FileKind
-from ccfs.ingest.check.scratch_site import ScratchSite
-from ccfs.ingest.check.sources import list_ccfs_paths, list_recordings_folders
-from ccfs.ingest.check.survey import Survey
-from ccfs.ingest.check.switch_kind import SwitchKind
-from ccfs.ingest.check.switch_run import CheckOptions, SwitchRun
+from ccfs.ingest.check.recognition.file_kinds import FileKind
+from ccfs.ingest.check.recognition.sources import list_ccfs_paths, list_recordings_folders
+from ccfs.ingest.check.recognition.survey import Survey
+from ccfs.ingest.check.recognition.switch_kind import SwitchKind
+from ccfs.ingest.check.runs.scratch_site import ScratchSite
+from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.damage import DamagedFile, catch_damage
 from ccfs.model.calls.agent_operation import AgentSkillChange

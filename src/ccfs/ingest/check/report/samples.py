@@ -7,8 +7,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant import ingest_overview, recordings
 from ccfs.db.tenant.calls import cdrs
-from ccfs.ingest.check.call_sentences import CallRecording, describe_call
-from ccfs.ingest.check.report import SampleCall
+from ccfs.ingest.check.report.call_sentences import CallRecording, describe_call
+from ccfs.ingest.check.report.types import SampleCall
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.call import Call, build_call
 from ccfs.model.calls.cdr import Cdr, LeaveReason
