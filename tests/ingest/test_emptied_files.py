@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.ingest.files.compression import open_source
+from ccfs.ingest.files.contents.compression import open_source
 from ccfs.ingest.files.line_reader import read_batches
-from ccfs.ingest.files.recognition import FileChanged
+from ccfs.ingest.files.rotation.recognition import FileChanged
 from ccfs.model.source_files import FilePosition
 
 OLD = "".join(f"old line {number}\n" for number in range(5))

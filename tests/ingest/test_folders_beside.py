@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ccfs.db import schema
-from ccfs.ingest.files.folders_beside import SUSPECT
+from ccfs.ingest.files.rotation.folders_beside import SUSPECT
 from tests.ingest.ingest_site import IngestSite
 from tests.ingest.passes import Passes
 from tests.ingest.test_logrotate import LOG, append_text, build_lines, count_rows

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ccfs.ingest.context import MANY_REJECTED, MAX_REJECTED
-from ccfs.ingest.files import compression
-from ccfs.ingest.files.damage import MAX_UNREADABLE, UnreadRest
-from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
+from ccfs.ingest.files.contents import compression
+from ccfs.ingest.files.contents.damage import MAX_UNREADABLE, UnreadRest
+from ccfs.ingest.files.contents.limited_reader import UnpackedBytes, open_limited
+from ccfs.ingest.files.contents.record_reader import RecordReader
 from ccfs.ingest.files.line_reader import BATCH_LINES
-from ccfs.ingest.files.record_reader import RecordReader
 from tests.ingest.ingest_site import IngestSite, build_cdr_line
 from tests.switches.test_ccfs import CALL_ROW
 

@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 from ccfs.db import schema
-from ccfs.ingest.files import compression
-from ccfs.ingest.files.compression import open_source
+from ccfs.ingest.files.contents import compression
+from ccfs.ingest.files.contents.compression import open_source
 from ccfs.model.source_files import is_rotated, is_unreadable_rotation
 from tests.ingest.ingest_site import CreateSite, IngestSite, build_cdr_line
 from tests.ingest.test_repeated_runs import LINES, MORE, is_empty_run, list_cdrs

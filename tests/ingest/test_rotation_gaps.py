@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ccfs.db import schema
 from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.ingest.files.contents.positions import read_position
 from ccfs.ingest.files.cursors import create_cursor
-from ccfs.ingest.files.positions import read_position
-from ccfs.ingest.files.recognition import Recogniser, Recognition
-from ccfs.ingest.files.rotation import find_rotated_files
+from ccfs.ingest.files.rotation.candidates import find_rotated_files
+from ccfs.ingest.files.rotation.recognition import Recogniser, Recognition
 from ccfs.model.source_files import MISSING, OPEN, READ
 from ccfs.server.node import utc_now
 from tests.ingest.ingest_site import IngestSite

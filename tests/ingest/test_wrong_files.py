@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccfs.switches.asterisk.zone import list_zones
+from ccfs.switches.asterisk.cdr_files.zone import list_zones
 from tests.ingest.ingest_site import FREESWITCH_SAMPLES, IngestSite, iter_cdr_lines, make_wav
 
 QUEUE_LINE = "1705311042|1705311042.118|600|NONE|ENTERQUEUE||02079460123|1\n"

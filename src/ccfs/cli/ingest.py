@@ -26,7 +26,7 @@ from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.context import IngestResult, IngestRun
-from ccfs.ingest.files.rotation import has_rotated_files
+from ccfs.ingest.files.rotation.candidates import has_rotated_files
 from ccfs.ingest.tables.channels import plan_channel_table
 from ccfs.ingest.tables.formats import plan_queue_table
 from ccfs.ingest.tables.recording_log import plan_call_table

@@ -29,9 +29,9 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.ingest.wrong_files import require_kind
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
 

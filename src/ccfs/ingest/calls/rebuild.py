@@ -27,7 +27,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk.channel_history import ChannelHistory
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.records import Leg
 
 

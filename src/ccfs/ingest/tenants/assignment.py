@@ -23,8 +23,8 @@ from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_r
 from ccfs.ingest.tenants.queue_lines import find_member_owners
 from ccfs.ingest.tenants.routers import NO_RULE, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
-from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channels import AgentMatcher
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 from ccfs.switches.freeswitch import ChannelLeg
 
 BATCH_RECORDS = 1000  # records that are tried again in one transaction

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.channel_history import ChannelEvent, ChannelHistory
-from ccfs.switches.asterisk.columns import UNIQUE_ID
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
-from ccfs.switches.asterisk.zone import ZoneSample
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
+from ccfs.switches.asterisk.cdr_files.columns import UNIQUE_ID
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.cdr_files.zone import ZoneSample
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent, ChannelHistory
 from ccfs.switches.records import UnreadableLine
 
 _STORED_EVENTS = frozenset(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.asterisk.queue_log import QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
 

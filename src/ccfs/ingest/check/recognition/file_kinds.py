@@ -14,13 +14,15 @@ from ccfs.ingest.check.recognition.foreign_formats import find_foreign_format
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.detect import detect_kind
 from ccfs.switches import ccfs, freeswitch
-from ccfs.switches.asterisk import calls, cdr, cel, queue_log, queue_log_table
-from ccfs.switches.asterisk.cdr import CdrLayout
+from ccfs.switches.asterisk import cel, queue_log, queue_log_table
+from ccfs.switches.asterisk.cdr_files import cdr
+from ccfs.switches.asterisk.cdr_files.cdr import CdrLayout
+from ccfs.switches.asterisk.cdr_files.columns import COLUMN_ORDERS
 from ccfs.switches.asterisk.channels import AgentMatcher
-from ccfs.switches.asterisk.columns import COLUMN_ORDERS
+from ccfs.switches.asterisk.legs import cdr_legs
 from ccfs.switches.asterisk.queue_log import END_EVENTS
 from ccfs.switches.ccfs import IndexRow
-from ccfs.switches.freeswitch.csv_lines import parse_csv_variables
+from ccfs.switches.freeswitch.formats.csv_lines import parse_csv_variables
 from ccfs.switches.records import UnreadableLine
 
 HEAD_BYTES = 65_536  # bytes of a file's beginning that are looked at
@@ -198,7 +200,7 @@ def _classify_asterisk_cdr(lines: Sequence[bytes], options: ReadOptions, min_sha
 
     def is_readable(line: bytes) -> bool:
         row = cdr.parse_row(line, layout)
-        return row is not None and bool(calls.build_leg(row, "UTC", _AGENTS))
+        return row is not None and bool(cdr_legs.build_leg(row, "UTC", _AGENTS))
 
     if not _has_most(lines, is_readable, min_share):
         reason = "most of its lines do not fit its columns"

@@ -17,8 +17,8 @@ from ccfs.ingest.check.recognition.file_kinds import (
     find_index_name,
 )
 from ccfs.ingest.files import scan
-from ccfs.ingest.files.compression import is_compressed, read_beginning
-from ccfs.ingest.files.damage import DamagedFile, catch_damage
+from ccfs.ingest.files.contents.compression import is_compressed, read_beginning
+from ccfs.ingest.files.contents.damage import DamagedFile, catch_damage
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.media.codec_table import is_audio_name
 

@@ -18,10 +18,10 @@ from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files import tail_reader
 from ccfs.ingest.files.scan import to_db_path
-from ccfs.switches.asterisk import cdr, zone
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect
-from ccfs.switches.asterisk.zone import ZoneSample
+from ccfs.switches.asterisk.cdr_files import cdr, zone
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow, CdrLayout
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect
+from ccfs.switches.asterisk.cdr_files.zone import ZoneSample
 
 USEFUL_COLUMNS = ("uniqueid", "linkedid", "sequence")
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

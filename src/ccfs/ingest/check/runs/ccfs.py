@@ -17,7 +17,7 @@ from ccfs.ingest.check.recognition.switch_kind import SwitchKind
 from ccfs.ingest.check.runs.scratch_site import ScratchSite
 from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 from ccfs.ingest.context import CallOwner
-from ccfs.ingest.files.damage import DamagedFile, catch_damage
+from ccfs.ingest.files.contents.damage import DamagedFile, catch_damage
 from ccfs.model.calls.agent_operation import AgentSkillChange
 from ccfs.model.errors import OperatorError
 from ccfs.model.identity.tenancy import MAX_VDN_ID, is_account_id

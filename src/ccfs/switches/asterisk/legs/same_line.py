@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from ccfs.switches.asterisk.calls import AsteriskLeg
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 
 _BEGIN_TOLERANCE = timedelta(seconds=1)  # exclusive: begins are cut to seconds, or exact
 _END_TOLERANCE = timedelta(

@@ -4,8 +4,8 @@ import io
 from collections.abc import Sequence
 from typing import IO
 
-from ccfs.ingest.files.compression import compute_unpacked_limit, describe_excess
-from ccfs.ingest.files.damage import UnreadRest
+from ccfs.ingest.files.contents.compression import compute_unpacked_limit, describe_excess
+from ccfs.ingest.files.contents.damage import UnreadRest
 
 _BUFFER_BYTES = 1 << 16
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from ccfs.ingest.files.damage import DamagedFile, catch_damage
+from ccfs.ingest.files.contents.damage import DamagedFile, catch_damage
 
 MIN_UNPACKED_LIMIT, MAX_UNPACKED_LIMIT = 80 << 20, 16 << 30  # bytes that any file, and that no file, may decompress to
 # Decompressed to compressed size. Logs reach some 40; those of a switch that makes the same call every minute reach 84.

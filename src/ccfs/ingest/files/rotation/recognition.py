@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from ccfs.db.tenant.ingest_state import SourceCursor
 from ccfs.db.tenant.rotated_files import RotatedFile
-from ccfs.ingest.files.compression import open_source, read_first_bytes
-from ccfs.ingest.files.positions import (
+from ccfs.ingest.files.contents.compression import open_source, read_first_bytes
+from ccfs.ingest.files.contents.positions import (
     HEAD_BYTES,
     build_first_position,
     get_size,
@@ -21,8 +21,8 @@ from ccfs.ingest.files.positions import (
     move_cursor,
     read_head,
 )
-from ccfs.ingest.files.rotation import FoundFile, get_order
-from ccfs.ingest.files.rotation_gaps import find_gaps
+from ccfs.ingest.files.rotation.candidates import FoundFile, get_order
+from ccfs.ingest.files.rotation.gaps import find_gaps
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition, split_rotation_number
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.clock import format_offset, load_zone, parse_channel_epoch, parse_local_seconds
-from ccfs.switches.asterisk.line_zones import MAX_DELAY_SECONDS, MIN_DELAY_SECONDS, find_offset
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.clock import format_offset, load_zone, parse_channel_epoch, parse_local_seconds
+from ccfs.switches.asterisk.cdr_files.line_zones import MAX_DELAY_SECONDS, MIN_DELAY_SECONDS, find_offset
 from ccfs.switches.records import ZoneGuess
 
 ZoneSample = tuple[int, int]  # local start of a channel's first line, counted as if it were UTC; second of its uniqueid

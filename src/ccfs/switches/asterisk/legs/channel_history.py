@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ccfs.model.calls.cdr import LeaveReason
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.clock import parse_creation
+from ccfs.switches.asterisk.cdr_files.clock import parse_creation
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 
 MAX_EVENTS = 500  # of one channel; of more, those of sounds are left out, and the latest
 _TOLERANCE = timedelta(seconds=2)  # between the times of CDR lines, which are cut to seconds, and those of events

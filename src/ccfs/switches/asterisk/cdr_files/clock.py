@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.columns import UNIQUE_ID
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.columns import UNIQUE_ID
 from ccfs.switches.records import UnreadableLine
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)  # readings of one clock may be rounded differently

@@ -6,7 +6,7 @@ own names, and what it decided itself (the recording that exists), are put besid
 
 from collections.abc import Mapping
 
-from ccfs.switches.freeswitch.documents import extract_json_variables, parse_json, parse_xml_variables
+from ccfs.switches.freeswitch.formats.documents import extract_json_variables, parse_json, parse_xml_variables
 from ccfs.switches.freeswitch.variables import ChannelVariables, clean_values
 from ccfs.switches.records import UnreadableLine
 

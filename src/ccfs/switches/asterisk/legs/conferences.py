@@ -11,8 +11,8 @@ from datetime import datetime
 from itertools import chain
 
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.links import CallGroups, list_links, replace_call, split_by_time
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.links import CallGroups, list_links, replace_call, split_by_time
 
 MAX_MEETING_LEGS = 500  # of one meeting; a file in which one has more is damaged, and its lines stay as they are
 _Span = tuple[datetime, datetime]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccfs.ingest.files.compression import read_first_bytes
-from ccfs.ingest.files.positions import HEAD_BYTES
+from ccfs.ingest.files.contents.compression import read_first_bytes
+from ccfs.ingest.files.contents.positions import HEAD_BYTES
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import COMPRESSION_SUFFIXES, is_rotated, split_rotation_number
 

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.clock import (
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.clock import (
     format_offset,
     list_possible_instants,
     parse_channel_epoch,

@@ -9,9 +9,9 @@ from pathlib import Path
 from ccfs.db.system import source_paths
 from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
 from ccfs.ingest.context import IngestRun
-from ccfs.ingest.files import rotation
-from ccfs.ingest.files.recognition import QUIET_SECONDS, Recognition
-from ccfs.ingest.files.rotation import FoundFile
+from ccfs.ingest.files.rotation import candidates
+from ccfs.ingest.files.rotation.candidates import FoundFile
+from ccfs.ingest.files.rotation.recognition import QUIET_SECONDS, Recognition
 from ccfs.ingest.files.scan import to_db_name, to_db_path
 
 SUSPECT = (
@@ -29,7 +29,7 @@ def find_own_folder(run: IngestRun, source: Path, cursor: SourceCursor, result: 
     folders = {file.path.parent for file in result.foreign}
     if len(folders) != 1 or result.files or not all(_is_younger(run, cursor, file) for file in result.foreign):
         return None
-    if any(rotation.has_source(folder, source) for folder in rotation.list_neighbours(source)):
+    if any(candidates.has_source(folder, source) for folder in candidates.list_neighbours(source)):
         return None
     [folder] = folders
     with run.database.read_transaction() as connection:
@@ -43,7 +43,9 @@ def find_suspects(run: IngestRun, source: Path, cursor: SourceCursor, result: Re
     return [
         build_suspect(source, to_db_path(file.path))
         for file in result.foreign
-        if _is_quiet(run, file) and _is_younger(run, cursor, file) and not rotation.has_source(file.path.parent, source)
+        if _is_quiet(run, file)
+        and _is_younger(run, cursor, file)
+        and not candidates.has_source(file.path.parent, source)
     ]
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.conferences import join_conferences
-from ccfs.switches.asterisk.links import unite_calls
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.conferences import join_conferences
+from ccfs.switches.asterisk.legs.links import unite_calls
 
 _REPEATING_APPS = frozenset({"appdial", "appqueue"})
 MAX_JOINED_LEGS = 500  # of a call; a file in which one id has more is damaged, and its lines stay as they are

@@ -15,6 +15,7 @@ from ccfs.switches.freeswitch.callflow import (
     describe_callflow,
     describe_queue_entries,
 )
+from ccfs.switches.freeswitch.formats.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.freeswitch.recordings import APP_LOG_RECORD, PATH_SEPARATOR
 from ccfs.switches.freeswitch.variables import (
     ChannelVariables,
@@ -23,7 +24,6 @@ from ccfs.switches.freeswitch.variables import (
     collect_texts,
     decode_variables,
 )
-from ccfs.switches.freeswitch.xml_repair import MAX_REPAIR_LENGTH, describe_repair, repair_xml
 from ccfs.switches.records import UnreadableLine
 
 MAX_ELEMENTS: Final = 1000  # values of variables that have several

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ccfs.switches.asterisk import time_forms
+from ccfs.switches.asterisk.cdr_files import time_forms
 from ccfs.switches.records import UnreadableLine
 
 DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)` writes

@@ -8,8 +8,9 @@ from hashlib import blake2b
 from operator import attrgetter
 
 from ccfs.model.calls.cdr import CallType, DeviceType, LeaveReason
-from ccfs.switches.asterisk import cdr, clock, recordings
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow, CdrLayout
+from ccfs.switches.asterisk import recordings
+from ccfs.switches.asterisk.cdr_files import cdr, clock
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow, CdrLayout
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_caller_name, parse_caller_number
 from ccfs.switches.records import Leg, UnreadableLine
 from ccfs.switches.tenant_rules import CallFacts, collect_facts

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.clock import parse_creation
+from ccfs.switches.asterisk.cdr_files.clock import parse_creation
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 
 # Names that Asterisk gives to one channel only. Others (DAHDI/1-1) return with the next call.
 _OWN_NAME = re.compile(r"Local/.{1,200}-[0-9a-f]{4,8}[;,][12]|[^/]{1,32}/.{1,200}-[0-9a-f]{8}", re.DOTALL)

@@ -9,10 +9,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from ccfs.switches.asterisk import columns as column_names
-from ccfs.switches.asterisk import time_forms
-from ccfs.switches.asterisk.columns import DISPOSITIONS, UNIQUE_ID, ColumnOrder, find_order, has_shape
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, is_open, split_fields
+from ccfs.switches.asterisk.cdr_files import columns as column_names
+from ccfs.switches.asterisk.cdr_files import time_forms
+from ccfs.switches.asterisk.cdr_files.columns import DISPOSITIONS, UNIQUE_ID, ColumnOrder, find_order, has_shape
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, is_open, split_fields
 from ccfs.switches.records import UnreadableLine
 
 MAX_LINE_BYTES = 64 * 1024  # bytes; Asterisk itself writes lines of one or two KiB
