@@ -15,10 +15,11 @@ from ccfs.console.request import sanitize_redirect
 from ccfs.db.schema import METADATA
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
-from ccfs.db.tenant import deliveries, expected_recordings, ingest_state
+from ccfs.db.tenant import deliveries
 from ccfs.db.tenant.calls import agent_operations, cdrs
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.exports.export import ExportKind

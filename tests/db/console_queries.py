@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.system.console import audit
-from ccfs.db.tenant import callback_receivers, deliveries, exports, ingest_state
+from ccfs.db.tenant import callback_receivers, deliveries, exports
 from ccfs.db.tenant.exports import ExportCondition
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.model.exports.delivery import DeliveryState
 from ccfs.model.identity.audit import AuditAction, AuditEntry, AuditQuery
 from ccfs.model.identity.tenancy import App

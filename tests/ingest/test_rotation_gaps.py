@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 from ccfs.db import schema
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.files.contents.positions import read_position
 from ccfs.ingest.files.cursors import create_cursor
 from ccfs.ingest.files.rotation.candidates import find_rotated_files

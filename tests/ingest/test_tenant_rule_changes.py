@@ -10,7 +10,7 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.db.system import tenants
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.ingest import ingest_state
 from ccfs.server.node import utc_now
 from tests.cli.command import ROOT, run_ccfs, run_in_parallel
 from tests.ingest import test_channel_events

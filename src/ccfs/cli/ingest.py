@@ -18,9 +18,9 @@ from ccfs.cli.stop_signal import StopSignal
 from ccfs.cli.switch_tables import open_source, parse_source
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
-from ccfs.db.tenant import expected_recordings, ingest_state
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest import asterisk as asterisk_pass
 from ccfs.ingest import ccfs as ccfs_pass
 from ccfs.ingest import freeswitch as freeswitch_pass

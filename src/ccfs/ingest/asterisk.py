@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.calls.channel_histories import merge_histories
 from ccfs.ingest.calls.rebuild import rebuild_for_histories

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import device_numbers
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest import sources
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import resolved_rejections
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import resolved_rejections
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits

@@ -11,10 +11,11 @@ from ccfs.blobs.registry import Locations
 from ccfs.db import schema
 from ccfs.db.engine import Database
 from ccfs.db.system import locations
-from ccfs.db.tenant import recordings, unassigned_records
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import channel_events, leg_links
 from ccfs.db.tenant.calls.channel_events import ChannelEventsRow
 from ccfs.db.tenant.calls.leg_links import LegLink
+from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.blobs.location_config import LocationConfig, LocationKind
 from ccfs.model.identity.tenancy import App

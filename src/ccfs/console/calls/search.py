@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ccfs.console.calls import search_form, timeline
 from ccfs.console.request import AccountScope, ConsoleRequest, get_scope
-from ccfs.db.tenant import annotations, recording_sources
+from ccfs.db.tenant import annotations
 from ccfs.db.tenant.calls import call_lookup, call_search
+from ccfs.db.tenant.ingest import recording_sources
 from ccfs.model.calls.call import Call, build_call, build_timeline
 from ccfs.model.calls.search import MAX_EXACT_COUNT, CallSearch, SearchCount, SearchCursor
 from ccfs.model.errors import NotFound

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.tail_reader import NumberedLine

@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, recordings
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs

@@ -7,8 +7,8 @@ from functools import partial
 from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.rows import save_rows, sort_rows
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import CcfsTree, find_files_of_recording, store_indexed_audio

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_overview
-from ccfs.db.tenant.ingest_overview import CallTotals
+from ccfs.db.tenant.ingest import ingest_overview
+from ccfs.db.tenant.ingest.ingest_overview import CallTotals
 from ccfs.ingest.check.recognition.file_kinds import FileKind
 from ccfs.ingest.check.recognition.survey import Survey, survey_paths
 from ccfs.ingest.check.recognition.switch_kind import SwitchKind

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, resolved_rejections, rotated_files
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest import ingest_state, resolved_rejections, rotated_files
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.contents.compression import OpenedSource, is_compressed, open_if_present, open_source
 from ccfs.ingest.files.contents.positions import is_continued, is_proof, move_cursor, read_head

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.contents.compression import open_if_present
 from ccfs.ingest.files.contents.positions import get_size

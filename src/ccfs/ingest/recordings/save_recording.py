@@ -9,8 +9,9 @@ from enum import Enum, auto
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import recording_sources, recordings
-from ccfs.db.tenant.recording_sources import RecordingSource
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import recording_sources
+from ccfs.db.tenant.ingest.recording_sources import RecordingSource
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import names

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, unassigned_records
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest import ingest_state, unassigned_records
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, FREESWITCH_MERGER, L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun

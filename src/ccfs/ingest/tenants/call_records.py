@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.tail_reader import NumberedLine

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from ccfs.db import partitions, schema
 from ccfs.db.engine import Database
 from ccfs.db.system import maintenance, tenants
-from ccfs.db.tenant import unassigned_records
 from ccfs.db.tenant.calls import call_statistics, channel_events, leg_links
+from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.model.calls import partition_month
 
 RETENTION_INTERVAL = timedelta(hours=1)  # between two rounds

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.tenant import ingest_state
+from ccfs.db.tenant.ingest import ingest_state
 from ccfs.ingest.check.recognition.sources import FileSeries
 from ccfs.ingest.check.recognition.survey import Survey
 from ccfs.ingest.check.recognition.switch_kind import SwitchKind

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_overview, ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_overview, ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.check.recognition.survey import Survey
 from ccfs.ingest.check.report.types import AbsentRecordings, Refusals
 from ccfs.ingest.check.runs.switch_run import SwitchRun

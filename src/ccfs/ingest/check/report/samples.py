@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_overview, recordings
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import cdrs
+from ccfs.db.tenant.ingest import ingest_overview
 from ccfs.ingest.check.report.call_sentences import CallRecording, describe_call
 from ccfs.ingest.check.report.types import SampleCall
 from ccfs.ingest.context import CallOwner

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.tenant.ingest_overview import CallsOfName, CallTotals
+from ccfs.db.tenant.ingest.ingest_overview import CallsOfName, CallTotals
 from ccfs.ingest.check.recognition.switch_kind import SwitchKind
 from ccfs.ingest.check.recognition.tables import CheckedTable
 from ccfs.ingest.files.scan import to_db_path

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
-from ccfs.db.tenant import ingest_overview
+from ccfs.db.tenant.ingest import ingest_overview
 from ccfs.ingest import asterisk
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser
 from ccfs.ingest.check.recognition.sources import (

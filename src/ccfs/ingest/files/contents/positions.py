@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import BinaryIO
 
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.model.source_files import FilePosition
 
 HEAD_BYTES = 2048  # bytes of either end of what was read that identify it

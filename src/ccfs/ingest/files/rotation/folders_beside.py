@@ -7,7 +7,7 @@ rotation into such a folder, when nothing proves anything: rows of another switc
 from pathlib import Path
 
 from ccfs.db.system import source_paths
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.rotation import candidates
 from ccfs.ingest.files.rotation.candidates import FoundFile

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.model.source_files import MISSING, split_rotation_number
 
 _MAX_GAPS = 20  # rows for one search

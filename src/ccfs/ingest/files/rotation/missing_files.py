@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ccfs.db.tenant import resolved_rejections, rotated_files
-from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest import resolved_rejections, rotated_files
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.identity.tenancy import App

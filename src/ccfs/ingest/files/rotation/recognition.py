@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from ccfs.db.tenant.ingest_state import SourceCursor
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.files.contents.compression import open_source, read_first_bytes
 from ccfs.ingest.files.contents.positions import (
     HEAD_BYTES,

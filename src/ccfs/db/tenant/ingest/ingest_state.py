@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db import schema
 from ccfs.db.engine import force_custom_plan
 from ccfs.db.statements import insert_or_ignore
-from ccfs.db.tenant import unassigned_records
+from ccfs.db.tenant.ingest import unassigned_records
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import REJECTED, REREAD, UNMATCHED, FilePosition, container_of, is_rotated
 

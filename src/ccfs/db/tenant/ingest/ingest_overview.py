@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.model.calls.call import Direction
 from ccfs.model.calls.cdr import LAST_LEG, DeviceType
 from ccfs.model.identity.tenancy import App

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.model.identity.tenancy import App
 
 _ERRORS = schema.ingest_errors

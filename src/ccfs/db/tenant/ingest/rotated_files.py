@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.model.identity.tenancy import App
 from ccfs.model.source_files import MISSING, FilePosition
 
