@@ -33,7 +33,6 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "logs": {"settings"},
     "server": ALL_PACKAGES - {"ingest", "switches", "demo", "client", "cli"},
     "cli": ALL_PACKAGES,
-    "__main__": {"cli"},
     "__init__": set(),
 }
 
@@ -59,7 +58,6 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "logs": {"structlog"},
     "server": {"prometheus_client"},
     "cli": {"cryptography", "granian", "httpx2", "rich", "typer", *CONNECTION},
-    "__main__": set(),
     "__init__": set(),
 }
 

@@ -40,7 +40,7 @@ AT_RUN_TIME: dict[str, tuple[Callable[[], Iterable[re.Pattern[Any]]], tuple[str,
     "switches/asterisk/cdr_files/csv_dialect.py:_compile_fields": (_list_dialect_patterns, ("match",)),
     "protocol/file_names.py:compile_path_rule": (_list_path_rules, ("match",)),
     # The operator's own (--agents): this is the default.
-    "cli/ingest.py:compile_agent_pattern": (
+    "cli/ingest/commands.py:compile_agent_pattern": (
         lambda: [re.compile(channels.AGENT_NUMBER_PATTERN, re.ASCII)],
         ("fullmatch",),
     ),

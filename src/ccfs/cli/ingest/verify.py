@@ -9,8 +9,8 @@ import typer
 
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_result
-from ccfs.cli.ingest import escape_unprintable
-from ccfs.cli.ingest_check import ingest_commands
+from ccfs.cli.ingest.check import ingest_commands
+from ccfs.cli.ingest.commands import escape_unprintable
 from ccfs.db.system import lost_blobs, tenants
 from ccfs.db.tenant import recordings
 from ccfs.logs import get_logger

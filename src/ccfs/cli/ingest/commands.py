@@ -12,10 +12,10 @@ import typer
 
 from ccfs import logs
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
-from ccfs.cli.owners import find_owner
+from ccfs.cli.ingest.owners import find_owner
+from ccfs.cli.ingest.switch_tables import open_source, parse_source
 from ccfs.cli.progress import ProgressBars
 from ccfs.cli.stop_signal import StopSignal
-from ccfs.cli.switch_tables import open_source, parse_source
 from ccfs.db.switch_tables.address import TableAddress
 from ccfs.db.system import tenants
 from ccfs.db.tenant.ingest import expected_recordings, ingest_state

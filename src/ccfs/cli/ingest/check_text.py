@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ccfs.cli.check_commands import list_commands
+from ccfs.cli.ingest.check_commands import list_commands
 from ccfs.db.tenant.ingest.ingest_overview import CallsOfName
 from ccfs.ingest.check.recognition.switch_kind import SwitchKind
 from ccfs.ingest.check.recognition.tables import CheckedTable

@@ -9,9 +9,9 @@ import typer
 from sqlalchemy.engine import make_url
 
 from ccfs import logs
-from ccfs.cli.check_text import format_report
 from ccfs.cli.common import JsonOption, print_result
-from ccfs.cli.ingest import (
+from ccfs.cli.ingest.check_text import format_report
+from ccfs.cli.ingest.commands import (
     AgentsOption,
     ColumnsOption,
     EncodingOption,
@@ -23,9 +23,9 @@ from ccfs.cli.ingest import (
     parse_encoding,
     parse_zone,
 )
-from ccfs.cli.owners import read_rules
+from ccfs.cli.ingest.owners import read_rules
+from ccfs.cli.ingest.switch_tables import add_password, parse_source
 from ccfs.cli.progress import ProgressBars
-from ccfs.cli.switch_tables import add_password, parse_source
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
 from ccfs.ingest.check.findings import check_paths
 from ccfs.ingest.check.recognition.file_kinds import ReadOptions
