@@ -46,6 +46,14 @@ class CcfsServer:
         """Return a new connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
+    def is_refusing(self) -> bool:
+        """Return whether nobody listens on the port any more."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def kill(self) -> None:
         """Kill all its processes at once, as when a machine fails."""
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 CcfsError                        unexpected failure
 ├── Unauthorised                 HTTP 401
 ├── AddressLocked                HTTP 403
+├── ServerBusy                   HTTP 503
 ├── InvalidRequest               the request is malformed or not allowed
 │   ├── NullParameter  EmptyParameter  ValueTooLong  ValueTooShort  InvalidFormat
 │   ├── UnsupportedVersion  EmptyBody  InvalidDate
@@ -31,6 +32,10 @@ class Unauthorised(CcfsError):
 
 class AddressLocked(CcfsError):
     """Too many invalid signatures from this address."""
+
+
+class ServerBusy(CcfsError):
+    """The server is busy; try again later."""
 
 
 class InvalidRequest(CcfsError):

@@ -47,6 +47,7 @@ _CODES: tuple[tuple[type[errors.CcfsError], str, str], ...] = (
 RESULT_CODES: dict[type[errors.CcfsError], ResultCode] = {
     errors.Unauthorised: ResultCode("401", "Unauthorized", "Unauthorized"),  # HTTP status; the text is Spring's
     errors.AddressLocked: ResultCode("403", "Forbidden", "Forbidden"),
+    errors.ServerBusy: ResultCode("503", "Service Unavailable", "Service Unavailable"),
     **{kind: ResultCode(code, kind.__doc__ or "", zh) for kind, code, zh in _CODES},
 }
 

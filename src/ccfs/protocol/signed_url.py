@@ -28,11 +28,16 @@ def build_signed_url(app: int, file_name: str, expires: int, key: bytes) -> str:
 
 
 def verify_signed_url(path: str, query: str, keys: Sequence[bytes], now: float) -> tuple[int, str] | None:
-    """Return app and index name of a URL as received; None if it has expired at `now` or none of the keys signed it."""
+    """Return app and index name of a URL as received; None if it has expired at `now` or none of the keys signed it.
+
+    `path` is percent-encoded as sent. It must be spelled as `build_signed_url` spelled it, to the letter.
+    """
     path_match, query_match = _PATH_PATTERN.fullmatch(path), _QUERY_PATTERN.fullmatch(query)
     if path_match is None or query_match is None:
         return None
     app, file_name, expires = int(path_match[1]), unquote(path_match[2]), int(query_match[1])
+    if quote(file_name) != path_match[2]:
+        return None
     matches = [hmac.compare_digest(_compute_signature(app, file_name, expires, key), query_match[2]) for key in keys]
     return (app, file_name) if any(matches) and now < expires else None
 

@@ -1,8 +1,9 @@
-"""A web process: composition of its RSGI application from a node's parts. cli/serve.py starts the processes of a node."""
+"""A web process: composition of its application from a node's parts. cli/serve.py starts the processes of a node."""
 
 import gc
 import multiprocessing.connection
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from prometheus_client import CollectorRegistry
 from ccfs import logs, settings
 from ccfs.console.context import ConsoleContext
 from ccfs.console.login.oidc_config import OidcConfig
+from ccfs.http_server.tls import TlsFiles
+from ccfs.http_server.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
@@ -24,16 +27,18 @@ if TYPE_CHECKING:
     from ccfs.console.login.oidc_client import OidcClient
 
 
-def create_web_app() -> WebApp:
-    """Return the application of a Granian web process, from the settings in its environment."""
+def serve_requests(listener: socket.socket, tls: TlsFiles | None, drain_seconds: float) -> None:
+    """Serve the socket's connections, with the settings of the environment, until SIGTERM."""
     logs.configure_logging()
     _exit_with_parent()
+    node = Node(settings.load_settings())
+    application = build_web_app(node)
     gc.freeze()  # imported objects are never garbage: keep collections, and the exit, from scanning them
-    return build_web_app(Node(settings.load_settings()))
+    run_application(application, listener, config.build_http_limits(node.settings), tls, drain_seconds)
 
 
 def build_web_app(node: Node) -> WebApp:
-    """Return the RSGI application."""
+    """Return the application."""
     oidc = config.build_oidc_config(node.settings)
     return WebApp(
         ConsoleContext(

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from ccfs.model.errors import OperatorError
 from ccfs.settings.console import ConsoleSettings
+from ccfs.settings.http import HttpSettings
 from ccfs.settings.node import NodeSettings
 
 PREFIX = "CCFS_"
 
 
-class Settings(ConsoleSettings, NodeSettings):
+class Settings(ConsoleSettings, HttpSettings, NodeSettings):
     """All settings."""
 
 

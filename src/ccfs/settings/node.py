@@ -16,6 +16,9 @@ class NodeSettings(BaseModel):
     data: Path = Field(
         default=Path("ccfs-data"), description="Folder of the SQLite database, the disk location and the node key."
     )
+    shared_data: bool = Field(
+        default=False, description="Whether other servers with this setting may use the same data folder."
+    )
     database_url: str = Field(
         default="", repr=False, description="SQLAlchemy URL (sqlite or postgresql); empty: SQLite in `data`."
     )

@@ -22,6 +22,12 @@ class WebMetrics:
             registry=registry,
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
         )
+        self.connections = Gauge(
+            "ccfs_connections", "Connections of clients.", registry=registry, multiprocess_mode="livesum"
+        )
+        self.closed_connections = Counter(
+            "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
+        )
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry
         )

@@ -1,0 +1,52 @@
+"""The event loop of one web process: from the listening socket to the end of the drain."""
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvloop
+
+from ccfs.http_server.limits import HttpLimits
+from ccfs.http_server.server import Application, HttpServer
+from ccfs.http_server.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
+
+
+def run_application(
+    application: Application, listener: socket.socket, limits: HttpLimits, tls: TlsFiles | None, drain_seconds: float
+) -> None:
+    """Serve until SIGTERM, then drain. SIGINT and SIGHUP are for the main process, which sends SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise_descriptor_limit()
+    uvloop.run(_serve(application, listener, limits, tls, drain_seconds))
+
+
+async def _serve(
+    application: Application, listener: socket.socket, limits: HttpLimits, tls: TlsFiles | None, drain_seconds: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    application.prepare_loop(loop)
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    ssl_context = build_context(tls) if tls else None
+    server = HttpServer(application, limits, ssl_context)
+    server.start(listener)
+    if tls and ssl_context:
+        _check_certificate(loop, CertificateReloader(ssl_context, tls).reload_if_changed)
+    await stopping.wait()
+    await server.drain(drain_seconds)
+
+
+def _check_certificate(loop: asyncio.AbstractEventLoop, check: Callable[[], bool]) -> None:
+    check()
+    loop.call_later(CHECK_SECONDS, _check_certificate, loop, check)
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many descriptors as an ordinary process may have: the soft limit of many systems is 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
