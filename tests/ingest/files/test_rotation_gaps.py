@@ -11,10 +11,10 @@ from ccfs.ingest.files.rotation.candidates import find_rotated_files
 from ccfs.ingest.files.rotation.recognition import Recogniser, Recognition
 from ccfs.model.source_files import MISSING, OPEN, READ
 from ccfs.server.node import utc_now
+from tests.ingest.files.test_logrotate import LOG, append_text, build_lines
+from tests.ingest.files.test_missing_rotations import MINUTE, count_missing
 from tests.ingest.ingest_site import IngestSite
 from tests.ingest.passes import Passes
-from tests.ingest.test_logrotate import LOG, append_text, build_lines
-from tests.ingest.test_missing_rotations import MINUTE, count_missing
 
 
 def list_numbers(result: Recognition, state: str) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 from ccfs.db import schema
 from ccfs.model.calls.agent_operation import AgentOperationType
 from ccfs.model.calls.cdr import LeaveReason
+from tests.ingest.calls.test_asterisk_agents import BEGIN, PHONE_LINE, QUEUE_LINE, read_state, write_line
 from tests.ingest.ingest_site import CreateSite, IngestSite
-from tests.ingest.test_asterisk_agents import BEGIN, PHONE_LINE, QUEUE_LINE, read_state, write_line
 from tests.ingest.test_watch import append_text, run_watch
 from tests.waiting import wait_until
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ccfs.db import schema
 from ccfs.ingest.files.rotation.folders_beside import SUSPECT
+from tests.ingest.files.test_logrotate import LOG, append_text, build_lines, count_rows
+from tests.ingest.files.test_missing_rotations import MINUTE
+from tests.ingest.files.test_source_folders import build_lines as build_freeswitch_lines
 from tests.ingest.ingest_site import IngestSite
 from tests.ingest.passes import Passes
-from tests.ingest.test_logrotate import LOG, append_text, build_lines, count_rows
-from tests.ingest.test_missing_rotations import MINUTE
-from tests.ingest.test_source_folders import build_lines as build_freeswitch_lines
 
 YOUNGER = 5  # seconds
 

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from ccfs.db import schema
+from tests.ingest.files.test_logrotate import append_text
 from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav
 from tests.ingest.passes import Passes
-from tests.ingest.test_logrotate import append_text
 from tests.media.test_convert import MP3_ENCODER, encode_tone
 
 WAV, MP3 = make_wav(1, seconds=2), encode_tone(MP3_ENCODER, 2)

@@ -11,9 +11,9 @@ import pytest
 from ccfs.db import schema
 from ccfs.ingest.files.source_groups import group_by_source
 from ccfs.model.source_files import get_rotation_base, is_rotated, split_rotation_number
+from tests.ingest.files.test_logrotate import append_text
 from tests.ingest.ingest_site import FREESWITCH_SAMPLES, IngestSite
 from tests.ingest.passes import Passes
-from tests.ingest.test_logrotate import append_text
 
 LINES = (FREESWITCH_SAMPLES / "master.csv").read_text().splitlines(keepends=True)
 

@@ -9,8 +9,15 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import CreateSite, IngestSite, make_wav
-from tests.ingest.switch_database import FREEPBX_CDR, Row, SwitchTables, build_row, create_mariadb_tables, to_csv_line
-from tests.ingest.test_tables import ingest
+from tests.ingest.tables.switch_database import (
+    FREEPBX_CDR,
+    Row,
+    SwitchTables,
+    build_row,
+    create_mariadb_tables,
+    to_csv_line,
+)
+from tests.ingest.tables.test_tables import ingest
 from tests.mariadb import MariaDbServer
 
 # A call of three lines: a queue attempt that nobody answers, the answered one, and the line of the agent's Local channel.

@@ -6,7 +6,7 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import AK, IngestSite
-from tests.ingest.tenant_site import (
+from tests.ingest.tenants.tenant_site import (
     OTHER_AK,
     add_account,
     add_other_app,

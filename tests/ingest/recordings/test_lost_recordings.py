@@ -19,7 +19,7 @@ from tests.api.api_client import send_request
 from tests.blobs import s3_locations
 from tests.cli.command import run_ccfs
 from tests.ingest.ingest_site import AK, SK, IngestSite, build_cdr_line, make_wav
-from tests.ingest.test_download_after_ingest import serve_site
+from tests.ingest.recordings.test_download_after_ingest import serve_site
 from tests.proxies import ProxyMode, run_proxy
 from tests.server.ccfs_server import CcfsServer
 from tests.servers import S3_KEYS

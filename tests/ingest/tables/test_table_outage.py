@@ -17,8 +17,14 @@ from ccfs.ingest.tables.formats import plan_cdr_table
 from ccfs.ingest.tables.source import MAX_PAUSE_SECONDS, TableSource
 from tests.certificates import create_identity
 from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav
-from tests.ingest.switch_database import FREEPBX_CDR, SwitchTables, build_row, create_mariadb_tables, with_password
-from tests.ingest.test_tables import ingest
+from tests.ingest.tables.switch_database import (
+    FREEPBX_CDR,
+    SwitchTables,
+    build_row,
+    create_mariadb_tables,
+    with_password,
+)
+from tests.ingest.tables.test_tables import ingest
 from tests.ingest.test_watch import has_rows, run_watch
 from tests.mariadb import PASSWORD, MariaDbServer, run_mariadb
 from tests.ports import get_free_port

@@ -8,7 +8,7 @@ import pytest
 from ccfs.db import schema
 from tests.cli.command import run_ccfs
 from tests.ingest.ingest_site import AK, IngestSite, build_cdr_line, make_wav
-from tests.ingest.tenant_site import (
+from tests.ingest.tenants.tenant_site import (
     ACME_CALL,
     ACME_RULE,
     OTHER_CALL,

@@ -8,7 +8,7 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite, make_wav
-from tests.ingest.switch_database import (
+from tests.ingest.tables.switch_database import (
     FREEPBX_CDR,
     SwitchTables,
     build_row,

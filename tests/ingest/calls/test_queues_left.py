@@ -6,8 +6,8 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.model.calls.cdr import LeaveReason
+from tests.ingest.calls.test_asterisk_manners import ANN, BEGIN, CALLER, TRUNK, Switch
 from tests.ingest.ingest_site import CreateSite, IngestSite
-from tests.ingest.test_asterisk_manners import ANN, BEGIN, CALLER, TRUNK, Switch
 
 MAILBOX, ANNOUNCEMENT = ("VoiceMail", "2001@default,u"), ("Playback", "sorry")
 TIMEOUT, EMPTY = LeaveReason.QUEUE_TIMEOUT, LeaveReason.NOBODY_ON_DUTY

@@ -13,9 +13,9 @@ from ccfs.db.system import tenants
 from ccfs.db.tenant.ingest import ingest_state
 from ccfs.server.node import utc_now
 from tests.cli.command import ROOT, run_ccfs, run_in_parallel
-from tests.ingest import test_channel_events
+from tests.ingest.calls import test_channel_events
 from tests.ingest.ingest_site import AK, IngestSite, Row
-from tests.ingest.tenant_site import (
+from tests.ingest.tenants.tenant_site import (
     ACME_CALL,
     ACME_RULE,
     NO_WAIT,

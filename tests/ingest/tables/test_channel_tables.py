@@ -9,7 +9,7 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite, make_wav
-from tests.ingest.switch_database import SwitchTables, create_postgres_tables
+from tests.ingest.tables.switch_database import SwitchTables, create_postgres_tables
 
 UUID, BRIDGED, EXTENSION = (
     "aaaaaaaa-0000-4000-8000-000000000001",

@@ -9,7 +9,7 @@ import pytest
 from ccfs.db import schema
 from tests.cli.command import run_ccfs
 from tests.ingest.ingest_site import AK, IngestSite, make_wav
-from tests.ingest.tenant_site import (
+from tests.ingest.tenants.tenant_site import (
     ACME_CALL,
     NO_WAIT,
     OTHER_CALL,

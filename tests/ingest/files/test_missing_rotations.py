@@ -9,9 +9,9 @@ import pytest
 from ccfs.db import schema
 from ccfs.db.system import ingest_totals
 from ccfs.ingest.files.rotation.missing_files import ABSENT
+from tests.ingest.files.test_logrotate import LOG, append_text, build_lines, count_rows
 from tests.ingest.ingest_site import IngestSite
 from tests.ingest.passes import Passes
-from tests.ingest.test_logrotate import LOG, append_text, build_lines, count_rows
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,8 +6,8 @@ import pytest
 
 from ccfs.db import schema
 from ccfs.model.calls.agent_operation import AgentOperationType
+from tests.ingest.calls.test_asterisk_manners import ANN, BEGIN, CALLER, CY, DIAL, OUTGOING, QUEUE, TRUNK, Switch
 from tests.ingest.ingest_site import CreateSite, make_wav
-from tests.ingest.test_asterisk_manners import ANN, BEGIN, CALLER, CY, DIAL, OUTGOING, QUEUE, TRUNK, Switch
 
 HALF = "Local/2001@agents-00000007"
 MEMBER = ("Dial", "SIP/2001,60")

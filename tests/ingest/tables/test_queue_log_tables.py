@@ -6,7 +6,7 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite, build_cdr_line
-from tests.ingest.switch_database import SwitchTables, build_row, create_mariadb_tables
+from tests.ingest.tables.switch_database import SwitchTables, build_row, create_mariadb_tables
 from tests.ingest.test_watch import has_rows, run_watch
 from tests.mariadb import MariaDbServer
 from tests.waiting import wait_until

@@ -8,8 +8,8 @@ import pytest
 
 from ccfs.db import schema
 from tests.ingest.ingest_site import IngestSite, build_cdr_line, make_wav
-from tests.ingest.switch_database import SwitchTables, create_mariadb_tables
-from tests.ingest.test_tables import ingest
+from tests.ingest.tables.switch_database import SwitchTables, create_mariadb_tables
+from tests.ingest.tables.test_tables import ingest
 from tests.ingest.test_watch import has_rows, run_watch
 from tests.mariadb import MariaDbServer
 from tests.waiting import wait_until

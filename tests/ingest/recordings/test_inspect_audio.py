@@ -10,7 +10,7 @@ from ccfs.media.codec_table import UnknownAudio
 from tests.ingest.ingest_site import make_wav
 from tests.media.audio_samples import CODINGS, encode_tone
 
-GSM = (Path(__file__).parents[1] / "media" / "audio" / "order-number.gsm").read_bytes()
+GSM = (Path(__file__).parents[2] / "media" / "audio" / "order-number.gsm").read_bytes()
 FILES = {
     **{f"{coding}.{CODINGS[coding][0]}": coding for coding in CODINGS},
 }
