@@ -240,8 +240,8 @@ def test_no_redirect_leaves_the_console(signed_in: SignIn, elsewhere: str) -> No
         stranger.get(f"/console/login?next={quote(elsewhere)}"),
         ConsoleClient(server=stranger.server).get(f"/console/{quote(elsewhere)}?next={quote(elsewhere)}"),
     ):
-        assert urlsplit(reply.headers.get("location", "/console")).netloc == ""
-        assert reply.headers.get("location", "/console").startswith("/console")
+        assert reply.status == 303
+        assert reply.headers["location"] in ("/console/calls", "/console/login")
 
 
 def test_a_session_token_is_accepted_in_its_cookie_only(signed_in: SignIn) -> None:

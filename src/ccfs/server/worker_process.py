@@ -57,7 +57,7 @@ class SenderDirectory:
 
 def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None]) -> ExportWorker:
     """Return the worker that generates exports; it calls `ready` after each."""
-    shop = ExportDeps(
+    deps = ExportDeps(
         database=node.database,
         primary_location=node.primary_location,
         settings=node.settings,
@@ -65,7 +65,7 @@ def build_export_worker(node: Node, heart: Heartbeat, ready: Callable[[], None])
         on_ready=ready,
         is_draining=lambda: heart.is_draining,
     )
-    return ExportWorker(shop)
+    return ExportWorker(deps)
 
 
 def build_mover(
@@ -92,7 +92,7 @@ def build_retention_job(node: Node) -> RetentionJob:
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:
     """Return the worker that prepares bulk downloads."""
-    desk = BulkWorkerDeps(
+    deps = BulkWorkerDeps(
         database=node.database,
         locations=node.locations,
         settings=node.settings,
@@ -100,4 +100,4 @@ def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWork
         is_draining=lambda: heart.is_draining,
         find_replica=node.replicas.find,
     )
-    return BulkDownloadWorker(desk)
+    return BulkDownloadWorker(deps)

@@ -51,11 +51,11 @@ def test_a_watch_waits_for_a_bucket_that_is_unavailable(ingest_site: IngestSite,
 def test_a_server_moves_old_recordings_to_the_bucket(tmp_path: Path, s3_url: str) -> None:
     data, bucket = tmp_path / "data", s3_locations.make_location_config(s3_url)
     node = Node(settings.load_settings({}, data=data))
-    cast = create_two_tenants(node)  # recordings of years ago, exports of today
+    tenants = create_two_tenants(node)  # recordings of years ago, exports of today
     with node.database.write_transaction() as connection:
         locations.add(connection, bucket)
     node.database.close()
-    new = len(cast.acme.export_names) + len(cast.bolt.export_names)
+    new = len(tenants.acme.export_names) + len(tenants.bolt.export_names)
 
     def on_disk() -> int:
         return sum(path.is_file() for path in (data / "files").rglob("*"))

@@ -91,8 +91,8 @@ def _build_loop(option: str, files: Sequence[Path], start: str, options: Sequenc
 def _list_ccfs(switch: SwitchReport) -> list[str]:
     lines, command = _list_accounts(switch), ["ccfs ingest ccfs --app AK", *map(_quote, switch.cdrs)]
     trees = [f"--recordings {_quote(folder)}" for folder in switch.recordings]
-    for tree in [[one] for one in trees] or [[]]:  # each run reads one
-        lines += _join([*command, *tree])
+    for chosen in [[tree] for tree in trees] or [[]]:  # each run reads one
+        lines += _join([*command, *chosen])
     return lines
 
 

@@ -46,9 +46,9 @@ def format_report(report: CheckReport, given: Mapping[str, str]) -> list[str]:
     lines += ["", "FOUND", *_format_found(report)]
     for switch in report.switches:
         lines += _format_switch(switch)
-    advice = [*report.advice, *(one for switch in report.switches for one in switch.advice)]
+    advice = [*report.advice, *(point for switch in report.switches for point in switch.advice)]
     if advice:
-        lines += ["", "PLEASE NOTE", *(line for one in advice for line in _format_advice(one))]
+        lines += ["", "PLEASE NOTE", *(line for point in advice for line in _format_advice(point))]
     if report.has_calls:
         lines += ["", "TO INGEST THESE CALLS", *(f"  {line}" for line in list_commands(report, given))]
         lines += ["", *_wrap(_NEXT_STEPS, "")]
@@ -187,7 +187,7 @@ def _describe_calls(switch: SwitchReport) -> str:
 
 def _describe_names(title: str, names: Sequence[CallsOfName]) -> str:
     listed = [
-        f"{one.name} ({count_things(one.calls, 'call')}, {one.answered:,} answered)" for one in names[:_MAX_LISTED]
+        f"{name.name} ({count_things(name.calls, 'call')}, {name.answered:,} answered)" for name in names[:_MAX_LISTED]
     ]
     more = " and more" if len(names) > _MAX_LISTED else ""
     return f"{title}: {', '.join(listed) or 'none'}{more}"
@@ -196,10 +196,10 @@ def _describe_names(title: str, names: Sequence[CallsOfName]) -> str:
 def _format_refusals(title: str, refusals: Sequence[Refusals], *, is_lines: bool) -> Iterator[str]:
     if not refusals:
         return
-    yield from ("", f"{title}: {sum(one.count for one in refusals):,}")
-    for one in refusals[:_MAX_LISTED]:
-        yield from _wrap(f"{one.count:,} × {_EXPLANATIONS.get(one.reason, one.reason)}", "  ")
-        for file, line, raw in one.examples:
+    yield from ("", f"{title}: {sum(refusal.count for refusal in refusals):,}")
+    for refusal in refusals[:_MAX_LISTED]:
+        yield from _wrap(f"{refusal.count:,} × {_EXPLANATIONS.get(refusal.reason, refusal.reason)}", "  ")
+        for file, line, raw in refusal.examples:
             yield f"      {file}:{line}: {raw}" if line and raw else f"      {file}:{line}" if line else f"      {file}"
     if len(refusals) > _MAX_LISTED:
         yield f"  and {len(refusals) - _MAX_LISTED} more reasons"

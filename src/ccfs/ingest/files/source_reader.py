@@ -124,9 +124,11 @@ class SourceReader:
         remembered = {Path(row.path).parent for row in known if row.path and row.state != SKIPPED}
         for is_far in (False, True):
             found = [
-                one
-                for one in candidates.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
-                if (self._name, one.path, one.version) not in self._run.finished_files
+                candidate
+                for candidate in candidates.find_rotated_files(
+                    self._path, self._rotated, remembered, is_far=is_far or skips
+                )
+                if (self._name, candidate.path, candidate.version) not in self._run.finished_files
             ]
             recognise = partial(Recogniser, cursor, known, file, self._run.now(), skips=skips)
             result = recognise().recognise(found)

@@ -65,13 +65,13 @@ def list_cdr_series(survey: Survey) -> list[FileSeries]:
 def find_queue_log(survey: Survey) -> FileSeries | None:
     """Return the queue log: Asterisk's own file before an exported table, of equal ones the newest."""
     series = _group_series(survey.list_kind(FileKind.QUEUE_LOG))
-    return min(series, key=lambda one: (one.current.found.form != "queue_log", -one.current.modified_ns), default=None)
+    return min(series, key=lambda log: (log.current.found.form != "queue_log", -log.current.modified_ns), default=None)
 
 
 def find_channel_events(survey: Survey) -> FileSeries | None:
     """Return the channel event log (CEL): Asterisk's own file before an exported table, of equal ones the newest."""
     series = _group_series(survey.list_kind(FileKind.CEL))
-    return min(series, key=lambda one: (one.current.found.form != "cel_custom", -one.current.modified_ns), default=None)
+    return min(series, key=lambda log: (log.current.found.form != "cel_custom", -log.current.modified_ns), default=None)
 
 
 def list_freeswitch_paths(survey: Survey) -> list[Path]:
@@ -130,10 +130,10 @@ def _group_series(files: Sequence[SurveyedFile]) -> list[FileSeries]:
 def _join_orphans(series: Iterable[FileSeries]) -> list[FileSeries]:
     """Join rotated files whose current file is not there: Master.csv-20240115.gz and Master.csv-20240116.gz."""
     joined: dict[tuple[Path, str, object], list[SurveyedFile]] = {}
-    for one in series:
-        base = _strip_rotation(one.current.path.name)
-        key = (one.current.path.parent, base, one.current.found.form)
-        joined.setdefault(key, []).extend(one.files)
+    for own in series:
+        base = _strip_rotation(own.current.path.name)
+        key = (own.current.path.parent, base, own.current.found.form)
+        joined.setdefault(key, []).extend(own.files)
     return [
         FileSeries(tuple(sorted(files, key=lambda file: (file.path.name == key[1], file.modified_ns, file.path.name))))
         for key, files in joined.items()

@@ -94,9 +94,7 @@ _ENABLE_IN_CUSTOM = (
     "In the mapping of /etc/asterisk/cdr_custom.conf, add {variables}, then: asterisk -rx 'module reload cdr_custom.so'"
 )
 _EXPORT_COLUMNS = "Export these columns of the table, too: {names}."
-_ADD_COLUMNS = (
-    "Add these columns to the table, and where Asterisk is told to fill them (cdr_adaptive_odbc.conf): {names}."
-)
+_ADD_COLUMNS = "Add these columns to the table, and have Asterisk fill them (cdr_adaptive_odbc.conf): {names}."
 _EFFECTS = {
     "uniqueid": "recordings cannot be found by their ids, the queue log cannot be joined, and nothing proves the time zone",
     "linkedid": "each channel becomes a call of its own: a queue call and the calls of its agents fall apart",

@@ -34,13 +34,13 @@ def group_rejections(
     rejected = done.run.result.rejected
     recordings = {to_db_path(path) for path in survey.recordings}
     useless = {to_db_path(path) for path in survey.others}
-    files = [one for one in rejected if not one.line and one.file in recordings]
+    files = [row for row in rejected if not row.line and row.file in recordings]
     lines = [
-        one for one in rejected if one.line or (one.file not in recordings | useless and one.reason not in _OF_FOLDER)
+        row for row in rejected if row.line or (row.file not in recordings | useless and row.reason not in _OF_FOLDER)
     ]
-    paths = [one.file for one in files]
+    paths = [row.file for row in files]
     ingested = {path for app in apps for path in _find_ingested(connection, app, paths)}
-    return _group(lines), _group(one for one in files if one.file not in ingested)
+    return _group(lines), _group(row for row in files if row.file not in ingested)
 
 
 def find_absent(connection: Connection, owners: Iterable[CallOwner]) -> AbsentRecordings:
@@ -49,7 +49,7 @@ def find_absent(connection: Connection, owners: Iterable[CallOwner]) -> AbsentRe
     for owner in owners:
         key = owner.app, owner.account.account_id
         count += ingest_overview.count_expected(connection, *key)
-        examples += [(one.path, one.call_id) for one in ingest_overview.list_expected(connection, *key, _MAX_ABSENT)]
+        examples += [(row.path, row.call_id) for row in ingest_overview.list_expected(connection, *key, _MAX_ABSENT)]
     return AbsentRecordings(count=count, examples=tuple(examples[:_MAX_ABSENT]))
 
 
@@ -63,14 +63,14 @@ def _find_ingested(connection: Connection, app: App, paths: Sequence[str]) -> se
 
 def _group(rejections: Iterable[IngestRejection]) -> list[Refusals]:
     by_reason: dict[str, list[IngestRejection]] = defaultdict(list)
-    for one in rejections:
-        by_reason[one.reason].append(one)
+    for row in rejections:
+        by_reason[row.reason].append(row)
     largest = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))[:_MAX_REASONS]
     return [
         Refusals(
             reason=reason,
             count=len(some),
-            examples=tuple((one.file, one.line, _format_raw(one.raw)) for one in some[:_MAX_EXAMPLES]),
+            examples=tuple((row.file, row.line, _format_raw(row.raw)) for row in some[:_MAX_EXAMPLES]),
         )
         for reason, some in largest
     ]

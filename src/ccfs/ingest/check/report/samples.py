@@ -51,16 +51,16 @@ def choose_samples(connection: Connection, owner: CallOwner, limit: int = MAX_SA
         by_kind.setdefault(candidate.signature, []).append(candidate)
     groups = sorted(by_kind.values(), key=len, reverse=True)[:limit]
     chosen = [
-        one for group, number in zip(groups, _share_out(groups, limit), strict=True) for one in _spread(group, number)
+        call for group, number in zip(groups, _share_out(groups, limit), strict=True) for call in _spread(group, number)
     ]
     zone = owner.account.zoneinfo
     return [
         SampleCall(
-            begin=one.call.begin.astimezone(zone),
-            call_id=one.call.call_id,
-            text=describe_call(one.legs, one.recordings),
+            begin=sample.call.begin.astimezone(zone),
+            call_id=sample.call.call_id,
+            text=describe_call(sample.legs, sample.recordings),
         )
-        for one in sorted(chosen, key=lambda one: (one.call.begin, one.call.call_id))
+        for sample in sorted(chosen, key=lambda sample: (sample.call.begin, sample.call.call_id))
     ]
 
 

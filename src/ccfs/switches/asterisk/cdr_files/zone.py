@@ -188,7 +188,9 @@ def list_alike(samples: Sequence[ZoneSample], zone: str) -> list[str]:
         name
         for name in _LARGEST
         if name != zone
-        and all(datetime.fromtimestamp(second, load_zone(name)).utcoffset() == one for second, one in offsets.items())
+        and all(
+            datetime.fromtimestamp(second, load_zone(name)).utcoffset() == offset for second, offset in offsets.items()
+        )
     ]
 
 
