@@ -38,5 +38,7 @@ def test_every_test_asserts_something(file: Path) -> None:
 
 
 def test_a_test_without_an_assertion_is_found() -> None:
-    tree = ast.parse("def test_a(): run()\ndef test_b(): assert run()\ndef test_c(): assert_same(1)\ndef helper(): run()")
+    tree = ast.parse(
+        "def test_a(): run()\ndef test_b(): assert run()\ndef test_c(): assert_same(1)\ndef helper(): run()"
+    )
     assert find_tests_without_assertion(tree) == ["1: test_a"]
