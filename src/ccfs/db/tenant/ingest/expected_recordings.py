@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ccfs.db import schema
 from ccfs.db.statements import insert_or_ignore
+from ccfs.db.tenant.ingest.account_stems import list_accounts_of_stems
 from ccfs.model.identity.tenancy import App
 
 _TABLE = schema.expected_recordings
@@ -85,12 +86,7 @@ def list_missing(connection: Connection, app: App, limit: int = 1000) -> list[Ex
 
 def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:
     """Return (account, stem) of those of these stems under which recordings are expected."""
-    names, found = sorted(set(stems)), set[tuple[str, str]]()
-    for start in range(0, len(names), _NAMES_PER_QUERY):
-        is_named = _TABLE.c.stem.in_(names[start:][:_NAMES_PER_QUERY])
-        query = sa.select(_TABLE.c.account_id, _TABLE.c.stem).where(_TABLE.c.app == app.id, is_named)
-        found |= {(row.account_id, row.stem) for row in connection.execute(query)}
-    return found
+    return list_accounts_of_stems(connection, app, _TABLE, stems)
 
 
 def delete(connection: Connection, app: App, expected: Iterable[ExpectedRecording]) -> None:

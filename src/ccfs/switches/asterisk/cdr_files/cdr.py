@@ -219,12 +219,17 @@ def _split_otherwise(text: str, layout: CdrLayout) -> list[str] | None:
     return None
 
 
-def _clean_line(line: bytes, layout: CdrLayout) -> str:
+def clean_line(line: bytes, encoding: str) -> str:
+    """Return the text of a line without its end and a byte order mark. Raise UnreadableLine if it is too long or binary."""
     if len(line) > MAX_LINE_BYTES:
         raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
     if b"\0" in line:
         raise UnreadableLine("the line has a NUL byte")
-    text = decode_text(line, layout.encoding).strip("\r\n\ufeff")
+    return decode_text(line, encoding).strip("\r\n\ufeff")
+
+
+def _clean_line(line: bytes, layout: CdrLayout) -> str:
+    text = clean_line(line, layout.encoding)
     if "\n" in text:  # within a field
         text = _LINE_END.sub(" ", text)
     stripped = text.strip()

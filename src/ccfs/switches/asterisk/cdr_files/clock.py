@@ -94,6 +94,16 @@ def list_possible_instants(text: str, zone: str, what: str) -> tuple[datetime, .
         raise UnreadableLine(f"the {what} time is not a time") from None
 
 
+def choose_event_instant(text: str, unique_id: str, zone: str, what: str) -> datetime:
+    """Return the instant of an event's time; in an hour that comes twice, the first one after the channel was created."""
+    instants = list_possible_instants(text, zone, what)
+    second = parse_channel_epoch(unique_id)
+    if second is None:
+        return instants[0]
+    created = datetime.fromtimestamp(second, UTC)
+    return next((instant for instant in instants if instant >= created), instants[-1])
+
+
 def _get_channel_creation(row: AsteriskCdrRow) -> datetime | None:
     seconds = parse_channel_epoch(row.uniqueid)
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
