@@ -224,6 +224,10 @@ class Exchange:
             self._server.body_budget.release(*self._reserved)
             self._reserved = None
 
+    def attach(self, pacer: Pacer, on_end: Callable[[], None]) -> None:
+        """Let the response share a rate, and call back once it is over."""
+        self.pacer, self.on_end = pacer, on_end
+
     def end(self) -> None:
         """Tell whoever counts the request that it is over."""
         if self.on_end is not None:
