@@ -61,6 +61,10 @@ class FlowControl:
         """Return the limits of an app, none of which is None."""
         return self._limits.get(app, self._defaults)
 
+    def get_own_limits(self, app: int) -> AppLimits:
+        """Return the limits that an app has of its own."""
+        return self._snapshot.app_limits.get(app, AppLimits())
+
     def admit(self, request: Request, app: App, snapshot: TenantSnapshot, operation: str, kind: RequestKind) -> None:
         """Count a request until its response has left. Raise DownloadLimitReached or QueryLimitReached.
 
