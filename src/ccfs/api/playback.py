@@ -39,5 +39,5 @@ async def play_voice(context: WebContext, request: Request) -> Response:
         raise InvalidToken
     app, recording = resolved
     snapshot = await context.get_tenant_snapshot()
-    context.flow_control.admit(request, app, snapshot, "playVoice", RequestKind.DOWNLOAD)
+    await context.flow_control.admit(request, app, snapshot, "playVoice", RequestKind.DOWNLOAD)
     return build_recording_response(recording)

@@ -47,7 +47,7 @@ async def download_by_signed_url(context: WebContext, request: Request) -> Respo
     snapshot = await context.get_tenant_snapshot()
     app = _find_app(snapshot, target[0])  # the URL's signature proves it
     try:
-        context.flow_control.admit(request, app, snapshot, "obs", RequestKind.DOWNLOAD)
+        await context.flow_control.admit(request, app, snapshot, "obs", RequestKind.DOWNLOAD)
     except DownloadLimitReached as error:
         return _build_slow_down_response(error)
     recording = await context.query(lambda connection: recordings.find_by_name(connection, app, target[1]))

@@ -105,6 +105,8 @@ class Exchange:
         if len(body) > SMALL_RESPONSE_BYTES:
             self._buffered = len(body)
             self._server.buffered_bytes += len(body)
+        else:
+            self.end()  # before the client has it: its next request may arrive at once
         if body:
             self._connection.write(head, body)
         else:
@@ -115,7 +117,9 @@ class Exchange:
         has_length = any(name in ("content-length", "transfer-encoding") for name, _ in headers)
         if not has_length and self.head.method != "HEAD" and status not in _BODILESS_STATUSES:
             headers = [*headers, ("content-length", "0")]
-        self._connection.write(self._start(status, headers))
+        head = self._start(status, headers)
+        self.end()
+        self._connection.write(head)
 
     def can_buffer(self, size: int) -> bool:
         """Return whether a body of that size may wait in memory until the client has read it, or until its rate allows it."""

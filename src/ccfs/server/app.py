@@ -164,7 +164,7 @@ class WebApp:
         body = await read_body(exchange, limit, address, f"app {claim.app.id}")
         client = await auth.authenticate_client(self._context, snapshot, request, claim, body, address)
         kind = RequestKind.DOWNLOAD if operation.is_binary else RequestKind.QUERY
-        self._context.flow_control.admit(request, client.app, snapshot, operation.name, kind)
+        await self._context.flow_control.admit(request, client.app, snapshot, operation.name, kind)
         parsed = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
         return await OPERATION_HANDLERS[operation.name](self._context, client, request, parsed)
 

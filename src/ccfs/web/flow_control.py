@@ -3,6 +3,7 @@
 A request counts once its app is proven, and before anything is done for it. Requests that are rejected do not count.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from ccfs.web.request import Request
 
 CONCURRENCY_RETRY_SECONDS: Final = 1  # Retry-After of a request beyond the concurrent ones: one of them may end soon
 QUEUE_RETRY_SECONDS: Final = 60  # and of an export beyond the queued ones
+_GRACE_CHECKS: Final = 4
+_GRACE_SECONDS: Final = 0.025  # between two checks
 _ERRORS: Final = {RequestKind.DOWNLOAD: DownloadLimitReached, RequestKind.QUERY: QueryLimitReached}
 
 
@@ -65,28 +68,45 @@ class FlowControl:
         """Return the limits that an app has of its own."""
         return self._snapshot.app_limits.get(app, AppLimits())
 
-    def admit(self, request: Request, app: App, snapshot: TenantSnapshot, operation: str, kind: RequestKind) -> None:
+    async def admit(
+        self, request: Request, app: App, snapshot: TenantSnapshot, operation: str, kind: RequestKind
+    ) -> None:
         """Count a request until its response has left. Raise DownloadLimitReached or QueryLimitReached.
 
-        The request counts before the others are looked at: two that arrive at once never exceed the limit together.
+        A request beyond the concurrent ones waits for a moment: its client may have the last byte of another already.
         """
         self.update(snapshot)
-        limits, counters, now = self.get_limits(app.id), self._counters, time.monotonic()
+        wait = self._try_admit(app.id, kind)
+        for _ in range(_GRACE_CHECKS):
+            if not wait:
+                break
+            await asyncio.sleep(_GRACE_SECONDS)
+            wait = self._try_admit(app.id, kind)
+        if wait:
+            self.reject(app, operation, _ERRORS[kind](wait))
+        request.attach(self._get_rate(app).pacer, partial(self._end, app.id, kind))
+
+    def _try_admit(self, app: int, kind: RequestKind) -> int:
+        """Count a request, or return the seconds after which it may be within the limits.
+
+        It counts before the others are looked at: two that arrive at once never exceed the limit together.
+        """
+        limits, counters, now = self.get_limits(app), self._counters, time.monotonic()
         is_download = kind is RequestKind.DOWNLOAD
         concurrent = limits.concurrent_downloads if is_download else limits.concurrent_queries
         per_minute = limits.downloads_per_minute if is_download else limits.queries_per_minute
-        counters.add_in_flight(app.id, kind, 1)
+        counters.add_in_flight(app, kind, 1)
         wait = 0
-        if concurrent and counters.count_in_flight(app.id, kind) > concurrent:
+        if concurrent and counters.count_in_flight(app, kind) > concurrent:
             wait = CONCURRENCY_RETRY_SECONDS
         elif per_minute:
-            wait = _get_wait(per_minute, *counters.count_minutes(app.id, kind, now), now)
+            wait = _get_wait(per_minute, *counters.count_minutes(app, kind, now), now)
         if wait:
-            counters.add_in_flight(app.id, kind, -1)
-            self.reject(app, operation, _ERRORS[kind](wait))
-        counters.add_to_minute(app.id, kind, now)
-        self._in_flight += 1
-        request.attach(self._get_rate(app).pacer, partial(self._end, app.id, kind))
+            counters.add_in_flight(app, kind, -1)
+        else:
+            counters.add_to_minute(app, kind, now)
+            self._in_flight += 1
+        return wait
 
     def reject(self, app: App, operation: str, error: FlowLimitReached) -> None:
         """Count a rejected request, and raise the error."""
