@@ -64,8 +64,8 @@ def set_limits(server: CcfsServer, app: App, **limits: int) -> None:
 
 
 def wait_for_code(code: str, client: ApiClient, name: str) -> None:
-    """Wait until the server has applied changed limits."""
-    wait_until(lambda: get_code(download(client, name)) == code, 20)
+    """Wait until both processes of the server have applied changed limits."""
+    wait_until(lambda: all(get_code(download(client, name)) == code for _ in range(8)), 30)
 
 
 def download(client: ApiClient, name: str) -> Reply:
