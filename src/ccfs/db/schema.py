@@ -645,6 +645,8 @@ _export_is_due = exports.c.state == "due"
 sa.Index(
     "ix_exports_due", exports.c.app, exports.c.due_at, sqlite_where=_export_is_due, postgresql_where=_export_is_due
 )
+_export_is_leased = _export_is_due & (exports.c.lease != "")  # few, however many wait or have to be retried
+sa.Index("ix_exports_leased", exports.c.app, sqlite_where=_export_is_leased, postgresql_where=_export_is_leased)
 _export_is_ready = exports.c.state == "ready"
 sa.Index("ix_exports_ready", exports.c.ready_at, sqlite_where=_export_is_ready, postgresql_where=_export_is_ready)
 _export_failed = exports.c.state == "failed"
@@ -832,6 +834,13 @@ sa.Index(
     bulk_downloads.c.due_at,
     sqlite_where=_bulk_download_is_due,
     postgresql_where=_bulk_download_is_due,
+)
+_bulk_download_is_leased = _bulk_download_is_due & (bulk_downloads.c.lease != "")
+sa.Index(
+    "ix_bulk_downloads_leased",
+    bulk_downloads.c.app,
+    sqlite_where=_bulk_download_is_leased,
+    postgresql_where=_bulk_download_is_leased,
 )
 bulk_download_items = sa.Table(
     "bulk_download_items",

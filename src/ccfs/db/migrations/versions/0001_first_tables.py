@@ -300,6 +300,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
     )
+    op.create_index(
+        "ix_bulk_downloads_leased",
+        "bulk_downloads",
+        ["app"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due' AND lease != ''"),
+        postgresql_where=sa.text("state = 'due' AND lease != ''"),
+    )
     op.create_index(op.f("ix_bulk_downloads_requested_at"), "bulk_downloads", ["requested_at"], unique=False)
     op.create_table(
         "call_statistics",
@@ -534,6 +542,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
+        "ix_exports_leased",
+        "exports",
+        ["app"],
+        unique=False,
+        sqlite_where=sa.text("state = 'due' AND lease != ''"),
+        postgresql_where=sa.text("state = 'due' AND lease != ''"),
     )
     op.create_index(
         "ix_exports_failed",
