@@ -4,15 +4,20 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from ccfs.db import schema
 from ccfs.db.system import app_limits
+from ccfs.db.tenant import exports
 from ccfs.model.identity.app_limits import AppLimits
 from ccfs.model.identity.tenancy import App
 from tests import servers
 from tests.api.api_client import ApiClient, Reply, create_client, send_request
+from tests.db.tenant.test_exports import make_export
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import CALLBACK_URL, TwoTenants, create_two_tenants
 from tests.waiting import wait_until
@@ -199,3 +204,62 @@ def test_an_unsupported_body_of_an_app_over_its_limit_is_not_even_parsed(
         wait_for_code(DOWNLOAD, acme, pair.acme.only_recording.file_name)
         target = "/CCFS/resource/ccfs/downloadRecordFile"
         assert json.loads(acme.post(target, b"{no json").body)["resultCode"] == DOWNLOAD
+
+
+def test_an_app_has_no_more_exports_waiting_than_the_limit(acme: ApiClient, bolt: ApiClient, pair: TwoTenants) -> None:
+    set_limits(acme.server, pair.acme.app, queued_exports=3)
+    hold_exports(acme, pair.acme.app, 3)
+    wait_until(lambda: all(get_code(request_export(acme)) == QUERY for _ in range(8)), 30)
+    assert_over_limit(request_export(acme), QUERY)
+    assert get_code(request_export(bolt)) == "0"
+    with acme.server.node.database.write_transaction() as connection:
+        connection.execute(sa.delete(schema.exports).where(schema.exports.c.lease == "held"))
+    wait_until(lambda: get_code(request_export(acme)) == "0")
+
+
+def hold_exports(client: ApiClient, app: App, count: int) -> None:
+    """Add exports that a worker seems to be generating."""
+    with client.server.node.database.write_transaction() as connection:
+        for number in range(count):
+            response_id = f"{number:032x}"
+            exports.add(connection, app, make_export(number, callback_url=CALLBACK_URL))
+            held = sa.update(schema.exports).where(schema.exports.c.response_id == response_id)
+            connection.execute(held.values(due_at=datetime.now(UTC) + timedelta(hours=1), lease="held"))
+
+
+@pytest.mark.parametrize("operation", ["downloadRecordFile", "downloadRecord"])
+def test_downloads_of_an_app_share_its_rate_on_all_processes(
+    acme: ApiClient, bolt: ApiClient, pair: TwoTenants, operation: str
+) -> None:
+    """Files and, for a call with two recordings, zips; the other app has no rate."""
+    size, rate = pair.acme.large_recording.blob.size, 800_000
+    set_limits(acme.server, pair.acme.app, bytes_per_second=rate)
+    wait_for_code("0", acme, pair.acme.only_recording.file_name)
+    time.sleep(1.5)  # until both processes have reloaded the tenants
+    body = {"fileName": pair.acme.large_recording.file_name}
+    if operation == "downloadRecord":
+        body = {"callId": pair.acme.large_recording.call_id}
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda _: acme.request(operation, body), range(2)))
+    seconds = time.monotonic() - began
+    assert [len(reply.body) for reply in replies] == [size, size]
+    burst = 2 * rate  # of two processes, each with the whole rate until it sees the other
+    assert (2 * size - burst) / rate < seconds < 2 * size / rate * 20
+    text = send_request(acme.server, "GET", "/metrics").body.decode()
+    assert f'ccfs_app_delayed_bytes_total{{app="{pair.acme.ak}"}}' in text
+    assert f'ccfs_app_delayed_bytes_total{{app="{pair.bolt.ak}"}}' not in text
+
+
+def test_a_rate_that_is_raised_applies_to_downloads_under_way(acme: ApiClient, pair: TwoTenants) -> None:
+    set_limits(acme.server, pair.acme.app, bytes_per_second=20_000)  # the download would take 160 seconds
+    time.sleep(1.5)
+    name = pair.acme.large_recording.file_name
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        slow = pool.submit(download, acme, name)
+        time.sleep(1)
+        assert not slow.done()
+        set_limits(acme.server, pair.acme.app, bytes_per_second=0)
+        assert len(slow.result().body) == pair.acme.large_recording.blob.size
+    assert time.monotonic() - began < 100
