@@ -35,6 +35,11 @@ class Pacer:
         return min(max(int(rate / _QUANTA_PER_SECOND), _MIN_QUANTUM), _MAX_QUANTUM) if rate else _MAX_QUANTUM
 
     @property
+    def rate(self) -> float:
+        """The bytes per second of all transfers together, or UNLIMITED."""
+        return self._get_rate()
+
+    @property
     def is_limited(self) -> bool:
         """Whether there is a rate at the moment."""
         return self._get_rate() != UNLIMITED

@@ -96,6 +96,8 @@ async def _send_blob(
         return _send_empty(exchange, selected.status, headers + selected.headers)
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
+        if exchange.pacer is not None and exchange.pacer.is_limited:  # nginx sends, and applies it to each response
+            redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
         exchange.send_empty(200, redirect)
         return selected.status, selected.size
     headers += selected.headers
