@@ -85,6 +85,7 @@ def build_requests(server: CcfsServer, call_centre: CallCentreData) -> dict[Rout
         ("POST", "/console/apps/key"): app,
         ("POST", "/console/apps/revoke"): app | {"key": "999999999"},
         ("POST", "/console/apps/revoke-older"): app,
+        ("POST", "/console/apps/limits"): app | {"queued_exports": "x"},
         ("POST", "/console/users/add"): {"name": "?", "role": "listener"},
         ("POST", "/console/users/grant"): {"user": "basil", "role": "listener"},
         ("POST", "/console/users/revoke"): {"user": "olga", "grant": "0"},

@@ -105,7 +105,7 @@ def _build_delivery_row(app: App, number: int) -> dict[str, object]:
     at = NOW + number * SECOND
     receiver = f"http://r{number % 20}.example:80"
     return {
-        "id": _format_id(number), "app": app.id, "export": _format_id(number), "url": f"{receiver}/{number}", "receiver": receiver,
+        "id": _format_id(number), "app": app.id, "export": _format_id(number), "url": f"{receiver}/{number}", "receiver": receiver, "lane": f"{receiver} {app.id}",
         "body": b"{}", "state": "dead" if number % 50 == 5 else "delivered", "due_at": None, "lease": "", "claims": 0,
         "attempts": 1, "created_at": at, "finished_at": at + MINUTE,
     }  # fmt: skip

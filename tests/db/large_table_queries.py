@@ -53,7 +53,9 @@ QueryAction = Callable[[Connection, App], object]
 def make_blob_owner(app: App) -> BlobOwner:
     recording = make_recording(5)
     row = f"{app.id} {recording.file_name}"
-    return BlobOwner(owner_table=BlobOwnerTable.RECORDINGS, owner_row=row, stored_at=NOW, blob=recording.blob)
+    return BlobOwner(
+        owner_table=BlobOwnerTable.RECORDINGS, owner_row=row, app=app.id, stored_at=NOW, blob=recording.blob
+    )
 
 
 def make_orphan(app: App) -> OrphanedBlob:
@@ -62,6 +64,7 @@ def make_orphan(app: App) -> OrphanedBlob:
         key=make_recording(5).blob.key,
         owner_table=BlobOwnerTable.RECORDINGS,
         owner_row=str(make_blob_owner(app).owner_row),
+        app=app.id,
     )
 
 

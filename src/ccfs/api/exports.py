@@ -11,6 +11,7 @@ from ccfs.model.exports.export import Export, ExportFilter, ExportKind, ExportTa
 from ccfs.model.identity.tenancy import query_zone
 from ccfs.protocol import requests, responses
 from ccfs.web.context import ApiClient, WebContext
+from ccfs.web.flow_control import QUEUE_RETRY_SECONDS
 from ccfs.web.request import Request
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response
 
@@ -18,6 +19,13 @@ TABLES_BY_DATA_TYPE: dict[str, tuple[ExportTable, ...]] = {
     "call": ("call",),
     "record": ("record",),
     "call_record": ("call", "record"),
+}
+
+
+_OPERATIONS = {
+    ExportKind.BILL: "queryBillData",
+    ExportKind.AGENT_OPERATION: "queryAgentOprInfoData",
+    ExportKind.AGENT_SKILL: "queryAgentSkillInfoData",
 }
 
 
@@ -95,7 +103,10 @@ async def _request_export(
         requested_on=now.astimezone(zone).date(),
         requested_at=now,
     )
-    await context.transaction(lambda connection: exports.add(connection, client.app, export))
+    limit = context.flow_control.get_limits(client.app.id).queued_exports or 0
+    if not await context.transaction(lambda connection: exports.add_if_fewer(connection, client.app, export, limit)):
+        operation = _OPERATIONS[kind]
+        context.flow_control.reject(client.app, operation, errors.QueryLimitReached(QUEUE_RETRY_SECONDS))
     return BytesResponse(body=responses.build_success({"responseId": export.response_id}, legacy_response=True))
 
 

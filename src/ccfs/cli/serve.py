@@ -255,7 +255,7 @@ def _prepare_metrics_folder(node: Node) -> None:
     """Prepare a folder in which all web processes count, so that each can report the totals."""
     folder = node.settings.data / METRICS_FOLDER
     folder.mkdir(exist_ok=True)
-    for stale_file in folder.glob("*.db"):
+    for stale_file in (*folder.glob("*.db"), *folder.glob("app-counters")):
         stale_file.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 

@@ -40,8 +40,8 @@ _PARTITIONS_SQL = sa.text(
 )
 _TRANSACTION_ID_SQL = sa.text("SELECT pg_current_xact_id()::text")
 _ENQUEUE_ORPHANS_SQL = (  # the blobs of all recordings of a partition
-    "INSERT INTO orphaned_blobs (location_id, key, owner_table, owner_row, lease, due_at)"
-    " SELECT location_id, key, 'recordings', app || ' ' || file_name, '', CAST(:now AS timestamptz)"
+    "INSERT INTO orphaned_blobs (location_id, key, owner_table, owner_row, app, lease, due_at)"
+    " SELECT location_id, key, 'recordings', app || ' ' || file_name, app, '', CAST(:now AS timestamptz)"
 )
 
 
@@ -164,6 +164,7 @@ def _delete_batch(database: Database, table: sa.Table, name: str, app: int, befo
                 "key": key,
                 "owner_table": BlobOwnerTable.RECORDINGS,
                 "owner_row": f"{owner} {file_name}",
+                "app": owner,
                 "lease": "",
                 "due_at": now,
             }

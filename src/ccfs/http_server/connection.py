@@ -250,6 +250,10 @@ class Connection(ConnectionIo):
             self._server.count_closed("response")
             self.abort()
 
+    def restart_response_rate(self) -> None:
+        """Measure the rate of the response anew: the server made the client wait."""
+        self._response_rate.reset()
+
     def _end_late(self) -> None:
         self._server.count_closed(self.phase.name.lower())
         if self.phase is Phase.HEAD:

@@ -4,6 +4,8 @@ CcfsError                        unexpected failure
 ├── Unauthorised                 HTTP 401
 ├── AddressLocked                HTTP 403
 ├── ServerBusy                   HTTP 503
+├── FlowLimitReached             the app is over one of its limits
+│   └── DownloadLimitReached  QueryLimitReached
 ├── InvalidRequest               the request is malformed or not allowed
 │   ├── NullParameter  EmptyParameter  ValueTooLong  ValueTooShort  InvalidFormat
 │   ├── UnsupportedVersion  EmptyBody  InvalidDate
@@ -36,6 +38,23 @@ class AddressLocked(CcfsError):
 
 class ServerBusy(CcfsError):
     """The server is busy; try again later."""
+
+
+class FlowLimitReached(CcfsError):
+    """Reached a flow control threshold."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        """`retry_after` is the number of seconds after which a request may succeed."""
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class DownloadLimitReached(FlowLimitReached):
+    """Reached the download flow control threshold."""
+
+
+class QueryLimitReached(FlowLimitReached):
+    """Reached the query flow control threshold."""
 
 
 class InvalidRequest(CcfsError):

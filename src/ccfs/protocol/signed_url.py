@@ -18,6 +18,10 @@ _QUERY_PATTERN = re.compile(r"Expires=([0-9]{1,12})&Signature=([0-9a-f]{64})")
 ACCESS_DENIED_BODY = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 )
+SLOW_DOWN_BODY = (  # S3's response to a client that sends more than it may
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 ACCESS_DENIED_TYPE = "application/xml"
 
 

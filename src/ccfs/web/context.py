@@ -18,6 +18,7 @@ from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.tenancy import App
 from ccfs.settings import Settings
+from ccfs.web.flow_control import FlowControl
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
@@ -45,6 +46,7 @@ class WebContext:
     secret_box: SecretBox  # encrypts secrets that the console creates
     transcode_pool: TranscodePool
     recent_failures: RecentFailures  # of signatures
+    flow_control: FlowControl
 
     async def query(self, query: Callable[[Connection], T]) -> T:
         """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""

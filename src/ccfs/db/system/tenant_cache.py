@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.encryption import SecretBox
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, tenants
+from ccfs.db.system import app_limits, lockouts, tenants
 from ccfs.model.errors import FileUnavailable
+from ccfs.model.identity.app_limits import AppLimits
 from ccfs.model.identity.tenancy import AccessKey, Account, Vdn, select_signing_keys
 
 
@@ -32,6 +33,7 @@ class TenantSnapshot:
     signing_keys: dict[int, AccessKey] = field(default_factory=dict)  # by app: signs its callbacks
     callback_prefixes: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> may be private
     max_keys: int = 1  # the most active keys that an AK has
+    app_limits: dict[int, AppLimits] = field(default_factory=dict)  # by app, of those that have limits of their own
     locked_addresses: dict[str, datetime] = field(default_factory=dict)  # address -> locked until
 
 
@@ -109,5 +111,6 @@ class TenantCache:
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, app)} for app in apps},
             callback_prefixes={app.id: tenants.get_callback_prefixes(connection, app) for app in apps},
             max_keys=max(map(len, keys.values()), default=1),
+            app_limits=app_limits.list_all(connection),
             locked_addresses=lockouts.list_active(connection, now),
         )

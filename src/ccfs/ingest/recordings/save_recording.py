@@ -244,6 +244,7 @@ def _replace(connection: Connection, run: IngestRun, owner: CallOwner, old: Reco
             key=old.blob.key,
             owner_table=BlobOwnerTable.RECORDINGS,
             owner_row=f"{owner.app.id} {old.file_name}",
+            app=owner.app.id,
         )
         blob_moves.enqueue_orphan(connection, orphan, now + _DELETE_AFTER)
 

@@ -30,6 +30,7 @@ class AuditAction(StrEnum):
     DELIVERY_RETRIED = auto()
     EXPORT_RETRIED = auto()
     APP_ADDED = auto()
+    APP_LIMITED = auto()
     ACCOUNT_ADDED = auto()
     KEY_ADDED = auto()
     KEY_REVOKED = auto()

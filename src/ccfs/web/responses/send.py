@@ -35,7 +35,7 @@ async def send_response(
     """Send the response; return the status and the size of its body. Raise FileUnavailable before anything is sent."""
     match response:
         case BytesResponse():
-            return _send_bytes(request, response, exchange)
+            return await _send_bytes(request, response, exchange)
         case StreamedResponse():
             try:
                 return await _send_streamed(request, response, exchange)
@@ -49,10 +49,11 @@ async def send_response(
                 return await _send_blob(context, request, replace(response, blob=source), exchange)
 
 
-def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
+async def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
     headers = build_bytes_headers(request, response)
     if request.method == "HEAD":
         return _send_empty(exchange, response.status, headers)
+    await exchange.pace(len(response.body))
     exchange.send_bytes(response.status, headers, response.body)
     return response.status, len(response.body)
 
@@ -76,6 +77,7 @@ async def _send_streamed(request: Request, response: StreamedResponse, exchange:
         body = await run_in_thread(partial(b"".join, chunks), response.executor)
         if len(body) != selected.size:
             raise FileUnavailable
+        await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, body)
         return selected.status, selected.size
     exchange.stall_timeout = response.stall_timeout or 0.0
@@ -94,6 +96,8 @@ async def _send_blob(
         return _send_empty(exchange, selected.status, headers + selected.headers)
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
+        if exchange.pacer is not None and exchange.pacer.is_limited:  # nginx sends, and applies it to each response
+            redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
         exchange.send_empty(200, redirect)
         return selected.status, selected.size
     headers += selected.headers
@@ -115,13 +119,16 @@ async def _send_remote_blob(
     is_short = selected.size <= MAX_BUFFERED_BYTES and exchange.can_buffer(selected.size)
     chunks = context.replicas.read(blob, selected.start, selected.end, check_size=not is_short)
     if is_short:
-        exchange.send_bytes(selected.status, headers, await run_in_thread(partial(b"".join, chunks)))
+        body = await run_in_thread(partial(b"".join, chunks))
+        await exchange.pace(len(body))
+        exchange.send_bytes(selected.status, headers, body)
     else:
         await send_stream(chunks, exchange, selected.status, headers)
 
 
 async def _send_file(path: str, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange) -> None:
     if selected.size <= MAX_INLINE_READ_BYTES and exchange.can_buffer(selected.size):
+        await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
         return
     verify_file_size(path, blob)

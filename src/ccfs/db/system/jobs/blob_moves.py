@@ -9,6 +9,7 @@ points to it.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import shuffle
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,7 +75,13 @@ def list_owners_before(
     statement = sa.select(owners.table, owners.row_key.label("owner_row"), owners.stored_at.label("stored_at"))
     rows = connection.execute(statement.where(condition).order_by(owners.stored_at, owners.row_key).limit(limit))
     return [
-        BlobOwner(owner_table=owner_table, owner_row=row.owner_row, stored_at=row.stored_at, blob=build_blob_ref(row))
+        BlobOwner(
+            owner_table=owner_table,
+            owner_row=row.owner_row,
+            app=row.app,
+            stored_at=row.stored_at,
+            blob=build_blob_ref(row),
+        )
         for row in rows
     ]
 
@@ -93,7 +100,8 @@ def claim_copy(
 ) -> bool:
     """Queue the copy that will be written to a location, under a lease; False while another process holds its lease."""
     key = owner.blob.key
-    values = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "lease": lease, "due_at": until}
+    owned = {"owner_table": owner.owner_table, "owner_row": str(owner.owner_row), "app": owner.app}
+    values = {**owned, "lease": lease, "due_at": until}
     copy = insert_or_ignore(connection, _ORPHANS).values(location_id=location_id, key=key, **values)
     if connection.execute(copy.returning(_ORPHANS.c.key)).first():
         return True
@@ -123,6 +131,7 @@ def repoint(
         key=original.key,
         owner_table=owner.owner_table,
         owner_row=str(owner.owner_row),
+        app=owner.app,
     )
     enqueue_orphan(connection, orphan, delete_at)
     return True
@@ -135,8 +144,8 @@ def abandon_copy(connection: Connection, owner: BlobOwner, location_id: str, lea
 
 def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetime) -> None:
     """Queue a file for deletion, whether or not it exists."""
-    values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "lease": "", "due_at": due_at}
-    blob = {"location_id": orphan.location_id, "key": orphan.key}
+    values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "app": orphan.app}
+    blob = {"location_id": orphan.location_id, "key": orphan.key, "lease": "", "due_at": due_at}
     connection.execute(insert_or_ignore(connection, _ORPHANS).values(**blob, **values))
 
 
@@ -148,14 +157,29 @@ def claim_orphans(
     limit: int,
     excluded_locations: Collection[str] = (),
 ) -> list[OrphanedBlob]:
-    """Lease due orphans, the longest due first, except in locations that other nodes look after."""
-    rows = ORPHANS.claim(connection, now, lease, duration, limit, excluded=list(excluded_locations))
+    """Lease due orphans, except in locations that other nodes look after.
+
+    Every app gets an equal part, its longest due orphans; what some do not need is for the others.
+    """
+    rows: list[sa.Row[Any]] = []
+    apps, excluded = ORPHANS.list_due_groups(connection, now), list(excluded_locations)
+    shuffle(apps)  # if there are more than `limit`, none is always the last
+    while apps and len(rows) < limit:
+        part = max((limit - len(rows)) // len(apps), 1)
+        unsatisfied = []
+        for app in apps[: limit - len(rows)]:
+            claimed = ORPHANS.claim(connection, now, lease, duration, part, group=app, excluded=excluded)
+            rows += claimed
+            if len(claimed) == part:
+                unsatisfied.append(app)
+        apps = unsatisfied
     return [
         OrphanedBlob(
             location_id=row.location_id,
             key=row.key,
             owner_table=BlobOwnerTable(row.owner_table),
             owner_row=row.owner_row,
+            app=row.app,
         )
         for row in rows
     ]

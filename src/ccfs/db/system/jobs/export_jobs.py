@@ -34,16 +34,9 @@ class ClaimedExport(ClaimedJob):
 def claim(
     connection: Connection, now: datetime, lease: str, duration: timedelta, last_app: int = 0
 ) -> ClaimedExport | None:
-    """Lease the longest due export from the app with the fewest leased exports; None if no export is due.
-
-    If several apps qualify, the next one after `last_app` gets its turn, however many exports are waiting in other
-    apps.
-    """
-    waiting = EXPORTS.count_leases_of_due_groups(connection, now)
-    for app, _ in sorted(waiting, key=lambda group: (group[1], group[0] <= last_app, group[0])):
-        for row in EXPORTS.claim(connection, now, lease, duration, group=app):
-            return ClaimedExport(export=build_export(row), **parse_claim(row))
-    return None
+    """Lease the next export, of the app after `last_app` if several have waiting ones; None if no export is due."""
+    row = EXPORTS.claim_in_turn(connection, now, lease, duration, last_app)
+    return None if row is None else ClaimedExport(export=build_export(row), **parse_claim(row))
 
 
 def finish(connection: Connection, claimed: ClaimedExport, blob: BlobRef, now: datetime) -> bool:
