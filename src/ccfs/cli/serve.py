@@ -28,7 +28,8 @@ from ccfs.server.web_entry import run_web_process
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.loop import WorkLoop
-from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, run_cleanup
+from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, repair_times, run_cleanup
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.statistics import update_statistics
 
 _WILDCARD_HOSTS = ("0.0.0.0", "::")  # not reachable under these addresses
@@ -161,12 +162,17 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     ]
     workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
     mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
+    clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(
-        [("cleanup", lambda: _clean_up(node, cleanup_loop)), ("retention", worker_process.build_retention_job(node))],
+        [
+            ("repair_times", lambda: repair_times(node.database, heartbeat.now())),
+            ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
+            ("retention", worker_process.build_retention_job(node, clocks)),
+        ],
         CLEANUP_INTERVAL_SECONDS,
     )
     partial_upload_loop = WorkLoop(
-        [("delete_partial_uploads", lambda: _delete_partial_uploads(node))], PARTIAL_UPLOAD_SCAN_SECONDS
+        [("delete_partial_uploads", lambda: _delete_partial_uploads(node, clocks))], PARTIAL_UPLOAD_SCAN_SECONDS
     )
     statistics_loop = WorkLoop(
         [("statistics", lambda: update_statistics(node.database, utc_now, statistics_loop.is_stopped))],
@@ -205,16 +211,21 @@ def _get_reachable_host(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _clean_up(node: Node, loop: WorkLoop) -> None:
+def _clean_up(node: Node, clocks: ClockGuard, loop: WorkLoop) -> None:
+    now = clocks.get_safe_now()
+    if now is None:
+        return
     worker_process.build_mover(node, loop.is_stopped).delete_orphans()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     retention = timedelta(days=node.settings.export_retention_days)
-    run_cleanup(node.database, node.locations, utc_now(), lock_period, retention, node.locations.list_remote_ids())
-    delete_old_bulk_downloads(node.database, utc_now() - timedelta(hours=node.settings.bulk_download_retention_hours))
+    run_cleanup(node.database, node.locations, now, lock_period, retention, node.locations.list_remote_ids())
+    delete_old_bulk_downloads(node.database, now - timedelta(hours=node.settings.bulk_download_retention_hours))
 
 
-def _delete_partial_uploads(node: Node) -> None:
+def _delete_partial_uploads(node: Node, clocks: ClockGuard) -> None:
     """Delete temporary files of killed processes of this node. An unavailable location does not affect the others."""
+    if clocks.get_safe_now() is None:
+        return
     for location_id in node.locations:
         try:
             node.locations[location_id].delete_partial_uploads(PARTIAL_UPLOAD_MAX_AGE_SECONDS)

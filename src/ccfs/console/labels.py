@@ -119,6 +119,8 @@ ACTIONS: Final = {
     AuditAction.NODE_RESUMED: "Resumed a node",
     AuditAction.LOCATION_DRAINED: "Drained a location",
     AuditAction.LOCATION_RESUMED: "Resumed a location",
+    AuditAction.RETENTION_MARKED: "Marked a month for deletion",
+    AuditAction.RETENTION_DELETED: "Deleted a month",
 }
 TABLES: Final = (DEVICES, DIRECTIONS, ORDERS, SPANS, LEAVE_REASONS, OPERATIONS, ROLES, ROLE_DESCRIPTIONS, ACTIONS)
 

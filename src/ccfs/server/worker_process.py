@@ -15,6 +15,7 @@ from ccfs.workers.callbacks.worker import CallbackIdentity, CallbackWorker
 from ccfs.workers.exports.worker import ExportDeps, ExportWorker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.maintenance import retention
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.retention import RetentionJob
 from ccfs.workers.storage.mover import BlobMover
 
@@ -83,11 +84,16 @@ def build_mover(
     )
 
 
-def build_retention_job(node: Node) -> RetentionJob:
+def build_clock_guard(node: Node) -> ClockGuard:
+    """Return the comparison of the clocks, without which nothing is deleted by age."""
+    return ClockGuard(node.database, utc_now, timedelta(hours=node.settings.clock_max_difference_hours))
+
+
+def build_retention_job(node: Node, clocks: ClockGuard) -> RetentionJob:
     """Return the job that creates partitions ahead and deletes expired ones."""
     rows = node.settings.retention_months
     stay = retention.RetentionPolicy(row_months=rows, recording_months=node.settings.recording_retention_months or rows)
-    return RetentionJob(node.database, stay, utc_now)
+    return RetentionJob(node.database, stay, utc_now, clocks)
 
 
 def build_bulk_download_worker(node: Node, heart: Heartbeat) -> BulkDownloadWorker:
