@@ -87,7 +87,7 @@ async def upload_file(
     try:
         blob = await asyncio.to_thread(context.primary_location.write, key, [audio])
     except OSError as error:
-        raise FileUnavailable from error
+        raise FileUnavailable().about(context.primary_location.location_id, key) from error
     file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=blob, created_at=now)
     await context.transaction(lambda connection: voice_files.add(connection, client.app, file))
     data = {"fileName": name, "locationId": [blob.location_id]}

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from ccfs.db.faults import FaultMemory, classify
 from ccfs.model.errors import OperatorError
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ class Database:
         self.read_timeout = read_timeout or ReadTimeout()  # PostgreSQL's; SQLite reads a file
         self.is_sqlite = engine.dialect.name == "sqlite"  # a query is then cheaper than a thread switch
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self.faults = FaultMemory()  # that this process has met
+        event.listen(engine, "handle_error", self._note_fault)
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(ccfs_begin="BEGIN IMMEDIATE")
         self._thread_connections = threading.local()
@@ -75,7 +78,8 @@ class Database:
         connection = self._get_thread_connection()
         try:
             return query(connection)
-        except DBAPIError:
+        except DBAPIError as error:
+            self.faults.record(classify(error), str(error.orig))  # SQLAlchemy does not see those of a PreparedQuery
             connection.invalidate()
             self.close_thread_connection()
             raise
@@ -105,6 +109,11 @@ class Database:
 
         read_data_version.connection = connection  # type: ignore[attr-defined]  # checked out as long as the function lives
         return read_data_version
+
+    def _note_fault(self, context: ExceptionContext) -> None:
+        """Note what kind of fault an error is, whoever handles it."""
+        error = context.original_exception
+        self.faults.record(classify(error), str(error))
 
     def is_ready(self) -> bool:
         """Return whether the database responds."""

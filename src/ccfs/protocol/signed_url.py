@@ -13,7 +13,9 @@ from ccfs.protocol.operations import BASE_PATH
 
 PATH_PREFIX = f"{BASE_PATH}obs/"
 _PATH_PATTERN = re.compile(re.escape(PATH_PREFIX) + r"([1-9][0-9]{0,18})(/.+)", re.DOTALL)
-MAX_LIFETIME_SECONDS = 605_700  # a week, as settings allow, and the tolerance of clocks: later ones were made by a clock ahead
+MAX_LIFETIME_SECONDS = (
+    605_700  # a week, as settings allow, and the tolerance of clocks: later ones were made by a clock ahead
+)
 _QUERY_PATTERN = re.compile(r"Expires=([0-9]{1,12})&Signature=([0-9a-f]{64})")
 # S3's response to an expired presigned URL. ccfs sends it for every invalid URL, so that clients cannot distinguish the causes.
 ACCESS_DENIED_BODY = (

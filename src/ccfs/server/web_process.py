@@ -18,6 +18,7 @@ from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
 from ccfs.web import lockout
+from ccfs.web.failure_log import FailureLog
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
@@ -39,7 +40,7 @@ def serve_requests(listener: socket.socket, tls: TlsFiles | None, drain_seconds:
 
 def build_web_app(node: Node) -> WebApp:
     """Return the application."""
-    oidc = config.build_oidc_config(node.settings)
+    oidc, metrics = config.build_oidc_config(node.settings), WebMetrics(CollectorRegistry())
     return WebApp(
         ConsoleContext(
             settings=node.settings,
@@ -48,7 +49,8 @@ def build_web_app(node: Node) -> WebApp:
             locations=node.locations,
             primary_location=node.primary_location,
             now=utc_now,
-            metrics=WebMetrics(CollectorRegistry()),
+            metrics=metrics,
+            failures=FailureLog(metrics.registry, node.id),
             url_signing_keys=node.secret_box.derive_keys("signed URLs"),
             replicas=node.replicas,
             peer_keys=node.peer_keys,

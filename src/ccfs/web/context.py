@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,9 +18,11 @@ from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.tenancy import App
 from ccfs.settings import Settings
+from ccfs.web.failure_log import FailureLog
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
+from ccfs.web.responses.verified_files import VerifiedFiles
 from ccfs.web.transcode_pool import TranscodePool
 
 A = TypeVar("A")
@@ -45,6 +47,8 @@ class WebContext:
     secret_box: SecretBox  # encrypts secrets that the console creates
     transcode_pool: TranscodePool
     recent_failures: RecentFailures  # of signatures
+    failures: FailureLog  # of reading files and of the database
+    verified_files: VerifiedFiles = field(default_factory=VerifiedFiles)
 
     async def query(self, query: Callable[[Connection], T]) -> T:
         """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""

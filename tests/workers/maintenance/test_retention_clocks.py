@@ -28,9 +28,7 @@ def time(database: Database) -> SteeredTime:
         for month in MONTHS:
             begin = datetime(month // 100, month % 100, 2, tzinfo=UTC)
             name = f"/0/1/record/AK/100/{begin:%Y%m%d}/5/1.wav"
-            recordings.add(
-                connection, app, sample_rows.make_recording(month, file_name=name, call_begin=begin), begin
-            )
+            recordings.add(connection, app, sample_rows.make_recording(month, file_name=name, call_begin=begin), begin)
     time = SteeredTime(NOW)
     time.create_guard(database).check()
     return time

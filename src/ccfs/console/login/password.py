@@ -24,7 +24,9 @@ from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
 from ccfs.web.responses.types import BytesResponse, Response
 
-LONGEST_SETUP_LINK: Final = timedelta(days=31)  # or its setting: a link that is valid for longer was made by a clock ahead
+LONGEST_SETUP_LINK: Final = timedelta(
+    days=31
+)  # or its setting: a link that is valid for longer was made by a clock ahead
 
 
 async def show_login(request: ConsoleRequest) -> Response:

@@ -28,9 +28,7 @@ def add(connection: Connection, app: App, token: str, recording: Recording, expi
     connection.execute(sa.insert(_TABLE).values(app=app.id, **values))
 
 
-def resolve(
-    connection: Connection, token: str, now: datetime, lifetime: timedelta
-) -> tuple[App, Recording] | None:
+def resolve(connection: Connection, token: str, now: datetime, lifetime: timedelta) -> tuple[App, Recording] | None:
     """Return the app and the recording of the token; None if the token is unknown, expired, or valid for too long."""
     is_valid = (_TABLE.c.expires_at > now) & (_TABLE.c.expires_at <= now + lifetime + TOLERANCE)
     statement = (

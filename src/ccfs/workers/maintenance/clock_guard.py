@@ -51,9 +51,7 @@ class ClockGuard:
         if history is not None:
             reading = replace(reading, history=history + elapsed)
         self._report(find_disagreement(reading, self._bound))
-        advanced = (
-            reading.node if history is None else advance_history(history, reading.node, elapsed, self._bound)
-        )
+        advanced = reading.node if history is None else advance_history(history, reading.node, elapsed, self._bound)
         with self._database.write_transaction() as connection:
             if clock_times.record(connection, advanced, history):
                 self._recorded, self._seen_at = advanced, self._monotonic()

@@ -129,9 +129,7 @@ class RetentionJob:
             if mark.month not in retention_marks.list_months(connection, mark.table, first_kept):
                 retention_marks.delete(connection, mark)  # else a reader kept a partition: the next round drops it
 
-    def _report(
-        self, summaries: Sequence[MonthSummary], action: AuditAction, now: datetime, *, is_mark: bool
-    ) -> None:
+    def _report(self, summaries: Sequence[MonthSummary], action: AuditAction, now: datetime, *, is_mark: bool) -> None:
         """Log and audit what will be deleted, and mark it: nothing goes that was not reported."""
         with self._database.write_transaction() as connection:
             if is_mark:

@@ -143,9 +143,7 @@ def create_setup_link(connection: Connection, token: str, user: User | None, exp
     connection.execute(sa.insert(_SETUP_LINKS).values(digest=hash_token(token), user_id=user_id, expires_at=expires_at))
 
 
-def find_setup_link(
-    connection: Connection, token: str, now: datetime, lifetime: timedelta
-) -> tuple[bool, User | None]:
+def find_setup_link(connection: Connection, token: str, now: datetime, lifetime: timedelta) -> tuple[bool, User | None]:
     """Return whether the link is valid, and whose password it sets: None if it creates the first operator.
 
     One that would be valid for longer than `lifetime` was made when the clock was ahead.
