@@ -24,6 +24,7 @@ from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
 from ccfs.server.data_lock import lock_data_folder
 from ccfs.server.node import Node, utc_now
+from ccfs.server.node_status import WRITE_SECONDS
 from ccfs.server.web_entry import run_web_process
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
@@ -38,6 +39,8 @@ CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
 STATISTICS_INTERVAL_SECONDS = 5
+DATABASE_CHECK_SECONDS = 86_400.0  # between two checks for damage
+HEARTBEAT_MAX_SILENCE_SECONDS = 120.0  # longer than a writer waits for the database
 DATABASE_READ_TIMEOUT_SECONDS = 300.0  # of workers; longer than any single query takes
 PARTIAL_UPLOAD_MAX_AGE_SECONDS = 3600.0  # age at which temporary files of killed processes are deleted
 EXPORT_WORKERS = 2  # concurrent exports
@@ -178,8 +181,12 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
         [("statistics", lambda: update_statistics(node.database, utc_now, statistics_loop.is_stopped))],
         STATISTICS_INTERVAL_SECONDS,
     )
+    check_loop = WorkLoop(
+        [("check_database", lambda: worker_process.check_database(node, check_loop.is_stopped))], DATABASE_CHECK_SECONDS
+    )
     loops = [
-        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds),
+        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds, HEARTBEAT_MAX_SILENCE_SECONDS),
+        check_loop,
         cleanup_loop,
         mover_loop,
         partial_upload_loop,
@@ -190,9 +197,15 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
         loop.start()
     for worker in workers:
         worker.start()
+    pulses = [*callback_worker.pulses, *(loop.pulse for loop in loops), *(worker.pulse for worker in workers)]
+    status = worker_process.build_status_writer(node, pulses, clocks)
+    status_loop = WorkLoop([("status", status)], WRITE_SECONDS)
+    status_loop.start()
     try:
         yield
     finally:
+        status_loop.stop()
+        status.close()
         for loop in loops:
             loop.stop()
         for worker in workers:

@@ -17,6 +17,7 @@ from ccfs.http_server.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
+from ccfs.server.readiness_checks import build_checks
 from ccfs.web import lockout
 from ccfs.web.failure_log import FailureLog
 from ccfs.web.metrics import WebMetrics
@@ -54,7 +55,7 @@ def build_web_app(node: Node) -> WebApp:
             url_signing_keys=node.secret_box.derive_keys("signed URLs"),
             replicas=node.replicas,
             peer_keys=node.peer_keys,
-            readiness=Readiness(node.database, node.primary_location, node.id),
+            readiness=Readiness(node.database, node.primary_location, node.id, build_checks(node)),
             secret_box=node.secret_box,
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),

@@ -93,6 +93,9 @@ class NodeSettings(BaseModel):
     clock_skew_seconds: int = Field(
         default=900, ge=0, description="Maximum difference between a signature's time and the server's; 0: unlimited."
     )
+    min_free_mb: int = Field(
+        default=100, ge=0, description="Least free disk space of a node in MB; with less, `/readyz` answers 503."
+    )
     clock_max_difference_hours: int = Field(
         default=24,
         ge=1,

@@ -55,6 +55,11 @@ def claim_turn(connection: Connection, name: str, now: datetime, interval: timed
     return connection.execute(sa.update(_TABLE).where(_TABLE.c.name == name, is_over).values(at=now)).rowcount == 1
 
 
+def probe(connection: Connection, node_id: str) -> None:
+    """Write a row, which shows whether the database takes writes."""
+    _set(connection, f"ready {node_id}", nodes.get_database_time(connection))
+
+
 def _set(connection: Connection, name: str, at: datetime) -> None:
     connection.execute(insert_or_ignore(connection, _TABLE).values(name=name, at=at))
     connection.execute(sa.update(_TABLE).where(_TABLE.c.name == name).values(at=at))

@@ -35,6 +35,7 @@ class ClockGuard:
         self._seen_at = 0.0
         self._reported_at = float("-inf")
         self.disagreement = ""  # at the last check
+        self.has_wrong_clock = False  # this machine's differs from the database server's
 
     def get_safe_now(self) -> datetime | None:
         """Return the earliest of the clocks; None if they do not agree, so that nothing may be deleted by age."""
@@ -50,6 +51,7 @@ class ClockGuard:
         history = reading.history
         if history is not None:
             reading = replace(reading, history=history + elapsed)
+        self.has_wrong_clock = reading.database is not None and abs(reading.node - reading.database) > self._bound
         self._report(find_disagreement(reading, self._bound))
         advanced = reading.node if history is None else advance_history(history, reading.node, elapsed, self._bound)
         with self._database.write_transaction() as connection:
