@@ -37,9 +37,11 @@ def postgresql(postgres_url: str) -> Iterator[Database]:
 
 def fail(database: Database, *statements: str) -> DatabaseFault:
     """Return the kind of the error of the last statement."""
-    with pytest.raises(DBAPIError) as caught, database.write_transaction() as connection:
-        for statement in statements:
+    with database.engine.connect() as connection:
+        for statement in statements[:-1]:
             connection.execute(sa.text(statement))
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(sa.text(statements[-1]))
     fault = classify(caught.value)
     assert database.faults.get_text(fault)
     return fault
@@ -54,17 +56,12 @@ def test_a_full_disk_of_sqlite(sqlite: Database) -> None:
 
 
 def test_a_read_only_sqlite_database(sqlite: Database) -> None:
-    with pytest.raises(DBAPIError) as caught, sqlite.engine.connect() as connection:
-        connection.execute(sa.text("PRAGMA query_only = ON"))
-        connection.execute(sa.text("INSERT INTO t VALUES ('x')"))
-    assert classify(caught.value) is DatabaseFault.READ_ONLY
+    assert fail(sqlite, "PRAGMA query_only = ON", "INSERT INTO t VALUES ('x')") is DatabaseFault.READ_ONLY
 
 
 def test_a_locked_sqlite_database_is_no_fault_that_counts(sqlite: Database) -> None:
-    with sqlite.write_transaction(), pytest.raises(DBAPIError) as caught, sqlite.engine.connect() as connection:
-        connection.execute(sa.text("PRAGMA busy_timeout = 1"))
-        connection.execute(sa.text("INSERT INTO t VALUES ('x')"))
-    assert classify(caught.value) is DatabaseFault.LOCKED
+    with sqlite.write_transaction():
+        assert fail(sqlite, "PRAGMA busy_timeout = 1", "INSERT INTO t VALUES ('x')") is DatabaseFault.LOCKED
     assert sqlite.faults.find_current() is None
 
 
@@ -95,11 +92,12 @@ def test_a_server_that_does_not_listen() -> None:
 
 
 def test_a_connection_that_the_server_ends(postgresql: Database, postgres_url: str) -> None:
-    with pytest.raises(DBAPIError) as caught, postgresql.engine.connect() as connection:
+    with postgresql.engine.connect() as connection:
         process = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
         with psycopg.connect(postgres_url.replace("+psycopg", "")) as other:
             other.execute("SELECT pg_terminate_backend(%s)", [process])
-        connection.execute(sa.text("SELECT 1"))
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(sa.text("SELECT 1"))
     assert classify(caught.value) is DatabaseFault.NO_CONNECTION
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -27,7 +28,7 @@ OPTIONS = {"retention_months": 1, "export_retention_days": 1, "bulk_download_ret
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def options(request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:
+def options(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """The settings of a server on each engine, which deletes as early as it can."""
     if request.param == "sqlite":
         yield {**OPTIONS}
@@ -86,7 +87,7 @@ def request_export(node: Node, receiver: CallbackReceiver) -> None:
 
 @pytest.mark.parametrize("offset", ["+1y", "+10y", "-1y"])
 def test_nothing_is_lost_by_a_clock_that_is_wrong_at_the_start_and_callbacks_go_out_when_it_is_right(
-    tmp_path: Path, clock: FakedTime, options: dict[str, object], offset: str
+    tmp_path: Path, clock: FakedTime, options: dict[str, Any], offset: str
 ) -> None:
     data = tmp_path / "data"
     with run_faked_server(data, clock, **options) as server:
@@ -116,7 +117,7 @@ def is_on_schedule(node: Node) -> bool:
 
 
 def test_a_clock_that_jumps_while_the_server_runs_deletes_nothing(
-    tmp_path: Path, clock: FakedTime, options: dict[str, object]
+    tmp_path: Path, clock: FakedTime, options: dict[str, Any]
 ) -> None:
     with run_faked_server(tmp_path / "data", clock, **options) as server:
         blobs = fill(server.node)

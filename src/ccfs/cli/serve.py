@@ -168,6 +168,7 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(
         [
+            ("shrink_wal", lambda: worker_process.shrink_wal(node)),
             ("repair_times", lambda: repair_times(node.database, heartbeat.now())),
             ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
             ("retention", worker_process.build_retention_job(node, clocks)),

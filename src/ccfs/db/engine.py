@@ -24,6 +24,8 @@ from ccfs.model.errors import OperatorError
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 60_000  # how long a writer waits for SQLite's write lock
+WAL_LIMIT_BYTES = 64 << 20  # to which SQLite's write-ahead log shrinks once no reader needs what is beyond
+MAX_CONNECTIONS = 80  # of a process to SQLite: more than threads that may wait (64) and keep a connection each
 _CONNECTION_DEFAULTS = {  # of PostgreSQL, where the URL does not set them: a dead peer is noticed within half a minute
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -213,7 +215,12 @@ def _disable_sync(connection: Any, _record: ConnectionPoolEntry) -> None:
 def _create_sqlite_engine(url: URL) -> Engine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, poolclass=QueuePool, pool_size=8, max_overflow=56, connect_args={"check_same_thread": False}
+        url,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=MAX_CONNECTIONS - 8,
+        pool_timeout=BUSY_TIMEOUT_MS / 1000 + 10,  # those who wait for the write lock end first
+        connect_args={"check_same_thread": False},
     )
     event.listen(engine, "connect", _set_sqlite_pragmas)
     event.listen(engine, "begin", _begin_sqlite)
@@ -229,6 +236,7 @@ def _set_sqlite_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
         "cache_size = -32768",
         "temp_store = MEMORY",
+        f"journal_size_limit = {WAL_LIMIT_BYTES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -7,6 +7,7 @@ from ccfs.db.faults import ADVICE, DatabaseFault
 from ccfs.db.integrity import check_integrity
 from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.db.system.trusted_certificates import TrustStore
+from ccfs.db.write_ahead_log import shrink_write_ahead_log
 from ccfs.logs import get_logger
 from ccfs.model.exports.callback_url import list_private_hosts
 from ccfs.server import config
@@ -25,6 +26,7 @@ from ccfs.workers.maintenance.retention import RetentionJob
 from ccfs.workers.pulse import Pulse
 from ccfs.workers.storage.mover import BlobMover
 
+WAL_WARNING_BYTES = 1 << 30
 DATABASE_CHECK_SECONDS = 3600.0  # limit of a check for damage; the next one follows a day later
 
 
@@ -95,6 +97,13 @@ def build_mover(
 def build_clock_guard(node: Node) -> ClockGuard:
     """Return the comparison of the clocks, without which nothing is deleted by age."""
     return ClockGuard(node.database, utc_now, timedelta(hours=node.settings.clock_max_difference_hours))
+
+
+def shrink_wal(node: Node) -> None:
+    """Shrink SQLite's write-ahead log, which grows while a long reader needs it, and log if it cannot be."""
+    size = shrink_write_ahead_log(node.database)
+    if size > WAL_WARNING_BYTES:
+        get_logger().warning("write-ahead log is large: a reader holds it", action="wal_large", bytes=size)
 
 
 def check_database(node: Node, is_stopped: Callable[[], bool]) -> None:

@@ -5,6 +5,7 @@ costs more than that.
 """
 
 import asyncio
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +18,12 @@ from ccfs.blobs.interface import Location
 from ccfs.db.engine import Database
 from ccfs.db.faults import DatabaseFault, classify
 from ccfs.db.system import clock_times, nodes
+from ccfs.model.blobs.errors import BlobNotFound
 from ccfs.model.node import NodeState
 
 CHECK_TIMEOUT_SECONDS = 3.0  # of the whole check
 MAX_AGE_SECONDS = 1.0  # how long a result counts
+PROBE_KEYS = 16  # of a node: killed processes leave at most so many files
 PROBE_MAX_AGE_SECONDS = 5.0  # how long a successful write counts
 LOCK_MAX_AGE_SECONDS = 30.0  # how long it counts while another writer holds the lock
 FAULT_REASONS: Final = {
@@ -45,8 +48,8 @@ class Readiness:
     ) -> None:
         """`checks` return a reason why the process cannot serve, or nothing."""
         self._database, self._primary_location, self._node_id = database, primary_location, node_id
-        self._checks = (self._check_node, self._check_faults, self._check_writing, *checks, self._check_location)
-        self._probe_key = f"ready/{secrets.token_hex(8)}"  # of this process: others probe at the same time
+        self._checks = (self._check_node, self._check_writing, self._check_faults, *checks, self._check_location)
+        self._probe_keys = f"ready/{hashlib.sha256(node_id.encode()).hexdigest()[:16]}"
         self._stored_at = self._written_at = float("-inf")
         self._check_task: asyncio.Task[str] | None = None
         self._checked_at = float("-inf")
@@ -76,13 +79,13 @@ class Readiness:
         return "draining" if node and node.state is NodeState.DRAINING else ""
 
     def _check_faults(self) -> str:
-        """Return the fault that requests have met."""
+        """Return the fault that requests have met, if no write has shown that it is past."""
         fault = self._database.faults.find_current()
         return FAULT_REASONS[fault] if fault else ""
 
     def _check_writing(self) -> str:
         age = time.monotonic() - self._written_at
-        if age < PROBE_MAX_AGE_SECONDS:
+        if age < PROBE_MAX_AGE_SECONDS and not self._database.faults.find_current():
             return ""
         try:
             with self._database.write_transaction() as connection:
@@ -92,7 +95,7 @@ class Readiness:
             is_tolerated = fault is DatabaseFault.LOCKED and age < LOCK_MAX_AGE_SECONDS
             return "" if is_tolerated else FAULT_REASONS.get(fault, UNREACHABLE)
         self._written_at = time.monotonic()
-        self._database.faults.clear(DatabaseFault.READ_ONLY, DatabaseFault.FULL, DatabaseFault.IO_ERROR)
+        self._database.faults.clear(DatabaseFault.READ_ONLY, DatabaseFault.FULL)
         return ""
 
     def _check_location(self) -> str:
@@ -102,9 +105,16 @@ class Readiness:
         if time.monotonic() - self._stored_at < PROBE_MAX_AGE_SECONDS:
             return True
         with suppress(OSError):
-            self._primary_location.write(self._probe_key, [self._node_id.encode()])
-            is_stored = self._primary_location.get_size(self._probe_key) == len(self._node_id)
-            self._primary_location.delete(self._probe_key)
+            is_stored = any(self._store(self._probe_keys + f"-{secrets.randbelow(PROBE_KEYS)}") for _ in range(3))
             self._stored_at = time.monotonic() if is_stored else self._stored_at
+            return is_stored
+        return False
+
+    def _store(self, key: str) -> bool:
+        """Return whether a few bytes were stored. Another process may delete them, which probes with the same key."""
+        self._primary_location.write(key, [self._node_id.encode()])
+        with suppress(BlobNotFound):
+            is_stored = self._primary_location.get_size(key) == len(self._node_id)
+            self._primary_location.delete(key)
             return is_stored
         return False

@@ -1,6 +1,7 @@
 """What a clock that was a year ahead has left is over once the clock is right: jobs, locks, tokens, sessions, links, nodes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -127,7 +128,7 @@ def test_a_code_that_was_used_a_year_ahead_does_not_lock_its_user_out(database: 
 
 
 def test_a_node_with_a_heartbeat_in_the_future_is_dead() -> None:
-    times = {"started_at": NOW, "heartbeat_at": NOW + YEAR}
+    times: dict[str, Any] = {"started_at": NOW, "heartbeat_at": NOW + YEAR}
     node = NodeRecord(id="a", folder="f", address="", version="1", revision="0001", **times)
     assert not node.is_alive(NOW, MINUTE)
     assert node.is_alive(NOW + YEAR - SECOND, MINUTE)
@@ -135,7 +136,7 @@ def test_a_node_with_a_heartbeat_in_the_future_is_dead() -> None:
 
 def test_a_node_with_a_heartbeat_in_the_future_holds_up_no_migration(database: Database) -> None:
     with database.write_transaction() as connection:
-        times = {"started_at": NOW, "heartbeat_at": NOW}
+        times: dict[str, Any] = {"started_at": NOW, "heartbeat_at": NOW}
         nodes.register(
             connection, NodeRecord(id="a", folder="f", address="", version="1", revision="0000", **times), MINUTE
         )

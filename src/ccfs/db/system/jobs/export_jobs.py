@@ -70,7 +70,7 @@ def list_expirable(
 ) -> list[tuple[App, str, BlobRef]]:
     """Return app, responseId and blob of exports that became ready and were marked before these instants, oldest first."""
     statement = sa.select(_TABLE, _APPS.c.ak, _APPS.c.name).join(_APPS, _APPS.c.id == _TABLE.c.app)
-    is_old = (_TABLE.c.ready_at <= before) & (_TABLE.c.expiry_marked_at <= marked_before)
+    is_old = (_TABLE.c.ready_at < before) & (_TABLE.c.expiry_marked_at <= marked_before)
     statement = statement.where(_IS_READY, is_old, _TABLE.c.location_id.not_in(excluded_locations))
     rows = connection.execute(statement.order_by(_TABLE.c.ready_at).limit(limit))
     return [(App(id=row.app, ak=row.ak, name=row.name), row.response_id, build_blob_ref(row)) for row in rows]
