@@ -70,9 +70,9 @@ class CcfsServer:
         ]
         return [line for line in lines if line.get("action") == action]
 
-    def wait_for_log_line(self, action: str, **values: object) -> dict[str, Any]:
+    def wait_for_log_line(self, action: str, seconds: float = LOG_SECONDS, **values: object) -> dict[str, Any]:
         """Wait for a line of the action with these values, and return the newest. A response is sent before it is logged."""
-        give_up = time.monotonic() + LOG_SECONDS
+        give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             if lines := [line for line in self.read_log_lines(action) if values.items() <= line.items()]:
                 return lines[-1]
@@ -93,10 +93,10 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
     _ = node.database, node.secret_box, node.disk  # created here, so that two processes do not create them at once
     port = port or get_free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], _build_environment(data, options), log)
+    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], build_environment(data, options), log)
     server = CcfsServer(port=port, node=node, process=process, log=log)
     try:
-        _wait_until_ready(server)
+        wait_until_started(server)
         yield server
     finally:
         process.terminate()
@@ -108,14 +108,16 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
         node.database.close()
 
 
-def _build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+def build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+    """Return the environment of a server with these settings."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
     chosen = {settings.PREFIX + name.upper(): str(value) for name, value in options.items()}
     source = str(Path(ccfs.__file__).parents[1])
     return {**inherited, **chosen, "CCFS_DATA": str(data), "PYTHONPATH": source, "PYTHONWARNINGS": "default"}
 
 
-def _wait_until_ready(server: CcfsServer) -> None:
+def wait_until_started(server: CcfsServer) -> None:
+    """Wait until the server answers; RuntimeError contains its log."""
     give_up = time.monotonic() + START_SECONDS
     while server.process.poll() is None and time.monotonic() < give_up:
         with suppress(OSError), server.connect() as connection:

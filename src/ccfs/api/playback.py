@@ -33,8 +33,8 @@ async def play_voice(context: WebContext, request: Request) -> Response:
     token = request.query_params.get("st", "")
     if not token:
         raise EmptyToken
-    now = context.now()
-    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now))
+    now, lifetime = context.now(), timedelta(seconds=context.settings.play_token_seconds)
+    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now, lifetime))
     if resolved is None:
         raise InvalidToken
     app, recording = resolved

@@ -6,10 +6,15 @@ import binascii
 import hashlib
 import secrets
 import string
+from datetime import timedelta
 from pathlib import PurePosixPath
 
+from sqlalchemy.engine import Connection
+
+from ccfs.db.system.jobs import blob_moves
 from ccfs.db.tenant import voice_files
 from ccfs.model.blobs.errors import BlobNotFound
+from ccfs.model.blobs.orphan import BlobOwnerTable
 from ccfs.model.errors import (
     FileUnavailable,
     InvalidFormat,
@@ -27,6 +32,7 @@ from ccfs.web.request import Request
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response
 
 FOLDER_MODE = 1
+UPLOAD_LEASE = timedelta(hours=1)  # for which bytes without a row are kept
 _ALPHANUMERICS = string.ascii_letters + string.digits
 
 
@@ -84,14 +90,25 @@ async def upload_file(
     random8 = "".join(secrets.choice(_ALPHANUMERICS) for _ in range(8))
     name = file_names.build_upload_name(context.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
     key = f"{client.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
+    location_id, until = context.primary_location.location_id, now + UPLOAD_LEASE
+    await context.transaction(lambda c: blob_moves.reserve_key(c, location_id, key, BlobOwnerTable.VOICE_FILES, until))
     try:
         blob = await asyncio.to_thread(context.primary_location.write, key, [audio])
     except OSError as error:
-        raise FileUnavailable from error
+        raise FileUnavailable().about(location_id, key) from error
     file = VoiceFile(vdn_id=vdn_id, file_name=name, blob=blob, created_at=now)
-    await context.transaction(lambda connection: voice_files.add(connection, client.app, file))
+    if not await context.transaction(lambda connection: _add_uploaded_file(connection, client, file)):
+        raise FileUnavailable().about(location_id, key, "reservation_over")
     data = {"fileName": name, "locationId": [blob.location_id]}
     return BytesResponse(body=responses.build_success(data, legacy_response=False))
+
+
+def _add_uploaded_file(connection: Connection, client: ApiClient, file: VoiceFile) -> bool:
+    """Add the row of stored bytes. Return False if they may be deleted already, because storing them took too long."""
+    if not blob_moves.use_reserved_key(connection, file.blob.location_id, file.blob.key):
+        return False
+    voice_files.add(connection, client.app, file)
+    return True
 
 
 async def get_file_hash(context: WebContext, client: ApiClient, _request: Request, body: requests.IvrFile) -> Response:

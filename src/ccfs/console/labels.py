@@ -120,6 +120,8 @@ ACTIONS: Final = {
     AuditAction.NODE_RESUMED: "Resumed a node",
     AuditAction.LOCATION_DRAINED: "Drained a location",
     AuditAction.LOCATION_RESUMED: "Resumed a location",
+    AuditAction.RETENTION_MARKED: "Marked a month for deletion",
+    AuditAction.RETENTION_DELETED: "Deleted a month",
 }
 LIMITS: Final = {
     "concurrent_downloads": "Concurrent downloads",

@@ -82,6 +82,12 @@ def ensure_upcoming(database: Database, now: datetime) -> None:
             ensure(connection, table, months)
 
 
+def list_months(connection: Connection, table: str) -> set[int]:
+    """Return the months of a table's partitions on PostgreSQL, also of those that are detached and still to be dropped."""
+    names = connection.execute(_PARTITIONS_SQL, {"pattern": f"^{table}_p[0-9]{{6}}(_x[0-9]+)?$"}).scalars()
+    return {int(name.removeprefix(f"{table}_p")[:6]) for name in names}
+
+
 def drop_before(database: Database, table: sa.Table, first_month: int, now: datetime) -> None:
     """Delete the table's rows for the months before `first_month`. The blobs of deleted recordings become orphans.
 

@@ -173,6 +173,20 @@ nodes = sa.Table(
     _instant("heartbeat_at"),
 )
 compatible_revision = sa.Table("compatible_revision", METADATA, _text("revision", primary_key=True))
+clock_times = sa.Table(  # instants that outlast a process: what the clocks showed, and when something was last done
+    "clock_times",
+    METADATA,
+    _text("name", primary_key=True),
+    _instant("at"),
+)
+retention_marks = sa.Table(  # months of a table that retention will delete
+    "retention_marks",
+    METADATA,
+    _text("table_name"),
+    _number("month"),
+    _instant("marked_at"),
+    sa.PrimaryKeyConstraint("table_name", "month"),
+)
 change_counters = sa.Table("change_counters", METADATA, _text("name", primary_key=True), _number("value"))
 locations = sa.Table(
     "locations",
@@ -638,6 +652,7 @@ exports = sa.Table(
     sa.Column("sha256", sa.Text),
     sa.Column("crc32", sa.BigInteger),
     _instant("ready_at", required=False),
+    _instant("expiry_marked_at", required=False),  # its file is deleted a day later
     sa.UniqueConstraint("app", "file_name"),
     sa.Index(None, "app", "requested_at"),
 )

@@ -18,6 +18,8 @@ CcfsError                        unexpected failure
 └── OperatorError                an operator's command cannot be carried out; never part of a response
 """
 
+from typing import Self
+
 
 class CcfsError(Exception):
     """Internal error."""
@@ -147,6 +149,16 @@ class InvalidToken(NotFound):
 
 class FileUnavailable(CcfsError):
     """The file cannot be read at the moment; try again later."""
+
+    location_id = ""  # of the bytes, where it is known, as is their key: for the log
+    key = ""
+    reason = ""  # in one word, if it is not the exception that caused this one
+
+    def about(self, location_id: str, key: str, reason: str = "") -> Self:
+        """Return this error, which now says which bytes cannot be read."""
+        self.location_id, self.key = self.location_id or location_id, self.key or key
+        self.reason = self.reason or reason
+        return self
 
 
 class OperatorError(CcfsError):

@@ -121,6 +121,7 @@ class WebApp:
         try:
             status, size = await send_response(self._context, request, response, exchange)
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             failure = self._error_response(request, operation, error)
             code = error_codes.find_code(error).code
             status, size = await send_response(self._context, request, failure, exchange)
@@ -134,6 +135,7 @@ class WebApp:
                 return self._http_error_response(request, 405, operation.methods), ""
             return await self._handle_operation(request, operation, exchange), error_codes.SUCCESS.code
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             return self._error_response(request, operation, error), error_codes.find_code(error).code
         except ClientDisconnected:
             raise

@@ -18,8 +18,10 @@ from ccfs.http_server.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
+from ccfs.server.readiness_checks import build_checks
 from ccfs.web import lockout
 from ccfs.web.app_counters import AppCounters
+from ccfs.web.failure_log import FailureLog
 from ccfs.web.flow_control import FlowControl, build_default_limits
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
@@ -56,10 +58,11 @@ def build_web_app(node: Node) -> WebApp:
             primary_location=node.primary_location,
             now=utc_now,
             metrics=metrics,
+            failures=FailureLog(metrics.registry, node.id),
             url_signing_keys=node.secret_box.derive_keys("signed URLs"),
             replicas=node.replicas,
             peer_keys=node.peer_keys,
-            readiness=Readiness(node.database, node.primary_location, node.id),
+            readiness=Readiness(node.database, node.primary_location, node.id, build_checks(node)),
             secret_box=node.secret_box,
             flow_control=FlowControl(build_default_limits(node.settings), counters, metrics),
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),

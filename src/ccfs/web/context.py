@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,10 +18,12 @@ from ccfs.db.system.tenant_cache import TenantCache, TenantSnapshot
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.tenancy import App
 from ccfs.settings import Settings
+from ccfs.web.failure_log import FailureLog
 from ccfs.web.flow_control import FlowControl
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
+from ccfs.web.responses.verified_files import VerifiedFiles
 from ccfs.web.transcode_pool import TranscodePool
 
 A = TypeVar("A")
@@ -47,6 +49,8 @@ class WebContext:
     transcode_pool: TranscodePool
     recent_failures: RecentFailures  # of signatures
     flow_control: FlowControl
+    failures: FailureLog  # of reading files and of the database
+    verified_files: VerifiedFiles = field(default_factory=VerifiedFiles)
 
     async def query(self, query: Callable[[Connection], T]) -> T:
         """Return the result of a short query. On SQLite it costs less than a thread switch, so it runs right here."""

@@ -50,6 +50,8 @@ class AuditAction(StrEnum):
     NODE_RESUMED = auto()
     LOCATION_DRAINED = auto()
     LOCATION_RESUMED = auto()
+    RETENTION_MARKED = auto()
+    RETENTION_DELETED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

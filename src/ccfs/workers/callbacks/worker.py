@@ -24,7 +24,9 @@ from ccfs.model.exports.delivery import AttemptOutcome, DeliveryState, RetryDeci
 from ccfs.model.identity.tenancy import AccessKey
 from ccfs.protocol import callbacks
 from ccfs.workers.callbacks.limiter import ConcurrencyLimiter
+from ccfs.workers.pulse import Pulse
 
+MAX_SILENCE_SECONDS = 600.0  # between two claims, each of which may wait for the database
 LEASE = timedelta(seconds=120)  # longer than any attempt with its recording
 MAX_THREADS = 256  # they spend nearly all of the time waiting for receivers
 MAX_CLAIMS = 10  # claims without a recorded attempt: a worker that tries the delivery dies
@@ -133,6 +135,10 @@ class CallbackWorker:
         self._stopped = threading.Event()
         self._claim_thread = threading.Thread(target=self._claim_loop, name="claim", daemon=True)
         self._record_thread = threading.Thread(target=self._record_loop, name="record", daemon=True)
+        self.pulses = (
+            Pulse("callbacks", self._claim_thread, MAX_SILENCE_SECONDS),
+            Pulse("results", self._record_thread),
+        )
 
     def start(self) -> None:
         """Start the threads."""
@@ -163,6 +169,7 @@ class CallbackWorker:
     def _claim_loop(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
+            self.pulses[0].beat()
             self._low_water_reached.clear()
             try:
                 is_busy = not self._config.is_draining() and self._claim_batch()

@@ -54,6 +54,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_change_counters")),
     )
     op.create_table(
+        "clock_times",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_clock_times")),
+    )
+    op.create_table(
         "compatible_revision",
         sa.Column("revision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("revision", name=op.f("pk_compatible_revision")),
@@ -109,6 +115,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("location_id", "key", name=op.f("pk_lost_blobs")),
     )
     op.create_index(op.f("ix_lost_blobs_app_tried_at"), "lost_blobs", ["app", "tried_at"], unique=False)
+    op.create_table(
+        "retention_marks",
+        sa.Column("table_name", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("marked_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("table_name", "month", name=op.f("pk_retention_marks")),
+    )
     op.create_table(
         "storage_statistics",
         sa.Column("location_id", sa.Text(), nullable=False),
@@ -530,6 +543,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("crc32", sa.BigInteger(), nullable=True),
         sa.Column("ready_at", Instant(), nullable=True),
+        sa.Column("expiry_marked_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["app"], ["apps.id"], name=op.f("fk_exports_app")),
         sa.PrimaryKeyConstraint("response_id", name=op.f("pk_exports")),
         sa.UniqueConstraint("app", "file_name", name=op.f("uq_exports_app_file_name")),

@@ -2,7 +2,7 @@
 
 A file is written before its row points to it, and deleted after the row no longer does. Each copy is therefore queued
 as an orphan before it is written, each original when its row points to the copy, and each blob whose row is deleted
-because of its age. When the lease of an orphan expires, the orphan is due: a worker deletes the file unless its row
+because of its age, and so is the key of each upload, until its row is added. When the lease of an orphan expires, the orphan is due: a worker deletes the file unless its row
 points to it.
 """
 
@@ -24,6 +24,7 @@ from ccfs.model.calls import partition_month
 from ccfs.model.exports.export import ExportState
 
 _ORPHANS = schema.orphaned_blobs
+_NO_ROW = "0"  # no row has this id
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,20 @@ def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetim
     values = {"owner_table": orphan.owner_table, "owner_row": orphan.owner_row, "app": orphan.app}
     blob = {"location_id": orphan.location_id, "key": orphan.key, "lease": "", "due_at": due_at}
     connection.execute(insert_or_ignore(connection, _ORPHANS).values(**blob, **values))
+
+
+def reserve_key(
+    connection: Connection, location_id: str, key: str, owner_table: BlobOwnerTable, until: datetime
+) -> None:
+    """Queue bytes that will be written before their row, for deletion unless `use_reserved_key` follows in time."""
+    orphan = OrphanedBlob(location_id=location_id, key=key, owner_table=owner_table, owner_row=_NO_ROW)
+    enqueue_orphan(connection, orphan, until)
+
+
+def use_reserved_key(connection: Connection, location_id: str, key: str) -> bool:
+    """Keep bytes, in the transaction that adds their row. Return False if the reservation is over: they may be gone."""
+    reserved = ORPHANS.matches(location_id, key) & (_ORPHANS.c.lease == "")
+    return connection.execute(sa.delete(_ORPHANS).where(reserved)).rowcount == 1
 
 
 def claim_orphans(
