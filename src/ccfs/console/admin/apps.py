@@ -28,8 +28,16 @@ async def _render_page(
     user, query = request.current_user, request.context.query
     apps = [app for app in await request.list_apps() if user.has_permission(Permission.ADMINISTER, app.id)]
     details = [(app, await query(partial(_load_app_details, app=app))) for app in apps]
+    snapshot = await request.context.get_tenant_snapshot()
     return request.render_page(
-        "apps.html", status, apps=details, problem=problem, secret=secret, default_zone=DEFAULT_ZONE
+        "apps.html",
+        status,
+        apps=details,
+        problem=problem,
+        secret=secret,
+        default_zone=DEFAULT_ZONE,
+        unreadable_keys=snapshot.unreadable_keys,
+        unreadable_apps={key.app.id for key in snapshot.unreadable_keys.values()},
     )
 
 
