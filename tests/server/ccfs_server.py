@@ -93,7 +93,7 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
     _ = node.database, node.secret_box, node.disk  # created here, so that two processes do not create them at once
     port = port or get_free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
-    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], _build_environment(data, options), log)
+    process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], build_environment(data, options), log)
     server = CcfsServer(port=port, node=node, process=process, log=log)
     try:
         _wait_until_ready(server)
@@ -108,7 +108,8 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
         node.database.close()
 
 
-def _build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+def build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:
+    """Return the environment of a server on the data folder, with settings by name."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
     chosen = {settings.PREFIX + name.upper(): str(value) for name, value in options.items()}
     source = str(Path(ccfs.__file__).parents[1])
