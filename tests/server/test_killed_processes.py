@@ -14,7 +14,8 @@ import pytest
 from tests.api.api_client import create_client, send_request
 from tests.http_server.test_processes import list_children
 from tests.ports import get_free_port
-from tests.server.ccfs_server import run_server
+from tests.server.ccfs_server import PROGRAM, build_environment, run_server
+from tests.server.forked_processes import ForkedProcess
 from tests.server.random_stops import is_running, list_descendants
 from tests.server.test_drain import FILE_NAME, build_file_request, receive_first, receive_rest
 from tests.two_tenants import add_recording, create_two_tenants
