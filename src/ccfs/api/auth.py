@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ccfs.db.system.tenant_cache import TenantSnapshot
-from ccfs.model.errors import AddressLocked, FileUnavailable, Unauthorised
+from ccfs.model.errors import AddressLocked, FileUnavailable, ServerBusy, Unauthorised
 from ccfs.model.identity.tenancy import App
 from ccfs.protocol import signature
 from ccfs.web import lockout
@@ -30,7 +30,7 @@ class SignatureClaim:
 async def check_claim(context: WebContext, snapshot: TenantSnapshot, request: Request, address: str) -> SignatureClaim:
     """Return what the request claims, judged by its headers alone. Raise Unauthorised, and count the failure.
 
-    The body of a stranger is not read.
+    The body of a stranger is not read. Raise ServerBusy if no node key decrypts the SK: the client did nothing wrong.
     """
     try:
         return _parse_claim(context, snapshot, request)
@@ -76,6 +76,9 @@ def _parse_claim(context: WebContext, snapshot: TenantSnapshot, request: Request
         raise Unauthorised("clock")
     keys = snapshot.keys.get(authorization.ak, [])
     if not keys:
+        if authorization.ak in snapshot.unreadable_aks:
+            context.metrics.unauthorized_requests.labels(reason="unreadable key").inc()
+            raise ServerBusy
         raise Unauthorised("unknown key")
     if not all(name.lower() in request.headers for name in authorization.signed_headers):
         raise Unauthorised("signature")

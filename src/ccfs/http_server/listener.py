@@ -22,7 +22,7 @@ def bind_socket(host: str, port: int) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise AddressUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        raise AddressUnavailable(f"cannot listen on {_format(host, port)}: {error.strerror or error}") from None
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _attempt(bound, host, port, lambda: bound.bind(address))
     return bound
@@ -39,4 +39,8 @@ def _attempt(bound: socket.socket, host: str, port: int, action: Callable[[], ob
         action()
     except OSError as error:
         bound.close()
-        raise AddressUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        raise AddressUnavailable(f"cannot listen on {_format(host, port)}: {error.strerror or error}") from None
+
+
+def _format(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

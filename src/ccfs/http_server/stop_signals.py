@@ -14,20 +14,38 @@ from collections.abc import Callable
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def watch_signals(on_signal: Callable[[int], None], handler: Callable[[int, object], None]) -> None:
+    """Call `on_signal` in a thread of its own for each stop signal, and `handler` in the main thread, sooner or later.
+
+    Call it in the main thread. It replaces an earlier watch. A SIGHUP that is ignored, as by nohup, stays ignored.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def watch() -> None:
+        with writer:
+            while numbers := reader.recv(64):
+                for number in numbers:
+                    if number in STOP_SIGNALS:
+                        on_signal(number)
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    for number in STOP_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 class StopSignals:
     """Watches for signals from its creation on, which must be in the main thread."""
 
     def __init__(self, on_second: Callable[[int], None]) -> None:
         """`on_second` ends the program; it runs in another thread than the main one."""
         self._on_second = on_second
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
         self._stop_reader, self._stop_writer = os.pipe()
+        os.set_blocking(self._stop_writer, False)
         self.received = 0  # the first signal
-        for number in STOP_SIGNALS:
-            signal.signal(number, _ignore)
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, name="signals", daemon=True).start()
+        watch_signals(self._take, _ignore)
 
     def fileno(self) -> int:
         """Return a descriptor that is readable once the program should stop."""
@@ -37,15 +55,12 @@ class StopSignals:
         """Stop the program as the first signal does."""
         os.write(self._stop_writer, b"x")
 
-    def _watch(self) -> None:
-        while numbers := self._reader.recv(64):
-            for number in numbers:
-                if number not in STOP_SIGNALS:
-                    continue
-                if self.received:
-                    self._on_second(number)
-                self.received = number
-                self.stop()
+    def _take(self, number: int) -> None:
+        if self.received:
+            self._on_second(number)
+            return
+        self.received = number
+        self.stop()
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -9,7 +9,7 @@ import re
 from ccfs.http_server.errors import BadRequest
 
 _VISIBLE = re.compile(r"[!-\"$-~]+")  # visible ASCII without "#"
-_ABSOLUTE = re.compile(r"https?://([^/?@\\]+)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://([^/?@\\]+)(?=[/?]|\Z)", re.IGNORECASE)  # without user information
 
 
 def split_target(target: str) -> tuple[str, str, str | None]:

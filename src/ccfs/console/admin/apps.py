@@ -28,11 +28,19 @@ async def _render_page(
 ) -> BytesResponse:
     user, query = request.current_user, request.context.query
     apps = [app for app in await request.list_apps() if user.has_permission(Permission.ADMINISTER, app.id)]
-    request.context.flow_control.update(await request.context.get_tenant_snapshot())
+    snapshot = await request.context.get_tenant_snapshot()
+    request.context.flow_control.update(snapshot)
     limits = {app.id: app_limits.build_limit_views(request, app) for app in apps}
     details = [(app, await query(partial(_load_app_details, app=app)), *limits[app.id]) for app in apps]
     return request.render_page(
-        "apps.html", status, apps=details, problem=problem, secret=secret, default_zone=DEFAULT_ZONE
+        "apps.html",
+        status,
+        apps=details,
+        problem=problem,
+        secret=secret,
+        default_zone=DEFAULT_ZONE,
+        unreadable_keys=snapshot.unreadable_keys,
+        unreadable_apps={key.app.id for key in snapshot.unreadable_keys.values()},
     )
 
 

@@ -17,7 +17,9 @@ from ccfs.console.request import (
     ConsoleRequest,
     sanitize_redirect,
 )
+from ccfs.db.encryption import DecryptionFailed
 from ccfs.db.system.console import audit, sessions, users
+from ccfs.logs import get_logger
 from ccfs.model.errors import NotFound
 from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
@@ -85,8 +87,15 @@ async def _check_credentials(request: ConsoleRequest, user: User | None) -> bool
         return False
     if not encrypted_totp or user is None:
         return True
-    secret, code = request.context.secret_box.decrypt(encrypted_totp), request.form.get("code", "")
-    step = match_step(secret, code, request.context.now(), last_step)
+    try:
+        secret = request.context.secret_box.decrypt(encrypted_totp)
+    except DecryptionFailed as error:
+        reason = "damaged" if error.is_damaged else "encrypted by another node key"
+        get_logger().error(
+            "no node key decrypts a second factor", action="secret_unreadable", user=user.name, reason=reason
+        )
+        return False
+    step = match_step(secret, request.form.get("code", ""), request.context.now(), last_step)
     return step is not None and await request.context.transaction(
         lambda connection: users.consume_totp_step(connection, user, step)
     )

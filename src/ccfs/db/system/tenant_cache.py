@@ -18,9 +18,10 @@ from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.encryption import SecretBox
 from ccfs.db.engine import Database
 from ccfs.db.system import app_limits, lockouts, tenants
+from ccfs.logs import get_logger
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.app_limits import AppLimits
-from ccfs.model.identity.tenancy import AccessKey, Account, Vdn, select_signing_keys
+from ccfs.model.identity.tenancy import AccessKey, Account, UnreadableKey, Vdn, select_signing_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class TenantSnapshot:
     """All tenants at a given moment."""
 
     keys: dict[str, list[AccessKey]] = field(default_factory=dict)  # by AK, newest first
+    unreadable_keys: dict[int, UnreadableKey] = field(default_factory=dict)  # by id: no node key decrypts their SKs
+    unreadable_aks: frozenset[str] = frozenset()  # AKs that only have such keys
     accounts: dict[int, dict[str, Account]] = field(default_factory=dict)  # by app, then account id
     vdns: dict[int, dict[int, Vdn]] = field(default_factory=dict)  # by app, then VDN
     signing_keys: dict[int, AccessKey] = field(default_factory=dict)  # by app: signs its callbacks
@@ -62,6 +65,7 @@ class TenantCache:
         self._valid_until = 0.0  # monotonic
         self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
+        self._logged_keys: set[int] = set()  # unreadable ones, each of which is logged once
 
     @property
     def is_stale(self) -> bool:
@@ -101,11 +105,15 @@ class TenantCache:
 
     def _load(self, connection: Connection, now: datetime) -> TenantSnapshot:
         keys: dict[str, list[AccessKey]] = defaultdict(list)
-        for key in tenants.list_active_keys(connection, self._secret_box):
+        readable, unreadable = tenants.list_active_keys(connection, self._secret_box)
+        self._log_unreadable(unreadable)
+        for key in readable:
             keys[key.ak].append(key)
         apps = tenants.list_apps(connection)
         return TenantSnapshot(
             keys=dict(keys),
+            unreadable_keys={key.id: key for key in unreadable},
+            unreadable_aks=frozenset(key.ak for key in unreadable if key.ak not in keys),
             signing_keys=select_signing_keys(key for keys_of_ak in keys.values() for key in keys_of_ak),
             accounts={app.id: tenants.get_accounts(connection, app) for app in apps},
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, app)} for app in apps},
@@ -114,3 +122,15 @@ class TenantCache:
             app_limits=app_limits.list_all(connection),
             locked_addresses=lockouts.list_active(connection, now),
         )
+
+    def _log_unreadable(self, unreadable: list[UnreadableKey]) -> None:
+        for key in unreadable:
+            if key.id not in self._logged_keys:
+                get_logger().error(
+                    "no node key decrypts an SK",
+                    action="secret_unreadable",
+                    app=key.app.ak,
+                    key=key.id,
+                    reason="damaged" if key.is_damaged else "encrypted by another node key",
+                )
+        self._logged_keys = {key.id for key in unreadable}
