@@ -26,7 +26,9 @@ PATIENT_SETTINGS = {
     "s3_retries": 20,
 }  # of the test's own node: only the server has short timeouts
 PROGRAM = "from ccfs.cli import main; main()"  # works whether or not ccfs is installed
-SLOW_STEP_MS = int(os.environ.get("SLOW_STEP_MS", "50"))  # CPU time that no step of an event loop may take: a busy machine's
+SLOW_STEP_MS = int(
+    os.environ.get("SLOW_STEP_MS", "50")
+)  # CPU time that no step of an event loop may take: a busy machine's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ async def play_voice(context: WebContext, request: Request) -> Response:
     if not token:
         raise EmptyToken
     now = context.now()
-    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now))
+    resolved = await context.look_up(lambda connection: play_tokens.resolve(connection, token, now))
     if resolved is None:
         raise InvalidToken
     return build_recording_response(resolved[1])

@@ -43,7 +43,7 @@ async def download_by_signed_url(context: WebContext, request: Request) -> Respo
     if target is None:
         return FORBIDDEN_RESPONSE
     app = App(id=target[0], ak="", name="")  # the URL's signature proves it
-    recording = await context.query(lambda connection: recordings.find_by_name(connection, app, target[1]))
+    recording = await context.look_up(lambda connection: recordings.find_by_name(connection, app, target[1]))
     return build_recording_response(recording) if recording else FORBIDDEN_RESPONSE
 
 

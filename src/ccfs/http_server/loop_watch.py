@@ -32,7 +32,7 @@ class LoopWatch:
         self._started_at = 0.0  # CPU time of the thread at the beginning of the current step, 0 between two steps
         self._step = 0
         self._stack: tuple[int, str] = (0, "")  # the last step whose stack is known, and its stack
-        loop.set_task_factory(self._create_task)
+        loop.set_task_factory(self._create_task)  # type: ignore[arg-type]  # a protocol of typeshed alone
         threading.Thread(target=self._sample, name="loop-watch", daemon=True).start()
 
     def run(self, name: str, action: Callable[..., Any], *arguments: Any) -> Any:
@@ -64,7 +64,11 @@ class LoopWatch:
         while True:
             time.sleep(_SAMPLE_SECONDS)
             step, started_at = self._step, self._started_at
-            if not started_at or step == self._stack[0] or time.clock_gettime(self._clock) - started_at < self._limit / 2:
+            if (
+                not started_at
+                or step == self._stack[0]
+                or time.clock_gettime(self._clock) - started_at < self._limit / 2
+            ):
                 continue
             frame = sys._current_frames().get(self._thread)
             places = traceback.extract_stack(frame, limit=_STACK_DEPTH)
@@ -84,7 +88,7 @@ class _WatchedCoroutine(Coroutine[Any, Any, C]):
 
     def __init__(self, watch: LoopWatch, inner: Coroutine[Any, Any, C]) -> None:
         self._watch, self._inner = watch, inner
-        self._name = inner.__qualname__
+        self._name = getattr(inner, "__qualname__", type(inner).__name__)
 
     def send(self, value: Any) -> Any:
         return self._watch.run(self._name, self._inner.send, value)

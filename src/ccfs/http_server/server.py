@@ -145,7 +145,9 @@ class HttpServer:
         if admission is Admission.REJECTED:
             self._reject(client)
             return True
-        connection = self.connection_class(self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE)
+        connection = self.connection_class(
+            self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE
+        )
         self.table.add(connection, group)
         connection.accept_task = self._loop.create_task(self._open(connection, client, group))
         return True
