@@ -191,7 +191,8 @@ class Connection(ConnectionIo):
             except (BadRequest, InvalidBody) as error:
                 self._reject(error.status)
                 return
-        self.resume_reading()
+        if len(self._pending) <= MAX_READ_AHEAD_BYTES:  # else each request would let in more than it is long
+            self.resume_reading()
 
     def _reject(self, status: int) -> None:
         """End the connection because of what arrived; with a response, if none has begun."""
