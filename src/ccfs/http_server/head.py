@@ -32,7 +32,7 @@ _END = b"\r\n\r\n"
 class HeadParser:
     """Collects one head."""
 
-    __slots__ = ("_headers", "_max_bytes", "_max_headers", "_count", "_parser", "_size", "_tail", "_target", "head")
+    __slots__ = ("_count", "_headers", "_max_bytes", "_max_headers", "_parser", "_size", "_tail", "_target", "head")
 
     def __init__(self, max_bytes: int, max_headers: int) -> None:
         self._headers: dict[str, str] = {}
