@@ -258,17 +258,17 @@ def _is_open(connection: socket.socket) -> bool:
 
 ATTACKS = (
     Attack(name="request smuggling by headers", run=smuggle),
-    Attack(name="request smuggling by chunks", run=smuggle_by_chunks),
+    Attack(name="request smuggling by chunks", run=smuggle_by_chunks, is_short=False),
     Attack(name="floods of headers and cookies", run=flood_headers),
     Attack(name="huge targets and header values", run=flood_target),
     Attack(name="10,000 pipelined requests", run=pipeline),
-    Attack(name="pipelining without reading", run=pipeline_without_reading),
-    Attack(name="bodies in chunks of one byte", run=send_tiny_chunks),
+    Attack(name="pipelining without reading", run=pipeline_without_reading, is_short=False),
+    Attack(name="bodies in chunks of one byte", run=send_tiny_chunks, is_short=False),
     Attack(name="Expect: 100-continue, then silence", run=expect_and_hold),
     Attack(name="upgrades to h2c, websocket, TLS", run=ask_for_upgrades),
     Attack(name="bodies with HEAD, GET, TRACE", run=send_bodies_with_head),
     Attack(name="half-closed at every point", run=close_half),
     Attack(name="storm of resets", run=storm_resets),
     Attack(name="storm of connections", run=storm_connections),
-    Attack(name="reading one byte a second", run=read_a_byte_at_a_time),
+    Attack(name="reading one byte a second", run=read_a_byte_at_a_time, is_short=False),
 )

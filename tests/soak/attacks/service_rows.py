@@ -335,7 +335,7 @@ def vary_signatures(site: AttackSite) -> str:
     good = site.client.sign_headers(DOWNLOAD, body)
     parts = good["Authorization"].split("/")
     forms = [
-        "/".join(parts[:at] + [junk] + parts[at + 1 :])
+        "/".join([*parts[:at], junk, *parts[at + 1 :]])
         for at in range(len(parts))
         for junk in (
             "",

@@ -53,6 +53,7 @@ class Attack:
 
     name: str
     run: Callable[[AttackSite], str]
+    is_short: bool = True  # whether scripts/test has the time for it
 
 
 @dataclass(kw_only=True)
