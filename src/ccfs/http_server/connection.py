@@ -74,7 +74,11 @@ class Connection(ConnectionIo):
         byte take 4 ms per 128 KB, in which nobody else is served.
         """
         buffer, body = self._server.read_buffer, self._exchange.body if self._exchange is not None else None
-        return buffer if body is not None and body.is_wanted and body.remaining is not None else buffer[:MAX_READ_AHEAD_BYTES]
+        return (
+            buffer
+            if body is not None and body.is_wanted and body.remaining is not None
+            else buffer[:MAX_READ_AHEAD_BYTES]
+        )
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has been read."""

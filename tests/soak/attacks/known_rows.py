@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from ccfs.model.formats.http_range import parse_range
 from ccfs.protocol.operations import BASE_PATH
@@ -99,10 +100,10 @@ def ingest_blanks(site: AttackSite) -> str:
     for size in (2_500, 1_000_000):
         blanks = " " * size
         for parse in (
-            lambda: parse_caller_name(blanks),
-            lambda: parse_caller_name(f'"{blanks}<'),
-            lambda: list_named_files({APP_LOG_RECORD: f"/p{blanks}x"}),
-            lambda: parse_xml_variables(f"<cdr><variables><a>{blanks}".encode()),
+            partial(parse_caller_name, blanks),
+            partial(parse_caller_name, f'"{blanks}<'),
+            partial(list_named_files, {APP_LOG_RECORD: f"/p{blanks}x"}),
+            partial(parse_xml_variables, f"<cdr><variables><a>{blanks}".encode()),
         ):
             began = time.monotonic()
             with suppress(ValueError):

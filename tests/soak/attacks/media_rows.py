@@ -119,10 +119,13 @@ def run_tls_server() -> Iterator[int]:
 
 def _fetch_health(port: int) -> bytes:
     context = ssl._create_unverified_context()
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 30) as plain:
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
-            secure.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            return secure.recv(12)
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), 30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        return secure.recv(12)
     return b""
 
 
