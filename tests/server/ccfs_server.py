@@ -26,6 +26,9 @@ PATIENT_SETTINGS = {
     "s3_retries": 20,
 }  # of the test's own node: only the server has short timeouts
 PROGRAM = "from ccfs.cli import main; main()"  # works whether or not ccfs is installed
+SLOW_STEP_MS = int(
+    os.environ.get("SLOW_STEP_MS", "50")
+)  # CPU time that no step of an event loop may take: a busy machine's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,7 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
         settings.load_settings({}, data=data, **options | (PATIENT_SETTINGS if "s3_timeout_seconds" in options else {}))
     )
     _ = node.database, node.secret_box, node.disk  # created here, so that two processes do not create them at once
+    options = {"http_slow_step_ms": SLOW_STEP_MS, **options}
     port = port or get_free_port()
     log = data / f"web-{port}.log"  # several servers may share a folder
     process = ForkedProcess(program, ["serve", "--listen", f"127.0.0.1:{port}"], build_environment(data, options), log)
@@ -106,6 +110,8 @@ def run_server(data: Path, program: str = PROGRAM, port: int = 0, **options: obj
             process.kill()
             process.wait()
         node.database.close()
+    if slow_steps := server.read_log_lines("event_loop_blocked"):
+        raise AssertionError(f"steps of the event loop took long, which blocks all other clients: {slow_steps}")
 
 
 def build_environment(data: Path, options: dict[str, object]) -> dict[str, str]:

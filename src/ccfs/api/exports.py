@@ -111,7 +111,7 @@ async def _request_export(
 
 
 async def _download_export(context: WebContext, client: ApiClient, kind: ExportKind, name: str) -> Response:
-    blob = await context.query(lambda connection: exports.get_ready_file(connection, client.app, kind, name))
+    blob = await context.look_up(lambda connection: exports.get_ready_file(connection, client.app, kind, name))
     if blob is None:
         raise errors.NoFile
     return BlobResponse(blob=blob, name=name)

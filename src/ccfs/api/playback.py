@@ -34,7 +34,7 @@ async def play_voice(context: WebContext, request: Request) -> Response:
     if not token:
         raise EmptyToken
     now, lifetime = context.now(), timedelta(seconds=context.settings.play_token_seconds)
-    resolved = await context.query(lambda connection: play_tokens.resolve(connection, token, now, lifetime))
+    resolved = await context.look_up(lambda connection: play_tokens.resolve(connection, token, now, lifetime))
     if resolved is None:
         raise InvalidToken
     app, recording = resolved

@@ -50,7 +50,7 @@ async def download_by_signed_url(context: WebContext, request: Request) -> Respo
         await context.flow_control.admit(request, app, snapshot, "obs", RequestKind.DOWNLOAD)
     except DownloadLimitReached as error:
         return _build_slow_down_response(error)
-    recording = await context.query(lambda connection: recordings.find_by_name(connection, app, target[1]))
+    recording = await context.look_up(lambda connection: recordings.find_by_name(connection, app, target[1]))
     return build_recording_response(recording) if recording else FORBIDDEN_RESPONSE
 
 

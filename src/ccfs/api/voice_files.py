@@ -71,7 +71,7 @@ async def download_file(
         raise PathNotAllowed("filePath")
     if body.mode != FOLDER_MODE:
         return _build_voice_file_response(await _find_voice_file(context, client, name, vdn, None))
-    files = await context.query(lambda connection: voice_files.find_in_folder(connection, client.app, name))
+    files = await context.look_up(lambda connection: voice_files.find_in_folder(connection, client.app, name))
     if not client.owns_vdn(vdn) or len(files) != 1:
         raise NotExactlyOneFile
     return _build_voice_file_response(files[0])
@@ -142,7 +142,7 @@ async def _find_voice_file(
     """Return the client's voice file; raise NoFile alike if it is absent, another app's, malformed, or not at that location."""
     if not client.owns_vdn(vdn):
         raise NoFile
-    file = await context.query(lambda connection: voice_files.find_by_name(connection, client.app, name))
+    file = await context.look_up(lambda connection: voice_files.find_by_name(connection, client.app, name))
     if file is None or not file.matches_location(location):
         raise NoFile
     return file

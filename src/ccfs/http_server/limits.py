@@ -42,6 +42,7 @@ class HttpLimits:
     body_budget_bytes: int = 64 << 20
     body_budget_per_client_bytes: int = 32 << 20  # per address, and per app
     body_wait_seconds: float = 30  # longest time that a body waits for the budget
+    slow_step_seconds: float = 0  # CPU time of the event loop's thread from which a step is logged; 0: not measured
 
     @property
     def tick_seconds(self) -> float:

@@ -116,7 +116,7 @@ async def _run_search(request: ConsoleRequest, scope: AccountScope, form: search
         time_limit=request.context.settings.search_ms / 1000,
         is_continued="continued" in request.query_params,
     )
-    results = await request.context.query_in_thread(question)
+    results = await request.context.query(question)
     if form.search.cursor is None:
         await request.audit_action(AuditAction.CALLS_SEARCHED, form.build_query(), scope)
     return results

@@ -61,11 +61,31 @@ class TenantCache:
         self._tenants = ChangeCounterCache[TenantSnapshot](database, tenants.CHANGE_COUNTER, autocommit=autocommit)
         self._snapshot = TenantSnapshot()
         self._commit_counter = database.open_commit_counter() if database.is_sqlite else time.monotonic_ns
+        self._is_sqlite = database.is_sqlite
         self._seen_commit = -1
         self._valid_until = 0.0  # monotonic
         self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
         self._logged_keys: set[int] = set()  # unreadable ones, each of which is logged once
+
+    def get_current_snapshot(self) -> TenantSnapshot | None:
+        """Return the snapshot if that takes microseconds, None if rows have to be queried: see `get_snapshot`.
+
+        For the thread of an event loop: it never waits for a lock or a connection. Raise SQLAlchemyError if the database fails.
+        """
+        if not self.is_stale:
+            return self._snapshot
+        if not self._is_sqlite or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            started_at, commit = time.monotonic(), self._commit_counter()
+            if commit != self._seen_commit and not self._tenants.is_current():
+                return None
+            self._seen_commit = commit
+            self._valid_until = started_at + self._max_age_seconds
+            return self._snapshot
+        finally:
+            self._lock.release()
 
     @property
     def is_stale(self) -> bool:
