@@ -50,7 +50,9 @@ def fill(node: Node) -> list[BlobRef]:
     blobs = [add_recording(node, app, b"audio" * 100, name, name + "-o", call_begin=now).blob for name in names]
     add_export(node, app, b"zip", ExportKind.BILL, "e" * 32)
     orphan = node.disk.write(f"{app.id}/voice/orphan.wav", [b"audio"])
-    waiting = OrphanedBlob(location_id="0", key=orphan.key, owner_table=BlobOwnerTable.VOICE_FILES, owner_row="1")
+    waiting = OrphanedBlob(
+        location_id="0", key=orphan.key, owner_table=BlobOwnerTable.VOICE_FILES, owner_row="1", app=app.id
+    )
     with node.database.write_transaction() as connection:
         blob_moves.enqueue_orphan(connection, waiting, now + timedelta(hours=8))
         export = connection.execute(sa.select(schema.exports)).one()

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from ccfs.cli import key_stores
 from ccfs.console import forms
 from ccfs.console.calls import search_form
-from ccfs.console.login.oidc_client import OidcUnavailable, _parse_public_keys
+from ccfs.console.login.oidc_client import _parse_public_keys
+from ccfs.console.login.oidc_config import OidcUnavailable
 from ccfs.console.request import sanitize_redirect
 from ccfs.db.system.certificate_files import parse_certificates
 from ccfs.http_server.addresses import parse_address
@@ -29,10 +30,12 @@ from ccfs.model.formats import durations, http_range
 from ccfs.model.identity import oidc_claims
 from ccfs.model.recordings import wav
 from ccfs.protocol import file_names, requests, signature, signed_url
-from ccfs.switches.asterisk import calls, cdr, cel, queue_log, queue_log_table
+from ccfs.switches.asterisk import cel, queue_log, queue_log_table
 from ccfs.switches.asterisk import recordings as asterisk_recordings
+from ccfs.switches.asterisk.cdr_files import cdr
+from ccfs.switches.asterisk.legs import cdr_legs
 from ccfs.switches.ccfs import parse_index
-from ccfs.switches.freeswitch.csv_lines import parse_columns
+from ccfs.switches.freeswitch.formats.csv_lines import parse_columns
 from ccfs.switches.freeswitch.parser import parse_cdr_data
 from ccfs.switches.freeswitch.recordings import APP_LOG_RECORD, list_named_files
 from ccfs.switches.records import UnreadableLine
@@ -128,7 +131,7 @@ def parse_asterisk_cdr(data: bytes) -> None:
     layout = cdr.detect_layout(lines)
     for line in lines:
         try:
-            leg = calls.parse_leg(line, calls.AsteriskCdrFormat(layout=layout, zone=UTC_ZONE))
+            leg = cdr_legs.parse_leg(line, cdr_legs.AsteriskCdrFormat(layout=layout, zone=UTC_ZONE))
         except UnreadableLine:
             continue
         assert leg is None or leg.begin <= leg.end

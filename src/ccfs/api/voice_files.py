@@ -91,7 +91,8 @@ async def upload_file(
     name = file_names.build_upload_name(context.settings.upload_path_rule, vdn_id, random8, int(now.timestamp() * 1000))
     key = f"{client.app.id}/voice/{now:%Y%m%d}/{secrets.token_hex(16)}.wav"
     location_id, until = context.primary_location.location_id, now + UPLOAD_LEASE
-    await context.transaction(lambda c: blob_moves.reserve_key(c, location_id, key, BlobOwnerTable.VOICE_FILES, until))
+    app, table = client.app.id, BlobOwnerTable.VOICE_FILES
+    await context.transaction(lambda c: blob_moves.reserve_key(c, app, location_id, key, table, until))
     try:
         blob = await asyncio.to_thread(context.primary_location.write, key, [audio])
     except OSError as error:

@@ -23,7 +23,7 @@ from tests.db.tenant.test_exports import make_export
 
 YEAR, HOUR, DAY = timedelta(days=365), timedelta(hours=1), timedelta(days=1)
 POLICY = lockouts.LockoutPolicy(limit=1, period=MINUTE, lock=5 * MINUTE)
-ORPHAN = OrphanedBlob(location_id="0", key="1/voice/a", owner_table=BlobOwnerTable.VOICE_FILES, owner_row="1")
+ORPHAN = OrphanedBlob(location_id="0", key="1/voice/a", owner_table=BlobOwnerTable.VOICE_FILES, owner_row="1", app=1)
 
 
 def make_due(database: Database) -> dict[str, int]:

@@ -11,7 +11,7 @@ from functools import partial
 from ccfs.model.formats.http_range import parse_range
 from ccfs.protocol.operations import BASE_PATH
 from ccfs.switches.asterisk.channels import parse_caller_name
-from ccfs.switches.freeswitch.documents import parse_xml_variables
+from ccfs.switches.freeswitch.formats.documents import parse_xml_variables
 from ccfs.switches.freeswitch.recordings import APP_LOG_RECORD, list_named_files
 from tests.api.api_client import send_request
 from tests.console.console_client import ConsoleClient

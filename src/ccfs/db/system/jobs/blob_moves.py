@@ -151,10 +151,10 @@ def enqueue_orphan(connection: Connection, orphan: OrphanedBlob, due_at: datetim
 
 
 def reserve_key(
-    connection: Connection, location_id: str, key: str, owner_table: BlobOwnerTable, until: datetime
+    connection: Connection, app: int, location_id: str, key: str, owner_table: BlobOwnerTable, until: datetime
 ) -> None:
     """Queue bytes that will be written before their row, for deletion unless `use_reserved_key` follows in time."""
-    orphan = OrphanedBlob(location_id=location_id, key=key, owner_table=owner_table, owner_row=_NO_ROW)
+    orphan = OrphanedBlob(location_id=location_id, key=key, owner_table=owner_table, owner_row=_NO_ROW, app=app)
     enqueue_orphan(connection, orphan, until)
 
 
