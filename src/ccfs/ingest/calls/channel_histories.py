@@ -24,7 +24,7 @@ from ccfs.switches.records import Leg
 
 
 def find_histories(connection: Connection, owner: CallOwner, legs: Iterable[Leg]) -> list[ChannelHistory]:
-    """Return the known histories of the channels of these legs' calls."""
+    """Return the stored histories of the channels in these legs' calls."""
     legs, app, account_id = list(legs), owner.app, owner.account.account_id
     leg_ids = {leg.switch_leg_id for leg in legs if leg.switch_leg_id}
     # A channel that began another call has that one's id until it joins this call.
