@@ -141,7 +141,7 @@ def _advise_on_queue_log(report: SwitchReport) -> list[Advice]:
 def _advise_on_legs(report: SwitchReport) -> list[Advice]:
     if not report.totals.answered or report.totals.rows != report.totals.calls:
         return []
-    text = "Only the callers' channels are logged: who answered is taken from these, and phones that rang in vain are missing."
+    text = "Only the callers' channels are logged: who answered is taken from them, and phones that rang unanswered are missing."
     remedy = (
         'Log both legs: <param name="log-b-leg" value="true"/> in xml_cdr.conf.xml or json_cdr.conf.xml, or '
         '<param name="legs" value="ab"/> in cdr_csv.conf.xml, then reload the module in fs_cli.'
