@@ -1,1 +1,1 @@
-"""An HTTP/1.1 server on asyncio with a bound for everything that a client can hold: time, connections, memory."""
+"""An HTTP/1.1 server on asyncio that limits everything a client can occupy: time, connections and memory."""

@@ -9,7 +9,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 @lru_cache(4096)
 def parse_address(text: str) -> Address | None:
-    """Return the address of a text such as `192.0.2.1`, `[2001:db8::1]` or `fe80::1%eth0`, None if it is none."""
+    """Parse an address such as `192.0.2.1`, `[2001:db8::1]` or `fe80::1%eth0`. Return None if it is invalid."""
     try:
         address = ip_address(text.strip().strip("[]").partition("%")[0])
     except ValueError:
@@ -19,7 +19,7 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(4096)
 def format_client_address(address: Address) -> str:
-    """Return the address by which a client is counted. For IPv6 it is the /64: one household or machine has that."""
+    """Return the address by which a client is counted. For IPv6, this is the /64 that one household or machine has."""
     return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 

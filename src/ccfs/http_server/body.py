@@ -1,4 +1,4 @@
-"""The body of a request while it arrives: counted, decoded from chunks, and read by its handler."""
+"""The body of a request as it arrives: counted, decoded from chunks, and read by its handler."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _MAX_CHUNK_OVERHEAD_BYTES = 1 << 16  # extensions and trailers beyond that
 
 
 class IncomingBody:
-    """One body. The connection feeds it, a handler reads it; `resume` makes the connection read on."""
+    """The body of a request. The connection feeds it, a handler reads it, and `resume` makes the connection continue reading."""
 
     __slots__ = (
         "_chunk_parser",
@@ -48,21 +48,21 @@ class IncomingBody:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody waits for the next bytes."""
+        """Whether a reader is waiting for the next bytes."""
         return self._waiter is not None or self._is_discarding
 
     @property
     def is_full(self) -> bool:
-        """Whether the connection should stop reading until somebody has read."""
+        """Whether the connection should stop reading until the handler has read."""
         return len(self._data) >= MAX_READ_AHEAD_BYTES and not self.is_wanted
 
     @property
     def remaining(self) -> int | None:
-        """Bytes that are still to come, None if only their end tells."""
+        """Number of bytes still to come; None if it is unknown."""
         return None if self._chunk_parser is not None else self._remaining
 
     def feed(self, data: bytes) -> bytes:
-        """Take what arrived; return what does not belong to the body. Raise InvalidBody."""
+        """Add received bytes. Return those that do not belong to the body. Raise InvalidBody."""
         if self._chunk_parser is not None:
             self._feed_chunked(data)
             rest = b""
@@ -87,20 +87,20 @@ class IncomingBody:
             raise InvalidBody
 
     def add(self, part: bytes) -> None:
-        """Take bytes of the body itself."""
+        """Add bytes of the decoded body."""
         self.size += len(part)
         if not self._is_discarding:
             self._data += part
 
     def fail(self, error: ClientDisconnected) -> None:
-        """Let readers raise the error, unless the body is complete."""
+        """Make readers raise the error, unless the body is complete."""
         if not self.is_complete:
             self._error = self._error or error
             self._data.clear()
             self._wake()
 
     def discard(self) -> None:
-        """Drop what has arrived and what will."""
+        """Drop the received bytes and all further ones."""
         self._is_discarding = True
         self._data.clear()
         self._resume()

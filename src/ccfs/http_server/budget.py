@@ -1,4 +1,4 @@
-"""A budget of bytes that bodies under way may hold, in total and per owner, with a queue of those that wait."""
+"""A budget for the bytes of bodies in progress, in total and per owner, with a queue of waiting requests."""
 
 import asyncio
 from collections import Counter, deque
@@ -20,13 +20,13 @@ class BodyBudget:
 
     @property
     def is_pressed(self) -> bool:
-        """Whether bodies wait."""
+        """Whether bodies are waiting."""
         return bool(self._waiting)
 
     async def acquire(self, size: int, owners: tuple[str, ...]) -> int:
-        """Reserve so many bytes, once they are free, and return how many to release. Raise BudgetExhausted.
+        """Reserve this number of bytes as soon as they are free, and return how many to release. Raise BudgetExhausted.
 
-        A body larger than a whole share gets that share: one at a time.
+        A body larger than a whole share gets that share, one body at a time.
         """
         size = min(size, self._total, self._per_owner)
         if self._fits(size, owners) and not self._waiting:
@@ -36,7 +36,7 @@ class BodyBudget:
         return size
 
     def release(self, size: int, owners: tuple[str, ...]) -> None:
-        """Give reserved bytes back to those that wait."""
+        """Return reserved bytes to the budget."""
         self._used -= size
         for owner in owners:
             self._used_by[owner] -= size
@@ -75,7 +75,7 @@ class BodyBudget:
             raise
 
     def _admit(self) -> None:
-        """Grant what fits, in the order of arrival. One whose own share is used up does not hold up the others."""
+        """Grant reservations in order of arrival. An owner who has used up the share does not block the others."""
         for entry in self._iter_admissible():
             size, owners, granted = entry
             self._waiting.remove(entry)

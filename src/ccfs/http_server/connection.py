@@ -1,4 +1,4 @@
-"""One connection: bytes become requests, requests are handled one after the other, deadlines are kept."""
+"""One connection: parse bytes into requests, handle them one after another, enforce deadlines."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class Connection(ConnectionIo):
         self._server.on_connection_lost()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the buffer that all connections share: what is read is taken at once.
+        """Return the buffer that all connections share: received bytes are consumed immediately.
 
-        Until somebody waits for a body, no more of it is read than may wait in memory. Of a chunked body neither: chunks of one
-        byte take 4 ms per 128 KB, in which nobody else is served.
+        Until a handler reads a body, at most the part that may wait in memory is received. This also holds for chunked bodies:
+        chunks of one byte take 4 ms per 128 KB, during which nobody else is served.
         """
         buffer, body = self._server.read_buffer, self._exchange.body if self._exchange is not None else None
         return (
@@ -81,7 +81,7 @@ class Connection(ConnectionIo):
         )
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what has been read."""
+        """Consume the received bytes."""
         data = bytes(self._server.read_buffer[:nbytes])
         try:
             self._take(data)
@@ -89,14 +89,14 @@ class Connection(ConnectionIo):
             self._reject(error.status)
 
     def eof_received(self) -> bool:
-        """Treat the end of the client's bytes: it may still read the responses to complete requests."""
+        """Handle the end of the client's bytes. The client may still read the responses to complete requests."""
         self._is_half_closed = self.phase is Phase.REQUEST and (
             self._exchange is None or self._exchange.body.is_complete
         )
         return self._is_half_closed and not self._server.is_tls
 
     def resume_writing(self) -> None:
-        """Go on once the client has read."""
+        """Continue now that the client has read."""
         super().resume_writing()
         if self._exchange is None and self.phase is Phase.REQUEST:
             self._start_next()
@@ -118,7 +118,7 @@ class Connection(ConnectionIo):
                 return
 
     def _take_head(self, data: bytes) -> bytes:
-        """Feed the head; return what follows it."""
+        """Feed bytes to the head. Return those that follow it."""
         if self._parser is None:
             self._parser = HeadParser(self._limits.max_head_bytes, self._limits.max_headers)
             self.phase = Phase.HEAD
@@ -156,7 +156,7 @@ class Connection(ConnectionIo):
         return rest
 
     def finish_exchange(self, exchange: Exchange) -> None:
-        """Go on after a response: with the rest of its request's body, the next request, or the end."""
+        """Continue after a response: with the rest of its request's body, the next request, or the end."""
         if self.transport is None or self._exchange is not exchange or self.phase is Phase.CLOSING:
             return
         body = exchange.body
@@ -182,7 +182,7 @@ class Connection(ConnectionIo):
             self._start_next()
 
     def _start_next(self) -> None:
-        """Take the next request, once the client has read the last response."""
+        """Start the next request as soon as the client has read the last response."""
         self.phase = Phase.IDLE
         self.deadline = self._server.now() + self._limits.idle_seconds
         if (self._server.is_draining or self._is_half_closed) and not self._pending:
@@ -199,7 +199,7 @@ class Connection(ConnectionIo):
             self.resume_reading()
 
     def _reject(self, status: int) -> None:
-        """End the connection because of what arrived; with a response, if none has begun."""
+        """End the connection because of invalid bytes, with a response if none has begun."""
         exchange = self._exchange
         if exchange is not None:
             exchange.disconnect(InvalidBody() if status == 400 else ClientDisconnected())
@@ -208,20 +208,20 @@ class Connection(ConnectionIo):
         self.linger(self._server.now())
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """End the connection immediately."""
         self.phase = Phase.CLOSING
         if self._exchange is not None:
             self._exchange.disconnect(ClientDisconnected())
         self.abort_transport()
 
     def evict(self) -> None:
-        """Close it at once, to make room for another connection."""
+        """Close the connection immediately to make room for another one."""
         self._server.table.remove(self, self._group)
         self.abort()
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the client has to send or to read before anything goes on."""
+        """Whether the connection can only continue when the client sends or reads."""
         if self.phase <= Phase.IDLE:
             return not self.has_unread_bytes()
         if self._exchange is not None and (self._exchange.body.is_wanted or self._exchange.waits_for_client):
@@ -231,7 +231,7 @@ class Connection(ConnectionIo):
     # Deadlines
 
     def check(self, now: float) -> None:
-        """Judge whether the client is fast enough; the server calls this regularly."""
+        """Check whether the client is fast enough. The server calls this regularly."""
         if now >= self.deadline:
             self._end_late()
             return
@@ -270,7 +270,7 @@ class Connection(ConnectionIo):
             self.abort()
 
     def drain_connection(self, now: float) -> None:
-        """Close the connection as soon as no response is under way: the server stops."""
+        """Close the connection as soon as no response is in progress, because the server stops."""
         if self.phase is Phase.IDLE and not self.has_unread_bytes():
             self.close()
         elif self.phase <= Phase.IDLE:

@@ -1,4 +1,4 @@
-"""The transport of one connection: what is written to it, how full it is, and how it ends."""
+"""The transport of one connection: writing, the fill level of its buffer, and closing."""
 
 import asyncio
 import fcntl
@@ -16,7 +16,7 @@ NEVER: Final = float("inf")
 
 
 class ConnectionIo(asyncio.BufferedProtocol):
-    """The half of a connection that knows nothing of requests."""
+    """The part of a connection that is independent of requests."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client  # to look at, never to read from or write to
@@ -32,11 +32,11 @@ class ConnectionIo(asyncio.BufferedProtocol):
         self._drained: asyncio.Future[None] | None = None
 
     def pause_writing(self) -> None:
-        """Note that the client does not read as fast as we write; the event loop calls this."""
+        """Record that the client reads more slowly than the server writes. Called by the event loop."""
         self._is_write_paused = True
 
     def resume_writing(self) -> None:
-        """Note that the client has read; the event loop calls this."""
+        """Record that the client has read. Called by the event loop."""
         self._is_write_paused = False
         self._set_drained()
 
@@ -47,7 +47,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
             self.transport.writelines(parts) if len(parts) > 1 else self.transport.write(parts[0])
 
     async def drain(self) -> None:
-        """Wait until the client has read most of what was written; raise ClientDisconnected."""
+        """Wait until the client has read most of the written bytes. Raise ClientDisconnected."""
         while self._is_write_paused and self.transport is not None:
             if self._drained is None:
                 self._drained = asyncio.get_running_loop().create_future()
@@ -55,7 +55,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
         self._raise_if_closing()
 
     async def flush(self) -> None:
-        """Wait until nothing that was written waits any more; raise ClientDisconnected."""
+        """Wait until all written bytes have left the buffer. Raise ClientDisconnected."""
         self._raise_if_closing()
         if self.transport is not None and self.transport.get_write_buffer_size():
             self.transport.set_write_buffer_limits(high=0)  # `drain` then waits for the last byte
@@ -67,19 +67,19 @@ class ConnectionIo(asyncio.BufferedProtocol):
             raise ClientDisconnected
 
     def pause_reading(self) -> None:
-        """Leave what the client sends in the kernel, which makes it wait."""
+        """Stop reading. The kernel then makes the client wait."""
         if not self._is_reading_paused and self.transport is not None:
             self._is_reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on, if reading was paused."""
+        """Continue reading, if reading was paused."""
         if self._is_reading_paused and self.transport is not None:
             self._is_reading_paused = False
             self.transport.resume_reading()
 
     def has_unread_bytes(self) -> bool:
-        """Return whether the client has sent bytes that were not read yet, such as a request that is about to be read."""
+        """Return whether the client has sent bytes that were not read yet, such as the next request."""
         if self.transport is None and self.accept_task is None:
             return False
         unread = bytearray(4)
@@ -90,30 +90,30 @@ class ConnectionIo(asyncio.BufferedProtocol):
         return any(unread)
 
     def count_waiting(self) -> int:
-        """Return how many bytes were written and not yet taken by the kernel."""
+        """Return the number of written bytes that the kernel has not accepted yet."""
         return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     def forget_transport(self) -> None:
-        """Wake everything that waits for the client: it is gone."""
+        """Wake everything that waits for the client, because the client has disconnected."""
         self.transport = None
         self._set_drained()
         if self.on_disconnect is not None:
             self.on_disconnect()
 
     def close(self) -> None:
-        """End the connection once what was written is sent."""
+        """End the connection after all written bytes have been sent."""
         self.phase = Phase.CLOSING
         self.deadline = NEVER
         self.close_transport()
 
     def close_transport(self) -> None:
-        """Let the transport send what was written, and close it."""
+        """Close the transport after it has sent all written bytes."""
         if self.transport is not None:
             self.resume_reading()
             self.transport.close()
 
     def linger(self, now: float) -> None:
-        """End the connection, and drop what the client still sends: otherwise it might not see the response."""
+        """End the connection, and drop further bytes from the client. Otherwise, it might not see the response."""
         self.phase = Phase.CLOSING
         self.deadline = now + LINGER_SECONDS
         if self.transport is not None and self.transport.can_write_eof():
@@ -123,7 +123,7 @@ class ConnectionIo(asyncio.BufferedProtocol):
             self.close_transport()
 
     def abort_transport(self) -> None:
-        """End the connection at once."""
+        """End the connection immediately."""
         if self.side_socket is not None:
             with suppress(OSError):
                 self.side_socket.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The connections of a web process: how many there are, whose they are, and which of them has to make room for another."""
+"""The connections of a web process: their number, their clients, and which of them to close when there are too many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccfs.http_server.limits import MANY_CONNECTIONS_SHARE, RESERVED_CONNECTIONS
 
 
 class Phase(IntEnum):
-    """How far a connection is; the lower, the sooner it has to make room."""
+    """The phase of a connection. Connections in lower phases are closed first."""
 
     SILENT = 0  # no byte has arrived
     HEAD = 1  # a part of a request's head has arrived
@@ -22,7 +22,7 @@ class Phase(IntEnum):
 
 
 class Admission(IntEnum):
-    """How a new connection is treated."""
+    """Whether a new connection is accepted, and on what terms."""
 
     ADMITTED = 0
     RESERVE = 1  # health checks only
@@ -36,19 +36,19 @@ class TableEntry(Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the client has to send or to read before anything goes on."""
+        """Whether the connection can only continue when the client sends or reads."""
 
     def evict(self) -> None:
-        """Close it at once, to make room."""
+        """Close the connection immediately to make room for another one."""
 
     def abort(self) -> None:
-        """Close it at once."""
+        """Close the connection immediately."""
 
     def check(self, now: float) -> None:
-        """Close it if it is too slow."""
+        """Close the connection if it is too slow."""
 
     def drain_connection(self, now: float) -> None:
-        """Close it as soon as no response is under way."""
+        """Close the connection as soon as no response is in progress."""
 
 
 _WAITING_PHASES = (Phase.SILENT, Phase.HEAD, Phase.IDLE)
@@ -75,9 +75,9 @@ class ConnectionTable:
             yield from list(group)
 
     def admit(self, host: str) -> tuple[Admission, str]:
-        """Return how a new connection of a peer is treated, and its group, for `add`.
+        """Return how to treat a new connection of a peer, and its group for `add`.
 
-        Others may be closed for it, but none of a client that has fewer connections than this one.
+        It may evict connections, but none of a client that has fewer connections than this one.
         """
         address, is_exempt = parse_address(host), self._is_exempt(host)
         key = format_client_address(address) if address else host
@@ -101,7 +101,7 @@ class ConnectionTable:
         self._count += 1
 
     def remove(self, entry: TableEntry, key: str) -> None:
-        """Forget a connection, if it is still counted."""
+        """Remove a connection, if it is still counted."""
         group = self._groups.get(key)
         if group is None or entry not in group:
             return

@@ -1,8 +1,8 @@
-"""Errors of the server: a request that is none, and a client that is gone, too slow or one too many."""
+"""Errors of the server: invalid requests, and clients that disconnect, are too slow, or exceed a limit."""
 
 
 class BadRequest(Exception):
-    """The request violates HTTP or a bound; the connection ends after a response with the status."""
+    """The request violates HTTP or a limit. The connection ends after a response with this status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -37,4 +37,4 @@ class BodyTooLarge(Exception):
 
 
 class BudgetExhausted(Exception):
-    """The bodies under way leave no room for this one."""
+    """The bodies in progress leave no memory for this one."""

@@ -1,4 +1,4 @@
-"""One request and its response, as handlers see them."""
+"""A request and its response, as handlers see them."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ class Exchange:
 
     @property
     def is_reserve(self) -> bool:
-        """Whether the server is full, and may use this connection for health checks only."""
+        """Whether the server is full and uses this connection for health checks only."""
         return self._connection.is_reserve
 
     @property
     def is_disconnected(self) -> bool:
-        """Whether the client is gone."""
+        """Whether the client has disconnected."""
         return self._error is not None
 
     def disconnect(self, error: ClientDisconnected) -> None:
-        """Let the handler notice that the client is gone."""
+        """Notify the handler that the client has disconnected."""
         self._error = self._error or error
         self.body.fail(error)
         self._release_response()
@@ -100,7 +100,7 @@ class Exchange:
         return await self.body.read(limit)
 
     def send_bytes(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole response."""
+        """Send a complete response."""
         head = self._start(status, headers)
         if len(body) > SMALL_RESPONSE_BYTES:
             self._buffered = len(body)
@@ -175,7 +175,7 @@ class Exchange:
 
     @property
     def stream_batch_bytes(self) -> int:
-        """How many bytes of a stream to have in memory at a time: the more streams there are, the fewer."""
+        """Bytes of a stream to hold in memory at a time. The more streams there are, the fewer."""
         return min(STREAMS_BYTES // max(self._server.stream_count, 1), MAX_STREAM_BATCH_BYTES)
 
     async def write(self, data: bytes) -> None:
@@ -216,12 +216,12 @@ class Exchange:
         self._connection.abort()
 
     def raise_if_disconnected(self) -> None:
-        """Raise ClientDisconnected if the client is gone."""
+        """Raise ClientDisconnected if the client has disconnected."""
         if self._error is not None:
             raise self._error
 
     def release(self) -> None:
-        """Count body and stream as no longer in memory; the server calls this once the handler has returned."""
+        """Release the memory of body and stream. The server calls this after the handler has returned."""
         if self._is_stream:
             self._server.stream_count -= 1
         if self._reserved is not None:
@@ -239,7 +239,7 @@ class Exchange:
             on_end()
 
     async def finish(self) -> None:
-        """Wait until a large response has left memory; then let the connection go on."""
+        """Wait until a large response has left memory. Then let the connection continue."""
         if self._buffered:
             try:
                 await self._connection.drain()
@@ -272,5 +272,5 @@ class Exchange:
 
 
 def _keeps_after_discard(remaining: int | None) -> bool:
-    """Return whether a connection is kept although so much of a rejected body is still to come."""
+    """Return whether to keep a connection although this much of a rejected body is still to come."""
     return remaining is not None and remaining <= KEPT_DISCARD_BYTES

@@ -1,4 +1,4 @@
-"""Sending a range of a file: by sendfile on plain connections, by reading on TLS. Disks and sockets are waited for in threads."""
+"""Send a range of a file: by sendfile on plain connections, by reading on TLS. Threads wait for disks and sockets."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class _SocketSender:
             raise ClientDisconnected(at - start) from None
 
     def _send_slice(self, descriptor: int, start: int, end: int) -> int:
-        """Send what the client takes without waiting; return its size."""
+        """Send as much as the client accepts without waiting. Return the size."""
         at, stop = start, min(end, start + _SLICE_BYTES)
         try:
             while at < stop:
@@ -154,7 +154,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 def _is_in_memory(descriptor: int, start: int, end: int) -> bool:
-    """Return whether first and last byte of a range can be read without waiting for a disk; the rest probably can, too."""
+    """Return whether the first and last byte of a range can be read without waiting for a disk, as can probably the rest."""
     probe = bytearray(1)
     try:
         return all(os.preadv(descriptor, [probe], at, os.RWF_NOWAIT) for at in (start, end - 1))

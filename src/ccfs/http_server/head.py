@@ -1,4 +1,4 @@
-"""The head of a request: parsed by llhttp (httptools), checked, and bounded."""
+"""The head of a request: parsed by llhttp (httptools), checked, and limited."""
 
 from dataclasses import dataclass
 
@@ -121,6 +121,6 @@ class HeadParser:
 
 
 def _keeps_alive(connection: str, version: str) -> bool:
-    """Return whether the connection stays open, by the Connection header. llhttp does not say so after an upgrade."""
+    """Return whether the connection stays open, by the Connection header. llhttp does not report this after an upgrade."""
     options = {option.strip().lower() for option in connection.split(",")}
     return "close" not in options if version == "1.1" else "keep-alive" in options

@@ -1,4 +1,4 @@
-"""The bounds of the server as values."""
+"""The limits of the server as values."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ RETRY_AFTER_SECONDS = 5  # that a 503 announces
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """Bounds of one web process. Times are in seconds, sizes in bytes, rates in bytes per second."""
+    """Limits of one web process. Times are in seconds, sizes in bytes, rates in bytes per second."""
 
     first_byte_seconds: float = 10
     head_seconds: float = 15

@@ -1,4 +1,4 @@
-"""The listening socket: one process binds it, and nobody else can while it does."""
+"""The listening socket. One process binds it, and no other program can do so at the same time."""
 
 import socket
 from collections.abc import Callable
@@ -7,7 +7,7 @@ BACKLOG = 1024  # connections that the kernel keeps until a web process accepts 
 
 
 class AddressUnavailable(Exception):
-    """The address cannot be bound; the text says why."""
+    """The address cannot be bound. The text is the reason."""
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

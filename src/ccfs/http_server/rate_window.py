@@ -4,7 +4,7 @@ _NEVER = float("inf")
 
 
 class RateWindow:
-    """Judges one direction of a connection. A client that moves much at first and then nothing is too slow all the same."""
+    """Checks one direction of a connection. A client that transfers much at first and then nothing is also too slow."""
 
     __slots__ = ("_end", "_mark")
 
@@ -12,11 +12,11 @@ class RateWindow:
         self._end, self._mark = _NEVER, 0
 
     def reset(self) -> None:
-        """Begin again at the next check: nothing is to be moved at the moment."""
+        """Start again at the next check, because nothing needs to be transferred at the moment."""
         self._end = _NEVER
 
     def is_too_slow(self, now: float, moved: int, seconds: float, rate: int) -> bool:
-        """Return whether less than `rate` bytes a second moved in a whole period; `moved` is the total so far."""
+        """Return whether fewer than `rate` bytes per second were transferred in a whole period; `moved` is the total so far."""
         if self._end == _NEVER:
             self._end, self._mark = now + seconds, moved
             return False

@@ -32,10 +32,10 @@ class Application(Protocol):
         """Handle one request."""
 
     def record_connections(self, count: int) -> None:
-        """Note how many connections there are; called regularly."""
+        """Record the number of connections. Called regularly."""
 
     def record_closed_connection(self, reason: str) -> None:
-        """Count a connection that the server has closed against its client's will."""
+        """Count a connection that the server closed while the client wanted to keep it."""
 
 
 class HttpServer:
@@ -71,7 +71,7 @@ class HttpServer:
         self._tick()
 
     async def drain(self, seconds: float) -> None:
-        """Accept no more connections, let requests under way end, and disconnect what is left after so many seconds."""
+        """Stop accepting connections, let current requests finish, and disconnect the rest after this number of seconds."""
         self.is_draining = True
         while self._accept():  # what the kernel has accepted for us would otherwise be reset
             pass
@@ -96,7 +96,7 @@ class HttpServer:
             connection.abort()
 
     def on_connection_lost(self) -> None:
-        """Note that a connection has ended."""
+        """Record that a connection has ended."""
         if self._empty is not None and not len(self.table) and not self._empty.done():
             self._empty.set_result(None)
 
@@ -135,7 +135,7 @@ class HttpServer:
     # Connections
 
     def _accept(self) -> bool:
-        """Accept one connection, another process may take the next one; return whether there was one."""
+        """Accept one connection, unless another process takes it first. Return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()

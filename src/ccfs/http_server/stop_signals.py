@@ -37,7 +37,7 @@ def watch_signals(on_signal: Callable[[int], None], handler: Callable[[int, obje
 
 
 class StopSignals:
-    """Watches for signals from its creation on, which must be in the main thread."""
+    """Watches for signals from its creation onwards. It must be created in the main thread."""
 
     def __init__(self, on_second: Callable[[int], None]) -> None:
         """`on_second` ends the program; it runs in another thread than the main one."""
@@ -64,4 +64,4 @@ class StopSignals:
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Do nothing: without a handler the signal would end the program, and the pipe would get nothing."""
+    """Do nothing. Without a handler, the signal would end the program, and the pipe would receive nothing."""

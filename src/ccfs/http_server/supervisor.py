@@ -1,4 +1,4 @@
-"""The processes that share the listening socket: started, restarted when they die, stopped in order."""
+"""The processes that share the listening socket: start them, restart those that die, stop them in order."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ KILL_SECONDS = 3.0  # beyond the drain; a process that still lives then is kille
 
 
 class _Worker:
-    """One place for a process, which has a process or waits for its next one."""
+    """A slot for a process, which is running or will be restarted."""
 
     def __init__(self) -> None:
         self.process: BaseProcess | None = None
@@ -28,7 +28,7 @@ class _Worker:
 
 
 class Supervisor:
-    """Runs a function in so many processes until the program should stop."""
+    """Runs a function in this number of processes until the program should stop."""
 
     def __init__(
         self,

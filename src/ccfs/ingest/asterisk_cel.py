@@ -35,14 +35,17 @@ def ingest_channel_events(
     find_zone: Callable[[], str],
     assigner: RecordAssigner | None = None,
 ) -> None:
-    """Ingest the new lines; with an assigner, for the owners of their calls. Raise OSError if the file cannot be opened, UnreadableLine if it is no channel event log."""
+    """Ingest new lines; with an assigner, for the owners of their calls.
+
+    Raise OSError if the file cannot be opened, UnreadableLine if it is not a channel event log.
+    """
     if source.cel is not None:
         parser = CelParser(run, owner, source, source.cel, find_zone)
         tail_reader.ingest_file(run, owner, source.cel, parser, partial(_save_lines, run, owner, assigner), parser)
 
 
 class CelParser:
-    """Parse batches of lines. `find_zone` returns the zone of the switch's local times, as its CDRs show it."""
+    """Parses batches of lines. `find_zone` returns the zone of the switch's local times, as detected from its CDRs."""
 
     def __init__(
         self, run: IngestRun, owner: CallOwner, source: AsteriskSource, path: Path, find_zone: Callable[[], str]
@@ -66,11 +69,11 @@ class CelParser:
         return numbered, rejections
 
     def is_open(self, line: bytes) -> bool:
-        """Return whether a record goes on in the next line: Asterisk writes none that do."""
+        """Return whether a record continues in the next line. Asterisk never writes such records."""
         return False
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
+        """Return whether the line is a complete record. All lines of Asterisk are."""
         return True
 
     def describe(self) -> str:
@@ -82,7 +85,7 @@ class CelParser:
         return json.dumps(facts)
 
     def _find_layout(self, sample: list[bytes]) -> CelLayout:
-        """Return the layout of the sample; that of before, if it still fits and was detected by more lines."""
+        """Return the sample's layout, or the earlier one if it still fits and was detected from more lines."""
         known, seen = self._load_layout()
         if known and seen >= len(sample) and cel.fits(sample, known):
             self._seen = seen

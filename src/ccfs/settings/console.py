@@ -24,7 +24,7 @@ class ConsoleSettings(BaseModel):
         default=4,
         ge=1,
         le=64,
-        description="Recordings that a web process converts concurrently for playback, and as many for downloads.",
+        description="Maximum number of recordings that a web process converts at once for playback; the same number applies to downloads.",
     )
     bulk_download_max_files: int = Field(
         default=10_000, ge=1, le=1_000_000, description="Maximum number of recordings of a bulk download."

@@ -41,12 +41,12 @@ class NodeSettings(BaseModel):
     s3_retries: int = Field(
         default=3,
         ge=0,
-        description="Retries of a failed S3 request, within twice `s3_timeout_seconds`.",
+        description="Maximum retries of a failed S3 request, within twice `s3_timeout_seconds`.",
     )
     s3_cooldown_seconds: float = Field(
         default=5,
         ge=0,
-        description="Cooldown after an S3 failure; requests fail immediately meanwhile.",
+        description="Cooldown after an S3 failure, during which requests fail immediately.",
     )
     tier_to: str = Field(
         default="", pattern=r"^\d{0,9}$", description="Id of the location to which older files are moved; empty: none."
@@ -83,7 +83,7 @@ class NodeSettings(BaseModel):
     peer_cooldown_seconds: float = Field(
         default=5,
         ge=0,
-        description="Cooldown after a failure of another node; requests to it fail immediately meanwhile.",
+        description="Cooldown after a failure of another node, during which requests to it fail immediately.",
     )
     peer_ca_file: str = Field(
         default="", description="PEM file of certificate authorities for other nodes, in addition to the system's."

@@ -1,7 +1,7 @@
-"""Calls with very many lines, which only damaged files have: no more lines of them are stored.
+"""Limit the number of lines of a call. Only damaged files exceed the limit.
 
-All rows of a call are rebuilt with each of its lines. Where one id is in all lines of a file, that would take a time that
-grows with the square of the file.
+Each new line of a call rebuilds all of its rows. If all lines of a file had the same id, the time would grow with the
+square of the file's size.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def leave_out_large_calls(
     lines: Sequence[tuple[NumberedLine, L]],
     merger: LegMerger[L],
 ) -> list[L]:
-    """Return the legs of lines, without those of calls that have too many rows. Reject each such call once for a file."""
+    """Return the legs, without those of calls that have too many rows. Reject each such call once per file."""
     if not lines:
         return []
     related = {leg_id for _, leg in lines for leg_id in merger.related_ids(leg)}

@@ -119,7 +119,7 @@ def _ingest_member(
 
 
 def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, name: str, tree: CcfsTree | None) -> bool:
-    """Ingest an index file. Return whether it is complete: every recording that it names has arrived."""
+    """Ingest an index file. Return whether it is complete: all recordings that it names have arrived."""
 
     def find_zone(account_id: str) -> ZoneInfo | None:
         account = source.accounts.get(account_id)
@@ -148,12 +148,12 @@ def _ingest_index(run: IngestRun, source: CcfsSource, file: SupportsReadline, na
 
 
 def _is_unreadable(row: IndexRow | UnreadableLine) -> bool:
-    """Return whether a row is damaged: one of an account that the app does not have is not."""
+    """Return whether a row is damaged. Rows of unknown accounts are not."""
     return isinstance(row, UnreadableLine) and not isinstance(row, ccfs.UnknownAccount)
 
 
 def _iter_batches(rows: Iterator[_NumberedRow]) -> Iterator[list[_NumberedRow]]:
-    """Yield the rows in lists. If the file ends in damage, yield the rows before it first."""
+    """Yield the rows in lists. If the file ends in damage, yield the rows before the damage first."""
     batch: list[_NumberedRow] = []
     try:
         with catch_damage():

@@ -78,7 +78,7 @@ def _ingest_voice_file(run: IngestRun, app: App, file: ScannedFile, name: str, v
 
 
 def _reject(run: IngestRun, app: App, file: ScannedFile, reason: str, *, is_final: bool) -> None:
-    """Reject a file. Unless this is final, every run retries it."""
+    """Reject a file. Unless the rejection is final, every run retries the file."""
     with run.database.write_transaction() as connection:
         run.reject(connection, app, [IngestRejection(file=scan.to_db_path(file.path), line=0, reason=reason)])
         if is_final:

@@ -32,7 +32,7 @@ _MAX_NAMES = 20  # queues, and agents, that are listed
 
 
 def check_paths(paths: Sequence[Path], options: CheckOptions) -> CheckReport:
-    """Check files and folders. Nothing outlasts the call. Raise FileNotFoundError for a path that does not exist."""
+    """Check files and folders. The call leaves nothing behind. Raise FileNotFoundError for a path that does not exist."""
     survey = survey_paths(paths, options.read, options.report_progress)
     with open_scratch_site() as site:
         all_runs = [run(site.create_site(name), survey, options) for name, run in _RUNS.items()]
@@ -120,7 +120,7 @@ def _describe_switch(
 
 
 def _propose_zone(zone: str, options: CheckOptions) -> str:
-    """Return the zone for the account: that of the CDRs; of CDRs in UTC, the zone of this machine."""
+    """Return the zone to use for the account: the CDRs' zone or, if they are in UTC, this machine's."""
     return options.local_zone if zone.rpartition("/")[2] == "UTC" else zone
 
 

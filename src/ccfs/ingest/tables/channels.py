@@ -67,7 +67,7 @@ def parse_channel_line(line: bytes) -> ChannelVariables:
 
 
 def _choose(name: str, column: TableColumn) -> tuple[str, ColumnChoice]:
-    """Return a column and its name; an instant is read as seconds since 1970, which need no zone."""
+    """Return the name of a column and its expression. Instants are read as seconds since 1970, which need no zone."""
     if column.kind is ColumnKind.INSTANT and name in _EPOCHS:
         return _EPOCHS[name], ColumnChoice(column=column, as_epoch=True)
     return name, ColumnChoice(column=column)

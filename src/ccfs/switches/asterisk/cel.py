@@ -63,7 +63,7 @@ class CelLayout:
 
 
 def detect_layout(sample: Sequence[bytes], encoding: str = "") -> CelLayout:
-    """Return the layout of the file that the sample is from. Raise UnreadableLine if it is no channel event log."""
+    """Return the layout of the file from a sample. Raise UnreadableLine if it is not a channel event log."""
     for dialect in DIALECTS:
         rows = list(_iter_rows(sample, dialect, encoding))
         layout = _name_by_header(rows, dialect, encoding) or _name_by_values(rows, dialect, encoding)
@@ -73,7 +73,7 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> CelLayout:
 
 
 def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | None:
-    """Return what a line reports of its channel; None for other events; `zone` is that of local times.
+    """Return what a line reports about its channel; None for other events; `zone` applies to local times.
 
     Raise UnreadableLine.
     """
@@ -97,7 +97,7 @@ def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | No
 
 
 def fits(sample: Sequence[bytes], layout: CelLayout) -> bool:
-    """Return whether a layout that was detected before is still that of the lines."""
+    """Return whether a layout that was detected before still fits the lines."""
     rows = [row for _, row in _iter_rows(sample, layout.dialect, layout.encoding)]
     fitting = [row for row in rows if len(row) > max(layout.columns) and row[layout.event].upper() in _EVENTS]
     return bool(rows) and len(fitting) >= _MIN_SHARE * len(rows) and all(_is_time(row[layout.time]) for row in fitting)
@@ -170,9 +170,9 @@ def _find_columns(
 
 
 def _find_time_and_ids(columns: Sequence[Sequence[str]]) -> tuple[int, list[int]]:
-    """Return the column of times, or -1, and those of ids. Without a system's name, ids look like times with a fraction.
+    """Return the column of times, or -1, and the columns of ids. Ids without a system name look like times with a fraction.
 
-    The events of a channel have one id and different times.
+    All events of a channel have the same id but different times.
     """
     times = _find_columns(columns, _LOCAL_TIME.fullmatch)
     if not times:
@@ -205,7 +205,7 @@ def _is_time(text: str) -> bool:
 
 
 def _find_detail(kind: str, extra: str) -> str:
-    """Return the cause of a hang-up, or the class of the music that a stream plays; else ""."""
+    """Return the cause of a hang-up, or the class of the music on hold when a stream begins; otherwise ""."""
     if kind not in ("HANGUP", "STREAM_BEGIN"):
         return ""
     if old := _OLD_HANGUP.fullmatch(extra):

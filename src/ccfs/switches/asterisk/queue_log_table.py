@@ -53,7 +53,7 @@ class QueueTableLayout:
 
 
 def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayout | None:
-    """Return the layout of an exported table, or None if the sample is of Asterisk's own file or of neither."""
+    """Return the layout of an exported table, or None if the sample is not from one."""
     for dialect in DIALECTS:
         rows = []
         for line in (line for line in sample[:50] if len(line) <= MAX_SAMPLE_BYTES):
@@ -95,13 +95,13 @@ def _has_shape(fields: Sequence[str], order: Sequence[str]) -> bool:
 
 
 def get_column(name: str) -> str:
-    """Return the name of a column in Asterisk's own scripts."""
+    """Return the column's name in Asterisk's own scripts."""
     plain = name.strip().lower()
     return _ALIASES.get(plain, plain)
 
 
 def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | None:
-    """Return one row, or None for an empty line or the header; `zone` is that of local times. Raise UnreadableLine."""
+    """Return one row, or None for an empty line or the header; `zone` applies to local times. Raise UnreadableLine."""
     text = clean_line(line, layout.encoding)
     if not text.strip() or text == layout.header:
         return None

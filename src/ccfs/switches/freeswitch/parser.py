@@ -51,7 +51,7 @@ def parse_channels(
     zone: ZoneInfo,
     agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
 ) -> list[tuple[int, FreeSwitchRecord]]:
-    """Return as `parse_cdr_data` does, of variables that were read already, or of the reason why they could not be."""
+    """Return the same as `parse_cdr_data` for variables that were read already, or for the reason why they could not be."""
     channels: list[tuple[int, ChannelLeg]] = []
     others: list[tuple[int, FreeSwitchRecord]] = []
     for number, variables in numbered_variables:
@@ -88,7 +88,7 @@ def _parse_xml(data: bytes) -> ChannelVariables | UnreadableLine:
 
 
 def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
-    """Parse one object, an array of objects, or one object a line. Objects that are no CDRs are reported once."""
+    """Parse one object, an array of objects, or one object per line. Objects that are not CDRs are reported once."""
     try:
         whole = parse_json(data)
     except UnreadableLine as error:
@@ -108,7 +108,7 @@ def _iter_json(data: bytes) -> Iterator[NumberedVariables]:
 
 
 def _iter_json_lines(data: bytes, error: UnreadableLine) -> Iterator[NumberedVariables]:
-    """Parse lines that are an object each. If none is, the data is one damaged document."""
+    """Parse lines with one object each. If no line is an object, the data is one damaged document."""
     lines = ((number, line) for number, line in enumerate(BytesIO(data), 1) if line.strip())
     parsed = list(_leave_out_rest((number, _parse_json_line(line)) for number, line in lines))
     if all(isinstance(variables, UnreadableLine) for _, variables in parsed):
@@ -146,7 +146,7 @@ def _parse_csv_line(line: bytes, columns: Sequence[str]) -> ChannelVariables | U
 
 
 def _leave_out_rest(parsed: Iterable[NumberedVariables]) -> Iterator[NumberedVariables]:
-    """Yield the lines until most of very many cannot be read: a damaged document may have millions of short ones."""
+    """Yield the lines. Stop if most of many lines are unreadable: a damaged document may have millions of short ones."""
     unreadable = 0
     for count, (number, variables) in enumerate(parsed, 1):
         yield number, variables

@@ -1,1 +1,1 @@
-"""Rows that ingest writes and reads: cursors, rotated files, rejections, expected recordings, records of no account."""
+"""Rows that ingest writes and reads: cursors, rotated files, rejections, expected recordings, unassigned records."""

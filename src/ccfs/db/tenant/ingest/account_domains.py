@@ -1,4 +1,4 @@
-"""Rows of account domains: the domains of a FreeSWITCH whose calls are an account's, where no tenant rules are given."""
+"""Rows of account domains: the domains of a FreeSWITCH that belong to an account if there are no tenant rules."""
 
 from collections import defaultdict
 from collections.abc import Iterable

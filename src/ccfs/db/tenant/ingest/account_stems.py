@@ -1,4 +1,4 @@
-"""Find the accounts of stems in tables that have both: files of recordings, whatever their folder and extension."""
+"""Find the accounts that have a file name stem, in tables with both."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 def list_accounts_of_stems(
     connection: Connection, app: App, table: sa.Table, stems: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Return (account, stem) of the app's rows of the table that have one of these stems."""
+    """Return (account, stem) of the app's rows of the table with these stems."""
     names, found = sorted(set(stems)), set[tuple[str, str]]()
     for start in range(0, len(names), _NAMES_PER_QUERY):
         is_named = table.c.stem.in_(names[start:][:_NAMES_PER_QUERY])

@@ -41,7 +41,7 @@ def add(connection: Connection, app: App, expected: list[ExpectedRecording]) -> 
 
 
 def find(connection: Connection, app: App, account_id: str, stems: Iterable[str]) -> list[ExpectedRecording]:
-    """Return the account's expected recordings of these stems."""
+    """Return the account's expected recordings with these stems."""
     columns = (_TABLE.c[name] for name in _COLUMNS)
     query = sa.select(*columns).filter_by(app=app.id, account_id=account_id)
     names, expected = sorted(set(stems)), list[ExpectedRecording]()
@@ -66,7 +66,7 @@ def reassign_call(connection: Connection, app: App, account_id: str, old: str, n
 
 
 def mark_missing(connection: Connection, app: App, before: datetime, now: datetime) -> list[ExpectedRecording]:
-    """Mark expected recordings of calls that ended up to `before` as missing; return those that were not marked yet."""
+    """Mark expected recordings of calls that ended by `before` as missing. Return newly marked ones."""
     is_due = (_TABLE.c.app == app.id) & (_TABLE.c.since <= before) & _TABLE.c.missing_at.is_(None)
     is_due &= _TABLE.c.is_optional == sa.false()
     columns = (_TABLE.c[name] for name in _COLUMNS)
@@ -85,7 +85,7 @@ def list_missing(connection: Connection, app: App, limit: int = 1000) -> list[Ex
 
 
 def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:
-    """Return (account, stem) of those of these stems under which recordings are expected."""
+    """Return (account, stem) for each of these stems under which recordings are expected."""
     return list_accounts_of_stems(connection, app, _TABLE, stems)
 
 

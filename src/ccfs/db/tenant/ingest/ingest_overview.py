@@ -1,4 +1,4 @@
-"""Overview of an account's calls for an operator who has just ingested them: counts, queues, agents, a spread of calls."""
+"""Overview of an account's calls after an ingest, for an operator: counts, queues, agents, sample calls."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,17 +63,17 @@ def count_calls(connection: Connection, app: App, account_id: str) -> CallTotals
 
 
 def list_queues(connection: Connection, app: App, account_id: str, limit: int) -> list[CallsOfName]:
-    """Return the account's queues, the one with most calls first."""
+    """Return the account's queues, those with the most calls first."""
     return _count_by_name(connection, app, account_id, _CDRS.c.current_skill_id, limit)
 
 
 def list_agents(connection: Connection, app: App, account_id: str, limit: int) -> list[CallsOfName]:
-    """Return the account's agents in calls, the one with most calls first."""
+    """Return the account's agents, those with the most calls first."""
     return _count_by_name(connection, app, account_id, _CDRS.c.agent_id, limit)
 
 
 def list_spread_calls(connection: Connection, app: App, account_id: str, limit: int) -> list[str]:
-    """Return up to `limit` callIds, evenly spread over all calls in order of time."""
+    """Return up to `limit` callIds, evenly distributed over all calls in order of time."""
     own = _is_own(_CDRS, app, account_id) & (_CDRS.c.call_id_num == LAST_LEG)
     number = sa.func.row_number().over(order_by=(_CDRS.c.begin, _CDRS.c.call_id)).label("number")
     numbered = sa.select(_CDRS.c.call_id, number).where(own).subquery()

@@ -83,7 +83,7 @@ def list_formats(connection: Connection, app: App, account_id: str) -> list[tupl
 
 
 def set_cursor(connection: Connection, app: App, cursor: SourceCursor, now: datetime) -> None:
-    """Save how far the app's file was read, in the transaction that adds the rows of it."""
+    """Save how far the app's file was read, in the transaction that adds its rows."""
     values = {"first_line": cursor.first_line, "offset": cursor.offset, "line": cursor.line, "format": cursor.format}
     values |= {"head": cursor.head, "read_at": now}
     key = {"app": app.id, "path": cursor.path}
@@ -98,7 +98,7 @@ def _build_cursor(row: sa.Row[Any]) -> SourceCursor:
 
 
 def find_known_files(connection: Connection, app: App, paths: list[str]) -> dict[str, tuple[int, int, str]]:
-    """Return (size, modified in ns, state) of those of the paths that the app knows."""
+    """Return (size, modified in ns, state) of those of these paths that the app knows."""
     query = sa.select(_FILES.c.path, _FILES.c.size, _FILES.c.modified_ns, _FILES.c.state).where(_FILES.c.app == app.id)
     files = {}
     for start in range(0, len(paths), _NAMES_PER_QUERY):
@@ -110,7 +110,7 @@ def find_known_files(connection: Connection, app: App, paths: list[str]) -> dict
 def save_file_state(
     connection: Connection, app: App, path: str, size: int, modified_ns: int, state: str, reason: str, now: datetime
 ) -> None:
-    """Save what became of a file of the app; ingest/folder.py has the states."""
+    """Save the state of a file of the app; ingest/files/file_states.py defines the states."""
     values = {"size": size, "modified_ns": modified_ns, "state": state, "reason": reason, "seen_at": now}
     key = {"app": app.id, "path": path}
     connection.execute(insert_or_ignore(connection, _FILES).values(**key, **values))
@@ -118,14 +118,16 @@ def save_file_state(
 
 
 def retry_rejected_files(connection: Connection, app: App, reason: str) -> None:
-    """Have the next pass try the recordings again that were rejected for this reason: more is known of their calls."""
+    """Make the next pass retry recordings rejected for this reason, because more is known about their calls."""
     is_chosen = (_FILES.c.app == app.id) & (_FILES.c.state == REJECTED) & (_FILES.c.reason == reason)
     connection.execute(sa.update(_FILES).where(is_chosen).values(state=UNMATCHED))
 
 
 def request_reread(connection: Connection, app: App, file: str, now: datetime) -> tuple[bool, int]:
-    """Have the next pass read a file of the app again from the start, in every account, after the files rotated from it since
-    its first read. Return whether a pass will do so, and how many rejections were deleted: none where no pass will."""
+    """Make the next pass read a file of the app again from the start, in every account, with its rotated files since then.
+
+    Return whether a pass will do so, and the number of deleted rejections: none if no pass will.
+    """
     paths = connection.execute(sa.select(_CURSORS.c.path).where(_CURSORS.c.app == app.id)).scalars().all()
     if cursors := [path for path in paths if path == file or path.endswith(f":{file}")]:
         for path in cursors:
@@ -149,12 +151,12 @@ def list_requested_rereads(connection: Connection, app: App) -> list[tuple[str, 
 
 
 def clear_reread_request(connection: Connection, app: App, path: str) -> None:
-    """Delete the request for a file that was read."""
+    """Delete the request for a file that has been read."""
     connection.execute(sa.delete(_FILES).filter_by(app=app.id, path=path, state=REREAD))
 
 
 def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime) -> bool:
-    """Mark a file that was rejected, or of which lines were; False if no pass would look for the mark."""
+    """Mark a file that has rejections. Return False if no pass would notice the mark."""
     is_file = (_FILES.c.app == app.id) & (_FILES.c.path == path)
     state = connection.execute(sa.select(_FILES.c.state).where(is_file)).scalar()
     if state is None and any(container_of(name) == path for name in _list_rejected_files(connection, app)):
@@ -169,7 +171,7 @@ def _mark_for_reread(connection: Connection, app: App, path: str, now: datetime)
 def add_rejections(
     connection: Connection, app: App, rejections: list[IngestRejection], now: datetime
 ) -> list[IngestRejection]:
-    """Add rejections; return those that are new."""
+    """Add rejections. Return the new ones."""
     unique = list({_rejection_key(rejection): rejection for rejection in rejections}.values())
     new = [
         rejection

@@ -1,4 +1,4 @@
-"""Rows of recording sources: which files of a switch a recording was stored from, the replaced ones included."""
+"""Rows of recording sources: the switch's files from which a recording was stored, including replaced ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ _NAMES_PER_QUERY = 1000  # every database limits the parameters of a query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSource:
-    """One file that was stored as a recording."""
+    """A file that was stored as a recording."""
 
     account_id: str
     path: str  # absolute, as rows hold it
@@ -45,7 +45,7 @@ def add(connection: Connection, app: App, source: RecordingSource, now: datetime
 def find_by_stems(
     connection: Connection, app: App, account_id: str, stems: Iterable[str]
 ) -> list[tuple[RecordingSource, str]]:
-    """Return the account's files of these stems whose bytes are a recording's, each with the callId of the recording."""
+    """Return the account's files with these stems whose bytes are in use, each with its recording's callId."""
     recordings = schema.recordings.c
     is_its_recording = (
         (recordings.app == _TABLE.c.app)
@@ -65,18 +65,18 @@ def find_by_stems(
 
 
 def list_accounts(connection: Connection, app: App, stems: Iterable[str]) -> set[tuple[str, str]]:
-    """Return (account, stem) of those of these stems that files of recordings have or had."""
+    """Return (account, stem) for each of these stems that files of recordings have or had."""
     return list_accounts_of_stems(connection, app, _TABLE, stems)
 
 
 def list_by_recordings(connection: Connection, app: App, file_names: Iterable[str]) -> list[RecordingSource]:
-    """Return all files of these recordings, the replaced ones included, the oldest first."""
+    """Return all files of these recordings, including replaced ones, oldest first."""
     query = sa.select(*_COLUMNS).where(_TABLE.c.app == app.id, _TABLE.c.recording.in_(list(file_names)))
     return [_build_source(row) for row in connection.execute(query.order_by(_TABLE.c.stored_at, _TABLE.c.path))]
 
 
 def list_replaced(connection: Connection, app: App, file_names: Iterable[str]) -> dict[str, list[RecordingSource]]:
-    """Return the files whose bytes these recordings had before, by recording, the oldest first."""
+    """Return the files of earlier versions of these recordings, by recording, oldest first."""
     replaced: dict[str, list[RecordingSource]] = {}
     for source in list_by_recordings(connection, app, file_names):
         if source.replaced_at is not None:
@@ -85,7 +85,7 @@ def list_replaced(connection: Connection, app: App, file_names: Iterable[str]) -
 
 
 def find_originals(connection: Connection, app: App, paths: Iterable[str]) -> dict[str, str]:
-    """Return the file that each of these copies is a copy of, by their paths."""
+    """Map the paths of copies to the files that they duplicate."""
     files, names = schema.source_files.c, list(paths)
     query = sa.select(files.path, files.reason).where(files.app == app.id, files.state == COPY, files.path.in_(names))
     return {row.path: row.reason for row in connection.execute(query)}
@@ -99,14 +99,14 @@ def has_files_below(connection: Connection, app: App, folder: str) -> bool:
 
 
 def mark_copies(connection: Connection, app: App, paths: Iterable[str], original: str) -> None:
-    """Mark files whose bytes were replaced by those of another file, and which are still beside it, as its copies."""
+    """Mark files as copies: their bytes were replaced by another file's, and they still exist beside it."""
     files = schema.source_files
     is_listed = (files.c.app == app.id) & files.c.path.in_(list(paths))
     connection.execute(sa.update(files).where(is_listed).values(state=COPY, reason=original))
 
 
 def request_recheck(connection: Connection, app: App, account_id: str, calls: Iterable[str]) -> None:
-    """Have the next pass look again at the files of these calls' recordings."""
+    """Make the next pass check the files of these calls' recordings again."""
     recordings, files, call_ids = schema.recordings.c, schema.source_files, sorted(calls)
     names = sa.select(recordings.file_name).where(recordings.app == app.id, recordings.account_id == account_id)
     for start in range(0, len(call_ids), _NAMES_PER_QUERY):
@@ -118,14 +118,14 @@ def request_recheck(connection: Connection, app: App, account_id: str, calls: It
 
 
 def add_naming_line(connection: Connection, app: App, source: RecordingSource, source_key: str) -> None:
-    """Add a CDR line to those that name a file."""
+    """Add a CDR line that also names the file."""
     key = {"app": app.id, "path": source.path, "source_sha256": source.source_sha256}
     keys = {*source.named_by.split(), source_key}
     connection.execute(sa.update(_TABLE).filter_by(**key).values(named_by=" ".join(sorted(keys))))
 
 
 def mark_current(connection: Connection, app: App, source: RecordingSource) -> None:
-    """Mark a file whose bytes the recording has as not replaced: it may have been replaced by one that is gone."""
+    """Mark the file of a recording's current bytes as not replaced. A file that is gone may have replaced it."""
     key = {"app": app.id, "path": source.path, "source_sha256": source.source_sha256}
     connection.execute(sa.update(_TABLE).filter_by(**key).values(replaced_at=None, recording=source.recording))
 
@@ -137,7 +137,7 @@ def mark_replaced(connection: Connection, app: App, recording: str, now: datetim
 
 
 def rename(connection: Connection, app: App, old: str, new: str) -> None:
-    """Let the files of a recording follow its new name."""
+    """Move the files of a recording to its new name."""
     if old != new:
         values = {"recording": new, "month": partition_month.parse_month_key(new)}
         connection.execute(sa.update(_TABLE).filter_by(app=app.id, recording=old).values(**values))

@@ -1,4 +1,4 @@
-"""Delete rejections whose cause is gone: the file could be read since, or was found."""
+"""Delete rejections whose cause no longer exists: the file was read or found in the meantime."""
 
 from collections.abc import Iterable, Sequence
 

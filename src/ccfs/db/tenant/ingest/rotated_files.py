@@ -1,4 +1,4 @@
-"""Rows of rotated files: which files were rotated from a source file, how far each was read, and which are missing."""
+"""Rows of rotated files: the files rotated from a source, how far each was read, and which are missing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -32,19 +32,19 @@ class RotatedFile:
 
 
 def list_by_source(connection: Connection, app: App, source: str) -> list[RotatedFile]:
-    """Return the files that were rotated from a source, in the order in which they were first seen."""
+    """Return the files rotated from a source, in the order in which they were first seen."""
     query = sa.select(_TABLE).filter_by(app=app.id, source=source).order_by(_TABLE.c.id)
     return [_build_row(row) for row in connection.execute(query)]
 
 
 def list_missing(connection: Connection, app: App, limit: int) -> list[RotatedFile]:
-    """Return the app's missing files that were reported, the latest first."""
+    """Return the app's reported missing files, latest first."""
     query = sa.select(_TABLE).filter_by(app=app.id, state=MISSING, is_reported=True).order_by(_TABLE.c.id.desc())
     return [_build_row(row) for row in connection.execute(query.limit(limit))]
 
 
 def save(connection: Connection, app: App, files: Iterable[RotatedFile]) -> None:
-    """Add files that have no row yet, and update the others."""
+    """Add files without a row, and update the others."""
     for file in files:
         if file.row_id:
             connection.execute(sa.update(_TABLE).filter_by(app=app.id, id=file.row_id).values(**_get_values(file)))
@@ -53,13 +53,13 @@ def save(connection: Connection, app: App, files: Iterable[RotatedFile]) -> None
 
 
 def move_position(connection: Connection, app: App, old: RotatedFile, new: RotatedFile) -> bool:
-    """Save how far a file was read, unless another run has read on from `old`. Return whether it is saved."""
+    """Save how far a file was read. Return False if another run has moved the position from `old`."""
     is_old = (_TABLE.c.app == app.id) & (_TABLE.c.id == old.row_id) & (_TABLE.c.offset == old.position.offset)
     return bool(connection.execute(sa.update(_TABLE).where(is_old).values(**_get_values(new))).rowcount)
 
 
 def move_cursor(connection: Connection, app: App, old: SourceCursor | None, new: SourceCursor, now: datetime) -> bool:
-    """Save the cursor of a source, unless another run has moved it from `old`, or created it. Return whether it is saved."""
+    """Save the cursor of a source. Return False if another run has created it or moved it from `old`."""
     if ingest_state.find_cursor(connection, app, new.path) != old:
         return False
     ingest_state.set_cursor(connection, app, new, now)
@@ -67,12 +67,12 @@ def move_cursor(connection: Connection, app: App, old: SourceCursor | None, new:
 
 
 def set_format(connection: Connection, app: App, path: str, text: str) -> None:
-    """Save what the lines of a source were detected to be."""
+    """Save the format that was detected in the lines of a source."""
     connection.execute(sa.update(_CURSORS).filter_by(app=app.id, path=path).values(format=text))
 
 
 def delete(connection: Connection, app: App, row_ids: Iterable[int]) -> None:
-    """Delete rows of files that are of no interest any more."""
+    """Delete rows of files that are no longer needed."""
     for row_id in row_ids:
         connection.execute(sa.delete(_TABLE).filter_by(app=app.id, id=row_id))
 

@@ -1,6 +1,6 @@
-"""Rows of unassigned records: parsed lines of a switch that belong to no account of the app, or not yet.
+"""Rows of unassigned records: parsed lines of a switch that do not, or not yet, belong to an account of the app.
 
-`source` names the switch: what is found of one switch is never another's.
+`source` identifies the switch: records of different switches never mix.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ _SELECT = sa.select(*_COLUMNS)
 def add(
     connection: Connection, app: App, source: str, records: Sequence[UnassignedRecord], rules: str, now: datetime
 ) -> None:
-    """Add records that the tenant rules with this digest do not assign. One that is known changes only its digest."""
+    """Add records that the tenant rules with this digest do not assign. For known ones, update only the digest."""
     if not records:
         return
     shared = {"app": app.id, "source": source, "rules": rules, "is_listed": False, "seen_at": now}
@@ -97,7 +97,7 @@ def list_domains(connection: Connection, app: App, source: str) -> set[str]:
 
 
 def list_unlisted(connection: Connection, app: App, source: str, limit: int) -> list[UnassignedRecord]:
-    """Return records that are not among the rejections yet."""
+    """Return records that are not yet among the rejections."""
     is_unlisted = _TABLE.c.is_listed == sa.false()
     rows = connection.execute(_SELECT.where(_is_of(app, source), is_unlisted).limit(limit))
     return [UnassignedRecord(**row._mapping) for row in rows]
@@ -111,7 +111,7 @@ def mark_listed(connection: Connection, app: App, source: str, keys: Sequence[st
 
 
 def delete(connection: Connection, app: App, source: str, keys: Iterable[str]) -> list[UnassignedRecord]:
-    """Delete the records of these source_keys, and the rejections that only they had. Return what was deleted."""
+    """Delete records with these source_keys, and rejections that only they had. Return what was deleted."""
     deleted: list[UnassignedRecord] = []
     for some in _split(sorted(set(keys))):
         is_chosen = _is_of(app, source) & _TABLE.c.source_key.in_(some)
@@ -142,7 +142,7 @@ def delete_before(connection: Connection, app: App, before: datetime) -> None:
 
 
 def unlist_files(connection: Connection, app: App, files: Sequence[str]) -> None:
-    """Have the records of these files listed again: their rejections were deleted."""
+    """Mark the records of these files as unlisted, because their rejections were deleted."""
     for some in _split(files):
         is_chosen = (_TABLE.c.app == app.id) & _TABLE.c.file.in_(some)
         connection.execute(sa.update(_TABLE).where(is_chosen).values(is_listed=False))

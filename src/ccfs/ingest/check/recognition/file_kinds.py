@@ -1,4 +1,4 @@
-"""Recognise what a file is by its name and its first bytes: CDRs of a switch, queue log, recording, or what ingest cannot read.
+"""Recognise a file by its name and its first bytes: CDRs, queue log, recording, or something that ingest cannot read.
 
 The parsers of ingest decide wherever they can.
 """
@@ -68,7 +68,7 @@ class FileClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How the operator overrules what is detected."""
+    """The operator's options that override detection."""
 
     columns: str | None = None
     encoding: str = ""
@@ -88,7 +88,7 @@ class ReadOptions:
 
 
 def classify_file(name: str, head: bytes, size: int, options: ReadOptions) -> FileClass:
-    """Return the kind of a file that begins with `head`, decompressed; `size` is that of the file on the disk."""
+    """Return the kind of a file that begins with `head` (decompressed); `size` is the file's size on disk."""
     if _is_audio(name, head):
         return FileClass(kind=FileKind.RECORDING)
     if not size:
@@ -107,7 +107,7 @@ def classify_file(name: str, head: bytes, size: int, options: ReadOptions) -> Fi
 
 
 def _is_cdr_name(name: str) -> bool:
-    """Return whether a file's name is one of CDRs, rotated or not."""
+    """Return whether a file name is typical of CDRs, rotated or not."""
     lower = name.lower()
     return any(word in lower for word in _CDR_NAMES) and any(extension in lower for extension in _CDR_EXTENSIONS)
 
@@ -122,7 +122,7 @@ def _is_audio(name: str, head: bytes) -> bool:
 
 
 def _split_lines(head: bytes) -> list[bytes]:
-    """Return the first whole lines. The last line counts if the file ends with it."""
+    """Return the first complete lines. The last line counts if the file ends with it."""
     lines = head.split(b"\n")
     if len(head) == HEAD_BYTES and len(lines) > 1:
         lines.pop()
@@ -243,7 +243,7 @@ _INDEX_NAMES = {
 
 
 def _has_most(lines: Sequence[bytes], fits: Callable[[bytes], bool], min_share: float = _MIN_SHARE) -> bool:
-    """Return whether at least one line, and a share of all, fits; one that cannot be parsed does not."""
+    """Return whether at least one line and a minimum share of all lines match. Unreadable lines do not match."""
     hits = 0
     for line in lines:
         try:

@@ -1,4 +1,4 @@
-"""Files that hold calls in a form that ingest does not read, each with the remedy."""
+"""Files with calls in a format that ingest does not read, each with a remedy."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ForeignFormat:
-    """A form that ingest does not read. Without a remedy, it holds no calls."""
+    """A format that ingest does not read. Without a remedy, it contains no calls."""
 
     form: str
     reason: str = ""
@@ -30,7 +30,7 @@ _RECORDING_TABLE = re.compile(rb"(?i)\brecording_id\b.*\bvicidial_id\b|\bvicidia
 
 
 def find_foreign_format(name: str, head: bytes) -> ForeignFormat | None:
-    """Return the form of a file that ingest does not read, by its name and first bytes; None for any other file."""
+    """Return the format of a file that ingest does not read, by its name and first bytes; None for any other file."""
     first_line = head[:8192].split(b"\n", 1)[0]
     stem, _, extension = name.lower().rpartition(".")
     if extension in _COMPRESSIONS and any(word in stem for word in _COMPRESSED_NAMES):

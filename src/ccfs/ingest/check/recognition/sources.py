@@ -1,4 +1,4 @@
-"""Choose the sources of an ingest among surveyed files: which CDR file, with which rotated ones, which folder of recordings."""
+"""Choose the sources of an ingest among surveyed files: the CDR file with its rotated files, the recordings folder."""
 
 import os
 import re
@@ -30,7 +30,7 @@ _MESSAGE_FOLDERS = re.compile(r"(?i)/(?:voicemail|sounds|moh|mohmp3|music)/")
 
 @dataclass(frozen=True, slots=True)
 class FileSeries:
-    """A file that a switch writes, and those that were rotated from it."""
+    """A file that a switch writes, and its rotated files."""
 
     files: tuple[SurveyedFile, ...]  # oldest first; the last is the one that the switch writes
 
@@ -41,13 +41,13 @@ class FileSeries:
 
     @property
     def watched_path(self) -> Path:
-        """The file that will grow: the switch's own name, though the file may be empty since the last rotation."""
+        """The file that will grow: the switch's own name, although the file may be empty since the last rotation."""
         own = self.current.path.with_name(_strip_rotation(self.current.path.name))
         return own if own.is_file() else self.current.path
 
 
 def list_cdr_series(survey: Survey) -> list[FileSeries]:
-    """Return the CDR files of Asterisk: those with the most useful columns first, of equal ones the newest.
+    """Return the CDR files of Asterisk: those with the most useful columns first, then the newest.
 
     A file that Asterisk itself writes comes before an exported table, which does not grow.
     """
@@ -63,19 +63,19 @@ def list_cdr_series(survey: Survey) -> list[FileSeries]:
 
 
 def find_queue_log(survey: Survey) -> FileSeries | None:
-    """Return the queue log: Asterisk's own file before an exported table, of equal ones the newest."""
+    """Return the queue log: Asterisk's own file before an exported table, then the newest."""
     series = _group_series(survey.list_kind(FileKind.QUEUE_LOG))
     return min(series, key=lambda log: (log.current.found.form != "queue_log", -log.current.modified_ns), default=None)
 
 
 def find_channel_events(survey: Survey) -> FileSeries | None:
-    """Return the channel event log (CEL): Asterisk's own file before an exported table, of equal ones the newest."""
+    """Return the channel event log (CEL): Asterisk's own file before an exported table, then the newest."""
     series = _group_series(survey.list_kind(FileKind.CEL))
     return min(series, key=lambda log: (log.current.found.form != "cel_custom", -log.current.modified_ns), default=None)
 
 
 def list_freeswitch_paths(survey: Survey) -> list[Path]:
-    """Return the files and folders with the CDRs of FreeSWITCH: a folder where it holds nothing but them."""
+    """Return the files and folders with the CDRs of FreeSWITCH: a folder if it contains only CDRs."""
     files = [file.path for file in survey.list_kind(FileKind.FREESWITCH_CDR)]
     known = set(files)
     strangers = [*survey.recordings, *survey.others, *(file.path for file in survey.files if file.path not in known)]
@@ -91,9 +91,9 @@ def list_ccfs_paths(survey: Survey) -> list[Path]:
 
 
 def list_recordings_folders(survey: Survey) -> list[Path]:
-    """Return the folder above all recordings of each of the operator's paths, without folders of days.
+    """Return the folder above all recordings in each of the operator's paths, without folders of days.
 
-    Voicemail and prompts are no recordings of calls.
+    Voicemail and prompts are not recordings of calls.
     """
     folders = []
     for root, own in _group_by_root(survey, survey.recordings):
@@ -114,7 +114,7 @@ def _group_by_root(survey: Survey, files: Iterable[Path]) -> list[tuple[Path, li
 
 
 def _group_series(files: Sequence[SurveyedFile]) -> list[FileSeries]:
-    """Group files with those that were rotated from them: of one format, in folders that belong together."""
+    """Group files with their rotated files: of the same format, in related folders."""
     bases = [file for file in files if _strip_rotation(file.path.name) == file.path.name][:_MAX_SERIES]
     rotated: dict[Path, list[SurveyedFile]] = {}
     for file in files:
@@ -128,7 +128,7 @@ def _group_series(files: Sequence[SurveyedFile]) -> list[FileSeries]:
 
 
 def _join_orphans(series: Iterable[FileSeries]) -> list[FileSeries]:
-    """Join rotated files whose current file is not there: Master.csv-20240115.gz and Master.csv-20240116.gz."""
+    """Join rotated files whose current file is absent: Master.csv-20240115.gz and Master.csv-20240116.gz."""
     joined: dict[tuple[Path, str, object], list[SurveyedFile]] = {}
     for own in series:
         base = _strip_rotation(own.current.path.name)
@@ -155,9 +155,10 @@ def _is_rotated_from(file: SurveyedFile, base: SurveyedFile) -> bool:
 
 
 def _cover(files: Sequence[Path], strangers: Iterable[Path], root: Path) -> list[Path]:
-    """Return the one folder above all files, else their folders, else the files: none that also holds strangers.
+    """Return the common folder of all files, otherwise their folders, otherwise the files, avoiding folders with other files.
 
-    A few strangers in a folder of many files do no harm: they are refused. A single file that grows is named itself; of documents, more will be beside the first.
+    A few other files in a folder of many do no harm: they are rejected. A single file that grows is named itself, but
+    documents are expected to become more.
     """
     if len(files) == 1 and files[0].suffix.lower() not in (".json", ".xml", ".zip"):
         return list(files)

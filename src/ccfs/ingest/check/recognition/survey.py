@@ -1,4 +1,4 @@
-"""Survey files and folders: every file with its kind. Reads the beginning of each."""
+"""Survey files and folders: find the kind of every file by reading its beginning."""
 
 import os
 import zipfile
@@ -39,7 +39,7 @@ class SurveyedFile:
 
 @dataclass(slots=True)
 class Survey:
-    """The files that hold calls, and how many others there are."""
+    """The files that contain calls, and the number of other files."""
 
     roots: tuple[Path, ...]  # the operator's paths, absolute
     files: list[SurveyedFile] = field(default_factory=list)  # without recordings and files of no use
@@ -74,7 +74,7 @@ class Survey:
 def survey_paths(
     paths: Sequence[Path], options: ReadOptions, report_progress: Callable[[str, int, int], None]
 ) -> Survey:
-    """Return what is below the paths. Raise FileNotFoundError if one does not exist."""
+    """Return the files below the paths. Raise FileNotFoundError if a path does not exist."""
     survey = Survey(tuple(Path(os.path.abspath(path)) for path in paths))
     for number, file in enumerate(_iter_files(survey), 1):
         survey.add(_survey_file(file, options))

@@ -1,10 +1,10 @@
-"""The switches whose files a check recognises."""
+"""The kinds of switches that a check recognises."""
 
 from enum import StrEnum
 
 
 class SwitchKind(StrEnum):
-    """The switches, as the subcommands of `ccfs ingest` name them."""
+    """The switches, named like the subcommands of `ccfs ingest`."""
 
     ASTERISK = "asterisk"
     FREESWITCH = "freeswitch"

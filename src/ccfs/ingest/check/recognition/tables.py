@@ -1,4 +1,4 @@
-"""Tables of a switch's database that a check reads in place of files: which switch's they are, and their recent rows."""
+"""Tables of a switch's database that a check reads instead of files: their switch, and their recent rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ def open_cdr_table(address: TableAddress, url: str, timeout_seconds: float, enco
 
 
 def open_queue_table(address: TableAddress, url: str, timeout_seconds: float, encoding: str) -> CheckedTable:
-    """Return the realtime queue log that an address names. Raise SwitchDatabaseError, or UnreadableLine if it is none."""
+    """Return the realtime queue log at an address. Raise SwitchDatabaseError, or UnreadableLine if it is not a queue log."""
     table = address.table or "queue_log"
     _inspect(address, timeout_seconds, lambda inspector: plan_queue_table(read_structure(inspector, table)))
     return _open(address, url, table, SwitchKind.ASTERISK, plan_queue_table, timeout_seconds, encoding)
@@ -89,7 +89,7 @@ def _inspect(address: TableAddress, timeout_seconds: float, ask: Callable[[Inspe
 
 
 def _find_cdr_table(inspector: Inspector, named: str) -> tuple[SwitchKind, str]:
-    """Return the first of the usual tables that exists and has CDRs, and whose they are; or judge the named one."""
+    """Return the named table, or the first of the usual ones that exists and has CDRs, with its switch."""
     errors: list[UnusableTable] = []
     for table in (named,) if named else _USUAL_TABLES:
         try:

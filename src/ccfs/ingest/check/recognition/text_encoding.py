@@ -1,4 +1,4 @@
-"""Guess the encoding of lines that are not UTF-8, for an operator to confirm with --encoding."""
+"""Guess the encoding of lines that are not UTF-8. The operator confirms it with --encoding."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ _FOREIGN = re.compile(rb"[\x80-\xff]+")
 
 
 def find_encoding(sample: Iterable[bytes], given: str) -> str:
-    """Return the encoding given, else a likely one, if a line is not UTF-8; "" if all are."""
+    """Return the given encoding, or else a likely one if a line is not UTF-8; "" if all lines are UTF-8."""
     foreign = [line for line in sample if not _is_decodable(line, "utf-8")]
     if not foreign:
         return ""
@@ -18,7 +18,7 @@ def find_encoding(sample: Iterable[bytes], given: str) -> str:
 
 
 def _is_chinese(line: bytes) -> bool:
-    """Return whether all bytes beyond ASCII come in pairs, as in Chinese; accented letters stand alone."""
+    """Return whether all bytes beyond ASCII come in pairs, as in Chinese. Accented letters are single bytes."""
     return all(len(run) % 2 == 0 for run in _FOREIGN.findall(line)) and _is_decodable(line, _CHINESE_CODEC)
 
 

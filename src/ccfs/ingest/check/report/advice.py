@@ -25,7 +25,7 @@ _DEFAULT_FOLDERS = "Asterisk: /var/log/asterisk; FreeSWITCH: /var/log/freeswitch
 
 
 def advise(report: CheckReport, survey: Survey, options: CheckOptions) -> list[Advice]:
-    """Return what concerns all files."""
+    """Return advice on all files."""
     found = [Advice(text=text, remedy=PERMISSION_REMEDY) for text in survey.unreadable_folders]
     if not report.switches:
         found.append(_advise_on_absent_cdrs(report, survey))
@@ -68,7 +68,7 @@ _EMPTY_REMEDY = (
 def advise_on_switch(
     connection: Connection, report: SwitchReport, done: SwitchRun, survey: Survey, options: CheckOptions
 ) -> list[Advice]:
-    """Return what concerns the files of one switch."""
+    """Return advice on the files of one switch."""
     found: list[Advice] = []
     if done.kind is SwitchKind.ASTERISK:
         found += [advice for reading in report.readings for advice in _advise_on_columns(reading)]
@@ -85,7 +85,7 @@ def advise_on_switch(
 
 
 def _is_covered(warning: str) -> bool:
-    """Return whether another advice says the same with its remedy."""
+    """Return whether other advice contains the same remedy."""
     return "the times are assumed" in warning or ("not " in warning and "as given" in warning)
 
 
@@ -141,7 +141,7 @@ def _advise_on_queue_log(report: SwitchReport) -> list[Advice]:
 def _advise_on_legs(report: SwitchReport) -> list[Advice]:
     if not report.totals.answered or report.totals.rows != report.totals.calls:
         return []
-    text = "Only the callers' channels are logged: who answered is taken from these, and phones that rang in vain are missing."
+    text = "Only the callers' channels are logged: who answered is taken from them, and phones that rang unanswered are missing."
     remedy = (
         'Log both legs: <param name="log-b-leg" value="true"/> in xml_cdr.conf.xml or json_cdr.conf.xml, or '
         '<param name="legs" value="ab"/> in cdr_csv.conf.xml, then reload the module in fs_cli.'
@@ -224,7 +224,7 @@ def _advise_on_absent_folder(report: SwitchReport) -> list[Advice]:
 
 
 def _count_outside(done: SwitchRun, first: datetime, last: datetime) -> int:
-    """Return how many recordings without a call were last written before the first or long after the last call."""
+    """Return the number of recordings without a call that were last written before the first call or long after the last."""
     earliest, latest = first - timedelta(hours=1), last + timedelta(days=1)
     count = 0
     for rejection in done.run.result.rejected:

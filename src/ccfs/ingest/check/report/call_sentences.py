@@ -35,7 +35,7 @@ class CallRecording:
 
 
 def describe_call(legs: Sequence[Cdr], recordings: Sequence[CallRecording]) -> str:
-    """Return one sentence about the call that consists of these legs; there must be at least one."""
+    """Return a sentence about the call with these legs; there must be at least one."""
     call, ordered = build_call(legs), sort_legs(legs)
     parts = [_describe_parties(call), *_describe_waiting(call), *_describe_steps(call, ordered)]
     if not call.is_answered and not (call.leave_reason == LeaveReason.AGENT_NO_ANSWER and call.agents):
@@ -86,7 +86,7 @@ def _describe_steps(call: Call, legs: Sequence[Cdr]) -> list[str]:
 
 
 def _is_missed(leg: Cdr, call: Call) -> bool:
-    """Return whether an agent's phone rang in vain; of a phone that itself calls out, the other side did not answer."""
+    """Return whether an agent's phone rang unanswered. If the phone placed the call, the other side did not answer."""
     is_own_call = call.direction is Direction.OUTBOUND and leg.leave_reason != LeaveReason.AGENT_NO_ANSWER
     return leg.device_type == DeviceType.AGENT and leg.agent_id != "" and not is_own_call
 

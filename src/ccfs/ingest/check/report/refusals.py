@@ -1,4 +1,4 @@
-"""Group what a dry run refused by reason, lines apart from recordings; and list recordings that are not there."""
+"""Group the rejections of a dry run by reason, lines separate from recordings. List missing recordings."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,9 +27,9 @@ _PATHS_PER_QUERY = 1000
 def group_rejections(
     connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey
 ) -> tuple[list[Refusals], list[Refusals]]:
-    """Return the refused lines and CDR files, and the refused recordings, each by reason, the most frequent first.
+    """Return the rejected lines and CDR files, and the rejected recordings, by reason, the most frequent first.
 
-    A file among the recordings that is none is left out, and so is one that a call of any of the apps matched.
+    Files that are no recordings are left out, and so are those that match a call of another app.
     """
     rejected = done.run.result.rejected
     recordings = {to_db_path(path) for path in survey.recordings}
@@ -44,7 +44,7 @@ def group_rejections(
 
 
 def find_absent(connection: Connection, owners: Iterable[CallOwner]) -> AbsentRecordings:
-    """Return the recordings that CDRs name and that are not there."""
+    """Return the recordings that CDRs name and that do not exist."""
     count, examples = 0, list[tuple[str, str]]()
     for owner in owners:
         key = owner.app, owner.account.account_id

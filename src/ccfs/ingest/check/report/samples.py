@@ -1,4 +1,4 @@
-"""Choose calls of every kind among those ingested, and describe them."""
+"""Choose ingested calls of every kind, and describe them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def choose_samples(connection: Connection, owner: CallOwner, limit: int = MAX_SA
 
 
 def _share_out(groups: Sequence[Sequence[_Candidate]], limit: int) -> list[int]:
-    """Return how many calls of each kind are shown: one of each, then more of those that have more."""
+    """Return the number of calls to show of each kind: one of each, then more of the frequent ones."""
     numbers = [0] * len(groups)
     while sum(numbers) < limit:
         waiting = [index for index, group in enumerate(groups) if numbers[index] < len(group)]
@@ -77,7 +77,7 @@ def _share_out(groups: Sequence[Sequence[_Candidate]], limit: int) -> list[int]:
 
 
 def _spread(group: Sequence[_Candidate], number: int) -> list[_Candidate]:
-    """Return so many calls of a kind, spread over its time, the first and the last included."""
+    """Return `number` calls of a kind, evenly distributed over time, including the first and the last."""
     return [group[index * (len(group) - 1) // max(1, number - 1)] for index in range(number)]
 
 

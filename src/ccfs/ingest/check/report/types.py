@@ -1,4 +1,4 @@
-"""The report of a check: what was found, how it was read, what would be refused, what to change."""
+"""The report of a check: what was found, how it was read, what would be rejected, what to change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -14,7 +14,7 @@ from ccfs.ingest.files.scan import to_db_path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReading:
-    """A file or a table that was read, or a folder of documents, and how."""
+    """A file, table or folder of documents that was read, and how."""
 
     path: Path | CheckedTable
     role: str  # CDR, queue log, recordings, …
@@ -42,7 +42,7 @@ class SampleCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """Lines or files that would be refused for one reason."""
+    """Lines or files that would be rejected for the same reason."""
 
     reason: str
     count: int
@@ -51,7 +51,7 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbsentRecordings:
-    """Recordings that CDRs name and that are not there."""
+    """Recordings that CDRs name and that do not exist."""
 
     count: int
     examples: tuple[tuple[str, str], ...]  # path as the CDR names it, callId
@@ -142,7 +142,7 @@ class CheckReport:
 
 
 def to_json(value: Any) -> Any:
-    """Return a report as JSON has it."""
+    """Return the report as JSON-compatible values."""
     if isinstance(value, CheckedTable):
         return str(value)
     if is_dataclass(value):

@@ -6,12 +6,12 @@ _MAX_NAMES = 4  # that are listed one by one
 
 
 def count_things(number: int, noun: str) -> str:
-    """Return 1 file, or 1,234 files."""
+    """Return a number with its noun: 1 file, 1,234 files."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def format_duration(seconds: float) -> str:
-    """Return 45 s, 3 min 20 s, or 1 h 2 min."""
+    """Return a duration such as 45 s, 3 min 20 s or 1 h 2 min."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -22,7 +22,7 @@ def format_duration(seconds: float) -> str:
 
 
 def list_names(names: Iterable[str], limit: int = _MAX_NAMES) -> str:
-    """Return 1001, 1002 and 1003; of many, the first and how many others."""
+    """Return a list such as 1001, 1002 and 1003. A long list ends with the number of further names."""
     every = list(dict.fromkeys(names))
     if len(every) > limit:
         every = [*every[: limit - 1], f"{len(every) - limit + 1} others"]

@@ -37,7 +37,7 @@ _SPOTS, _LINES = 20, 10  # of the sample
 
 
 def run_asterisk(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
-    """Ingest the files and tables of Asterisk; None if it left no CDRs."""
+    """Ingest the files and tables of Asterisk. Return None if there were no CDRs."""
     all_series, table = list_cdr_series(survey), _get_table(options)
     if not all_series and table is None:
         return None
@@ -86,7 +86,7 @@ def create_source(cdr: LineSource, queue_log: FileSeries | None, options: CheckO
 
 
 def _find_zone(site: ScratchSite, run: IngestRun, source: AsteriskSource, options: CheckOptions) -> str:
-    """Return the zone of the CDRs: accounts in it give ingest no other zone to warn of."""
+    """Return the zone of the CDRs. If accounts use it, ingest warns of no other zone."""
     owner = site.build_file_owner(options.zone or options.local_zone)
     silent = replace(run, result=IngestResult())
     try:
@@ -110,7 +110,7 @@ def _ingest_table(done: SwitchRun, table: CheckedTable, options: CheckOptions) -
 
 
 def _ingest_series(done: SwitchRun, series: FileSeries, options: CheckOptions) -> None:
-    """Ingest a CDR file and the rotated ones, unless they hold the same calls as files before."""
+    """Ingest a CDR file and its rotated files, unless they contain the same calls as earlier files."""
     run, owner = done.run, done.owner
     is_first = not done.cdrs
     if not is_first and _holds_known_calls(done, series, options):
@@ -136,7 +136,7 @@ def _name_first(done: SwitchRun) -> str:
 
 
 def _ingest_channel_events(done: SwitchRun, cdr: LineSource, series: FileSeries | None, options: CheckOptions) -> None:
-    """Ingest a channel event log (CEL) and those that were rotated from it, after all calls: the order does not matter."""
+    """Ingest a channel event log (CEL) and its rotated files after all calls. The order does not matter."""
     source = create_source(cdr, None, options)
     for file in series.files if series else ():
         with done.catch_failure(file.path):
@@ -145,7 +145,7 @@ def _ingest_channel_events(done: SwitchRun, cdr: LineSource, series: FileSeries 
 
 
 def _pair_files(series: FileSeries, queue_log: FileSeries | None) -> Iterator[tuple[Path, Path | None]]:
-    """Yield each CDR file with a queue log, both oldest first; the shorter list repeats its last."""
+    """Yield each CDR file with a queue log, both oldest first. The shorter list repeats its last file."""
     cdrs, queue_logs = series.files, queue_log.files if queue_log else ()
     for index in range(max(len(cdrs), len(queue_logs))):
         cdr = cdrs[min(index, len(cdrs) - 1)]
@@ -154,7 +154,7 @@ def _pair_files(series: FileSeries, queue_log: FileSeries | None) -> Iterator[tu
 
 
 def _holds_known_calls(done: SwitchRun, series: FileSeries, options: CheckOptions) -> bool:
-    """Return whether calls of the same second and caller are known for most lines of a sample."""
+    """Return whether most lines of a sample match known calls of the same second and caller."""
     path = series.current.path
     try:
         lines = list(enumerate(tail_reader.sample_lines(path, _SPOTS, _LINES), 1))

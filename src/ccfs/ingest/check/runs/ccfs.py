@@ -33,7 +33,7 @@ _OwnerKey = tuple[str, int, int]  # account id, VDN, call centre
 
 
 def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
-    """Ingest the index files of CC-FS into the accounts that they name; None if there are none."""
+    """Ingest CC-FS's index files into the accounts that they name. Return None if there are no index files."""
     paths = list_ccfs_paths(survey)
     if not paths:
         return None
@@ -70,14 +70,14 @@ def run_ccfs(site: ScratchSite, survey: Survey, options: CheckOptions) -> Switch
 
 
 def _add_owners(site: ScratchSite, zone: str, keys: Counter[_OwnerKey]) -> Iterator[CallOwner]:
-    """Add the accounts. A VDN of two accounts is that of the most rows: ingest rejects the rows of the other one."""
+    """Add the accounts. If two accounts have the same VDN, the one with more rows gets it; rows of the other are rejected."""
     for (account, vdn, call_centre), _ in keys.most_common():
         with suppress(OperatorError):
             yield site.add_account(account, zone, vdn, call_centre)
 
 
 def _find_owner_key(record: IndexRecord) -> _OwnerKey | None:
-    """Return account, VDN and call centre of a row, if an account and a VDN of these names can exist."""
+    """Return account, VDN and call centre of a row, if these names are valid."""
     if isinstance(record, AgentSkillChange):
         vdn, call_centre = str(record.vdn), str(record.sub_cc_no)
     else:
@@ -92,7 +92,7 @@ def _is_number(text: str) -> bool:
 
 
 def _iter_records(survey: Survey) -> Iterator[IndexRecord]:
-    """Yield the rows of all index files, as far as they can be read."""
+    """Yield the readable rows of all index files."""
     for file in survey.list_kind(FileKind.CCFS_INDEX):
         try:
             with catch_damage():
@@ -116,7 +116,7 @@ def _parse_index(file: SupportsReadline, name: str) -> Iterator[IndexRecord]:
 
 
 def _find_tree(survey: Survey, named: Sequence[IndexedRecording]) -> Path | None:
-    """Return the folder below which most recordings are where the index says, else the folder of all recordings."""
+    """Return the folder in which most recordings are where the index expects them, otherwise the folder of all recordings."""
     by_name: dict[str, list[str]] = {}
     for path in survey.recordings:
         by_name.setdefault(path.name, []).append(os.fspath(path))

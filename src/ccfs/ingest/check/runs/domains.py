@@ -1,4 +1,4 @@
-"""Domains of one FreeSWITCH: the tenant rules that give each an account."""
+"""Domains of one FreeSWITCH: propose tenant rules that assign each domain to an account."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def list_domains(survey: Survey) -> list[str]:
 
 
 def propose_lines(domains: list[str]) -> list[str]:
-    """Return the lines of a file of tenant rules: each domain has an account that its first part names."""
+    """Return the lines of a tenant rules file. The first part of each domain becomes the name of its account."""
     lines, used = ["fact,value,app,account,vdn"], set[str]()
     for number, domain in enumerate(domains, 1):
         name = domain.partition(".")[0][:20]
@@ -28,6 +28,6 @@ def propose_lines(domains: list[str]) -> list[str]:
 
 
 def propose_rules(survey: Survey) -> tuple[Path, TenantRules] | None:
-    """Return rules for the domains, with the name of their file; None if the CDRs do not name several."""
+    """Return rules for the domains, with the name of their file; None if the CDRs name fewer than two."""
     domains = list_domains(survey)
     return (PROPOSED_FILE, parse_rules("\n".join(propose_lines(domains)))) if len(domains) > 1 else None

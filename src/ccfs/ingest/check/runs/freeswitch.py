@@ -14,7 +14,7 @@ from ccfs.ingest.check.runs.switch_run import CheckOptions, SwitchRun
 
 
 def run_freeswitch(site: ScratchSite, survey: Survey, options: CheckOptions) -> SwitchRun | None:
-    """Ingest the files and the table of FreeSWITCH; None if it left no CDRs."""
+    """Ingest the files and the table of FreeSWITCH. Return None if there were no CDRs."""
     paths: list[Path | CheckedTable] = [*list_freeswitch_paths(survey)]
     if (table := options.cdr_table) and table.kind is SwitchKind.FREESWITCH:
         survey.table_domains = list_table_domains(table)

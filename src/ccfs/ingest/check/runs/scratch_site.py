@@ -1,4 +1,4 @@
-"""A site that lasts as long as the check: a scratch database in a temporary folder, and no stored recordings."""
+"""A temporary site for a check: a scratch database in a temporary folder, without stored recordings."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from ccfs.switches.tenant_rules import TenantRules
 
 @dataclass(frozen=True, slots=True)
 class ScratchSite:
-    """Database of a check, and the app of one switch: files of one may use the VDNs of another."""
+    """The database of a check, and one switch's app. Each switch has its own, so that they may share VDNs."""
 
     folder: Path
     database: Database
@@ -57,10 +57,10 @@ class ScratchSite:
         return self.add_tenants(tenant_rules, zone)
 
     def add_tenants(self, rules: TenantRules, zone: str) -> tuple[CallOwner, TenantRouter]:
-        """Add the apps and accounts that a file of tenant rules names, or set their zone.
+        """Add the apps and accounts that a tenant rules file names, or set their zone.
 
-        Return the owner that holds the state of the switch's files, and the rules with their owners. Raise OperatorError
-        if a VDN has two accounts.
+        Return the owner that holds the state of the switch's files, and the rules with their owners. Raise
+        OperatorError if a VDN has two accounts.
         """
         with self.database.write_transaction() as connection:
             known = {app.ak: app for app in tenants.list_apps(connection)} | {"": self.app}
@@ -79,14 +79,14 @@ class ScratchSite:
         return self.build_file_owner(zone), TenantRouter(rules=rules, owners=owners)
 
     def build_file_owner(self, zone: str) -> CallOwner:
-        """Return an owner without an account, which holds the state of files and has no calls."""
+        """Return an owner without an account, which holds the state of files but has no calls."""
         account, vdn = Account(account_id="", zone=zone), Vdn(vdn_id=0, cc_id=0, account_id="")
         return CallOwner(app=self.app, account=account, vdn=vdn)
 
     def add_account(self, account_id: str, zone: str, vdn_id: int | None = None, cc_id: int = 1) -> CallOwner:
-        """Add an account with a VDN, or set its zone. Without a VDN, it has a number of its own.
+        """Add an account with a VDN, or set its zone. Without a VDN, it gets a free number.
 
-        Raise OperatorError if the VDN is another account's.
+        Raise OperatorError if the VDN belongs to another account.
         """
         account = Account(account_id=account_id, zone=zone)
         with self.database.write_transaction() as connection:
@@ -99,7 +99,7 @@ class ScratchSite:
 
 @contextmanager
 def open_scratch_site() -> Iterator[ScratchSite]:
-    """Create an empty site, and delete it at the end."""
+    """Create an empty site. Delete it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="ccfs-check-") as name:
         folder = Path(name)
         database = open_scratch_database(folder / "check.db")

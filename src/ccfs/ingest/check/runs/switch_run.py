@@ -19,7 +19,7 @@ from ccfs.switches.tenant_rules import TenantRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """Limits of a check, and how the operator overrules it."""
+    """Limits of a check, and the operator's overrides."""
 
     agent_pattern: re.Pattern[str]
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -61,7 +61,7 @@ class SwitchRun:
 
     @contextmanager
     def catch_failure(self, path: Path | CheckedTable) -> Iterator[None]:
-        """Note a file that cannot be read, in place of the error that ends an ingest. A database's error is raised."""
+        """Record a file that cannot be read instead of ending the check. Database errors are raised."""
         try:
             yield
         except UnreadableLine as error:

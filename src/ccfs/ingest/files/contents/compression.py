@@ -1,7 +1,7 @@
 """Open a source file, decompressed if logrotate compressed it: gzip, bzip2, xz and zstd are recognised by their first bytes.
 
-A compressed file is decompressed into a temporary file, because reading needs positions. The work has a limit, so that a
-small file can neither fill the disk nor take long.
+A compressed file is decompressed into a temporary file, because reading needs positions. The work is limited, so that a
+small file can neither fill the disk nor take a long time.
 """
 
 import bz2
@@ -65,7 +65,7 @@ def open_if_present(path: Path) -> Iterator[OpenedSource | None]:
 
 
 def read_first_bytes(path: Path, size: int) -> tuple[bytes, tuple[int, int]]:
-    """Return at most `size` first bytes of a source file, decompressed, and its version; fewer bytes if it is damaged.
+    """Return the first `size` decompressed bytes of a source file and its version; fewer bytes if it is damaged.
 
     Raise OSError if it cannot be opened.
     """

@@ -1,4 +1,4 @@
-"""Recognise files that are damaged, whatever error reading them raises."""
+"""Recognise damaged files, whatever error reading them raises."""
 
 import errno
 import lzma
@@ -16,17 +16,17 @@ MAX_UNREADABLE = 10_000  # lines, of a file that is read to its end although mor
 
 @dataclass(slots=True)
 class LineCount:
-    """How many lines of a file were read, and how many of them could not be parsed."""
+    """The number of lines read from a file, and how many of them could not be parsed."""
 
     read: int = 0
     unreadable: int = 0
 
     def is_useless(self) -> bool:
-        """Return whether so many lines cannot be parsed that the rest of a compressed file is not worth its work."""
+        """Return whether so many lines are unreadable that the rest of a compressed file is not worth reading."""
         return self.unreadable > MAX_UNREADABLE and 2 * self.unreadable > self.read
 
     def describe(self) -> str:
-        """Return why the rest is not read."""
+        """Return why the rest was skipped."""
         return f"{self.unreadable} of {self.read} lines cannot be read; the rest is not read"
 
 
@@ -35,12 +35,12 @@ class DamagedFile(Exception):
 
 
 class UnreadRest(DamagedFile):
-    """The rest of a file is left out, because it would take too much work."""
+    """The rest of a file is skipped, because it would take too much work."""
 
 
 @contextmanager
 def catch_damage() -> Iterator[None]:
-    """Raise DamagedFile for every error of the modules that decompress, on bytes that are damaged, encrypted or end early."""
+    """Raise DamagedFile for every error of the decompression modules on damaged, encrypted or truncated bytes."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Read a member of a zip, whose decompressed size is limited."""
+"""Read a member of a zip with a limit on its decompressed size."""
 
 import io
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ _BUFFER_BYTES = 1 << 16
 
 
 class UnpackedBytes:
-    """Counts what was decompressed of a file of `packed_size` bytes.
+    """Counts the bytes decompressed from a file of `packed_size` bytes.
 
-    A zip may decompress to `factor` times as much as one member of its size, so that one bad member does not cost the others.
+    A whole zip may decompress to `factor` times as much as a single member of its size, so that one bad member does not
+    block the others.
     """
 
     def __init__(self, packed_size: int, factor: int = 1) -> None:

@@ -1,6 +1,7 @@
-"""Compare files with positions: whether a file is the one that was read up to a position, by its bytes.
+"""Compare files with positions: check by its bytes whether a file is the one that was read up to a position.
 
-So a file that was renamed, compressed, emptied or written afresh differs from one that has grown, on any file system.
+This distinguishes a file that was renamed, compressed, emptied or rewritten from one that has grown, on any file
+system.
 """
 
 import os
@@ -21,7 +22,7 @@ def move_cursor(cursor: SourceCursor, position: FilePosition) -> SourceCursor:
 
 
 def read_position(file: BinaryIO, offset: int, line: int) -> FilePosition:
-    """Return the position of an open file at an offset, after so many lines."""
+    """Return the position of an open file at an offset, after this number of lines."""
     if offset == 0:
         return FilePosition()
     head, tail = _read_ends(file, offset)
@@ -44,31 +45,31 @@ def get_size(file: BinaryIO) -> int:
 
 
 def is_continued(file: BinaryIO, position: FilePosition) -> bool:
-    """Return whether a file begins with what was read up to the position."""
+    """Return whether a file begins with the bytes that were read up to the position."""
     if position.offset > get_size(file):
         return False
     return position.offset == 0 or read_position(file, position.offset, 0).digest == position.digest
 
 
 def is_proof(position: FilePosition) -> bool:
-    """Return whether what is known of a file proves that another is the same: more than one line, which may be a header."""
+    """Return whether enough of a file is known to recognise it: more than one line, which might be a header."""
     lines = position.line if position.offset else position.head.count(b"\n")
     return lines > 1 or len(position.head) == HEAD_BYTES
 
 
 def is_contained(file: BinaryIO, other: BinaryIO) -> bool:
-    """Return whether all of a file is the beginning of another, by its first and last bytes."""
+    """Return whether a whole file is the beginning of another one, by its first and last bytes."""
     size = get_size(file)
     return size <= get_size(other) and read_position(file, size, 0).digest == read_position(other, size, 0).digest
 
 
 def is_older_copy(head: bytes, size: int, position: FilePosition) -> bool:
-    """Return whether a file of this beginning and size is a copy of what was read, from before its last lines were written."""
+    """Return whether a file of this beginning and size is a copy from before the last lines were written."""
     return size < position.offset and has_same_head(head, position)
 
 
 def has_same_head(head: bytes, position: FilePosition) -> bool:
-    """Return whether two beginnings are the same as far as both go, and that is too long for a mere header."""
+    """Return whether two beginnings are equal up to the end of the shorter one, which is longer than a header."""
     length = min(len(head), len(position.head))
     return head[:length] == position.head[:length] and (length == HEAD_BYTES or head.count(b"\n", 0, length) > 1)
 

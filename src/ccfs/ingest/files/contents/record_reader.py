@@ -1,6 +1,6 @@
-"""Read records from a text file of a switch: lines, and lines whose fields go on in the next ones. The work is bounded.
+"""Read records from a text file of a switch: lines, or several lines if a field contains a line end. The work is bounded.
 
-Long lines are cut, blocks of NUL bytes become one, runs of empty lines become one line.
+Long lines are cut, and blocks of NUL bytes and runs of empty lines each become one.
 """
 
 import os
@@ -18,13 +18,13 @@ class LineFormat(Protocol):
     """The format of the lines of a file, as far as it is known."""
 
     def is_open(self, line: bytes) -> bool:
-        """Return whether the line ends within a field, so that the record goes on in the next line."""
+        """Return whether the line ends within a field, so that the record continues in the next line."""
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
+        """Return whether the line is a complete record."""
 
     def describe(self) -> str:
-        """Return the format, to be stored with the cursor; "" if nothing is known."""
+        """Return the format to store with the cursor; "" if it is unknown."""
 
 
 class Record(NamedTuple):
@@ -45,7 +45,7 @@ NOTHING = Record(b"", 0, 0)
 
 
 class RecordReader:
-    """Reads records from the position of an open file on."""
+    """Reads records of an open file, starting at its position."""
 
     def __init__(self, file: BinaryIO, line_format: LineFormat | None = None) -> None:
         self._file, self._format = file, line_format
@@ -62,9 +62,9 @@ class RecordReader:
         return self._join_lines(record)
 
     def _may_be_open(self, line: bytes) -> bool:
-        """Return whether the record may go on in the next line.
+        """Return whether the record may continue in the next line.
 
-        In a damaged file, every line may look so. To try each of them would take a hundred times as long.
+        In a damaged file, every line may look as if it did. Trying each of them would take a hundred times as long.
         """
         if self._failed_attempts > _FREE_ATTEMPTS + self._lines_read // _LINES_PER_ATTEMPT:
             return False
@@ -73,7 +73,7 @@ class RecordReader:
     def _join_lines(self, first: Record) -> Record:
         """Return the record that begins with a line.
 
-        A line whose quote is open for another reason is a record by itself: a line that is whole follows it.
+        If a quote is open by mistake, the line is a record by itself. A complete line after it shows this.
         """
         assert self._format is not None
         is_open, is_record = self._format.is_open, self._format.is_record
@@ -118,7 +118,7 @@ def read_line(file: BinaryIO) -> Record:
 
 
 def _skip_empty_lines(file: BinaryIO, first: Record) -> Record:
-    """Return an empty line and all those right after it as one."""
+    """Return an empty line and all empty lines that follow it as one."""
     length, lines, size = first.length, first.lines, _FIRST_CHUNK_BYTES
     while chunk := file.read(size):
         end = chunk.rfind(b"\n", 0, len(chunk) - len(chunk.lstrip(b"\r\n"))) + 1

@@ -25,10 +25,10 @@ class FoundFile:
 def find_rotated_files(
     path: Path, listed: Sequence[Path] | None, remembered: Iterable[Path], *, is_far: bool
 ) -> list[FoundFile]:
-    """Return the rotated files of a source, in order of time; with `is_far`, also those of other folders within and beside its own.
+    """Return a source's rotated files in order of time; with `is_far`, also those in other folders within and beside its own.
 
-    logrotate may have put them there (olddir), but they may also be another switch's. `listed`: the files near the source, if
-    they are known already. `remembered`: folders in which its rotated files have been.
+    logrotate may have moved them there (olddir), but they may also belong to another switch. `listed`: the files near
+    the source, if they are known already. `remembered`: folders that contained its rotated files before.
     """
     own = path.absolute().parent
     within = _list_folders(own) if listed is None or is_far else []
@@ -43,18 +43,18 @@ def find_rotated_files(
 
 
 def has_source(folder: Path, path: Path) -> bool:
-    """Return whether a folder has a source of the same name as another: its rotated files are another switch's."""
+    """Return whether a folder has another source of the same name, to which its rotated files belong."""
     return folder != path.absolute().parent and (folder / path.name).exists()
 
 
 def list_neighbours(path: Path) -> list[Path]:
-    """Return the folders within and beside that of a source, in which its rotated files may be."""
+    """Return the folders within and beside the source's folder, which may contain its rotated files."""
     own = path.absolute().parent
     return [folder for folder in (*_list_folders(own), *_list_folders(own.parent)) if folder != own]
 
 
 def has_rotated_files(path: Path) -> bool:
-    """Return whether a source has a rotated file in its folder, or in one within or beside it that has no such source itself."""
+    """Return whether a source has a rotated file in its folder, or in a folder within or beside it without such a source."""
     others = (folder for folder in list_neighbours(path) if not has_source(folder, path))
     return next(iter(_iter_rotated([path.absolute().parent, *others], path.name)), None) is not None
 
@@ -80,7 +80,7 @@ def _iter_rotated(folders: Iterable[Path], name: str) -> Iterable[Path]:
 
 
 def _is_being_compressed(plain: Path, packed: Path) -> bool:
-    """Return whether `packed` is made of `plain` at this moment. It may also be left of another rotation."""
+    """Return whether `packed` is being written from `plain`. It may also be left over from another rotation."""
     try:
         head, _ = read_first_bytes(packed, HEAD_BYTES)
         return head == read_first_bytes(plain, len(head))[0]

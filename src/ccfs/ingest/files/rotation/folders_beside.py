@@ -1,7 +1,8 @@
-"""Rotated files in a folder beside the source's (olddir), of which nothing was read yet: the source's, or another switch's?
+"""Unknown rotated files in a folder beside the source's (olddir): decide whether they belong to the source.
 
-What was read of a file proves whose it is (recognition.py), and then its whole folder is the source's. This is for the first
-rotation into such a folder, when nothing proves anything: rows of another switch's calls would be worse than a report.
+The bytes that were read of a file prove its origin (recognition.py), and then the whole folder belongs to the source.
+This module handles the first rotation into such a folder, when nothing is proven: ingesting another switch's calls
+would be worse than reporting a file.
 """
 
 from pathlib import Path
@@ -21,10 +22,10 @@ SUSPECT = (
 
 
 def find_own_folder(run: IngestRun, source: Path, cursor: SourceCursor, result: Recognition) -> Path | None:
-    """Return the folder in which the unknown files must be the source's.
+    """Return the folder whose unknown files must be the source's.
 
-    Nothing of the source was rotated anywhere else, all unknown files are in that folder and were written since the source is read,
-    and no other source of this name is in a folder beside or was ever read in that folder.
+    This holds if nothing of the source was rotated elsewhere, if all unknown files are in that folder and newer than
+    the first pass over the source, and if no other source of this name is beside that folder or was ever read in it.
     """
     folders = {file.path.parent for file in result.foreign}
     if len(folders) != 1 or result.files or not all(_is_younger(run, cursor, file) for file in result.foreign):
@@ -37,7 +38,7 @@ def find_own_folder(run: IngestRun, source: Path, cursor: SourceCursor, result: 
 
 
 def find_suspects(run: IngestRun, source: Path, cursor: SourceCursor, result: Recognition) -> list[IngestRejection]:
-    """Return rejections of files that may have been rotated from a source of which nothing was read, or may be another's."""
+    """Return rejections of unread files that may have been rotated from this source or from another one."""
     if cursor.line > 1 or cursor.is_reread_requested:
         return []
     return [
@@ -59,5 +60,5 @@ def _is_quiet(run: IngestRun, file: FoundFile) -> bool:
 
 
 def _is_younger(run: IngestRun, cursor: SourceCursor, file: FoundFile) -> bool:
-    """Return whether a file was written after the source was seen first."""
+    """Return whether a file was written after the source was first seen."""
     return file.version[1] / 1e9 > (cursor.started_at or run.now()).timestamp()

@@ -1,4 +1,4 @@
-"""Find rotated files that must have been there, by the numbers that logrotate gives and raises with each rotation."""
+"""Find rotated files that must have existed, by the numbers that logrotate assigns and increments with each rotation."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,10 +13,10 @@ _MAX_GAPS = 20  # rows for one search
 def find_gaps(
     source: str, known: Sequence[tuple[RotatedFile, RotatedFile]], paths: Iterable[str], time: datetime
 ) -> list[RotatedFile]:
-    """Return rows of missing files of a source, one for each number that no file has.
+    """Return rows for the missing files of a source, one for each number without a file.
 
-    `known` are the known files that are on disk, each before and now; `paths` those of all files on disk. A known file
-    whose number has grown by three tells of three rotations, whose files have the lowest numbers.
+    `known` are pairs of each known file on disk, before and now; `paths` are all files on disk. If the number of a
+    known file has grown by three, there were three rotations, and their files have the lowest numbers.
     """
     shifts, numbers, lowest = defaultdict[str, int](int), defaultdict[str, set[int]](set), dict[str, int]()
     for old, row in known:

@@ -1,4 +1,4 @@
-"""Report rotated files that are missing, and take the report back when they are found."""
+"""Report rotated files that are missing, and withdraw the report when they are found."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ def is_searched(row: RotatedFile, now: datetime) -> bool:
 
 
 def report_missing_files(run: IngestRun, app: App, source: Path, rows: Sequence[RotatedFile]) -> None:
-    """Reject what is missing, once it has been missing for a while; delete the rejections of what has been found."""
+    """Reject files that have been missing for a while. Delete the rejections of files that were found."""
     now = run.now()
     missing = [row for row in rows if row.state == MISSING and not row.is_reported]
     due = [row for row in missing if not run.is_watching or now - row.since >= GRACE]
@@ -55,7 +55,7 @@ def _build_rejection(source: Path, row: RotatedFile) -> IngestRejection:
 
 
 def _list_unreadable(source: Path) -> str:
-    """Return the names of files that may be the missing ones, in formats that cannot be decompressed."""
+    """Return the names of candidates for the missing files in formats that cannot be decompressed."""
     try:
         names = sorted(
             file.name for file in source.absolute().parent.iterdir() if is_unreadable_rotation(file.name, source.name)

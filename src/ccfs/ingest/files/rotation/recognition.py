@@ -1,4 +1,4 @@
-"""Recognise a source file and the files that were rotated from it, by what was read of them, whatever they are called now."""
+"""Recognise a source file and its rotated files by the bytes that were read of them, whatever their names are now."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED, FilePosition, 
 
 @dataclass(slots=True)
 class Recognition:
-    """The present state of a source and its rotated files."""
+    """The current state of a source and its rotated files."""
 
     cursor: SourceCursor  # at the start if another file has taken the source's place
     files: list[RotatedFile] = field(default_factory=list)  # all that are known, in the order in which they are read
@@ -37,7 +37,7 @@ class Recognition:
     foreign: list[FoundFile] = field(default_factory=list)  # files on disk that are not of this source
 
     def list_files_to_read(self, rows: Sequence[RotatedFile]) -> list[tuple[RotatedFile, Path]]:
-        """Return those of the rows, which were saved since, that are not read to their end, with their files."""
+        """Return the saved rows that are not read to their end, with their files."""
         return [(row, self.paths[row.path]) for row in rows if row.state == OPEN and row.path in self.paths]
 
 
@@ -45,7 +45,7 @@ QUIET_SECONDS = 60.0  # after the last write to a rotated file, until nobody is 
 
 
 class FileChanged(Exception):
-    """A file was emptied or renamed while it was looked at. The pass over it must begin again: files are read in order."""
+    """A file was emptied or renamed during the pass. The pass must start again, because files are read in order."""
 
 
 class Recogniser:
@@ -61,8 +61,10 @@ class Recogniser:
         skips: bool,
         own_folder: Path | None = None,
     ) -> None:
-        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are not wanted;
-        `own_folder`: a folder beside whose files are the source's, too."""
+        """`live`: the open source, None if there is none; `skips`: the source is new, and its rotated files are to be skipped;
+
+        `own_folder`: a folder beside the source's whose files also belong to the source.
+        """
         self._own_folders = {own_folder} if own_folder else set()
         self._cursor, self._known, self._live, self._now, self._skips = cursor, list(known), live, now, skips
         self._is_reread = cursor.is_reread_requested
@@ -82,7 +84,7 @@ class Recogniser:
     def recognise(self, found: Sequence[FoundFile]) -> Recognition:
         """Return the state of the source, given its rotated files on disk in order of time.
 
-        Raise FileChanged if the source was emptied, or a file was renamed, meanwhile.
+        Raise FileChanged if the source was emptied or a file was renamed in the meantime.
         """
         for file in sorted(found, key=lambda file: not file.is_near):  # elsewhere are copies
             if not self._find_unchanged(file):
@@ -101,7 +103,7 @@ class Recogniser:
         return self._result
 
     def _is_resolved(self, row: RotatedFile) -> bool:
-        """Return whether a row is of no interest any more: what could not be read can be, or all files are read again."""
+        """Return whether a row is obsolete: its file is readable again, or all files are read again."""
         is_unnamed = not row.position.head and not row.is_reported
         is_found = row.state == READ or (
             row.state == MISSING and any(_is_same_path(row, path) for path in self._result.paths)
@@ -109,7 +111,7 @@ class Recogniser:
         return (is_unnamed and is_found) or (self._is_reread and row.state == MISSING)
 
     def _find_unchanged(self, file: FoundFile) -> bool:
-        """Find a known file of this size and time, which may have been renamed."""
+        """Find a known file with this size and time. It may have been renamed."""
         for index in self._by_version.get(file.version, ()):
             if index not in self._matches and _has_head(file, self._known[index].position):
                 self._matches[index] = file
@@ -117,7 +119,7 @@ class Recogniser:
         return False
 
     def _inspect(self, file: FoundFile) -> None:
-        """Find what a file is by its content. It may have been renamed since the folder was listed: its version is the opened one's."""
+        """Identify a file by its content. It may have been renamed since the listing: its version is that of the opened file."""
         try:
             head, version = read_first_bytes(file.path, HEAD_BYTES)
             file = replace(file, version=version)
@@ -138,7 +140,7 @@ class Recogniser:
                 self._unreadable.append(file)
 
     def _inspect_empty(self, file: FoundFile) -> None:
-        """Find whether a file without any line is damaged. One that was written to just now may be about to be compressed."""
+        """Check whether a file without lines is damaged. A recently written one may be about to be compressed."""
         size, modified_ns = file.version
         if size and self._now.timestamp() - modified_ns / 1e9 > QUIET_SECONDS and file.is_near:
             with open_source(file.path) as source:
@@ -165,24 +167,24 @@ class Recogniser:
         self._unknown[file.version, head] = file
 
     def _may_skip(self, file: FoundFile, row: RotatedFile) -> bool:
-        """Return whether a row may have a file skipped: one of a folder beside the source's says nothing of those in it."""
+        """Return whether a row allows skipping a file. A row of a folder beside the source's says nothing about its other files."""
         own = self._cursor.path.partition(":")[2].rpartition("/")[0]
         return row.state != SKIPPED or not file.is_near or row.path.startswith(f"{own}/")
 
     def _get_rank(self, index: int) -> tuple[bool, int, int]:
-        """Return a key that puts files first that were read further, and among equals the one that was the source until now."""
+        """Return a sort key: files that were read further come first, and among equals the previous source."""
         row = self._known[index]
         return row.state != SKIPPED, row.position.offset, index
 
     def _reset_cursor(self) -> None:
-        """Set the cursor to the start if another file has taken the source's place. A source that is absent may come back."""
+        """Reset the cursor if another file has replaced the source. An absent source may come back."""
         if self._is_lost and self._live is None and len(self._known) - 1 not in self._matches:
             self._known.pop()
         elif self._is_lost or self._is_reread:
             self._result.cursor = move_cursor(self._cursor, FilePosition())
 
     def _update_known(self, index: int) -> RotatedFile:
-        """Return a known file as it is now."""
+        """Return the current state of a known file."""
         row, found = self._known[index], self._matches.get(index)
         if found is None:
             if row.state == MISSING and row.size and not row.position.head and row.path in self._result.paths:
@@ -198,7 +200,7 @@ class Recogniser:
         return replace(now, position=FilePosition(head=row.position.head)) if self._is_reread else now
 
     def _accept_unknown(self) -> Iterable[RotatedFile]:
-        """Return the files that were rotated from this source since it was read last; of a new source, to be skipped."""
+        """Return the files rotated from this source since it was last read. Those of a new source are to be skipped."""
         matches = ((self._known[index], found) for index, found in self._matches.items())
         folders = {found.path.parent for row, found in matches if row.state != SKIPPED} | self._own_folders
         for (_, head), file in sorted(self._unknown.items(), key=lambda known: get_order(known[1])):
@@ -210,13 +212,13 @@ class Recogniser:
                 yield replace(row, position=build_first_position(head) if self._skips else FilePosition(head=head))
 
     def _list_unreadable(self) -> Iterable[RotatedFile]:
-        """Return rows of files that cannot be read: they are missing until they can be."""
+        """Return rows of files that cannot be read. They count as missing until they can."""
         for file in self._unreadable:
             if not (row := self._create_row(file, MISSING)).row_id:
                 yield row
 
     def _create_row(self, file: FoundFile, state: str) -> RotatedFile:
-        """Return a row for an unknown file: that of a missing one of its name or version, else a new one."""
+        """Return a row for an unknown file: the row of a missing file with its name or version, otherwise a new one."""
         path = to_db_path(file.path)
         for index, row in enumerate(self._known):
             is_it = row.state == MISSING and not row.position.head
@@ -230,13 +232,13 @@ class Recogniser:
 
 
 def _is_same_path(row: RotatedFile, path: str) -> bool:
-    """Return whether a path is a row's, or that of the same file compressed."""
+    """Return whether a path is that of a row, or of the same file compressed."""
     number = split_rotation_number(path)
     return row.path == path or (number is not None and number == split_rotation_number(row.path))
 
 
 def _may_be(head: bytes, position: FilePosition) -> bool:
-    """Return whether a file of this beginning may be the one that was read up to the position."""
+    """Return whether a file with this beginning may be the one that was read up to the position."""
     length = min(len(head), len(position.head))
     return bool(position.head) and head[:length] == position.head[:length]
 

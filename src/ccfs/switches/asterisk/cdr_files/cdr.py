@@ -24,7 +24,7 @@ _LINE_END = re.compile(r"\\?\r?\n")
 
 
 class AsteriskCdrRow(NamedTuple):
-    """The columns of one line that ccfs knows, as written; "" where the file has no such column."""
+    """The columns of a line that ccfs knows, as written; "" if the file has no such column."""
 
     accountcode: str = ""
     src: str = ""
@@ -56,7 +56,7 @@ class AsteriskCdrRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CdrLayout:
-    """The dialect and the columns of a CDR file, in order; also of lines that have more or fewer of them."""
+    """The dialect and the columns of a CDR file, in order. Also handles lines with more or fewer columns."""
 
     names: tuple[str, ...]
     header: str = ""  # the line that names the columns: it is no record
@@ -78,7 +78,7 @@ class CdrLayout:
             return False
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record by itself."""
+        """Return whether the line is a complete record."""
         try:
             return parse_row(line, self) is not None
         except UnreadableLine:
@@ -86,9 +86,9 @@ class CdrLayout:
 
 
 def detect_layout(sample: Sequence[bytes], columns: str | None = None, encoding: str = "") -> CdrLayout:
-    """Return the layout of the file that `sample` (its first lines) is from; `columns` ("clid,src,…") overrules the lines.
+    """Return the layout of the file from `sample`, its first lines; `columns` ("clid,src,…") overrides them.
 
-    Raise UnreadableLine if the columns lack a required one, or if the sample fits no known order.
+    Raise UnreadableLine if a required column is missing, or if the sample fits no known order.
     """
     given = None if columns is None else _require_columns(columns.split(","))
     best_score, best = 0, None
@@ -124,7 +124,7 @@ def _list_dated_lines(sample: Sequence[bytes], layout: CdrLayout) -> Iterator[ti
 def _score_layout(
     rows: Sequence[tuple[str, list[str]]], given: tuple[str, ...] | None, draft: CdrLayout
 ) -> tuple[int, CdrLayout | None]:
-    """Return how many of the lines fit a dialect, and the layout that they have in it."""
+    """Return the number of lines that fit a dialect, and their layout in it."""
     if not rows:
         return 0, None
     if given is not None:
@@ -171,7 +171,7 @@ def parse_row(line: bytes, layout: CdrLayout) -> AsteriskCdrRow | None:
 
 
 def parse_sample(sample: Iterable[bytes], layout: CdrLayout) -> list[AsteriskCdrRow]:
-    """Return the rows of those lines that can be read."""
+    """Return the rows of the readable lines."""
     rows = []
     for line in sample:
         try:
@@ -204,7 +204,7 @@ def _cut_fields(fields: list[str], layout: CdrLayout) -> AsteriskCdrRow:
 
 
 def _split_otherwise(text: str, layout: CdrLayout) -> list[str] | None:
-    """Return the fields of a line that another program wrote into the file, if they fit the columns exactly."""
+    """Return the fields of a line that another program appended to the file, if they fit the columns exactly."""
     if "disposition" not in layout.names:
         return None
     for dialect in DIALECTS:
@@ -264,7 +264,7 @@ def _require_columns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
-    """Return the columns of a line that has more or fewer fields than its file usually has."""
+    """Return the columns of a line that has more or fewer fields than is usual in its file."""
     if layout.order is None:
         names = layout.names[: len(fields)]
     elif not has_shape(fields, layout.order.head):
@@ -279,7 +279,7 @@ def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _build_cutter(names: tuple[str, ...]) -> Callable[[list[str]], AsteriskCdrRow]:
-    """Return a fast function from the fields of a line to a row; a missing column is read from a "" added at the end."""
+    """Return a fast function that converts the fields of a line to a row; a missing column is read from a "" added at the end."""
     pick = itemgetter(*(names.index(name) if name in names else -1 for name in AsteriskCdrRow._fields))
     make = AsteriskCdrRow._make
 

@@ -17,22 +17,22 @@ _OFFSETS_IN_HOUR = {f"{m:02}:{s:02}": timedelta(minutes=m, seconds=s) for m in r
 
 
 def parse_channel_epoch(unique_id: str) -> int | None:
-    """Return the second since 1970 in a channel's id `[systemname-]seconds.counter`, when it was created; None if none."""
+    """Return the second since 1970 from a channel id `[systemname-]seconds.counter`; None if it has none."""
     match = UNIQUE_ID.fullmatch(unique_id)
     return int(match[1]) if match else None
 
 
 def parse_creation(unique_id: str) -> tuple[int, int] | None:
-    """Return second and counter of a channel's id, which sort channels by their creation; None if it has none."""
+    """Return second and counter of a channel id, which sort channels by creation; None if it has none."""
     match = UNIQUE_ID.fullmatch(unique_id)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def parse_leg_times(row: AsteriskCdrRow, zone: str) -> tuple[datetime, datetime | None, datetime]:
-    """Return begin, answer (None: not answered) and end of a line in UTC, in this order of time.
+    """Return begin, answer (None: not answered) and end of a line in UTC, in this order.
 
-    The uniqueid and the durations decide an hour that a change of the clocks makes ambiguous. A call whose clock was set
-    back ends when it begins, or after its duration. Raise UnreadableLine.
+    If a clock change makes an hour ambiguous, the uniqueid and the durations decide. If the clock was set back during a
+    call, the call ends when it begins, or after its duration. Raise UnreadableLine.
     """
     duration, billsec = _parse_seconds(row.duration, "duration"), _parse_seconds(row.billsec, "billsec")
     if row.start in _UNSET_TIMES:
@@ -53,7 +53,7 @@ def parse_leg_times(row: AsteriskCdrRow, zone: str) -> tuple[datetime, datetime 
 
 
 def load_zone(name: str) -> tzinfo:
-    """Return the zone of an IANA name, or of an offset as `format_offset` writes it."""
+    """Return the zone with an IANA name, or with an offset in the form of `format_offset`."""
     fixed = _FIXED_ZONE.fullmatch(name)
     if not fixed:
         return ZoneInfo(name)
@@ -68,7 +68,7 @@ def format_offset(seconds: int) -> str:
 
 
 def parse_local_seconds(text: str) -> int | None:
-    """Return a local time as seconds since 1970, counted as if it were UTC; None for a time that has an offset, or none."""
+    """Return a local time as seconds since 1970, as if it were UTC; None for any other text and for times with an offset."""
     try:
         local = datetime.fromisoformat(text) if text[4:5] == "-" else None
     except ValueError:
@@ -84,7 +84,7 @@ def is_clock_set_back(row: AsteriskCdrRow) -> bool:
 
 
 def list_possible_instants(text: str, zone: str, what: str) -> tuple[datetime, ...]:
-    """Return the instants that a time may mean, earliest first: one, or two near a change of the clocks."""
+    """Return the instants that a time may mean, earliest first: one, or two if the clocks changed."""
     hour, rest = _find_hour_start(zone, text[:14]), _OFFSETS_IN_HOUR.get(text[14:])
     if hour is not None and rest is not None:
         return (hour + rest,)
@@ -95,7 +95,7 @@ def list_possible_instants(text: str, zone: str, what: str) -> tuple[datetime, .
 
 
 def choose_event_instant(text: str, unique_id: str, zone: str, what: str) -> datetime:
-    """Return the instant of an event's time; in an hour that comes twice, the first one after the channel was created."""
+    """Return the instant of an event. If its hour occurs twice, choose the first instant after the channel was created."""
     instants = list_possible_instants(text, zone, what)
     second = parse_channel_epoch(unique_id)
     if second is None:
@@ -144,7 +144,7 @@ def _parse_seconds(text: str, what: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _find_hour_start(zone: str, text: str) -> datetime | None:
-    """Return the begin of the local hour "YYYY-MM-DD HH:"; None if the clocks change in it, or the text is no hour."""
+    """Return the start of the local hour "YYYY-MM-DD HH:"; None if the clocks change in it, or if it is not an hour."""
     if len(text) != 14 or text[4] != "-" or text[7] != "-" or text[10] not in " T" or text[13] != ":":
         return None
     zone_info = load_zone(zone)
@@ -158,7 +158,7 @@ def _find_hour_start(zone: str, text: str) -> datetime | None:
 
 
 def _parse_unusual_time(text: str, zone: str) -> tuple[datetime, ...]:
-    """Parse times that cdr_custom can write (seconds since 1970, with an offset), and ambiguous local ones."""
+    """Parse the other forms that cdr_custom can write (seconds since 1970, with an offset), and ambiguous local times."""
     if text.replace(".", "", 1).isdecimal() and text.partition(".")[0].isdecimal() and len(text.partition(".")[0]) < 12:
         return (datetime.fromtimestamp(float(text), UTC),)
     if len(text) < 19 or text[4] != "-":

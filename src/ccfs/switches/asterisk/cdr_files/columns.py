@@ -137,12 +137,12 @@ def require_columns(names: tuple[str, ...], known: Sequence[str]) -> tuple[str, 
 
 
 def find_order(fields: Sequence[str]) -> ColumnOrder | None:
-    """Return the known order that a line fits: at most one, because the times have other places in each."""
+    """Return the known order that a line fits. There is at most one, because the times are in other columns in each."""
     return next((order for order in COLUMN_ORDERS if has_shape(fields, order.head)), None)
 
 
 def has_shape(fields: Sequence[str], head: Sequence[str]) -> bool:
-    """Return whether the times and the disposition of a line are in the columns of these names."""
+    """Return whether the times and the disposition of a line are in the columns with these names."""
     if len(fields) < len(head):
         return False
     named = dict(zip(head, fields, strict=False))

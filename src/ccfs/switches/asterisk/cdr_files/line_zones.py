@@ -1,4 +1,4 @@
-"""Check each CDR line's zone by its own uniqueid, which holds the second in which the channel was created."""
+"""Check each CDR line's zone by its uniqueid, which contains the second in which the channel was created."""
 
 from collections import OrderedDict
 
@@ -55,7 +55,7 @@ class LineZones:
 
 
 def find_offset(local: int, epoch: int) -> int | None:
-    """Return the offset, in whole quarters of an hour, by which a local time follows an instant; None if there is none."""
+    """Return the offset of a local time from an instant in whole quarters of an hour; None if it is not a whole number."""
     offset = (local - epoch - MIN_DELAY_SECONDS) // QUARTER_SECONDS * QUARTER_SECONDS
     delay = local - epoch - offset
     is_plausible = delay <= MAX_DELAY_SECONDS and abs(offset) <= _MAX_OFFSET_SECONDS

@@ -1,4 +1,4 @@
-"""Times of CDR exports that spreadsheets and other programs wrote in their own form. Each becomes `2026-11-28 14:03:05`.
+"""Times of CDR exports in the formats of spreadsheets and other programs. All are converted to `2026-11-28 14:03:05`.
 
 28/11/2026 14:03, 11/28/2026 2:03:05 PM, 28.11.26 14:03:05, 2026/11/28 14:03:05, 20261128140305.
 """
@@ -34,14 +34,14 @@ class DatedLine(NamedTuple):
 
 
 def is_time(text: str) -> bool:
-    """Return whether a text is a time in one of the forms."""
+    """Return whether a text is a time in one of these formats."""
     return len(text) <= _MAX_LENGTH and bool(_DIGITS.fullmatch(text) or _FORM.fullmatch(text))
 
 
 def detect_order(lines: Iterable[DatedLine]) -> str:
-    """Return the order in which dates are written; "" where all are as Asterisk writes them.
+    """Return the order of day, month and year; "" if all dates are in Asterisk's format.
 
-    A day after the twelfth and the uniqueids tell it. Raise UnreadableLine if they do not.
+    Days after the twelfth and uniqueids reveal it. Raise UnreadableLine if there are neither.
     """
     dated = [line for line in lines if is_time(line.start) and not is_iso(line.start)]
     fitting = [order for order in ORDERS if dated and all(_parse(line.start, order) for line in dated)]
@@ -55,7 +55,7 @@ def detect_order(lines: Iterable[DatedLine]) -> str:
 
 
 def convert_time(text: str, order: str) -> str:
-    """Return a time as `YYYY-MM-DD HH:MM:SS`; "" for a date of zeros; the text itself where it has no known form."""
+    """Return a time as `YYYY-MM-DD HH:MM:SS`; "" for a date of zeros; the text itself if its format is unknown."""
     if is_iso(text) or not is_time(text):
         return text
     if not any(map(int, re.findall("[0-9]+", text)[:3])):
@@ -65,9 +65,10 @@ def convert_time(text: str, order: str) -> str:
 
 
 def add_seconds(text: str, converted: str, epoch: int | None) -> str:
-    """Return a converted start. One that was written without seconds gets those of its channel's creation.
+    """Return a converted start. If it was written without seconds, use those of its channel's creation.
 
-    That is so if the creation is in this minute: later lines of a channel begin at any time.
+    This is valid only if the channel was created in the same minute, because later lines of a channel start at any
+    time.
     """
     if has_seconds(text) or epoch is None or len(converted) != 19:
         return converted
@@ -77,7 +78,7 @@ def add_seconds(text: str, converted: str, epoch: int | None) -> str:
 
 
 def has_seconds(text: str) -> bool:
-    """Return whether a time is written to the second."""
+    """Return whether a time includes seconds."""
     match = _FORM.fullmatch(text)
     return match is None or match["second"] is not None
 
@@ -91,7 +92,7 @@ def convert_duration(text: str) -> str:
 
 
 def is_iso(text: str) -> bool:
-    """Return whether a time is as Asterisk writes it: year first, hyphens, with seconds."""
+    """Return whether a time is in Asterisk's format: year first, hyphens, with seconds."""
     return text[4:5] == "-" and text[7:8] == "-" and text[16:17] == ":"
 
 
@@ -105,7 +106,7 @@ def _count_agreeing(lines: Sequence[DatedLine], order: str) -> int:
 
 
 def _parse(text: str, order: str) -> datetime | None:
-    """Return the local time of a text; None if it is none in this order."""
+    """Return the local time of a text; None if it is not a time in this order."""
     try:
         if digits := _DIGITS.fullmatch(text):
             return datetime(*map(int, digits.groups())) if order == "ymd" else None  # type: ignore[arg-type]

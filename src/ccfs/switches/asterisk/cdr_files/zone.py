@@ -1,7 +1,7 @@
 """Detect the zone of a CDR file.
 
-Its times are local and name no zone, but a uniqueid holds the second in which its channel was created. The zone is the one
-in which the times of the lines agree with their uniqueids.
+Its times are local and do not name a zone, but a uniqueid contains the second in which its channel was created. The
+right zone is the one in which the times of the lines agree with their uniqueids.
 """
 
 import zoneinfo
@@ -82,9 +82,9 @@ _AREAS = (
 
 
 def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
-    """Return the earliest local start of each channel that began a call, in order of time; without any, of all channels.
+    """Return the earliest local start of each channel that began a call, in order of time, otherwise of all channels.
 
-    Lines without a uniqueid, or whose times have an offset, are no samples.
+    Lines without a uniqueid and times with an offset are not samples.
     """
     earliest: dict[str, ZoneSample] = {}
     others: dict[str, ZoneSample] = {}
@@ -99,7 +99,7 @@ def collect_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
 
 
 def collect_offset_samples(rows: Iterable[AsteriskCdrRow]) -> list[ZoneSample]:
-    """Return samples of lines whose times have an offset, in order of time: they show the zone of the switch's other times."""
+    """Return samples of times with an offset, in order of time. They reveal the zone of the switch's other times."""
     samples = []
     for row in rows:
         try:
@@ -147,11 +147,12 @@ def detect_zone(
     known: str = "",
     is_local: bool = True,
 ) -> ZoneGuess:
-    """Return the zone of a file's times: the one given, else the one detected, else the known one, else the account's.
+    """Return the zone of a file's times: the given one, the detected one, the known one, or the account's, in this order.
 
-    `known` is the zone that was detected before, in this file or another of its switch; `is_local` whether times need a
-    zone at all. The `report` warns of a mismatch, of another zone than the account's, or that the zone was assumed. Detect
-    again when lines have arrived: half a year of calls cannot distinguish zones that differ in the other half.
+    `known` is the zone that was detected before, in this file or another one of its switch; `is_local` is whether times
+    need a zone at all. The `report` warns of a mismatch, of a zone other than the account's, and of an assumed zone.
+    Detect again when more lines have arrived: half a year of calls cannot distinguish zones that differ in the other
+    half.
     """
     few = samples[:: max(1, len(samples) // _MAX_SAMPLES)]
     first = [given or known or account_zone, account_zone, "UTC", *list_zones()]
@@ -174,7 +175,7 @@ def detect_zone(
 
 
 def describe_zone(zone: str, samples: Sequence[ZoneSample]) -> str:
-    """Return the offsets of a zone during the samples: many zones fit, so a city would be chosen by its name only."""
+    """Return the offsets of a zone during the samples. Many zones fit, so a city's name would be arbitrary."""
     zone_info = load_zone(zone)
     offsets = {datetime.fromtimestamp(second, zone_info).utcoffset() for _, second in samples}
     seconds = sorted(int(offset.total_seconds()) for offset in offsets if offset is not None)
@@ -182,7 +183,7 @@ def describe_zone(zone: str, samples: Sequence[ZoneSample]) -> str:
 
 
 def list_alike(samples: Sequence[ZoneSample], zone: str) -> list[str]:
-    """Return other zones of many people in which the times of the samples would be the same."""
+    """Return other populous zones in which the samples would have the same times."""
     offsets = {second: datetime.fromtimestamp(second, load_zone(zone)).utcoffset() for _, second in samples}
     return [
         name
@@ -196,7 +197,7 @@ def list_alike(samples: Sequence[ZoneSample], zone: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def list_zones() -> tuple[str, ...]:
-    """Return every zone of the database: those of most people, then cities by area, then the rest."""
+    """Return every zone of the database: the most populous ones, then cities by area, then the rest."""
 
     def rank(name: str) -> tuple[int, int, str]:
         area = name.partition("/")[0]
@@ -213,9 +214,9 @@ def _describe_mismatch(given: str, detected: str | None, samples: Sequence[ZoneS
 
 
 def _choose_best(few: Sequence[ZoneSample], candidates: Sequence[str]) -> str | None:
-    """Return the first candidate that fits as well as any, if it fits most of the samples.
+    """Return the first of the best-fitting candidates, if it fits most of the samples.
 
-    Of those that fit equally well, one that fits the newest samples better is chosen: clocks may have changed just now.
+    Of equal candidates, one that fits the newest samples better wins, because clocks may have changed recently.
     """
     newest = few[-_NEWEST_SAMPLES:]
     scores: dict[str, float] = {}

@@ -34,7 +34,7 @@ class AsteriskCdrFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskLeg(Leg):
-    """A leg, and what relates it to the other lines of its call."""
+    """A leg, with what relates it to other lines of its call."""
 
     channel: str = ""
     dstchannel: str = ""
@@ -100,7 +100,7 @@ def build_leg(row: AsteriskCdrRow, zone: str, agents: AgentMatcher) -> AsteriskL
 
 
 def _collect_call_facts(row: AsteriskCdrRow, queue: str, *, is_inbound: bool) -> CallFacts:
-    """Return what tenant rules match. A number that an extension dialled is no DID of its tenant's."""
+    """Return the facts that tenant rules match. A number that an extension dialled is not a DID of its tenant."""
     numbers = [("did", row.did), ("did", row.dst)] if is_inbound else []
     return collect_facts([("context", row.dcontext), ("accountcode", row.accountcode), *numbers, ("queue", queue)])
 
@@ -127,10 +127,10 @@ def _make_call_id(row: AsteriskCdrRow) -> str:
 
 
 def _find_calling_agent(row: AsteriskCdrRow, agents: AgentMatcher, numbers: Collection[str]) -> str:
-    """Return the extension that calls, else "".
+    """Return the calling extension, otherwise "".
 
-    The second half of a Local channel is the dial plan's own: the caller's number decides. The first half is the phone
-    that an application connected before it dialled.
+    The second half of a Local channel belongs to the dial plan, so the caller's number decides. The first half is the
+    phone that an application connected before it dialled.
     """
     if row.channel.startswith("Local/") and not row.channel.endswith((";1", ",1")):
         return row.src if agents.is_agent(row.src) else ""
@@ -164,7 +164,7 @@ def _find_release_cause(row: AsteriskCdrRow) -> int:
 def _exclude_mailbox(
     row: AsteriskCdrRow, begin: datetime, answer: datetime | None, end: datetime
 ) -> tuple[datetime, datetime | None, datetime]:
-    """Return the times of a line; those of a phone that rang in vain, if a mailbox answered in its place.
+    """Return a line's times. If a mailbox answered for a phone, return those of an unanswered phone.
 
     Up to version 11, Asterisk writes both into one line.
     """
@@ -176,7 +176,7 @@ def _exclude_mailbox(
 def _find_leave_reason(
     row: AsteriskCdrRow, device: DeviceType, cause: int, *, is_answered: bool, is_outbound: bool
 ) -> LeaveReason:
-    """Return why the call left the device, by the line alone; a queue log is more precise (`queue_merge.apply_visit`)."""
+    """Return why the call left the device, by this line alone. A queue log is more precise (`queue_merge.apply_visit`)."""
     disposition = row.disposition if is_answered or row.disposition != "ANSWERED" else "NO ANSWER"
     if disposition in ("ANSWERED", "UNKNOWN"):  # a line that ends in the queue, without a phone: the caller gave up
         return LeaveReason.QUEUE_CANCELLED if device == DeviceType.QUEUE and not row.dstchannel else LeaveReason.NORMAL
@@ -205,6 +205,6 @@ def _parse_sequence(row: AsteriskCdrRow) -> float:
 
 
 def _find_counter(row: AsteriskCdrRow) -> float:
-    """Return a number that sorts lines of one second that have no sequence: the counter in the channel's id."""
+    """Return the counter in the channel id, which sorts lines of the same second without a sequence."""
     creation = clock.parse_creation(row.uniqueid)
     return float(creation[1]) if creation else float(row.channel.startswith("Local/"))

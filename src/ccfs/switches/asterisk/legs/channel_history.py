@@ -1,6 +1,6 @@
-"""Histories of channels, as a channel event log (CEL) reports them, and what they correct in CDR lines.
+"""Histories of channels from a channel event log (CEL), and the corrections of CDR lines that follow from them.
 
-A CDR line has no time at which the phone answered after a transfer, and the disposition in place of a cause.
+A CDR line lacks the time at which the phone answered after a transfer, and has a disposition instead of a cause.
 """
 
 import json
@@ -37,7 +37,7 @@ class ChannelEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHistory:
-    """The events of one channel that are known so far, in order of time; at least one."""
+    """The events of one channel known so far, in order of time; at least one."""
 
     switch_leg_id: str  # uniqueid
     switch_call_id: str  # linkedid
@@ -57,15 +57,15 @@ class ChannelHistory:
         )
 
     def has_between(self, kinds: Iterable[str], begin: datetime, end: datetime) -> bool:
-        """Return whether an event of these kinds occurred between two instants, as a CDR has them."""
+        """Return whether an event of these kinds occurred between two instants of a CDR's precision."""
         event = self.find_first(*kinds, after=begin - _TOLERANCE)
         return event is not None and event.occurred_at <= end + _TOLERANCE
 
 
 def combine_histories(known: ChannelHistory, new: ChannelHistory) -> ChannelHistory:
-    """Return the events of two parts of one channel's history, in whatever order they arrive.
+    """Merge two parts of a channel's history, in any order.
 
-    A channel that joins an older call gets its linkedid.
+    A channel that joins an older call gets that call's linkedid.
     """
     oldest = min(known, new, key=lambda part: (parse_creation(part.switch_call_id) or (0, 0), part.switch_call_id))
     events = sorted({*known.events, *new.events})
@@ -85,7 +85,7 @@ def parse_events(text: str) -> tuple[ChannelEvent, ...]:
 
 
 def correct_legs(legs: Iterable[AsteriskLeg], histories: Iterable[ChannelHistory]) -> list[AsteriskLeg]:
-    """Return the legs as the histories of their channels correct them: answers, transfers, pick-ups and causes."""
+    """Return the legs corrected by the histories of their channels: answers, transfers, pick-ups and causes."""
     channels = ChannelIndex(histories)
     return [_correct_leg(leg, channels) for leg in legs]
 
@@ -99,7 +99,7 @@ class ChannelIndex:
             self._by_name[history.channel].append(history)
 
     def find(self, channel: str, leg: AsteriskLeg) -> ChannelHistory | None:
-        """Return the history of a channel that was there during a leg: names come again after a restart."""
+        """Return the history of a channel that existed during a leg: names are reused after a restart."""
         for history in self._by_name.get(channel, ()) if channel else ():
             if history.begin <= leg.end + _TOLERANCE and history.events[-1].occurred_at >= leg.begin - _TOLERANCE:
                 return history
@@ -139,7 +139,7 @@ def _correct_end(leg: AsteriskLeg, dialled: ChannelHistory) -> AsteriskLeg:
 
 
 def _correct_cause(leg: AsteriskLeg, *histories: ChannelHistory | None) -> AsteriskLeg:
-    """Return an unanswered leg with the cause of the phone that rang, else of the calling channel."""
+    """Return an unanswered leg with the hang-up cause of the phone that rang, otherwise of the calling channel."""
     for history in reversed(histories):
         hangup = history and history.find_first("HANGUP")
         if not hangup or not leg.begin - _TOLERANCE <= hangup.occurred_at <= leg.end + _TOLERANCE:
@@ -154,7 +154,7 @@ def _correct_cause(leg: AsteriskLeg, *histories: ChannelHistory | None) -> Aster
 def list_holds(
     leg: AsteriskLeg, talk: tuple[datetime, datetime], channels: ChannelIndex
 ) -> Sequence[tuple[datetime, datetime]]:
-    """Return when the agent of a leg put the other side on hold during a talk: music on hold played there."""
+    """Return the periods in which a leg's agent put the other party on hold during a talk: music on hold played there."""
     other = leg.channel if leg.agent == leg.ringing_agent else leg.dstchannel
     history = channels.find(other, leg)
     if history is None:

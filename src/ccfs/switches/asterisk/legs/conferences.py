@@ -1,7 +1,7 @@
-"""Join the lines of a conference (ConfBridge, MeetMe): each participant talks once, and those who met have one call.
+"""Join the lines of a conference (ConfBridge, MeetMe): each participant talks once, and those who met share a call.
 
-ConfBridge's lines are of pairs: a→b, a→c, b→c, and c→ of 0 seconds, each participant with a linkedid of its own. MeetMe's
-lines have no second channel.
+ConfBridge writes a line for each pair: a→b, a→c, b→c, and c→ with 0 seconds; each participant has its own linkedid.
+Lines of MeetMe have no second channel.
 """
 
 from collections import defaultdict
@@ -20,30 +20,30 @@ _Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class _Meeting:
-    """The participants of a conference at one time, and when each was there."""
+    """The participants of a conference at one time, and when each of them was present."""
 
     legs: Sequence[AsteriskLeg]  # in order
     presence: Mapping[str, _Span]  # by channel
 
     def find_talk(self, channel: str) -> _Span | None:
-        """Return when somebody else was there, too."""
+        """Return the period in which somebody else was present, too."""
         others = [span for name, span in self.presence.items() if name != channel]
         begin = max(self.presence[channel][0], min(span[0] for span in others))
         end = min(self.presence[channel][1], max(span[1] for span in others))
         return (begin, end) if begin < end else None
 
     def is_of_all(self) -> bool:
-        """Return whether several participants were all there at one moment."""
+        """Return whether several participants were all present at the same time."""
         if len(self.presence) < 2:
             return False
         return max(span[0] for span in self.presence.values()) <= min(span[1] for span in self.presence.values())
 
 
 def join_conferences(legs: Sequence[AsteriskLeg]) -> list[AsteriskLeg]:
-    """Return the legs; those of conferences with each participant's talk, and with the id of the call that they are one of.
+    """Return the legs. Those of conferences get each participant's talk and the id of the common call.
 
-    An agent may sit in a conference for a whole shift and meet one caller after the other: the calls of participants who
-    were never all there at one moment stay apart.
+    An agent may stay in a conference for a whole shift and meet one caller after another: calls of participants who
+    were never all present at the same time stay separate.
     """
     meetings = [_describe_meeting(span) for span in _split_conferences(legs) if len(span) <= MAX_MEETING_LEGS]
     if not meetings:
@@ -77,7 +77,10 @@ def _rank_caller(leg: AsteriskLeg) -> tuple[bool, tuple[float | str, ...], str]:
 
 
 def _describe_meeting(legs: Sequence[AsteriskLeg]) -> _Meeting:
-    """Return who was there when. A pair's line may begin before the second one came: that one's own line tells when."""
+    """Return the periods in which each participant was present. A pair's line may begin before the second one arrives,
+
+    whose own line shows the time.
+    """
     presence: dict[str, _Span] = {}
     own_begins: dict[str, datetime] = {}
     for leg in legs:
@@ -89,7 +92,7 @@ def _describe_meeting(legs: Sequence[AsteriskLeg]) -> _Meeting:
 
 
 def _adjust_meeting(meeting: _Meeting) -> list[AsteriskLeg]:
-    """Return the legs: the first of each channel has its talk, the others have none."""
+    """Return the legs: the first of each channel gets its talk, the others have none."""
     own = {leg.channel for leg in meeting.legs}
     seen: set[str] = set()
     adjusted = []
@@ -102,7 +105,7 @@ def _adjust_meeting(meeting: _Meeting) -> list[AsteriskLeg]:
 
 
 def _give_talk(leg: AsteriskLeg, meeting: _Meeting, channel: str) -> AsteriskLeg:
-    """Return the leg as that of one participant, with this one's talk."""
+    """Return the leg as one participant's, with that participant's talk."""
     agent = leg.calling_agent if channel == leg.channel else leg.ringing_agent
     device = DeviceType.AGENT if agent else DeviceType.FLOW
     leg = replace(leg, device_type=device, device_name=agent or leg.context, agent=agent)

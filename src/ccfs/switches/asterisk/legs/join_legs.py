@@ -1,8 +1,8 @@
-"""Join the lines of a call: which of them report talk, and which repeat what others report.
+"""Join the lines of a call: decide which report talk, and which repeat what others report.
 
-app_queue and FreePBX ring phones through Local channels. A line to the half `Local/1001@from-queue-00000001;1` reports
-waiting only, where the call has lines of the half `;2`: they report ringing, talk and transfers to the second. Lines of
-dialled channels (lastapp AppDial or AppQueue) repeat the line that dialled them.
+app_queue and FreePBX ring phones through Local channels. If a call has lines of the half
+`Local/1001@from-queue-00000001;2`, they report ringing, talk and transfers to the second, and a line to the half `;1`
+reports waiting only. Lines of dialled channels (lastapp AppDial or AppQueue) repeat the line that dialled them.
 """
 
 from collections import defaultdict
@@ -43,7 +43,7 @@ class _CallLegs:
 
 
 def join_call_legs(legs: Iterable[AsteriskLeg]) -> list[AsteriskLeg]:
-    """Return the legs as the other lines of their call change them. The result does not depend on the order."""
+    """Return the legs, adjusted to the other lines of their call. The result does not depend on the order."""
     calls: dict[str, list[AsteriskLeg]] = defaultdict(list)
     for leg in join_conferences(unite_calls(legs)):
         calls[leg.switch_call_id].append(leg)
@@ -108,14 +108,14 @@ def _adjust_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
 
 
 def _is_repeat(leg: AsteriskLeg, call: _CallLegs) -> bool:
-    """Return whether the line is a dialled channel's own."""
+    """Return whether the line was written for a dialled channel."""
     if leg.app in _REPEATING_APPS:
         return True
     return bool(not leg.dstchannel and _get_other_half(leg.channel, "1") and call.dialling.get(leg.channel))
 
 
 def _adjust_repeat(leg: AsteriskLeg) -> AsteriskLeg:
-    """Return the line of a dialled channel without agent and talk; an agent who asks a colleague back still talks."""
+    """Return a dialled channel's line without agent and talk. If an agent consults a colleague, the colleague keeps the talk."""
     if leg.calling_agent and leg.has_talk and _get_other_half(leg.dstchannel, "1"):
         return replace(leg, device_type=DeviceType.AGENT, device_name=leg.calling_agent, agent=leg.calling_agent)
     return replace(_make_flow(_clear_talk(leg)), end=leg.begin, is_waiting=True)
@@ -177,7 +177,7 @@ def _adjust_moved_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
 
 
 def _adjust_consulted_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
-    """Return the leg of a colleague who was asked back before a transfer: talk with the caller begins with the transfer."""
+    """Return the leg of a colleague consulted before a transfer: talk with the caller begins with the transfer."""
     dialling = call.dialling.get(_get_other_half(leg.channel, "2") or "-", ())
     questions = [first for first in dialling if first.app in _REPEATING_APPS]
     if not questions:
@@ -194,7 +194,7 @@ def _adjust_consulted_leg(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
 
 
 def _inherit_queue(leg: AsteriskLeg, call: _CallLegs) -> AsteriskLeg:
-    """Return the leg of a second half with the queue that rang it, unless the call had left the queue by then."""
+    """Return the leg of a second half with the queue that rang it, unless the call had already left the queue."""
     if leg.queue or leg.app in _REPEATING_APPS:
         return leg
     current, seen = leg, {leg.source_key}
@@ -232,7 +232,7 @@ def _make_flow(leg: AsteriskLeg) -> AsteriskLeg:
 
 
 def _make_calling(leg: AsteriskLeg) -> AsteriskLeg:
-    """Return the leg as the calling agent's, if an agent calls; else as the dial plan's."""
+    """Return the leg as the calling agent's, if an agent calls, otherwise as the dial plan's."""
     if not leg.calling_agent:
         return _make_flow(leg)
     return replace(leg, device_type=DeviceType.AGENT, device_name=leg.calling_agent, agent=leg.calling_agent)

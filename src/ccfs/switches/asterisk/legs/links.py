@@ -1,7 +1,7 @@
-"""Links between lines whose ids do not tell that they are of one call: shared channels and shared conferences.
+"""Links between lines whose ids do not show that they belong to the same call: shared channels and conferences.
 
-A line without linkedid has only its own channel's id: lines that name the same channel at the same time are of one call.
-Participants of a conference have calls of their own, each with its own linkedid.
+A line without linkedid has only its own channel's id: lines that name the same channel at the same time belong to one
+call. Each participant of a conference has a separate call with its own linkedid.
 """
 
 import re
@@ -20,10 +20,10 @@ _CLOCK_STEP = timedelta(seconds=1)  # of a CDR's times
 
 
 def list_links(leg: AsteriskLeg) -> tuple[str, ...]:
-    """Return the texts that a leg shares with other legs of its call, as the leg's own line has them.
+    """Return the texts that a leg shares with other legs of its call, as its line contains them.
 
-    They are the conference and the call's id, by which the call's later lines find it; else the channels, if the line has no
-    linkedid.
+    These are the conference and the call's id, by which later lines of the call find it. If the line has no linkedid,
+    they are the channels.
     """
     if leg.conference:
         return f"{leg.app}/{leg.conference}", leg.switch_call_id
@@ -33,10 +33,10 @@ def list_links(leg: AsteriskLeg) -> tuple[str, ...]:
 
 
 def unite_calls(legs: Iterable[AsteriskLeg]) -> list[AsteriskLeg]:
-    """Return the legs; those without linkedid that share a channel have the id of the channel that was created first.
+    """Return the legs. Those without linkedid that share a channel get the id of the channel that was created first.
 
-    A channel's own lines are of the call of the line that dialled it first. A line that reached it later, after a transfer,
-    is of another call, as it is with linkedids.
+    A channel's own lines belong to the call of the line that first dialled it. A line that reached it later, after a
+    transfer, belongs to another call, just as with linkedids.
     """
     legs = list(legs)
     by_link: dict[str, list[AsteriskLeg]] = defaultdict(list)
@@ -73,24 +73,24 @@ def split_by_time(legs: Iterable[AsteriskLeg]) -> list[list[AsteriskLeg]]:
 
 
 def replace_call(leg: AsteriskLeg, call_id: str) -> AsteriskLeg:
-    """Return the leg as one of this call."""
+    """Return the leg as part of this call."""
     return leg if leg.switch_call_id == call_id else replace(leg, switch_call_id=call_id)
 
 
 class CallGroups:
-    """Groups of ids of calls that are one call."""
+    """Groups of call ids that belong to the same call."""
 
     def __init__(self) -> None:
         self._parents: dict[str, str] = {}
 
     def unite(self, call_ids: Iterable[str]) -> None:
-        """Make calls one."""
+        """Merge the groups of calls."""
         ids = list(call_ids)
         for call_id in ids[1:]:
             self._parents[self.find(call_id)] = self.find(ids[0])
 
     def find(self, call_id: str) -> str:
-        """Return the id of the group that a call is in."""
+        """Return the id of a call's group."""
         root = call_id
         while (parent := self._parents.get(root, root)) != root:
             root = parent
@@ -100,7 +100,7 @@ class CallGroups:
 
 
 def _find_own_name(channel: str) -> str:
-    """Return the name of a channel that no other one has at the time, without the mark of its half; else ""."""
+    """Return the channel's name without the mark of its half, if no other channel has it at that time; otherwise ""."""
     if not _OWN_NAME.fullmatch(channel):
         return ""
     return channel[:-2] if channel.endswith(_HALF_MARKS) else channel

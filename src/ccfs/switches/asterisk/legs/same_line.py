@@ -1,7 +1,7 @@
-"""Recognise a CDR line that another source has written otherwise, and complete the known one by it.
+"""Recognise a CDR line that another source has written in a different form, and complete the known line from it.
 
-Asterisk writes a call's line to each of its backends. Their durations may be cut, rounded or exact, their times local or
-in UTC, and columns may be missing: cdr_csv has neither uniqueid nor linkedid unless they are switched on.
+Asterisk writes a call's line to each of its backends. Durations may be truncated, rounded or exact, times local or in
+UTC, and columns may be missing: cdr_csv has neither uniqueid nor linkedid unless they are enabled.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _MIN_CUT = 40  # characters; a column of a table may cut longer names
 
 
 def find_twins(legs: Iterable[AsteriskLeg], known: Sequence[AsteriskLeg]) -> dict[str, AsteriskLeg]:
-    """Return, by the `source_key` of a leg, the known leg of the same line. Each known leg is at most one's twin."""
+    """Map the `source_key` of legs to the known legs of the same lines. Each known leg is the twin of at most one."""
     by_begin: dict[int, list[AsteriskLeg]] = {}
     for leg in known:
         beginning = by_begin.setdefault(int(leg.begin.timestamp()), [])
@@ -38,7 +38,7 @@ def find_twins(legs: Iterable[AsteriskLeg], known: Sequence[AsteriskLeg]) -> dic
 
 
 def is_same_line(leg: AsteriskLeg, other: AsteriskLeg) -> bool:
-    """Return whether two legs are of one line of the switch, as far as both say the same of it."""
+    """Return whether two legs are of the same line of the switch, as far as the fields of both show."""
     return (
         _agree(leg.switch_leg_id, other.switch_leg_id)
         and _is_same_name(leg.channel, other.channel)
@@ -53,7 +53,7 @@ def is_same_line(leg: AsteriskLeg, other: AsteriskLeg) -> bool:
 
 
 def complete_line(known: AsteriskLeg, leg: AsteriskLeg) -> AsteriskLeg:
-    """Return the known leg with the ids and the sequence that it lacks, and whether either line names a recording."""
+    """Return the known leg, completed by missing ids and sequence, and by whether either line names a recording."""
     if not known.order[1] and (leg.order[1] or (leg.switch_leg_id and not known.switch_leg_id)):
         known = replace(known, order=leg.order)
     if not known.switch_leg_id and leg.switch_leg_id:
@@ -64,7 +64,7 @@ def complete_line(known: AsteriskLeg, leg: AsteriskLeg) -> AsteriskLeg:
 
 
 def find_completed(pairs: Mapping[str, AsteriskLeg], legs: Iterable[AsteriskLeg]) -> dict[str, AsteriskLeg]:
-    """Return, by `source_key`, the known legs that further lines complete; `pairs`: key of a further line → known leg."""
+    """Return the known legs that further lines complete, by `source_key`; `pairs` maps keys of further lines to known legs."""
     completed: dict[str, AsteriskLeg] = {}
     for leg in legs:
         if (known := pairs.get(leg.source_key)) is None:
