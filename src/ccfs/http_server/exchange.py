@@ -130,7 +130,7 @@ class Exchange:
     async def pace(self, size: int) -> None:
         """Wait until so many bytes of a body may be sent, if the response has a rate. Raise ClientDisconnected.
 
-        The client is not to blame for that time: its own rate is measured anew afterwards.
+        The client is not to blame for that time: the server begins to measure its rate again.
         """
         if self.pacer is None or not self.pacer.is_limited:
             return
@@ -233,7 +233,7 @@ class Exchange:
         self.pacer, self.on_end = pacer, on_end
 
     def end(self) -> None:
-        """Tell whoever counts the request that it is over."""
+        """Report to the counter of the request that it is over."""
         if self.on_end is not None:
             on_end, self.on_end = self.on_end, None
             on_end()

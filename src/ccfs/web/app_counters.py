@@ -24,7 +24,7 @@ _HIGHEST_ROW: Final = 0  # row 0 belongs to no app: its first number is the high
 
 
 class RequestKind(IntEnum):
-    """What the interface's two codes for flow control tell apart."""
+    """The two kinds of requests for which the interface has a code of its own."""
 
     DOWNLOAD = 0  # the response to success is a file
     QUERY = 1  # any other request

@@ -14,9 +14,8 @@ from typing import Final
 from ccfs.db.system.tenant_cache import TenantSnapshot
 from ccfs.http_server.pacing import UNLIMITED, Pacer
 from ccfs.model.errors import DownloadLimitReached, FlowLimitReached, QueryLimitReached
-from ccfs.model.identity.app_limits import LIMIT_NAMES, AppLimits, AppUse
+from ccfs.model.identity.app_limits import AppLimits, AppUse
 from ccfs.model.identity.tenancy import App
-from ccfs.settings import Settings
 from ccfs.web.app_counters import MINUTE_SECONDS, AppCounters, RequestKind
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.request import Request
@@ -153,11 +152,6 @@ class FlowControl:
             return limit * self._counters.get_own_share(app) if limit else UNLIMITED
 
         return get_rate
-
-
-def build_default_limits(settings: Settings) -> AppLimits:
-    """Return the limits of apps that have none of their own."""
-    return AppLimits(**{name: getattr(settings, f"app_{name}") for name in LIMIT_NAMES})
 
 
 def _get_wait(limit: int, current: int, previous: int, now: float) -> int:
