@@ -35,7 +35,9 @@ async def send_response(
     """Send the response; return the status and the size of its body. Raise FileUnavailable before anything is sent."""
     match response:
         case BytesResponse():
-            return await _send_bytes(request, response, exchange)
+            if exchange.is_paced:
+                await exchange.pace(len(response.body))
+            return _send_bytes(request, response, exchange)
         case StreamedResponse():
             try:
                 return await _send_streamed(request, response, exchange)
@@ -49,11 +51,10 @@ async def send_response(
                 return await _send_blob(context, request, replace(response, blob=source), exchange)
 
 
-async def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
+def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
     headers = build_bytes_headers(request, response)
     if request.method == "HEAD":
         return _send_empty(exchange, response.status, headers)
-    await exchange.pace(len(response.body))
     exchange.send_bytes(response.status, headers, response.body)
     return response.status, len(response.body)
 
@@ -96,7 +97,7 @@ async def _send_blob(
         return _send_empty(exchange, selected.status, headers + selected.headers)
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
-        if exchange.pacer is not None and exchange.pacer.is_limited:  # nginx sends, and applies it to each response
+        if exchange.pacer is not None and exchange.is_paced:  # nginx sends, and applies it to each response
             redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
         exchange.send_empty(200, redirect)
         return selected.status, selected.size
@@ -128,7 +129,8 @@ async def _send_remote_blob(
 
 async def _send_file(path: str, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange) -> None:
     if selected.size <= MAX_INLINE_READ_BYTES and exchange.can_buffer(selected.size):
-        await exchange.pace(selected.size)
+        if exchange.is_paced:
+            await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
         return
     verify_file_size(path, blob)
