@@ -161,6 +161,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_turn(
         connection.sendall(b"GET /file HTTP/1.1\r\nhost: x\r\n\r\n")
         wait_until(lambda: application.pacers and application.pacers[0]._waiting)
     wait_until(lambda: application.ended == 1)
+    assert not application.pacers[0]._waiting
     application.set_rate(RATE)
     assert get(server, "/file") == SIZE
 

@@ -56,9 +56,14 @@ class Pacer:
             return False
         self.delayed_bytes += size
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, granted))
+        turn = (size, granted)
+        self._waiting.append(turn)
         self._schedule(rate)
-        await granted  # a transfer that is cancelled leaves a done future, which is skipped
+        try:
+            await granted
+        finally:
+            if turn in self._waiting:  # the transfer was cancelled: at a low rate such turns would pile up
+                self._waiting.remove(turn)
         return True
 
     def _refill(self, rate: float) -> None:
