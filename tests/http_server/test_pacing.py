@@ -44,7 +44,7 @@ class PacedApplication:
             exchange.send_bytes(200, [("content-length", "2")], b"ok")
             return
         if not self.pacers:
-            self.pacers.append(Pacer(lambda: self.rate))
+            self.pacers.append(Pacer(self.rate))
         exchange.attach(self.pacers[0], self._count_end)
         headers = [("content-length", str(SIZE))]
         if exchange.head.path == "/file":
@@ -61,6 +61,10 @@ class PacedApplication:
         else:
             await exchange.pace(SIZE // 20)
             exchange.send_bytes(200, [("content-length", str(SIZE // 20))], bytes(SIZE // 20))
+
+    def set_rate(self, rate: float) -> None:
+        """Change the rate of responses under way."""
+        self.pacers[0].limit = rate
 
     def _count_end(self) -> None:
         self.ended += 1
@@ -131,7 +135,7 @@ def test_waiting_downloads_hold_no_thread_and_delay_no_other_client(
         wait_until(lambda: application.pacers and len(application.pacers[0]._waiting) >= 50)
         assert threading.active_count() - before <= 80 + 8  # ours, and a few of the event loop's
         assert get(server, "/quick") == 2
-        application.rate = UNLIMITED
+        application.set_rate(UNLIMITED)
     assert application.ended == 60
 
 
@@ -144,7 +148,7 @@ def test_a_changed_rate_applies_to_downloads_under_way(
         began = time.monotonic()
         download = pool.submit(get, server, path)
         wait_until(lambda: application.pacers and application.pacers[0].delayed_bytes)
-        application.rate = UNLIMITED
+        application.set_rate(UNLIMITED)
         assert download.result() == SIZE
     assert time.monotonic() - began < 60
 
@@ -157,7 +161,8 @@ def test_a_client_that_leaves_while_it_waits_frees_its_turn(
         connection.sendall(b"GET /file HTTP/1.1\r\nhost: x\r\n\r\n")
         wait_until(lambda: application.pacers and application.pacers[0]._waiting)
     wait_until(lambda: application.ended == 1)
-    application.rate = RATE
+    assert not application.pacers[0]._waiting
+    application.set_rate(RATE)
     assert get(server, "/file") == SIZE
 
 
@@ -173,7 +178,7 @@ def test_a_client_that_reads_nothing_is_closed_although_its_download_has_a_rate(
 
 def test_turns_are_granted_in_order_and_their_sum_keeps_the_rate() -> None:
     async def take_turns() -> tuple[list[int], float]:
-        pacer, order = Pacer(lambda: RATE), list[int]()
+        pacer, order = Pacer(RATE), list[int]()
         await pacer.acquire(BURST)  # at once, and all that may be sent at once
 
         async def take(number: int) -> None:

@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 from ccfs.web.app_counters import AppCounters, RequestKind
 counters = AppCounters(Path(sys.argv[1]), 3)
-counters.add_in_flight(7, RequestKind.DOWNLOAD, 2)
+counters.begin(7, RequestKind.DOWNLOAD)
+counters.begin(7, RequestKind.DOWNLOAD)
 counters.add_to_minute(7, RequestKind.DOWNLOAD, 600.0)
 print("ready", flush=True)
 sys.stdin.read()
@@ -37,7 +38,7 @@ def start_process(path: Path) -> subprocess.Popen[str]:
 def test_processes_count_together_and_the_successor_of_a_dead_one_begins_at_zero(tmp_path: Path) -> None:
     path = tmp_path / "counters"
     counters = AppCounters(path, 3)
-    counters.add_in_flight(7, DOWNLOAD, 1)
+    assert counters.begin(7, DOWNLOAD) == 1
     counters.add_to_minute(7, DOWNLOAD, 600.0)
     first, second = start_process(path), start_process(path)
     try:
@@ -80,7 +81,7 @@ def test_rejections_are_counted_for_an_hour() -> None:
 def test_memory_is_used_only_for_rows_in_use() -> None:
     counters = AppCounters()
     for app in range(1, 200_000, 10_000):  # ids beyond the table fold into it
-        counters.add_in_flight(app, DOWNLOAD, 1)
+        counters.begin(app, DOWNLOAD)
         assert counters.count_in_flight(app, DOWNLOAD) >= 1
 
 

@@ -21,7 +21,7 @@ from tests.db.tenant.test_exports import make_export
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import CALLBACK_URL, TwoTenants, create_two_tenants
 from tests.waiting import wait_until
-from tests.web.slow_clients import HELD_BYTES, add_held_recording, hold_downloads, read_response
+from tests.web.slow_clients import HELD_BYTES, add_held_recording, hold_downloads, read_body
 
 DOWNLOAD, QUERY = "0300008", "0300009"
 PERIOD = {"beginTime": "2020-10-15 00:00:00", "endTime": "2020-10-16 00:00:00"}
@@ -110,7 +110,7 @@ def test_one_more_download_than_the_limit_is_rejected_until_another_ends(
                 assert_over_limit(reply, DOWNLOAD)
             assert get_code(query(acme)) != QUERY
             assert get_code(download(bolt, pair.bolt.only_recording.file_name)) == "0"
-        assert len(read_response(held[0])) == HELD_BYTES
+        assert read_body(held[0]) == HELD_BYTES
         wait_for_code("0", acme, name)
 
 

@@ -11,7 +11,6 @@ from ccfs.db.system.console import audit
 from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits
 from ccfs.model.identity.audit import AuditAction, AuditEntry
 from ccfs.server.node import utc_now
-from ccfs.web.flow_control import build_default_limits
 
 _ACTOR = "ccfs app limits"  # in the audit log
 _DEFAULT = "default"
@@ -55,7 +54,7 @@ def change_limits(
                 logged_at=utc_now(), actor=_ACTOR, app=owner.id, action=AuditAction.APP_LIMITED, target=target
             )
             audit.add(connection, entry)
-    own, effective = asdict(limits), asdict(limits.merge(build_default_limits(node.settings)))
+    own, effective = asdict(limits), asdict(limits.merge(node.settings.default_app_limits))
     text = "\n".join(_format_line(name, own[name], effective[name]) for name in LIMIT_NAMES)
     print_result({"app": app, "own": own, "limits": effective}, as_json, text)
 

@@ -256,7 +256,7 @@ class Connection(ConnectionIo):
             self.abort()
 
     def restart_response_rate(self) -> None:
-        """Measure the rate of the response anew: the server made the client wait."""
+        """Begin to measure the rate of the response again: the server made the client wait."""
         self._response_rate.reset()
 
     def _end_late(self) -> None:

@@ -123,16 +123,21 @@ class Exchange:
 
     def can_buffer(self, size: int) -> bool:
         """Return whether a body of that size may wait in memory until the client has read it, or until its rate allows it."""
-        if self.pacer is not None and self.pacer.is_limited:
+        if self.is_paced:
             return size <= SMALL_RESPONSE_BYTES
         return size <= SMALL_RESPONSE_BYTES or self._server.buffered_bytes + size <= BUFFERED_RESPONSES_BYTES
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether the response has a rate at the moment."""
+        return self.pacer is not None and self.pacer.is_limited
 
     async def pace(self, size: int) -> None:
         """Wait until so many bytes of a body may be sent, if the response has a rate. Raise ClientDisconnected.
 
-        The client is not to blame for that time: its own rate is measured anew afterwards.
+        The client is not to blame for that time: the server begins to measure its rate again.
         """
-        if self.pacer is None or not self.pacer.is_limited:
+        if self.pacer is None or not self.is_paced:
             return
         waited_for_client, self.waits_for_client = self.waits_for_client, False
         self._turn = asyncio.ensure_future(self.pacer.acquire(size))
@@ -149,7 +154,7 @@ class Exchange:
 
     def get_turn_size(self, most: int) -> int:
         """Return how many bytes to send in one turn, at most `most`."""
-        return min(self.pacer.quantum, most) if self.pacer is not None and self.pacer.is_limited else most
+        return min(self.pacer.quantum, most) if self.pacer is not None and self.is_paced else most
 
     async def send_file(self, status: int, headers: Headers, descriptor: int, start: int, end: int) -> None:
         """Send the bytes [start, end) of an open file. Raise ClientDisconnected, also if the file ends early."""
@@ -227,13 +232,15 @@ class Exchange:
         if self._reserved is not None:
             self._server.body_budget.release(*self._reserved)
             self._reserved = None
+        if not self._buffered:
+            self.end()
 
     def attach(self, pacer: Pacer, on_end: Callable[[], None]) -> None:
         """Let the response share a rate, and call back once it is over."""
         self.pacer, self.on_end = pacer, on_end
 
     def end(self) -> None:
-        """Tell whoever counts the request that it is over."""
+        """Report to the counter of the request that it is over."""
         if self.on_end is not None:
             on_end, self.on_end = self.on_end, None
             on_end()
@@ -247,6 +254,7 @@ class Exchange:
                 return
             finally:
                 self._release_response()
+                self.end()
         self._connection.finish_exchange(self)
 
     def _release_response(self) -> None:

@@ -19,9 +19,10 @@ class Pacer:
     A turn is granted while the balance is positive and may overdraw it, so that any size passes at the right rate.
     """
 
-    def __init__(self, get_rate: Callable[[], float]) -> None:
-        """`get_rate` returns the bytes per second of all transfers together as they are now, or UNLIMITED."""
-        self._get_rate = get_rate
+    def __init__(self, limit: float = UNLIMITED, get_share: Callable[[], float] = lambda: 1.0) -> None:
+        """`limit` is the rate of all processes in bytes per second; `get_share` returns the part of this one at the moment."""
+        self.limit = limit  # may be changed at any time
+        self._get_share = get_share
         self._balance = 0.0
         self._refilled_at = 0.0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -31,22 +32,22 @@ class Pacer:
     @property
     def quantum(self) -> int:
         """How many bytes to send in one turn."""
-        rate = self._get_rate()
+        rate = self.rate
         return min(max(int(rate / _QUANTA_PER_SECOND), _MIN_QUANTUM), _MAX_QUANTUM) if rate else _MAX_QUANTUM
 
     @property
     def rate(self) -> float:
-        """The bytes per second of all transfers together, or UNLIMITED."""
-        return self._get_rate()
+        """The bytes per second of all transfers of this process together, or UNLIMITED."""
+        return self.limit * self._get_share() if self.limit else UNLIMITED
 
     @property
     def is_limited(self) -> bool:
         """Whether there is a rate at the moment."""
-        return self._get_rate() != UNLIMITED
+        return self.limit != UNLIMITED
 
     async def acquire(self, size: int) -> bool:
         """Wait for a turn of so many bytes; return whether there was anything to wait for."""
-        rate = self._get_rate()
+        rate = self.rate
         if rate == UNLIMITED and not self._waiting:
             return False
         self._refill(rate)
@@ -55,9 +56,14 @@ class Pacer:
             return False
         self.delayed_bytes += size
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, granted))
+        turn = (size, granted)
+        self._waiting.append(turn)
         self._schedule(rate)
-        await granted  # a transfer that is cancelled leaves a done future, which is skipped
+        try:
+            await granted
+        finally:
+            if turn in self._waiting:  # the transfer was cancelled: at a low rate such turns would pile up
+                self._waiting.remove(turn)
         return True
 
     def _refill(self, rate: float) -> None:
@@ -69,7 +75,7 @@ class Pacer:
     def _grant(self) -> None:
         """Grant the turns that the balance allows, or all of them if there is no rate any more."""
         self._timer = None
-        rate = self._get_rate()
+        rate = self.rate
         self._refill(rate)
         while self._waiting and (self._balance > 0 or rate == UNLIMITED):
             size, granted = self._waiting.popleft()

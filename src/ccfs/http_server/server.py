@@ -110,12 +110,6 @@ class HttpServer:
 
     async def _handle(self, exchange: Exchange) -> None:
         try:
-            await self._respond(exchange)
-        finally:
-            exchange.end()
-
-    async def _respond(self, exchange: Exchange) -> None:
-        try:
             if exchange.is_reserve and exchange.head.path not in HEALTH_PATHS:
                 exchange.send_empty(503, [("retry-after", str(RETRY_AFTER_SECONDS))])
             else:

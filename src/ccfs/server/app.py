@@ -27,6 +27,7 @@ from ccfs.web.responses.types import BytesResponse, Response
 BODY_OVERHEAD_BYTES = 1 << 16  # of a JSON body, beyond its largest field
 BLOCKING_THREADS = 64  # mostly waiting: a location that hangs must not block requests for other locations
 UPLOAD = "ivr/uploadFile"  # the only operation with a large body
+_DOWNLOAD, _QUERY = RequestKind.DOWNLOAD, RequestKind.QUERY
 MAX_JSON_BYTES = 1 << 18  # of a body of an operation other than the upload
 
 Handler = Callable[..., Awaitable[Response]]
@@ -165,8 +166,10 @@ class WebApp:
         limit = self._upload_limit if operation.name == UPLOAD else MAX_JSON_BYTES
         body = await read_body(exchange, limit, address, f"app {claim.app.id}")
         client = await auth.authenticate_client(self._context, snapshot, request, claim, body, address)
-        kind = RequestKind.DOWNLOAD if operation.is_binary else RequestKind.QUERY
-        await self._context.flow_control.admit(request, client.app, snapshot, operation.name, kind)
+        kind = _DOWNLOAD if operation.is_binary else _QUERY
+        flow_control = self._context.flow_control
+        if flow_control.try_admit(request, client.app, snapshot, kind):
+            await flow_control.admit(request, client.app, snapshot, operation.name, kind)
         parsed = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
         return await OPERATION_HANDLERS[operation.name](self._context, client, request, parsed)
 

@@ -22,7 +22,7 @@ from ccfs.server.readiness_checks import build_checks
 from ccfs.web import lockout
 from ccfs.web.app_counters import AppCounters
 from ccfs.web.failure_log import FailureLog
-from ccfs.web.flow_control import FlowControl, build_default_limits
+from ccfs.web.flow_control import FlowControl
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
@@ -64,7 +64,7 @@ def build_web_app(node: Node) -> WebApp:
             peer_keys=node.peer_keys,
             readiness=Readiness(node.database, node.primary_location, node.id, build_checks(node)),
             secret_box=node.secret_box,
-            flow_control=FlowControl(build_default_limits(node.settings), counters, metrics),
+            flow_control=FlowControl(node.settings.default_app_limits, counters, metrics),
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),
             oidc_client=_build_oidc_client(oidc) if oidc else None,

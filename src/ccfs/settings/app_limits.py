@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ccfs.model.identity.app_limits import MAX_LIMIT
+from ccfs.model.identity.app_limits import LIMIT_NAMES, MAX_LIMIT, AppLimits
 
 
 class AppLimitSettings(BaseModel):
@@ -46,3 +46,8 @@ class AppLimitSettings(BaseModel):
         le=MAX_LIMIT,
         description="Exports of an app that are not ready yet, on all nodes; further queries get 0300009. 0: unlimited.",
     )
+
+    @property
+    def default_app_limits(self) -> AppLimits:
+        """Return the limits of apps that have none of their own."""
+        return AppLimits(**{name: getattr(self, f"app_{name}") for name in LIMIT_NAMES})

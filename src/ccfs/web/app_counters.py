@@ -24,7 +24,7 @@ _HIGHEST_ROW: Final = 0  # row 0 belongs to no app: its first number is the high
 
 
 class RequestKind(IntEnum):
-    """What the interface's two codes for flow control tell apart."""
+    """The two kinds of requests for which the interface has a code of its own."""
 
     DOWNLOAD = 0  # the response to success is a file
     QUERY = 1  # any other request
@@ -47,16 +47,19 @@ class AppCounters:
         self._numbers = memoryview(mmap.mmap(self._descriptor, size)).cast("q")
         self._own = slot * _PROCESS_NUMBERS
         self._bases = [number * _PROCESS_NUMBERS for number in range(processes)]
+        self.is_shared = processes > 1
+        self._own_rows: dict[int, int] = {}  # by app, of those that this process has counted
         self._clear_own_rows()  # of a process that died
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether there are several processes."""
-        return len(self._bases) > 1
+    def begin(self, app: int, kind: RequestKind) -> int:
+        """Count a request of this process as begun, and return the number under way in all processes with it."""
+        at = (self._own_rows.get(app) or self._add_own_row(app)) + kind
+        self._numbers[at] = number = self._numbers[at] + 1
+        return self.count_in_flight(app, kind) if self.is_shared else number
 
-    def add_in_flight(self, app: int, kind: RequestKind, change: int) -> None:
-        """Count a request of this process as begun (1) or ended (-1)."""
-        self._numbers[self._get_own_row(app) + kind] += change
+    def end(self, app: int, kind: RequestKind) -> None:
+        """Count a request of this process as ended."""
+        self._numbers[(self._own_rows.get(app) or self._add_own_row(app)) + kind] -= 1
 
     def count_in_flight(self, app: int, kind: RequestKind) -> int:
         """Return the number of requests under way in all processes."""
@@ -73,7 +76,7 @@ class AppCounters:
 
     def add_to_minute(self, app: int, kind: RequestKind, now: float) -> None:
         """Count a request in the current minute."""
-        at = self._get_own_row(app) + _FIRST_MINUTE_NUMBER + 3 * kind
+        at = (self._own_rows.get(app) or self._add_own_row(app)) + _FIRST_MINUTE_NUMBER + 3 * kind
         minute, numbers = int(now) // MINUTE_SECONDS, self._numbers
         if numbers[at] != minute:
             numbers[at + 2] = numbers[at + 1] if numbers[at] == minute - 1 else 0
@@ -94,7 +97,11 @@ class AppCounters:
     def add_rejection(self, app: int, now: float) -> None:
         """Count a rejected request."""
         bucket = int(now) // _REJECTION_BUCKET_SECONDS
-        at = self._get_own_row(app) + _FIRST_REJECTION_NUMBER + 2 * (bucket % _REJECTION_BUCKETS)
+        at = (
+            (self._own_rows.get(app) or self._add_own_row(app))
+            + _FIRST_REJECTION_NUMBER
+            + 2 * (bucket % _REJECTION_BUCKETS)
+        )
         if self._numbers[at] != bucket:
             self._numbers[at + 1], self._numbers[at] = 0, bucket
         self._numbers[at + 1] += 1
@@ -108,10 +115,11 @@ class AppCounters:
                 count += numbers[first + 1] if numbers[first] >= oldest else 0
         return count
 
-    def _get_own_row(self, app: int) -> int:
-        row = _get_row(app)
-        self._numbers[self._own + _HIGHEST_ROW] = max(self._numbers[self._own + _HIGHEST_ROW], row)
-        return self._own + row
+    def _add_own_row(self, app: int) -> int:
+        row = self._own_rows[app] = self._own + _get_row(app)
+        highest = self._own + _HIGHEST_ROW
+        self._numbers[highest] = max(self._numbers[highest], _get_row(app))
+        return row
 
     def _clear_own_rows(self) -> None:
         highest = self._numbers[self._own + _HIGHEST_ROW]

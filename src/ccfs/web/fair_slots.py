@@ -16,7 +16,7 @@ class FairSlots:
         return len(self._waiting.get(app, ()))
 
     async def acquire(self, app: int) -> None:
-        """Take a slot, once it is the app's turn. Whoever is cancelled meanwhile has none."""
+        """Take a slot, once it is the app's turn. A request that is cancelled meanwhile has none."""
         if self._free and not self._waiting:
             self._free -= 1
             return
@@ -39,7 +39,7 @@ class FairSlots:
             request = requests.popleft()
             if requests:
                 self._waiting[app] = requests  # behind the other apps
-            if not request.done():  # it is if whoever waits was cancelled just now
+            if not request.done():  # it is if its task was cancelled just now
                 request.set_result(None)
                 return
         self._free += 1

@@ -6,7 +6,6 @@ A request counts once its app is proven, and before anything is done for it. Req
 import asyncio
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -14,15 +13,15 @@ from typing import Final
 from ccfs.db.system.tenant_cache import TenantSnapshot
 from ccfs.http_server.pacing import UNLIMITED, Pacer
 from ccfs.model.errors import DownloadLimitReached, FlowLimitReached, QueryLimitReached
-from ccfs.model.identity.app_limits import LIMIT_NAMES, AppLimits, AppUse
+from ccfs.model.identity.app_limits import AppLimits, AppUse
 from ccfs.model.identity.tenancy import App
-from ccfs.settings import Settings
 from ccfs.web.app_counters import MINUTE_SECONDS, AppCounters, RequestKind
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.request import Request
 
 CONCURRENCY_RETRY_SECONDS: Final = 1  # Retry-After of a request beyond the concurrent ones: one of them may end soon
 QUEUE_RETRY_SECONDS: Final = 60  # and of an export beyond the queued ones
+_DOWNLOAD: Final = RequestKind.DOWNLOAD  # looking up a member costs as much as counting
 _GRACE_CHECKS: Final = 4
 _GRACE_SECONDS: Final = 0.025  # between two checks
 _ERRORS: Final = {RequestKind.DOWNLOAD: DownloadLimitReached, RequestKind.QUERY: QueryLimitReached}
@@ -59,6 +58,8 @@ class FlowControl:
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._limits = {app: own.merge(self._defaults) for app, own in snapshot.app_limits.items()}
+            for app, rate in self._rates.items():
+                rate.pacer.limit = self.get_limits(app).bytes_per_second or UNLIMITED
 
     def get_limits(self, app: int) -> AppLimits:
         """Return the limits of an app, none of which is None."""
@@ -68,45 +69,48 @@ class FlowControl:
         """Return the limits that an app has of its own."""
         return self._snapshot.app_limits.get(app, AppLimits())
 
+    def try_admit(self, request: Request, app: App, snapshot: TenantSnapshot, kind: RequestKind) -> int:
+        """Count a request until its response has left, and return 0; or return the seconds after which to try again.
+
+        It counts before the others are looked at: two that arrive at once never exceed the limit together.
+        """
+        if snapshot is not self._snapshot:
+            self.update(snapshot)
+        limits = self._limits.get(app.id, self._defaults)
+        if kind == _DOWNLOAD:
+            concurrent, per_minute = limits.concurrent_downloads, limits.downloads_per_minute
+        else:
+            concurrent, per_minute = limits.concurrent_queries, limits.queries_per_minute
+        counters, now, wait = self._counters, time.monotonic(), 0
+        in_flight = counters.begin(app.id, kind)
+        if concurrent and in_flight > concurrent:
+            wait = CONCURRENCY_RETRY_SECONDS
+        elif per_minute:
+            wait = _get_wait(per_minute, *counters.count_minutes(app.id, kind, now), now)
+        if wait:
+            counters.end(app.id, kind)
+            return wait
+        counters.add_to_minute(app.id, kind, now)
+        self._in_flight += 1
+        rate = self._rates.get(app.id) or self._add_rate(app)
+        request.attach(rate.pacer, partial(self._end, app.id, kind))
+        return 0
+
     async def admit(
         self, request: Request, app: App, snapshot: TenantSnapshot, operation: str, kind: RequestKind
     ) -> None:
         """Count a request until its response has left. Raise DownloadLimitReached or QueryLimitReached.
 
-        A request beyond the concurrent ones waits for a moment: its client may have the last byte of another already.
+        A request over a limit waits for a moment: its client may have the last byte of another response already.
         """
-        self.update(snapshot)
-        wait = self._try_admit(app.id, kind)
+        wait = self.try_admit(request, app, snapshot, kind)
         for _ in range(_GRACE_CHECKS):
             if not wait:
-                break
+                return
             await asyncio.sleep(_GRACE_SECONDS)
-            wait = self._try_admit(app.id, kind)
+            wait = self.try_admit(request, app, snapshot, kind)
         if wait:
             self.reject(app, operation, _ERRORS[kind](wait))
-        request.attach(self._get_rate(app).pacer, partial(self._end, app.id, kind))
-
-    def _try_admit(self, app: int, kind: RequestKind) -> int:
-        """Count a request, or return the seconds after which it may be within the limits.
-
-        It counts before the others are looked at: two that arrive at once never exceed the limit together.
-        """
-        limits, counters, now = self.get_limits(app), self._counters, time.monotonic()
-        is_download = kind is RequestKind.DOWNLOAD
-        concurrent = limits.concurrent_downloads if is_download else limits.concurrent_queries
-        per_minute = limits.downloads_per_minute if is_download else limits.queries_per_minute
-        counters.add_in_flight(app, kind, 1)
-        wait = 0
-        if concurrent and counters.count_in_flight(app, kind) > concurrent:
-            wait = CONCURRENCY_RETRY_SECONDS
-        elif per_minute:
-            wait = _get_wait(per_minute, *counters.count_minutes(app, kind, now), now)
-        if wait:
-            counters.add_in_flight(app, kind, -1)
-        else:
-            counters.add_to_minute(app, kind, now)
-            self._in_flight += 1
-        return wait
 
     def reject(self, app: App, operation: str, error: FlowLimitReached) -> None:
         """Count a rejected request, and raise the error."""
@@ -138,26 +142,13 @@ class FlowControl:
                 self._metrics.delayed_bytes.labels(app=rate.ak).inc(new)
 
     def _end(self, app: int, kind: RequestKind) -> None:
-        self._counters.add_in_flight(app, kind, -1)
+        self._counters.end(app, kind)
         self._in_flight -= 1
 
-    def _get_rate(self, app: App) -> _AppRate:
-        rate = self._rates.get(app.id)
-        if rate is None:
-            rate = self._rates[app.id] = _AppRate(app.ak, Pacer(self._build_rate_source(app.id)))
+    def _add_rate(self, app: App) -> _AppRate:
+        limit = self.get_limits(app.id).bytes_per_second or UNLIMITED
+        rate = self._rates[app.id] = _AppRate(app.ak, Pacer(limit, partial(self._counters.get_own_share, app.id)))
         return rate
-
-    def _build_rate_source(self, app: int) -> Callable[[], float]:
-        def get_rate() -> float:
-            limit = self.get_limits(app).bytes_per_second
-            return limit * self._counters.get_own_share(app) if limit else UNLIMITED
-
-        return get_rate
-
-
-def build_default_limits(settings: Settings) -> AppLimits:
-    """Return the limits of apps that have none of their own."""
-    return AppLimits(**{name: getattr(settings, f"app_{name}") for name in LIMIT_NAMES})
 
 
 def _get_wait(limit: int, current: int, previous: int, now: float) -> int:

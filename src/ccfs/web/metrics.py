@@ -29,25 +29,7 @@ class WebMetrics:
         self.closed_connections = Counter(
             "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
         )
-        self.app_requests_in_flight = Gauge(
-            "ccfs_app_requests_in_flight",
-            "Requests of an app under way on this node.",
-            ["app", "kind"],
-            registry=registry,
-            multiprocess_mode="mostrecent",
-        )
-        self.flow_control_rejections = Counter(
-            "ccfs_flow_control_rejections",
-            "Requests over a limit of their app.",
-            ["app", "operation"],
-            registry=registry,
-        )
-        self.delayed_bytes = Counter(
-            "ccfs_app_delayed_bytes",
-            "Bytes of responses that waited for the rate of their app.",
-            ["app"],
-            registry=registry,
-        )
+        self._add_app_metrics(registry)
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry
         )
@@ -76,6 +58,27 @@ class WebMetrics:
         )
         # Looking up labels is expensive.
         self._labelled_metrics: dict[tuple[str, int, str], tuple[Counter, Counter, Histogram]] = {}
+
+    def _add_app_metrics(self, registry: CollectorRegistry) -> None:
+        self.app_requests_in_flight = Gauge(
+            "ccfs_app_requests_in_flight",
+            "Requests of an app under way on this node.",
+            ["app", "kind"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.flow_control_rejections = Counter(
+            "ccfs_flow_control_rejections",
+            "Requests over a limit of their app.",
+            ["app", "operation"],
+            registry=registry,
+        )
+        self.delayed_bytes = Counter(
+            "ccfs_app_delayed_bytes",
+            "Bytes of responses that waited for the rate of their app.",
+            ["app"],
+            registry=registry,
+        )
 
     def _build_database_gauge(self, name: str, description: str, label: str) -> Gauge:
         """Return a gauge of database rows: of several web processes, the one that queried last is right."""

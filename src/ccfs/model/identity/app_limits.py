@@ -33,7 +33,7 @@ LIMIT_NAMES: Final = tuple(field.name for field in fields(AppLimits))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppUse:
-    """What an app uses of a node at the moment."""
+    """The present use of a node by an app."""
 
     downloads: int  # under way
     queries: int

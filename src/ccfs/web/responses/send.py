@@ -38,7 +38,9 @@ async def send_response(
     """Send the response; return the status and the size of its body. Raise FileUnavailable before anything is sent."""
     match response:
         case BytesResponse():
-            return await _send_bytes(request, response, exchange)
+            if exchange.is_paced:
+                await exchange.pace(len(response.body))
+            return _send_bytes(request, response, exchange)
         case StreamedResponse():
             try:
                 return await _send_streamed(request, response, exchange)
@@ -70,11 +72,10 @@ async def _send_from_anywhere(
     return sent
 
 
-async def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
+def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
     headers = build_bytes_headers(request, response)
     if request.method == "HEAD":
         return _send_empty(exchange, response.status, headers)
-    await exchange.pace(len(response.body))
     exchange.send_bytes(response.status, headers, response.body)
     return response.status, len(response.body)
 
@@ -121,7 +122,7 @@ async def _send_blob(
         await _verify_file(context, path, response.blob)  # of any size: nginx sends it
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
-        if exchange.pacer is not None and exchange.pacer.is_limited:  # nginx sends, and applies it to each response
+        if exchange.pacer is not None and exchange.is_paced:  # nginx sends, and applies it to each response
             redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
         exchange.send_empty(200, redirect)
         return selected.status, selected.size
@@ -155,7 +156,8 @@ async def _send_file(
 ) -> None:
     """Send a file, or a part of it. A whole one is sent only if its bytes are right: see verified_files.py."""
     if selected.size <= MAX_INLINE_READ_BYTES and exchange.can_buffer(selected.size):
-        await exchange.pace(selected.size)
+        if exchange.is_paced:
+            await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
         return
     with _open_verified_size(path, blob) as descriptor:
