@@ -42,7 +42,8 @@ async def handle_request(context: ConsoleContext, http_request: Request, exchang
         return await _dispatch(request)
     except NotFound:
         return request.render_error("not_found", 404)
-    except (FileUnavailable, ServerBusy):
+    except (FileUnavailable, ServerBusy) as error:
+        context.failures.record(error)
         return request.render_error("unavailable", 503)
     except (OperatorError, InvalidRequest) as error:
         return request.render_error("error", 400, str(error))
