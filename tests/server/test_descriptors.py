@@ -4,6 +4,7 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
+from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, send_request
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import add_app, add_recording, make_a_law_wav
@@ -40,12 +41,22 @@ def test_a_server_at_its_limit_of_descriptors_goes_on_and_recovers(tmp_path: Pat
         wait_until(lambda: count_descriptors(server) >= LIMIT - 10, 20)
         for _ in range(5):
             assert is_healthy(first)  # who is connected is served
+        assert b"0390005" in request_file(client, first, name)
+        assert server.wait_for_log_line("read_failed", cause="descriptors", location="0")
         for connection in idle:
             connection.close()
         wait_until(lambda: count_descriptors(server) < LIMIT // 2, 30)
         assert send_request(server, "GET", "/healthz").status == 200
         assert client.request("downloadRecordFile", {"fileName": name}).body == audio
         assert "Traceback" not in server.read_log()
+
+
+def request_file(client: ApiClient, connection: socket.socket, name: str) -> bytes:
+    """Return what a connection receives first for a request of a file that needs one more descriptor."""
+    path, body = BASE_PATH + "downloadRecordFile", client.build_body({"fileName": name})
+    lines = "".join(f"{key}: {value}\r\n" for key, value in client.sign_headers(path, body).items())
+    connection.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+    return connection.recv(1 << 12)
 
 
 def count_descriptors(server: CcfsServer) -> int:

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from ccfs.model.identity.tenancy import App
 from ccfs.model.recordings.recording import Recording
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, send_request
-from tests.server.ccfs_server import CcfsServer
+from tests.server.ccfs_server import run_server
 from tests.two_tenants import add_app, add_play_token, add_recording, get_blob_path, make_a_law_wav
 
 SK = "the-secret-of-flipped-bytes-0000"
@@ -53,10 +54,11 @@ class Flipped:
 
 
 @pytest.fixture(scope="module")
-def flipped(server: CcfsServer) -> Flipped:
-    """The app, on the shared server."""
-    app = add_app(server.node, "flipped", SK, 5)
-    return Flipped(app=app, client=ApiClient(server=server, ak=app.ak, sk=SK))
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flipped]:
+    """The app, on a server of these tests: its log has no other failures."""
+    with run_server(tmp_path_factory.mktemp("flipped"), lock_failures=0) as server:
+        app = add_app(server.node, "flipped", SK, 5)
+        yield Flipped(app=app, client=ApiClient(server=server, ak=app.ak, sk=SK))
 
 
 @pytest.mark.parametrize("where", [0.0, 0.5, 1.0])
@@ -127,7 +129,7 @@ def test_causes_are_logged_with_location_and_key_and_rarely(flipped: Flipped) ->
         get_blob_path(flipped.client.server.node, recording.blob).unlink()
         flipped.client.request("downloadRecordFile", {"fileName": recording.file_name})
     assert flipped.count_failures("missing") == before + 20
-    line = flipped.client.server.wait_for_log_line("read_failed", cause="missing")
+    line = flipped.client.server.wait_for_log_line("read_failed", cause="missing", location="0")
     assert (line["location"], line["node"], line["level"]) == ("0", "local", "error")
     assert line["key"]
     assert "FileNotFoundError" in line["reason"]

@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from isal import isal_zlib
-
+from ccfs.blobs.checksum import crc32
 from ccfs.blobs.registry import Locations
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobDamaged, BlobNotFound, LocationUnreachable
@@ -118,7 +117,7 @@ class Replicas:
                 continue
             try:
                 for chunk in self._read_exactly(source, position, end):
-                    position, checksum = position + len(chunk), isal_zlib.crc32(chunk, checksum) if is_whole else 0
+                    position, checksum = position + len(chunk), crc32(chunk, checksum) if is_whole else 0
                     if is_whole and position == end and checksum != blob.crc32:
                         position, checksum = position - len(chunk), 0
                         raise BlobDamaged(blob.key)

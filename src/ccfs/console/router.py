@@ -60,7 +60,8 @@ async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
         return await _render(await _dispatch(request))
     except NotFound:
         return request.render_error("not_found", 404)
-    except (FileUnavailable, ServerBusy):
+    except (FileUnavailable, ServerBusy) as error:
+        context.failures.record(error)
         return request.render_error("unavailable", 503)
     except (OperatorError, InvalidRequest) as error:
         return request.render_error("error", 400, str(error))

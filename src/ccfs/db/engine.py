@@ -113,7 +113,7 @@ class Database:
         return read_data_version
 
     def _note_fault(self, context: ExceptionContext) -> None:
-        """Note what kind of fault an error is, whoever handles it."""
+        """Note which kind of fault an error is, even if its caller handles it."""
         error = context.original_exception
         self.faults.record(classify(error), str(error))
 

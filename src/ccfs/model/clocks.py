@@ -13,7 +13,7 @@ TOLERANCE: Final = timedelta(minutes=15)  # between the clocks of two machines t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """What the clocks show at one moment."""
+    """The times that the clocks show at one moment."""
 
     node: datetime  # this machine's
     database: datetime | None = None  # the database server's; None for SQLite, which has none of its own

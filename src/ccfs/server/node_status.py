@@ -1,4 +1,4 @@
-"""What the main process of a node tells its web processes: whether workers, database and clocks are well.
+"""The status that the main process of a node reports to its web processes: whether workers, database and clocks are well.
 
 It writes a small file every few seconds. A file works while the database does not, and costs no connection.
 """

@@ -1,12 +1,10 @@
-"""What /readyz asks beside database and primary location: keys, free space, and the main process of the node."""
+"""Checks of /readyz beside database and primary location: keys, free space, and the main process of the node."""
 
 import multiprocessing
 import os
 import time
 from pathlib import Path
 from typing import Final
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from ccfs.db.system import tenants
 from ccfs.model.errors import OperatorError
@@ -35,10 +33,7 @@ class KeyCheck:
     def __call__(self) -> str:
         """Return the reason of the last check, which is at most KEYS_SECONDS old."""
         if time.monotonic() - self._checked_at >= KEYS_SECONDS:
-            try:
-                self._reason = self._check()
-            except SQLAlchemyError:
-                return "database does not respond"
+            self._reason = self._check()
             self._checked_at = time.monotonic()
         return self._reason
 

@@ -39,6 +39,15 @@ class WebMetrics:
         self.lost_recordings = Gauge(
             "ccfs_lost_recordings", "Recordings whose stored file was not found.", registry=registry
         )
+        self.clock_difference = self._build_database_gauge(
+            "ccfs_clock_difference_seconds", "Difference of a clock from this machine's.", "clock"
+        )
+        self.retention_marks = Gauge(
+            "ccfs_retention_marked_months",
+            "Months of tables that retention will delete.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self.rejected_lines = Gauge("ccfs_rejected_lines", "Lines and files that ingest rejected.", registry=registry)
         self.missing_rotated_files = Gauge(
             "ccfs_missing_rotated_files", "Rotated log files that ingest did not find.", registry=registry

@@ -67,15 +67,14 @@ class Readiness:
     def _check(self) -> str:
         try:
             return next(filter(None, (check() for check in self._checks)), "")
+        except SQLAlchemyError as error:
+            return FAULT_REASONS.get(classify(error), UNREACHABLE)
         finally:
             self._checked_at = time.monotonic()
 
     def _check_node(self) -> str:
-        try:
-            with self._database.read_transaction() as connection:
-                node = nodes.find_by_id(connection, self._node_id)
-        except SQLAlchemyError as error:
-            return FAULT_REASONS.get(classify(error), UNREACHABLE)
+        with self._database.read_transaction() as connection:
+            node = nodes.find_by_id(connection, self._node_id)
         return "draining" if node and node.state is NodeState.DRAINING else ""
 
     def _check_faults(self) -> str:

@@ -11,8 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from isal import isal_zlib
-
+from ccfs.blobs.checksum import crc32
 from ccfs.model.blobs.blob_ref import BlobRef
 from ccfs.model.blobs.errors import BlobDamaged
 from ccfs.model.errors import FileUnavailable
@@ -28,7 +27,7 @@ _Identity = tuple[int, int, int, int, int]
 
 def check_bytes(data: bytes, blob: BlobRef) -> None:
     """Raise FileUnavailable unless these are the blob's bytes. A blob of unknown hash has no checksum."""
-    if blob.sha256 and isal_zlib.crc32(data) != blob.crc32:
+    if blob.sha256 and crc32(data) != blob.crc32:
         raise FileUnavailable().about(blob.location_id, blob.key, "damaged")
 
 
@@ -61,7 +60,7 @@ class VerifiedFiles:
         while position < blob.size:
             chunk = os.pread(descriptor, CHUNK_BYTES, position)
             position += len(chunk)
-            checksum = isal_zlib.crc32(chunk, checksum)
+            checksum = crc32(chunk, checksum)
             if not chunk or (position >= blob.size and checksum != blob.crc32):
                 raise BlobDamaged(blob.key)
             yield chunk
