@@ -34,7 +34,6 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "logs": {"settings"},
     "server": ALL_PACKAGES - {"ingest", "switches", "demo", "client", "cli"},
     "cli": ALL_PACKAGES,
-    "__main__": {"cli"},
     "__init__": set(),
 }
 
@@ -48,11 +47,11 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "media": {"av", "numpy"},
     "switches": set(),
     "db": {"sqlalchemy", "alembic", "psycopg", "argon2", "cryptography"},
-    "blobs": {"obstore", *CONNECTION},
+    "blobs": {"isal", "obstore", *CONNECTION},
     "ingest": {"zstandard", *CONNECTION},
     "workers": {"httpcore2", "isal", *CONNECTION},
     "http_server": {"httptools", "uvloop"},
-    "web": {"prometheus_client", *CONNECTION},
+    "web": {"isal", "prometheus_client", *CONNECTION},
     "api": CONNECTION,
     "console": {"httpx2", "jinja2", "joserfc", "markupsafe", *CONNECTION},
     "client": {"httpx2"},
@@ -61,7 +60,6 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "logs": {"structlog"},
     "server": {"prometheus_client"},
     "cli": {"cryptography", "httpx2", "rich", "typer", *CONNECTION},
-    "__main__": set(),
     "__init__": set(),
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -72,7 +73,10 @@ def receive_all(connection: socket.socket) -> bytes:
 
 @contextmanager
 def run_small_server(
-    handler: Handler, host: str = "127.0.0.1", limits: HttpLimits = DEFAULT_LIMITS
+    handler: Handler,
+    host: str = "127.0.0.1",
+    limits: HttpLimits = DEFAULT_LIMITS,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> Iterator[SmallServer]:
     """Run a server on a free port until the block ends."""
     listener = bind_socket(host, 0)
@@ -81,7 +85,7 @@ def run_small_server(
     started, servers = threading.Event(), list[SmallServer]()
 
     async def serve() -> None:
-        http_server = HttpServer(SmallApplication(handler), limits)
+        http_server = HttpServer(SmallApplication(handler), limits, ssl_context)
         http_server.start(listener)
         servers.append(SmallServer(address=address, http_server=http_server, stopping=asyncio.Event()))
         started.set()

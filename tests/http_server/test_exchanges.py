@@ -1,16 +1,19 @@
 """One connection, its requests and responses: order, bodies, lengths, the end."""
 
+import asyncio
 import os
 import threading
 import time
 import tracemalloc
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from ccfs.http_server.body import IncomingBody
+from ccfs.http_server.connection import Connection
 from ccfs.http_server.exchange import Exchange
+from ccfs.http_server.limits import MAX_READ_AHEAD_BYTES
 from ccfs.web.request import build_request
 from tests.http_server.small_server import receive_all, run_small_server
 
@@ -166,3 +169,22 @@ def test_connections_that_the_kernel_has_accepted_are_served_before_the_drain_en
         may_go_on.set()
         for connection in waiting:
             assert receive_all(connection).startswith(b"HTTP/1.1 204 ")
+
+
+def test_pipelined_requests_wait_in_the_network_not_in_memory() -> None:
+    async def handle(exchange: Exchange) -> None:
+        await asyncio.sleep(0.001)
+        exchange.send_empty(200, [])
+
+    pending = []
+    with run_small_server(handle) as server, server.connect() as connection:
+        connection.setblocking(False)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            with suppress(BlockingIOError):
+                connection.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 1000)
+            with suppress(BlockingIOError):  # a client that reads, so that the server goes on
+                connection.recv(1 << 16)
+            pending += [len(entry._pending) for entry in server.http_server.table if isinstance(entry, Connection)]
+            time.sleep(0.001)
+    assert 0 < max(pending) <= 4 * MAX_READ_AHEAD_BYTES

@@ -84,6 +84,7 @@ def test_malformed_chunks_end_the_connection(strict_server: CcfsServer, name: st
         (b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 2_000_000 + b"\r\n\r\n", b"431"),
         (b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b"431"),
         (b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(120)) + b"\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * 120 + b"\r\n", b"431"),
         (b"\r\n" * 20_000 + b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", b"431"),
         (b"GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: 200-ok\r\n\r\n", b"417"),
         (b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n", b"400"),

@@ -22,6 +22,7 @@ from tests import servers
 from tests.api.api_client import ApiClient, create_client, send_request
 from tests.server.ccfs_server import CcfsServer, run_server
 from tests.two_tenants import Tenant, TwoTenants, add_app, create_two_tenants
+from tests.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 PAGES = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json")
@@ -61,6 +62,7 @@ def test_a_server_without_its_database_is_live_but_not_ready(postgres_url: str, 
             client = ApiClient(server=server, ak="PGAK0001", sk="secret")
             assert send_request(server, "GET", "/readyz").status == 200
             assert client.request("downloadRecord", {"callId": "none"}).result_code == "0300012"
+        wait_until(lambda: send_request(server, "GET", "/readyz").status == 503, 10)  # a result counts for a second
         ready = send_request(server, "GET", "/readyz")  # the database is dropped by now
         assert (ready.status, ready.json) == (503, {"status": "database does not respond"})
         assert send_request(server, "GET", "/healthz").status == 200

@@ -56,9 +56,9 @@ def _load(branch: typer.Typer, name: str) -> None:
 
             branch.add_typer(location.location_commands, name=name)
         case "ingest":
-            from ccfs.cli import ingest_verify
+            from ccfs.cli import ingest
 
-            branch.add_typer(ingest_verify.ingest_commands, name=name)
+            branch.add_typer(ingest.ingest_commands, name=name)
         case "deliveries":
             from ccfs.cli import deliveries
 

@@ -25,12 +25,14 @@ from ccfs.server import worker_process
 from ccfs.server.data_lock import lock_data_folder
 from ccfs.server.node import Node, utc_now
 from ccfs.server.node_keys import raise_if_keys_do_not_match
+from ccfs.server.node_status import WRITE_SECONDS
 from ccfs.server.unreadable_secrets import log_damaged_secrets
 from ccfs.server.web_entry import run_web_process
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
 from ccfs.workers.loop import WorkLoop
-from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, run_cleanup
+from ccfs.workers.maintenance.cleanup import delete_old_bulk_downloads, repair_times, run_cleanup
+from ccfs.workers.maintenance.clock_guard import ClockGuard
 from ccfs.workers.maintenance.statistics import update_statistics
 
 _WILDCARD_HOSTS = ("0.0.0.0", "::")  # not reachable under these addresses
@@ -39,6 +41,8 @@ CLEANUP_INTERVAL_SECONDS = 30.0
 MOVE_INTERVAL_SECONDS = 30.0
 PARTIAL_UPLOAD_SCAN_SECONDS = 3600.0
 STATISTICS_INTERVAL_SECONDS = 5
+DATABASE_CHECK_SECONDS = 86_400.0  # between two checks for damage
+HEARTBEAT_MAX_SILENCE_SECONDS = 120.0  # longer than a writer waits for the database
 DATABASE_READ_TIMEOUT_SECONDS = 300.0  # of workers; longer than any single query takes
 PARTIAL_UPLOAD_MAX_AGE_SECONDS = 3600.0  # age at which temporary files of killed processes are deleted
 EXPORT_WORKERS = 2  # concurrent exports
@@ -165,19 +169,29 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
     ]
     workers.append(worker_process.build_bulk_download_worker(node, heartbeat))
     mover_loop = WorkLoop([("move_to_tier", lambda: _move_to_tier(node, heartbeat, mover_loop))], MOVE_INTERVAL_SECONDS)
+    clocks = worker_process.build_clock_guard(node)
     cleanup_loop = WorkLoop(
-        [("cleanup", lambda: _clean_up(node, cleanup_loop)), ("retention", worker_process.build_retention_job(node))],
+        [
+            ("shrink_wal", lambda: worker_process.shrink_wal(node)),
+            ("repair_times", lambda: repair_times(node.database, heartbeat.now())),
+            ("cleanup", lambda: _clean_up(node, clocks, cleanup_loop)),
+            ("retention", worker_process.build_retention_job(node, clocks)),
+        ],
         CLEANUP_INTERVAL_SECONDS,
     )
     partial_upload_loop = WorkLoop(
-        [("delete_partial_uploads", lambda: _delete_partial_uploads(node))], PARTIAL_UPLOAD_SCAN_SECONDS
+        [("delete_partial_uploads", lambda: _delete_partial_uploads(node, clocks))], PARTIAL_UPLOAD_SCAN_SECONDS
     )
     statistics_loop = WorkLoop(
         [("statistics", lambda: update_statistics(node.database, utc_now, statistics_loop.is_stopped))],
         STATISTICS_INTERVAL_SECONDS,
     )
+    check_loop = WorkLoop(
+        [("check_database", lambda: worker_process.check_database(node, check_loop.is_stopped))], DATABASE_CHECK_SECONDS
+    )
     loops = [
-        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds),
+        WorkLoop([("heartbeat", heartbeat.beat)], heartbeat.interval_seconds, HEARTBEAT_MAX_SILENCE_SECONDS),
+        check_loop,
         cleanup_loop,
         mover_loop,
         partial_upload_loop,
@@ -188,9 +202,15 @@ def _run_workers(node: Node, heartbeat: Heartbeat) -> Iterator[None]:
         loop.start()
     for worker in workers:
         worker.start()
+    pulses = [*callback_worker.pulses, *(loop.pulse for loop in loops), *(worker.pulse for worker in workers)]
+    status = worker_process.build_status_writer(node, pulses, clocks)
+    status_loop = WorkLoop([("status", status)], WRITE_SECONDS)
+    status_loop.start()
     try:
         yield
     finally:
+        status_loop.stop()
+        status.close()
         for loop in loops:
             loop.stop()
         for worker in workers:
@@ -209,16 +229,21 @@ def _get_reachable_host(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _clean_up(node: Node, loop: WorkLoop) -> None:
+def _clean_up(node: Node, clocks: ClockGuard, loop: WorkLoop) -> None:
+    now = clocks.get_safe_now()
+    if now is None:
+        return
     worker_process.build_mover(node, loop.is_stopped).delete_orphans()
     lock_period = timedelta(seconds=node.settings.lock_period_seconds)
     retention = timedelta(days=node.settings.export_retention_days)
-    run_cleanup(node.database, node.locations, utc_now(), lock_period, retention, node.locations.list_remote_ids())
-    delete_old_bulk_downloads(node.database, utc_now() - timedelta(hours=node.settings.bulk_download_retention_hours))
+    run_cleanup(node.database, node.locations, now, lock_period, retention, node.locations.list_remote_ids())
+    delete_old_bulk_downloads(node.database, now - timedelta(hours=node.settings.bulk_download_retention_hours))
 
 
-def _delete_partial_uploads(node: Node) -> None:
+def _delete_partial_uploads(node: Node, clocks: ClockGuard) -> None:
     """Delete temporary files of killed processes of this node. An unavailable location does not affect the others."""
+    if clocks.get_safe_now() is None:
+        return
     for location_id in node.locations:
         try:
             node.locations[location_id].delete_partial_uploads(PARTIAL_UPLOAD_MAX_AGE_SECONDS)
@@ -259,7 +284,7 @@ def _prepare_metrics_folder(node: Node) -> None:
     """Prepare a folder in which all web processes count, so that each can report the totals."""
     folder = node.settings.data / METRICS_FOLDER
     folder.mkdir(exist_ok=True)
-    for stale_file in folder.glob("*.db"):
+    for stale_file in (*folder.glob("*.db"), *folder.glob("app-counters")):
         stale_file.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 

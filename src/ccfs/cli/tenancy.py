@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ccfs.cli.app_limits import change_limits
 from ccfs.cli.common import AppKeyOption, DataFolderOption, JsonOption, open_node, print_lines, print_result
 from ccfs.db.system import stored_secrets, tenants
 from ccfs.model.exports.callback_url import parse_callback_url
@@ -16,6 +17,7 @@ key_commands = typer.Typer(help="Manage access keys of an app.", no_args_is_help
 account_commands = typer.Typer(help="Manage accounts and their VDNs.", no_args_is_help=True)
 callback_commands = typer.Typer(help="Manage the URL prefixes to which callbacks may go.", no_args_is_help=True)
 app_commands.add_typer(key_commands, name="key")
+app_commands.command("limits")(change_limits)
 COMMAND_GROUPS = {"app": app_commands, "account": account_commands, "callback": callback_commands}
 
 PrefixArgument = Annotated[str, typer.Argument(metavar="PREFIX", help="URL prefix, e.g. https://cb.example.com/ccfs/.")]

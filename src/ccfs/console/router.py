@@ -1,5 +1,6 @@
 """The console's router: session, CSRF check, access check, handler. Errors become pages."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ccfs.console import forms, render
 from ccfs.console.access import Route, authorize
 from ccfs.console.context import ConsoleContext
-from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest
+from ccfs.console.request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest, PageResponse
 from ccfs.console.routes import find_route
 from ccfs.db.system.certificate_files import MAX_FILE_BYTES
 from ccfs.db.system.console import sessions
@@ -19,7 +20,7 @@ from ccfs.http_server.exchange import Exchange
 from ccfs.logs import get_logger
 from ccfs.model.errors import FileUnavailable, InvalidRequest, NotFound, OperatorError, RequestTooLarge, ServerBusy
 from ccfs.web.request import Request, read_body
-from ccfs.web.responses.types import Response
+from ccfs.web.responses.types import BytesResponse, Response
 
 FORM_LIMIT_BYTES: Final = 1 << 16
 MAX_FORM_FIELDS: Final = 100
@@ -35,11 +36,28 @@ async def handle_request(context: ConsoleContext, http_request: Request, exchang
     """Return the response to a request to the console. Errors are pages, too."""
     request = _anonymous(context, http_request)
     if http_request.path.startswith(render.STATIC_PREFIX):
-        return render.get_static_file(http_request.path) or request.render_error("not_found", 404)
+        return render.get_static_file(http_request.path) or await _render(request.render_error("not_found", 404))
+    return await _render(await _respond(request, exchange))
+
+
+async def _render(response: Response) -> Response:
+    if not isinstance(response, PageResponse):
+        return response
+    body = await asyncio.to_thread(response.render)
+    return BytesResponse(
+        body=body,
+        content_type=response.content_type,
+        status=response.status,
+        extra_headers=response.extra_headers,
+    )
+
+
+async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
+    http_request = request.http_request
     try:
         form, files = await _read_form(request, exchange)
         request = await _with_session(replace(request, form=form, files=files))
-        return await _dispatch(request)
+        return await _render(await _dispatch(request))
     except NotFound:
         return request.render_error("not_found", 404)
     except (FileUnavailable, ServerBusy):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ccfs.http_server.body import IncomingBody
@@ -21,6 +23,7 @@ from ccfs.http_server.response_head import CONTINUE, build_head
 
 if TYPE_CHECKING:
     from ccfs.http_server.connection import Connection
+    from ccfs.http_server.pacing import Pacer
     from ccfs.http_server.server import HttpServer
 
 Headers = list[tuple[str, str]]
@@ -40,6 +43,7 @@ class Exchange:
         self._is_stream = False
         self._unsent: int | None = None  # bytes of a stream that its head announced and that are still to come
         self._buffered = 0  # bytes of the response that count as waiting in memory
+        self._turn: asyncio.Task[bool] | None = None  # while the response waits for its rate
         self._reserved: tuple[int, tuple[str, ...]] | None = None  # of the budget of bodies
         self.awaits_continue = head.expects_continue  # the client may hold back its body
         self.keeps_alive = head.keeps_alive  # whether the connection stays open; final once the response has started
@@ -47,6 +51,8 @@ class Exchange:
         self.started_at = 0.0  # when, by time.perf_counter
         self.waits_for_client = False  # whether a file or a stream waits until the client reads
         self.stall_timeout = 0.0  # seconds; longer than the server's, for this response
+        self.pacer: Pacer | None = None  # a rate that the body of the response shares with others
+        self.on_end: Callable[[], None] | None = None  # called once, when the response has left or never will
 
     @property
     def peer_address(self) -> str:
@@ -73,6 +79,8 @@ class Exchange:
         self._error = self._error or error
         self.body.fail(error)
         self._release_response()
+        if self._turn is not None:
+            self._turn.cancel()
 
     async def read_body(self, limit: int, owners: tuple[str, ...] = ()) -> bytes:
         """Return the body. It counts against the budget of its owners, an address and an app, until the exchange ends.
@@ -97,6 +105,8 @@ class Exchange:
         if len(body) > SMALL_RESPONSE_BYTES:
             self._buffered = len(body)
             self._server.buffered_bytes += len(body)
+        else:
+            self.end()  # before the client has it: its next request may arrive at once
         if body:
             self._connection.write(head, body)
         else:
@@ -107,18 +117,46 @@ class Exchange:
         has_length = any(name in ("content-length", "transfer-encoding") for name, _ in headers)
         if not has_length and self.head.method != "HEAD" and status not in _BODILESS_STATUSES:
             headers = [*headers, ("content-length", "0")]
-        self._connection.write(self._start(status, headers))
+        head = self._start(status, headers)
+        self.end()
+        self._connection.write(head)
 
     def can_buffer(self, size: int) -> bool:
-        """Return whether a body of that size may wait in memory until the client has read it."""
+        """Return whether a body of that size may wait in memory until the client has read it, or until its rate allows it."""
+        if self.pacer is not None and self.pacer.is_limited:
+            return size <= SMALL_RESPONSE_BYTES
         return size <= SMALL_RESPONSE_BYTES or self._server.buffered_bytes + size <= BUFFERED_RESPONSES_BYTES
+
+    async def pace(self, size: int) -> None:
+        """Wait until so many bytes of a body may be sent, if the response has a rate. Raise ClientDisconnected.
+
+        The client is not to blame for that time: its own rate is measured anew afterwards.
+        """
+        if self.pacer is None or not self.pacer.is_limited:
+            return
+        waited_for_client, self.waits_for_client = self.waits_for_client, False
+        self._turn = asyncio.ensure_future(self.pacer.acquire(size))
+        try:
+            has_waited = await self._turn
+        except asyncio.CancelledError:
+            self.raise_if_disconnected()
+            raise
+        finally:
+            self._turn, self.waits_for_client = None, waited_for_client
+        self.raise_if_disconnected()
+        if has_waited:
+            self._connection.restart_response_rate()
+
+    def get_turn_size(self, most: int) -> int:
+        """Return how many bytes to send in one turn, at most `most`."""
+        return min(self.pacer.quantum, most) if self.pacer is not None and self.pacer.is_limited else most
 
     async def send_file(self, status: int, headers: Headers, descriptor: int, start: int, end: int) -> None:
         """Send the bytes [start, end) of an open file. Raise ClientDisconnected, also if the file ends early."""
         head = self._start(status, headers)
         self.waits_for_client = True
         try:
-            await send_file_range(self._connection, head, descriptor, start, end)
+            await send_file_range(self, self._connection, head, descriptor, start, end)
         finally:
             self.waits_for_client = False
 
@@ -155,9 +193,13 @@ class Exchange:
         view = memoryview(data)
         if self._is_chunked:
             self._connection.write(b"%x\r\n" % len(data))
-        for at in range(0, len(data), SMALL_RESPONSE_BYTES):
-            self._connection.write(view[at : at + SMALL_RESPONSE_BYTES])
+        at = 0
+        while at < len(data):
+            part = view[at : at + self.get_turn_size(SMALL_RESPONSE_BYTES)]
+            await self.pace(len(part))
+            self._connection.write(part)
             await self._connection.drain()
+            at += len(part)
         if self._is_chunked:
             self._connection.write(b"\r\n")
 
@@ -185,6 +227,16 @@ class Exchange:
         if self._reserved is not None:
             self._server.body_budget.release(*self._reserved)
             self._reserved = None
+
+    def attach(self, pacer: Pacer, on_end: Callable[[], None]) -> None:
+        """Let the response share a rate, and call back once it is over."""
+        self.pacer, self.on_end = pacer, on_end
+
+    def end(self) -> None:
+        """Tell whoever counts the request that it is over."""
+        if self.on_end is not None:
+            on_end, self.on_end = self.on_end, None
+            on_end()
 
     async def finish(self) -> None:
         """Wait until a large response has left memory; then let the connection go on."""

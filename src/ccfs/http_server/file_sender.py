@@ -12,6 +12,7 @@ from ccfs.http_server.errors import ClientDisconnected
 
 if TYPE_CHECKING:
     from ccfs.http_server.connection import Connection
+    from ccfs.http_server.exchange import Exchange
 
 _SLICE_BYTES: Final = 4 << 20  # that one call in a thread sends at most
 _SHORT_BYTES: Final = 1 << 20  # of a range that is sent without a thread if no disk has to be waited for
@@ -19,16 +20,21 @@ _READ_BYTES: Final = 1 << 17  # that are read at a time for TLS
 _CLIENT_IS_FULL: Final = -1
 
 
-async def send_file_range(connection: Connection, head: bytes, descriptor: int, start: int, end: int) -> None:
-    """Send a response head and the bytes [start, end) of a file. Raise ClientDisconnected, also if the file ends early."""
+async def send_file_range(
+    exchange: Exchange, connection: Connection, head: bytes, descriptor: int, start: int, end: int
+) -> None:
+    """Send a response head and the bytes [start, end) of a file, at the exchange's pace.
+
+    Raise ClientDisconnected, also if the file ends early.
+    """
     transport = connection.transport
     if transport is None:
         raise ClientDisconnected
     if transport.get_extra_info("sslcontext") is not None:
-        await _send_by_reading(connection, head, descriptor, start, end)
+        await _send_by_reading(exchange, connection, head, descriptor, start, end)
         return
     await connection.flush()
-    sender = _SocketSender(connection)
+    sender = _SocketSender(exchange, connection)
     try:
         await sender.send_head(head)
         await sender.send_range(descriptor, start, end)
@@ -36,12 +42,19 @@ async def send_file_range(connection: Connection, head: bytes, descriptor: int, 
         sender.close()
 
 
-async def _send_by_reading(connection: Connection, head: bytes, descriptor: int, start: int, end: int) -> None:
+async def _send_by_reading(
+    exchange: Exchange, connection: Connection, head: bytes, descriptor: int, start: int, end: int
+) -> None:
     loop = asyncio.get_running_loop()
     connection.write(head)
     at = start
     while at < end:
-        data = await loop.run_in_executor(None, os.pread, descriptor, min(_READ_BYTES, end - at), at)
+        size = min(exchange.get_turn_size(_READ_BYTES), end - at)
+        try:
+            await exchange.pace(size)
+        except ClientDisconnected:
+            raise ClientDisconnected(at - start) from None
+        data = await loop.run_in_executor(None, os.pread, descriptor, size, at)
         if not data:
             connection.abort()
             raise ClientDisconnected(at - start)
@@ -56,8 +69,9 @@ async def _send_by_reading(connection: Connection, head: bytes, descriptor: int,
 class _SocketSender:
     """Writes to a connection's socket beside its transport, which has nothing to write meanwhile."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, exchange: Exchange, connection: Connection) -> None:
         assert connection.transport is not None
+        self._exchange = exchange
         self._connection = connection
         original = connection.transport.get_extra_info("socket")
         self._socket = socket.socket(fileno=os.dup(original.fileno()))  # the event loop watches a descriptor only once
@@ -81,11 +95,15 @@ class _SocketSender:
         loop = asyncio.get_running_loop()
         at = start
         try:
+            turn_end = start  # up to which the exchange's pace allows to send
             while at < end:
-                if end - at <= _SHORT_BYTES and _is_in_memory(descriptor, at, end):
-                    sent = self._send_slice(descriptor, at, end)
+                if at == turn_end:
+                    turn_end = at + self._exchange.get_turn_size(min(_SLICE_BYTES, end - at))
+                    await self._exchange.pace(turn_end - at)
+                if turn_end - at <= _SHORT_BYTES and _is_in_memory(descriptor, at, turn_end):
+                    sent = self._send_slice(descriptor, at, turn_end)
                 else:
-                    sent = await loop.run_in_executor(None, self._send_slice, descriptor, at, end)
+                    sent = await loop.run_in_executor(None, self._send_slice, descriptor, at, turn_end)
                 if sent == _CLIENT_IS_FULL:
                     await self._wait_until_writable()
                 elif sent == 0:  # the file has become shorter

@@ -32,12 +32,13 @@ _END = b"\r\n\r\n"
 class HeadParser:
     """Collects one head."""
 
-    __slots__ = ("_headers", "_max_bytes", "_max_headers", "_parser", "_size", "_tail", "_target", "head")
+    __slots__ = ("_count", "_headers", "_max_bytes", "_max_headers", "_parser", "_size", "_tail", "_target", "head")
 
     def __init__(self, max_bytes: int, max_headers: int) -> None:
         self._headers: dict[str, str] = {}
         self._target = b""
         self._size = 0
+        self._count = 0  # of header lines: those of one name count, too
         self._tail = b""  # last bytes, with which the blank line may begin
         self._max_bytes, self._max_headers = max_bytes, max_headers
         self.head: RequestHead | None = None  # once it is complete
@@ -79,13 +80,14 @@ class HeadParser:
 
     def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
         """Collect one header; the parser calls this."""
+        self._count += 1
+        if self._count > self._max_headers:
+            raise BadRequest(431)
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
         if name in self._headers:
             if name in _SINGLE_HEADERS:
                 raise BadRequest(400)
             value = f"{self._headers[name]},{value}"
-        elif len(self._headers) >= self._max_headers:
-            raise BadRequest(431)
         self._headers[name] = value
 
     def on_headers_complete(self) -> None:

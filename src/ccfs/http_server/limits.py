@@ -45,6 +45,7 @@ class HttpLimits:
     body_budget_bytes: int = 64 << 20
     body_budget_per_client_bytes: int = 32 << 20  # per address, and per app
     body_wait_seconds: float = 30  # longest time that a body waits for the budget
+    slow_step_seconds: float = 0  # CPU time of the event loop's thread from which a step is logged; 0: not measured
 
     def fit_to_descriptors(self, count: int) -> "HttpLimits":
         """Return the bounds of a process that may have so many descriptors: it should run out of connections first."""

@@ -54,6 +54,7 @@ class HttpServer:
         self.is_tls = ssl_context is not None
         self.is_draining = False
         self.read_buffer = memoryview(bytearray(LARGE_READ_BYTES))
+        self.connection_class = Connection
         self._application = application
         self._ssl_context = ssl_context
         self._loop = asyncio.get_running_loop()
@@ -111,6 +112,12 @@ class HttpServer:
 
     async def _handle(self, exchange: Exchange) -> None:
         try:
+            await self._respond(exchange)
+        finally:
+            exchange.end()
+
+    async def _respond(self, exchange: Exchange) -> None:
+        try:
             if exchange.is_reserve and exchange.head.path not in HEALTH_PATHS:
                 exchange.send_empty(503, [("retry-after", str(RETRY_AFTER_SECONDS))])
             else:
@@ -146,7 +153,9 @@ class HttpServer:
         if admission is Admission.REJECTED:
             self._reject(client)
             return True
-        connection = Connection(self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE)
+        connection = self.connection_class(
+            self, client, f"{host}:{port}", group, is_reserve=admission is Admission.RESERVE
+        )
         self.table.add(connection, group)
         connection.accept_task = self._loop.create_task(self._open(connection, client, group))
         return True

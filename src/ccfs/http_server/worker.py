@@ -10,7 +10,9 @@ from contextlib import suppress
 
 import uvloop
 
+from ccfs.http_server.connection import Connection
 from ccfs.http_server.limits import HttpLimits
+from ccfs.http_server.loop_watch import LoopWatch
 from ccfs.http_server.server import Application, HttpServer
 from ccfs.http_server.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
 from ccfs.logs import get_logger
@@ -42,6 +44,8 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     ssl_context = build_context(tls) if tls else None
     server = HttpServer(application, limits, ssl_context)
+    if limits.slow_step_seconds:
+        server.connection_class = LoopWatch(loop, limits.slow_step_seconds).watch_callbacks(Connection)
     server.start(listener)
     if tls and ssl_context:
         _check_certificate(loop, CertificateReloader(ssl_context, tls).reload_if_changed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import device_numbers, member_names
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_cel import ingest_channel_events, save_own_histories
 from ccfs.ingest.asterisk_lines import AsteriskSource, LegParser, NumberedLeg, NumberedQueueLine, QueueLineParser
 from ccfs.ingest.calls.agent_events import end_calls, save_events
@@ -17,7 +17,7 @@ from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER
 from ccfs.ingest.calls.queue_visits import merge_visits
 from ccfs.ingest.calls.rebuild import rebuild_for_visits, save_legs
-from ccfs.ingest.check.file_kinds import FileKind
+from ccfs.ingest.check.recognition.file_kinds import FileKind
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.ingest_folder import ingest_folders
 from ccfs.ingest.sources import get_folder, ingest_source
@@ -29,9 +29,9 @@ from ccfs.ingest.tenants.routers import TenantRouter
 from ccfs.ingest.wrong_files import require_kind
 from ccfs.model.calls.cdr import DeviceType
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelHistory
 from ccfs.switches.asterisk.channels import AgentMatcher, parse_member
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.asterisk.queue_log import MemberNames, QueueLine
 from ccfs.switches.asterisk.recordings import find_call_ids
 

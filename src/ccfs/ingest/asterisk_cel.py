@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.asterisk_lines import AsteriskSource
 from ccfs.ingest.calls.channel_histories import merge_histories
 from ccfs.ingest.calls.rebuild import rebuild_for_histories
@@ -19,10 +19,11 @@ from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.tenants.assignment import RecordAssigner
 from ccfs.ingest.tenants.call_records import build_history_record
-from ccfs.switches.asterisk import cel, zone
+from ccfs.switches.asterisk import cel
+from ccfs.switches.asterisk.cdr_files import zone
+from ccfs.switches.asterisk.cdr_files.csv_dialect import CsvDialect
 from ccfs.switches.asterisk.cel import CelLayout
-from ccfs.switches.asterisk.channel_history import ChannelHistory
-from ccfs.switches.asterisk.csv_dialect import CsvDialect
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 
 _ParsedLines = tuple[list[tuple[NumberedLine, ChannelHistory]], list[IngestRejection]]
 

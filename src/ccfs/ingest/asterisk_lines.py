@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccfs.db.tenant import ingest_state
 from ccfs.db.tenant.calls import device_numbers
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest import sources
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
@@ -18,12 +18,14 @@ from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.ingest.sources import LineSource
 from ccfs.ingest.tenants.routers import TenantRouter, group_by_app
 from ccfs.model.calls.cdr import DeviceType
-from ccfs.switches.asterisk import calls, cdr, clock, queue_log, queue_log_table, zone
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.cdr import CdrLayout
+from ccfs.switches.asterisk import queue_log, queue_log_table
+from ccfs.switches.asterisk.cdr_files import cdr, clock, zone
+from ccfs.switches.asterisk.cdr_files.cdr import CdrLayout
+from ccfs.switches.asterisk.cdr_files.csv_dialect import CsvDialect
+from ccfs.switches.asterisk.cdr_files.line_zones import LineZones
 from ccfs.switches.asterisk.channels import AGENT_NUMBER_PATTERN, AgentMatcher
-from ccfs.switches.asterisk.csv_dialect import CsvDialect
-from ccfs.switches.asterisk.line_zones import LineZones
+from ccfs.switches.asterisk.legs import cdr_legs
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.records import UnreadableLine
 
@@ -108,7 +110,7 @@ class LegParser:
         row = cdr.parse_row(line, self._layout)
         if row is None:
             return None
-        leg = calls.build_leg(row, self._zones.choose(row), self._agents)
+        leg = cdr_legs.build_leg(row, self._zones.choose(row), self._agents)
         if clock.is_clock_set_back(row):
             self._run.warn(
                 f"{self._name}: the clock was set back during the call of {row.start}: it ends when it begins"

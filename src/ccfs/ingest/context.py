@@ -14,9 +14,9 @@ from ccfs.blobs.interface import Location
 from ccfs.blobs.replicas import Replicas
 from ccfs.db.engine import Database
 from ccfs.db.system import ingest_lock
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.recordings.store_audio import StoredAudio, store_audio_file
 from ccfs.logs import get_logger
 from ccfs.model.identity.tenancy import Account, App, Vdn

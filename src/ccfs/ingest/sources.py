@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import tail_reader
+from ccfs.ingest.files.contents.record_reader import LineFormat
 from ccfs.ingest.files.line_reader import LineBatch
-from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.ingest.tables.source import TableSource
 from ccfs.ingest.tables.table_pass import ingest_table

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ccfs.ingest.check.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
+from ccfs.ingest.check.recognition.file_kinds import HEAD_BYTES, FileKind, ReadOptions, classify_file
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import read_first_bytes
+from ccfs.ingest.files.contents.compression import read_first_bytes
 from ccfs.ingest.files.cursors import is_known_source
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.switches.records import UnreadableLine

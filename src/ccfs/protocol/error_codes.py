@@ -27,6 +27,8 @@ _CODES: tuple[tuple[type[errors.CcfsError], str, str], ...] = (
     (errors.ValueTooShort, "0300005", "{param}的长度过短。"),
     (errors.UnsupportedVersion, "0300006", "version的值错误，当前版本为{param}。"),
     (errors.EmptyBody, "0300007", "请求体的参数为空。"),
+    (errors.DownloadLimitReached, "0300008", "达到下载流控阈值。"),
+    (errors.QueryLimitReached, "0300009", "达到查询流控阈值。"),
     (errors.InvalidDate, "0300010", "fileName中的日期格式不正确。"),
     (errors.NoFile, "0300011", "文件不存在。"),
     (errors.NoData, "0300012", "未查询到数据。"),

@@ -13,10 +13,17 @@ from ccfs.protocol.operations import BASE_PATH
 
 PATH_PREFIX = f"{BASE_PATH}obs/"
 _PATH_PATTERN = re.compile(re.escape(PATH_PREFIX) + r"([1-9][0-9]{0,18})(/.+)", re.DOTALL)
+MAX_LIFETIME_SECONDS = (
+    605_700  # a week, as settings allow, and the tolerance of clocks: later ones were made by a clock ahead
+)
 _QUERY_PATTERN = re.compile(r"Expires=([0-9]{1,12})&Signature=([0-9a-f]{64})")
 # S3's response to an expired presigned URL. ccfs sends it for every invalid URL, so that clients cannot distinguish the causes.
 ACCESS_DENIED_BODY = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
+)
+SLOW_DOWN_BODY = (  # S3's response to a client that sends more than it may
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
 ACCESS_DENIED_TYPE = "application/xml"
 
@@ -39,7 +46,7 @@ def verify_signed_url(path: str, query: str, keys: Sequence[bytes], now: float) 
     if quote(file_name) != path_match[2]:
         return None
     matches = [hmac.compare_digest(_compute_signature(app, file_name, expires, key), query_match[2]) for key in keys]
-    return (app, file_name) if any(matches) and now < expires else None
+    return (app, file_name) if any(matches) and now < expires <= now + MAX_LIFETIME_SECONDS else None
 
 
 def _compute_signature(app: int, file_name: str, expires: int, key: bytes) -> str:

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from ccfs.api import auth, docs, exports, playback, recording_urls, recordings, voice_files
 from ccfs.blobs.peer import PATH_PREFIX as PEERS
@@ -18,6 +19,7 @@ from ccfs.model import errors
 from ccfs.protocol import error_codes, requests, responses, signed_url
 from ccfs.protocol.operations import READ_METHODS, Operation, iter_paths
 from ccfs.server import health, peer
+from ccfs.web.app_counters import RequestKind
 from ccfs.web.request import Request, build_request, read_body
 from ccfs.web.responses.send import send_response
 from ccfs.web.responses.types import BytesResponse, Response
@@ -75,6 +77,7 @@ class WebApp:
         self._context = context
         context.database.read_timeout.seconds = context.settings.database_read_timeout_seconds
         self._operations = dict(iter_paths())
+        self._limits_task: asyncio.Task[None] | None = None
         self._upload_limit = context.settings.upload_limit_mb * (1 << 20) * 3 // 2 + BODY_OVERHEAD_BYTES
 
     def prepare_loop(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -95,12 +98,21 @@ class WebApp:
         self._record_request(request, name, status, code, size, seconds)
 
     def record_connections(self, count: int) -> None:
-        """Note how many connections this process has."""
+        """Note how many connections this process has. The server calls this about once a second."""
         self._context.metrics.connections.set(count)
+        flow_control = self._context.flow_control
+        flow_control.count_delayed_bytes()
+        if flow_control.is_active and (self._limits_task is None or self._limits_task.done()):
+            self._limits_task = asyncio.ensure_future(self._update_limits())
 
     def record_closed_connection(self, reason: str) -> None:
         """Count a connection that the server has closed."""
         self._context.metrics.closed_connections.labels(reason).inc()
+
+    async def _update_limits(self) -> None:
+        """Apply changed limits to responses under way, although no request may arrive for a long time."""
+        with suppress(errors.FileUnavailable):
+            self._context.flow_control.update(await self._context.get_tenant_snapshot())
 
     async def _handle_and_send(
         self, request: Request, operation: Operation | None, exchange: Exchange
@@ -109,6 +121,7 @@ class WebApp:
         try:
             status, size = await send_response(self._context, request, response, exchange)
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             failure = self._error_response(request, operation, error)
             code = error_codes.find_code(error).code
             status, size = await send_response(self._context, request, failure, exchange)
@@ -122,6 +135,7 @@ class WebApp:
                 return self._http_error_response(request, 405, operation.methods), ""
             return await self._handle_operation(request, operation, exchange), error_codes.SUCCESS.code
         except errors.CcfsError as error:
+            self._context.failures.record(error)
             return self._error_response(request, operation, error), error_codes.find_code(error).code
         except ClientDisconnected:
             raise
@@ -151,6 +165,8 @@ class WebApp:
         limit = self._upload_limit if operation.name == UPLOAD else MAX_JSON_BYTES
         body = await read_body(exchange, limit, address, f"app {claim.app.id}")
         client = await auth.authenticate_client(self._context, snapshot, request, claim, body, address)
+        kind = RequestKind.DOWNLOAD if operation.is_binary else RequestKind.QUERY
+        await self._context.flow_control.admit(request, client.app, snapshot, operation.name, kind)
         parsed = requests.parse_request(operation.request_model, body, envelope_optional=operation.envelope_optional)
         return await OPERATION_HANDLERS[operation.name](self._context, client, request, parsed)
 
@@ -168,7 +184,8 @@ class WebApp:
             error, legacy_response=operation.legacy_response, data=operation.failure_data, language=language
         )
         content_type = responses.JSON_TYPE if operation.is_signed else responses.PLAY_FAILURE_TYPE
-        return BytesResponse(body=body, content_type=content_type)
+        headers = (("retry-after", str(error.retry_after)),) if isinstance(error, errors.FlowLimitReached) else ()
+        return BytesResponse(body=body, content_type=content_type, extra_headers=headers)
 
     def _http_error_response(self, request: Request, status: int, methods: Sequence[str] = ()) -> BytesResponse:
         now_ms = int(self._context.now().timestamp() * 1000)

@@ -87,4 +87,5 @@ def build_http_limits(settings: Settings) -> HttpLimits:
         body_budget_bytes=settings.http_body_budget_mb << 20,
         body_budget_per_client_bytes=settings.http_body_budget_per_client_mb << 20,
         body_wait_seconds=settings.http_body_wait_seconds,
+        slow_step_seconds=settings.http_slow_step_ms / 1000,
     )

@@ -43,6 +43,7 @@ async def get_metrics(context: WebContext, _request: Request) -> Response:
 
 
 async def _update_gauges(context: WebContext, now: datetime) -> None:
+    context.flow_control.update_metrics(await context.get_tenant_snapshot())
     totals = await context.query(ingest_totals.count_totals)
     context.metrics.rejected_lines.set(totals.rejected)
     context.metrics.missing_rotated_files.set(totals.missing_files)

@@ -5,6 +5,7 @@ import multiprocessing.connection
 import os
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -17,11 +18,17 @@ from ccfs.http_server.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now
+from ccfs.server.readiness_checks import build_checks
 from ccfs.web import lockout
+from ccfs.web.app_counters import AppCounters
+from ccfs.web.failure_log import FailureLog
+from ccfs.web.flow_control import FlowControl, build_default_limits
 from ccfs.web.metrics import WebMetrics
 from ccfs.web.readiness import Readiness
 from ccfs.web.recent_failures import RecentFailures
 from ccfs.web.transcode_pool import TranscodePool
+
+APP_COUNTERS_FILE = "app-counters"
 
 if TYPE_CHECKING:
     from ccfs.console.login.oidc_client import OidcClient
@@ -40,6 +47,8 @@ def serve_requests(listener: socket.socket, tls: TlsFiles | None, drain_seconds:
 def build_web_app(node: Node) -> WebApp:
     """Return the application."""
     oidc = config.build_oidc_config(node.settings)
+    metrics = WebMetrics(CollectorRegistry())
+    counters = AppCounters(_get_counters_path(), node.settings.workers)
     return WebApp(
         ConsoleContext(
             settings=node.settings,
@@ -48,17 +57,25 @@ def build_web_app(node: Node) -> WebApp:
             locations=node.locations,
             primary_location=node.primary_location,
             now=utc_now,
-            metrics=WebMetrics(CollectorRegistry()),
+            metrics=metrics,
+            failures=FailureLog(metrics.registry, node.id),
             url_signing_keys=node.secret_box.derive_keys("signed URLs"),
             replicas=node.replicas,
             peer_keys=node.peer_keys,
-            readiness=Readiness(node.database, node.primary_location, node.id),
+            readiness=Readiness(node.database, node.primary_location, node.id, build_checks(node)),
             secret_box=node.secret_box,
+            flow_control=FlowControl(build_default_limits(node.settings), counters, metrics),
             recent_failures=RecentFailures(lockout.build_policy(node.settings)),
             transcode_pool=TranscodePool(node.settings.transcode_workers),
             oidc_client=_build_oidc_client(oidc) if oidc else None,
         )
     )
+
+
+def _get_counters_path() -> Path | None:
+    """Return the file that the web processes of this node share, beside their metrics; None if there is one process."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) / APP_COUNTERS_FILE if folder else None
 
 
 def _build_oidc_client(oidc: OidcConfig) -> "OidcClient":

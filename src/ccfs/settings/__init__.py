@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from ccfs.model.errors import OperatorError
+from ccfs.settings.app_limits import AppLimitSettings
 from ccfs.settings.console import ConsoleSettings
 from ccfs.settings.http import HttpSettings
 from ccfs.settings.node import NodeSettings
@@ -16,7 +17,7 @@ from ccfs.settings.node import NodeSettings
 PREFIX = "CCFS_"
 
 
-class Settings(ConsoleSettings, HttpSettings, NodeSettings):
+class Settings(AppLimitSettings, ConsoleSettings, HttpSettings, NodeSettings):
     """All settings."""
 
 

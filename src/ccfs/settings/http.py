@@ -52,3 +52,8 @@ class HttpSettings(BaseModel):
     http_body_wait_seconds: float = Field(
         default=30, ge=0, description="How long a request body waits for memory before the client gets 503."
     )
+    http_slow_step_ms: int = Field(
+        default=0,
+        ge=0,
+        description="CPU time in ms from which an uninterrupted step of a web process is logged, with its place; 0: off.",
+    )

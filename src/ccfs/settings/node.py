@@ -57,6 +57,7 @@ class NodeSettings(BaseModel):
     move_grace_seconds: float = Field(
         default=600,
         ge=0,
+        le=2_592_000,
         description="How long moved files remain at the old location for running downloads; for S3 at least `obs_url_seconds`.",
     )
     node_keys: CommaSeparated = Field(
@@ -91,6 +92,14 @@ class NodeSettings(BaseModel):
     workers: int = Field(default=1, ge=1, le=64, description="Number of web processes of this node.")
     clock_skew_seconds: int = Field(
         default=900, ge=0, description="Maximum difference between a signature's time and the server's; 0: unlimited."
+    )
+    min_free_mb: int = Field(
+        default=100, ge=0, description="Least free disk space of a node in MB; with less, `/readyz` answers 503."
+    )
+    clock_max_difference_hours: int = Field(
+        default=24,
+        ge=1,
+        description="Maximum difference in hours between the clocks; beyond it, nothing is deleted by age.",
     )
     lock_failures: int = Field(
         default=10,

@@ -1,4 +1,5 @@
-"""Metrics of one web process, for /metrics. Labels are bounded: operations and reasons of our own tables, never names."""
+"""Metrics of one web process, for /metrics. Labels are bounded: operations and reasons of our own tables,
+and apps, whose number the operator decides."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -27,6 +28,25 @@ class WebMetrics:
         )
         self.closed_connections = Counter(
             "ccfs_closed_connections", "Connections that the server closed.", ["reason"], registry=registry
+        )
+        self.app_requests_in_flight = Gauge(
+            "ccfs_app_requests_in_flight",
+            "Requests of an app under way on this node.",
+            ["app", "kind"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.flow_control_rejections = Counter(
+            "ccfs_flow_control_rejections",
+            "Requests over a limit of their app.",
+            ["app", "operation"],
+            registry=registry,
+        )
+        self.delayed_bytes = Counter(
+            "ccfs_app_delayed_bytes",
+            "Bytes of responses that waited for the rate of their app.",
+            ["app"],
+            registry=registry,
         )
         self.ingest_lag = Gauge(
             "ccfs_ingest_lag_seconds", "Time since ingest last read a source file.", registry=registry

@@ -1,14 +1,19 @@
 """A request as handlers see it, and its body, read up to a limit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from ccfs.http_server.addresses import Networks, format_client_address, is_in_networks, parse_address
 from ccfs.http_server.errors import BodyTooLarge, BudgetExhausted
 from ccfs.http_server.exchange import Exchange
+from ccfs.http_server.pacing import Pacer
 from ccfs.model.errors import RequestTooLarge, ServerBusy
 from ccfs.protocol.signature import parse_query
+
+
+def _attach_nothing(_pacer: Pacer, _on_end: Callable[[], None]) -> None:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,8 @@ class Request:
     headers: Mapping[str, str]  # lower-case names
     peer_address: str  # address and port of the peer of the connection
     scheme: str = "http"  # of that connection; a client of a proxy may use another
+    # Lets the response share a rate, and calls back once the response is over.
+    attach: Callable[[Pacer, Callable[[], None]], None] = _attach_nothing
 
     @cached_property
     def query_params(self) -> dict[str, str]:
@@ -82,6 +89,7 @@ def build_request(exchange: Exchange, request_id: str) -> Request:
         headers=head.headers,
         peer_address=exchange.peer_address,
         scheme=exchange.scheme,
+        attach=exchange.attach,
     )
 
 

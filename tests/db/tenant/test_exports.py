@@ -205,6 +205,35 @@ class TestFairness:
         assert [plan for plan in plans if has_full_scan(plan)] == []
 
 
+class TestLimit:
+    """Exports of an app that are not ready yet, up to a limit."""
+
+    def test_exports_at_one_moment_never_exceed_the_limit_together(
+        self, database: Database, app: App, other_app: App
+    ) -> None:
+        def request(number: int) -> bool:
+            return bool(run_transaction(database, exports.add_if_fewer, app, make_export(number), 5))
+
+        with ThreadPoolExecutor(8) as pool:
+            added = list(pool.map(request, range(24)))
+        assert added.count(True) == 5
+        assert run_transaction(database, exports.add_if_fewer, other_app, make_export(50), 5)
+        assert run_transaction(
+            database, export_jobs.finish, claim_existing(database), sample_rows.make_blob_ref("1/a"), NOW
+        )
+        assert [request(number) for number in (60, 61)] == [True, False]  # a ready one counts no more
+        assert run_transaction(database, exports.add_if_fewer, app, make_export(70), 0)
+
+    def test_counting_up_to_the_limit_reads_the_index(self, database: Database, app: App) -> None:
+        with database.write_transaction() as connection:
+            add_exports(connection, app, 3000)
+        plans = explain_action(
+            database, lambda connection: exports.add_if_fewer(connection, app, make_export(9999), 10_000)
+        )
+        assert [plan for plan in plans if has_full_scan(plan)] == []
+        assert any("ix_exports_due" in plan for plan in plans)
+
+
 class TestEnds:
     """Exports that are ready, released, failed or expired."""
 
@@ -246,8 +275,12 @@ class TestEnds:
                 database, export_jobs.finish, claim_existing(database), sample_rows.make_blob_ref("1/a"), moment
             )
         with database.read_transaction() as connection:
-            assert export_jobs.list_expirable(connection, NOW, 9) == []
-            old = export_jobs.list_expirable(connection, NOW + SECOND, 9)
+            assert export_jobs.list_expirable(connection, NOW + SECOND, NOW + MINUTE, 9) == []  # not marked
+        run_transaction(database, export_jobs.update_expiry_marks, NOW + SECOND, NOW)
+        with database.read_transaction() as connection:
+            assert export_jobs.list_expirable(connection, NOW, NOW, 9) == []
+            assert export_jobs.list_expirable(connection, NOW + SECOND, NOW - SECOND, 9) == []
+            old = export_jobs.list_expirable(connection, NOW + SECOND, NOW, 9)
         assert old == [(app, make_export(1).response_id, sample_rows.make_blob_ref("1/a"))]
         run_transaction(database, exports.expire, app, make_export(1).response_id, sample_rows.make_blob_ref("1/moved"))
         assert find_file(database, app) == sample_rows.make_blob_ref("1/a")  # was moved meanwhile

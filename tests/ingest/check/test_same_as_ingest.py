@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ccfs.db import schema
+from tests.ingest.calls.test_channel_events import CDRS, EVENTS
 from tests.ingest.check.checked_files import check_json
 from tests.ingest.ingest_site import ASTERISK_SAMPLES, FREESWITCH_SAMPLES, IngestSite, build_cdr_line, make_wav
-from tests.ingest.tenant_site import run_with_rules, write_rules
-from tests.ingest.test_channel_events import CDRS, EVENTS
+from tests.ingest.tenants.tenant_site import run_with_rules, write_rules
 
 AGENTS = "10(?:01|02|03)"
 

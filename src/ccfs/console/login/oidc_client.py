@@ -189,7 +189,7 @@ class OidcClient:
             parsed = loads(body)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise OidcUnavailable(f"{type(error).__name__}: {error}") from None
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, or nested too deep
             parsed = {}
         return response.status_code, parsed if isinstance(parsed, dict) else {}
 

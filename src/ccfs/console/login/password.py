@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
@@ -24,6 +25,10 @@ from ccfs.model.identity.audit import AuditAction
 from ccfs.model.identity.totp import match_step
 from ccfs.model.identity.user import Grant, Role, User, clean_name, is_valid_password
 from ccfs.web.responses.types import BytesResponse, Response
+
+LONGEST_SETUP_LINK: Final = timedelta(
+    days=31
+)  # or its setting: a link that is valid for longer was made by a clock ahead
 
 
 async def show_login(request: ConsoleRequest) -> Response:
@@ -135,8 +140,11 @@ async def show_password_form(request: ConsoleRequest) -> Response:
 
 async def _resolve_setup_link(request: ConsoleRequest, token: str) -> User | None:
     """Return the user of a setup link; None if it adds the first operator. Raise NotFound if it is not valid."""
-    now = request.context.now()
-    is_valid, user = await request.context.query(lambda connection: users.find_setup_link(connection, token, now))
+    now, usual = request.context.now(), timedelta(seconds=request.context.settings.setup_link_seconds)
+    lifetime = max(usual, LONGEST_SETUP_LINK)
+    is_valid, user = await request.context.query(
+        lambda connection: users.find_setup_link(connection, token, now, lifetime)
+    )
     if not is_valid:
         raise NotFound
     return user

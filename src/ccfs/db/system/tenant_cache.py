@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.encryption import SecretBox
 from ccfs.db.engine import Database
-from ccfs.db.system import lockouts, tenants
+from ccfs.db.system import app_limits, lockouts, tenants
 from ccfs.model.errors import FileUnavailable
+from ccfs.model.identity.app_limits import AppLimits
 from ccfs.model.identity.tenancy import AccessKey, Account, UnreadableKey, Vdn, select_signing_keys
 
 
@@ -35,6 +36,7 @@ class TenantSnapshot:
     signing_keys: dict[int, AccessKey] = field(default_factory=dict)  # by app: signs its callbacks
     callback_prefixes: dict[int, dict[str, bool]] = field(default_factory=dict)  # by app: prefix -> may be private
     max_keys: int = 1  # the most active keys that an AK has
+    app_limits: dict[int, AppLimits] = field(default_factory=dict)  # by app, of those that have limits of their own
     locked_addresses: dict[str, datetime] = field(default_factory=dict)  # address -> locked until
 
 
@@ -63,11 +65,31 @@ class TenantCache:
         self._tenants = ChangeCounterCache[TenantSnapshot](database, tenants.CHANGE_COUNTER, autocommit=autocommit)
         self._snapshot = TenantSnapshot()
         self._commit_counter = database.open_commit_counter() if database.is_sqlite else time.monotonic_ns
+        self._is_sqlite = database.is_sqlite
         self._seen_commit = -1
         self._valid_until = 0.0  # monotonic
         self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
         self._on_unreadable = on_unreadable
+
+    def get_current_snapshot(self) -> TenantSnapshot | None:
+        """Return the snapshot if that takes microseconds, None if rows have to be queried: see `get_snapshot`.
+
+        For the thread of an event loop: it never waits for a lock or a connection. Raise SQLAlchemyError if the database fails.
+        """
+        if not self.is_stale:
+            return self._snapshot
+        if not self._is_sqlite or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            started_at, commit = time.monotonic(), self._commit_counter()
+            if commit != self._seen_commit and not self._tenants.is_current():
+                return None
+            self._seen_commit = commit
+            self._valid_until = started_at + self._max_age_seconds
+            return self._snapshot
+        finally:
+            self._lock.release()
 
     @property
     def is_stale(self) -> bool:
@@ -121,5 +143,6 @@ class TenantCache:
             vdns={app.id: {vdn.vdn_id: vdn for vdn in tenants.list_vdns(connection, app)} for app in apps},
             callback_prefixes={app.id: tenants.get_callback_prefixes(connection, app) for app in apps},
             max_keys=max(map(len, keys.values()), default=1),
+            app_limits=app_limits.list_all(connection),
             locked_addresses=lockouts.list_active(connection, now),
         )

@@ -80,6 +80,13 @@ def list_keys(connection: Connection, app: App) -> list[tuple[int, str, datetime
     return [(row.id, row.ak, row.created_at) for row in connection.execute(statement.order_by(table.c.id))]
 
 
+def list_newest_secrets(connection: Connection, limit: int) -> list[str]:
+    """Return the encrypted SKs of the newest active keys of all apps."""
+    table = schema.access_keys
+    newest = sa.select(table.c.encrypted_sk).where(table.c.revoked_at.is_(None)).order_by(table.c.id.desc())
+    return list(connection.execute(newest.limit(limit)).scalars())
+
+
 def revoke_key(connection: Connection, app: App, key: int, now: datetime) -> None:
     """Revoke one of the app's keys. Raises OperatorError if the app has no active key with that number."""
     CHANGE_COUNTER.increment(connection)

@@ -11,8 +11,8 @@ from ccfs.ingest.calls.agent_choice import TimedLeg
 from ccfs.ingest.context import CallOwner
 from ccfs.model.calls.agent_operation import AgentOperation, AgentOperationType
 from ccfs.model.calls.call_id import to_call_id
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import (
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import (
     ChannelHistory,
     ChannelIndex,
     combine_histories,

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.calls.leg_source import L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.tail_reader import NumberedLine
@@ -42,7 +42,7 @@ def leave_out_large_calls(
     for line, leg in lines:
         names = (leg.switch_call_id, *merger.related_ids(leg))
         found = (large_by_leg.get(name) or to_call_id(name) for name in names)
-        if call_id := next((one for one in found if one in large), ""):
+        if call_id := next((candidate for candidate in found if candidate in large), ""):
             left_out[line.file, call_id] = None
         else:
             kept.append(leg)

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk import same_line
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelHistory, correct_legs
-from ccfs.switches.asterisk.join_legs import join_call_legs as asterisk_join_legs
-from ccfs.switches.asterisk.links import list_links
+from ccfs.switches.asterisk.legs import same_line
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory, correct_legs
+from ccfs.switches.asterisk.legs.join_legs import join_call_legs as asterisk_join_legs
+from ccfs.switches.asterisk.legs.links import list_links
 from ccfs.switches.freeswitch import ChannelLeg, join_call_talks
 from ccfs.switches.freeswitch.callflow import Talk
 from ccfs.switches.records import Leg

@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, recordings
+from ccfs.db.tenant import recordings
 from ccfs.db.tenant.calls import call_statistics, cdrs
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources
 from ccfs.ingest.calls import leg_source
 from ccfs.ingest.calls.agent_choice import get_visit_key, merge_visits_into_legs
 from ccfs.ingest.calls.cdr_rows import RowsByKey, build_rows, number_legs
@@ -27,7 +28,7 @@ from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.expected import expect_named_later, expect_recordings
 from ccfs.model.calls.call_id import to_call_id
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk.channel_history import ChannelHistory
+from ccfs.switches.asterisk.legs.channel_history import ChannelHistory
 from ccfs.switches.records import Leg
 
 

@@ -7,16 +7,16 @@ from functools import partial
 from typing import BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.rows import save_rows, sort_rows
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import CcfsTree, find_files_of_recording, store_indexed_audio
 from ccfs.ingest.ccfs.voice_files import ingest_voice_files
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan
-from ccfs.ingest.files.damage import DamagedFile, LineCount, UnreadRest, catch_damage
-from ccfs.ingest.files.limited_reader import UnpackedBytes, open_limited
+from ccfs.ingest.files.contents.damage import DamagedFile, LineCount, UnreadRest, catch_damage
+from ccfs.ingest.files.contents.limited_reader import UnpackedBytes, open_limited
 from ccfs.ingest.files.scan import ScannedFile
 from ccfs.ingest.recordings.expected import report_missing_recordings
 from ccfs.ingest.recordings.restore import restore_lost_recordings

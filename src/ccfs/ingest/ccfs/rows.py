@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from ccfs.db.tenant.calls import agent_operations, call_statistics, cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.source import CcfsSource
 from ccfs.ingest.ccfs.tree import IndexedAudio, save_indexed_recording
 from ccfs.ingest.context import IngestRun

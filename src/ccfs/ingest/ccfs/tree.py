@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recordings
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import expected_recordings
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import to_db_name
 from ccfs.ingest.recordings import store_audio

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ccfs.db.tenant import voice_files
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.ccfs.tree import CcfsTree
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files import scan

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.scan import to_db_path
 

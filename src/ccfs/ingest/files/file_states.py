@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, recording_sources
+from ccfs.db.tenant.ingest import ingest_state, recording_sources
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.files.scan import ScannedFile, to_db_path
 from ccfs.model.identity.tenancy import App

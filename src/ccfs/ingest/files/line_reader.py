@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ccfs.ingest.files.damage import LineCount
-from ccfs.ingest.files.positions import get_size, is_continued, read_position
-from ccfs.ingest.files.recognition import FileChanged
-from ccfs.ingest.files.record_reader import MAX_LINE_BYTES, NOTHING, LineFormat, RecordReader
+from ccfs.ingest.files.contents.damage import LineCount
+from ccfs.ingest.files.contents.positions import get_size, is_continued, read_position
+from ccfs.ingest.files.contents.record_reader import MAX_LINE_BYTES, NOTHING, LineFormat, RecordReader
+from ccfs.ingest.files.rotation.recognition import FileChanged
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import FilePosition
 

@@ -13,19 +13,19 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, resolved_rejections, rotated_files
-from ccfs.db.tenant.ingest_state import IngestRejection, SourceCursor
-from ccfs.db.tenant.rotated_files import RotatedFile
+from ccfs.db.tenant.ingest import ingest_state, resolved_rejections, rotated_files
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection, SourceCursor
+from ccfs.db.tenant.ingest.rotated_files import RotatedFile
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files import rotation
-from ccfs.ingest.files.compression import OpenedSource, is_compressed, open_if_present, open_source
+from ccfs.ingest.files.contents.compression import OpenedSource, is_compressed, open_if_present, open_source
+from ccfs.ingest.files.contents.positions import is_continued, is_proof, move_cursor, read_head
+from ccfs.ingest.files.contents.record_reader import LineFormat
 from ccfs.ingest.files.cursors import create_cursor, get_cursor_name
-from ccfs.ingest.files.folders_beside import build_suspect, find_own_folder, find_suspects
 from ccfs.ingest.files.line_reader import LineBatch, read_batches
-from ccfs.ingest.files.missing_files import is_searched, report_missing_files
-from ccfs.ingest.files.positions import is_continued, is_proof, move_cursor, read_head
-from ccfs.ingest.files.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
-from ccfs.ingest.files.record_reader import LineFormat
+from ccfs.ingest.files.rotation import candidates
+from ccfs.ingest.files.rotation.folders_beside import build_suspect, find_own_folder, find_suspects
+from ccfs.ingest.files.rotation.missing_files import is_searched, report_missing_files
+from ccfs.ingest.files.rotation.recognition import QUIET_SECONDS, FileChanged, Recogniser, Recognition
 from ccfs.ingest.files.scan import to_db_path
 from ccfs.model.source_files import MISSING, OPEN, READ, SKIPPED
 
@@ -86,7 +86,7 @@ class SourceReader:
         """Report once that there is no source at present: "nocreate" leaves none, and a file system may be unmounted."""
         if live is not None:
             self._run.absent_files.discard(self._path)
-        elif not known and not self._run.is_watching and not rotation.has_rotated_files(self._path):
+        elif not known and not self._run.is_watching and not candidates.has_rotated_files(self._path):
             raise FileNotFoundError(f"file not found: {self._path}")
         elif self._path not in self._run.absent_files:
             self._run.absent_files.add(self._path)
@@ -107,7 +107,7 @@ class SourceReader:
             result = self._search(cursor, known, live, skips=False)
         for suspect in find_suspects(self._run, self._path, cursor, result):
             self._reject(suspect, "rotated_file_unknown")
-        foreign = (file for file in result.foreign if rotation.has_source(file.path.parent, self._path))
+        foreign = (file for file in result.foreign if candidates.has_source(file.path.parent, self._path))
         self._run.finished_files.update((self._name, file.path, file.version) for file in foreign)
         if result.cursor != old or result.files != known:
             self._save_recognition(old, known, result)
@@ -124,9 +124,11 @@ class SourceReader:
         remembered = {Path(row.path).parent for row in known if row.path and row.state != SKIPPED}
         for is_far in (False, True):
             found = [
-                one
-                for one in rotation.find_rotated_files(self._path, self._rotated, remembered, is_far=is_far or skips)
-                if (self._name, one.path, one.version) not in self._run.finished_files
+                candidate
+                for candidate in candidates.find_rotated_files(
+                    self._path, self._rotated, remembered, is_far=is_far or skips
+                )
+                if (self._name, candidate.path, candidate.version) not in self._run.finished_files
             ]
             recognise = partial(Recogniser, cursor, known, file, self._run.now(), skips=skips)
             result = recognise().recognise(found)

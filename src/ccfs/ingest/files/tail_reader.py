@@ -6,13 +6,13 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
-from ccfs.ingest.files.compression import open_if_present
+from ccfs.ingest.files.contents.compression import open_if_present
+from ccfs.ingest.files.contents.positions import get_size
+from ccfs.ingest.files.contents.record_reader import NUL_BLOCK, LineFormat, read_line
 from ccfs.ingest.files.line_reader import LineBatch
-from ccfs.ingest.files.positions import get_size
-from ccfs.ingest.files.recognition import FileChanged
-from ccfs.ingest.files.record_reader import NUL_BLOCK, LineFormat, read_line
+from ccfs.ingest.files.rotation.recognition import FileChanged
 from ccfs.ingest.files.source_reader import SourceReader
 from ccfs.switches.records import UnreadableLine
 

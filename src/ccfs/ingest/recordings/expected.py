@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, ingest_state, recording_sources, recordings
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import expected_recordings, ingest_state, recording_sources
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.recordings.file_names import get_base_name, get_stem, list_stems
 from ccfs.media.convert import NO_AUDIO

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, resolved_rejections
-from ccfs.db.tenant.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources, resolved_rejections
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files import scan
 from ccfs.ingest.files.file_states import record_state, select_due_files

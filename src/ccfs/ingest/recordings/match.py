@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.expected_recordings import ExpectedRecording
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources
+from ccfs.db.tenant.ingest.expected_recordings import ExpectedRecording
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings.file_names import count_shared_folders, list_sibling_stems, list_stems

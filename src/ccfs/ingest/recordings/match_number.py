@@ -19,7 +19,7 @@ from ccfs.ingest.recordings.match import NO_CDR, SEVERAL_CALLS, RecordingMatch
 from ccfs.ingest.recordings.number_hints import NumberHints, find_number_hints
 from ccfs.ingest.recordings.store_audio import measure_file
 from ccfs.model.calls.cdr import Cdr
-from ccfs.switches.asterisk.clock import load_zone
+from ccfs.switches.asterisk.cdr_files.clock import load_zone
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
 _FLUSH_TOLERANCE = timedelta(seconds=60)  # after a call, until its file is written

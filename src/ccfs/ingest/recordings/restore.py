@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from ccfs.db.tenant import lost_blobs, recording_sources, recordings
+from ccfs.db.tenant import lost_blobs, recordings
+from ccfs.db.tenant.ingest import recording_sources
 from ccfs.db.tenant.lost_blobs import LostBlob
 from ccfs.ingest.context import IngestRun
 from ccfs.ingest.recordings.store_audio import StillGrowing, StoredAudio

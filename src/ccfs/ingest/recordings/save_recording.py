@@ -9,8 +9,9 @@ from enum import Enum, auto
 from sqlalchemy.engine import Connection
 
 from ccfs.db.system.jobs import blob_moves
-from ccfs.db.tenant import recording_sources, recordings
-from ccfs.db.tenant.recording_sources import RecordingSource
+from ccfs.db.tenant import recordings
+from ccfs.db.tenant.ingest import recording_sources
+from ccfs.db.tenant.ingest.recording_sources import RecordingSource
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.files.scan import ScannedFile, to_db_name, to_db_path
 from ccfs.ingest.recordings import names
@@ -243,6 +244,7 @@ def _replace(connection: Connection, run: IngestRun, owner: CallOwner, old: Reco
             key=old.blob.key,
             owner_table=BlobOwnerTable.RECORDINGS,
             owner_row=f"{owner.app.id} {old.file_name}",
+            app=owner.app.id,
         )
         blob_moves.enqueue_orphan(connection, orphan, now + _DELETE_AFTER)
 

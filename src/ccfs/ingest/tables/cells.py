@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ccfs.switches.asterisk.cdr import decode_text
+from ccfs.switches.asterisk.cdr_files.cdr import decode_text
 
 _CODECS: Final = {  # MySQL's character sets, where Python's codecs have other names
     "latin1": "cp1252",

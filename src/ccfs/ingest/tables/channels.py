@@ -8,7 +8,7 @@ from ccfs.db.switch_tables.pages import ColumnChoice
 from ccfs.db.switch_tables.structure import ColumnKind, TableColumn, TableStructure, UnusableTable
 from ccfs.ingest.tables.formats import TableFormat, TextRow
 from ccfs.ingest.tables.related import RelatedTables
-from ccfs.switches.freeswitch import table_rows
+from ccfs.switches.freeswitch.formats import table_rows
 from ccfs.switches.freeswitch.variables import ChannelVariables
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20  # bytes of a stored CDR; a longer one is left out

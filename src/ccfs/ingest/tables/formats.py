@@ -8,8 +8,8 @@ from ccfs.db.switch_tables.structure import ColumnKind, TableStructure, Unusable
 from ccfs.ingest.tables.cells import decode_cell, decode_time, format_csv_line
 from ccfs.ingest.tables.related import RelatedTables
 from ccfs.switches.asterisk import queue_log_table
-from ccfs.switches.asterisk.cdr import AsteriskCdrRow
-from ccfs.switches.asterisk.columns import normalize_names
+from ccfs.switches.asterisk.cdr_files.cdr import AsteriskCdrRow
+from ccfs.switches.asterisk.cdr_files.columns import normalize_names
 
 TextRow = dict[str, str]  # values by the names that the parser knows
 PAGE_ROWS = 2000  # rows of one query

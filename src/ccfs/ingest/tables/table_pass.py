@@ -7,11 +7,11 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from ccfs.db.switch_tables.connection import SwitchDatabaseError
-from ccfs.db.tenant import ingest_state
-from ccfs.db.tenant.ingest_state import SourceCursor
+from ccfs.db.tenant.ingest import ingest_state
+from ccfs.db.tenant.ingest.ingest_state import SourceCursor
 from ccfs.ingest.context import CallOwner, IngestRun
+from ccfs.ingest.files.contents.record_reader import LineFormat
 from ccfs.ingest.files.line_reader import LineBatch
-from ccfs.ingest.files.record_reader import LineFormat
 from ccfs.ingest.tables.progress import TableProgress, parse_progress
 from ccfs.ingest.tables.source import TablePage, TableSource
 from ccfs.logs import get_logger

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import account_domains, unassigned_records
+from ccfs.db.tenant.ingest import account_domains, unassigned_records
 from ccfs.ingest.context import CallOwner, IngestRun
 from ccfs.ingest.tenants.account_router import AccountRouter
 from ccfs.ingest.tenants.assignment import RecordAssigner

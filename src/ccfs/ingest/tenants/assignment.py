@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import ingest_state, unassigned_records
 from ccfs.db.tenant.calls import cdrs
-from ccfs.db.tenant.ingest_state import IngestRejection
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest import ingest_state, unassigned_records
+from ccfs.db.tenant.ingest.ingest_state import IngestRejection
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.large_calls import leave_out_large_calls
 from ccfs.ingest.calls.leg_source import ASTERISK_MERGER, FREESWITCH_MERGER, L, LegMerger
 from ccfs.ingest.context import CallOwner, IngestRun
@@ -23,8 +23,8 @@ from ccfs.ingest.tenants.call_records import CallRecord, Item, SaveItems, from_r
 from ccfs.ingest.tenants.queue_lines import find_member_owners
 from ccfs.ingest.tenants.routers import NO_RULE, CallRouter, Owner, TenantRouter, group_by_app
 from ccfs.model.calls.call_id import to_call_id
-from ccfs.switches.asterisk.calls import AsteriskLeg
 from ccfs.switches.asterisk.channels import AgentMatcher
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
 from ccfs.switches.freeswitch import ChannelLeg
 
 BATCH_RECORDS = 1000  # records that are tried again in one transaction

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant.unassigned_records import UnassignedRecord
+from ccfs.db.tenant.ingest.unassigned_records import UnassignedRecord
 from ccfs.ingest.calls.leg_source import FREESWITCH_MERGER
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.tail_reader import NumberedLine
 from ccfs.switches.asterisk import queue_log
-from ccfs.switches.asterisk.calls import AsteriskLeg
-from ccfs.switches.asterisk.channel_history import ChannelEvent, ChannelHistory, serialize_events
+from ccfs.switches.asterisk.legs.cdr_legs import AsteriskLeg
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent, ChannelHistory, serialize_events
 from ccfs.switches.asterisk.queue_log import QueueLine
 from ccfs.switches.freeswitch import ChannelLeg
 from ccfs.switches.records import Leg, QueueVisit

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from ccfs.db.tenant import expected_recordings, recording_sources, unassigned_records
+from ccfs.db.tenant.ingest import expected_recordings, recording_sources, unassigned_records
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import ScannedFile, to_db_name
 from ccfs.ingest.recordings.expected import NO_ACCOUNT_ID

@@ -9,5 +9,9 @@ class BlobNotFound(Exception):
     """The location has no file under the key."""
 
 
+class BlobDamaged(BlobNotFound):
+    """The location has other bytes under the key than were stored."""
+
+
 class LocationUnreachable(OSError):
     """The location cannot currently be read or written, even after retries. The message gives the reason."""

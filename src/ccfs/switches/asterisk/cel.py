@@ -9,14 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.channel_history import ChannelEvent, ChannelHistory
-from ccfs.switches.asterisk.columns import UNIQUE_ID
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
-from ccfs.switches.asterisk.zone import ZoneSample
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
+from ccfs.switches.asterisk.cdr_files.columns import UNIQUE_ID
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.cdr_files.zone import ZoneSample
+from ccfs.switches.asterisk.legs.channel_history import ChannelEvent, ChannelHistory
 from ccfs.switches.records import UnreadableLine
 
 _STORED_EVENTS = frozenset(
@@ -78,7 +77,7 @@ def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | No
 
     Raise UnreadableLine.
     """
-    text = _clean_line(line, layout.encoding)
+    text = clean_line(line, layout.encoding)
     if not text.strip() or text == layout.header:
         return None
     fields = split_fields(text, layout.dialect)
@@ -90,7 +89,7 @@ def parse_line(line: bytes, layout: CelLayout, zone: str) -> ChannelHistory | No
     detail = _find_detail(kind, fields[layout.extra][:_MAX_EXTRA] if layout.extra >= 0 else "")
     if kind == "STREAM_BEGIN" and not detail:  # a prompt
         return None
-    event = ChannelEvent(_choose_instant(fields[layout.time], leg_id, zone), kind, detail)
+    event = ChannelEvent(clock.choose_event_instant(fields[layout.time], leg_id, zone, "event's"), kind, detail)
     call_id = fields[layout.call_id] if layout.call_id >= 0 else ""
     return ChannelHistory(
         switch_leg_id=leg_id, switch_call_id=call_id or leg_id, channel=fields[layout.channel], events=(event,)
@@ -120,7 +119,7 @@ def _iter_rows(sample: Sequence[bytes], dialect: CsvDialect, encoding: str) -> I
         if len(line) > MAX_SAMPLE_BYTES:
             continue
         try:
-            text = _clean_line(line, encoding)
+            text = clean_line(line, encoding)
             if text.strip():
                 yield text, split_fields(text, dialect)
         except UnreadableLine:
@@ -217,21 +216,3 @@ def _find_detail(kind: str, extra: str) -> str:
         return ""
     value = facts.get("hangupcause" if kind == "HANGUP" else "class", "") if isinstance(facts, dict) else ""
     return str(value)[:40]
-
-
-def _choose_instant(text: str, leg_id: str, zone: str) -> datetime:
-    """Return the instant of a time; in an hour that comes twice, the first one after the channel was created."""
-    instants = clock.list_possible_instants(text, zone, "event's")
-    second = clock.parse_channel_epoch(leg_id)
-    if second is None:
-        return instants[0]
-    created = datetime.fromtimestamp(second, UTC)
-    return next((instant for instant in instants if instant >= created), instants[-1])
-
-
-def _clean_line(line: bytes, encoding: str) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    if b"\0" in line:
-        raise UnreadableLine("the line has a NUL byte")
-    return decode_text(line, encoding).strip("\r\n\ufeff")

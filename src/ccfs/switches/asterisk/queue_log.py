@@ -16,7 +16,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from ccfs.model.calls.agent_operation import NOT_APPLICABLE, SHIFT_STATES, AgentOperationType
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, decode_text
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_LINE_BYTES, decode_text
 from ccfs.switches.asterisk.channels import parse_endpoint, parse_member
 from ccfs.switches.records import AgentEvent, QueueVisit, UnreadableLine
 

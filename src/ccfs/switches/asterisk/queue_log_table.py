@@ -6,11 +6,10 @@ microseconds in newer versions, or seconds since 1970 in older ones. Old version
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from ccfs.switches.asterisk import clock
-from ccfs.switches.asterisk.cdr import MAX_LINE_BYTES, MAX_SAMPLE_BYTES, decode_text
-from ccfs.switches.asterisk.csv_dialect import DIALECTS, CsvDialect, split_fields
+from ccfs.switches.asterisk.cdr_files import clock
+from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
+from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
 from ccfs.switches.asterisk.queue_log import QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
 
@@ -59,7 +58,7 @@ def detect_layout(sample: Sequence[bytes], encoding: str = "") -> QueueTableLayo
         rows = []
         for line in (line for line in sample[:50] if len(line) <= MAX_SAMPLE_BYTES):
             try:
-                text = _clean_line(line, encoding)
+                text = clean_line(line, encoding)
                 rows.append((text, split_fields(text, dialect)))
             except UnreadableLine:
                 continue
@@ -103,7 +102,7 @@ def get_column(name: str) -> str:
 
 def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | None:
     """Return one row, or None for an empty line or the header; `zone` is that of local times. Raise UnreadableLine."""
-    text = _clean_line(line, layout.encoding)
+    text = clean_line(line, layout.encoding)
     if not text.strip() or text == layout.header:
         return None
     row = dict(zip(layout.names, split_fields(text, layout.dialect), strict=False))
@@ -114,24 +113,6 @@ def parse_line(line: bytes, layout: QueueTableLayout, zone: str) -> QueueLine | 
         arguments = row["data"].split("|")
     while arguments and not arguments[-1]:
         arguments.pop()
-    occurred_at = _choose_instant(row["time"], row.get("callid", ""), zone)
+    occurred_at = clock.choose_event_instant(row["time"], row.get("callid", ""), zone, "row's")
     fields = (row.get(name, "") for name in ("callid", "queuename", "agent", "event"))
     return build_line(occurred_at, *fields, *arguments)
-
-
-def _choose_instant(text: str, leg_id: str, zone: str) -> datetime:
-    """Return the instant of a time; in an hour that comes twice, the first one after the caller's channel was created."""
-    instants = clock.list_possible_instants(text, zone, "row's")
-    created = clock.parse_channel_epoch(leg_id)
-    if created is None:
-        return instants[0]
-    earliest = datetime.fromtimestamp(created, UTC)
-    return next((instant for instant in instants if instant >= earliest), instants[-1])
-
-
-def _clean_line(line: bytes, encoding: str) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise UnreadableLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    if b"\0" in line:
-        raise UnreadableLine("the line has a NUL byte")
-    return decode_text(line, encoding).strip("\r\n\ufeff")

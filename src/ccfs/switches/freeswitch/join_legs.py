@@ -40,7 +40,9 @@ def join_call_talks(channels: Iterable[ChannelLeg]) -> list[ChannelLeg]:
     split = [
         leg
         for root, members in calls.items()
-        for leg in split_talks(next((one for one in members if one.switch_leg_id == root), None), members, known)
+        for leg in split_talks(
+            next((member for member in members if member.switch_leg_id == root), None), members, known
+        )
     ]
     return split + [part for leg in legs for part in build_joined_parts(leg, known)]
 

@@ -7,19 +7,19 @@ from operator import itemgetter
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from ccfs.switches.freeswitch.csv_lines import parse_csv_variables
-from ccfs.switches.freeswitch.documents import (
+from ccfs.switches.freeswitch.formats.csv_lines import parse_csv_variables
+from ccfs.switches.freeswitch.formats.documents import (
     XML_REPAIR,
     extract_json_variables,
     parse_json,
     parse_xml_variables,
 )
+from ccfs.switches.freeswitch.formats.xml_repair import RepairNote
 from ccfs.switches.freeswitch.join_legs import join_call_legs
 from ccfs.switches.freeswitch.legs import DEFAULT_AGENT_PATTERN, build_leg
 from ccfs.switches.freeswitch.queue_visits import build_queue_visits
 from ccfs.switches.freeswitch.roles import ChannelLeg
 from ccfs.switches.freeswitch.variables import ChannelVariables
-from ccfs.switches.freeswitch.xml_repair import RepairNote
 from ccfs.switches.records import QueueVisit, UnreadableLine
 
 FreeSwitchRecord: TypeAlias = ChannelLeg | QueueVisit | RepairNote | UnreadableLine

@@ -5,6 +5,8 @@ memory flat. Whatever waits in memory for slow clients counts against a budget; 
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +26,7 @@ from ccfs.web.responses.headers import (
 )
 from ccfs.web.responses.streaming import run_in_thread, send_stream
 from ccfs.web.responses.types import BlobResponse, BytesResponse, Response, StreamedResponse
+from ccfs.web.responses.verified_files import MAX_READ_FIRST_BYTES, check_bytes
 
 MAX_INLINE_READ_BYTES = 1 << 17  # of a file that is read at once rather than sent by sendfile
 MAX_BUFFERED_BYTES = 2 << 20  # of a body that is generated before it is sent; more is streamed
@@ -35,24 +38,43 @@ async def send_response(
     """Send the response; return the status and the size of its body. Raise FileUnavailable before anything is sent."""
     match response:
         case BytesResponse():
-            return _send_bytes(request, response, exchange)
+            return await _send_bytes(request, response, exchange)
         case StreamedResponse():
             try:
                 return await _send_streamed(request, response, exchange)
             finally:
                 await response.close()
         case BlobResponse():
-            try:
-                return await _send_blob(context, request, response, exchange)
-            except FileUnavailable:
-                source = await run_in_thread(partial(context.replicas.resolve, response.blob))
-                return await _send_blob(context, request, replace(response, blob=source), exchange)
+            return await _send_from_anywhere(context, request, response, exchange)
 
 
-def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
+async def _send_from_anywhere(
+    context: WebContext, request: Request, response: BlobResponse, exchange: Exchange
+) -> tuple[int, int]:
+    """Send the blob from its row's location, or from a replica. Raise FileUnavailable with the cause of the first failure."""
+    blob = response.blob
+    try:
+        return await _send_blob(context, request, response, exchange)
+    except FileUnavailable as error:
+        failure = error.about(blob.location_id, blob.key)
+    try:
+        find = context.replicas.find if failure.reason == "damaged" else context.replicas.resolve
+        source = await run_in_thread(partial(find, blob))
+        if source is None:
+            raise failure
+        sent = await _send_blob(context, request, replace(response, blob=source), exchange)
+    except FileUnavailable:
+        raise failure from failure.__cause__
+    if failure.reason == "damaged":
+        context.failures.record(failure)  # it was served all the same
+    return sent
+
+
+async def _send_bytes(request: Request, response: BytesResponse, exchange: Exchange) -> tuple[int, int]:
     headers = build_bytes_headers(request, response)
     if request.method == "HEAD":
         return _send_empty(exchange, response.status, headers)
+    await exchange.pace(len(response.body))
     exchange.send_bytes(response.status, headers, response.body)
     return response.status, len(response.body)
 
@@ -76,6 +98,7 @@ async def _send_streamed(request: Request, response: StreamedResponse, exchange:
         body = await run_in_thread(partial(b"".join, chunks), response.executor)
         if len(body) != selected.size:
             raise FileUnavailable
+        await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, body)
         return selected.status, selected.size
     exchange.stall_timeout = response.stall_timeout or 0.0
@@ -92,19 +115,24 @@ async def _send_blob(
     headers = build_file_headers(request, response)
     if not selected.has_body:
         return _send_empty(exchange, selected.status, headers + selected.headers)
+    is_whole, is_sent = (selected.start, selected.end) == (0, response.size), request.method != "HEAD"
+    path = get_local_path(context, response.blob)
+    if path is not None and is_whole and is_sent and context.settings.x_accel:
+        await _verify_file(context, path, response.blob)  # of any size: nginx sends it
     redirect = await x_accel.build_headers(context, request, response, selected, headers)
     if redirect is not None:
+        if exchange.pacer is not None and exchange.pacer.is_limited:  # nginx sends, and applies it to each response
+            redirect = [*redirect, ("x-accel-limit-rate", str(max(int(exchange.pacer.rate), 1)))]
         exchange.send_empty(200, redirect)
         return selected.status, selected.size
     headers += selected.headers
     if request.method == "HEAD" or selected.size == 0:
         await run_in_thread(partial(verify_blob_size, context, response.blob))
         return _send_empty(exchange, selected.status, headers)
-    path = get_local_path(context, response.blob)
     if path is None:
         await _send_remote_blob(context, response.blob, exchange, headers, selected)
     else:
-        await _send_file(path, response.blob, exchange, headers, selected)
+        await _send_file(context, path, response.blob, exchange, headers, selected)
     return selected.status, selected.size
 
 
@@ -115,22 +143,48 @@ async def _send_remote_blob(
     is_short = selected.size <= MAX_BUFFERED_BYTES and exchange.can_buffer(selected.size)
     chunks = context.replicas.read(blob, selected.start, selected.end, check_size=not is_short)
     if is_short:
-        exchange.send_bytes(selected.status, headers, await run_in_thread(partial(b"".join, chunks)))
+        body = await run_in_thread(partial(b"".join, chunks))
+        await exchange.pace(len(body))
+        exchange.send_bytes(selected.status, headers, body)
     else:
         await send_stream(chunks, exchange, selected.status, headers)
 
 
-async def _send_file(path: str, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange) -> None:
+async def _send_file(
+    context: WebContext, path: str, blob: BlobRef, exchange: Exchange, headers: Headers, selected: SelectedRange
+) -> None:
+    """Send a file, or a part of it. A whole one is sent only if its bytes are right: see verified_files.py."""
     if selected.size <= MAX_INLINE_READ_BYTES and exchange.can_buffer(selected.size):
+        await exchange.pace(selected.size)
         exchange.send_bytes(selected.status, headers, _read_file_range(path, blob, selected.start, selected.end))
         return
+    with _open_verified_size(path, blob) as descriptor:
+        files, is_whole = context.verified_files, selected.size == blob.size
+        if is_whole and not files.is_verified(descriptor, blob):
+            if blob.size > MAX_READ_FIRST_BYTES:
+                await send_stream(files.read(descriptor, blob), exchange, selected.status, headers)
+                return
+            await run_in_thread(partial(files.verify, descriptor, blob))
+        await exchange.send_file(selected.status, headers, descriptor, selected.start, selected.end)
+
+
+async def _verify_file(context: WebContext, path: str, blob: BlobRef) -> None:
+    """Raise FileUnavailable unless the file has the blob's bytes, or had them a while ago and is unchanged."""
+    with _open_verified_size(path, blob) as descriptor:
+        if not context.verified_files.is_verified(descriptor, blob):
+            await run_in_thread(partial(context.verified_files.verify, descriptor, blob))
+
+
+@contextmanager
+def _open_verified_size(path: str, blob: BlobRef) -> Iterator[int]:
+    """Yield a descriptor of the file; raise FileUnavailable unless it has the recorded size."""
     verify_file_size(path, blob)
     try:
         descriptor = _open_file(path)
     except OSError as error:
         raise FileUnavailable from error
     try:
-        await exchange.send_file(selected.status, headers, descriptor, selected.start, selected.end)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -156,5 +210,7 @@ def _read_file_range(path: str, blob: BlobRef, start: int, end: int) -> bytes:
     except OSError as error:
         raise FileUnavailable from error
     if not has_recorded_size:
-        raise FileUnavailable
+        raise FileUnavailable().about(blob.location_id, blob.key, "size")
+    if len(data) == blob.size:
+        check_bytes(data, blob)
     return data

@@ -1,0 +1,1 @@
+"""CDR files of Asterisk: columns, CSV dialects, times and the zone they are in."""
