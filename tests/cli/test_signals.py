@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -78,14 +80,19 @@ def locked_database(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def waiting_commands(data: Path, commands: dict[str, list[str]]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Run commands that wait for the locked database."""
-    with locked_database(data):
+def waiting_commands(
+    data: Path, commands: dict[str, list[str]], *, release: bool = False
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Run commands that wait for the locked database. With `release`, it is locked for half a second more."""
+    with ExitStack() as lock:
+        lock.enter_context(locked_database(data))
         running = {name: start(data, arguments) for name, arguments in commands.items()}
         try:
             for name, process in running.items():
                 wait_until(lambda process=process: process.poll() is not None or is_waiting(process.pid), 60)  # type: ignore[misc]
                 assert process.poll() is None, name
+            if release:
+                threading.Timer(0.5, lock.pop_all().close).start()
             yield running
         finally:
             for process in running.values():
@@ -155,3 +162,25 @@ def test_a_watch_ends_in_order_after_one_signal(folder: Path, number: signal.Sig
     time.sleep(0.5)
     os.kill(get_last_thread(process.pid), number)
     assert process.wait(60) in (0, 128 + number)  # the latter before the watch has begun
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_command_that_finishes_a_step_stops_after_it(folder: Path, number: signal.Signals) -> None:
+    with waiting_commands(folder, STOPPING, release=True) as running:
+        for process in running.values():
+            os.kill(get_last_thread(process.pid), number)
+        codes = {name: process.wait(SLACK_SECONDS) for name, process in running.items()}
+    assert codes == {"ingest asterisk --watch": 0, "location move": 1}  # 1: not all was moved
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_call_to_a_silent_server_ends(folder: Path, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = start(folder, ["call", "downloadRecord", "{}", "--url", url, "--ak", AK, "--sk", "x"])
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(1)
+            os.kill(get_last_thread(process.pid), number)
+            assert process.wait(UNWIND_SECONDS + SLACK_SECONDS) == 128 + number

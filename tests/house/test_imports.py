@@ -72,6 +72,7 @@ IMPORTS_INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("server", "ccfs.console.login.oidc_client"): "an HTTP client and JOSE, only where single sign-on is configured",
     ("server", "ccfs.server.lost_blobs"): "the log, once a process reads stored files",
     ("blobs", "isal"): "a compiled library, once stored bytes are checked",
+    ("server", "ccfs.server.unreadable_secrets"): "the log, once a process reads keys",
     ("db", "ccfs.db.migrations"): "Alembic, only where a migration is missing",
     ("db", "ccfs.db.export_csv"): "psycopg, only where the database is PostgreSQL",
     ("db", "ccfs.db.pg_timeout"): "psycopg, only where the database is PostgreSQL",

@@ -24,8 +24,9 @@ from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process
 from ccfs.server.data_lock import lock_data_folder
 from ccfs.server.node import Node, utc_now
-from ccfs.server.node_keys import log_damaged_secrets, raise_if_keys_do_not_match
+from ccfs.server.node_keys import raise_if_keys_do_not_match
 from ccfs.server.node_status import WRITE_SECONDS
+from ccfs.server.unreadable_secrets import log_damaged_secrets
 from ccfs.server.web_entry import run_web_process
 from ccfs.workers.base import Worker
 from ccfs.workers.heartbeat import Heartbeat
@@ -80,7 +81,7 @@ def serve(
 def _serve(node: Node, listener: socket.socket, host: str, listen: str, tls: TlsFiles | None, *, demo: bool) -> None:
     node.database.is_ready()  # opens and upgrades the database
     raise_if_keys_do_not_match(node)
-    log_damaged_secrets(node)
+    log_damaged_secrets(node.database, node.secret_box)
     node.database.read_timeout.seconds = DATABASE_READ_TIMEOUT_SECONDS
     scheme, port = "https" if tls else "http", listener.getsockname()[1]
     url = f"{scheme}://{_get_reachable_host(host)}:{port}"

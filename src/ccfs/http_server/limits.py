@@ -1,6 +1,6 @@
 """The limits of the server as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccfs.http_server.addresses import Networks
 
@@ -20,6 +20,9 @@ BUFFERED_RESPONSES_BYTES = 64 << 20  # of larger responses that wait in memory, 
 STREAMS_BYTES = 32 << 20  # that all streams together take from their sources at a time
 MAX_STREAM_BATCH_BYTES = 1 << 19  # that one of them takes
 PRESSED_BODY_RATE = 32_768  # least bytes per second of a body while other bodies wait for the budget
+RESERVED_DESCRIPTORS = 256  # of a process, for everything but connections: database connections, libraries, logs
+DESCRIPTORS_PER_CONNECTION = 3  # of a download: the socket, its duplicate for sendfile, the file
+LEAST_CONNECTIONS = 16  # however few descriptors there are
 RETRY_AFTER_SECONDS = 5  # that a 503 announces
 
 
@@ -43,6 +46,11 @@ class HttpLimits:
     body_budget_per_client_bytes: int = 32 << 20  # per address, and per app
     body_wait_seconds: float = 30  # longest time that a body waits for the budget
     slow_step_seconds: float = 0  # CPU time of the event loop's thread from which a step is logged; 0: not measured
+
+    def fit_to_descriptors(self, count: int) -> "HttpLimits":
+        """Return the bounds of a process that may have so many descriptors: it should run out of connections first."""
+        fitting = max((count - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION, LEAST_CONNECTIONS)
+        return self if fitting >= self.max_connections else replace(self, max_connections=fitting)
 
     @property
     def tick_seconds(self) -> float:

@@ -20,6 +20,7 @@ from ccfs.logs import get_logger
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the process ran out of descriptors
+_LOG_INTERVAL_SECONDS: Final = 60.0  # between two log lines about that
 
 
 class Application(Protocol):
@@ -61,6 +62,7 @@ class HttpServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Future[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self._next_log_at = 0.0  # of a lack of descriptors
         self.now = self._loop.time
 
     def start(self, listener: socket.socket) -> None:
@@ -137,7 +139,7 @@ class HttpServer:
             return False
         except OSError as error:
             if error.errno in _NO_DESCRIPTOR:
-                self._pause_accepting()
+                self._pause_accepting(error)
             return False
         client.setblocking(False)
         host, port = str(address[0]), address[1]
@@ -177,8 +179,16 @@ class HttpServer:
                 except OSError:
                     return
 
-    def _pause_accepting(self) -> None:
+    def _pause_accepting(self, error: OSError) -> None:
         assert self._listener is not None
+        if self.now() >= self._next_log_at:
+            self._next_log_at = self.now() + _LOG_INTERVAL_SECONDS
+            get_logger().error(
+                "no descriptors left for connections",
+                action="descriptors_exhausted",
+                connections=len(self.table),
+                reason=error.strerror,
+            )
         self.table.evict_any()
         self._loop.remove_reader(self._listener.fileno())
         self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._resume_accepting)

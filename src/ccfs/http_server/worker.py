@@ -4,6 +4,7 @@ import asyncio
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from ccfs.http_server.limits import HttpLimits
 from ccfs.http_server.loop_watch import LoopWatch
 from ccfs.http_server.server import Application, HttpServer
 from ccfs.http_server.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
+from ccfs.logs import get_logger
 
 
 def run_application(
@@ -22,8 +24,15 @@ def run_application(
     """Serve until SIGTERM, then drain. SIGINT and SIGHUP are for the main process, which sends SIGTERM."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    raise_descriptor_limit()
-    uvloop.run(_serve(application, listener, limits, tls, drain_seconds))
+    fitting = limits.fit_to_descriptors(raise_descriptor_limit())
+    if fitting is not limits:
+        get_logger().warning(
+            "the limit of open files allows fewer connections",
+            action="connections_limited",
+            connections=fitting.max_connections,
+            configured=limits.max_connections,
+        )
+    uvloop.run(_serve(application, listener, fitting, tls, drain_seconds))
 
 
 async def _serve(
@@ -49,8 +58,10 @@ def _check_certificate(loop: asyncio.AbstractEventLoop, check: Callable[[], bool
     loop.call_later(CHECK_SECONDS, _check_certificate, loop, check)
 
 
-def raise_descriptor_limit() -> None:
-    """Allow as many descriptors as an ordinary process may have: the soft limit of many systems is 1024."""
+def raise_descriptor_limit() -> int:
+    """Allow as many descriptors as an ordinary process may have, and return how many. The soft limit is often 1024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

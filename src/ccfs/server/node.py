@@ -163,4 +163,6 @@ class Node:
     @cached_property
     def tenant_cache(self) -> TenantCache:
         """The cached snapshot of tenants of this process."""
-        return TenantCache(self.database, self.secret_box)
+        from ccfs.server.unreadable_secrets import UnreadableKeyLog
+
+        return TenantCache(self.database, self.secret_box, on_unreadable=UnreadableKeyLog())

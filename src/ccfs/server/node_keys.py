@@ -1,21 +1,10 @@
 """Whether the node keys are those of the database: a node without them could serve nobody."""
 
 from ccfs.db.system import stored_secrets
-from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
 from ccfs.server.node import Node
 
 MAX_NAMED_SECRETS = 5
-
-
-def log_damaged_secrets(node: Node) -> None:
-    """Log each stored secret that is damaged. It stops its owner only."""
-    with node.database.read_transaction() as connection:
-        unreadable = stored_secrets.list_unreadable(connection, node.secret_box)
-    for secret in unreadable:
-        get_logger().error(
-            "no node key decrypts a secret", action="secret_unreadable", secret=secret.description, reason="damaged"
-        )
 
 
 def raise_if_keys_do_not_match(node: Node) -> None:

@@ -8,6 +8,7 @@ queried once a second.
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,7 +19,6 @@ from ccfs.db.change_counter import ChangeCounterCache
 from ccfs.db.encryption import SecretBox
 from ccfs.db.engine import Database
 from ccfs.db.system import app_limits, lockouts, tenants
-from ccfs.logs import get_logger
 from ccfs.model.errors import FileUnavailable
 from ccfs.model.identity.app_limits import AppLimits
 from ccfs.model.identity.tenancy import AccessKey, Account, UnreadableKey, Vdn, select_signing_keys
@@ -53,8 +53,12 @@ class TenantCache:
         max_age_seconds: float | None = None,
         *,
         autocommit: bool = False,
+        on_unreadable: Callable[[list[UnreadableKey]], None] = lambda _keys: None,
     ) -> None:
-        """`max_age_seconds` of 0 queries the database at every call. `autocommit`: see ChangeCounterCache."""
+        """`max_age_seconds` of 0 queries the database at every call. `autocommit`: see ChangeCounterCache.
+
+        `on_unreadable` gets the keys that no node key decrypts, whenever the tenants are loaded.
+        """
         self._secret_box = secret_box
         default = self.SQLITE_MAX_AGE_SECONDS if database.is_sqlite else self.MAX_AGE_SECONDS
         self._max_age_seconds = default if max_age_seconds is None else max_age_seconds
@@ -66,7 +70,7 @@ class TenantCache:
         self._valid_until = 0.0  # monotonic
         self._failed_at = float("-inf")  # monotonic
         self._lock = threading.Lock()
-        self._logged_keys: set[int] = set()  # unreadable ones, each of which is logged once
+        self._on_unreadable = on_unreadable
 
     def get_current_snapshot(self) -> TenantSnapshot | None:
         """Return the snapshot if that takes microseconds, None if rows have to be queried: see `get_snapshot`.
@@ -126,7 +130,7 @@ class TenantCache:
     def _load(self, connection: Connection, now: datetime) -> TenantSnapshot:
         keys: dict[str, list[AccessKey]] = defaultdict(list)
         readable, unreadable = tenants.list_active_keys(connection, self._secret_box)
-        self._log_unreadable(unreadable)
+        self._on_unreadable(unreadable)
         for key in readable:
             keys[key.ak].append(key)
         apps = tenants.list_apps(connection)
@@ -142,15 +146,3 @@ class TenantCache:
             app_limits=app_limits.list_all(connection),
             locked_addresses=lockouts.list_active(connection, now),
         )
-
-    def _log_unreadable(self, unreadable: list[UnreadableKey]) -> None:
-        for key in unreadable:
-            if key.id not in self._logged_keys:
-                get_logger().error(
-                    "no node key decrypts an SK",
-                    action="secret_unreadable",
-                    app=key.app.ak,
-                    key=key.id,
-                    reason="damaged" if key.is_damaged else "encrypted by another node key",
-                )
-        self._logged_keys = {key.id for key in unreadable}
