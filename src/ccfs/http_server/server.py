@@ -19,6 +19,7 @@ from ccfs.logs import get_logger
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ACCEPT_BATCH: Final = 8  # connections that are accepted before others are served
 _ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the process ran out of descriptors
 
 
@@ -67,7 +68,7 @@ class HttpServer:
         """Accept the connections of a listening socket, which other processes may share."""
         listener.setblocking(False)
         self._listener = listener
-        self._loop.add_reader(listener.fileno(), self._accept)
+        self._loop.add_reader(listener.fileno(), self._accept_batch)
         self._tick()
 
     async def drain(self, seconds: float) -> None:
@@ -128,8 +129,14 @@ class HttpServer:
 
     # Connections
 
+    def _accept_batch(self) -> None:
+        """Accept a few connections; other processes may take the next ones."""
+        for _ in range(_ACCEPT_BATCH):
+            if self._listener is None or not self._accept():
+                return
+
     def _accept(self) -> bool:
-        """Accept one connection, another process may take the next one; return whether there was one."""
+        """Accept one connection; return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()
@@ -185,7 +192,7 @@ class HttpServer:
 
     def _resume_accepting(self) -> None:
         if self._listener is not None:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+            self._loop.add_reader(self._listener.fileno(), self._accept_batch)
 
     def _stop_accepting(self) -> None:
         if self._listener is not None:
