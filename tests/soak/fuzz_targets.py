@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from ccfs.cli import key_stores
 from ccfs.console import forms
 from ccfs.console.calls import search_form
-from ccfs.console.login.oidc_client import OidcUnavailable, _parse_public_keys
+from ccfs.console.login.oidc_client import _parse_public_keys
+from ccfs.console.login.oidc_config import OidcUnavailable
 from ccfs.console.request import sanitize_redirect
 from ccfs.db.system.certificate_files import parse_certificates
 from ccfs.http_server.addresses import parse_address

@@ -71,6 +71,9 @@ class ServiceModel(RuleBasedStateMachine):
     @rule(target=uploads, seed=st.integers(0, 1 << 30))
     def upload(self, seed: int) -> tuple[str, bytes]:
         """Upload a voice file."""
+        return self._upload(seed)
+
+    def _upload(self, seed: int) -> tuple[str, bytes]:
         data = make_voice_file(random.Random(seed))
         answer, _ = self._call(f"ivr/uploadFile?vdnId={VDN_ID}", {"data": base64.b64encode(data).decode()})
         assert answer is not None
@@ -145,7 +148,7 @@ class ServiceModel(RuleBasedStateMachine):
 
         def upload() -> None:
             with suppress(httpx2.HTTPError):
-                accepted.append(self.upload(seed))
+                accepted.append(self._upload(seed))
 
         thread = threading.Thread(target=upload)
         thread.start()
@@ -153,7 +156,7 @@ class ServiceModel(RuleBasedStateMachine):
         os.killpg(self._process.pid, signal.SIGKILL)
         thread.join()
         self._restart()
-        return accepted[0] if accepted else self.upload(seed)
+        return accepted[0] if accepted else self._upload(seed)
 
     @precondition(lambda self: hasattr(self, "_site"))
     @invariant()
