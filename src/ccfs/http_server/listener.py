@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Callable
 
-BACKLOG = 1024  # connections that the kernel keeps until a web process accepts them
+BACKLOG = (
+    4096  # connections that the kernel keeps until a web process accepts them; a further client tries again after 1 s
+)
 
 
 class AddressUnavailable(Exception):

@@ -19,6 +19,7 @@ from ccfs.logs import get_logger
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ACCEPT_BATCH: Final = 8  # connections that are accepted before others are served
 _ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the process ran out of descriptors
 _LOG_INTERVAL_SECONDS: Final = 60.0  # between two log lines about that
 
@@ -69,7 +70,7 @@ class HttpServer:
         """Accept the connections of a listening socket, which other processes may share."""
         listener.setblocking(False)
         self._listener = listener
-        self._loop.add_reader(listener.fileno(), self._accept)
+        self._loop.add_reader(listener.fileno(), self._accept_batch)
         self._tick()
 
     async def drain(self, seconds: float) -> None:
@@ -130,8 +131,14 @@ class HttpServer:
 
     # Connections
 
+    def _accept_batch(self) -> None:
+        """Accept a few connections; other processes may take the next ones."""
+        for _ in range(_ACCEPT_BATCH):
+            if self._listener is None or not self._accept():
+                return
+
     def _accept(self) -> bool:
-        """Accept one connection, unless another process takes it first. Return whether there was one."""
+        """Accept one connection; return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()
@@ -195,7 +202,7 @@ class HttpServer:
 
     def _resume_accepting(self) -> None:
         if self._listener is not None:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+            self._loop.add_reader(self._listener.fileno(), self._accept_batch)
 
     def _stop_accepting(self) -> None:
         if self._listener is not None:

@@ -225,7 +225,7 @@ def read_a_byte_at_a_time(site: AttackSite) -> str:
             connection.connect(("127.0.0.1", site.server.port))
             connection.sendall(request)
             held.append(stack.enter_context(connection))
-        for _ in range(site.scale(75, 1)):
+        for _ in range(site.scale(125, 1)):
             for connection in held:
                 with suppress(OSError):
                     connection.recv(1)
@@ -233,7 +233,7 @@ def read_a_byte_at_a_time(site: AttackSite) -> str:
         closed = sum(_is_closed(connection) for connection in held)
     if not site.is_quick:
         assert closed == len(held), (closed, len(held))
-    return f"{len(held)} readers, {closed} closed after {site.scale(75, 1)} s"
+    return f"{len(held)} readers, {closed} closed after {site.scale(125, 1)} s"
 
 
 def _is_closed(connection: socket.socket) -> bool:
