@@ -61,7 +61,7 @@ async def _respond(request: ConsoleRequest, exchange: Exchange) -> Response:
     except NotFound:
         return request.render_error("not_found", 404)
     except (FileUnavailable, ServerBusy) as error:
-        context.failures.record(error)
+        request.context.failures.record(error)
         return request.render_error("unavailable", 503)
     except (OperatorError, InvalidRequest) as error:
         return request.render_error("error", 400, str(error))
