@@ -40,6 +40,7 @@ class ServiceModel(RuleBasedStateMachine):
     url: Callable[[], str] = staticmethod(lambda: "")
     uploads = Bundle("uploads")
     recordings = Bundle("recordings")
+    compared = 0  # files that came back exactly, of all runs
 
     @initialize()
     def start(self) -> None:
@@ -84,6 +85,7 @@ class ServiceModel(RuleBasedStateMachine):
     def download_upload(self, upload: tuple[str, bytes]) -> None:
         """Download a voice file."""
         assert self._call("ivr/downloadFile", {"filePath": upload[0]}) == (None, upload[1])
+        ServiceModel.compared += 1
 
     @rule(upload=consumes(uploads))
     def delete_upload(self, upload: tuple[str, bytes]) -> None:
@@ -126,6 +128,7 @@ class ServiceModel(RuleBasedStateMachine):
     def download_recording(self, recording: tuple[str, bytes]) -> None:
         """Download the recording of a call."""
         assert self._call("downloadRecord", {"callId": recording[0]}) == (None, recording[1])
+        ServiceModel.compared += 1
 
     @rule()
     def export(self) -> None:

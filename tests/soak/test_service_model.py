@@ -15,6 +15,7 @@ EXAMPLES, STEPS = int(os.environ.get("MODEL_EXAMPLES", "30")), 20
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_what_was_accepted_comes_back_exactly(kind: str, request: pytest.FixtureRequest) -> None:
+    compared_before = ServiceModel.compared
     with ExitStack() as databases:
 
         def create_url() -> str:
@@ -32,3 +33,4 @@ def test_what_was_accepted_comes_back_exactly(kind: str, request: pytest.Fixture
             report_multiple_bugs=False,
         )
         run_state_machine_as_test(machine, settings=slow)
+    assert ServiceModel.compared - compared_before > EXAMPLES
