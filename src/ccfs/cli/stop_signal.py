@@ -35,7 +35,7 @@ class StopSignal:
         return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until a signal arrives. Return whether one has arrived."""
+        """Wait for this time or until a signal arrives. Return whether one has arrived."""
         poll = select.poll()
         if self._reader >= 0:
             poll.register(self._reader, select.POLLIN)

@@ -54,7 +54,7 @@ async def _send_by_reading(connection: Connection, head: bytes, descriptor: int,
 
 
 class _SocketSender:
-    """Writes to a connection's socket beside its transport, which has nothing to write meanwhile."""
+    """Writes to a connection's socket directly, while its transport has nothing to write."""
 
     def __init__(self, connection: Connection) -> None:
         assert connection.transport is not None

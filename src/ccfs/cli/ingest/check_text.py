@@ -87,7 +87,7 @@ def _format_found(report: CheckReport) -> Iterator[str]:
 
 
 def _group_paths(reasons: Iterable[tuple[Path | CheckedTable, str]]) -> list[tuple[str, str]]:
-    """Return each reason with the files that it is of, the first ones by name."""
+    """Return each reason with the files it applies to, the first ones by name."""
     groups: dict[str, list[str]] = {}
     for path, reason in reasons:
         groups.setdefault(reason, []).append(str(path))

@@ -148,7 +148,7 @@ def claim_orphans(
     limit: int,
     excluded_locations: Collection[str] = (),
 ) -> list[OrphanedBlob]:
-    """Lease due orphans, the longest due first, except in locations that other nodes look after."""
+    """Lease due orphans, the longest due first, except in locations that other nodes serve."""
     rows = ORPHANS.claim(connection, now, lease, duration, limit, excluded=list(excluded_locations))
     return [
         OrphanedBlob(
