@@ -19,7 +19,7 @@ VERIFY_IN_THREAD_BYTES = 1 << 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureClaim:
-    """A signature that can be verified once the body has arrived: an app's, in time, over headers that are there."""
+    """A signature that can be verified once the body has arrived: of a known app, recent, and over headers that exist."""
 
     authorization: signature.Authorization
     app: App

@@ -53,10 +53,10 @@ class Replicas:
         return self._get_size(blob) == blob.size
 
     def is_lost(self, blob: BlobRef, *, check_bytes: bool = False) -> bool:
-        """Return whether no location has a file of the blob's size. Raise OSError if its own location cannot tell.
+        """Return whether no location has a file of the blob's size. Raise OSError if its own location does not respond.
 
-        With `check_bytes`, the file is read too. Readers use the own location's file if its size is right: one with other
-        bytes counts as lost, whatever other locations have.
+        With `check_bytes`, the file is read too. If the size is right, readers use the file in the blob's own location:
+        a file whose contents differ counts as lost, whatever other locations have.
         """
         try:
             if self._locations[blob.location_id].get_size(blob.key) == blob.size:

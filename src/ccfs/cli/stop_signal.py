@@ -47,7 +47,7 @@ class StopSignal:
         return self._signals is not None and bool(self._signals.received)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until a signal arrives. Return whether one has arrived."""
+        """Wait for this time or until a signal arrives. Return whether one has arrived."""
         poll = select.poll()
         if self._signals is not None:
             poll.register(self._signals.fileno(), select.POLLIN)

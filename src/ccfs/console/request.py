@@ -158,7 +158,7 @@ class ConsoleRequest:
     async def audit_download(self, action: AuditAction, target: str) -> None:
         """Add an audit entry for a file's download.
 
-        Every request from the first byte adds one. A range from further on adds one only if none is younger than
+        Every request from the first byte adds one. A range that starts later adds one only if no entry is younger than
         DOWNLOAD_AUDIT_INTERVAL.
         """
         if not self.http_request.headers.get("range", "bytes=0-").startswith("bytes=0-"):

@@ -59,7 +59,7 @@ def ensure(connection: Connection, table: sa.Table, months: Iterable[int]) -> No
 
 
 def _create_partition(connection: Connection, table: sa.Table, name: str, month: int) -> None:
-    """Create one partition. A detached one of that name, which is still to be dropped, is renamed."""
+    """Create one partition. Rename a detached partition of the same name that is still to be dropped."""
     detached = sa.text("SELECT to_regclass(:name)")
     if connection.execute(detached, {"name": name}).scalar():
         _execute(connection, f"ALTER TABLE {name} RENAME TO {name}_x{connection.execute(_TRANSACTION_ID_SQL).scalar()}")

@@ -14,7 +14,7 @@ _MAX_CHUNK_OVERHEAD_BYTES = 1 << 16  # extensions and trailers beyond that
 
 
 class IncomingBody:
-    """The body of a request. The connection feeds it, a handler reads it, and `resume` makes the connection continue reading."""
+    """A request's body. The connection feeds it, a handler reads it, and `resume` makes the connection continue reading."""
 
     __slots__ = (
         "_chunk_parser",

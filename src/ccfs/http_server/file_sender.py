@@ -67,7 +67,7 @@ async def _send_by_reading(
 
 
 class _SocketSender:
-    """Writes to a connection's socket beside its transport, which has nothing to write meanwhile."""
+    """Writes to a connection's socket directly, while its transport has nothing to write."""
 
     def __init__(self, exchange: Exchange, connection: Connection) -> None:
         assert connection.transport is not None

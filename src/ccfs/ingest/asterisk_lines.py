@@ -75,7 +75,7 @@ class LegParser:
         return result
 
     def is_open(self, line: bytes) -> bool:
-        """Return whether a record goes on in the next line."""
+        """Return whether a record continues in the next line."""
         if line.count(b'"') % 2 == line.count(b"'") % 2 == 0 and not line.rstrip(b"\r\n").endswith(b"\\"):
             return False
         try:
@@ -84,7 +84,7 @@ class LegParser:
             return False
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether the line is a whole record."""
+        """Return whether the line is a complete record."""
         return self._find_layout([]).is_record(line)
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""The lock of a data folder: one server at a time, or several that say so."""
+"""The lock of a data folder: only one server may use it, unless all of them declare that they share it."""
 
 import fcntl
 import os

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class HttpSettings(BaseModel):
-    """Settings of the HTTP server. Numbers of connections and budgets are of each web process."""
+    """Settings of the HTTP server. Numbers of connections and budgets apply to each web process."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

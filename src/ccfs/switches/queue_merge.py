@@ -37,7 +37,7 @@ class CdrTimes:
 
 
 def compute_cdr_times(leg: Leg, visit: QueueVisit | None = None) -> CdrTimes:
-    """Return when a leg waited, rang and talked. `visit` is of the same channel and queue, if the queue log has one."""
+    """Return when a leg waited, rang and talked. `visit` is its queue visit, if the queue log has one."""
     if visit is None or not leg.queue or (leg.is_waiting and leg.device_type != DeviceType.QUEUE):
         return _compute_times_without_visit(leg)
     if is_answering_leg(leg, visit):

@@ -1,6 +1,6 @@
-"""Failed signatures by address in this web process, as long as the database has not counted them.
+"""Failed signatures by address in this web process that the database has not counted yet.
 
-The database counts for all processes, but only after a commit, and not at all while it cannot write.
+The database counts for all processes, but only after a commit, and not while it cannot write.
 """
 
 from collections import OrderedDict

@@ -63,7 +63,7 @@ class Request:
         return forwarded if forwarded in ("http", "https") and self.is_from(trusted) else self.scheme
 
     def get_client_address(self, trusted: Networks) -> str:
-        """Return the client's address: the peer, or the last address that trusted proxies report and that is none of them.
+        """Return the client's address: the peer, or the last address reported by trusted proxies that is not a proxy itself.
 
         An IPv6 client counts by its /64, which is what one household or machine has.
         """

@@ -28,7 +28,7 @@ def count_results(result: Any) -> tuple[int, int, Counter[str]]:
 
 
 def count_report(switch: Any) -> tuple[int, int, Counter[str]]:
-    reasons = Counter({one["reason"]: one["count"] for one in (*switch["refusals"], *switch["unmatched"])})
+    reasons = Counter({one["reason"]: one["count"] for one in (*switch["rejections"], *switch["unmatched"])})
     return switch["totals"]["recorded"], switch["agent_operations"], reasons
 
 

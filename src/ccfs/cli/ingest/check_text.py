@@ -14,7 +14,7 @@ from ccfs.ingest.check.report.types import (
     CheckReport,
     FileReading,
     RecordingsFound,
-    Refusals,
+    RejectionGroup,
     SwitchReport,
     UnreadableFile,
 )
@@ -87,7 +87,7 @@ def _format_found(report: CheckReport) -> Iterator[str]:
 
 
 def _group_paths(reasons: Iterable[tuple[Path | CheckedTable, str]]) -> list[tuple[str, str]]:
-    """Return each reason with the files that it is of, the first ones by name."""
+    """Return each reason with the files it applies to, the first ones by name."""
     groups: dict[str, list[str]] = {}
     for path, reason in reasons:
         groups.setdefault(reason, []).append(str(path))
@@ -139,8 +139,8 @@ def _format_switch(switch: SwitchReport) -> Iterator[str]:
         yield from ("", f"{len(switch.samples)} OF THE CALLS" if totals.calls > len(switch.samples) else "THE CALLS")
         for sample in switch.samples:
             yield from _wrap(f"{sample.begin:%Y-%m-%d %H:%M:%S}  {sample.text}", "  ", "      ")
-    yield from _format_refusals("WOULD BE REJECTED", switch.refusals, is_lines=True)
-    yield from _format_refusals("RECORDINGS THAT WOULD NOT BE STORED", switch.unmatched, is_lines=False)
+    yield from _format_rejections("WOULD BE REJECTED", switch.rejections, is_lines=True)
+    yield from _format_rejections("RECORDINGS THAT WOULD NOT BE STORED", switch.unmatched, is_lines=False)
     if switch.absent.count:
         yield from ("", f"RECORDINGS THAT THE CDRS NAME AND THAT ARE NOT THERE: {switch.absent.count:,}")
         for path, call_id in switch.absent.examples:
@@ -193,16 +193,16 @@ def _describe_names(title: str, names: Sequence[CallsOfName]) -> str:
     return f"{title}: {', '.join(listed) or 'none'}{more}"
 
 
-def _format_refusals(title: str, refusals: Sequence[Refusals], *, is_lines: bool) -> Iterator[str]:
-    if not refusals:
+def _format_rejections(title: str, rejections: Sequence[RejectionGroup], *, is_lines: bool) -> Iterator[str]:
+    if not rejections:
         return
-    yield from ("", f"{title}: {sum(refusal.count for refusal in refusals):,}")
-    for refusal in refusals[:_MAX_LISTED]:
-        yield from _wrap(f"{refusal.count:,} × {_EXPLANATIONS.get(refusal.reason, refusal.reason)}", "  ")
-        for file, line, raw in refusal.examples:
+    yield from ("", f"{title}: {sum(group.count for group in rejections):,}")
+    for group in rejections[:_MAX_LISTED]:
+        yield from _wrap(f"{group.count:,} × {_EXPLANATIONS.get(group.reason, group.reason)}", "  ")
+        for file, line, raw in group.examples:
             yield f"      {file}:{line}: {raw}" if line and raw else f"      {file}:{line}" if line else f"      {file}"
-    if len(refusals) > _MAX_LISTED:
-        yield f"  and {len(refusals) - _MAX_LISTED} more reasons"
+    if len(rejections) > _MAX_LISTED:
+        yield f"  and {len(rejections) - _MAX_LISTED} more reasons"
 
 
 def _format_advice(advice: Advice) -> Iterable[str]:

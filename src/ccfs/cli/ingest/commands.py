@@ -233,7 +233,7 @@ def parse_encoding(name: str) -> str:
 
 
 def compile_agent_pattern(text: str) -> re.Pattern[str]:
-    """Return the expression of --agents. Raise OperatorError if it is none."""
+    """Return the expression of --agents. Raise OperatorError if it is invalid."""
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:

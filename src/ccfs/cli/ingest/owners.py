@@ -67,7 +67,7 @@ class _AppAccounts:
 
 
 class _RulesFile:
-    """Loads the rules of a file. Each call returns those of now, and reads the file only if it has changed."""
+    """Loads the rules of a file. Each call returns the current rules, and reads the file only if it has changed."""
 
     def __init__(self, node: Node, ak: str, path: Path) -> None:
         self._node, self._ak, self._path = node, ak, path

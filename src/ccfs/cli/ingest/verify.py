@@ -85,7 +85,7 @@ def _iter_batches(node: Node, app: App) -> Iterator[list[_StoredFile]]:
 
 
 def _is_lost(node: Node, blob: BlobRef, check_bytes: bool) -> bool | None:
-    """Return whether no location has the bytes; None if their location cannot tell."""
+    """Return whether no location has the bytes; None if their location does not respond."""
     try:
         return node.replicas.is_lost(blob, check_bytes=check_bytes)
     except OSError:

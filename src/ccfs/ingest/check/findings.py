@@ -14,7 +14,7 @@ from ccfs.ingest.check.recognition.survey import Survey, survey_paths
 from ccfs.ingest.check.recognition.switch_kind import SwitchKind
 from ccfs.ingest.check.report.advice import advise, advise_on_switch
 from ccfs.ingest.check.report.readings import describe_files
-from ccfs.ingest.check.report.refusals import find_absent, group_rejections
+from ccfs.ingest.check.report.rejections import find_absent, group_rejections
 from ccfs.ingest.check.report.samples import MAX_SAMPLES, choose_samples
 from ccfs.ingest.check.report.types import CheckReport, OwnerPlan, RecordingsFound, SwitchReport, UnreadableFile
 from ccfs.ingest.check.runs.asterisk import run_asterisk
@@ -79,7 +79,7 @@ def _describe_switch(
     connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey, options: CheckOptions
 ) -> SwitchReport:
     owners = list({(owner.app.id, owner.account.account_id): owner for owner in done.owners}.values())
-    refusals, unmatched = group_rejections(connection, done, apps, survey)
+    rejections, unmatched = group_rejections(connection, done, apps, survey)
     log, cel, share = done.queue_log, done.cel, max(1, MAX_SAMPLES // max(1, len(owners)))
     report = SwitchReport(
         kind=done.kind,
@@ -95,7 +95,7 @@ def _describe_switch(
             agent for own in owners for agent in ingest_overview.list_agents(connection, *_get_key(own), _MAX_NAMES)
         ],
         samples=[call for own in owners for call in choose_samples(connection, own, share)][:MAX_SAMPLES],
-        refusals=refusals,
+        rejections=rejections,
         unmatched=unmatched,
         absent=find_absent(connection, owners),
         owners=[

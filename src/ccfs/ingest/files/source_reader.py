@@ -73,7 +73,7 @@ class SourceReader:
             self._run.finished_files.add(version)
 
     def _wait_for_source(self) -> tuple[object, ...]:
-        """Return a value that changes with every write to the source; () if there is none. A single run waits until it is quiet."""
+        """Return a value that changes with every write to the source; () if there is none. A single run waits for quiet."""
         try:
             if not self._run.is_watching:
                 _wait_until_stable(self._path, self._run.settings.settle_seconds)

@@ -145,7 +145,7 @@ def _save_matched(
     owner: CallOwner,
     stored: Sequence[tuple[RecordingMatch, StoredAudio | UnknownAudio | None]],
 ) -> None:
-    """Save files that have a call, unless another run has ingested them meanwhile."""
+    """Save files that have a call, unless another run has ingested them in the meantime."""
     due = {file for file, _ in select_due_files(connection, owner.app, [match.file for match, _ in stored])}
     lock_apps(connection, owner, [match.owner for match, _ in stored])
     for match, audio in stored:

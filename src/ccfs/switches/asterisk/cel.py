@@ -183,7 +183,7 @@ def _find_time_and_ids(columns: Sequence[Sequence[str]]) -> tuple[int, list[int]
 
 
 def _tell_ids_apart(columns: Sequence[Sequence[str]], ids: Sequence[int]) -> tuple[int, int]:
-    """Return the columns of uniqueid and linkedid (-1: none), which is that of a channel created no later."""
+    """Return the columns of uniqueid and linkedid (-1: none). The linkedid's channel was created no later."""
     first, second = ids[0], ids[1] if len(ids) > 1 else -1
     if second >= 0:
         pairs = zip(map(clock.parse_creation, columns[first]), map(clock.parse_creation, columns[second]), strict=True)

@@ -68,7 +68,7 @@ def parse_caller_name(clid: str) -> str:
 
 
 def parse_caller_number(clid: str) -> str:
-    """Return the number in `"Name" <number>`, or the whole of any other caller id."""
+    """Return the number in `"Name" <number>`, or any other caller id unchanged."""
     parts = _split_caller_id(clid)
     return parts[1] if parts else clid
 

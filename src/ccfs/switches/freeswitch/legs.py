@@ -97,7 +97,7 @@ def build_leg(
 
 
 def _find_numbers(variables: ChannelVariables, parties: ChannelParties, *, is_first: bool) -> tuple[str, str]:
-    """Return caller and callee. If a program called a phone first, the phone counts as calling the party it was connected to."""
+    """Return caller and callee. If a program called a phone first, the phone counts as calling the other party."""
     caller = get_first_non_empty(variables, "pre_transfer_caller_id_number", "caller_id_number")
     callee = get_first_non_empty(variables, "destination_number", "dialed_user")
     phone = parties.callee_agent

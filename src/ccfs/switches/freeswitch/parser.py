@@ -34,13 +34,13 @@ def parse_cdr_data(
     agents: re.Pattern[str] = DEFAULT_AGENT_PATTERN,
     columns: Sequence[str] = (),
 ) -> list[tuple[int, FreeSwitchRecord]]:
-    """Return all channels and queue visits in a CSV, JSON or XML CDR file, each with its line number, from 1.
+    """Return all channels and queue visits in a CSV, JSON or XML CDR file, each with its line number, starting at 1.
 
-    `data` is a whole document, or whole lines of CSV or JSON lines; `zone` is that of the switch's local stamps;
-    `agents` matches agents' extensions as a whole; `columns` are those of the operator's own CSV template (see
-    `parse_columns`). What cannot be parsed is returned as an UnreadableLine with the reason, what an XML document lost in
-    its repair as a RepairNote. The channels of a call that
-    are in `data` are joined; `join_call_legs` joins those of several files.
+    `data` is a complete document, or complete lines of CSV or JSON; `zone` applies to the switch's local stamps;
+    `agents` must match whole extensions; `columns` are those of the operator's own CSV template (see `parse_columns`).
+    Anything that cannot be parsed is returned as an UnreadableLine with the reason, and what an XML document lost in
+    its repair as a RepairNote. Channels of the same call in `data` are joined; `join_call_legs` joins those of several
+    files.
     """
     return parse_channels(_iter_variables(data, columns), zone=zone, agents=agents)
 

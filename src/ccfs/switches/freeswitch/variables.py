@@ -80,7 +80,7 @@ def parse_event_micros(variables: ChannelVariables, event: str) -> int | None:
 
 
 def parse_event_time(variables: ChannelVariables, event: str, zone: ZoneInfo) -> datetime | None:
-    """Return the whole second of an event in UTC: from the epochs, else from {event}_stamp, local time in `zone`.
+    """Return the second of an event in UTC: from the epochs, otherwise from {event}_stamp, local time in `zone`.
 
     FreeSWITCH truncates stamps to seconds; epochs are truncated here, so that all formats agree.
     """

@@ -15,7 +15,7 @@ class SupportsPresign(Protocol):
     """A location whose service serves the bytes to anyone who has a presigned URL."""
 
     def presign(self, key: str, seconds: int) -> str:
-        """Return a URL of the bytes that is valid for so many seconds."""
+        """Return a URL of the bytes that is valid for this number of seconds."""
         ...
 
 

@@ -111,7 +111,7 @@ async def _send_streamed(request: Request, response: StreamedResponse, exchange:
 async def _send_blob(
     context: WebContext, request: Request, response: BlobResponse, exchange: Exchange
 ) -> tuple[int, int]:
-    """Send the blob from the location that its reference names; raise FileUnavailable if its bytes are not there."""
+    """Send the blob from the location in its reference. Raise FileUnavailable if its bytes are missing."""
     selected = select_range(request, response.etag, response.size)
     headers = build_file_headers(request, response)
     if not selected.has_body:

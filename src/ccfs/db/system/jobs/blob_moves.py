@@ -172,7 +172,7 @@ def claim_orphans(
     limit: int,
     excluded_locations: Collection[str] = (),
 ) -> list[OrphanedBlob]:
-    """Lease due orphans, except in locations that other nodes look after.
+    """Lease due orphans, except in locations that other nodes serve.
 
     Every app gets an equal part, its longest due orphans; what some do not need is for the others.
     """

@@ -125,7 +125,7 @@ def add_naming_line(connection: Connection, app: App, source: RecordingSource, s
 
 
 def mark_current(connection: Connection, app: App, source: RecordingSource) -> None:
-    """Mark the file of a recording's current bytes as not replaced. A file that is gone may have replaced it."""
+    """Mark the file of a recording's current bytes as not replaced. A file that no longer exists may have replaced it."""
     key = {"app": app.id, "path": source.path, "source_sha256": source.source_sha256}
     connection.execute(sa.update(_TABLE).filter_by(**key).values(replaced_at=None, recording=source.recording))
 

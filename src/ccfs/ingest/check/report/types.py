@@ -41,7 +41,7 @@ class SampleCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusals:
+class RejectionGroup:
     """Lines or files that would be rejected for the same reason."""
 
     reason: str
@@ -96,8 +96,8 @@ class SwitchReport:
     queues: Sequence[CallsOfName]
     agents: Sequence[CallsOfName]
     samples: Sequence[SampleCall]
-    refusals: Sequence[Refusals]
-    unmatched: Sequence[Refusals]  # recordings that would not be stored
+    rejections: Sequence[RejectionGroup]
+    unmatched: Sequence[RejectionGroup]  # recordings that would not be stored
     absent: AbsentRecordings
     owners: Sequence[OwnerPlan]
     cdrs: Sequence[Path | CheckedTable]

@@ -119,7 +119,7 @@ class Recogniser:
         return False
 
     def _inspect(self, file: FoundFile) -> None:
-        """Identify a file by its content. It may have been renamed since the listing: its version is that of the opened file."""
+        """Identify a file by its content. It may have been renamed since the listing: its version is the opened file's."""
         try:
             head, version = read_first_bytes(file.path, HEAD_BYTES)
             file = replace(file, version=version)
@@ -167,7 +167,7 @@ class Recogniser:
         self._unknown[file.version, head] = file
 
     def _may_skip(self, file: FoundFile, row: RotatedFile) -> bool:
-        """Return whether a row allows skipping a file. A row of a folder beside the source's says nothing about its other files."""
+        """Return whether a row allows skipping a file. Rows of a neighbouring folder say nothing about its other files."""
         own = self._cursor.path.partition(":")[2].rpartition("/")[0]
         return row.state != SKIPPED or not file.is_near or row.path.startswith(f"{own}/")
 

@@ -279,7 +279,7 @@ def _fit_columns(fields: list[str], layout: CdrLayout) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _build_cutter(names: tuple[str, ...]) -> Callable[[list[str]], AsteriskCdrRow]:
-    """Return a fast function that converts the fields of a line to a row; a missing column is read from a "" added at the end."""
+    """Return a fast function that converts fields to a row; a missing column is read from a "" added at the end."""
     pick = itemgetter(*(names.index(name) if name in names else -1 for name in AsteriskCdrRow._fields))
     make = AsteriskCdrRow._make
 

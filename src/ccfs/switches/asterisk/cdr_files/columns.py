@@ -104,7 +104,7 @@ _KNOWN_NAMES = frozenset(
 
 
 def normalize_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of a header in lower case. An alias gets its column's name unless the column is there itself."""
+    """Return the names of a header in lower case. An alias becomes its column's name unless the header has that column, too."""
     names = [name.strip().lower() for name in columns]
     for name, aliases in _COLUMN_ALIASES.items():
         alias = next((alias for alias in aliases if alias in names), None)

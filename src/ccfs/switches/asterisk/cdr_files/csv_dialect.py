@@ -55,7 +55,7 @@ def split_fields(text: str, dialect: CsvDialect) -> list[str]:
 
 
 def is_open(text: str, dialect: CsvDialect) -> bool:
-    """Return whether the line ends within a field, which then goes on in the next line."""
+    """Return whether the line ends within a field, which continues in the next line."""
     if dialect.has_escapes:
         text = _ESCAPED.sub("", text)
         if text.endswith("\\"):

@@ -115,7 +115,7 @@ def _is_repeat(leg: AsteriskLeg, call: _CallLegs) -> bool:
 
 
 def _adjust_repeat(leg: AsteriskLeg) -> AsteriskLeg:
-    """Return a dialled channel's line without agent and talk. If an agent consults a colleague, the colleague keeps the talk."""
+    """Return a dialled channel's line without agent and talk. A colleague whom an agent consults keeps the talk."""
     if leg.calling_agent and leg.has_talk and _get_other_half(leg.dstchannel, "1"):
         return replace(leg, device_type=DeviceType.AGENT, device_name=leg.calling_agent, agent=leg.calling_agent)
     return replace(_make_flow(_clear_talk(leg)), end=leg.begin, is_waiting=True)

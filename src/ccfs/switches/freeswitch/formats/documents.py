@@ -108,7 +108,7 @@ def _list_values(value: object) -> list[object]:
 
 
 def parse_xml_variables(document: bytes) -> ChannelVariables:
-    """Return the variables of one document of mod_xml_cdr. Raise UnreadableLine if it is none."""
+    """Return the variables of one document of mod_xml_cdr. Raise UnreadableLine if it is not such a document."""
     text = _decode_bounded(document)
     if "<!DOCTYPE" in text:
         raise UnreadableLine("has a DOCTYPE, which no CDR of FreeSWITCH has")

@@ -1,7 +1,7 @@
-"""Rows of FreeSWITCH's tables to channel variables: FusionPBX's v_xml_cdr, and tables with the columns of mod_cdr_csv.
+"""Convert rows of FreeSWITCH's tables to channel variables: FusionPBX's v_xml_cdr, and tables with columns of mod_cdr_csv.
 
-FusionPBX stores some variables in columns, and the whole CDR as JSON or XML in a further column or table. Columns of its
-own names, and what it decided itself (the recording that exists), are put beside the document's variables.
+FusionPBX stores some variables in columns, and the complete CDR as JSON or XML in another column or table. Its own
+columns, and what it decided itself (the recording that exists), are added to the document's variables.
 """
 
 from collections.abc import Mapping

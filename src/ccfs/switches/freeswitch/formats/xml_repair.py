@@ -37,7 +37,7 @@ class RepairNote(NamedTuple):
 
 
 def repair_xml(text: str) -> RepairedXml:
-    """Return the text without what XML does not allow. It may still not be well-formed."""
+    """Remove everything that XML does not allow. The result may still not be well-formed."""
     text, controls = _CONTROL.subn("", text)
     text, references = _CONTROL_REFERENCE.subn("", text)
     text, ampersands = _BARE_AMPERSAND.subn("&amp;", text)

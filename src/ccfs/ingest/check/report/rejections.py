@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from ccfs.db.tenant.ingest import ingest_overview, ingest_state
 from ccfs.db.tenant.ingest.ingest_state import IngestRejection
 from ccfs.ingest.check.recognition.survey import Survey
-from ccfs.ingest.check.report.types import AbsentRecordings, Refusals
+from ccfs.ingest.check.report.types import AbsentRecordings, RejectionGroup
 from ccfs.ingest.check.runs.switch_run import SwitchRun
 from ccfs.ingest.context import CallOwner
 from ccfs.ingest.files.scan import to_db_path
@@ -20,13 +20,13 @@ _OF_FOLDER = (NO_CDR, SEVERAL_CALLS, SEVERAL_FILES)  # reasons of files below th
 _MAX_REASONS = 30
 _MAX_EXAMPLES = 3  # of each reason
 _MAX_ABSENT = 5  # recordings that are named
-_RAW_LENGTH = 120  # characters of a refused line
+_RAW_LENGTH = 120  # characters of a rejected line
 _PATHS_PER_QUERY = 1000
 
 
 def group_rejections(
     connection: Connection, done: SwitchRun, apps: Sequence[App], survey: Survey
-) -> tuple[list[Refusals], list[Refusals]]:
+) -> tuple[list[RejectionGroup], list[RejectionGroup]]:
     """Return the rejected lines and CDR files, and the rejected recordings, by reason, the most frequent first.
 
     Files that are no recordings are left out, and so are those that match a call of another app.
@@ -61,13 +61,13 @@ def _find_ingested(connection: Connection, app: App, paths: Sequence[str]) -> se
     return found
 
 
-def _group(rejections: Iterable[IngestRejection]) -> list[Refusals]:
+def _group(rejections: Iterable[IngestRejection]) -> list[RejectionGroup]:
     by_reason: dict[str, list[IngestRejection]] = defaultdict(list)
     for row in rejections:
         by_reason[row.reason].append(row)
     largest = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))[:_MAX_REASONS]
     return [
-        Refusals(
+        RejectionGroup(
             reason=reason,
             count=len(some),
             examples=tuple((row.file, row.line, _format_raw(row.raw)) for row in some[:_MAX_EXAMPLES]),
