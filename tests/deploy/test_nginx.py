@@ -4,7 +4,6 @@ import base64
 import http.client
 import json
 import ssl
-import time
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -13,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from ccfs.blobs.peer import PeerLocation
-from ccfs.db.system import app_limits
-from ccfs.model.identity.app_limits import AppLimits
 from ccfs.protocol.operations import BASE_PATH
 from tests.api.api_client import ApiClient, Reply, create_client, send_raw, send_request
 from tests.api.lookup_requests import build_lookup_requests, list_labels
@@ -292,26 +289,3 @@ def test_the_nginx_log_has_no_query(nginx_site: NginxSite) -> None:
     log = nginx_site.nginx.log.with_name("ccfs.log")
     wait_until(lambda: f'"GET {BASE_PATH}playVoice" 200' in log.read_text())
     assert token not in log.read_text()
-
-
-def test_the_rate_of_an_app_applies_behind_nginx(nginx_site: NginxSite) -> None:
-    recording, rate = nginx_site.tenants.acme.large_recording, 800_000
-    set_rate(nginx_site, rate)
-    try:
-        began = time.monotonic()
-        reply = nginx_site.acme_client.request("downloadRecordFile", {"fileName": recording.file_name})
-        seconds = time.monotonic() - began
-    finally:
-        set_rate(nginx_site, None)
-    assert len(reply.body) == recording.blob.size
-    assert (
-        (recording.blob.size - 2 * rate) / rate < seconds < recording.blob.size / rate * 20
-    )  # nginx sends a part at once
-    assert "x-accel-limit-rate" not in reply.headers
-
-
-def set_rate(site: NginxSite, rate: int | None) -> None:
-    """Set the rate of the first app, and wait until every process has applied it."""
-    with site.nodes[0].node.database.write_transaction() as connection:
-        app_limits.save(connection, site.tenants.acme.app, AppLimits(bytes_per_second=rate))
-    time.sleep(1.5)
