@@ -232,6 +232,7 @@ def test_limits_of_an_app_are_shown_changed_and_audited(data_folder: Path) -> No
     limits = ("app", "limits", AK, "--data", data_folder)
     shown = run_ccfs(*limits, "--json", settings={"CCFS_APP_CONCURRENT_QUERIES": "9"}).json
     assert (shown["own"]["concurrent_queries"], shown["limits"]["concurrent_queries"]) == (None, 9)
+    assert shown["number"] == 1
     changed = run_ccfs(*limits, "--concurrent-queries", "3", "--bytes-per-second", "0", "--json").json
     assert (changed["own"]["concurrent_queries"], changed["own"]["bytes_per_second"]) == (3, 0)
     changed = run_ccfs(*limits, "--concurrent-queries", "default", "--json").json

@@ -189,11 +189,11 @@ def test_use_and_rejections_are_in_the_metrics(acme: ApiClient, pair: TwoTenants
     with hold_downloads(acme, held_name, 2):
         wait_for_code(DOWNLOAD, acme, pair.acme.only_recording.file_name)
         text = send_request(acme.server, "GET", "/metrics").body.decode()
-    ak = pair.acme.ak
-    assert f'ccfs_app_requests_in_flight{{app="{ak}",kind="download"' in text
-    [line] = [line for line in text.splitlines() if f'in_flight{{app="{ak}",kind="download"' in line]
+    number = pair.acme.app.id
+    assert f'ccfs_app_requests_in_flight{{app="{number}",kind="download"' in text
+    [line] = [line for line in text.splitlines() if f'in_flight{{app="{number}",kind="download"' in line]
     assert line.endswith(" 2.0")
-    assert f'ccfs_flow_control_rejections_total{{app="{ak}",operation="downloadRecordFile"}}' in text
+    assert f'ccfs_flow_control_rejections_total{{app="{number}",operation="downloadRecordFile"}}' in text
 
 
 def test_an_unsupported_body_of_an_app_over_its_limit_is_not_even_parsed(
@@ -247,8 +247,8 @@ def test_downloads_of_an_app_share_its_rate_on_all_processes(
     burst = 2 * rate  # of two processes, each with the whole rate until it sees the other
     assert (2 * size - burst) / rate < seconds < 2 * size / rate * 20
     text = send_request(acme.server, "GET", "/metrics").body.decode()
-    assert f'ccfs_app_delayed_bytes_total{{app="{pair.acme.ak}"}}' in text
-    assert f'ccfs_app_delayed_bytes_total{{app="{pair.bolt.ak}"}}' not in text
+    assert f'ccfs_app_delayed_bytes_total{{app="{pair.acme.app.id}"}}' in text
+    assert f'ccfs_app_delayed_bytes_total{{app="{pair.bolt.app.id}"}}' not in text
 
 
 def test_a_rate_that_is_raised_applies_to_downloads_under_way(acme: ApiClient, pair: TwoTenants) -> None:

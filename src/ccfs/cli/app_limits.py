@@ -56,7 +56,7 @@ def change_limits(
             audit.add(connection, entry)
     own, effective = asdict(limits), asdict(limits.merge(node.settings.default_app_limits))
     text = "\n".join(_format_line(name, own[name], effective[name]) for name in LIMIT_NAMES)
-    print_result({"app": app, "own": own, "limits": effective}, as_json, text)
+    print_result({"app": app, "number": owner.id, "own": own, "limits": effective}, as_json, text)
 
 
 def _parse_limit(name: str, text: str) -> int | None:

@@ -31,7 +31,7 @@ _ERRORS: Final = {RequestKind.DOWNLOAD: DownloadLimitReached, RequestKind.QUERY:
 class _AppRate:
     """The rate of an app in this process, and the bytes that the metrics know of."""
 
-    ak: str
+    app: str  # apps.id, the label in metrics
     pacer: Pacer
     counted_bytes: int = 0
 
@@ -115,7 +115,7 @@ class FlowControl:
     def reject(self, app: App, operation: str, error: FlowLimitReached) -> None:
         """Count a rejected request, and raise the error."""
         self._counters.add_rejection(app.id, time.monotonic())
-        self._metrics.flow_control_rejections.labels(app=app.ak, operation=operation).inc()
+        self._metrics.flow_control_rejections.labels(app=str(app.id), operation=operation).inc()
         raise error
 
     def get_use(self, app: int) -> AppUse:
@@ -131,7 +131,7 @@ class FlowControl:
         """Set the gauges of all apps that have a key."""
         for key in snapshot.signing_keys.values():
             for kind in RequestKind:
-                gauge = self._metrics.app_requests_in_flight.labels(app=key.app.ak, kind=kind.name.lower())
+                gauge = self._metrics.app_requests_in_flight.labels(app=str(key.app.id), kind=kind.name.lower())
                 gauge.set(self._counters.count_in_flight(key.app.id, kind))
 
     def count_delayed_bytes(self) -> None:
@@ -139,7 +139,7 @@ class FlowControl:
         for rate in self._rates.values():
             if new := rate.pacer.delayed_bytes - rate.counted_bytes:
                 rate.counted_bytes += new
-                self._metrics.delayed_bytes.labels(app=rate.ak).inc(new)
+                self._metrics.delayed_bytes.labels(app=rate.app).inc(new)
 
     def _end(self, app: int, kind: RequestKind) -> None:
         self._counters.end(app, kind)
@@ -147,7 +147,7 @@ class FlowControl:
 
     def _add_rate(self, app: App) -> _AppRate:
         limit = self.get_limits(app.id).bytes_per_second or UNLIMITED
-        rate = self._rates[app.id] = _AppRate(app.ak, Pacer(limit, partial(self._counters.get_own_share, app.id)))
+        rate = self._rates[app.id] = _AppRate(str(app.id), Pacer(limit, partial(self._counters.get_own_share, app.id)))
         return rate
 
 

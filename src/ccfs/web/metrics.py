@@ -1,5 +1,5 @@
 """Metrics of one web process, for /metrics. Labels are bounded: operations and reasons of our own tables,
-and apps, whose number the operator decides."""
+and numbers of apps, of which the operator decides how many there are."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
