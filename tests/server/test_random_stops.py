@@ -8,5 +8,5 @@ ROUNDS = 8
 
 
 def test_serve_acts_on_signals_at_random_moments(tmp_path: Path) -> None:
-    for number in range(ROUNDS):
-        assert stop_once(tmp_path, workers=1 + number % 2) < END_SECONDS
+    seconds = [stop_once(tmp_path, workers=1 + number % 2) for number in range(ROUNDS)]
+    assert max(seconds) < END_SECONDS
