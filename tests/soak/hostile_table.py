@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from tests.cli.command import ROOT
-from tests.soak.attacks import http_rows, known_rows, media_rows, service_rows
+from tests.soak.attacks import api_rows, console_rows, http_rows, known_rows, media_rows
 from tests.soak.attacks.site import Attack, AttackSite, Cost, measure_attack, run_attack_site
 
-NEW_ATTACKS: tuple[Attack, ...] = (*http_rows.ATTACKS, *service_rows.ATTACKS, *media_rows.ATTACKS)
+NEW_ATTACKS: tuple[Attack, ...] = (*http_rows.ATTACKS, *api_rows.ATTACKS, *console_rows.ATTACKS, *media_rows.ATTACKS)
 MAX_GROWTH_MB = 300
 MAX_WAIT_MS = 10_000.0  # of the honest client, on a machine that the attackers keep busy
 

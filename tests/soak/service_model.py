@@ -104,7 +104,7 @@ class ServiceModel(RuleBasedStateMachine):
         data = make_wav(number)
         self._site.write_recording(f"2024/01/15/in-600-02079460123-20240115-093042-{call}.wav", data)
         self._cdr = self._site.write_file("Master.csv", "".join(self._lines))
-        return call, data
+        return call.replace(".", "-"), data
 
     @rule(target=recordings)
     def ingest(self) -> tuple[str, bytes]:

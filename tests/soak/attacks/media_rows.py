@@ -19,7 +19,7 @@ from tests import receivers
 from tests.certificates import create_identity
 from tests.http_server.test_tls import PROGRAM, write_pair
 from tests.ports import get_free_port
-from tests.soak.attacks.service_rows import AUDIO_BOMBS
+from tests.soak.attacks.api_rows import AUDIO_BOMBS
 from tests.soak.attacks.site import Attack, AttackSite, receive_all
 from tests.two_tenants import add_recording
 from tests.waiting import wait_until
