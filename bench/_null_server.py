@@ -6,8 +6,8 @@ import sys
 
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import HttpLimits
-from ccfs.http_server.listener import bind_socket, start_listening
-from ccfs.http_server.worker import run_application
+from ccfs.http_server.processes.listener import bind_socket, start_listening
+from ccfs.http_server.processes.worker import run_application
 
 MAX_BODY_BYTES = 1 << 16
 

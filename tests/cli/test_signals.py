@@ -15,7 +15,7 @@ import pytest
 
 from ccfs import settings
 from ccfs.cli.stop_signal import UNWIND_SECONDS
-from ccfs.http_server.stop_signals import STOP_SIGNALS
+from ccfs.http_server.processes.stop_signals import STOP_SIGNALS
 from ccfs.server.node import Node
 from tests.two_tenants import create_two_tenants
 from tests.waiting import wait_until

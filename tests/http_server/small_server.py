@@ -13,7 +13,7 @@ import uvloop
 
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import HttpLimits
-from ccfs.http_server.listener import bind_socket, start_listening
+from ccfs.http_server.processes.listener import bind_socket, start_listening
 from ccfs.http_server.server import HttpServer
 
 Handler = Callable[[Exchange], Coroutine[Any, Any, None]]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.http_server.body import IncomingBody
-from ccfs.http_server.connection import Connection
+from ccfs.http_server.connections.connection import Connection
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import MAX_READ_AHEAD_BYTES
+from ccfs.http_server.requests.body import IncomingBody
 from ccfs.web.request import build_request
 from tests.http_server.small_server import receive_all, run_small_server
 

@@ -8,8 +8,8 @@ import pytest
 import uvloop
 
 from ccfs import logs
-from ccfs.http_server.connection import Connection
-from ccfs.http_server.loop_watch import LoopWatch
+from ccfs.http_server.connections.connection import Connection
+from ccfs.http_server.processes.loop_watch import LoopWatch
 
 LIMIT_SECONDS = 0.05
 

@@ -16,8 +16,8 @@ import pytest
 
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import HttpLimits
-from ccfs.http_server.pacing import UNLIMITED, Pacer
-from ccfs.http_server.tls import build_context
+from ccfs.http_server.processes.tls import build_context
+from ccfs.http_server.responses.pacing import UNLIMITED, Pacer
 from tests.certificates import create_identity
 from tests.http_server.small_server import SmallServer, receive_all, run_small_server
 from tests.http_server.test_tls import write_pair

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccfs.http_server.body import IncomingBody
 from ccfs.http_server.errors import BadRequest, InvalidBody
-from ccfs.http_server.head import HeadParser
+from ccfs.http_server.requests.body import IncomingBody
+from ccfs.http_server.requests.head import HeadParser
 
 SEEDS = (
     b"GET /a?b=c HTTP/1.1\r\nhost: x\r\n\r\n",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ccfs.http_server.stop_signals import STOP_SIGNALS, StopSignals
+from ccfs.http_server.processes.stop_signals import STOP_SIGNALS, StopSignals
 from tests.api.api_client import send_request
 from tests.http_server.hostile_clients import wait_for_end
 from tests.ports import get_free_port

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ccfs.http_server.tls import CertificateReloader, TlsFiles, build_context
+from ccfs.http_server.processes.tls import CertificateReloader, TlsFiles, build_context
 from tests.certificates import Identity, create_identity
 from tests.http_server.hostile_clients import wait_for_end
 from tests.ports import get_free_port

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ccfs.http_server.stop_signals import STOP_SIGNALS
+from ccfs.http_server.processes.stop_signals import STOP_SIGNALS
 from tests.ports import get_free_port
 from tests.server.ccfs_server import PROGRAM, build_environment
 from tests.server.forked_processes import ForkedProcess

@@ -119,7 +119,7 @@ def test_an_address_that_is_not_local_is_one_line(tmp_path: Path, listen: str, r
 
 
 def test_a_port_without_the_right_to_it_is_one_line() -> None:
-    program = "from ccfs.http_server.listener import bind_socket\ntry:\n bind_socket('127.0.0.1', 81)\nexcept Exception as e: print(e)"
+    program = "from ccfs.http_server.processes.listener import bind_socket\ntry:\n bind_socket('127.0.0.1', 81)\nexcept Exception as e: print(e)"
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.geteuid() == 0 else []
     listing = subprocess.run(
         [*drop, sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False

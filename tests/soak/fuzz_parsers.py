@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from ccfs.console.calls import search_form
 from ccfs.console.login.oidc_client import _parse_public_keys
 from ccfs.console.request import sanitize_redirect
-from ccfs.http_server.body import IncomingBody
-from ccfs.http_server.head import HeadParser
+from ccfs.http_server.requests.body import IncomingBody
+from ccfs.http_server.requests.head import HeadParser
 from ccfs.media.detect import detect_kind
 from ccfs.model.blobs import peer_token
 from ccfs.model.exports.callback_url import parse_callback_url

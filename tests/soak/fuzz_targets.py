@@ -10,7 +10,7 @@ from ccfs.console import forms
 from ccfs.console.calls import search_form
 from ccfs.console.login.oidc_config import OidcUnavailable
 from ccfs.db.system.certificate_files import parse_certificates
-from ccfs.http_server.addresses import parse_address
+from ccfs.http_server.connections.addresses import parse_address
 from ccfs.http_server.errors import BadRequest, InvalidBody
 from ccfs.media.codec_table import UnknownAudio
 from ccfs.media.probe import probe_audio

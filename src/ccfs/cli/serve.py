@@ -15,10 +15,10 @@ from ccfs import logs
 from ccfs.cli.common import DataFolderOption, open_node
 from ccfs.cli.users import create_setup_link
 from ccfs.db.system.console import users
-from ccfs.http_server.listener import AddressUnavailable, bind_socket, start_listening
-from ccfs.http_server.stop_signals import StopSignals
-from ccfs.http_server.supervisor import Supervisor
-from ccfs.http_server.tls import TlsFiles, build_context
+from ccfs.http_server.processes.listener import AddressUnavailable, bind_socket, start_listening
+from ccfs.http_server.processes.stop_signals import StopSignals
+from ccfs.http_server.processes.supervisor import Supervisor
+from ccfs.http_server.processes.tls import TlsFiles, build_context
 from ccfs.logs import get_logger
 from ccfs.model.errors import OperatorError
 from ccfs.server import worker_process

@@ -4,7 +4,7 @@ import os
 import select
 import threading
 
-from ccfs.http_server.stop_signals import StopSignals, watch_signals
+from ccfs.http_server.processes.stop_signals import StopSignals, watch_signals
 
 UNWIND_SECONDS = 5.0  # longest time in which a command that does not watch for signals may tidy up
 

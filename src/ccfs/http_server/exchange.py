@@ -7,10 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ccfs.http_server.body import IncomingBody
 from ccfs.http_server.errors import BodyTooLarge, ClientDisconnected
-from ccfs.http_server.file_sender import send_file_range
-from ccfs.http_server.head import RequestHead
 from ccfs.http_server.limits import (
     BUFFERED_RESPONSES_BYTES,
     KEPT_DISCARD_BYTES,
@@ -19,11 +16,14 @@ from ccfs.http_server.limits import (
     SMALL_RESPONSE_BYTES,
     STREAMS_BYTES,
 )
-from ccfs.http_server.response_head import CONTINUE, build_head
+from ccfs.http_server.requests.body import IncomingBody
+from ccfs.http_server.requests.head import RequestHead
+from ccfs.http_server.responses.file_sender import send_file_range
+from ccfs.http_server.responses.response_head import CONTINUE, build_head
 
 if TYPE_CHECKING:
-    from ccfs.http_server.connection import Connection
-    from ccfs.http_server.pacing import Pacer
+    from ccfs.http_server.connections.connection import Connection
+    from ccfs.http_server.responses.pacing import Pacer
     from ccfs.http_server.server import HttpServer
 
 Headers = list[tuple[str, str]]

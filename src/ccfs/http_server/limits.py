@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ccfs.http_server.addresses import Networks
+from ccfs.http_server.connections.addresses import Networks
 
 MAX_READ_AHEAD_BYTES = 1 << 14  # of a connection that nobody has read yet; then the server stops reading
 LARGE_READ_BYTES = 1 << 17  # that are read at a time while somebody waits for a body

@@ -8,13 +8,13 @@ import socket
 import ssl
 from typing import Final, Protocol
 
-from ccfs.http_server.budget import BodyBudget
-from ccfs.http_server.connection import Connection
-from ccfs.http_server.connection_table import Admission, ConnectionTable
+from ccfs.http_server.connections.connection import Connection
+from ccfs.http_server.connections.connection_table import Admission, ConnectionTable
 from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.exchange import Exchange
 from ccfs.http_server.limits import LARGE_READ_BYTES, RETRY_AFTER_SECONDS, HttpLimits
-from ccfs.http_server.response_head import build_error
+from ccfs.http_server.requests.budget import BodyBudget
+from ccfs.http_server.responses.response_head import build_error
 from ccfs.logs import get_logger
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz", "/metrics")  # served even if the server is full

@@ -2,7 +2,7 @@
 
 import socket
 
-from ccfs.http_server.tls import TlsFiles
+from ccfs.http_server.processes.tls import TlsFiles
 
 
 def run_web_process(listener: socket.socket, tls: TlsFiles | None, drain_seconds: float) -> None:

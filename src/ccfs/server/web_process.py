@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 from ccfs import logs, settings
 from ccfs.console.context import ConsoleContext
 from ccfs.console.login.oidc_config import OidcConfig
-from ccfs.http_server.tls import TlsFiles
-from ccfs.http_server.worker import run_application
+from ccfs.http_server.processes.tls import TlsFiles
+from ccfs.http_server.processes.worker import run_application
 from ccfs.server import config
 from ccfs.server.app import WebApp
 from ccfs.server.node import Node, utc_now

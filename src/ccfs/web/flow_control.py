@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ccfs.db.system.tenant_cache import TenantSnapshot
-from ccfs.http_server.pacing import UNLIMITED, Pacer
+from ccfs.http_server.responses.pacing import UNLIMITED, Pacer
 from ccfs.model.errors import DownloadLimitReached, FlowLimitReached, QueryLimitReached
 from ccfs.model.identity.app_limits import AppLimits, AppUse
 from ccfs.model.identity.tenancy import App

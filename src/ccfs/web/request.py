@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ccfs.http_server.addresses import Networks, format_client_address, is_in_networks, parse_address
+from ccfs.http_server.connections.addresses import Networks, format_client_address, is_in_networks, parse_address
 from ccfs.http_server.errors import BodyTooLarge, BudgetExhausted
 from ccfs.http_server.exchange import Exchange
-from ccfs.http_server.pacing import Pacer
+from ccfs.http_server.responses.pacing import Pacer
 from ccfs.model.errors import RequestTooLarge, ServerBusy
 from ccfs.protocol.signature import parse_query
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
-from ccfs.http_server.stop_signals import StopSignals
+from ccfs.http_server.processes.stop_signals import StopSignals
 from ccfs.logs import get_logger
 
 STABLE_SECONDS = 10.0  # a process that lived for so long is restarted at once

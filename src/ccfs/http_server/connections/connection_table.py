@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Protocol
 
-from ccfs.http_server.addresses import format_client_address, is_in_networks, parse_address
+from ccfs.http_server.connections.addresses import format_client_address, is_in_networks, parse_address
 from ccfs.http_server.limits import MANY_CONNECTIONS_SHARE, RESERVED_CONNECTIONS, HttpLimits
 
 

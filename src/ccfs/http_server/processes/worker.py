@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import uvloop
 
-from ccfs.http_server.connection import Connection
+from ccfs.http_server.connections.connection import Connection
 from ccfs.http_server.limits import HttpLimits
-from ccfs.http_server.loop_watch import LoopWatch
+from ccfs.http_server.processes.loop_watch import LoopWatch
+from ccfs.http_server.processes.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
 from ccfs.http_server.server import Application, HttpServer
-from ccfs.http_server.tls import CHECK_SECONDS, CertificateReloader, TlsFiles, build_context
 from ccfs.logs import get_logger
 
 

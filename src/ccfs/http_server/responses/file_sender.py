@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ccfs.http_server.errors import ClientDisconnected
 
 if TYPE_CHECKING:
-    from ccfs.http_server.connection import Connection
+    from ccfs.http_server.connections.connection import Connection
     from ccfs.http_server.exchange import Exchange
 
 _SLICE_BYTES: Final = 4 << 20  # that one call in a thread sends at most

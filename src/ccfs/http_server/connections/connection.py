@@ -6,12 +6,11 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from ccfs.http_server.body import IncomingBody
-from ccfs.http_server.connection_io import NEVER, ConnectionIo
-from ccfs.http_server.connection_table import Phase
+from ccfs.http_server.connections.connection_io import NEVER, ConnectionIo
+from ccfs.http_server.connections.connection_table import Phase
+from ccfs.http_server.connections.rate_window import RateWindow
 from ccfs.http_server.errors import BadRequest, BodyTimeout, ClientDisconnected, InvalidBody
 from ccfs.http_server.exchange import Exchange
-from ccfs.http_server.head import HeadParser
 from ccfs.http_server.limits import (
     DISCARD_IDLE_SECONDS,
     DISCARD_SECONDS,
@@ -20,8 +19,9 @@ from ccfs.http_server.limits import (
     MAX_READ_AHEAD_BYTES,
     PRESSED_BODY_RATE,
 )
-from ccfs.http_server.rate_window import RateWindow
-from ccfs.http_server.response_head import build_error
+from ccfs.http_server.requests.body import IncomingBody
+from ccfs.http_server.requests.head import HeadParser
+from ccfs.http_server.responses.response_head import build_error
 
 if TYPE_CHECKING:
     from ccfs.http_server.server import HttpServer

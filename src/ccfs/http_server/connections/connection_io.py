@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ccfs.http_server.connection_table import Phase
+from ccfs.http_server.connections.connection_table import Phase
 from ccfs.http_server.errors import ClientDisconnected
 from ccfs.http_server.limits import LINGER_SECONDS
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import httptools
 
 from ccfs.http_server.errors import BadRequest
-from ccfs.http_server.target import split_target
+from ccfs.http_server.requests.target import split_target
 
 # Two of these never mean one: a proxy and the server could choose differently.
 _SINGLE_HEADERS = frozenset({"host", "content-length", "transfer-encoding"})
