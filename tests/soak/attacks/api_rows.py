@@ -236,7 +236,7 @@ def ask_for_long_periods(site: AttackSite) -> str:
 ATTACKS = (
     Attack(name="hostile JSON", run=send_hostile_json),
     Attack(name="hostile file names in nine operations", run=send_hostile_names),
-    Attack(name="audio that lies about itself, uploaded", run=upload_audio_bombs),
+    Attack(name="audio with false headers, uploaded", run=upload_audio_bombs),
     Attack(name="gzip bombs as bodies", run=send_content_encodings),
     Attack(name="1,000 ranges and other ranges", run=flood_ranges),
     Attack(name="hostile Authorization headers", run=vary_signatures),

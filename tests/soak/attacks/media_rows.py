@@ -161,7 +161,7 @@ def _connect_from(port: int, number: int) -> socket.socket:
 
 
 ATTACKS = (
-    Attack(name="playing audio that lies about itself", run=play_audio_bombs, is_short=False),
+    Attack(name="playing audio with false headers", run=play_audio_bombs, is_short=False),
     Attack(name="callback receivers: redirects, endless responses", run=misbehave_as_receiver),
     Attack(name="TLS: slow, empty and broken handshakes", run=attack_tls, is_short=False),
 )
