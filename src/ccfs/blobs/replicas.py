@@ -19,7 +19,7 @@ from ccfs.model.blobs.location_config import LocationKind
 T = TypeVar("T")
 
 _MAX_VERIFIED = 10_000  # replicas whose hash is remembered: a player requests many ranges of one recording
-_KIND_ORDER = (LocationKind.DISK, LocationKind.S3, LocationKind.PEER)
+_KIND_ORDER = tuple(LocationKind)
 
 
 def try_with_replica(

@@ -37,11 +37,11 @@ _CODES: tuple[tuple[type[errors.CcfsError], str, str], ...] = (
     (errors.RequestTooLarge, "0390001", "请求大小超过{param}。"),
     (errors.InvalidUploadAudio, "0390002", "音频不是8位、8000赫兹、单声道的WAV文件：{param}。"),
     (errors.PathNotAllowed, "0390003", "{param}的值不符合系统的路径规则。"),
-    (errors.NotExactlyOneFile, "0390004", "目录中的文件不是恰好一个。"),
+    (errors.NotExactlyOneFile, "0390004", "目录中必须有且仅有一个文件。"),
     (errors.FileUnavailable, "0390005", "文件暂时无法读取，请稍后重试。"),
     (errors.PeriodTooLong, "0390006", "beginTime到endTime的时间跨度超过{param}天。"),
     (errors.CallbackNotBound, "0390007", "callBackURL不以该开发者已绑定的地址开头。"),
-    (errors.NoAccount, "0390008", "企业帐号不存在。"),
+    (errors.NoAccount, "0390008", "企业账号不存在。"),
     (errors.EmptyToken, "010106", "参数token为空。"),
     (errors.InvalidToken, "010107", "token无效或已过期。"),
 )

@@ -115,7 +115,7 @@ class Node:
 
     @cached_property
     def replicas(self) -> Replicas:
-        """The policy of reading blobs, from their rows' locations or from replicas."""
+        """Reads blobs from the location in their row first, then from a replica."""
         from ccfs.server.lost_blobs import LostBlobReporter
 
         return Replicas(self.locations, LostBlobReporter(lambda: self.database, utc_now))

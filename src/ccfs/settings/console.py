@@ -64,7 +64,7 @@ class ConsoleSettings(BaseModel):
     oidc_name: str = Field(default="single sign-on", description="Name of the provider on the login button.")
     oidc_user_claim: str = Field(
         default="preferred_username",
-        description="Claim of the ID token with the user name at the first login; later logins match `sub`.",
+        description="ID token claim with the user name for the first login; later logins are matched by `sub`.",
     )
     oidc_roles_claim: str = Field(
         default="",

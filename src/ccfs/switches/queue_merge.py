@@ -1,4 +1,4 @@
-"""Merge a leg with its queue visit: times of waiting, ringing and talking, and why the leg ended."""
+"""Merge a leg with its queue visit: when it waited, rang and talked, and why it ended."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -27,7 +27,7 @@ CSV_HEADER: Final = (
 
 
 async def download_calls_csv(request: ConsoleRequest) -> Response:
-    """Return the whole search as CSV, up to the setting's number of calls."""
+    """Return all results of a search as CSV, up to `search_csv_rows` calls."""
     scope, now = request.current_scope, request.context.now()
     try:
         form = search_form.parse_search(request.query_params, scope.account.account_id, scope.zone, now)

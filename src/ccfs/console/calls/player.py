@@ -54,7 +54,7 @@ async def play_recording(request: ConsoleRequest) -> Response:
 
 
 async def _respond_as_wav(request: ConsoleRequest, recording: Recording, audio: AudioInfo) -> Response:
-    """Return a WAV. A range is decoded on request; of a long one only its first part, as RFC 9110 allows (15.3.7)."""
+    """Return a WAV. A range is decoded on request; for a long one, only its first part, as RFC 9110 allows (15.3.7)."""
     context, blob, size = request.context, recording.blob, pcm.wav_size(audio)
     etag = f'"{blob.sha256[:32]}-pcm"'
     headers = [("accept-ranges", "bytes"), ("etag", etag), ("content-disposition", "inline")]

@@ -78,7 +78,7 @@ def read_structure(inspector: Inspector, table: str) -> TableStructure:
 
 
 def choose_key(structure: TableStructure, times: Sequence[str], *, prefers_id: bool = False) -> ReadingKey:
-    """Return the column to read by: an indexed one of the `times`, otherwise a numeric primary key, otherwise the first time.
+    """Return the column to read by: an indexed one from `times`, else a numeric primary key, else the first in `times`.
 
     `prefers_id`: the primary key comes first, because rows are added in the order of the events. Raise UnusableTable.
     """

@@ -1,6 +1,6 @@
 """The request target: path and query exactly as sent.
 
-Nothing is decoded, collapsed or resolved: `/%6detrics`, `//metrics` and `/x/../metrics` are other paths than `/metrics`. The
+Nothing is decoded, collapsed or resolved: `/%6detrics`, `//metrics` and `/x/../metrics` are different paths from `/metrics`. The
 signature covers the same text, and a proxy that blocks a path blocks what the server would serve.
 """
 

@@ -115,7 +115,7 @@ def _find_affected_operations(
 
 
 def _compute_ends(before: Sequence[OperationSpan], rows: Sequence[AgentOperation]) -> dict[str, datetime]:
-    """Map ids of operations to their new ends: the begin of the agent's next state.
+    """Map ids of operations to their new ends: the start of the agent's next state.
 
     An operation without duration, such as an unanswered call, does not end another one.
     """

@@ -31,7 +31,7 @@ _MAX_CALL = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class _Clue:
-    """A file with what its name reports, and the period in which its call began."""
+    """A file, the hints in its name, and the period in which its call began."""
 
     match: RecordingMatch
     hints: NumberHints

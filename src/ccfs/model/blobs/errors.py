@@ -10,7 +10,7 @@ class BlobNotFound(Exception):
 
 
 class BlobDamaged(BlobNotFound):
-    """The location has other bytes under the key than were stored."""
+    """The bytes in the location differ from those that were stored under the key."""
 
 
 class LocationUnreachable(OSError):

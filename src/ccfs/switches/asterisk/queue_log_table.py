@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ccfs.switches.asterisk.cdr_files import clock
 from ccfs.switches.asterisk.cdr_files.cdr import MAX_SAMPLE_BYTES, clean_line
 from ccfs.switches.asterisk.cdr_files.csv_dialect import DIALECTS, CsvDialect, split_fields
-from ccfs.switches.asterisk.queue_log import QueueLine, build_line
+from ccfs.switches.asterisk.queue_log import EVENTS, QueueLine, build_line
 from ccfs.switches.records import UnreadableLine
 
 REQUIRED_COLUMNS = ("time", "callid", "queuename", "agent", "event")
@@ -29,10 +29,6 @@ _ALIASES = {
 }
 _ARGUMENTS = ("data1", "data2", "data3", "data4", "data5")
 COLUMNS = (*REQUIRED_COLUMNS, "data", *_ARGUMENTS)
-_EVENTS = frozenset(
-    {"ENTERQUEUE", "CONNECT", "COMPLETECALLER", "COMPLETEAGENT", "ABANDON", "RINGNOANSWER", "ADDMEMBER", "REMOVEMEMBER"}
-    | {"PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "EXITWITHTIMEOUT", "DID"}
-)
 _ORDERS = (  # of tables that were exported without a header
     ("id", *REQUIRED_COLUMNS, *_ARGUMENTS),
     ("id", *REQUIRED_COLUMNS, "data", *_ARGUMENTS),
@@ -91,7 +87,7 @@ def _name_columns(rows: Sequence[tuple[str, list[str]]], dialect: CsvDialect, en
 
 def _has_shape(fields: Sequence[str], order: Sequence[str]) -> bool:
     named = dict(zip(order, fields, strict=False))
-    return named.get("event", "").upper() in _EVENTS and named["time"][:4].isdecimal()
+    return named.get("event", "").upper() in EVENTS and named["time"][:4].isdecimal()
 
 
 def get_column(name: str) -> str:

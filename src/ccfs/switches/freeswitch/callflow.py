@@ -99,7 +99,7 @@ def load_talks(variables: ChannelVariables) -> list[Talk]:
 
 
 def describe_queue_entries(applications: Iterable[Mapping[str, str]]) -> str:
-    """Return the queues in which mod_callcenter ran, with the seconds, as JSON; "" if there were none."""
+    """Return, as JSON, the mod_callcenter queues, each with the second in which the caller entered it; "" if none."""
     entries = [
         (strip_domain(clean_text(application.get("app_data", "")))[:_MAX_NUMBER], _parse_seconds(stamp))
         for application in applications

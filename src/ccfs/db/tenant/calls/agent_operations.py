@@ -24,7 +24,7 @@ _SKILL_BULK_INSERT = BulkInserter(_SKILL_TABLE, AgentSkillChange)
 
 @dataclass(frozen=True, slots=True)
 class OperationSpan:
-    """The begin and end of an agent operation."""
+    """The start and end of an agent operation."""
 
     id: str
     agent_id: str

@@ -20,7 +20,7 @@ from ccfs.switches.asterisk.cdr_files.cdr import CdrLayout
 from ccfs.switches.asterisk.cdr_files.columns import COLUMN_ORDERS
 from ccfs.switches.asterisk.channels import AgentMatcher
 from ccfs.switches.asterisk.legs import cdr_legs
-from ccfs.switches.asterisk.queue_log import END_EVENTS
+from ccfs.switches.asterisk.queue_log import EVENTS
 from ccfs.switches.ccfs import IndexRow
 from ccfs.switches.freeswitch.formats.csv_lines import parse_csv_variables
 from ccfs.switches.records import UnreadableLine
@@ -30,8 +30,6 @@ EMPTY_CDR = "empty CDR file"  # form of an empty file with the name of one
 _MAX_LINES = 100
 _MIN_SHARE = 0.5  # of the lines that must fit a format
 _CDR_NAMES, _CDR_EXTENSIONS = ("master", "simple", "cdr"), (".csv", ".txt", ".tsv")
-_QUEUE_EVENTS = END_EVENTS | {"ENTERQUEUE", "CONNECT", "RINGNOANSWER", "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE"}
-_QUEUE_EVENTS |= {"PAUSEALL", "UNPAUSEALL", "QUEUESTART", "CONFIGRELOAD", "AGENTLOGIN", "AGENTLOGOFF", "DID"}
 _XML_CDR = re.compile(rb"<cdr[\s>]")
 _JSON_CDR = re.compile(rb'"(?:callflow|variables|channel_data)"\s*:')
 _DOMAIN = re.compile(rb'(?:"domain_name"\s*:\s*"|<domain_name>)([^"<\s]{1,100})')
@@ -167,7 +165,7 @@ def _classify_lines(name: str, lines: Sequence[bytes], options: ReadOptions) -> 
 def _is_queue_log(lines: Sequence[bytes], encoding: str) -> bool:
     def is_event(line: bytes) -> bool:
         parsed = queue_log.parse_line(line, encoding)
-        return parsed is not None and parsed.event in _QUEUE_EVENTS
+        return parsed is not None and parsed.event in EVENTS
 
     return _has_most(lines, is_event)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ccfs.media.codec_table import is_audio_name
 from ccfs.switches.asterisk.cdr_files import time_forms
 from ccfs.switches.records import UnreadableLine
 
@@ -22,7 +23,7 @@ DISPOSITIONS = {  # words, and the numbers that cdr_custom's `disposition(int64)
 # Asterisk's [systemname-]seconds.counter; MikoPBX adds _XXXXXX for each leg.
 UNIQUE_ID = re.compile(r"(?:.*-)?([0-9]{9,11})\.([0-9]{1,10})(?:_[0-9A-Za-z]{1,32})?", re.DOTALL)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}.*|[0-9]{9,11}(\.[0-9]+)?")
-_AUDIO_NAME = re.compile(r"(?i)[^\n]{1,250}\.(?:wav|wav49|mp3|gsm|ogg|g722|ulaw|alaw|ul|al|sln16|sln|webm|opus|pcm)")
+_MAX_FILE_NAME = 255  # characters
 _MIN_HEADER_NAMES = 4  # known names that make a line a header
 
 
@@ -182,7 +183,7 @@ def _holds_ids(values: Sequence[str]) -> bool:
 
 def _holds_audio_names(values: Sequence[str]) -> bool:
     filled = [value for value in values if value]
-    return bool(filled) and all(map(_AUDIO_NAME.fullmatch, filled))
+    return bool(filled) and all(len(value) <= _MAX_FILE_NAME and is_audio_name(value) for value in filled)
 
 
 def _fits_tail(tail: Sequence[str], columns: Sequence[Sequence[str]], ids: set[int]) -> bool:
