@@ -164,7 +164,7 @@ def watch_signals() -> Iterator[tuple[StopSignals, list[int]]]:
 
 def test_thousands_of_signals_at_random_moments_are_all_acted_on() -> None:
     """The main thread takes and releases a lock meanwhile, which a handler in Python could wait for for ever."""
-    event, count = threading.Event(), 3000
+    event, count = threading.Event(), 1500
     with watch_signals() as (signals, second):
         for number in range(count):
             threading.Timer(random.random() / 1000, os.kill, (os.getpid(), random.choice(STOP_SIGNALS))).start()

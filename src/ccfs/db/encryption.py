@@ -20,9 +20,9 @@ _CHECKSUM_CHARACTERS = 8
 class DecryptionFailed(OperatorError):
     """none of the node keys decrypts a stored secret"""
 
-    def __init__(self, *, is_damaged: bool) -> None:
+    def __init__(self, param: str = "", *, is_damaged: bool = False) -> None:
         """`is_damaged`: the stored text changed after it was written; otherwise another key encrypted it."""
-        super().__init__()
+        super().__init__(param)
         self.is_damaged = is_damaged
 
 
