@@ -110,7 +110,7 @@ def list_keys(app: AppKeyOption, data: DataFolderOption = None, as_json: JsonOpt
 @key_commands.command("revoke")
 def revoke_key(
     app: AppKeyOption,
-    key: Annotated[int, typer.Argument(metavar="KEY", help="Id of the key.")],
+    key: Annotated[int, typer.Argument(metavar="KEY", help="ID of the key.")],
     data: DataFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:

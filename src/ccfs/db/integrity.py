@@ -15,8 +15,8 @@ _STEPS_BETWEEN_LOOKS = 100_000  # instructions of SQLite's machine, some millise
 def check_integrity(database: Database, is_stopped: Callable[[], bool], time_limit_seconds: float) -> str | None:
     """Return the first damage that `PRAGMA quick_check` finds; empty if there is none, None if it did not end in time.
 
-    Damage is noted in the database's faults, and a complete check without any forgets it. It reads the whole file beside other
-    readers and writers. Call it in a thread of its own.
+    Damage is recorded in the database's faults; a complete check that finds none clears it. The check reads the whole file
+    alongside other readers and writers. Call it in a thread of its own.
     """
     if not database.is_sqlite:
         return ""

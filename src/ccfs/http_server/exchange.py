@@ -122,7 +122,7 @@ class Exchange:
         self._connection.write(head)
 
     def can_buffer(self, size: int) -> bool:
-        """Return whether a body of that size may wait in memory until the client has read it, or until its rate allows it."""
+        """Return whether a body of this size may wait in memory for a slow client or for the response's rate limit."""
         if self.is_paced:
             return size <= SMALL_RESPONSE_BYTES
         return size <= SMALL_RESPONSE_BYTES or self._server.buffered_bytes + size <= BUFFERED_RESPONSES_BYTES
@@ -133,9 +133,9 @@ class Exchange:
         return self.pacer is not None and self.pacer.is_limited
 
     async def pace(self, size: int) -> None:
-        """Wait until so many bytes of a body may be sent, if the response has a rate. Raise ClientDisconnected.
+        """Wait until this many bytes of a body may be sent, if the response has a rate limit. Raise ClientDisconnected.
 
-        The client is not to blame for that time: the server begins to measure its rate again.
+        The wait must not make the client look slow, so measuring its rate starts again afterwards.
         """
         if self.pacer is None or not self.is_paced:
             return
@@ -180,7 +180,7 @@ class Exchange:
 
     @property
     def stream_batch_bytes(self) -> int:
-        """Bytes of a stream to hold in memory at a time. The more streams there are, the fewer."""
+        """Number of bytes of a stream to have in memory at a time. It decreases as the number of streams grows."""
         return min(STREAMS_BYTES // max(self._server.stream_count, 1), MAX_STREAM_BATCH_BYTES)
 
     async def write(self, data: bytes) -> None:
@@ -236,11 +236,11 @@ class Exchange:
             self.end()
 
     def attach(self, pacer: Pacer, on_end: Callable[[], None]) -> None:
-        """Let the response share a rate, and call back once it is over."""
+        """Make the response share a rate limit, and call `on_end` once it is over."""
         self.pacer, self.on_end = pacer, on_end
 
     def end(self) -> None:
-        """Report to the counter of the request that it is over."""
+        """Call `on_end`, unless it has been called already."""
         if self.on_end is not None:
             on_end, self.on_end = self.on_end, None
             on_end()
@@ -280,5 +280,5 @@ class Exchange:
 
 
 def _keeps_after_discard(remaining: int | None) -> bool:
-    """Return whether to keep a connection although this much of a rejected body is still to come."""
+    """Return whether to keep a connection open when this much of a rejected body has yet to arrive."""
     return remaining is not None and remaining <= KEPT_DISCARD_BYTES

@@ -48,7 +48,7 @@ class HttpLimits:
     slow_step_seconds: float = 0  # CPU time of the event loop's thread from which a step is logged; 0: not measured
 
     def fit_to_descriptors(self, count: int) -> "HttpLimits":
-        """Return the bounds of a process that may have so many descriptors: it should run out of connections first."""
+        """Return limits for a process with this many descriptors: it should reach its connection limit before they run out."""
         fitting = max((count - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION, LEAST_CONNECTIONS)
         return self if fitting >= self.max_connections else replace(self, max_connections=fitting)
 

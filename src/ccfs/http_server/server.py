@@ -132,7 +132,7 @@ class HttpServer:
     # Connections
 
     def _accept(self) -> bool:
-        """Accept one connection, another process may take the next one; return whether there was one."""
+        """Accept only one connection, so that another process can take the next; return whether there was one."""
         assert self._listener is not None
         try:
             client, address = self._listener.accept()
@@ -220,7 +220,7 @@ class HttpServer:
 def _is_gone(client: socket.socket) -> bool:
     """Return whether a client has closed its connection, or reset it, without sending a byte.
 
-    Somebody who connects and closes in a loop would else cost 300 µs a connection, and fill the kernel's queue.
+    Otherwise, a client that connects and closes in a loop would cost 300 µs per connection and fill the kernel's queue.
     """
     try:
         return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""

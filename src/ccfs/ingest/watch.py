@@ -13,7 +13,7 @@ class Stop(Protocol):
     """A request to stop."""
 
     def is_set(self) -> bool:
-        """Return whether stopping was requested."""
+        """Return whether a stop has been requested."""
 
     def wait(self, seconds: float, /) -> bool:
         """Wait for up to this time until stopping is requested. Return whether it was."""

@@ -67,7 +67,7 @@ def iter_wav(source: BinaryIO, info: AudioInfo, start: int, end: int, is_late: C
 def iter_samples(source: BinaryIO, info: AudioInfo, frame: int, is_late: Callable[[], bool]) -> Iterator[bytes]:
     """Yield 16-bit samples, interleaved by channel, starting at a frame, in chunks of 64 KB or more.
 
-    Raise UnknownAudio, DeadlineExceeded. If the file is damaged in the middle, the samples end there.
+    Raise UnknownAudio or DeadlineExceeded. If the file is damaged in the middle, the samples end there.
     """
     buffer, has_samples = bytearray(), False
     try:

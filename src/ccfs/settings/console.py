@@ -51,7 +51,7 @@ class ConsoleSettings(BaseModel):
     oidc_issuer: str = Field(
         default="", description="Issuer of the OpenID Connect provider for console logins; empty: none."
     )
-    oidc_client_id: str = Field(default="", description="Client id of this server at the provider.")
+    oidc_client_id: str = Field(default="", description="Client ID of this server at the provider.")
     oidc_client_secret: str = Field(
         default="",
         repr=False,

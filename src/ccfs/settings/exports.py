@@ -8,7 +8,7 @@ class ExportSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    export_max_days: int = Field(default=3, ge=1, description="Longest period of an export, in days.")
+    export_max_days: int = Field(default=3, ge=1, description="Longest period that an export may cover, in days.")
     export_retention_days: int = Field(default=7, ge=1, description="Retention of export files, in days.")
     export_rows_per_file: int = Field(
         default=500_000,

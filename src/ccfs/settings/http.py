@@ -67,5 +67,5 @@ class HttpSettings(BaseModel):
     http_slow_step_ms: int = Field(
         default=0,
         ge=0,
-        description="CPU time in ms from which an uninterrupted step of a web process is logged, with its place; 0: off.",
+        description="CPU time in ms from which an uninterrupted step of a web process is logged, with its stack; 0: off.",
     )

@@ -11,7 +11,7 @@ class StorageSettings(BaseModel):
     primary_location: str = Field(
         default="",
         pattern=r"^\d{0,9}$",
-        description="Id of the location for this node's new files; empty: the disk in `data`.",
+        description="ID of the location for this node's new files; empty: the disk in `data`.",
     )
     s3_access_key: str = Field(
         default="", repr=False, description="Access key of S3 locations; empty: the standard AWS environment."
@@ -32,7 +32,7 @@ class StorageSettings(BaseModel):
         description="Cooldown after an S3 failure, during which requests fail immediately.",
     )
     tier_to: str = Field(
-        default="", pattern=r"^\d{0,9}$", description="Id of the location to which older files are moved; empty: none."
+        default="", pattern=r"^\d{0,9}$", description="ID of the location to which older files are moved; empty: none."
     )
     tier_after_days: int = Field(
         default=30, ge=0, description="Age in days at which files are moved from `primary_location` to `tier_to`."

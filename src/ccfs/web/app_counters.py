@@ -52,7 +52,7 @@ class AppCounters:
         self._clear_own_rows()  # of a process that died
 
     def begin(self, app: int, kind: RequestKind) -> int:
-        """Count a request of this process as begun, and return the number under way in all processes with it."""
+        """Count a request as begun in this process; return the number under way in all processes, including this one."""
         at = (self._own_rows.get(app) or self._add_own_row(app)) + kind
         self._numbers[at] = number = self._numbers[at] + 1
         return self.count_in_flight(app, kind) if self.is_shared else number
@@ -67,7 +67,7 @@ class AppCounters:
         return sum([numbers[base + at] for base in self._bases])
 
     def get_own_share(self, app: int) -> float:
-        """Return the part of the app's requests under way that are this process's: its part of a rate."""
+        """Return this process's share of the app's requests under way, which is also its share of the app's rate."""
         if not self.is_shared:
             return 1.0
         own = sum(self._numbers[self._own + _get_row(app) + kind] for kind in RequestKind)
@@ -132,7 +132,7 @@ def _get_row(app: int) -> int:
 
 
 def _lock_free_slot(descriptor: int, processes: int) -> int | None:
-    """Return a slot that no living process has; the kernel frees it when this process ends. None if there is none."""
+    """Lock and return a slot that no living process uses; None if all are taken. The kernel unlocks it when this process ends."""
     for slot in range(processes):
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)

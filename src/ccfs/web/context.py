@@ -53,7 +53,7 @@ class WebContext:
     verified_files: VerifiedFiles = field(default_factory=VerifiedFiles)
 
     async def look_up(self, query: Callable[[Connection], T]) -> T:
-        """Return the result of a query of one row by its key. On SQLite it costs less than a thread switch: it runs right here."""
+        """Return the result of a query of one row by its key. On SQLite it runs right here: a thread switch would cost more."""
         if self.database.is_sqlite:
             return _call_database(self.database.autocommit_read, query)
         return await self.query(query)
@@ -91,7 +91,7 @@ def _call_database(action: Callable[[A], T], argument: A) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClient:
-    """The app that a signed request proves."""
+    """The app that signed a request."""
 
     app: App
     tenants: TenantSnapshot

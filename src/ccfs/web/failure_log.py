@@ -1,4 +1,4 @@
-"""Reports why something is unavailable: every 0390005 is counted by location and cause, and logged, at most so often."""
+"""Reports why something is unavailable: every 0390005 is counted by location and cause, and logged at a limited rate."""
 
 import errno
 import threading
@@ -114,7 +114,7 @@ class FailureLog:
             )
 
     def _count_suppressed(self, failure: Failure) -> int | None:
-        """Return how many failures of this kind were not logged since the last line; None if this one is not to be logged."""
+        """Return how many failures of this kind were suppressed since the last log line; None if this one is suppressed, too."""
         name, now = (failure.location, str(failure.cause)), time.monotonic()
         with self._lock:
             if now - self._logged.get(name, float("-inf")) < REPEAT_SECONDS:

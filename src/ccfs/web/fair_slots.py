@@ -1,11 +1,11 @@
-"""A number of slots for which apps take turns: one with many waiting requests delays another by one of them at most."""
+"""Slots for which apps take turns: an app with many waiting requests delays another app by at most one of them."""
 
 import asyncio
 from collections import deque
 
 
 class FairSlots:
-    """Slots of one event loop. Of an app's requests, the longest waiting is the next."""
+    """Slots of one event loop. The requests of an app get slots in the order in which they arrived."""
 
     def __init__(self, count: int) -> None:
         self._free = count
@@ -16,7 +16,7 @@ class FairSlots:
         return len(self._waiting.get(app, ()))
 
     async def acquire(self, app: int) -> None:
-        """Take a slot, once it is the app's turn. A request that is cancelled meanwhile has none."""
+        """Wait for the app's turn, then take a slot. A request that is cancelled while waiting takes none."""
         if self._free and not self._waiting:
             self._free -= 1
             return

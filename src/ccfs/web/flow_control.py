@@ -72,7 +72,7 @@ class FlowControl:
     def try_admit(self, request: Request, app: App, snapshot: TenantSnapshot, kind: RequestKind) -> int:
         """Count a request until its response has left, and return 0; or return the seconds after which to try again.
 
-        It counts before the others are looked at: two that arrive at once never exceed the limit together.
+        The request is counted before the count is compared with the limit, so two that arrive at once cannot exceed it together.
         """
         if snapshot is not self._snapshot:
             self.update(snapshot)
@@ -101,7 +101,7 @@ class FlowControl:
     ) -> None:
         """Count a request until its response has left. Raise DownloadLimitReached or QueryLimitReached.
 
-        A request over a limit waits for a moment: its client may have the last byte of another response already.
+        A request over a limit first waits a moment: its client may already have received all of a response that is still counted.
         """
         wait = self.try_admit(request, app, snapshot, kind)
         for _ in range(_GRACE_CHECKS):
@@ -152,9 +152,10 @@ class FlowControl:
 
 
 def _get_wait(limit: int, current: int, previous: int, now: float) -> int:
-    """Return the seconds until one more request is within the limit of a minute; 0 if it is now.
+    """Return the seconds until the limit per minute allows one more request; 0 if it does now.
 
-    The last sixty seconds are the current minute and a part of the one before, as if its requests were spread evenly.
+    The requests of the last sixty seconds are estimated: those of the current minute, plus a part of those of the previous
+    minute, as if they had been spread evenly.
     """
     elapsed = now % MINUTE_SECONDS / MINUTE_SECONDS
     if previous * (1 - elapsed) + current + 1 <= limit:

@@ -90,7 +90,7 @@ class WebMetrics:
         )
 
     def _build_database_gauge(self, name: str, description: str, label: str) -> Gauge:
-        """Return a gauge of database rows: of several web processes, the one that queried last is right."""
+        """Return a gauge of database rows; of several web processes, the one that queried last determines the value."""
         return Gauge(name, description, [label], registry=self.registry, multiprocess_mode="mostrecent")
 
     def record_request(self, operation: str, status: int, code: str, size: int, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """Readiness of a web process: its database is sound and takes writes, its primary location stores bytes, and what else is checked.
 
-One check runs at a time, in a thread, and counts for a second: neither a disk that hangs nor a client that asks all the time
-costs more than that.
+Only one check runs at a time, in a thread, and its result is valid for a second. So neither a disk that hangs nor a client that
+queries constantly costs more than that.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class Readiness:
         return False
 
     def _store(self, key: str) -> bool:
-        """Return whether a few bytes were stored. Another process may delete them, which probes with the same key."""
+        """Return whether a few bytes were stored. Another process that probes with the same key may have deleted them first."""
         self._primary_location.write(key, [self._node_id.encode()])
         with suppress(BlobNotFound):
             is_stored = self._primary_location.get_size(key) == len(self._node_id)

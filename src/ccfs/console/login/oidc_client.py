@@ -75,7 +75,7 @@ class OidcClient:
         return issuer == self._config.issuer or (issuer is None and not is_required)
 
     def exchange_code(self, code: str, verifier: str, nonce: str, now: int) -> Claims:
-        """Return the verified claims of a code's ID token; `sub` is a text. Raise OidcVerificationFailed, OidcUnavailable.
+        """Return the verified claims of a code's ID token; `sub` is text. Raise OidcVerificationFailed or OidcUnavailable.
 
         `now` is in seconds since 1970.
         """

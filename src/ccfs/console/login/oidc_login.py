@@ -158,7 +158,7 @@ def _load_login_state(request: ConsoleRequest) -> LoginState | None:
 
 
 async def _fetch_claims(request: ConsoleRequest, client: "OidcClient", state: LoginState) -> Mapping[str, Any]:
-    """Return the provider's claims for the callback's code. Raise OidcVerificationFailed, OidcUnavailable."""
+    """Return the provider's claims for the callback's code. Raise OidcVerificationFailed or OidcUnavailable."""
     parameters, expires_at = request.query_params, datetime.fromtimestamp(state.expires_at, UTC)
     if not await request.context.transaction(lambda c: oidc_states.consume(c, state.state, expires_at)):
         raise OidcVerificationFailed("the login state was used already")

@@ -70,8 +70,8 @@ class Connection(ConnectionIo):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer that all connections share: received bytes are consumed immediately.
 
-        Until a handler reads a body, at most the part that may wait in memory is received. This also holds for chunked bodies:
-        chunks of one byte take 4 ms per 128 KB, during which nobody else is served.
+        Until a handler reads a body, no more of it is received at a time than may wait in memory. For chunked bodies this holds
+        even then: parsing 128 KB of one-byte chunks takes 4 ms, during which no other client is served.
         """
         buffer, body = self._server.read_buffer, self._exchange.body if self._exchange is not None else None
         return (

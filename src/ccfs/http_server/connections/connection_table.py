@@ -60,7 +60,7 @@ class ConnectionTable:
     """All connections of one web process."""
 
     def __init__(self, limits: HttpLimits, count_closed: Callable[[str], None]) -> None:
-        """`count_closed` is called with "evicted" or "rejected" for each connection that has to make room or finds none."""
+        """`count_closed` is called with "evicted" for a connection closed to make room, "rejected" for one that finds none."""
         self._limits = limits
         self._count_closed = count_closed
         self._many = limits.max_connections // MANY_CONNECTIONS_SHARE
@@ -77,7 +77,7 @@ class ConnectionTable:
     def admit(self, host: str) -> tuple[Admission, str]:
         """Return how to treat a new connection of a peer, and its group for `add`.
 
-        It may evict connections, but none of a client that has fewer connections than this one.
+        It may close other connections, but never those of a client that has fewer than this one.
         """
         address, is_exempt = parse_address(host), self._is_exempt(host)
         key = format_client_address(address) if address else host
@@ -111,10 +111,10 @@ class ConnectionTable:
             del self._groups[key]
 
     def evict_any(self, least_size: int = 0) -> bool:
-        """Make room at the cost of the client with the most connections, else of the next one; return whether there is room.
+        """Close one connection to make room, trying the clients with the most connections first; return whether one was closed.
 
-        Clients with fewer than `least_size` connections lose none. A client with more, and with a large part of all, loses
-        even requests that the server works at.
+        Clients with fewer than `least_size` connections lose none. A client that has more than that, and a large share of
+        all connections, can even lose one whose request the server is still working on.
         """
         for key in sorted(self._groups, key=lambda key: len(self._groups[key]), reverse=True):
             group = self._groups[key]
@@ -132,7 +132,7 @@ class ConnectionTable:
         return address is not None and is_in_networks(address, self._limits.exempt_networks)
 
     def _evict_from(self, group: _Group, phases: tuple[Phase, ...], *, must_wait: bool = True) -> bool:
-        """Close a connection in the first of the phases that has one; of equals the oldest. With `must_wait`, its client has to act."""
+        """Close the oldest connection in the first of the phases with any; with `must_wait`, only one waiting for its client."""
         for phase in phases:
             for entry in group:
                 if entry.phase is phase and (entry.waits_for_client or not must_wait):

@@ -1,7 +1,7 @@
-"""Finds what keeps the event loop from its other clients: steps that take much CPU time of the loop's thread.
+"""Finds the steps that block the event loop for other clients, because they use much CPU time in the loop's thread.
 
-CPU time, not wall time: on a busy machine every step takes long, and is not to blame. A step that waits for a disk or a lock is
-therefore not found.
+It measures CPU time, not wall time: on a busy machine every step takes long without being to blame. The drawback is that a step
+that waits for a disk or a lock is not found.
 """
 
 import asyncio

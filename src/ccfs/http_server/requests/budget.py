@@ -26,7 +26,7 @@ class BodyBudget:
     async def acquire(self, size: int, owners: tuple[str, ...]) -> int:
         """Reserve this number of bytes as soon as they are free, and return how many to release. Raise BudgetExhausted.
 
-        A body larger than a whole share gets that share, one body at a time.
+        A body larger than its owner's whole share reserves just that share, so such bodies are read one at a time.
         """
         size = min(size, self._total, self._per_owner)
         if self._fits(size, owners) and not self._waiting:

@@ -154,7 +154,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 def _is_in_memory(descriptor: int, start: int, end: int) -> bool:
-    """Return whether the first and last byte of a range can be read without waiting for a disk, as can probably the rest."""
+    """Return whether the first and last bytes of a range, and so probably the rest, can be read without waiting for a disk."""
     probe = bytearray(1)
     try:
         return all(os.preadv(descriptor, [probe], at, os.RWF_NOWAIT) for at in (start, end - 1))

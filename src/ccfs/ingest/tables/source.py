@@ -107,7 +107,7 @@ class TableSource:
         return self._open_table().reader.find_recent_key(count)
 
     def iter_pages(self, low: str | None) -> Iterator[TablePage]:
-        """Yield the rows from this key to the end in pages. Raise SwitchDatabaseError, UnreadableLine."""
+        """Yield the rows from this key to the end in pages. Raise SwitchDatabaseError or UnreadableLine."""
         table = self._open_table()
         try:
             for last_key, page in table.reader.iter_pages(low, table.table_format.page_rows):

@@ -55,7 +55,7 @@ class VerifiedFiles:
             raise FileUnavailable().about(blob.location_id, blob.key) from error
 
     def read(self, descriptor: int, blob: BlobRef) -> Iterator[bytes]:
-        """Yield the file in chunks, the last one only if all of them are right. Raise BlobDamaged, OSError."""
+        """Yield the file in chunks, the last one only if the whole file is correct. Raise BlobDamaged or OSError."""
         identity, checksum, position = _identify(descriptor, blob), 0, 0
         while position < blob.size:
             chunk = os.pread(descriptor, CHUNK_BYTES, position)

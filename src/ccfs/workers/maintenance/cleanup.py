@@ -65,7 +65,7 @@ def expire_exports(
 
 
 def repair_times(database: Database, now: datetime) -> None:
-    """Make jobs due that would wait longer than they can, because a clock was ahead."""
+    """Make jobs due whose due time is impossibly late because a clock was ahead."""
     with database.write_transaction() as connection:
         counts = impossible_times.make_due(connection, now)
     if counts:

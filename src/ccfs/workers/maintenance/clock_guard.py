@@ -27,7 +27,7 @@ class ClockGuard:
         monotonic: Callable[[], float] = time.monotonic,
         get_server_time: Callable[[Connection], datetime | None] = clock_times.get_server_time,
     ) -> None:
-        """`bound`: how far clocks may differ that agree."""
+        """`bound`: the largest difference at which clocks still count as agreeing."""
         self._get_server_time = get_server_time
         self._database, self._now, self._bound, self._monotonic = database, now, bound, monotonic
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class ClockGuard:
         return reading
 
     def _measure_elapsed(self, history: datetime | None) -> timedelta:
-        """Return the time since this process recorded the history; none if another one has recorded it."""
+        """Return the time since this process recorded or first saw this history; zero if it has not seen it before."""
         now, elapsed = self._monotonic(), timedelta()
         if history is not None and history == self._recorded:
             elapsed = timedelta(seconds=max(0.0, now - self._seen_at))

@@ -1,8 +1,8 @@
 """Retention: creates partitions in advance, and deletes what is older than the retention period, a month at a time.
 
-A month is first marked, which is reported, and deleted a day later. A mark whose reason is gone is lifted, because the clock
-was set back or the retention is longer now. Rows are deleted first. The files of deleted recordings become orphans, which the
-mover deletes.
+A month is first marked, which is reported, and deleted a day later. A mark is lifted if the month no longer has to go, because
+the clock was set back or the retention was extended. Rows are deleted first. The files of deleted recordings become orphans,
+which the mover deletes.
 """
 
 import time
@@ -82,7 +82,7 @@ class RetentionJob:
                 maintenance.delete_rows_without_recording(connection)
 
     def _lift_marks(self, now: datetime) -> None:
-        """Lift marks whose month stays now, and those of a later time: their day has not begun."""
+        """Lift the marks of months that are now to stay, and marks dated in the future, whose day has not begun."""
         with self._database.write_transaction() as connection:
             for mark in retention_marks.list_marks(connection):
                 first_kept = self._policy.get_first_kept(mark.table, now)
@@ -130,7 +130,7 @@ class RetentionJob:
                 retention_marks.delete(connection, mark)  # else a reader kept a partition: the next round drops it
 
     def _report(self, summaries: Sequence[MonthSummary], action: AuditAction, now: datetime, *, is_mark: bool) -> None:
-        """Log and audit what will be deleted, and mark it: nothing goes that was not reported."""
+        """Log and audit what will be deleted and, with `is_mark`, mark it. Nothing is deleted without a report."""
         with self._database.write_transaction() as connection:
             if is_mark:
                 summaries = [one for one in summaries if retention_marks.add(connection, one.table, one.month, now)]

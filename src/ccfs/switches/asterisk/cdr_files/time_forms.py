@@ -41,7 +41,7 @@ def is_time(text: str) -> bool:
 def detect_order(lines: Iterable[DatedLine]) -> str:
     """Return the order of day, month and year; "" if all dates are in Asterisk's format.
 
-    Days after the twelfth and uniqueids reveal it. Raise UnreadableLine if there are neither.
+    Day numbers above 12 reveal it, or else the uniqueids. Raise UnreadableLine if neither do.
     """
     dated = [line for line in lines if is_time(line.start) and not is_iso(line.start)]
     fitting = [order for order in ORDERS if dated and all(_parse(line.start, order) for line in dated)]

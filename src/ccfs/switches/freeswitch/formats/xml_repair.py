@@ -102,7 +102,7 @@ def _find_balanced_tags(text: str, tags: list[tuple[int, int]]) -> set[int]:
 
 
 def _escape_brackets(text: str, dropped: dict[int, int], markup: set[int]) -> tuple[list[str], int]:
-    """Return the text in parts, without dropped elements, with each `<` that begins no markup escaped; and their number."""
+    """Return the text in parts, without dropped elements and with stray `<` escaped, and the number of those escaped."""
     parts: list[str] = []
     position = count = 0
     while (begin := text.find("<", position)) >= 0:
