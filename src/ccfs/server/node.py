@@ -115,7 +115,7 @@ class Node:
 
     @cached_property
     def replicas(self) -> Replicas:
-        """Reads blobs from the location in their row first, then from a replica."""
+        """The policy of reading blobs, from their rows' locations or from replicas."""
         from ccfs.server.lost_blobs import LostBlobReporter
 
         return Replicas(self.locations, LostBlobReporter(lambda: self.database, utc_now))
@@ -163,6 +163,4 @@ class Node:
     @cached_property
     def tenant_cache(self) -> TenantCache:
         """The cached snapshot of tenants of this process."""
-        from ccfs.server.unreadable_secrets import UnreadableKeyLog
-
-        return TenantCache(self.database, self.secret_box, on_unreadable=UnreadableKeyLog())
+        return TenantCache(self.database, self.secret_box)

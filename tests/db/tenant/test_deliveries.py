@@ -3,7 +3,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -16,7 +15,7 @@ from ccfs.db.job_queue import DELIVERIES
 from ccfs.db.system.jobs import callback_jobs
 from ccfs.db.system.jobs.callback_jobs import ClaimedDelivery
 from ccfs.db.tenant import deliveries, exports
-from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, Lane, RetryDecision
+from ccfs.model.exports.delivery import AttemptOutcome, Delivery, DeliveryState, RetryDecision
 from ccfs.model.identity.tenancy import App
 from tests.db.query_plans import explain_action, has_full_scan
 from tests.db.sample_rows import MINUTE, NOW, SECOND
@@ -63,9 +62,7 @@ def claim_deliveries(
     database: Database, lease: str = "first", now: datetime = NOW, limit: int = 9, receiver: str = RECEIVER
 ) -> list[ClaimedDelivery]:
     with database.write_transaction() as connection:
-        lanes = [lane for lane in callback_jobs.list_due_lanes(connection, now) if lane.receiver == receiver]
-        claims = [callback_jobs.claim(connection, lane, now, lease, MINUTE, limit) for lane in lanes]
-        return [claimed for batch in claims for claimed in batch]
+        return callback_jobs.claim(connection, receiver, now, lease, MINUTE, limit)
 
 
 def save_results(database: Database, *results: tuple[ClaimedDelivery, AttemptOutcome, RetryDecision]) -> int:
@@ -75,7 +72,7 @@ def save_results(database: Database, *results: tuple[ClaimedDelivery, AttemptOut
 
 def list_due_receivers(database: Database, now: datetime = NOW) -> list[str]:
     with database.read_transaction() as connection:
-        return sorted(lane.receiver for lane in callback_jobs.list_due_lanes(connection, now))
+        return sorted(callback_jobs.list_due_receivers(connection, now))
 
 
 def get_delivery(database: Database, app: App, number: int = 1) -> deliveries.DeliveryView:
@@ -151,7 +148,7 @@ class TestLeases:
     ) -> None:
         add_delivery(database, app, 1, 2, 3)
         with database.write_transaction() as connection:
-            first = callback_jobs.claim(connection, Lane(RECEIVER, app.id), NOW, "one", MINUTE, 2)
+            first = callback_jobs.claim(connection, RECEIVER, NOW, "one", MINUTE, 2)
             if database.is_sqlite:  # one writer at a time: the next begins when this one has ended
                 connection.commit()
             second = claim_deliveries(database, "two")
@@ -229,8 +226,7 @@ class TestWaiting:
         few = measure_ms(database)
         copy_deliveries(database, 100_000)
         assert [plan for plan in explain_action(database, find_due_receivers) if has_full_scan(plan)] == []
-        claim = partial(claim_one_lane, app=app)
-        assert [plan for plan in explain_action(database, claim) if has_full_scan(plan)] == []
+        assert [plan for plan in explain_action(database, claim_one_receiver) if has_full_scan(plan)] == []
         assert list_due_receivers(database) == []
         many = measure_ms(database)
         print(f"finding due receivers among 20: {few:.2f} ms with 1 waiting, {many:.2f} ms with 100 000")
@@ -238,11 +234,11 @@ class TestWaiting:
 
 
 def find_due_receivers(connection: sa.Connection) -> object:
-    return callback_jobs.list_due_lanes(connection, NOW)
+    return callback_jobs.list_due_receivers(connection, NOW)
 
 
-def claim_one_lane(connection: sa.Connection, app: App) -> object:
-    return callback_jobs.claim(connection, Lane("http://r7.example:80", app.id), NOW + MINUTE, "x", MINUTE, 16)
+def claim_one_receiver(connection: sa.Connection) -> object:
+    return callback_jobs.claim(connection, "http://r7.example:80", NOW + MINUTE, "x", MINUTE, 16)
 
 
 def measure_ms(database: Database) -> float:
@@ -265,14 +261,13 @@ def copy_deliveries(database: Database, count: int) -> None:
         if database.is_sqlite
         else "with series as (select generate_series(1, :count) as number) "
     )
-    columns = [column.name for column in schema.deliveries.c if column.name not in ("id", "receiver", "lane")]
+    columns = [column.name for column in schema.deliveries.c if column.name not in ("id", "receiver")]
     names = ", ".join(columns)
     with database.write_transaction() as connection:
         connection.execute(
             sa.text(
-                f"insert into deliveries (id, receiver, lane, {names}) {series} select {digits}, "
-                f"'http://r' || ({number} % 20) || '.example:80', "
-                f"'http://r' || ({number} % 20) || '.example:80 ' || app, {names} from deliveries, series"
+                f"insert into deliveries (id, receiver, {names}) {series} select {digits}, "
+                f"'http://r' || ({number} % 20) || '.example:80', {names} from deliveries, series"
             ),
             {"count": count},
         )

@@ -1,1 +1,0 @@
-"""Rows that ingest writes and reads: cursors, rotated files, rejections, expected recordings, unassigned records."""

@@ -1,1 +1,0 @@
-"""Parsing requests: heads, targets, bodies, and the memory that bodies may use."""

@@ -1,1 +1,0 @@
-"""Sending responses: heads, files, and rates that responses share."""

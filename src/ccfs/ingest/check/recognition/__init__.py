@@ -1,1 +1,0 @@
-"""Recognise the files and tables of switches, and choose what ingest would read of them."""

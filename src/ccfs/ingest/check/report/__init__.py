@@ -1,1 +1,0 @@
-"""The report of a dry run, in words for an operator."""

@@ -1,1 +1,0 @@
-"""Dry runs: ingest the files of one switch into a scratch database."""

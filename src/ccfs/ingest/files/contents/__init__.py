@@ -1,1 +1,0 @@
-"""Contents of source files: decompression, damage, records, positions."""

@@ -1,1 +1,0 @@
-"""CDR files of Asterisk: columns, CSV dialects, times and their zone."""
